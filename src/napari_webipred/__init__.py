@@ -1,0 +1,48 @@
+"""Classify images with published deep-learning models, on this machine alone.
+
+>>> import napari_webipred as wp
+>>> model = wp.open_model("demo")
+>>> table = wp.classify(["a.png", "b.png"], model)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any
+
+# ONNX Runtime sends telemetry unless this stands in the environment before it is first imported, in every process.
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+
+if TYPE_CHECKING:
+    from napari_webipred.api import classify, list_models, open_model
+    from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.errors import WebIPredError
+    from napari_webipred.model import Model
+
+__all__ = ["Model", "ModelCard", "WebIPredError", "__version__", "classify", "list_models", "open_model"]
+
+_HOMES = {
+    "Model": "napari_webipred.model",
+    "ModelCard": "napari_webipred.catalogue.card",
+    "WebIPredError": "napari_webipred.errors",
+    "classify": "napari_webipred.api",
+    "list_models": "napari_webipred.api",
+    "open_model": "napari_webipred.api",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that importing the package stays instant."""
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-webipred")
+    if name in _HOMES:
+        from importlib import import_module
+
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'napari_webipred' has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

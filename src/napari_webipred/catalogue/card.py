@@ -1,0 +1,171 @@
+"""The model card: what a model is for, what it wants to see and where it comes from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from napari_webipred.errors import CatalogueError
+
+SCHEMA_VERSION = "1.0"
+
+Task = Literal["multi-class", "multi-label", "binary"]
+ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
+Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
+StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
+WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "onnx"]
+SourceType = Literal["builtin", "zenodo", "doi", "url", "huggingface", "github", "figshare", "dataverse", "local"]
+
+
+class _Part(BaseModel):
+    """A part of a card. Unknown keys are kept, so that a newer card survives an older program."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class ClassEntry(_Part):
+    """One class: its place in the model's output, its short name and a name for people."""
+
+    index: Annotated[int, Field(ge=0)]
+    name: str
+    label: str | None = None
+    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+
+
+class Input(_Part):
+    """The picture the model wants, in pixels. ``channels`` of None is read from the model itself."""
+
+    width: Annotated[int, Field(ge=1, le=8192)]
+    height: Annotated[int, Field(ge=1, le=8192)]
+    channels: Literal[1, 3, 4] | None = None
+    channel_order: Literal["RGB", "BGR", "L"] = "RGB"
+    layout: Literal["NHWC", "NCHW"] = "NHWC"
+    dtype: Literal["float32", "float16", "uint8"] = "float32"
+    tensor_name: str | None = None
+
+
+class Preprocessing(_Part):
+    """How a picture becomes the model's input."""
+
+    standardize_mode: StandardizeMode
+    resize_mode: ResizeMode = "stretch"
+    interpolation: Interpolation = "bilinear"
+    crop_pct: Annotated[float, Field(gt=0, le=1)] = 1.0
+    rescale: float | None = None
+    mean: tuple[float, ...] | None = None
+    std: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+
+
+class Output(_Part):
+    """What still has to be done to the model's numbers to make probabilities of them."""
+
+    activation: Literal["in-model", "softmax", "sigmoid", "none"] = "in-model"
+    tensor_name: str | None = None
+
+
+class WeightSource(_Part):
+    """Where a weight file lies."""
+
+    type: SourceType
+    record_id: str | None = None
+    doi: str | None = None
+    repo: str | None = None
+    revision: str | None = None
+    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    file_key: str | None = None
+    file_id: str | None = None
+
+
+class Weights(_Part):
+    """One file with the model's topology and weights."""
+
+    format: WeightFormat
+    source: WeightSource
+    entry_point: str | None = None
+    size: Annotated[int, Field(ge=0)] | None = None
+    checksum: Annotated[str, Field(pattern=r"^(md5|sha1|sha256|sha512):[0-9a-f]+$")] | None = None
+
+
+class Author(_Part):
+    """A person who made the model."""
+
+    name: str
+
+
+class Citation(_Part):
+    """A publication to cite when the model is used."""
+
+    text: str
+    url: str | None = None
+    doi: str | None = None
+
+
+class ModelCard(_Part):
+    """Everything about a model but its numbers; the JSON form follows card schema 1.0.
+
+    ``classes`` may be empty and ``preprocessing`` None where the source of a model does not say;
+    such a model can be opened, but classifies only once the user has told what is missing.
+    """
+
+    schema_version: Literal["1.0"] = "1.0"
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    name: Annotated[str, Field(min_length=1)]
+    version: str | None = None
+    description: str = ""
+    task: Task = "multi-class"
+    classes: tuple[ClassEntry, ...] = ()
+    input: Input | None = None
+    preprocessing: Preprocessing | None = None
+    output: Output = Output()
+    weights: tuple[Weights, ...] = ()
+    license: str | None = None
+    authors: tuple[Author, ...] = ()
+    citations: tuple[Citation, ...] = ()
+    record_doi: str | None = None
+    discipline: str | None = None
+    procedure: str | None = None
+    intended_use: str | None = None
+    limitations: str | None = None
+    metrics: dict[str, Any] = {}
+    test: dict[str, Any] | None = None
+    provenance: dict[str, Any] = {}
+
+    @model_validator(mode="before")
+    @classmethod
+    def _sort_classes(cls, data: Any) -> Any:
+        """Put the classes in the order of the model's outputs: some sources list them in another."""
+        if isinstance(data, dict) and isinstance(data.get("classes"), (list, tuple)):
+            entries = [ClassEntry.model_validate(entry) for entry in data["classes"]]
+            data = {**data, "classes": tuple(sorted(entries, key=lambda entry: entry.index))}
+        return data
+
+    @model_validator(mode="after")
+    def _indices_count_up(self) -> ModelCard:
+        indices = [entry.index for entry in self.classes]
+        if indices != list(range(len(indices))):
+            raise ValueError(f"class indices must be 0, 1, 2, ... without gaps, not {indices}")
+        return self
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes in the order of the model's outputs."""
+        return [entry.name for entry in self.classes]
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read a card from a JSON file.
+
+    Raises
+    ------
+    CatalogueError
+        The file is missing, is not JSON or does not follow the schema; the message names the fields at fault.
+    """
+    try:
+        return ModelCard.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise CatalogueError(f"The model card {path.name} cannot be read: {error.strerror}.") from error
+    except ValidationError as error:
+        places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
+        raise CatalogueError(f"The model card {path.name} is not valid: {places}.") from error

@@ -1,0 +1,43 @@
+"""What can go wrong in the hands of a user."""
+
+from __future__ import annotations
+
+
+class WebIPredError(Exception):
+    """Base of every error that a user can cause and mend.
+
+    Parameters
+    ----------
+    message : str
+        What is wrong, with the offending value and the file or layer it stands in. One sentence.
+    hint : str, optional
+        What to do next. One sentence, addressed to someone who does not program.
+    """
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".strip()
+
+
+class ModelError(WebIPredError):
+    """A model cannot be read, compiled or run."""
+
+
+class ArchiveError(ModelError):
+    """A zip archive or model folder is broken, unsafe or too large."""
+
+
+class ImageError(WebIPredError):
+    """A picture cannot be read or does not fit the model."""
+
+
+class CatalogueError(WebIPredError):
+    """A model is unknown, or cannot be found or fetched where it should be."""
+
+
+class OptionError(WebIPredError):
+    """An option has a value that means nothing, or one that is needed is missing."""

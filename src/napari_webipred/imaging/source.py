@@ -1,0 +1,56 @@
+"""A picture or stack of pictures, and how its planes are read."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A picture or stack, described without reading its pixels.
+
+    Attributes
+    ----------
+    name : str
+        What the user calls it: the path as given, or the name of a layer.
+    read : callable
+        Takes an index along ``axes`` (a tuple of int, empty for a plain picture) and returns that plane's pixels,
+        shape (height, width), (height, width, 3) or (height, width, 4). May be called from several threads at once.
+        Raises ImageError when the picture cannot be read.
+    axes : tuple of str
+        Names of the leading axes, such as ``("t", "z")``. Empty for a plain picture.
+    shape : tuple of int
+        Lengths of these axes.
+    only : tuple of int, or None
+        The one plane to take; None takes all of them.
+    """
+
+    name: str
+    read: Callable[[tuple[int, ...]], NDArray[Any]]
+    axes: tuple[str, ...] = ()
+    shape: tuple[int, ...] = ()
+    only: tuple[int, ...] | None = None
+
+    def __len__(self) -> int:
+        """Count the planes to classify."""
+        count = 1
+        for length in self.shape if self.only is None else ():
+            count *= length
+        return count
+
+    def indices(self) -> Iterator[tuple[int, ...]]:
+        """Yield the index of each plane to classify, the last axis fastest."""
+        if self.only is not None:
+            yield self.only
+        else:
+            yield from product(*(range(length) for length in self.shape))
+
+    def position(self, index: tuple[int, ...]) -> dict[str, int]:
+        """Name the axes of an index: ``{"t": 0, "z": 12}``."""
+        return dict(zip(self.axes, index, strict=True))

@@ -1,0 +1,47 @@
+"""One line of the result: a picture, or one plane of a stack, and what the model said of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Row:
+    """What the model said of one plane, or why it could not say anything.
+
+    Attributes
+    ----------
+    source : int
+        Which of the given pictures this is, counted from 0.
+    image : str
+        Name of the picture: the path as it was given, or the name of the layer.
+    position : Mapping[str, int]
+        Where the plane lies along the leading axes of a stack, as ``{"t": 0, "z": 12}``. Empty for a plain picture.
+    probabilities : ndarray of float32, shape (n_classes,), or None
+        One number per class in the model's order; None when the picture failed.
+    prediction : str
+        Name of the assigned class. For a multi-label model all assigned classes, joined by ``"; "``; may be empty.
+    error : str
+        Why there are no probabilities; empty when there are.
+    intensity_range : tuple of float, or None
+        The intensities that became black (0) and white (255).
+    """
+
+    source: int
+    image: str
+    position: Mapping[str, int] = field(default_factory=dict)
+    probabilities: NDArray[np.float32] | None = None
+    prediction: str = ""
+    error: str = ""
+    intensity_range: tuple[float, float] | None = None
+
+    @property
+    def failed(self) -> bool:
+        """Whether the picture gave no probabilities."""
+        return self.probabilities is None

@@ -1,0 +1,1 @@
+"""How Keras layers become ONNX nodes, one module per family."""

@@ -1,0 +1,56 @@
+"""Where models are kept, whether the network may be used, and where Zenodo is."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ZENODO_URL = "https://zenodo.org"
+PROJECT_URL = "https://github.com/napari-webipred/napari-webipred"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The settings of this process.
+
+    Attributes
+    ----------
+    cache_folder : Path
+        Folder of downloaded models and compiled graphs. It need not exist yet.
+    offline : bool
+        True forbids every use of the network.
+    zenodo_url : str
+        Address of the Zenodo server, without a trailing slash.
+    """
+
+    cache_folder: Path
+    offline: bool
+    zenodo_url: str
+
+
+def current() -> Settings:
+    """Read the settings from the environment.
+
+    ``NAPARI_WEBIPRED_CACHE`` (a folder), ``NAPARI_WEBIPRED_OFFLINE`` (``1``, ``true``, ``yes`` or ``on``) and
+    ``NAPARI_WEBIPRED_ZENODO_URL`` are looked at on every call, so a change counts at once.
+    """
+    folder = os.environ.get("NAPARI_WEBIPRED_CACHE", "")
+    offline = os.environ.get("NAPARI_WEBIPRED_OFFLINE", "").strip().lower()
+    zenodo = os.environ.get("NAPARI_WEBIPRED_ZENODO_URL", "") or ZENODO_URL
+    return Settings(
+        cache_folder=Path(folder).expanduser() if folder else default_cache_folder(),
+        offline=offline in {"1", "true", "yes", "on"},
+        zenodo_url=zenodo.rstrip("/"),
+    )
+
+
+def default_cache_folder() -> Path:
+    """Return the folder where this operating system wants caches, for this program."""
+    if sys.platform == "win32":
+        base = Path(os.environ.get("LOCALAPPDATA") or Path.home() / "AppData" / "Local")
+        return base / "napari-webipred" / "Cache"
+    if sys.platform == "darwin":
+        return Path.home() / "Library" / "Caches" / "napari-webipred"
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "napari-webipred"
