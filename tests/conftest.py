@@ -1,0 +1,31 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep every test away from the user's cache and from the internet."""
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", "http://127.0.0.1:9")
+    monkeypatch.delenv("NAPARI_WEBIPRED_OFFLINE", raising=False)
+
+
+@pytest.fixture(scope="session")
+def shared_models() -> Path:
+    """Real models by other people with TensorFlow.js's own outputs; they are not part of this repository."""
+    folder = Path(__file__).parents[2] / "shared" / "models"
+    if not folder.is_dir():
+        pytest.skip("the shared test models are not on this machine")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def shared_oracle() -> Path:
+    """Reference results of OpenCV.js; they are not part of this repository."""
+    folder = Path(__file__).parents[2] / "shared" / "oracle"
+    if not folder.is_dir():
+        pytest.skip("the shared reference results are not on this machine")
+    return folder
