@@ -1,0 +1,112 @@
+"""The public functions: open a model, classify pictures, list the catalogue."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred import engine
+from napari_webipred.imaging.preprocess import Intensity
+from napari_webipred.model import Model, opening
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from napari_webipred.catalogue.card import ModelCard
+
+
+def open_model(
+    reference: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    standardize: str | None = None,
+    size: tuple[int, int] | None = None,
+) -> Model:
+    """Open a model; one that is not on this machine is downloaded first.
+
+    Parameters
+    ----------
+    reference : str or Path
+        Identifier in the catalogue (``"demo"``), Zenodo record number, DOI or URL, or the path of a model folder,
+        topology JSON or zip archive.
+    classes : sequence of str, optional
+        Names of the classes in output order, for a model that does not come with them.
+    standardize : str, optional
+        How pixel values are scaled, for a model whose card does not say so: ``"torch"`` (ImageNet mean and standard
+        deviation), ``"tf"`` (-1 to 1), ``"caffe"``, ``"minmax"``, ``"z-score"``, ``"grayscale"`` or ``"none"``.
+    size : tuple of int, optional
+        (width, height) in pixels, for a model that takes any size.
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    WebIPredError
+        There is no such model, it cannot be fetched, or its files cannot be used.
+    """
+    steps = opening(reference, classes=classes, standardize=standardize, size=size)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            model: Model = finished.value
+            return model
+
+
+def classify(
+    images: engine.Picture | Iterable[engine.Picture],
+    model: Model | str | Path,
+    *,
+    intensity: Intensity = "auto",
+    threshold: float = 0.5,
+) -> pd.DataFrame:
+    """Classify pictures and return a table.
+
+    Parameters
+    ----------
+    images : path or array, or an iterable of them
+        Image files, folders, or arrays of shape (height, width), (height, width, 3 or 4) or with leading axes.
+    model : Model, or anything that `open_model` takes
+    intensity : "auto", "dtype" or (low, high)
+        Which intensities become black and white. 8-bit pictures are taken as they are; see `docs/python.md`.
+    threshold : float
+        From which probability on a multi-label model assigns a class, unless its card says otherwise.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row per picture or plane: ``image``, axes of stacks, one float32 column per class in the model's order,
+        ``prediction``, ``error``. A picture that cannot be read has NaN and an error.
+    """
+    from napari_webipred.results.table import to_frame
+
+    options = engine.Options(intensity=intensity, threshold=threshold)
+    opened = model if isinstance(model, Model) else open_model(model)
+    rows = []
+    axes: tuple[str, ...] = ()
+    for event in engine.classify(opened, images, options):
+        if isinstance(event, engine.Started):
+            axes = event.axes
+        elif isinstance(event, engine.RowDone):
+            rows.append(event.row)
+    return to_frame(rows, opened.classes, axes)
+
+
+def list_models(
+    search: str = "", *, discipline: str | None = None, procedure: str | None = None
+) -> list[ModelCard]:
+    """List the models of the catalogue; no network is used.
+
+    Parameters
+    ----------
+    search : str
+        Words that must all occur in the card, in any case.
+    discipline, procedure : str, optional
+        Only models of this medical discipline or procedure, such as ``"Radiology"`` or ``"X-ray"``.
+    """
+    from napari_webipred.catalogue import index
+
+    return index.search(search, discipline, procedure)

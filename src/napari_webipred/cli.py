@@ -1,0 +1,273 @@
+"""The command line: a thin front of the engine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred import terminal
+from napari_webipred.errors import OptionError, WebIPredError
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.preprocess import Intensity
+    from napari_webipred.model import Model
+
+DONE, SOME_FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program.
+
+    Returns
+    -------
+    int
+        0: all done; 1: some pictures failed, the rest is written; 2: wrong use or unusable model; 130: cancelled.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except WebIPredError as error:
+        print(terminal.printable(f"napari-webipred: {error}", sys.stderr), file=sys.stderr)
+        return UNUSABLE
+    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+        sys.stderr.close()
+        return DONE
+    except KeyboardInterrupt:
+        print("napari-webipred: cancelled; the rows that were finished are written.", file=sys.stderr)
+        return CANCELLED
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="napari-webipred",
+        description="Classify images with published deep-learning models, on this machine alone.",
+        epilog="Exit status: 0 all done, 1 some pictures failed, 2 wrong use or unusable model.",
+    )
+    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    demo = commands.add_parser("demo", help="classify bundled pictures with the bundled model; needs no network")
+    demo.add_argument("-o", "--output", type=Path, default=Path("demo.csv"), help="default: %(default)s")
+    demo.set_defaults(run=_demo)
+
+    models = commands.add_parser("models", help="list the catalogue; needs no network")
+    models.add_argument("--search", default="", metavar="TEXT", help="words that must occur")
+    models.add_argument("--discipline", metavar="D", help="such as Radiology")
+    models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
+    models.set_defaults(run=_models)
+
+    classify = commands.add_parser("classify", help="classify image files and folders")
+    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="an image file or a folder of them")
+    classify.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo id, DOI or URL, folder or file")
+    classify.add_argument("-o", "--output", type=Path, help="CSV file to write; default: standard output")
+    classify.add_argument("--classes", metavar="A,B", help="names of the classes, for a model that has none")
+    classify.add_argument("--standardize", metavar="MODE", help="torch, tf, caffe, minmax, z-score, grayscale, none")
+    classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that takes any")
+    classify.add_argument(
+        "--range",
+        default="auto",
+        metavar="LOW:HIGH",
+        help="intensities that become black and white; auto (8-bit as it is, else from the picture) or dtype",
+    )
+    classify.add_argument(
+        "--threshold", type=float, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
+    )
+    classify.set_defaults(run=_classify)
+
+    fetch = commands.add_parser("fetch", help="download a model, to use it without a network later")
+    fetch.add_argument("model", help="catalogue id, Zenodo id, DOI or URL")
+    fetch.set_defaults(run=_fetch)
+
+    remove = commands.add_parser("remove", help="delete a downloaded model")
+    remove.add_argument("model", help="catalogue id")
+    remove.set_defaults(run=_remove)
+
+    cache = commands.add_parser("cache", help="list what is kept on this machine")
+    cache.add_argument("--wipe", action="store_true", help="delete all of it")
+    cache.set_defaults(run=_cache)
+    return parser
+
+
+def _version() -> str:
+    import napari_webipred
+
+    return str(napari_webipred.__version__)
+
+
+def _open(reference: str | Path, **told: object) -> Model:
+    from napari_webipred.model import opening
+
+    progress = terminal.ProgressLine()
+    steps = opening(reference, **told)  # type: ignore[arg-type]
+    try:
+        while True:
+            step = next(steps)
+            amount = f" {terminal.size(step.done)} of {terminal.size(step.total)}" if step.done else ""
+            progress.show(f"{step.stage} {reference}{amount}", step.done, step.total)
+    except StopIteration as finished:
+        model: Model = finished.value
+        return model
+    finally:
+        steps.close()
+        progress.clear()
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from napari_webipred.samples import sample_pictures
+
+    model = _open("demo")
+    print(f"{model.card.name}\n{model.card.description}\n")
+    return _run(model, [str(path) for path in sample_pictures()], options.output, show=True)
+
+
+def _classify(options: argparse.Namespace) -> int:
+    intensity = _intensity(options.range)
+    model = _open(
+        options.model,
+        classes=options.classes.split(",") if options.classes else None,
+        standardize=options.standardize,
+        size=_size(options.resize) if options.resize else None,
+    )
+    show = options.output is None and sys.stdout.isatty()
+    return _run(model, options.inputs, options.output, intensity, options.threshold, show)
+
+
+def _run(
+    model: Model,
+    inputs: list[str],
+    output: Path | None,
+    intensity: Intensity = "auto",
+    threshold: float = 0.5,
+    show: bool = False,
+) -> int:
+    """Classify, write the rows as they come, and tell at the end what failed."""
+    from napari_webipred import engine
+    from napari_webipred.results.export import CsvWriter
+    from napari_webipred.results.record import Record
+
+    options = engine.Options(intensity=intensity, threshold=threshold)
+    record = Record(model.card, model.checksum, {"intensity": intensity, "threshold": threshold})
+    progress = terminal.ProgressLine()
+    events = engine.classify(model, inputs, options)
+    started = next(events)
+    assert isinstance(started, engine.Started)
+    if started.left_out:
+        names = ", ".join(started.left_out[:5]) + (", ..." if len(started.left_out) > 5 else "")
+        _tell(f"{len(started.left_out)} files are no pictures and were left out: {names}")
+    if not started.total:
+        raise OptionError("There are no pictures in what was given.", "Name image files, or folders that hold some.")
+    failed = 0
+    with ExitStack() as stack:
+        stack.callback(events.close)  # type: ignore[attr-defined]
+        stack.callback(progress.clear)
+        stream = sys.stdout if output is None else stack.enter_context(_writable(output))
+        writer = None if show and output is None else CsvWriter(stream, started.classes, started.axes)
+        for event in events:
+            if not isinstance(event, engine.RowDone):
+                continue
+            row = event.row
+            record.add(row)
+            if writer:
+                writer.write(row)
+            if show:
+                progress.clear()
+                terminal.show_row(row, started.classes, sys.stdout)
+            elif row.failed:
+                progress.clear()
+                _tell(f"{row.image}: {row.error}")
+            failed += row.failed
+            progress.show(f"{event.done} of {event.total} pictures", event.done, event.total)
+    if output is not None:
+        beside = record.write(output)
+        _tell(f"{started.total - failed} of {started.total} classified; written to {output}, how to {beside}.")
+    return SOME_FAILED if failed else DONE
+
+
+def _writable(path: Path):  # type: ignore[no-untyped-def]
+    try:
+        return path.open("w", encoding="utf-8", newline="")
+    except OSError as error:
+        raise OptionError(f"{path} cannot be written: {error.strerror}.", "Choose another file.") from error
+
+
+def _intensity(text: str) -> Intensity:
+    if text == "auto" or text == "dtype":
+        return text
+    low, _, high = text.partition(":")
+    try:
+        return float(low), float(high)
+    except ValueError:
+        raise OptionError(f"--range {text} is not a range.", "Write it as LOW:HIGH, for example 0:4095.") from None
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError:
+        raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
+
+
+def _models(options: argparse.Namespace) -> int:
+    from napari_webipred.catalogue import index, store
+
+    cards = index.search(options.search, options.discipline)
+    if options.json:
+        print(json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True))
+        return DONE
+    rows = [
+        (
+            card.id,
+            "yes" if store.path_of(card) else "",
+            card.discipline or "",
+            card.procedure or "",
+            card.name,
+        )
+        for card in cards
+    ]
+    terminal.show_table(("ID", "HERE", "DISCIPLINE", "PROCEDURE", "NAME"), rows, sys.stdout)
+    if not cards:
+        _tell("no model fits; `napari-webipred models` lists all of them.")
+    return DONE
+
+
+def _fetch(options: argparse.Namespace) -> int:
+    model = _open(options.model)
+    _tell(f"{model.card.id} is on this machine: {model.card.name}.")
+    return DONE
+
+
+def _remove(options: argparse.Namespace) -> int:
+    from napari_webipred.catalogue import store
+
+    store.remove(options.model)
+    _tell(f"{options.model} is removed from this machine.")
+    return DONE
+
+
+def _cache(options: argparse.Namespace) -> int:
+    from napari_webipred import settings
+    from napari_webipred.catalogue import store
+
+    print(settings.current().cache_folder)
+    if options.wipe:
+        store.wipe()
+        _tell("the cache is empty now.")
+        return DONE
+    rows = [(entry.id, terminal.size(entry.size)) for entry in store.entries()]
+    terminal.show_table(("MODEL", "SIZE"), rows, sys.stdout)
+    return DONE
+
+
+def _tell(text: str) -> None:
+    """Say something beside the result, on standard error."""
+    print(terminal.printable(text, sys.stderr), file=sys.stderr)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

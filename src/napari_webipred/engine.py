@@ -1,0 +1,199 @@
+"""The one way from pictures to probabilities; the command line, the panel and the Python functions all walk it."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from napari_webipred.errors import ImageError, OptionError, WebIPredError
+from napari_webipred.imaging.files import file_source, find_pictures
+from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.preprocess import Intensity, prepare
+from napari_webipred.imaging.source import Source
+from napari_webipred.model import Model, available_cores
+from napari_webipred.results.probabilities import assigned, class_probabilities
+from napari_webipred.results.row import Row
+
+if TYPE_CHECKING:
+    from napari_webipred.runtime.session import Session
+
+# From this many planes on, each core works on a picture of its own: the cores then never wait for one another,
+# which beats sharing every picture among them, but needs a second session of the model.
+PICTURES_FOR_ONE_CORE_EACH = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How pictures are classified.
+
+    Attributes
+    ----------
+    intensity : "auto", "dtype" or (low, high)
+        Which intensities become black and white; see `napari_webipred.imaging.preprocess.prepare`.
+    threshold : float
+        From which probability on a multi-label model assigns a class, unless its card says otherwise. 0 to 1.
+    workers : int, optional
+        How many pictures are worked on at the same time; one per core by default.
+    """
+
+    intensity: Intensity = "auto"
+    threshold: float = 0.5
+    workers: int | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise OptionError(f"The threshold {self.threshold} is not a probability.", "Give a number from 0 to 1.")
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"{self.workers} workers cannot work.", "Give at least 1.")
+
+
+@dataclass(frozen=True, slots=True)
+class Started:
+    """The pictures are found; nothing is read yet.
+
+    Attributes
+    ----------
+    total : int
+        How many rows will come.
+    classes, axes : tuple of str
+        Names of the model's classes, and of the axes of the stacks among the pictures.
+    left_out : tuple of str
+        Files in the given folders that are no pictures.
+    """
+
+    total: int
+    classes: tuple[str, ...]
+    axes: tuple[str, ...]
+    left_out: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RowDone:
+    """A plane is classified, or has failed (``row.failed``); rows come in the order of the pictures."""
+
+    row: Row
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Finished:
+    """All rows have come: ``done`` of them, of which ``failed`` without probabilities, in so many ``seconds``."""
+
+    done: int
+    failed: int
+    seconds: float
+
+
+Event: TypeAlias = Started | RowDone | Finished
+Picture: TypeAlias = "str | Path | Source | Any"
+DEFAULTS = Options()
+
+
+def classify(
+    model: Model, images: Picture | Iterable[Picture], options: Options = DEFAULTS
+) -> Iterator[Event]:
+    """Classify pictures one by one; closing the generator cancels what has not begun.
+
+    Parameters
+    ----------
+    model : Model
+    images : path, array or Source, or an iterable of them
+        A folder stands for all pictures in it. A stack gives a row for each of its planes.
+    options : Options
+
+    Yields
+    ------
+    Started, then one RowDone per plane, then Finished
+        A picture that cannot be read gives a row with an error; the others go on. However many pictures there are,
+        only a few of them are in memory at any time.
+
+    Raises
+    ------
+    OptionError
+        The model's card does not say how pixel values are scaled, and the user did not either.
+    """
+    if model.card.preprocessing is None:
+        raise OptionError(
+            f"It is not known how the model {model.card.name} wants pixel values to be scaled.",
+            "Choose a standardise mode; the people who trained the model know which.",
+        )
+    begin = time.perf_counter()
+    sources, left_out = find_sources(images)
+    total = sum(map(len, sources))
+    axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
+    yield Started(total, tuple(model.classes), axes, left_out)
+    done = failed = 0
+    for row in _rows(model, sources, total, options):
+        done += 1
+        failed += row.failed
+        yield RowDone(row, done, total)
+    yield Finished(done, failed, time.perf_counter() - begin)
+
+
+def find_sources(images: Picture | Iterable[Picture]) -> tuple[list[Source], tuple[str, ...]]:
+    """Make a source of each picture, and name the files in given folders that are none."""
+    single = isinstance(images, (str, Path, Source)) or hasattr(images, "shape")
+    sources: list[Source] = []
+    left_out: list[str] = []
+    for item in [images] if single else images:
+        if isinstance(item, Source):
+            sources.append(item)
+        elif isinstance(item, (str, Path)):
+            pictures, others = find_pictures([item])
+            sources.extend(map(file_source, pictures))
+            left_out.extend(others)
+        else:
+            sources.append(array_source(item, f"array {len(sources)}"))
+    return sources, tuple(left_out)
+
+
+def _rows(model: Model, sources: list[Source], total: int, options: Options) -> Iterator[Row]:
+    cores = available_cores()
+    workers = min(options.workers or cores, max(total, 1))
+    session = model.session(1 if workers > 1 and total >= PICTURES_FOR_ONE_CORE_EACH else cores)
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="napari-webipred")
+    waiting: deque[Future[Row]] = deque()
+    try:
+        for number, source in enumerate(sources):
+            for index in source.indices():
+                waiting.append(pool.submit(_row, model, session, number, source, index, options))
+                if len(waiting) > 2 * workers:
+                    yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _row(
+    model: Model, session: Session, number: int, source: Source, index: tuple[int, ...], options: Options
+) -> Row:
+    position = source.position(index)
+    try:
+        card = model.card
+        assert card.input is not None
+        assert card.preprocessing is not None
+        pixels, intensity_range = prepare(
+            source.read(index),
+            card.input.height,
+            card.input.width,
+            card.input.channels or 3,
+            card.preprocessing,
+            card.input.channel_order,
+            options.intensity,
+        )
+        probabilities = class_probabilities(session.predict(pixels[None])[0], card)
+        prediction = assigned(probabilities, card, options.threshold)
+    except WebIPredError as error:
+        return Row(number, source.name, position, error=str(error))
+    except MemoryError:
+        return Row(number, source.name, position, error=str(ImageError("The picture does not fit into memory.")))
+    except Exception as error:  # arrays may compute themselves when read, and fail in any way
+        return Row(number, source.name, position, error=f"The picture cannot be read ({type(error).__name__}: {error}).")
+    return Row(number, source.name, position, probabilities, prediction, "", intensity_range)

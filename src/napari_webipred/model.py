@@ -1,0 +1,291 @@
+"""A model that is ready to predict, and the steps from its name to there."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import TYPE_CHECKING, Literal, get_args
+
+from napari_webipred.catalogue.card import (
+    ClassEntry,
+    Input,
+    ModelCard,
+    Preprocessing,
+    StandardizeMode,
+    Weights,
+    WeightSource,
+)
+from napari_webipred.errors import CatalogueError, ModelError, OptionError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import ArrayLike, NDArray
+
+    from napari_webipred.catalogue.archive import ModelFiles
+    from napari_webipred.runtime.session import Session
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the opening of a model has come.
+
+    ``done`` and ``total`` are bytes while downloading, else 0 and None. A total of None is not known.
+    """
+
+    stage: Literal["download", "compile", "load"]
+    done: int = 0
+    total: int | None = None
+
+
+class Model:
+    """A model in memory, with the card that says what its numbers mean. Made by `open_model`.
+
+    Attributes
+    ----------
+    card : ModelCard
+        What the model is for and how pictures are prepared for it.
+    checksum : str
+        ``"sha256:<hex>"`` of the model's files.
+    input_shape : tuple
+        (height, width, channels) of a picture in pixels; None where the model takes any size.
+    """
+
+    def __init__(self, card: ModelCard, checksum: str, graph: Path | bytes) -> None:
+        self.checksum = checksum
+        self._graph = graph
+        self._sessions: dict[int, Session] = {}
+        self._lock = Lock()
+        session = self.session(available_cores())
+        self.input_shape = session.input_shape
+        self.output_size = session.output_size
+        self.card = _complete(card, session)
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the order of the model's outputs."""
+        return self.card.class_names
+
+    def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
+        """Run the model on pictures that are already resized and standardised.
+
+        Parameters
+        ----------
+        batch : array_like, shape (n, height, width, channels)
+            Taken as float32.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, n_outputs)
+            The numbers that TensorFlow.js returns for this tensor: a single sigmoid gives one column; of several
+            outputs it is the class output.
+
+        Raises
+        ------
+        ModelError
+            The batch does not have the shape that the model takes.
+        """
+        return self.session(available_cores()).predict(batch)
+
+    def warm_up(self) -> None:
+        """Run the model once on an empty picture, so that the first real one does not wait."""
+        self.session(available_cores()).warm_up()
+
+    def session(self, threads: int) -> Session:
+        """Return the session that computes one picture on this many threads; made when first asked for."""
+        from napari_webipred.runtime.session import Session
+
+        with self._lock:
+            if threads not in self._sessions:
+                self._sessions[threads] = Session(self._graph, threads)
+            return self._sessions[threads]
+
+
+def available_cores() -> int:
+    """Count the processor cores that this process may use: more threads than that make a prediction slower."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def opening(
+    reference: str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    standardize: str | None = None,
+    size: tuple[int, int] | None = None,
+) -> Generator[Progress, None, Model]:
+    """Open a model step by step; closing the generator cancels, also a download.
+
+    Parameters
+    ----------
+    reference : str or Path
+        Identifier in the catalogue, Zenodo record number, DOI or URL, or the path of a model folder, topology JSON
+        or zip archive. A Path is always taken as a path.
+    classes : sequence of str, optional
+        Names of the classes in output order, for a model that does not come with them.
+    standardize : str, optional
+        How pixel values are scaled (``"torch"``, ``"tf"``, ...), for a model whose card does not say so.
+    size : tuple of int, optional
+        (width, height) in pixels, for a model that takes any size.
+
+    Yields
+    ------
+    Progress
+
+    Returns
+    -------
+    Model
+
+    Raises
+    ------
+    WebIPredError
+        There is no such model, it cannot be fetched, or its files cannot be used.
+    """
+    from napari_webipred.catalogue import archive, store
+    from napari_webipred.runtime.compiler import COMPILER_VERSION
+
+    card, path = yield from _locate(reference)
+    card = _tell(card, classes, standardize, size)
+    files = archive.open_files(path)
+    checksum = files.checksum
+    kept = store.compiled_path(checksum, COMPILER_VERSION)
+    if kept.is_file():
+        yield Progress("load")
+        with suppress(ModelError):  # a damaged graph is made again
+            return Model(card, checksum, kept)
+    yield Progress("compile")
+    graph = _compile(files, card.name)
+    yield Progress("load")
+    return Model(card, checksum, kept if store.keep_compiled(kept, graph) else graph)
+
+
+def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard, Path]]:
+    """Find the card and the files of a model; download them if they are not on this machine."""
+    from napari_webipred.catalogue import index, store, zenodo
+
+    if isinstance(reference, Path):
+        return _card_of_file(reference), reference
+    card = index.find(reference)
+    if card is None:
+        if Path(reference).exists():
+            return _card_of_file(Path(reference)), Path(reference)
+        record = zenodo.record_id(reference)
+        if record is None:
+            raise _unknown(reference)
+        card = zenodo.card_of(zenodo.look_up(record))
+    download = store.fetch(card)
+    try:
+        while True:
+            step = next(download)
+            yield Progress("download", step.done, step.total)
+    except StopIteration as finished:
+        path: Path = finished.value
+        return card, path
+    finally:
+        download.close()
+
+
+def _unknown(reference: str) -> CatalogueError:
+    from difflib import get_close_matches
+
+    from napari_webipred.catalogue import index
+
+    close = get_close_matches(reference, [card.id for card in index.cards()], n=3, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(close)}?" if close else "`napari-webipred models` lists the known models."
+    return CatalogueError(f"There is no model and no file called {reference!r}.", hint)
+
+
+def _card_of_file(path: Path) -> ModelCard:
+    """Make a card for the user's own file, with nothing in it that the file does not say."""
+    stem = path.resolve().stem
+    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:128] or "model"
+    weights = Weights(format="tfjs-layers", source=WeightSource(type="local"))
+    return ModelCard(id=slug, name=stem or "model", weights=(weights,))
+
+
+def _tell(
+    card: ModelCard, classes: Sequence[str] | None, standardize: str | None, size: tuple[int, int] | None
+) -> ModelCard:
+    """Write into the card what the user told about the model."""
+    told: dict[str, object] = {}
+    if classes is not None:
+        names = [name.strip() for name in classes]
+        if not names or "" in names or len(set(names)) < len(names):
+            raise OptionError(f"The class names {names} are not usable.", "Give each class one name of its own.")
+        told["classes"] = _entries(names)
+    if standardize is not None:
+        modes = get_args(StandardizeMode)
+        if standardize not in modes:
+            raise OptionError(f"There is no standardise mode {standardize!r}.", f"Choose one of {', '.join(modes)}.")
+        kept = card.preprocessing.model_dump() if card.preprocessing else {}
+        told["preprocessing"] = Preprocessing.model_validate({**kept, "standardize_mode": standardize})
+    if size is not None:
+        kept = card.input.model_dump() if card.input else {}
+        width, height = size
+        if not (1 <= width <= 8192 and 1 <= height <= 8192):
+            raise OptionError(f"A model input of {width}x{height} pixels is not possible.", "Give WIDTHxHEIGHT.")
+        told["input"] = Input.model_validate({**kept, "width": width, "height": height})
+    return card.model_copy(update=told)
+
+
+def _compile(files: ModelFiles, name: str) -> bytes:
+    from napari_webipred.runtime import compiler, tfjs
+
+    try:
+        return compiler.compile_model(tfjs.read_layers_model(files, files.entry))
+    except ModelError as error:
+        raise type(error)(f"The model {name} cannot be used: {error.message}", error.hint) from error
+
+
+def _complete(card: ModelCard, session: Session) -> ModelCard:
+    """Fill what only the model itself knows into its card, and refuse a card that contradicts the model."""
+    height, width, channels = session.input_shape
+    wanted = card.input
+    if (height is None or width is None) and wanted is None:
+        raise OptionError(
+            f"The model {card.name} takes pictures of any size.",
+            "Say which size it was trained with, for example 224x224.",
+        )
+    sized = Input(
+        width=width or (wanted.width if wanted else 0),
+        height=height or (wanted.height if wanted else 0),
+        channels=channels,  # type: ignore[arg-type]  # pydantic refuses other counts
+        channel_order=wanted.channel_order if wanted else "RGB",
+    )
+    if wanted and (wanted.width, wanted.height) != (sized.width, sized.height):
+        raise ModelError(
+            f"The model {card.name} takes pictures of {sized.width}x{sized.height} pixels, "
+            f"not {wanted.width}x{wanted.height}."
+        )
+    if wanted and wanted.channels not in (None, channels):
+        raise ModelError(f"The model {card.name} takes {channels} channels, its card says {wanted.channels}.")
+    return card.model_copy(update={"input": sized, **_complete_classes(card, session.output_size)})
+
+
+def _complete_classes(card: ModelCard, outputs: int) -> dict[str, object]:
+    """Match the classes of a card with the number of the model's outputs; without names they are numbered."""
+    names = card.class_names
+    if outputs == 1:
+        if not names:
+            names = ["negative", "positive"]
+        if len(names) == 1:
+            names = [f"not {names[0]}", names[0]]
+        if len(names) == 2:
+            return {"task": "binary", "classes": card.classes if len(card.classes) == 2 else _entries(names)}
+    elif not names:
+        return {"classes": _entries([str(i) for i in range(outputs)])}
+    elif len(names) == outputs:
+        return {}
+    raise ModelError(
+        f"The model {card.name} has {outputs} outputs, but {len(names)} class names are given.",
+        "Give one name for each output, in the model's order.",
+    )
+
+
+def _entries(names: Sequence[str]) -> tuple[ClassEntry, ...]:
+    return tuple(ClassEntry(index=i, name=name) for i, name in enumerate(names))

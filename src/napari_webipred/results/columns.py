@@ -1,0 +1,22 @@
+"""The columns of a result table, the same in a CSV file, a data frame and the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+def columns(axes: Sequence[str], classes: Sequence[str]) -> list[str]:
+    """Name the columns: ``image``, the axes of stacks, one per class, ``prediction``, ``error``.
+
+    A class that is called like a column before it gets a number behind its name, so that every name stands once.
+    """
+    names: list[str] = []
+    taken = {"image", "prediction", "error"}
+    for name in (*axes, *classes):
+        unique, count = name, 1
+        while unique in taken:
+            count += 1
+            unique = f"{name} ({count})"
+        taken.add(unique)
+        names.append(unique)
+    return ["image", *names, "prediction", "error"]

@@ -1,0 +1,40 @@
+"""Rows as a pandas table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_webipred.results.columns import columns
+from napari_webipred.results.row import Row
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def to_frame(rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = ()) -> pd.DataFrame:
+    """Make a table with a row per picture or plane.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Columns as in the CSV file: ``image``, axes (nullable integers), classes (float32, NaN where the picture
+        failed), ``prediction``, ``error``.
+    """
+    import pandas as pd
+
+    rows = list(rows)
+    numbers = np.full((len(rows), len(classes)), np.nan, np.float32)
+    for i, row in enumerate(rows):
+        if row.probabilities is not None:
+            numbers[i] = row.probabilities
+    values: list[object] = [
+        [row.image for row in rows],
+        *(pd.array([row.position.get(axis) for row in rows], dtype="Int64") for axis in axes),
+        *numbers.T,
+        [row.prediction for row in rows],
+        [row.error for row in rows],
+    ]
+    return pd.DataFrame(dict(zip(columns(axes, classes), values, strict=True)))
