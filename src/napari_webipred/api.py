@@ -95,9 +95,7 @@ def classify(
     return to_frame(rows, opened.classes, axes)
 
 
-def list_models(
-    search: str = "", *, discipline: str | None = None, procedure: str | None = None
-) -> list[ModelCard]:
+def list_models(search: str = "", *, discipline: str | None = None, procedure: str | None = None) -> list[ModelCard]:
     """List the models of the catalogue; no network is used.
 
     Parameters

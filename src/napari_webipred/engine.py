@@ -95,9 +95,7 @@ Picture: TypeAlias = "str | Path | Source | Any"
 DEFAULTS = Options()
 
 
-def classify(
-    model: Model, images: Picture | Iterable[Picture], options: Options = DEFAULTS
-) -> Iterator[Event]:
+def classify(model: Model, images: Picture | Iterable[Picture], options: Options = DEFAULTS) -> Iterator[Event]:
     """Classify pictures one by one; closing the generator cancels what has not begun.
 
     Parameters
@@ -171,9 +169,7 @@ def _rows(model: Model, sources: list[Source], total: int, options: Options) -> 
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _row(
-    model: Model, session: Session, number: int, source: Source, index: tuple[int, ...], options: Options
-) -> Row:
+def _row(model: Model, session: Session, number: int, source: Source, index: tuple[int, ...], options: Options) -> Row:
     position = source.position(index)
     try:
         card = model.card
@@ -195,5 +191,7 @@ def _row(
     except MemoryError:
         return Row(number, source.name, position, error=str(ImageError("The picture does not fit into memory.")))
     except Exception as error:  # arrays may compute themselves when read, and fail in any way
-        return Row(number, source.name, position, error=f"The picture cannot be read ({type(error).__name__}: {error}).")
+        return Row(
+            number, source.name, position, error=f"The picture cannot be read ({type(error).__name__}: {error})."
+        )
     return Row(number, source.name, position, probabilities, prediction, "", intensity_range)
