@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+import csv
+import io
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as npst
+
+from napari_webipred.results.export import CsvWriter, write_csv
+from napari_webipred.results.row import Row
+
+
+def written(rows, classes=("A", "B"), axes=()) -> str:
+    stream = io.StringIO(newline="")
+    writer = CsvWriter(stream, classes, axes)
+    for row in rows:
+        writer.write(row)
+    return stream.getvalue()
+
+
+def row(image="a.png", p=(0.25, 0.75), **fields) -> Row:
+    return Row(0, image, probabilities=np.array(p, np.float32), prediction="B", **fields)
+
+
+def test_the_file_has_the_promised_columns_and_line_ends():
+    text = written([row(position={"z": 3})], axes=("z",))
+    assert text == "image,z,A,B,prediction,error\r\na.png,3,0.25,0.75,B,\r\n"
+
+
+def test_a_failed_picture_has_empty_probabilities_and_its_error():
+    text = written([Row(0, "a, b.png", error='Cannot read "it".')])
+    assert text.splitlines()[1] == '"a, b.png",,,,"Cannot read ""it""."'
+
+
+def test_a_picture_without_an_axis_leaves_its_cell_empty():
+    assert written([row()], axes=("t", "z")).splitlines()[1] == "a.png,,,0.25,0.75,B,"
+
+
+def test_a_text_that_a_spreadsheet_would_run_is_made_harmless():
+    for text in ("=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx"):
+        cell = next(csv.reader(io.StringIO(written([row(text)]).split("\r\n", 1)[1], newline="")))[0]
+        assert cell == "'" + text
+    assert written([], classes=("=cmd()", "B")).startswith("image,'=cmd(),B")
+
+
+@given(npst.arrays(np.float32, 3, elements=st.floats(0, 1, width=32)))
+def test_probabilities_survive_the_file_bit_for_bit(p):
+    cells = next(csv.reader([written([row(p=p)], classes="ABC").splitlines()[1]]))
+    np.testing.assert_array_equal(np.array(cells[1:4], np.float32), p)
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"])), st.text(st.characters(exclude_categories=["Cs"])))
+def test_any_name_comes_back_from_the_file_as_it_went_in(image, error):
+    rows = list(csv.reader(io.StringIO(written([Row(0, image, error=error)]), newline="")))
+    assert len(rows) == 2
+    assert rows[1][0].removeprefix("'") == image.removeprefix("'")
+    assert rows[1][-1].removeprefix("'") == error.removeprefix("'")
+
+
+def test_a_file_is_utf8(tmp_path):
+    write_csv(tmp_path / "out.csv", [row("Gewebe_Größe_日本.png")], ("A", "B"))
+    assert "Gewebe_Größe_日本.png" in (tmp_path / "out.csv").read_bytes().decode("utf-8")

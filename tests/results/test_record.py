@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.results.record import Record
+from napari_webipred.results.row import Row
+
+CARD = ModelCard.model_validate(
+    {
+        "id": "test",
+        "name": "Test",
+        "record_doi": "10.5281/zenodo.1",
+        "license": "CC-BY-4.0",
+        "classes": [{"index": 0, "name": "A", "threshold": 0.7}, {"index": 1, "name": "B"}],
+        "input": {"width": 32, "height": 16, "channels": 3},
+        "preprocessing": {"standardize_mode": "torch"},
+    }
+)
+P = np.array([0.5, 0.5], np.float32)
+
+
+def made(*rows: Row) -> dict:
+    record = Record(CARD, "sha256:abc", {"intensity": "auto", "threshold": 0.5})
+    for row in rows:
+        record.add(row)
+    return record.as_dict()
+
+
+def test_the_record_says_how_the_result_was_made():
+    record = made(Row(0, "a.png", {}, P, "A"))
+    assert record["model"]["doi"] == "10.5281/zenodo.1"
+    assert record["model"]["checksum"] == "sha256:abc"
+    assert record["model"]["classes"][0]["threshold"] == 0.7
+    assert record["preprocessing"]["standardize_mode"] == "torch"
+    assert record["preprocessing"]["profile"] == "webipred"
+    assert record["input"]["width"] == 32
+    assert record["options"] == {"intensity": "auto", "threshold": 0.5}
+    assert record["versions"]["numpy"] == np.__version__
+    assert record["inputs"] == [{"image": "a.png"}]
+
+
+def test_a_range_that_is_not_that_of_8_bit_pictures_is_recorded():
+    record = made(
+        Row(0, "s.tif", {"z": 0}, P, "A", intensity_range=(10.0, 4095.0)),
+        Row(0, "s.tif", {"z": 1}, P, "A", intensity_range=(0.0, 255.0)),
+    )
+    assert record["inputs"] == [{"image": "s.tif", "intensity_ranges": [[0, 10.0, 4095.0]]}]
+
+
+def test_failed_planes_are_counted():
+    assert made(Row(0, "x.png", error="broken"))["inputs"] == [{"image": "x.png", "failed": 1}]
+
+
+def test_the_record_stands_beside_the_table(tmp_path):
+    path = Record(CARD, "sha256:abc", {}).write(tmp_path / "out.csv")
+    assert path == tmp_path / "out.csv.json"
+    assert json.loads(path.read_text(encoding="utf-8"))["model"]["name"] == "Test"

@@ -1,0 +1,149 @@
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+import pytest
+
+from napari_webipred import engine
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.errors import ImageError, OptionError
+from napari_webipred.imaging.source import Source
+
+
+class MeanModel:
+    """Stands in for a model: the probability of the second class is the mean of the picture."""
+
+    card = ModelCard.model_validate(
+        {
+            "id": "mean",
+            "name": "Mean",
+            "classes": [{"index": 0, "name": "dark"}, {"index": 1, "name": "bright"}],
+            "input": {"width": 4, "height": 4, "channels": 3},
+            "preprocessing": {"standardize_mode": "none"},
+        }
+    )
+    classes = ("dark", "bright")
+
+    def session(self, threads: int) -> MeanModel:
+        return self
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        mean = batch.mean(axis=(1, 2, 3)) / 255
+        return np.stack([1 - mean, mean], axis=1).astype(np.float32)
+
+
+def flat(value: int) -> np.ndarray:
+    return np.full((8, 8, 3), value, np.uint8)
+
+
+def rows(images, model=None, **options):
+    events = list(engine.classify(model or MeanModel(), images, engine.Options(**options)))
+    assert isinstance(events[0], engine.Started)
+    assert isinstance(events[-1], engine.Finished)
+    assert events[0].total == events[-1].done == len(events) - 2
+    assert [event.done for event in events[1:-1]] == list(range(1, len(events) - 1))
+    return [event.row for event in events[1:-1]]
+
+
+def test_rows_come_in_the_order_of_the_pictures():
+    done = rows([flat(value) for value in range(0, 250, 5)], workers=4)
+    np.testing.assert_allclose([row.probabilities[1] for row in done], np.arange(0, 250, 5) / 255, atol=1e-6)
+    assert [row.source for row in done] == list(range(50))
+    assert done[0].prediction == "dark"
+    assert done[-1].prediction == "bright"
+
+
+def test_a_single_array_need_not_be_in_a_list():
+    assert [row.image for row in rows(flat(9))] == ["array 0"]
+
+
+def failing(error: BaseException) -> Source:
+    def read(index):
+        raise error
+
+    return Source("bad", read)
+
+
+@pytest.mark.parametrize("error", [ImageError("It is broken."), MemoryError(), RuntimeError("lazy array failed")])
+def test_one_picture_that_cannot_be_read_costs_no_other_its_result(error):
+    done = rows([flat(10), failing(error), flat(20)])
+    assert [row.failed for row in done] == [False, True, False]
+    assert done[1].error
+    assert done[1].image == "bad"
+
+
+def test_a_stack_gives_a_row_for_each_plane():
+    stack = np.stack([flat(value) for value in (0, 100, 200)])
+    source = Source("stack", lambda index: stack[index], ("z",), (3,))
+    done = rows([source])
+    assert [row.position for row in done] == [{"z": 0}, {"z": 1}, {"z": 2}]
+    assert done[2].probabilities[1] == pytest.approx(200 / 255)
+
+
+def test_one_plane_of_a_stack_can_be_chosen():
+    stack = np.stack([flat(value) for value in (0, 100, 200)])
+    done = rows([Source("stack", lambda index: stack[index], ("z",), (3,), only=(1,))])
+    assert [row.position for row in done] == [{"z": 1}]
+
+
+def test_the_axes_of_all_stacks_are_named_once():
+    def read(index):
+        return flat(0)
+
+    sources = [Source("a", read, ("t", "z"), (1, 2)), Source("b", read, ("z",), (2,)), Source("c", read)]
+    started = next(engine.classify(MeanModel(), sources))
+    assert started.axes == ("t", "z")
+    assert started.total == 5
+
+
+def test_closing_cancels_what_has_not_begun():
+    read = []
+    sources = [Source(str(i), lambda index, i=i: read.append(i) or flat(0)) for i in range(1000)]
+    events = engine.classify(MeanModel(), sources, engine.Options(workers=2))
+    next(events)
+    next(events)
+    events.close()
+    at_close = len(read)
+    assert at_close < 20
+    assert not [t for t in threading.enumerate() if t.name.startswith("napari-webipred")]
+    assert len(read) == at_close
+
+
+def test_only_a_few_pictures_are_in_memory_however_many_there_are():
+    alive, most, lock = set(), 0, threading.Lock()
+
+    def read_one(i):
+        def read(index):
+            nonlocal most
+            with lock:
+                alive.add(i)
+                most = max(most, len(alive))
+            return flat(0)
+
+        return read
+
+    for event in engine.classify(
+        MeanModel(), [Source(str(i), read_one(i)) for i in range(200)], engine.Options(workers=2)
+    ):
+        if isinstance(event, engine.RowDone):
+            with lock:
+                alive.discard(event.row.source)
+    assert most <= 8
+
+
+def test_a_model_whose_scaling_is_unknown_asks_for_it():
+    model = MeanModel()
+    model.card = model.card.model_copy(update={"preprocessing": None})
+    with pytest.raises(OptionError, match="pixel values"):
+        next(engine.classify(model, [flat(0)]))
+
+
+@pytest.mark.parametrize("options", [{"threshold": 1.5}, {"threshold": -0.1}, {"workers": 0}])
+def test_options_that_mean_nothing_are_refused(options):
+    with pytest.raises(OptionError):
+        engine.Options(**options)
+
+
+def test_no_pictures_give_no_rows():
+    assert rows([]) == []
