@@ -8,7 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TextIO
 
 from napari_webipred import terminal
 from napari_webipred.errors import OptionError, WebIPredError
@@ -37,6 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         sys.stderr.close()
         return DONE
+    except OSError as error:
+        print(terminal.printable(f"napari-webipred: {error.strerror}: {error.filename}", sys.stderr), file=sys.stderr)
+        return UNUSABLE
     except KeyboardInterrupt:
         print("napari-webipred: cancelled; the rows that were finished are written.", file=sys.stderr)
         return CANCELLED
@@ -163,9 +166,12 @@ def _run(
         raise OptionError("There are no pictures in what was given.", "Name image files, or folders that hold some.")
     failed = 0
     with ExitStack() as stack:
-        stack.callback(events.close)  # type: ignore[attr-defined]
+        stream = sys.stdout
+        if output is not None:
+            stream = stack.enter_context(_writable(output))
+            stack.callback(record.write, output)  # also when cancelled: the rows so far are worth their record
         stack.callback(progress.clear)
-        stream = sys.stdout if output is None else stack.enter_context(_writable(output))
+        stack.callback(events.close)
         writer = None if show and output is None else CsvWriter(stream, started.classes, started.axes)
         for event in events:
             if not isinstance(event, engine.RowDone):
@@ -183,12 +189,11 @@ def _run(
             failed += row.failed
             progress.show(f"{event.done} of {event.total} pictures", event.done, event.total)
     if output is not None:
-        beside = record.write(output)
-        _tell(f"{started.total - failed} of {started.total} classified; written to {output}, how to {beside}.")
+        _tell(f"{started.total - failed} of {started.total} pictures classified, written to {output}.")
     return SOME_FAILED if failed else DONE
 
 
-def _writable(path: Path):  # type: ignore[no-untyped-def]
+def _writable(path: Path) -> TextIO:
     try:
         return path.open("w", encoding="utf-8", newline="")
     except OSError as error:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,6 +48,11 @@ class Options:
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
             raise OptionError(f"The threshold {self.threshold} is not a probability.", "Give a number from 0 to 1.")
+        if isinstance(self.intensity, tuple) and not self.intensity[0] < self.intensity[1]:
+            raise OptionError(
+                f"The intensity range {self.intensity[0]:g} to {self.intensity[1]:g} is empty.",
+                "The first number is black and has to be below the second, which is white.",
+            )
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"{self.workers} workers cannot work.", "Give at least 1.")
 
@@ -95,7 +100,9 @@ Picture: TypeAlias = "str | Path | Source | Any"
 DEFAULTS = Options()
 
 
-def classify(model: Model, images: Picture | Iterable[Picture], options: Options = DEFAULTS) -> Iterator[Event]:
+def classify(
+    model: Model, images: Picture | Iterable[Picture], options: Options = DEFAULTS
+) -> Generator[Event, None, None]:
     """Classify pictures one by one; closing the generator cancels what has not begun.
 
     Parameters
