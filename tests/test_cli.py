@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari_webipred.samples import sample_pictures
 from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import cli
-from napari_webipred.samples import sample_pictures
 
 
 @pytest.fixture
@@ -49,8 +49,8 @@ def test_a_folder_with_a_broken_picture_gives_all_others_and_exit_status_1(folde
     assert "notes.txt" in message
     record = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
     assert record["model"]["id"] == "demo"
-    assert [entry for entry in record["inputs"] if entry.get("failed")][0]["image"].endswith("broken.png")
-    assert [entry for entry in record["inputs"] if "intensity_ranges" in entry][0]["image"].endswith("c.tif")
+    assert next(entry for entry in record["inputs"] if entry.get("failed"))["image"].endswith("broken.png")
+    assert next(entry for entry in record["inputs"] if "intensity_ranges" in entry)["image"].endswith("c.tif")
 
 
 def test_the_command_line_and_python_give_the_very_same_numbers(folder, tmp_path):

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import time
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -134,10 +135,11 @@ def classify(
     axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
     yield Started(total, tuple(model.classes), axes, left_out)
     done = failed = 0
-    for row in _rows(model, sources, total, options):
-        done += 1
-        failed += row.failed
-        yield RowDone(row, done, total)
+    with closing(_rows(model, sources, total, options)) as rows:
+        for row in rows:
+            done += 1
+            failed += row.failed
+            yield RowDone(row, done, total)
     yield Finished(done, failed, time.perf_counter() - begin)
 
 
@@ -158,7 +160,7 @@ def find_sources(images: Picture | Iterable[Picture]) -> tuple[list[Source], tup
     return sources, tuple(left_out)
 
 
-def _rows(model: Model, sources: list[Source], total: int, options: Options) -> Iterator[Row]:
+def _rows(model: Model, sources: list[Source], total: int, options: Options) -> Generator[Row, None, None]:
     cores = available_cores()
     workers = min(options.workers or cores, max(total, 1))
     session = model.session(1 if workers > 1 and total >= PICTURES_FOR_ONE_CORE_EACH else cores)
