@@ -273,8 +273,17 @@ class _ZipFile(FileIO):
         return super().read(size) or b""
 
 
-# What zipfile raises on malformed input; UnicodeDecodeError and negative seeks are ValueErrors.
-_BROKEN_ZIP = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, ValueError, OverflowError, RuntimeError)
+# What zipfile raises on malformed input: a negative offset is an OSError, a name that is not UTF-8 a ValueError.
+_BROKEN_ZIP = (
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+    EOFError,
+    OSError,
+    OverflowError,
+    RuntimeError,
+    ValueError,
+)
 
 
 def _open_zip(path: Path) -> ModelFiles:
@@ -286,7 +295,7 @@ def _open_zip(path: Path) -> ModelFiles:
     except _DirectoryTooLargeError as error:
         file.close()
         raise ArchiveError(f"The table of contents of {path.name} is too large.", _ANOTHER_ARCHIVE) from error
-    except (*_BROKEN_ZIP, OSError) as error:
+    except _BROKEN_ZIP as error:
         file.close()
         raise ArchiveError(f"{path.name} is a damaged zip archive: {error}.", _ANOTHER_ARCHIVE) from error
     except ArchiveError:
