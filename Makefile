@@ -1,0 +1,77 @@
+# make demo         classify bundled pictures: no display, no network beyond the installation
+# make test         everything that is checked: ruff, mypy, pytest
+# make bench        the speed that the README claims
+# make screenshots  the pictures in docs/images, from the real panel
+# make clean        remove what the others made
+#
+# Each of them makes .venv and installs what it needs. PYTHON=/path/to/python chooses an interpreter.
+
+VENV   := .venv
+BIN    := $(VENV)/bin
+PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
+            "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
+
+# What Qt, OpenGL in software and the privacy tests need on Debian and Ubuntu.
+SYSTEM_PACKAGES := xvfb xauth strace libgl1 libgl1-mesa-dri libegl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
+    libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
+    libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
+GUI_TESTS := tests/_napari
+
+ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
+
+# A virtual environment of which only half was made is no environment.
+.DELETE_ON_ERROR:
+.PHONY: demo test bench screenshots clean system-packages
+
+demo: $(VENV)/.for-demo
+	$(BIN)/napari-webipred demo
+
+test: $(VENV)/.for-test system-packages
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	@if command -v xvfb-run >/dev/null; then \
+	    $(ON_A_SCREEN) $(BIN)/pytest; \
+	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
+	    $(BIN)/pytest; \
+	elif [ -n "$$CI" ]; then \
+	    echo 'There is no display and no xvfb-run: the panel cannot be tested.' >&2; exit 1; \
+	else \
+	    echo 'LEFT OUT: the tests of the panel, because there is no display and no xvfb-run (package xvfb).' >&2; \
+	    $(BIN)/pytest --ignore=$(GUI_TESTS); \
+	fi
+
+bench: $(VENV)/.for-demo
+	$(BIN)/python benchmarks/densenet.py
+
+screenshots: $(VENV)/.for-test system-packages
+	if command -v xvfb-run >/dev/null; then \
+	    $(ON_A_SCREEN) $(BIN)/python tools/screenshots.py; \
+	else \
+	    $(BIN)/python tools/screenshots.py; \
+	fi
+
+clean:
+	rm -rf $(VENV) build dist demo.csv demo.csv.json .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+system-packages:
+	@.ci/system-packages $(SYSTEM_PACKAGES)
+
+$(BIN)/python:
+	@if [ -z "$(PYTHON)" ]; then \
+	    echo 'Python 3.11 or later is needed and none was found: install it, or name it with PYTHON=/path/to/python.' >&2; exit 1; \
+	fi
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || .ci/system-packages python3-venv
+	@"$(PYTHON)" -c 'import ensurepip' 2>/dev/null || { \
+	    echo '$(PYTHON) cannot make virtual environments: install its venv package (Debian, Ubuntu: python3-venv).' >&2; exit 1; \
+	}
+	"$(PYTHON)" -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade 'pip>=25.1'
+
+$(VENV)/.for-demo: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable .
+	@touch $@
+
+$(VENV)/.for-test: pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --editable . --group test
+	@touch $@ $(VENV)/.for-demo

@@ -1,0 +1,16 @@
+"""Classify image files and save the table: `python examples/classify_files.py [PICTURE OR FOLDER ...]`."""
+
+from __future__ import annotations
+
+import sys
+
+import napari_webipred as wp
+from napari_webipred.samples import sample_pictures
+
+pictures = sys.argv[1:] or sample_pictures()
+model = wp.open_model("demo")
+table = wp.classify(pictures, model)
+
+print(f"{model.card.name}: {', '.join(model.classes)}")
+print(table[["image", "prediction"]].to_string(index=False))
+table.to_csv("classified.csv", index=False)

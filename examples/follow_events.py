@@ -1,0 +1,28 @@
+"""Follow a run as it goes, and cancel it: the generator that the panel and the command line use too."""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+import numpy as np
+
+import napari_webipred as wp
+from napari_webipred import engine
+
+model = wp.open_model("demo")
+pictures = [np.full((100, 100), level, np.uint8) for level in range(0, 250, 5)]
+
+with closing(engine.classify(model, pictures)) as events:  # closing the generator cancels what has not begun
+    for event in events:
+        match event:
+            case engine.Started(total=total):
+                print(f"{total} pictures")
+            case engine.RowDone(row=row, done=done) if row.failed:
+                print(f"{done}: {row.image} failed: {row.error}")
+            case engine.RowDone(row=row, done=done):
+                print(f"{done}: {row.image} is {row.prediction} ({row.probabilities.max():.3f})")
+                if done == 10:
+                    print("enough")
+                    break
+            case engine.Finished(seconds=seconds):
+                print(f"finished after {seconds:.1f} s")

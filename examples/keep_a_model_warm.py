@@ -1,0 +1,20 @@
+"""Open a model once and use it again and again, with pictures that you prepare yourself."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+import napari_webipred as wp
+
+model = wp.open_model("demo")
+model.warm_up()  # the first picture then takes no longer than the others
+
+size = model.card.input
+assert size is not None
+tensor = np.zeros((1, size.height, size.width, model.input_shape[2]), np.float32)  # resized and standardised
+for _ in range(3):
+    begin = time.perf_counter()
+    numbers = model.predict(tensor)
+    print(f"{1000 * (time.perf_counter() - begin):.1f} ms", dict(zip(model.classes, numbers[0].round(3), strict=True)))

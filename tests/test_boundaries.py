@@ -1,0 +1,249 @@
+"""The rules of the house: which module may import which, what opening the package costs, how long a module may be."""
+
+from __future__ import annotations
+
+import ast
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+PACKAGE = "napari_webipred"
+SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
+
+# What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
+DATA = {"catalogue.card", "imaging.source", "results.row"}
+GROUND = {"errors", "settings"}
+ALLOWED = {
+    "__init__": {"api", "model", "catalogue.card", "errors"},
+    "errors": set(),
+    "settings": set(),
+    "catalogue": GROUND,
+    "imaging": GROUND | DATA,
+    "runtime": GROUND | DATA,
+    "explain": GROUND | DATA | {"runtime", "imaging"},
+    "results": GROUND | DATA,
+    "terminal": GROUND | DATA,
+    "samples": GROUND | DATA,
+    "model": GROUND | DATA | {"catalogue", "runtime"},
+    "engine": GROUND | DATA | {"model", "catalogue", "runtime", "imaging", "explain", "results"},
+    "api": GROUND | DATA | {"engine", "model", "catalogue", "imaging", "results", "samples"},
+    "cli": GROUND | DATA | {"api", "engine", "model", "catalogue", "imaging", "results", "samples", "terminal"},
+    "_napari": GROUND | DATA | {"api", "engine", "model", "catalogue", "imaging", "explain", "results", "samples"},
+}
+GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
+TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}
+HEAVY = {
+    *{"onnxruntime", "onnx", "pandas", "matplotlib", "scipy", "skimage", "sklearn", "pydicom"},
+    *{"tifffile", "dask", "xarray", "zarr", "requests"},
+    *TENSORFLOW,
+}
+
+
+def name_of(path: Path) -> str:
+    """Dotted name of a module below the package: ``runtime.layers.pooling``, ``runtime`` for its ``__init__``."""
+    parts = path.relative_to(SOURCE).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 1 else parts)
+
+
+MODULES = {name_of(path): path for path in sorted(SOURCE.rglob("*.py"))}
+OUTSIDE = [name for name in MODULES if name.split(".")[0] != "_napari"]
+ROOMS = sorted({name.split(".")[0] for name in MODULES})
+
+
+def imports(tree: ast.AST) -> Iterator[str]:
+    """Every absolute name that is imported anywhere in a module, inside functions and ``if TYPE_CHECKING`` too."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            assert not node.level, "imports name the whole path"
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+def own_imports(tree: ast.AST) -> set[str]:
+    """Modules of the package that a module imports, as names below the package."""
+    found = set()
+    for name in imports(tree):
+        if name == PACKAGE or name.startswith(f"{PACKAGE}."):
+            below = name.removeprefix(PACKAGE).lstrip(".")
+            while below and below not in MODULES:  # the end of the name is something inside a module
+                below = below.rpartition(".")[0]
+            found.add(below or "__init__")
+    return found
+
+
+def tree_of(name: str) -> ast.Module:
+    return ast.parse(MODULES[name].read_text(encoding="utf-8"))
+
+
+def in_a_new_process(code: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    kept = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    return subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=kept | environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+
+
+def report_of(code: str, **environment: str) -> list[str]:
+    done = in_a_new_process(f"{code}\nimport json; print('\\n' + json.dumps(sorted(report)))", **environment)
+    assert done.returncode == 0, done.stderr
+    report: list[str] = json.loads(done.stdout.splitlines()[-1])
+    return report
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_imports_only_what_lies_below_it(room: str) -> None:
+    assert room in ALLOWED, f"{room} is new: say in ALLOWED what it may import"
+    wrong = [
+        f"{name} imports {other}"
+        for name in MODULES
+        if name.split(".")[0] == room
+        for other in own_imports(tree_of(name))
+        if other.split(".")[0] != room
+        and other.split(".")[0] not in ALLOWED[room]
+        and other not in ALLOWED[room]
+        and other != "__init__"  # for the version, which needs no other module
+    ]
+    assert not wrong
+
+
+def test_the_package_itself_is_imported_for_its_version_only() -> None:
+    wrong = [
+        name
+        for name in MODULES
+        for node in ast.walk(tree_of(name))
+        if isinstance(node, ast.ImportFrom) and node.module == PACKAGE
+        for alias in node.names
+        if alias.name not in {"__version__", *(module.split(".")[0] for module in MODULES)}
+    ]
+    assert not wrong
+
+
+def test_no_module_imports_itself_on_a_detour() -> None:
+    below = {name: own_imports(tree_of(name)) - {name, "__init__"} for name in MODULES if name != "__init__"}
+    done: set[str] = set()
+
+    def walk(name: str, way: tuple[str, ...]) -> None:
+        assert name not in way, " -> ".join((*way[way.index(name) :], name))
+        if name not in done:
+            for other in below[name]:
+                walk(other, (*way, name))
+            done.add(name)
+
+    for name in below:
+        walk(name, ())
+
+
+@pytest.mark.parametrize("name", OUTSIDE)
+def test_only_the_napari_room_knows_napari_and_qt(name: str) -> None:
+    assert not {other for other in imports(tree_of(name)) if other.split(".")[0] in GUI}
+
+
+def test_one_module_alone_knows_tensorflow() -> None:
+    knowing = {name for name in MODULES for other in imports(tree_of(name)) if other.split(".")[0] in TENSORFLOW}
+    assert knowing <= {"runtime.tensorflow"}
+
+
+BLOCK = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {blocked}:
+            raise ModuleNotFoundError(f"{{name}} is blocked here", name=name)
+sys.meta_path.insert(0, Blocked())
+"""
+
+
+def test_everything_outside_the_napari_room_imports_without_napari_qt_and_tensorflow() -> None:
+    names = [PACKAGE if name == "__init__" else f"{PACKAGE}.{name}" for name in OUTSIDE]
+    code = BLOCK.format(blocked=GUI | TENSORFLOW) + "".join(f"import {name}\n" for name in names)
+    done = in_a_new_process(code)
+    assert done.returncode == 0, done.stderr
+
+
+LISTEN = """
+import sys
+report = set()
+def hear(event, arguments):
+    if event.startswith("socket.") and event not in {"socket.__new__", "socket.gethostname"}:
+        report.add(event)
+sys.addaudithook(hear)
+"""
+LOADED = f"report |= {{name.split('.')[0] for name in sys.modules}} & {HEAVY!r}\n"
+
+
+def test_importing_the_package_loads_nothing_heavy_and_touches_no_network() -> None:
+    assert report_of(f"{LISTEN}import {PACKAGE}\n{LOADED}") == []
+
+
+def test_importing_the_command_line_loads_nothing_heavy_and_touches_no_network() -> None:
+    assert report_of(f"{LISTEN}import {PACKAGE}.cli\n{LOADED}") == []
+
+
+def test_listing_the_catalogue_touches_no_network_and_opens_no_runtime(tmp_path: Path) -> None:
+    code = f"{LISTEN}import {PACKAGE}\nassert {PACKAGE}.list_models()\n{LOADED}"
+    assert report_of(code, NAPARI_WEBIPRED_CACHE=str(tmp_path)) == []
+
+
+def test_importing_the_panel_loads_nothing_heavy_and_touches_no_network() -> None:
+    """What napari itself has loaded by then does not count."""
+    pytest.importorskip("napari")
+    names = [f"{PACKAGE}.{name}" for name in MODULES if name.split(".")[0] == "_napari"]
+    code = (
+        "import sys, napari, napari.viewer, napari.layers, napari.qt.threading, napari.utils.notifications\n"
+        f"before = set(sys.modules)\n{LISTEN}"
+        + "".join(f"import {name}\n" for name in names)
+        + f"report |= {{name.split('.')[0] for name in set(sys.modules) - before}} & {HEAVY!r}\n"
+    )
+    assert report_of(code) == []
+
+
+@pytest.mark.parametrize("module", [PACKAGE, f"{PACKAGE}.cli", f"{PACKAGE}.runtime.session", f"{PACKAGE}.engine"])
+def test_telemetry_of_the_runtime_is_off_before_it_is_imported(module: str) -> None:
+    code = f"""
+import os, sys
+report = []
+class Watch:
+    def find_spec(self, name, path=None, target=None):
+        if name == "onnxruntime":
+            report.append(os.environ.get("ORT_DISABLE_TELEMETRY"))
+sys.meta_path.insert(0, Watch())
+import {module}
+import onnxruntime
+"""
+    assert report_of(code) == ["1"]
+
+
+def test_every_way_into_the_program_leads_through_the_package() -> None:
+    """So the variable that keeps the runtime silent is always set first."""
+    project = (SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
+    assert f'napari-webipred = "{PACKAGE}.cli:main"' in project
+    assert f'napari-webipred = "{PACKAGE}:napari.yaml"' in project
+    first = next(node for node in ast.walk(tree_of("__init__")) if isinstance(node, ast.Assign))
+    assert ast.unparse(first) == "os.environ['ORT_DISABLE_TELEMETRY'] = '1'"
+
+
+def test_a_module_has_one_noun_and_little_to_say() -> None:
+    lines = {name: len(path.read_text(encoding="utf-8").splitlines()) for name, path in MODULES.items()}
+    assert not {name: count for name, count in lines.items() if count > 400}
+    assert statistics.median(lines.values()) < 150
+
+
+def test_every_picture_of_the_readme_is_there() -> None:
+    """The hub shows absolute addresses only; each must lead to a file of this repository."""
+    root = SOURCE.parents[1]
+    readme = (root / "README.md").read_text(encoding="utf-8")
+    raw = "https://raw.githubusercontent.com/napari-webipred/napari-webipred/main/"
+    pictures = [part.split(")")[0] for part in readme.split("](")[1:] if part.startswith(raw)]
+    assert [picture for picture in pictures if not (root / picture.removeprefix(raw)).is_file()] == []
