@@ -21,7 +21,7 @@ ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
 
 # A virtual environment of which only half was made is no environment.
 .DELETE_ON_ERROR:
-.PHONY: demo test bench screenshots clean system-packages
+.PHONY: demo test bench screenshots clean system-packages print-system-packages
 
 demo: $(VENV)/.for-demo
 	$(BIN)/napari-webipred demo
@@ -56,6 +56,9 @@ clean:
 
 system-packages:
 	@.ci/system-packages $(SYSTEM_PACKAGES)
+
+print-system-packages:
+	@echo $(SYSTEM_PACKAGES)
 
 $(BIN)/python:
 	@if [ -z "$(PYTHON)" ]; then \

@@ -26,7 +26,6 @@ def milliseconds(work: Callable[[], object]) -> list[float]:
 def ours(model: str, path: str) -> dict[str, Callable[[], object]]:
     """Prepare the three tasks for napari-webipred."""
     import bare
-
     import napari_webipred as wp
     from napari_webipred import engine
 
