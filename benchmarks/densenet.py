@@ -26,7 +26,7 @@ from statistics import median
 
 HERE = Path(__file__).resolve().parent
 SYNTHETIC = HERE.parents[1] / "shared" / "models" / "webipred-16" / "make_weights.py"
-PUBLISHED = "10.5281/zenodo.7785993"
+PUBLISHED = "webipred-16"
 FILES, MANY = 64, 1000
 
 
