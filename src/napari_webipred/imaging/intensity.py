@@ -1,0 +1,119 @@
+"""Which intensities become black and white."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+
+import numpy as np
+
+from napari_webipred.errors import ImageError, OptionError
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Intensity: TypeAlias = Literal["auto", "dtype"] | tuple[float, float]
+
+EIGHT_BIT = (0.0, 255.0)
+UNIT = (0.0, 1.0)
+LARGEST = 1e300  # beyond it, the difference of two intensities need not be a number
+
+
+def intensity_range(plane: NDArray[Any], intensity: Intensity) -> tuple[float, float]:
+    """Find the intensities that become black (0) and white (255).
+
+    Parameters
+    ----------
+    plane : ndarray
+        Grey or colour values, without alpha, of a boolean, integer or floating-point type. At least one.
+    intensity : "auto", "dtype" or (low, high)
+        - ``"auto"``: 8-bit unsigned values are taken as they are, so the range is (0, 255); booleans and floats that
+          all lie in 0 to 1 have (0, 1); everything else runs from the smallest to the largest finite value of this
+          plane. A plane of one value only becomes black: its range is (value, value + 1).
+        - ``"dtype"``: all that the integer type can hold; (0, 1) for booleans and floats.
+        - two numbers: that range.
+
+    Raises
+    ------
+    ImageError
+        The plane holds NaN, for which there is no sensible grey, or nothing but infinities.
+    OptionError
+        The given range is none.
+    """
+    kind = plane.dtype.kind
+    if kind == "f" and np.isnan(plane).any():
+        raise ImageError(
+            f"{np.isnan(plane).sum()} values of the picture are not numbers (NaN).",
+            "Fill them in before, for example with the background.",
+        )
+    if not isinstance(intensity, str):
+        return _checked(intensity)
+    if intensity == "auto":
+        return _own_range(plane)
+    if intensity == "dtype":
+        if kind not in "ui":
+            return UNIT
+        limits = np.iinfo(plane.dtype)
+        return float(limits.min), float(limits.max)
+    raise OptionError(f"{intensity!r} is no intensity range.", "Use auto, dtype or two numbers.")
+
+
+def to_eight_bit(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """Scale intensities to 0..255 without rounding to whole numbers; those outside the range are clipped.
+
+    Parameters
+    ----------
+    values : ndarray
+        Of a boolean, integer or floating-point type, without NaN.
+    low, high : float
+        Intensities that become 0 and 255.
+
+    Returns
+    -------
+    ndarray of float32, same shape
+        8-bit values with the range (0, 255) come out unchanged.
+    """
+    if values.dtype == np.uint8 and (low, high) == EIGHT_BIT:
+        return values.astype(np.float32)
+    with np.errstate(over="ignore"):  # long doubles beyond float64 are clipped next
+        scaled = values.astype(np.float64)
+    np.clip(scaled, low, high, out=scaled)
+    scaled -= low
+    scaled /= high - low
+    scaled *= 255
+    return scaled.astype(np.float32)
+
+
+def _own_range(plane: NDArray[Any]) -> tuple[float, float]:
+    if plane.dtype == np.uint8:
+        return EIGHT_BIT
+    if plane.dtype.kind == "b":
+        return UNIT
+    low, high = plane.min(), plane.max()
+    if plane.dtype.kind == "f":
+        if low >= 0 and high <= 1:
+            return UNIT
+        if np.isinf(low) or np.isinf(high):
+            finite = plane[np.isfinite(plane)]
+            if not finite.size:
+                raise ImageError(
+                    "The picture holds nothing but infinite values.", "Give the intensity range, or another picture."
+                )
+            low, high = finite.min(), finite.max()
+    black, white = float(low), float(high)
+    if max(-black, white) > LARGEST:
+        raise ImageError(
+            f"The intensities of the picture run from {black:g} to {white:g}, which is too far to compute with.",
+            "Give the intensity range that shows what matters.",
+        )
+    return (black, white) if black < white else (black, black + max(1.0, float(np.spacing(abs(black)))))
+
+
+def _checked(intensity: tuple[float, float]) -> tuple[float, float]:
+    hint = "Give two numbers: the intensity that becomes black, and the larger one that becomes white."
+    try:
+        low, high = map(float, intensity)
+    except (TypeError, ValueError):
+        raise OptionError(f"{intensity!r} is no intensity range.", hint) from None
+    if not -LARGEST <= low < high <= LARGEST:
+        raise OptionError(f"The intensity range {low:g} to {high:g} cannot be used.", hint)
+    return low, high
