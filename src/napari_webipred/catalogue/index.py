@@ -1,0 +1,129 @@
+"""The models that are known here: those that come with the program and those the user has fetched."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from napari_webipred.catalogue import store, zenodo
+from napari_webipred.catalogue.card import ModelCard, read_card
+from napari_webipred.errors import CatalogueError
+
+_CARDS = Path(__file__).parent / "cards"
+
+
+def cards() -> list[ModelCard]:
+    """Return the cards of all known models, the built-in ones first."""
+    built_in = _built_in()
+    known = {card.id for card in built_in}
+    return [*built_in, *(card for card in store.cards() if card.id not in known)]
+
+
+@cache
+def _built_in() -> tuple[ModelCard, ...]:
+    # The demonstration model comes first: it is there without a network.
+    paths = sorted(_CARDS.glob("*.json"), key=lambda path: (path.stem != "demo", path.stem))
+    return tuple(read_card(path) for path in paths)
+
+
+def search(text: str = "", discipline: str | None = None, procedure: str | None = None) -> list[ModelCard]:
+    """Return the cards in which every word of `text` occurs, in any field, whatever the case.
+
+    Parameters
+    ----------
+    text : str
+        Words, in any order; a part of a word is enough. Hyphens may be left out: ``xray`` finds X-ray.
+    discipline, procedure : str, optional
+        Exactly this discipline or procedure, whatever the case.
+    """
+    words = text.casefold().split()
+    return [
+        card
+        for card in cards()
+        if _same(discipline, card.discipline)
+        and _same(procedure, card.procedure)
+        and all(word in _words(card) for word in words)
+    ]
+
+
+def _same(wanted: str | None, there: str | None) -> bool:
+    return wanted is None or wanted.casefold() == (there or "").casefold()
+
+
+def _words(card: ModelCard) -> str:
+    # Provenance is about how the card was made, and would find the model for what it is not.
+    fields = card.model_dump(exclude={"provenance", "metrics", "test"})
+    text = "\n".join(_strings(fields)).casefold()
+    return f"{text}\n{text.replace('-', '')}"
+
+
+def _strings(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for part in value.values():
+            yield from _strings(part)
+    elif isinstance(value, (list, tuple)):
+        for part in value:
+            yield from _strings(part)
+
+
+def disciplines() -> list[str]:
+    """Return the medical disciplines of all known models, each once, in alphabetical order."""
+    return sorted({card.discipline for card in cards() if card.discipline})
+
+
+def procedures() -> list[str]:
+    """Return the imaging procedures of all known models, each once, in alphabetical order."""
+    return sorted({card.procedure for card in cards() if card.procedure})
+
+
+def find(reference: str) -> ModelCard | None:
+    """Return the card that `reference` names: a model's id, or a Zenodo record's number, DOI or address."""
+    name = reference.strip().casefold()
+    number = zenodo.record_id(reference)
+    key = zenodo.file_key(reference)
+    for card in cards():
+        if card.id.casefold() == name:
+            return card
+        sources = [weights.source for weights in card.weights if weights.format == "tfjs-layers"]
+        # The names of the files in the built-in records are not known for certain, so None fits every name.
+        if number and any(s.record_id == number and (not key or s.file_key in {None, key}) for s in sources):
+            return card
+    return None
+
+
+def resolve(reference: str) -> ModelCard:
+    """Return the card that `reference` names, asking Zenodo about a record that is not known here.
+
+    Raises
+    ------
+    CatalogueError
+        Nothing is called so (similar names are suggested), or Zenodo does not have it or cannot be asked.
+    """
+    if card := find(reference):
+        return card
+    number = zenodo.record_id(reference)
+    if number is None:
+        raise unknown(reference)
+    record = zenodo.look_up(number)
+    key = zenodo.file_key(reference)
+    # The number of all versions has led to one version, which may be known.
+    known = find(record.id) if key is None else None
+    return known or zenodo.card_of(record, key)
+
+
+def unknown(reference: str) -> CatalogueError:
+    """Return the error for a name that no model has, with those it may have been meant for."""
+    name = reference.strip().casefold()
+    ids = [card.id for card in cards()]
+    similar = [known for known in ids if name and name in known.casefold()]
+    similar += difflib.get_close_matches(name, ids, n=3, cutoff=0.5)
+    if similar:
+        hint = f"Did you mean {' or '.join(dict.fromkeys(similar[:3]))}?"
+    else:
+        hint = "Choose one that `napari-webipred models` lists, or give a Zenodo DOI, a folder or a zip archive."
+    return CatalogueError(f"There is no model called {reference!r}.", hint)
