@@ -1,0 +1,79 @@
+"""What a model is for, in words."""
+
+from __future__ import annotations
+
+from html import escape
+
+from napari_webipred._napari.entry import megabytes
+from napari_webipred.catalogue.card import ModelCard
+
+# Published figures that people look for; other entries of a card's metrics are tables or remarks.
+FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auc": "AUC", "f1": "F1"}
+SCALING = {
+    "torch": "ImageNet mean and deviation",
+    "tf": "-1 to 1",
+    "caffe": "ImageNet mean, BGR",
+    "minmax": "0 to 1 by each picture's range",
+    "z-score": "each picture's mean and deviation",
+    "grayscale": "0 to 1",
+    "none": "0 to 255",
+    "custom": "as its card says",
+}
+
+
+def about(card: ModelCard) -> str:
+    """Describe a model as HTML in which every text from outside is escaped and nothing is loaded from anywhere."""
+    paragraphs = [
+        ("", card.description),
+        ("What for", card.intended_use),
+        ("Classes", _classes(card)),
+        ("Input", _input(card)),
+        ("Published performance", _performance(card)),
+        ("Limitations", card.limitations),
+        ("Licence", card.license or "not stated; see where the model comes from"),
+        ("Authors", ", ".join(author.name for author in card.authors)),
+        ("To cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
+        ("Published at", _address(card.record_doi, None)),
+        ("Size", megabytes(card.weights[0].size if card.weights else None)),
+    ]
+    return "".join(_paragraph(title, text) for title, text in paragraphs if text)
+
+
+def _paragraph(title: str, text: str) -> str:
+    body = escape(text.strip()).replace("\n", "<br>")
+    return f"<p><b>{escape(title)}</b><br>{body}</p>" if title else f"<p>{body}</p>"
+
+
+def _classes(card: ModelCard) -> str:
+    lines = [
+        entry.name
+        if not entry.label or entry.label.casefold() == entry.name.casefold()
+        else f"{entry.name}: {entry.label}"
+        for entry in card.classes
+    ]
+    rule = "\nA picture may belong to several of them, or to none." if card.task == "multi-label" else ""
+    return "\n".join(lines) + rule if lines else "not stated"
+
+
+def _input(card: ModelCard) -> str:
+    parts = []
+    if card.input:
+        channels = {1: "grey", 3: "colour", 4: "four channels", None: ""}[card.input.channels]
+        parts += [f"{card.input.width} × {card.input.height} pixels", channels]
+    if card.preprocessing:
+        parts.append(f"values scaled to {SCALING[card.preprocessing.standardize_mode]}")
+    return ", ".join(part for part in parts if part) or "not stated"
+
+
+def _performance(card: ModelCard) -> str:
+    figures = [
+        f"{words} {card.metrics[name]:.3f}"
+        for name, words in FIGURES.items()
+        if isinstance(card.metrics.get(name), float)
+    ]
+    where = next((card.metrics[key] for key in ("test_set", "source") if isinstance(card.metrics.get(key), str)), "")
+    return ", ".join(figures) + (f"\n{where}" if where and figures else "")
+
+
+def _address(doi: str | None, url: str | None) -> str:
+    return f"https://doi.org/{doi}" if doi else url or ""

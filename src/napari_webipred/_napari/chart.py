@@ -1,0 +1,131 @@
+"""The probabilities of one picture as bars."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from qtpy.QtCore import QEvent, QRectF, QSize, Qt
+from qtpy.QtGui import QFont, QHelpEvent, QPainter, QPaintEvent, QPen
+from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
+
+from napari_webipred._napari.label import tip
+from napari_webipred._napari.theme import Theme
+
+Order = Literal["model", "descending", "ascending"]
+PADDING = 6
+BAR = 0.5
+VALUE = "0.000"
+TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Bar:
+    """One class: its name, a name for people, its probability and whether it is assigned to the picture."""
+
+    name: str
+    label: str
+    probability: float
+    assigned: bool
+
+    @property
+    def words(self) -> str:
+        """Name, and what it stands for."""
+        return self.name if self.label.casefold() in ("", self.name.casefold()) else f"{self.name} · {self.label}"
+
+
+def ordered(bars: Sequence[Bar], order: Order) -> list[Bar]:
+    """Sort bars; equal ones keep the order of the model."""
+    if order == "model":
+        return list(bars)
+    sign = -1 if order == "descending" else 1
+    return sorted(bars, key=lambda bar: sign * bar.probability)
+
+
+class Chart(QWidget):
+    """Horizontal bars on a scale from 0 to 1, as high as its classes need."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._bars: list[Bar] = []
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setAccessibleName("Probabilities of the chosen row")
+
+    def show_bars(self, bars: Sequence[Bar]) -> None:
+        """Draw these bars from top to bottom."""
+        self._bars = list(bars)
+        self.setAccessibleDescription("; ".join(f"{bar.words} {bar.probability:.3f}" for bar in bars))
+        self.updateGeometry()
+        self.update()
+
+    @property
+    def bars(self) -> list[Bar]:
+        """The bars as they are drawn."""
+        return list(self._bars)
+
+    def line_height(self) -> int:
+        """Pixels of one bar with its gap."""
+        return int(self.fontMetrics().height() + PADDING)
+
+    def sizeHint(self) -> QSize:
+        return QSize(240, (len(self._bars) + 1) * self.line_height())
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(160, self.sizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        if not self._bars:
+            return
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        bold = QFont(self.font())
+        bold.setBold(True)
+        painter.setFont(bold)
+        metrics = painter.fontMetrics()
+        widest = max(metrics.horizontalAdvance(bar.words) for bar in self._bars) + PADDING
+        names = min(widest, int(self.width() * 0.42))
+        values = metrics.horizontalAdvance(VALUE) + PADDING
+        track = QRectF(names + PADDING, 0, self.width() - names - values - 2 * PADDING, self.line_height())
+        self._paint_scale(painter, track)
+        for number, bar in enumerate(self._bars):
+            top = number * self.line_height()
+            painter.setFont(bold if bar.assigned else self.font())
+            painter.setPen(self._theme.colour("text", 1.0 if bar.assigned else 0.8))
+            middle = Qt.AlignmentFlag.AlignVCenter.value
+            name = painter.fontMetrics().elidedText(bar.words, Qt.TextElideMode.ElideRight, names)
+            area = QRectF(0, top, names, self.line_height())
+            painter.drawText(area, middle | Qt.AlignmentFlag.AlignRight.value, name)
+            area = QRectF(track.right() + PADDING, top, values, self.line_height())
+            painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft.value, f"{bar.probability:.3f}")
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(self._theme.colour("current") if bar.assigned else self._theme.colour("secondary"))
+            thick = self.line_height() * BAR
+            length = track.width() * min(max(bar.probability, 0.0), 1.0)
+            painter.drawRoundedRect(QRectF(track.left(), top + (self.line_height() - thick) / 2, length, thick), 2, 2)
+
+    def _paint_scale(self, painter: QPainter, track: QRectF) -> None:
+        bottom = len(self._bars) * self.line_height()
+        painter.save()
+        painter.setFont(self.font())
+        for value in TICKS:
+            x = track.left() + value * track.width()
+            painter.setPen(QPen(self._theme.colour("text", 0.18), 1))
+            painter.drawLine(int(x), 0, int(x), bottom)
+            painter.setPen(self._theme.colour("text", 0.6))
+            area = QRectF(x - 24, bottom, 48, self.line_height())
+            if value in (0.0, 0.5, 1.0):
+                painter.drawText(area, Qt.AlignmentFlag.AlignCenter.value, f"{value:g}")
+        painter.restore()
+
+    def event(self, event: QEvent | None) -> bool:
+        """Show the whole name and number of the bar under the mouse."""
+        if event is not None and event.type() == QEvent.Type.ToolTip:
+            assert isinstance(event, QHelpEvent)
+            number = event.pos().y() // self.line_height()
+            if 0 <= number < len(self._bars):
+                bar = self._bars[number]
+                QToolTip.showText(event.globalPos(), tip(f"{bar.words}: {bar.probability:.6g}"), self)
+                return True
+        return bool(super().event(event))

@@ -1,0 +1,133 @@
+"""Step 3: do it."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+
+from napari_webipred._napari.images_step import ImagesStep
+from napari_webipred._napari.label import MutedLabel
+from napari_webipred._napari.main_button import MainButton
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.run import Run
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.workbench import Workbench
+from napari_webipred.engine import Options
+from napari_webipred.errors import WebIPredError
+
+
+class ClassifyStep(QWidget):
+    """The button that starts a run, and how far the run is.
+
+    Signals
+    -------
+    started
+        The workbench has a new run.
+    """
+
+    started = Signal()
+
+    def __init__(self, bench: Workbench, images: ImagesStep, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._images = images
+        self.button = MainButton("Classify", theme)
+        self.why = MutedLabel()
+        self.why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
+        self.threshold = QDoubleSpinBox()
+        self.threshold.setRange(0, 1)
+        self.threshold.setSingleStep(0.01)
+        self.threshold.setValue(Options().threshold)
+        self.threshold.setToolTip("A picture belongs to every class whose probability reaches this threshold")
+        label = QLabel("&Threshold")
+        label.setBuddy(self.threshold)
+        self.limit = QWidget()
+        row = QHBoxLayout(self.limit)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.addWidget(label)
+        row.addWidget(self.threshold)
+        row.addStretch()
+        self.progress = ProgressLine("classifying")
+        self.message = Message(theme)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        for widget in (self.limit, self.button, self.why, self.progress, self.message):
+            layout.addWidget(widget)
+        self.button.clicked.connect(self.classify)
+        self.progress.cancelled.connect(self._on_cancel)
+        images.changed.connect(self.refresh)
+        bench.loading.changed.connect(self.refresh)
+        self._attend()
+
+    def classify(self) -> None:
+        """Start a run; its rows take the place of those of the run before."""
+        model = self._bench.loading.model
+        assert model is not None
+        self.message.clear()
+        try:
+            layers, sources = self._images.sources()
+            options = Options(intensity=self._images.intensity.value(), threshold=self.threshold.value())
+            self._bench.run = Run(model, layers, sources, options)
+        except WebIPredError as error:
+            self.message.show_error(error)
+            return
+        self._attend()
+        self.started.emit()
+
+    def refresh(self) -> None:
+        """Say what a click would do, or what is missing for it."""
+        run, loading = self._bench.run, self._bench.loading
+        running = run is not None and run.running
+        count = self._images.count()
+        missing = ""
+        if loading.model is None:
+            missing = "Choose a model first." if loading.entry is None else "The model is not ready yet."
+        elif loading.asks:
+            missing = "Tell first what the model does not say."
+        elif count == 0:
+            missing = "Open or select an image first."
+        self.button.setVisible(not running)
+        self.button.setEnabled(not missing)
+        self.button.setText("Classify" if count == 0 else f"Classify {count} image{'s' * (count > 1)}")
+        self.button.setToolTip(missing or "Classify the selected images on this machine")
+        self.why.setText(missing)
+        self.why.setVisible(bool(missing) and not running)
+        card = loading.model.card if loading.model else None
+        self.limit.setVisible(card is not None and card.task == "multi-label" and not running)
+
+    def _attend(self) -> None:
+        """Show the progress of the run, also of one that began before this panel was opened."""
+        run = self._bench.run
+        if run is not None and run.running:
+            run.grown.connect(self._on_progress)
+            run.ended.connect(self._on_ended)
+            self._on_progress()
+        self.refresh()
+
+    def _on_progress(self) -> None:
+        run = self._bench.run
+        if run is not None and run.running:
+            done = len(run.rows)
+            self.progress.tell(f"{done} of {run.total}", done, run.total, run.seconds_left)
+
+    def _on_cancel(self) -> None:
+        if self._bench.run is not None:
+            self._bench.run.cancel()
+
+    def _on_ended(self) -> None:
+        run = self._bench.run
+        if run is None or run.running:
+            return
+        self.progress.hide()
+        self.refresh()
+        if run.error is not None:
+            self.message.show_error(run.error)
+        elif run.cancelled:
+            self.message.show_note(f"Cancelled after {len(run.rows)} of {run.total}; these rows are kept.")
+        elif run.failed:
+            pictures = "picture" if run.failed == 1 else "pictures"
+            self.message.show_note(
+                f"{run.failed} {pictures} of {run.total} could not be classified.", "Choose the row to see why."
+            )

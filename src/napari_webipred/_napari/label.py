@@ -1,0 +1,59 @@
+"""Labels that fit."""
+
+from __future__ import annotations
+
+from html import escape
+
+from qtpy.QtCore import QSize, Qt
+from qtpy.QtGui import QPainter, QPaintEvent, QPalette
+from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
+
+MUTED = 0.66
+
+
+def tip(text: str) -> str:
+    """Make a tooltip of plain text: it wraps, and markup in it stays text."""
+    return f"<qt>{escape(text)}</qt>" if text else ""
+
+
+class MutedLabel(QLabel):
+    """Plain text of second rank, in the theme's colour but fainter; wraps."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setWordWrap(True)
+        self.setMinimumWidth(40)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setOpacity(MUTED)
+        flags = self.alignment().value | Qt.TextFlag.TextWordWrap.value
+        self.style().drawItemText(
+            painter, self.contentsRect(), flags, self.palette(), True, self.text(), QPalette.ColorRole.WindowText
+        )
+
+
+class ElidedLabel(QLabel):
+    """One line of plain text that ends in an ellipsis where there is no room; the tooltip has all of it."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setTextFormat(Qt.TextFormat.PlainText)
+        self.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.setText(text)
+
+    def setText(self, text: str | None) -> None:
+        super().setText(text)
+        self.setToolTip(tip(text or ""))
+
+    def minimumSizeHint(self) -> QSize:
+        return QSize(40, super().minimumSizeHint().height())
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.contentsRect().width())
+        flags = Qt.AlignmentFlag.AlignVCenter.value | Qt.AlignmentFlag.AlignLeft.value
+        self.style().drawItemText(
+            painter, self.contentsRect(), flags, self.palette(), True, text, QPalette.ColorRole.WindowText
+        )

@@ -1,0 +1,97 @@
+"""Image layers, and how the engine sees them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_webipred._napari.workbench import bare
+from napari_webipred.errors import WebIPredError
+from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.source import Source
+
+KINDS = {"u": "", "i": " signed", "f": " float"}
+
+
+def image_layers(viewer: Any) -> list[Image]:
+    """Return the image layers of a viewer in the order in which they were opened, without proxies."""
+    return [layer for layer in map(bare, viewer.layers) if isinstance(layer, Image)]
+
+
+def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
+    """Describe a layer for the engine without reading its pixels.
+
+    Parameters
+    ----------
+    layer : Image
+        Contrast limits, gamma and colormap do not count.
+    point : tuple of float, optional
+        Take only the plane at this point of the world, such as ``viewer.dims.point``.
+
+    Raises
+    ------
+    ImageError
+        The layer holds something that is no picture.
+    """
+    data = bare(layer.data)
+    source = array_source(data, layer.name, rgb=layer.rgb, axes=_axis_names(layer))
+    if point is None or not source.axes:
+        return source
+    return array_source(data, layer.name, rgb=layer.rgb, axes=_axis_names(layer), only=_index_at(layer, source, point))
+
+
+def understanding(layer: Image) -> tuple[str, bool]:
+    """Say in words how a layer is understood, or why it cannot be used; and whether it can."""
+    try:
+        source = source_of(layer)
+    except WebIPredError as error:
+        return error.message, False
+    data = bare(layer.data)
+    first = data[0] if layer.multiscale else data
+    height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]
+    pixels = ("RGBA" if first.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(first.dtype))
+    if not source.axes:
+        return f"2-D {pixels} · {width} × {height}" if layer.rgb else f"2-D, {pixels} · {width} × {height}", True
+    count = " × ".join(map(str, source.shape))
+    return f"{count} planes along {', '.join(source.axes)} · {pixels} · {width} × {height}", True
+
+
+def show(viewer: Any, layer: Any, position: Mapping[str, int]) -> None:
+    """Select a layer and move the sliders to one of its planes."""
+    if layer not in list(map(bare, viewer.layers)):
+        return
+    viewer.layers.selection.active = layer
+    if not position:
+        return
+    data_point = [0.0] * layer.ndim
+    for axis, i in enumerate(position.values()):
+        data_point[axis] = i
+    world = layer.data_to_world(data_point)
+    first = viewer.dims.ndim - layer.ndim
+    for axis in range(len(position)):
+        viewer.dims.set_point(first + axis, world[axis])
+
+
+def position_shown(viewer: Any, layer: Image) -> tuple[int, ...]:
+    """Return which plane of a layer the viewer shows."""
+    return _index_at(layer, source_of(layer), tuple(viewer.dims.point))
+
+
+def _index_at(layer: Image, source: Source, point: tuple[float, ...]) -> tuple[int, ...]:
+    place = layer.world_to_data(point)
+    return tuple(int(np.clip(round(float(place[axis])), 0, length - 1)) for axis, length in enumerate(source.shape))
+
+
+def _axis_names(layer: Image) -> tuple[str, ...] | None:
+    """Names that somebody gave to the axes; napari's own are negative numbers."""
+    names = tuple(getattr(layer, "axis_labels", ()))
+    return names if names and not any(name.lstrip("-").isdigit() for name in names) else None
+
+
+def _depth(dtype: np.dtype[Any]) -> str:
+    if dtype.kind == "b":
+        return "black and white"
+    return f"{dtype.itemsize * 8}-bit{KINDS.get(dtype.kind, '')}"

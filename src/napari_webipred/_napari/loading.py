@@ -1,0 +1,110 @@
+"""The chosen model on its way into memory."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_webipred._napari.entry import Entry
+from napari_webipred._napari.task import Task
+from napari_webipred.errors import OptionError
+from napari_webipred.model import Model, Progress
+
+
+class Loading(QObject):
+    """Opens and warms up the chosen model beside the window.
+
+    Attributes
+    ----------
+    entry : Entry or None
+        The chosen model.
+    model : Model or None
+        The model once it is ready.
+    progress : Progress or None
+        How far it is while it is being opened.
+    error : Exception or None
+        Why it could not be opened.
+    """
+
+    changed = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.entry: Entry | None = None
+        self.model: Model | None = None
+        self.progress: Progress | None = None
+        self.error: Exception | None = None
+        self._task: Task | None = None
+        self._begin = 0.0
+
+    def choose(self, entry: Entry | None) -> None:
+        """Choose a model; it is opened at once if no network is needed for that."""
+        self.cancel()
+        self.entry, self.model, self.error = entry, None, None
+        if entry is not None and entry.here:
+            self.start()
+        else:
+            self.changed.emit()
+
+    def start(self) -> None:
+        """Open the chosen model; one that is not on this machine is downloaded."""
+        assert self.entry is not None
+        self.model, self.error = None, None
+        self.progress = Progress("load" if self.entry.here else "download")
+        self._begin = time.monotonic()
+        self._task = Task(_open(self.entry))
+        self._task.events.connect(self._on_events)
+        self._task.done.connect(self._on_done)
+        self._task.failed.connect(self._on_failed)
+        self._task.start()
+        self.changed.emit()
+
+    def cancel(self) -> None:
+        """Stop opening the model."""
+        if self._task is not None:
+            self._task.cancel()
+            self._end()
+            self.changed.emit()
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Roughly how long the download still takes; None when that is not known."""
+        if self.progress is None or not self.progress.done or not self.progress.total:
+            return None
+        rate = (time.monotonic() - self._begin) / self.progress.done
+        return rate * (self.progress.total - self.progress.done)
+
+    @property
+    def asks(self) -> bool:
+        """Whether the user has to tell something that the model does not say."""
+        return isinstance(self.error, OptionError) or (self.model is not None and self.model.card.preprocessing is None)
+
+    def _end(self) -> None:
+        self._task = self.progress = None
+
+    def _on_events(self, events: list[Progress]) -> None:
+        self.progress = events[-1]
+        self.changed.emit()
+
+    def _on_done(self, model: Model) -> None:
+        assert self.entry is not None
+        self._end()
+        self.model, self.entry.card, self.entry.here = model, model.card, True
+        self.changed.emit()
+
+    def _on_failed(self, error: Exception) -> None:
+        self._end()
+        self.error = error
+        self.changed.emit()
+
+
+def _open(entry: Entry) -> Generator[Progress, None, Any]:
+    from napari_webipred.model import opening
+
+    model = yield from opening(entry.reference, **entry.told)
+    yield Progress("load")
+    model.warm_up()
+    return model

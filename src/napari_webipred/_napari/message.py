@@ -1,0 +1,98 @@
+"""What went wrong or should be known, where it happens."""
+
+from __future__ import annotations
+
+import traceback
+from html import escape
+
+from qtpy.QtCore import QRectF, Qt, Signal
+from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_webipred._napari.theme import Theme
+from napari_webipred.errors import WebIPredError
+
+STRIPE = 4
+
+
+class Message(QFrame):
+    """A text with a coloured stripe, and what can be done about it; hidden while there is nothing to say.
+
+    Signals
+    -------
+    retried
+        The user wants to try again.
+    """
+
+    retried = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._colour = "error"
+        self._details = ""
+        self._text = QLabel()
+        self._text.setTextFormat(Qt.TextFormat.RichText)
+        self._text.setWordWrap(True)
+        self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+        self._text.setTextInteractionFlags(
+            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+        )
+        self._retry = QPushButton("Try again")
+        self._copy = QPushButton("Copy details")
+        self._copy.setToolTip("Copy the technical details, to report this error")
+        self._retry.clicked.connect(self.retried)
+        self._copy.clicked.connect(self._copy_details)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self._retry)
+        buttons.addWidget(self._copy)
+        buttons.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(STRIPE + 8, 4, 4, 4)
+        layout.addWidget(self._text)
+        layout.addLayout(buttons)
+        self.hide()
+
+    @property
+    def text(self) -> str:
+        """The text that is shown, as HTML; empty when nothing is."""
+        return "" if self.isHidden() else self._text.text()
+
+    def clear(self) -> None:
+        """Say nothing."""
+        self.hide()
+
+    def show_note(self, text: str, hint: str = "") -> None:
+        """Say something that is no error."""
+        self._show(text, hint, "warning", "", False)
+
+    def show_error(self, error: Exception, retry: bool = False) -> None:
+        """Say what went wrong and what to do next; offer the details of an error that nobody foresaw."""
+        if isinstance(error, WebIPredError):
+            self._show(error.message, error.hint, "error", "", retry)
+            return
+        details = "".join(traceback.format_exception(error))
+        text = f"Something unforeseen went wrong: {type(error).__name__}: {error}"
+        self._show(text, "Please report it with the details.", "error", details, retry)
+
+    def _show(self, text: str, hint: str, colour: str, details: str, retry: bool) -> None:
+        self._colour, self._details = colour, details
+        self._text.setText(f"<b>{escape(text)}</b><br>{escape(hint)}" if hint else f"<b>{escape(text)}</b>")
+        self.setAccessibleName(f"{text} {hint}".strip())
+        self._retry.setVisible(retry)
+        self._copy.setVisible(bool(details))
+        self.show()
+        self.update()
+
+    def _copy_details(self) -> None:
+        QGuiApplication.clipboard().setText(self._details)
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        painter.setPen(Qt.PenStyle.NoPen)
+        area = QRectF(self.rect())
+        painter.setBrush(self._theme.colour(self._colour, 0.15))
+        painter.drawRoundedRect(area, 3, 3)
+        painter.setBrush(self._theme.colour(self._colour))
+        painter.drawRoundedRect(QRectF(0, 0, STRIPE, area.height()), 2, 2)

@@ -1,0 +1,83 @@
+"""The models to choose from, as Qt sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt
+
+from napari_webipred._napari.entry import Entry, megabytes
+from napari_webipred._napari.label import tip
+from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+
+NOWHERE = QModelIndex()
+ENTRY = Qt.ItemDataRole.UserRole + 10
+
+
+class ModelList(QAbstractListModel):
+    """Entries in the order of the catalogue, the user's own first."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self.entries: list[Entry] = []
+
+    def fill(self, entries: list[Entry]) -> None:
+        """Show these entries."""
+        self.beginResetModel()
+        self.entries = list(entries)
+        self.endResetModel()
+
+    def add(self, entry: Entry) -> None:
+        """Put an entry at the top."""
+        self.beginInsertRows(NOWHERE, 0, 0)
+        self.entries.insert(0, entry)
+        self.endInsertRows()
+
+    def refresh(self, entry: Entry) -> None:
+        """Show an entry anew."""
+        index = self.index(self.entries.index(entry))
+        self.dataChanged.emit(index, index)
+
+    def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.entries)
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid():
+            return None
+        entry = self.entries[index.row()]
+        remark = "on this machine" if entry.here else " ".join(("download", megabytes(entry.size))).strip()
+        if role == Qt.ItemDataRole.DisplayRole:
+            return entry.card.name
+        if role == SECOND_LINE:
+            return entry.place
+        if role == REMARK:
+            return remark
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return tip(f"{entry.card.name} – {entry.place} – {remark}")
+        if role == Qt.ItemDataRole.AccessibleTextRole:
+            return f"{entry.card.name}, {entry.place}, {remark}"
+        return entry if role == ENTRY else None
+
+
+class ModelFilter(QSortFilterProxyModel):
+    """Lets through what has all words of a search and the chosen discipline and procedure."""
+
+    def __init__(self, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._words: list[str] = []
+        self._discipline: str | None = None
+        self._procedure: str | None = None
+
+    def narrow(self, text: str, discipline: str | None, procedure: str | None) -> None:
+        """Show only models that fit."""
+        self._words, self._discipline, self._procedure = text.casefold().split(), discipline, procedure
+        self.invalidate()
+
+    def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
+        card = self.sourceModel().index(row, 0, parent).data(ENTRY).card
+        if self._discipline not in (None, card.discipline) or self._procedure not in (None, card.procedure):
+            return False
+        labels = [text for entry in card.classes for text in (entry.name, entry.label or "")]
+        facts = [card.id, card.name, card.description, card.discipline or "", card.procedure or "", *labels]
+        everything = " ".join([*facts, card.record_doi or "", card.intended_use or ""]).casefold()
+        return all(word in everything for word in self._words)

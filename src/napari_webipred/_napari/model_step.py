@@ -1,0 +1,271 @@
+"""Step 1: which model."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from qtpy.QtCore import QModelIndex, Qt
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_webipred import settings
+from napari_webipred._napari.about import about
+from napari_webipred._napari.add_model import AddModel
+from napari_webipred._napari.entry import Entry, built_in, megabytes
+from napari_webipred._napari.facts import Facts
+from napari_webipred._napari.label import MutedLabel
+from napari_webipred._napari.main_button import MainButton
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
+from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.task import Task
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_lines import list_view
+from napari_webipred._napari.workbench import Workbench
+from napari_webipred.catalogue.card import ModelCard
+
+STAGES = {"download": "Downloading", "compile": "Preparing the model, only this once", "load": "Loading the model"}
+VISIBLE_MODELS = 4
+
+
+class ModelStep(QWidget):
+    """A searchable list of models, what the chosen one is for, and how far it is on its way into memory."""
+
+    def __init__(self, bench: Workbench, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._loading = bench.loading
+        self._task: Task | None = None
+        self._said: object = None
+        self.search = QLineEdit()
+        self.search.setPlaceholderText("Search models, diseases, classes…")
+        self.search.setClearButtonEnabled(True)
+        self.search.setAccessibleName("Search models")
+        self.add = QPushButton("Add model…")
+        self.add.setToolTip("Use a model from Zenodo, a file or a folder")
+        self.discipline = _filter("All disciplines", "Show only models of this medical discipline")
+        self.procedure = _filter("All procedures", "Show only models for this kind of picture")
+        self.models = ModelList(self)
+        self.filter = ModelFilter(self)
+        self.filter.setSourceModel(self.models)
+        self.list = list_view(theme, "Models", VISIBLE_MODELS)
+        self.list.setModel(self.filter)
+        self.nothing = MutedLabel("No model fits. Clear the search and the filters to see all.")
+        self.nothing.hide()
+        self.message = Message(theme)
+        self.download = MainButton("Download", theme)
+        self.download.hide()
+        self.progress = ProgressLine("opening the model")
+        self.facts = Facts()
+        self.facts.hide()
+        self.purpose = MutedLabel()
+        self.more = QPushButton("About this model")
+        self.more.setCheckable(True)
+        self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
+        self.about = _rich_text()
+        self._lay_out()
+        self.search.textChanged.connect(self._narrow)
+        self.discipline.currentIndexChanged.connect(self._narrow)
+        self.procedure.currentIndexChanged.connect(self._narrow)
+        self.add.clicked.connect(self._on_add)
+        self.list.selectionModel().currentChanged.connect(self._on_current)
+        self.download.clicked.connect(self._loading.start)
+        self.progress.cancelled.connect(self._on_cancel)
+        self.message.retried.connect(self._loading.start)
+        self.facts.told.connect(self._on_told)
+        self.more.toggled.connect(self._show_about)
+        self._loading.changed.connect(self._on_loading)
+        self._fill()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.search, 1)
+        top.addWidget(self.add)
+        filters = QHBoxLayout()
+        filters.addWidget(self.discipline, 1)
+        filters.addWidget(self.procedure, 1)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        layout.addLayout(top)
+        layout.addLayout(filters)
+        for widget in (self.list, self.nothing, self.purpose, self.download, self.progress, self.message, self.facts):
+            layout.addWidget(widget)
+        layout.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.about)
+
+    @property
+    def summary(self) -> str:
+        """The chosen model and how far it is, in a few words."""
+        entry = self._loading.entry
+        return entry.card.name if entry else ""
+
+    def _fill(self) -> None:
+        """Show the catalogue; it is read beside the window, once for each viewer."""
+        self._on_loading()
+        if self._bench.entries:
+            self._on_catalogue(self._bench.entries)
+            return
+        self._task = Task(built_in())
+        self._task.done.connect(self._on_catalogue)
+        self._task.failed.connect(self.message.show_error)
+        self._task.start()
+
+    def _on_catalogue(self, entries: list[Entry]) -> None:
+        self._bench.entries = entries
+        self.models.fill(entries)
+        for box, names in (
+            (self.discipline, {entry.card.discipline for entry in entries}),
+            (self.procedure, {entry.card.procedure for entry in entries}),
+        ):
+            for name in sorted(name for name in names if name):
+                box.addItem(name, name)
+        self._point_at(self._loading.entry)
+
+    def _point_at(self, entry: Entry | None) -> None:
+        if entry in self.models.entries:
+            self.list.setCurrentIndex(self.filter.mapFromSource(self.models.index(self.models.entries.index(entry))))
+
+    def _narrow(self) -> None:
+        self.filter.narrow(self.search.text(), self.discipline.currentData(), self.procedure.currentData())
+        self.nothing.setVisible(self.filter.rowCount() == 0)
+        self.list.setVisible(self.filter.rowCount() > 0)
+
+    def _on_current(self, index: QModelIndex) -> None:
+        entry = index.data(ENTRY)
+        if entry is not None and entry is not self._loading.entry:
+            self.facts.hide()
+            self._loading.choose(entry)
+
+    def _on_cancel(self) -> None:
+        if self._task is not None and self._loading.progress is None:
+            self._task.cancel()
+            self.progress.hide()
+        self._loading.cancel()
+
+    def _on_loading(self) -> None:
+        loading, entry = self._loading, self._loading.entry
+        self.more.setVisible(entry is not None)
+        self.purpose.setVisible(entry is not None)
+        self.purpose.setText(_first_sentence(entry.card.description) if entry else "")
+        self._show_about(self.more.isChecked())
+        self._show_progress()
+        idle = entry is not None and loading.model is None and loading.progress is None
+        self.download.setVisible(idle and not entry.here and loading.error is None)  # type: ignore[union-attr]
+        if entry is not None:
+            size = megabytes(entry.size)
+            self.download.setText(f"Download ({size})" if size else "Download")
+            host = urlsplit(settings.current().zenodo_url).hostname
+            self.download.setToolTip(f"Fetch the model from {host}; it stays on this machine. No picture is ever sent.")
+            if entry in self.models.entries:
+                self.models.refresh(entry)
+        if loading.error is not self._said:
+            self._said = loading.error
+            if loading.error is None:
+                self.message.clear()
+            else:
+                self.message.show_error(loading.error, retry=not loading.asks)
+        if loading.asks and entry is not None and self.facts.isHidden():
+            known = (loading.model.card if loading.model else entry.card).preprocessing
+            self.facts.ask(entry.card.class_names, known.standardize_mode if known else None, loading.model is None)
+        elif not loading.asks:
+            self.facts.hide()
+
+    def _show_progress(self) -> None:
+        step = self._loading.progress
+        if step is None:
+            self.progress.hide()
+            return
+        words = STAGES[step.stage]
+        if step.done:
+            words += f": {megabytes(step.done)}" + (f" of {megabytes(step.total)}" if step.total else "")
+        self.progress.tell(words, step.done, step.total, self._loading.seconds_left)
+
+    def _show_about(self, shown: bool) -> None:
+        entry = self._loading.entry
+        self.about.setText(about(entry.card) if shown and entry else "")
+        self.about.setVisible(shown and entry is not None)
+        self.purpose.setVisible(not shown and entry is not None)
+        self.more.setText("Less about this model" if shown else "About this model")
+
+    def _on_told(self, told: dict[str, object]) -> None:
+        assert self._loading.entry is not None
+        self._loading.entry.told = told
+        self.facts.hide()
+        self._loading.start()
+
+    def _on_add(self) -> None:
+        dialog = AddModel(self)
+        dialog.accepted.connect(lambda: self.add_model(dialog.reference()))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def add_model(self, reference: str | Path) -> None:
+        """Put a model from elsewhere into the list and choose it; a Zenodo record is looked up first."""
+        self.message.clear()
+        if isinstance(reference, Path):
+            self._on_added(Entry(_card_of(reference), reference, here=True))
+            return
+        self.progress.tell(f"Looking up {reference}")
+        self._task = Task(_look_up(reference))
+        self._task.done.connect(self._on_added)
+        self._task.failed.connect(self._on_not_found)
+        self._task.start()
+
+    def _on_not_found(self, error: Exception) -> None:
+        self.progress.hide()
+        self.message.show_error(error)
+
+    def _on_added(self, entry: Entry) -> None:
+        self.progress.hide()
+        known = next((other for other in self.models.entries if other.card.id == entry.card.id), None)
+        if known is None or isinstance(entry.reference, Path):
+            self.models.add(entry)
+            self._bench.entries = self.models.entries
+            known = entry
+        self.search.clear()
+        self.discipline.setCurrentIndex(0)
+        self.procedure.setCurrentIndex(0)
+        self._point_at(known)
+
+
+def _look_up(reference: str) -> Generator[None, None, Entry]:
+    from napari_webipred.catalogue import index, store
+
+    yield
+    card = index.resolve(reference)
+    return Entry(card, reference, store.path_of(card) is not None)
+
+
+def _card_of(path: Path) -> ModelCard:
+    """Make a card that says nothing but the name; the model's own card takes its place once it is open."""
+    return ModelCard(id="own", name=path.stem or str(path))
+
+
+def _first_sentence(text: str) -> str:
+    sentence, stop, _ = text.partition(". ")
+    return sentence + "." if stop else text
+
+
+def _filter(everything: str, tip: str) -> QComboBox:
+    box = QComboBox()
+    box.addItem(everything, None)
+    box.setToolTip(tip)
+    box.setAccessibleName(tip)
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(8)
+    return box
+
+
+def _rich_text() -> QLabel:
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setWordWrap(True)
+    label.setOpenExternalLinks(False)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    label.hide()
+    return label

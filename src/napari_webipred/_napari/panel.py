@@ -1,0 +1,156 @@
+"""The panel: three steps and a result."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
+
+from napari_webipred._napari.classify_step import ClassifyStep
+from napari_webipred._napari.images_step import ImagesStep
+from napari_webipred._napari.layers import image_layers, position_shown, show
+from napari_webipred._napari.model_step import ModelStep
+from napari_webipred._napari.results_view import ResultsView
+from napari_webipred._napari.section import Section
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.workbench import bare, workbench
+from napari_webipred.results.row import Row
+
+WIDTH = 380
+
+
+class ClassifyPanel(QWidget):
+    """Choose a model, choose images, classify, look at the results.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        The viewer whose layers are classified. What was done in it stays when the panel is closed.
+    """
+
+    def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._viewer = napari_viewer
+        self._bench = workbench(napari_viewer)
+        self._going = False
+        theme = Theme(napari_viewer)
+        self.model = ModelStep(self._bench, theme)
+        self.images = ImagesStep(napari_viewer, theme)
+        self.classify = ClassifyStep(self._bench, self.images, theme)
+        self.results = ResultsView(self._bench, theme)
+        self.sections = [
+            Section("1", "Model", self.model, theme),
+            Section("2", "Images", self.images, theme),
+            Section("3", "Classify", self.classify, theme),
+            Section("", "Results", self.results, theme),
+        ]
+        self._lay_out()
+        self._bench.loading.changed.connect(self._summarise)
+        self.images.changed.connect(self._summarise)
+        self.classify.started.connect(self._on_started)
+        self.results.chosen.connect(self._go_to)
+        self.results.cleared.connect(self._summarise)
+        napari_viewer.dims.events.current_step.connect(self._on_slider)
+        self._listening = True
+        self._attend()
+        self._summarise()
+
+    def _lay_out(self) -> None:
+        column = QWidget()
+        layout = QVBoxLayout(column)
+        layout.setContentsMargins(8, 6, 8, 8)
+        layout.setSpacing(10)
+        layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
+        for section in self.sections:
+            layout.addWidget(section)
+        layout.addStretch(1)
+        self.scroll = QScrollArea()
+        self.scroll.setWidget(column)
+        self.scroll.setWidgetResizable(True)
+        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
+        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 0, 0)
+        outer.addWidget(self.scroll)
+        self._wheel = _WheelGuard(self)
+        for box in (*column.findChildren(QComboBox), *column.findChildren(QAbstractSpinBox)):
+            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+            box.installEventFilter(self._wheel)
+
+    def sizeHint(self) -> QSize:
+        return QSize(WIDTH, 800)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Stop following the viewer when the panel is taken out of its dock, and go on when it comes back."""
+        if event is not None and event.type() == QEvent.Type.ParentChange:
+            self._listen(self.parent() is not None)
+        return bool(super().event(event))
+
+    def _listen(self, listening: bool) -> None:
+        if listening == self._listening:
+            return
+        self._listening = listening
+        event = self._viewer.dims.events.current_step
+        if listening:
+            event.connect(self._on_slider)
+            self.images.layers.follow()
+        else:
+            event.disconnect(self._on_slider)
+            self.images.layers.leave()
+
+    def _on_started(self) -> None:
+        self._attend()
+        self.results.show_run()
+        self._summarise()
+        # What was chosen stands in the header, and the results need the room.
+        self.sections[0].header.setChecked(False)
+        self.sections[-1].header.setChecked(True)
+
+    def _attend(self) -> None:
+        if self._bench.run is not None:
+            self._bench.run.grown.connect(self._summarise)
+            self._bench.run.ended.connect(self._summarise)
+
+    def _summarise(self) -> None:
+        loading, run = self._bench.loading, self._bench.run
+        model, images, classify, results = (section.header for section in self.sections)
+        model.summarise(self.model.summary, loading.model is not None and not loading.asks)
+        images.summarise(self.images.summary, bool(self.images.layers.ticked()))
+        done = run is not None and not run.running and bool(run.rows)
+        classify.summarise("" if run is None else f"{len(run.rows)} of {run.total} done", done)
+        results.summarise("" if run is None else f"{len(run.rows)} row{'s' * (len(run.rows) != 1)}", done)
+        self.sections[-1].setVisible(run is not None)
+
+    def _go_to(self, row: Row) -> None:
+        """Show the layer and plane of a row; one whose layer is gone stays in the table alone."""
+        run = self._bench.run
+        layer = run.layer(row) if run is not None else None
+        if layer is not None:
+            self._going = True
+            show(self._viewer, layer, row.position)
+            self._going = False
+
+    def _on_slider(self, event: Any = None) -> None:
+        """Choose the row of the plane that the viewer shows now."""
+        run = self._bench.run
+        if self._going or run is None or not run.rows:
+            return
+        layer = bare(self._viewer.layers.selection.active)
+        if layer not in image_layers(self._viewer):
+            return
+        shown = position_shown(self._viewer, layer)
+        for row in run.rows:
+            if run.layer(row) is layer and tuple(row.position.values()) == shown:
+                self.results.point_at(row)
+                return
+
+
+class _WheelGuard(QObject):
+    """Keeps the wheel that scrolls the panel from changing a choice on the way."""
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() == QEvent.Type.Wheel and not watched.hasFocus():  # type: ignore[union-attr]
+            event.ignore()
+            return True
+        return False

@@ -1,0 +1,56 @@
+"""How far a piece of work is."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+
+from napari_webipred._napari.label import MutedLabel
+
+STEPS = 1000
+
+
+class ProgressLine(QWidget):
+    """A bar with words under it and a Cancel button.
+
+    Signals
+    -------
+    cancelled
+        The user wants the work to stop.
+    """
+
+    cancelled = Signal()
+
+    def __init__(self, what: str, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setAccessibleName(f"Progress of {what}")
+        self.words = MutedLabel()
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip(f"Stop {what}")
+        self.cancel.clicked.connect(self.cancelled)
+        line = QHBoxLayout()
+        line.setContentsMargins(0, 0, 0, 0)
+        line.addWidget(self.bar, 1)
+        line.addWidget(self.cancel)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(2)
+        layout.addLayout(line)
+        layout.addWidget(self.words)
+        self.hide()
+
+    def tell(self, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None) -> None:
+        """Show how far it is; a total of None or 0 shows that something is going on."""
+        self.bar.setRange(0, STEPS if total else 0)
+        self.bar.setValue(round(STEPS * done / total) if total else 0)
+        self.words.setText(words if seconds_left is None else f"{words}, {duration(seconds_left)} left")
+        self.show()
+
+
+def duration(seconds: float) -> str:
+    """Write a rough time for people: ``about 5 s``, ``about 3 min``."""
+    if seconds < 1:
+        return "less than 1 s"
+    return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"

@@ -1,0 +1,126 @@
+"""The rows of a run, as Qt sees them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
+from qtpy.QtGui import QFont
+
+from napari_webipred._napari.label import tip
+from napari_webipred._napari.run import Run
+from napari_webipred._napari.theme import Theme
+from napari_webipred.results.row import Row
+
+NOWHERE = QModelIndex()
+SORT_KEY = Qt.ItemDataRole.UserRole + 1
+DECIMALS = 3
+RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+
+
+class ResultTable(QAbstractTableModel):
+    """A row per picture or plane: its name, axes of stacks, the assigned class, a probability per class."""
+
+    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._run: Run | None = None
+        self._count = 0
+
+    def show_run(self, run: Run | None) -> None:
+        """Show the rows of this run, also those that are still to come."""
+        self.beginResetModel()
+        if self._run is not None:
+            self._run.grown.disconnect(self._on_grown)
+        self._run = run
+        self._count = len(run.rows) if run else 0
+        if run is not None:
+            run.grown.connect(self._on_grown)
+        self.endResetModel()
+
+    def row(self, index: QModelIndex) -> Row:
+        """Return the result at an index."""
+        assert self._run is not None
+        row: Row = self._run.rows[index.row()]
+        return row
+
+    def headings(self) -> list[str]:
+        """Name the columns."""
+        return ["Image", *self._run.axes, "Class", *self._run.classes] if self._run else []
+
+    def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
+        return 0 if parent.isValid() else self._count
+
+    def columnCount(self, parent: QModelIndex = NOWHERE) -> int:
+        return 0 if parent.isValid() else len(self.headings())
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or self._run is None:
+            return None
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self.headings()[section]
+        number = section - 2 - len(self._run.axes)
+        if role == Qt.ItemDataRole.ToolTipRole:
+            label = self._run.card.classes[number].label if number >= 0 else None
+            return tip(f"{self.headings()[section]}: {label}" if label else self.headings()[section])
+        return None
+
+    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        if not index.isValid() or self._run is None:
+            return None
+        row = self.row(index)
+        axes = len(self._run.axes)
+        column = index.column()
+        if column == 0:
+            return _text(row.image, role)
+        if column <= axes:
+            return _number(row.position.get(self._run.axes[column - 1]), role)
+        if column == axes + 1:
+            if role == Qt.ItemDataRole.ForegroundRole and row.failed:
+                return self._theme.colour("error")
+            words = [self._run.classes[number] for number in self._run.assigned(row)]
+            return _text(row.error or row.prediction or "; ".join(words) or "none", role)
+        return self._probability(row, column - axes - 2, role)
+
+    def _probability(self, row: Row, number: int, role: int) -> Any:
+        assert self._run is not None
+        if row.probabilities is None:
+            return -1.0 if role == SORT_KEY else None
+        p = float(row.probabilities[number])
+        if role == Qt.ItemDataRole.DisplayRole:
+            return f"{p:.{DECIMALS}f}"
+        if role == SORT_KEY:
+            return p
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return f"{self._run.classes[number]}: {row.probabilities[number]}"
+        if role == Qt.ItemDataRole.TextAlignmentRole:
+            return RIGHT
+        if number in self._run.assigned(row):
+            if role == Qt.ItemDataRole.BackgroundRole:
+                return self._theme.colour("current", 0.55)
+            if role == Qt.ItemDataRole.FontRole:
+                font = QFont()
+                font.setBold(True)
+                return font
+        return None
+
+    def _on_grown(self, first: int, last: int) -> None:
+        self.beginInsertRows(NOWHERE, first, last)
+        self._count = last + 1
+        self.endInsertRows()
+
+
+def _text(text: str, role: int) -> Any:
+    if role == Qt.ItemDataRole.DisplayRole:
+        return text
+    if role == SORT_KEY:
+        return text.casefold()
+    return tip(text) if role == Qt.ItemDataRole.ToolTipRole else None
+
+
+def _number(number: int | None, role: int) -> Any:
+    if role == Qt.ItemDataRole.DisplayRole:
+        return number
+    if role == SORT_KEY:
+        return -1 if number is None else number
+    return RIGHT if role == Qt.ItemDataRole.TextAlignmentRole else None

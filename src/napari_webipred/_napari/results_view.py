@@ -1,0 +1,276 @@
+"""The results: table, chart, and what can be done with them."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Generator
+from datetime import datetime
+from pathlib import Path
+
+from qtpy.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
+from qtpy.QtGui import QGuiApplication, QKeySequence, QShortcut
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QHBoxLayout,
+    QHeaderView,
+    QPushButton,
+    QScrollArea,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_webipred._napari.chart import Bar, Chart, ordered
+from napari_webipred._napari.label import ElidedLabel
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.result_table import SORT_KEY, ResultTable
+from napari_webipred._napari.run import Run
+from napari_webipred._napari.task import Task
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.workbench import Workbench
+from napari_webipred.errors import OptionError
+from napari_webipred.results.row import Row
+
+ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Ascending"}
+MOST_VISIBLE_ROWS = 6
+MOST_VISIBLE_BARS = 9
+IMAGE_WIDTH, CLASS_WIDTH = 120, 90
+
+
+class ResultsView(QWidget):
+    """A table of all rows and a chart of the chosen one.
+
+    Signals
+    -------
+    chosen : Row
+        The user went to this row.
+    cleared
+        The results were thrown away.
+    """
+
+    chosen = Signal(object)
+    cleared = Signal()
+
+    def __init__(self, bench: Workbench, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._bench = bench
+        self._task: Task | None = None
+        self._pointing = False
+        self.model = ResultTable(theme, self)
+        self.sorted = QSortFilterProxyModel(self)
+        self.sorted.setSourceModel(self.model)
+        self.sorted.setSortRole(SORT_KEY)
+        self.table = _table()
+        self.table.setModel(self.sorted)
+        self.origin = ElidedLabel()
+        self.name = ElidedLabel()
+        self.order = QComboBox()
+        for order, words in ORDERS.items():
+            self.order.addItem(words, order)
+        self.order.setToolTip("Order of the bars; the table keeps the order of the model")
+        self.order.setAccessibleName("Order of the bars")
+        self.chart = Chart(theme)
+        self.chart_area = QScrollArea()
+        self.chart_area.setWidget(self.chart)
+        self.chart_area.setWidgetResizable(True)
+        self.chart_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.chart_area.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.error = Message(theme)
+        self.message = Message(theme)
+        self.save = QPushButton("Save CSV…")
+        self.save.setToolTip("Save all rows, and beside them how they were made (.csv.json)")
+        self.copy = QPushButton("Copy")
+        self.copy.setToolTip("Copy all rows, to paste them into a spreadsheet")
+        self.clear = QPushButton("Clear")
+        self.clear.setToolTip("Throw these results away")
+        self._lay_out()
+        self.order.currentIndexChanged.connect(self._show_row)
+        self.save.clicked.connect(self._on_save)
+        self.copy.clicked.connect(self._on_copy)
+        self.clear.clicked.connect(self._on_clear)
+        self.table.selectionModel().currentRowChanged.connect(self._on_current)
+        shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
+        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
+        shortcut.activated.connect(self._on_copy)
+        self.show_run()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.name, 1)
+        top.addWidget(self.order)
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.save, 2)
+        buttons.addWidget(self.copy, 1)
+        buttons.addWidget(self.clear, 1)
+        self.detail = QWidget()
+        detail = QVBoxLayout(self.detail)
+        detail.setContentsMargins(0, 0, 0, 0)
+        detail.setSpacing(4)
+        detail.addLayout(top)
+        detail.addWidget(self.chart_area)
+        detail.addWidget(self.error)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        for widget in (self.origin, self.table, self.detail):
+            layout.addWidget(widget)
+        layout.addLayout(buttons)
+        layout.addWidget(self.message)
+
+    def show_run(self) -> None:
+        """Show the run of the workbench."""
+        run = self._bench.run
+        self.model.show_run(run)
+        self.message.clear()
+        self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+        self.detail.hide()
+        if run is not None:
+            self.origin.setText(f"by {run.card.name}")
+            self._fit_columns(run)
+            run.grown.connect(self._on_grown)
+            run.ended.connect(self._on_grown)
+            self._on_grown()
+
+    @property
+    def chosen_row(self) -> Row | None:
+        """The row that the chart shows."""
+        index = self.table.currentIndex()
+        return self.model.row(self.sorted.mapToSource(index)) if index.isValid() else None
+
+    def point_at(self, row: Row) -> None:
+        """Choose a row without telling the viewer, which shows it already."""
+        run = self._bench.run
+        if run is None or row is self.chosen_row:
+            return
+        index = self.sorted.mapFromSource(self.model.index(run.rows.index(row), 0))
+        self._pointing = True
+        self.table.setCurrentIndex(index)
+        self._pointing = False
+
+    def _fit_columns(self, run: Run) -> None:
+        header = self.table.horizontalHeader()
+        first = 2 + len(run.axes)
+        for column in range(self.model.columnCount()):
+            header.resizeSection(column, header.sectionSizeHint(column) + 4)
+        header.resizeSection(0, IMAGE_WIDTH)
+        header.resizeSection(first - 1, CLASS_WIDTH)
+
+    def _on_grown(self) -> None:
+        run = self._bench.run
+        if run is None:
+            return
+        rows = min(max(len(run.rows), 2), MOST_VISIBLE_ROWS)
+        height = self.table.verticalHeader().defaultSectionSize()
+        frame = self.table.horizontalHeader().height() + self.table.horizontalScrollBar().sizeHint().height() + 4
+        self.table.setFixedHeight(rows * height + frame)
+        for button in (self.save, self.copy, self.clear):
+            button.setEnabled(not run.running and bool(run.rows))
+        if run.rows and not self.table.currentIndex().isValid():
+            self._pointing = True
+            self.table.setCurrentIndex(self.sorted.index(0, 0))
+            self._pointing = False
+
+    def _on_current(self, index: QModelIndex) -> None:
+        self._show_row()
+        row = self.chosen_row
+        if row is not None and not self._pointing:
+            self.chosen.emit(row)
+
+    def _show_row(self) -> None:
+        run, row = self._bench.run, self.chosen_row
+        self.detail.setVisible(row is not None)
+        if run is None or row is None:
+            return
+        place = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
+        self.name.setText(f"{row.image} · {place}" if place else row.image)
+        self.chart_area.setVisible(not row.failed)
+        self.order.setVisible(not row.failed)
+        if row.probabilities is None:
+            self.error.show_error(OptionError(row.error))
+            return
+        self.error.clear()
+        assigned = run.assigned(row)
+        bars = [
+            Bar(entry.name, entry.label or "", float(p), number in assigned)
+            for number, (entry, p) in enumerate(zip(run.card.classes, row.probabilities, strict=True))
+        ]
+        self.chart.show_bars(ordered(bars, self.order.currentData()))
+        lines = min(len(bars), MOST_VISIBLE_BARS) + 1
+        self.chart_area.setFixedHeight(lines * self.chart.line_height() + 4)
+
+    def _on_copy(self) -> None:
+        run = self._bench.run
+        if run is None:
+            return
+        rows = [run.rows[self.sorted.mapToSource(self.sorted.index(i, 0)).row()] for i in range(self.sorted.rowCount())]
+        QGuiApplication.clipboard().setText(_tab_separated(rows, run))
+
+    def _on_save(self) -> None:
+        run = self._bench.run
+        if run is None:
+            return
+        suggested = f"{run.card.id}-{datetime.now():%Y-%m-%d}.csv"
+        name, _ = QFileDialog.getSaveFileName(self, "Save the results", suggested, "CSV (*.csv)")
+        if not name:
+            return
+        path = Path(name)
+        self._task = Task(_write(path if path.suffix else path.with_suffix(".csv"), run))
+        self._task.done.connect(
+            lambda saved: self.message.show_note(
+                f"Saved {saved.name}.", f"How it was made stands in {saved.name}.json."
+            )
+        )
+        self._task.failed.connect(self.message.show_error)
+        self._task.start()
+
+    def _on_clear(self) -> None:
+        self._bench.run = None
+        self.show_run()
+        self.cleared.emit()
+
+
+def _write(path: Path, run: Run) -> Generator[None, None, Path]:
+    from napari_webipred.results.export import write_csv
+    from napari_webipred.results.record import record_of
+
+    yield
+    options = {"intensity": run.options.intensity, "threshold": run.options.threshold}
+    try:
+        write_csv(path, run.rows, run.classes, run.axes)
+        record_of(run.rows, run.card, run.checksum, options).write(path)
+    except OSError as error:
+        raise OptionError(f"{path.name} cannot be written: {error.strerror}.", "Choose another place.") from error
+    return path
+
+
+def _tab_separated(rows: list[Row], run: Run) -> str:
+    """Write rows as a spreadsheet takes them from the clipboard, the same cells as in the CSV file."""
+    from napari_webipred.results.export import CsvWriter
+
+    cells, text = io.StringIO(newline=""), io.StringIO(newline="")
+    writer = CsvWriter(cells, run.classes, run.axes)
+    for row in rows:
+        writer.write(row)
+    cells.seek(0)
+    csv.writer(text, "excel-tab", lineterminator="\n").writerows(csv.reader(cells))
+    return text.getvalue()
+
+
+def _table() -> QTableView:
+    table = QTableView()
+    table.setAccessibleName("Results")
+    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    table.setWordWrap(False)
+    table.setTabKeyNavigation(False)
+    table.setSortingEnabled(True)
+    table.verticalHeader().hide()
+    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
+    table.horizontalHeader().setHighlightSections(False)
+    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
+    return table

@@ -1,0 +1,105 @@
+"""One run of a model over layers, and its result."""
+
+from __future__ import annotations
+
+import time
+import weakref
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from qtpy.QtCore import QObject, Signal
+
+from napari_webipred import engine
+from napari_webipred._napari.task import Task
+from napari_webipred.imaging.source import Source
+from napari_webipred.model import Model
+from napari_webipred.results.row import Row
+
+
+class Run(QObject):
+    """Classifies layers beside the window and keeps what comes out.
+
+    Parameters
+    ----------
+    model : Model
+        The model, warmed up.
+    layers : sequence of napari.layers.Image
+        The layers; held weakly, the rows outlive them.
+    sources : sequence of Source
+        What is read of each layer.
+    options : engine.Options
+        How they are classified.
+    """
+
+    grown = Signal(int, int)
+    ended = Signal()
+
+    def __init__(self, model: Model, layers: Sequence[Any], sources: Sequence[Source], options: engine.Options) -> None:
+        super().__init__()
+        self.card = model.card
+        self.checksum = model.checksum
+        self.options = options
+        self.classes = tuple(model.classes)
+        self.axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
+        self.total = sum(map(len, sources))
+        self.rows: list[Row] = []
+        self.running = True
+        self.error: Exception | None = None
+        self.cancelled = False
+        self._layers = [weakref.ref(layer) for layer in layers]
+        self._begin = time.monotonic()
+        self._task = Task(engine.classify(model, list(sources), options))
+        self._task.events.connect(self._on_events)
+        self._task.done.connect(self._on_done)
+        self._task.failed.connect(self._on_failed)
+        self._task.cancelled.connect(self._on_done)
+        self._task.start()
+
+    def cancel(self) -> None:
+        """Stop; the rows that are there stay."""
+        if self.running:
+            self.cancelled = True
+            self._task.cancel()
+
+    def layer(self, row: Row) -> Any | None:
+        """Return the layer of a row, or None when it is gone."""
+        return self._layers[row.source]()
+
+    def assigned(self, row: Row) -> list[int]:
+        """Return which classes are assigned: the most probable (ties all), or all that reach the threshold."""
+        if row.probabilities is None:
+            return []
+        if self.card.task != "multi-label":
+            return [int(i) for i in np.flatnonzero(row.probabilities == row.probabilities.max())]
+        thresholds = [
+            self.options.threshold if entry.threshold is None else entry.threshold for entry in self.card.classes
+        ]
+        return [int(i) for i in np.flatnonzero(row.probabilities >= np.array(thresholds, np.float32))]
+
+    @property
+    def failed(self) -> int:
+        """How many rows have no probabilities."""
+        return sum(row.failed for row in self.rows)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Roughly how long the rest takes; None before the first row."""
+        if not self.rows:
+            return None
+        return (time.monotonic() - self._begin) / len(self.rows) * (self.total - len(self.rows))
+
+    def _on_events(self, events: list[engine.Event]) -> None:
+        rows = [event.row for event in events if isinstance(event, engine.RowDone)]
+        if rows:
+            first = len(self.rows)
+            self.rows.extend(rows)
+            self.grown.emit(first, len(self.rows) - 1)
+
+    def _on_done(self) -> None:
+        self.running = False
+        self.ended.emit()
+
+    def _on_failed(self, error: Exception) -> None:
+        self.error = error
+        self._on_done()

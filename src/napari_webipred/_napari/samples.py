@@ -1,0 +1,44 @@
+"""Pictures for *File > Open Sample > napari-webipred*."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LayerData = tuple[Any, dict[str, Any], str]
+
+PLANES = 12
+WIDEST_BLUR = 6.0
+
+
+def pictures() -> list[LayerData]:
+    """Return the sample pictures of the demonstration model, each as a layer."""
+    from napari_webipred.imaging.files import file_source
+    from napari_webipred.samples import sample_pictures
+
+    layers: list[LayerData] = []
+    for path in sample_pictures():
+        pixels = file_source(path).read(())
+        layers.append((pixels, {"name": path.stem.replace("_", " "), "rgb": pixels.ndim == 3}, "image"))
+    return layers
+
+
+def focus_series() -> list[LayerData]:
+    """Return a stack along z that runs through the focus: sharp in the middle, blurred at both ends."""
+    from PIL import Image, ImageFilter
+
+    picture = Image.fromarray(_grey(pictures()[0][0]))
+    middle = (PLANES - 1) / 2
+    planes = [
+        np.asarray(picture.filter(ImageFilter.GaussianBlur(WIDEST_BLUR * abs(z - middle) / middle)))
+        for z in range(PLANES)
+    ]
+    return [(np.stack(planes), {"name": "focus series", "axis_labels": ("z", "y", "x")}, "image")]
+
+
+def _grey(pixels: NDArray[Any]) -> NDArray[np.uint8]:
+    return pixels if pixels.ndim == 2 else pixels[..., :3].mean(axis=-1).astype(np.uint8)

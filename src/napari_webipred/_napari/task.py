@@ -1,0 +1,108 @@
+"""Work that runs beside the window."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Generator
+from dataclasses import dataclass
+from typing import Any
+
+from napari.qt.threading import GeneratorWorker, create_worker
+from qtpy.QtCore import QObject, Signal
+
+# Often enough to look alive, seldom enough that a fast model does not drown the window in signals.
+SECONDS_BETWEEN_EVENTS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class _Failure:
+    error: Exception
+
+
+class _ClosingWorker(GeneratorWorker):
+    """A worker that closes its generator in its own thread, also when it is told to quit."""
+
+    def __init__(self, function: Any, work: Generator[Any, None, Any], **options: Any) -> None:
+        self._work = work
+        super().__init__(function, work, **options)
+
+    def work(self) -> Any:
+        try:
+            return super().work()
+        finally:
+            self._work.close()
+
+
+class Task(QObject):
+    """Drives a generator in a thread and tells the window what comes out of it.
+
+    Parameters
+    ----------
+    work : generator
+        Yields events and returns a result. It is closed in its thread when the task is cancelled or napari is closed.
+    """
+
+    events = Signal(list)
+    done = Signal(object)
+    failed = Signal(object)
+    cancelled = Signal()
+
+    def __init__(self, work: Generator[Any, None, Any], parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._silent = False
+        self._worker = create_worker(
+            _gather,
+            work,
+            _worker_class=_ClosingWorker,
+            _ignore_errors=True,
+            _start_thread=False,
+            _connect={"yielded": self._on_events, "returned": self._on_returned, "finished": self._on_finished},
+        )
+
+    def start(self) -> None:
+        """Begin."""
+        self._worker.start()
+
+    def cancel(self) -> None:
+        """Stop at the next event; nothing but ``cancelled`` is heard of this task any more."""
+        self._silent = True
+        self._worker.quit()
+
+    def _on_events(self, events: list[Any]) -> None:
+        if not self._silent:
+            self.events.emit(events)
+
+    def _on_returned(self, result: object) -> None:
+        if self._silent:
+            return
+        if isinstance(result, _Failure):
+            self.failed.emit(result.error)
+        else:
+            self.done.emit(result)
+
+    def _on_finished(self) -> None:
+        if self._silent:
+            self.cancelled.emit()
+
+
+def _gather(work: Generator[Any, None, Any]) -> Generator[list[Any], None, Any]:
+    """Pass events on in bundles, and an error as a result: the worker swallows some kinds of errors."""
+    waiting: list[Any] = []
+    last = 0.0
+    result: Any
+    while True:
+        try:
+            waiting.append(next(work))
+        except StopIteration as finished:
+            result = finished.value
+            break
+        except Exception as error:
+            result = _Failure(error)
+            break
+        if time.monotonic() - last >= SECONDS_BETWEEN_EVENTS:
+            yield waiting
+            waiting = []
+            last = time.monotonic()
+    if waiting:
+        yield waiting
+    return result

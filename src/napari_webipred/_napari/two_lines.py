@@ -1,0 +1,117 @@
+"""List items of two lines."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
+from qtpy.QtGui import QFont, QPainter
+from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
+
+from napari_webipred._napari.theme import Theme
+
+SECOND_LINE = Qt.ItemDataRole.UserRole + 1
+REMARK = Qt.ItemDataRole.UserRole + 2
+PADDING = 6
+BOX = 16
+
+
+class TwoLines(QStyledItemDelegate):
+    """Paints a title over a fainter second line, a remark at the right and, if the item has one, a check box."""
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._theme = theme
+
+    def sizeHint(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QSize:
+        return QSize(160, 2 * option.fontMetrics.height() + 2 * PADDING)
+
+    def paint(
+        self, painter: QPainter | None, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex
+    ) -> None:
+        assert painter is not None
+        painter.save()
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        enabled = bool(option.state & QStyle.StateFlag.State_Enabled)
+        selected = bool(option.state & QStyle.StateFlag.State_Selected)
+        if selected:
+            painter.fillRect(option.rect, self._theme.colour("highlight"))
+            painter.fillRect(
+                QRect(option.rect.topLeft(), QSize(3, option.rect.height())), self._theme.colour("current")
+            )
+        elif option.state & QStyle.StateFlag.State_MouseOver and enabled:
+            painter.fillRect(option.rect, self._theme.colour("highlight", 0.35))
+        area = option.rect.adjusted(PADDING + 3, PADDING - 1, -PADDING, -PADDING + 1)
+        if index.data(Qt.ItemDataRole.CheckStateRole) is not None:
+            if enabled:
+                self._paint_box(painter, self.box(option.rect), is_checked(index))
+            area.setLeft(area.left() + BOX + PADDING + 2)
+        strength = 1.0 if enabled else 0.45
+        upper = QRect(area.left(), area.top(), area.width(), area.height() // 2)
+        lower = upper.translated(0, area.height() - area.height() // 2)
+        title = QFont(option.font)
+        title.setWeight(QFont.Weight.DemiBold)
+        _text(painter, upper, title, self._theme, strength, index.data(Qt.ItemDataRole.DisplayRole))
+        remark = index.data(REMARK) or ""
+        width = option.fontMetrics.horizontalAdvance(remark) + 4 if remark else 0
+        right = QRect(lower.right() - width, lower.top(), width, lower.height())
+        second = lower.adjusted(0, 0, -width - PADDING if remark else 0, 0)
+        _text(painter, second, option.font, self._theme, 0.7 * strength if enabled else 0.75, index.data(SECOND_LINE))
+        _text(painter, right, option.font, self._theme, 0.85 * strength, remark)
+        painter.restore()
+
+    @staticmethod
+    def box(item: QRect) -> QRect:
+        """Where the check box of an item is."""
+        return QRect(item.left() + PADDING + 3, item.center().y() - BOX // 2 + 1, BOX, BOX)
+
+    def _paint_box(self, painter: QPainter, box: QRect, checked: bool) -> None:
+        painter.setPen(self._theme.colour("current" if checked else "secondary"))
+        painter.setBrush(self._theme.colour("current" if checked else "background"))
+        painter.drawRoundedRect(box, 2, 2)
+        if checked:
+            pen = painter.pen()
+            pen.setColor(self._theme.colour("text"))
+            pen.setWidthF(2)
+            painter.setPen(pen)
+            x, y = box.left(), box.top()
+            painter.drawLine(x + 4, y + 8, x + 7, y + 11)
+            painter.drawLine(x + 7, y + 11, x + 12, y + 5)
+
+    def editorEvent(self, event: QEvent | None, model: Any, option: QStyleOptionViewItem, index: QModelIndex) -> bool:
+        """Let a click anywhere on the item, and the space bar, tick its box."""
+        if event is None or index.data(Qt.ItemDataRole.CheckStateRole) is None:
+            return False
+        clicked = event.type() == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton
+        pressed = event.type() == QEvent.Type.KeyPress and event.key() == Qt.Key.Key_Space
+        if not ((clicked or pressed) and index.flags() & Qt.ItemFlag.ItemIsEnabled):
+            return False
+        state = Qt.CheckState.Unchecked if is_checked(index) else Qt.CheckState.Checked
+        return bool(model.setData(index, state, Qt.ItemDataRole.CheckStateRole))
+
+
+def is_checked(index: QModelIndex | QPersistentModelIndex) -> bool:
+    """Whether the box of an item is ticked."""
+    return bool(Qt.CheckState(index.data(Qt.ItemDataRole.CheckStateRole)) == Qt.CheckState.Checked)
+
+
+def list_view(theme: Theme, name: str, rows: int) -> QListView:
+    """Make a list of two-line items with room for so many of them."""
+    view = QListView()
+    view.setItemDelegate(TwoLines(theme, view))
+    view.setMouseTracking(True)
+    view.setUniformItemSizes(True)
+    view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+    view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
+    view.setAccessibleName(name)
+    view.setFixedHeight(rows * (2 * view.fontMetrics().height() + 2 * PADDING) + 4)
+    return view
+
+
+def _text(painter: QPainter, area: QRect, font: QFont, theme: Theme, strength: float, text: str | None) -> None:
+    painter.setFont(font)
+    painter.setPen(theme.colour("text", strength))
+    # Names often differ at their end only.
+    elided = painter.fontMetrics().elidedText(text or "", Qt.TextElideMode.ElideMiddle, area.width())
+    painter.drawText(area, Qt.AlignmentFlag.AlignVCenter.value | Qt.AlignmentFlag.AlignLeft.value, elided)
