@@ -4,6 +4,8 @@ from pathlib import Path
 
 import pytest
 
+from zenodo_server import zenodo  # noqa: F401
+
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

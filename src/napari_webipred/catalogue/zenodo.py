@@ -17,7 +17,7 @@ from napari_webipred.errors import CatalogueError
 
 _CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-f]+")
 _MAX_HTML = 50_000
-_BLOCKS = set(["p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote"])
+_BLOCKS = {"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -268,7 +268,7 @@ def plain_text(html: str) -> str:
             name = tag[2].lower()
             if name in {"script", "style"}:
                 hidden = "" if tag[1] else name
-            elif name in _BLOCKS:
+            elif not hidden and name in _BLOCKS:
                 words.append("\n")
         elif not hidden and not part.startswith("<!"):
             # A line break in the source is a space; only tags break lines.

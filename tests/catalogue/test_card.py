@@ -1,0 +1,79 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from napari_webipred.catalogue import card as card_module
+from napari_webipred.catalogue.card import ModelCard, read_card
+from napari_webipred.errors import CatalogueError
+
+CARDS = Path(card_module.__file__).parent / "cards"
+SCHEMA = json.loads((Path(__file__).parent / "data" / "model_card.schema.json").read_text())
+# The schema is for cards that are passed on; only inside the package are there weights of the type "builtin".
+SCHEMA["properties"]["weights"]["items"]["properties"]["source"]["properties"]["type"]["enum"].append("builtin")
+MINIMAL = {
+    "id": "a",
+    "name": "A",
+    "classes": [{"index": 1, "name": "second"}, {"index": 0, "name": "first"}],
+    "input": {"width": 2, "height": 3},
+    "preprocessing": {"standardize_mode": "none"},
+    "weights": [{"format": "onnx", "source": {"type": "local"}}],
+}
+
+
+@pytest.mark.parametrize("path", sorted(CARDS.glob("*.json")), ids=lambda path: path.stem)
+def test_every_built_in_card_follows_the_schema_and_survives_a_round_trip(path: Path) -> None:
+    jsonschema.validate(json.loads(path.read_text(encoding="utf-8")), SCHEMA)
+    card = read_card(path)
+    assert card.id == path.stem
+    again = card.model_dump(mode="json")
+    jsonschema.validate(again, SCHEMA)
+    assert ModelCard.model_validate(again) == card
+
+
+def test_classes_are_put_in_the_order_of_the_outputs() -> None:
+    assert ModelCard.model_validate(MINIMAL).class_names == ["first", "second"]
+
+
+def test_what_a_newer_program_wrote_is_kept() -> None:
+    card = ModelCard.model_validate({**MINIMAL, "colour": "blue"})
+    assert card.model_dump()["colour"] == "blue"
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"id": "../up"}, "id"),
+        ({"classes": [{"index": 0, "name": "a"}, {"index": 2, "name": "b"}]}, "0, 1, 2"),
+        ({"input": {"width": 0, "height": 3}}, "input.width"),
+        ({"preprocessing": {"standardize_mode": "torch", "crop_pct": 2}}, "preprocessing.crop_pct"),
+        (
+            {"weights": [{"format": "onnx", "source": {"type": "url", "url": "file:///etc/passwd"}}]},
+            "weights.0.source.url",
+        ),
+        ({"schema_version": "9"}, "schema_version"),
+    ],
+)
+def test_a_card_that_is_not_valid_is_refused_with_the_field_at_fault(
+    tmp_path: Path, change: dict[str, object], place: str
+) -> None:
+    path = tmp_path / "card.json"
+    path.write_text(json.dumps({**MINIMAL, **change}))
+    with pytest.raises(CatalogueError, match=rf"card\.json is not valid: .*{place}"):
+        read_card(path)
+
+
+@pytest.mark.parametrize("content", [b"", b"not json", b"[]", b"\xff"])
+def test_a_file_that_is_no_card_is_refused(tmp_path: Path, content: bytes) -> None:
+    path = tmp_path / "card.json"
+    path.write_bytes(content)
+    with pytest.raises(CatalogueError, match=r"card\.json is not valid"):
+        read_card(path)
+
+
+def test_a_missing_card_is_named(tmp_path: Path) -> None:
+    with pytest.raises(CatalogueError, match=r"gone\.json cannot be read"):
+        read_card(tmp_path / "gone.json")

@@ -1,0 +1,180 @@
+"""A server on this machine that answers as Zenodo does, faults included. Any test can use the fixture ``zenodo``."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import io
+import json
+import threading
+import zipfile
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, unquote, urlsplit
+
+import numpy as np
+import pytest
+
+DATA = Path(__file__).parent / "catalogue" / "data"
+ERRORS = json.loads((DATA / "errors.SOURCE_DERIVED.json").read_text())
+TEMPLATE = json.loads((DATA / "record_7785993.SYNTHETIC.json").read_text())
+CONVERTED = "257299_model_converted.zip"
+
+
+def model_zip(classes: int = 2, size: int = 224, channels: int = 3) -> bytes:
+    """Return a zip with a very small TensorFlow.js Layers model: global average, then a dense layer with softmax."""
+    layers = [
+        {
+            "class_name": "InputLayer",
+            "config": {"name": "image", "batch_input_shape": [None, size, size, channels], "dtype": "float32"},
+        },
+        {"class_name": "GlobalAveragePooling2D", "config": {"name": "average", "data_format": "channels_last"}},
+        {
+            "class_name": "Dense",
+            "config": {"name": "classes", "units": classes, "activation": "softmax", "use_bias": True},
+        },
+    ]
+    kernel = np.linspace(-1, 1, channels * classes, dtype="<f4").reshape(channels, classes)
+    weights = [
+        {"name": "classes/kernel", "shape": [channels, classes], "dtype": "float32"},
+        {"name": "classes/bias", "shape": [classes], "dtype": "float32"},
+    ]
+    topology = {
+        "format": "layers-model",
+        "generatedBy": "keras v2.11.0",
+        "convertedBy": "TensorFlow.js Converter v4.2.0",
+        "modelTopology": {
+            "keras_version": "2.11.0",
+            "backend": "tensorflow",
+            "model_config": {"class_name": "Sequential", "config": {"name": "sequential", "layers": layers}},
+        },
+        "weightsManifest": [{"paths": ["group1-shard1of1.bin"], "weights": weights}],
+    }
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("257299_model_converted/model.json", json.dumps(topology))
+        archive.writestr(
+            "257299_model_converted/group1-shard1of1.bin", kernel.tobytes() + np.zeros(classes, "<f4").tobytes()
+        )
+    return buffer.getvalue()
+
+
+@dataclass
+class Answer:
+    """What the server sends: anything about it can be wrong."""
+
+    status: int = 200
+    body: bytes = b""
+    headers: dict[str, str] = field(default_factory=dict)
+    stall_after: int | None = None
+    """Send so many bytes, then fall silent until the test is over."""
+
+
+class ZenodoServer:
+    """The imitation. ``answers`` holds what it sends by path; change or add what a test needs."""
+
+    def __init__(self) -> None:
+        self.answers: dict[str, Answer] = {}
+        self.requests: list[str] = []
+        self.user_agents: set[str] = set()
+        self.stalled = threading.Event()
+        self.released = threading.Event()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
+        self._server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
+        self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
+        self._thread.start()
+
+    def close(self) -> None:
+        self.released.set()
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
+
+    def publish(self, record_id: str, files: dict[str, bytes], **metadata: Any) -> dict[str, Any]:
+        """Put a record with these files (names to contents) on the server and return its JSON, which may be changed."""
+        record = copy.deepcopy(TEMPLATE)
+        for old, new in (("7785993", record_id), ("7785991", str(int(record_id) - 1))):
+            record = json.loads(json.dumps(record).replace(old, new))
+        known = {entry["key"]: entry["id"] for entry in record["files"]}
+        record["metadata"].update(metadata)
+        record["files"] = []
+        for number, (key, content) in enumerate(files.items()):
+            path = f"/api/records/{record_id}/files/{quote(key)}/content"
+            record["files"].append(
+                {
+                    "id": known.get(key, f"00000000-0000-4000-8000-{number:012}"),
+                    "key": key,
+                    "size": len(content),
+                    "checksum": "md5:" + hashlib.md5(content, usedforsecurity=False).hexdigest(),
+                    "links": {"self": self.url + path},
+                }
+            )
+            self.answers[unquote(path)] = Answer(body=content, headers={"Content-Type": "application/octet-stream"})
+        concept = f"/api/records/{record['conceptrecid']}"
+        self.answers[concept] = Answer(302, b"<!doctype html>", {"Location": f"/api/records/{record_id}"})
+        self.set_record(record)
+        return record
+
+    def set_record(self, record: dict[str, Any]) -> None:
+        """Answer with this JSON when the record is asked for."""
+        body = json.dumps(record).encode()
+        self.answers[f"/api/records/{record['id']}"] = Answer(body=body, headers={"Content-Type": "application/json"})
+
+    def file(self, record_id: str, key: str) -> Answer:
+        """Return the answer for a file, to be spoilt."""
+        return self.answers[f"/api/records/{record_id}/files/{key}/content"]
+
+    def fail(self, path: str, error: str) -> None:
+        """Answer at a path with one of the errors of ``errors.SOURCE_DERIVED.json``."""
+        self.answers[path] = error_answer(error)
+
+    def _handler(zenodo) -> type[BaseHTTPRequestHandler]:  # noqa: N805
+        class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+            def do_GET(self) -> None:
+                path = unquote(urlsplit(self.path).path)
+                zenodo.requests.append(path)
+                agent = self.headers["User-Agent"]
+                zenodo.user_agents.add(agent)
+                if "python-requests" in agent or "pooch" in agent:
+                    answer = error_answer("403_edge_html")
+                else:
+                    answer = zenodo.answers.get(path) or error_answer("404_unknown_id")
+                self.close_connection = True
+                self.send_response(answer.status)
+                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
+                    self.send_header(name, value)
+                # Zenodo sends this with every answer, so it must not be obeyed on a good one.
+                self.send_header("X-RateLimit-Limit", "133")
+                self.end_headers()
+                self.wfile.write(answer.body[: answer.stall_after])
+                if answer.stall_after is not None:
+                    self.wfile.flush()
+                    zenodo.stalled.set()
+                    zenodo.released.wait()
+
+        return Handler
+
+
+def error_answer(name: str) -> Answer:
+    error = ERRORS[name]
+    body = error["body"] if isinstance(error["body"], str) else json.dumps(error["body"])
+    content_type = error["content_type"].split(" ")[0].rstrip(";")
+    return Answer(error["status"], body.encode(), {"Content-Type": content_type, **error.get("headers", {})})
+
+
+@pytest.fixture
+def zenodo(monkeypatch: pytest.MonkeyPatch) -> Iterator[ZenodoServer]:
+    """Zenodo on this machine; the settings point at it. It begins without records."""
+    server = ZenodoServer()
+    monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", server.url)
+    yield server
+    server.close()
