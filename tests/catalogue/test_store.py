@@ -1,0 +1,474 @@
+from __future__ import annotations
+
+import errno
+import hashlib
+import json
+import logging
+import os
+import shutil
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import pytest
+
+from napari_webipred.catalogue import download, index, store
+from napari_webipred.catalogue.card import ModelCard, read_card
+from napari_webipred.catalogue.store import Download, fetch, path_of
+from napari_webipred.catalogue.zenodo import card_of, look_up
+from napari_webipred.errors import CatalogueError
+from zenodo_server import CONVERTED, Answer, ZenodoServer, error_answer, model_zip
+
+RECORD = "7785993"
+ZIP = model_zip()
+CHECKSUM = "sha256:" + "ab" * 32
+
+
+@pytest.fixture
+def card() -> ModelCard:
+    found = index.find("webipred-16")
+    assert found is not None
+    return found
+
+
+@pytest.fixture
+def published(zenodo: ZenodoServer) -> ZenodoServer:
+    zenodo.publish(RECORD, {CONVERTED: ZIP, "257299_model.h5": b"\x89HDF\r\n\x1a\n", "metrics.zip": b"PK\x03\x04"})
+    return zenodo
+
+
+def get(card: ModelCard) -> tuple[Path, list[Download]]:
+    """Fetch a model to the end; return its path and what was told on the way."""
+    fetching, steps = fetch(card), []
+    while True:
+        try:
+            steps.append(next(fetching))
+        except StopIteration as end:
+            return end.value, steps
+
+
+def files_below(folder: Path) -> list[str]:
+    return sorted(
+        path.relative_to(folder).as_posix()
+        for path in folder.rglob("*")
+        if path.is_file() and not path.name.endswith(".lock")
+    )
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> Path:
+    return tmp_path / "cache"
+
+
+def test_a_model_is_fetched_noted_and_found_again(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
+    assert path_of(card) is None
+    path, steps = get(card)
+    assert path.read_bytes() == ZIP
+    assert path == path_of(card) == cache / "models" / "webipred-16" / f"{RECORD}_{CONVERTED}"
+    assert steps[0] == Download(0, None)
+    assert files_below(cache) == [f"models/webipred-16/{name}" for name in (path.name, "card.json", "entry.json")]
+    assert read_card(path.with_name("card.json")) == card
+    (entry,) = store.entries()
+    assert (entry.id, entry.file, entry.size) == ("webipred-16", path.name, len(ZIP))
+    assert entry.sha256 == hashlib.sha256(ZIP).hexdigest()
+    assert entry.url == f"{published.url}/api/records/{RECORD}/files/{CONVERTED}/content"
+    assert published.requests == [f"/api/records/{RECORD}", f"/api/records/{RECORD}/files/{CONVERTED}/content"]
+
+
+def test_fetched_once_it_needs_no_network(
+    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = get(card)
+    published.requests.clear()
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    assert get(card) == (path, [])
+    assert published.requests == []
+
+
+def test_progress_is_told_in_bytes(published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    published.file(RECORD, CONVERTED).stall_after = 100
+    monkeypatch.setattr("napari_webipred.catalogue.web.CHUNK", 50)
+    fetching = fetch(card)
+    while (step := next(fetching)).done < 100:
+        pass
+    assert step == Download(100, len(ZIP))
+    published.released.set()
+    with pytest.raises(CatalogueError, match="broke off after 100 bytes"):
+        list(fetching)
+
+
+def test_closing_cancels_and_leaves_nothing(
+    published: ZenodoServer, card: ModelCard, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    published.file(RECORD, CONVERTED).stall_after = 100
+    monkeypatch.setattr("napari_webipred.catalogue.web.CHUNK", 50)
+    fetching = fetch(card)
+    while next(fetching).done < 100:
+        pass
+    assert len(files_below(cache)) == 2  # the card and what has arrived so far
+    fetching.close()  # the server keeps silent, so only an interrupted socket lets the thread end
+    assert files_below(cache) == []
+    assert "fetch webipred-16" not in [thread.name for thread in threading.enumerate()]
+    published.file(RECORD, CONVERTED).stall_after = None
+    assert get(card)[0].read_bytes() == ZIP
+
+
+def test_waiting_for_another_process_can_be_cancelled(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
+    import filelock
+
+    (cache / "models").mkdir(parents=True)
+    with filelock.FileLock(cache / "models" / ".webipred-16.fetching.lock"):
+        fetching = fetch(card)
+        assert next(fetching) == next(fetching) == Download(0, None)
+        fetching.close()
+    assert published.requests == []
+    assert files_below(cache) == []
+
+
+FETCH = "from napari_webipred.catalogue import index, store; list(store.fetch(index.find('webipred-16')))"
+
+
+def test_processes_that_want_the_same_model_download_it_once(published: ZenodoServer) -> None:
+    processes = [subprocess.Popen([sys.executable, "-c", FETCH]) for _ in range(3)]
+    assert [process.wait() for process in processes] == [0, 0, 0]
+    assert published.requests.count(f"/api/records/{RECORD}/files/{CONVERTED}/content") == 1
+
+
+def test_threads_that_want_the_same_model_download_it_once(published: ZenodoServer, card: ModelCard) -> None:
+    threads = [threading.Thread(target=get, args=(card,)) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert published.requests.count(f"/api/records/{RECORD}/files/{CONVERTED}/content") == 1
+
+
+def test_a_killed_download_leaves_nothing_that_confuses(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
+    published.file(RECORD, CONVERTED).stall_after = 100
+    process = subprocess.Popen([sys.executable, "-c", FETCH])
+    assert published.stalled.wait(60)
+    process.kill()
+    process.wait()
+    published.file(RECORD, CONVERTED).stall_after = None
+    assert path_of(card) is None
+    assert store.entries() == []
+    path, _ = get(card)
+    assert path.read_bytes() == ZIP
+    assert files_below(path.parent) == sorted([path.name, "card.json", "entry.json"])
+
+
+@pytest.mark.skipif(os.name == "nt", reason="file modes are different there")
+@pytest.mark.parametrize(("umask", "mode"), [(0o022, 0o644), (0o002, 0o664)])
+def test_file_modes_follow_the_umask(published: ZenodoServer, card: ModelCard, umask: int, mode: int) -> None:
+    before = os.umask(umask)
+    try:
+        path, _ = get(card)
+        store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph")
+    finally:
+        os.umask(before)
+    for file in (*path.parent.iterdir(), store.compiled_path(CHECKSUM, 1)):
+        assert stat.S_IMODE(file.stat().st_mode) == mode
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (Answer(200, ZIP[:-1] + b"?"), "arrived damaged: its checksum is not md5:"),
+        (
+            Answer(200, b"<!DOCTYPE html><html>Log in", {"Content-Type": "application/octet-stream"}),
+            "A web page has arrived",
+        ),
+        (Answer(200, b"\x89HDF\r\n\x1a\n"), "is not a zip archive"),
+        (Answer(200, b""), "broke off after 0 bytes"),
+        (Answer(200, ZIP[:100]), "broke off after 100 bytes"),
+        (Answer(200, ZIP[:100], {"Content-Length": str(len(ZIP))}), "broke off after|cannot be reached"),
+        (Answer(200, ZIP + b"more"), "is longer than"),
+        (error_answer("404_file_key"), "does not have the file"),
+        (error_answer("410_tombstone"), "was deleted from"),
+        (error_answer("403_restricted_files"), "not give the file .* to everybody"),
+        (error_answer("403_edge_html"), "has blocked requests"),
+        (error_answer("429"), "too many requests"),
+    ],
+)
+def test_what_goes_wrong_is_told_and_leaves_nothing(
+    published: ZenodoServer, card: ModelCard, cache: Path, spoil: Answer, words: str
+) -> None:
+    published.answers[f"/api/records/{RECORD}/files/{CONVERTED}/content"] = spoil
+    with pytest.raises(CatalogueError, match=words) as caught:
+        get(card)
+    assert caught.value.hint
+    assert files_below(cache) == []
+    assert path_of(card) is None
+
+
+@pytest.mark.parametrize("error", ["404_unknown_id", "410_tombstone", "403_edge_html", "429"])
+def test_a_record_that_cannot_be_had_is_told(published: ZenodoServer, card: ModelCard, cache: Path, error: str) -> None:
+    published.fail(f"/api/records/{RECORD}", error)
+    with pytest.raises(CatalogueError):
+        get(card)
+    assert files_below(cache) == []
+
+
+def test_the_checksum_of_the_card_counts_more_than_that_of_the_server(published: ZenodoServer, card: ModelCard) -> None:
+    weights = card.weights[0].model_copy(update={"checksum": "md5:" + "0" * 32})
+    with pytest.raises(CatalogueError, match="damaged: its checksum is not md5:0000"):
+        get(card.model_copy(update={"weights": (weights,)}))
+
+
+def test_a_file_without_checksum_is_taken_from_the_server_not_from_the_folder(
+    zenodo: ZenodoServer, card: ModelCard, cache: Path
+) -> None:
+    record = zenodo.publish(RECORD, {CONVERTED: ZIP})
+    del record["files"][0]["checksum"]
+    zenodo.set_record(record)
+    folder = cache / "models" / "webipred-16"
+    folder.mkdir(parents=True)
+    (folder / f"{RECORD}_{CONVERTED}").write_bytes(b"PK\x03\x04 half of it")
+    assert get(card)[0].read_bytes() == ZIP
+
+
+@pytest.mark.parametrize(
+    "key", ["../../up.zip", "a/b.zip", "/etc/x.zip", "..", "con.zip", "ä b?.zip", "x" * 300 + ".zip"]
+)
+def test_no_name_of_a_file_leads_out_of_the_folder(zenodo: ZenodoServer, cache: Path, key: str) -> None:
+    zenodo.publish("123", {key: ZIP})
+    path, _ = get(card_of(look_up("123"), key))
+    assert path.parent == cache / "models" / "zenodo-123"
+    assert path.name.startswith("123_")
+    assert path.read_bytes() == ZIP
+
+
+def test_a_damaged_file_is_told_and_fetched_again(
+    published: ZenodoServer, card: ModelCard, caplog: pytest.LogCaptureFixture
+) -> None:
+    path, _ = get(card)
+    path.write_bytes(ZIP[:-1] + b"?")
+    published.requests.clear()
+    with caplog.at_level(logging.WARNING):
+        again, _ = get(card)
+    assert "webipred-16 is damaged" in caplog.text
+    assert again.read_bytes() == ZIP
+    assert len(published.requests) == 2
+
+
+def test_a_damaged_file_is_an_error_off_line(
+    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = get(card)
+    path.write_bytes(ZIP + b"more")
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    with pytest.raises(CatalogueError, match="webipred-16 is damaged, and use of the network is switched off"):
+        get(card)
+
+
+def test_off_line_the_models_that_are_here_are_named(
+    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    get(card)
+    published.requests.clear()
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    other = index.find("webipred-12")
+    assert other is not None
+    with pytest.raises(CatalogueError, match="not on this machine") as caught:
+        get(other)
+    assert "demo, webipred-16" in caught.value.hint
+    assert published.requests == []
+
+
+def test_a_touched_file_is_hashed_once(
+    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, _ = get(card)
+    os.utime(path, ns=(1, 1))
+    hashed: list[Path] = []
+    sha256_of = download.sha256_of
+    monkeypatch.setattr("napari_webipred.catalogue.entry.sha256_of", lambda p: hashed.append(p) or sha256_of(p))
+    assert get(card) == get(card) == (path, [])
+    assert hashed == [path]
+
+
+def test_a_card_that_names_another_source_fetches_it(published: ZenodoServer, card: ModelCard) -> None:
+    old, _ = get(card)
+    published.publish("123", {"new.zip": model_zip(3)})
+    source = card.weights[0].source.model_copy(update={"record_id": "123", "file_id": None})
+    moved = card.model_copy(update={"weights": (card.weights[0].model_copy(update={"source": source}),)})
+    assert path_of(moved) is None
+    new, _ = get(moved)
+    assert new.read_bytes() == model_zip(3)
+    assert not old.exists()
+
+
+def test_a_model_of_the_package_needs_no_fetching(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    weights = {"format": "tfjs-layers", "source": {"type": "builtin", "file_key": "../cards/demo.zip"}}
+    card = ModelCard.model_validate({"id": "demo", "name": "Demo", "weights": [weights]})
+    path, steps = get(card)
+    assert path == path_of(card) == Path(store.__file__).parent / "cards" / "demo.zip"
+    assert steps == []
+
+
+def test_a_card_without_an_archive_on_zenodo_is_refused(card: ModelCard) -> None:
+    bare = card.model_copy(update={"weights": card.weights[1:]})
+    assert path_of(bare) is None
+    with pytest.raises(CatalogueError, match=r"names no TensorFlow\.js archive"):
+        get(bare)
+
+
+def test_too_little_space_is_told_before_anything_is_fetched(
+    published: ZenodoServer, card: ModelCard, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    usage = shutil.disk_usage(cache.parent)
+    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage._replace(free=10))
+    with pytest.raises(CatalogueError, match=r"too little space .*webipred-16"):
+        get(card)
+    assert published.requests == [f"/api/records/{RECORD}"]
+
+
+def test_a_disk_that_fills_up_is_told(
+    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(download, "write_entry", full)
+    with pytest.raises(CatalogueError, match="too little space"):
+        get(card)
+
+
+def test_a_record_that_is_too_large_is_not_fetched(zenodo: ZenodoServer, card: ModelCard) -> None:
+    record = zenodo.publish(RECORD, {CONVERTED: ZIP})
+    record["files"][0]["size"] = 5 * 2**30
+    zenodo.set_record(record)
+    with pytest.raises(CatalogueError, match="has 5368709120 bytes; 4294967296 are the most"):
+        get(card)
+
+
+def test_a_cache_that_cannot_be_made_is_named(
+    published: ZenodoServer, card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "file"))
+    with pytest.raises(CatalogueError, match=r"cannot be kept in .*file") as caught:
+        get(card)
+    assert "NAPARI_WEBIPRED_CACHE" in caught.value.hint
+    assert store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph") is False
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"id": "other"}, {"file": "../x"}, {"sha256": "zz"}, {"size": "1"}, {"more": 1}, None],
+)
+def test_a_note_that_is_not_understood_is_no_model(
+    published: ZenodoServer, card: ModelCard, change: dict[str, object] | None
+) -> None:
+    path, _ = get(card)
+    note = path.with_name("entry.json")
+    note.write_text("{" if change is None else json.dumps({**json.loads(note.read_text()), **change}))
+    assert store.entries() == []
+    assert path_of(card) is None
+    with pytest.raises(CatalogueError, match="no fetched model 'webipred-16'"):
+        store.remove("webipred-16")
+
+
+def test_pooch_does_not_talk_on_the_terminal(
+    published: ZenodoServer, card: ModelCard, capfd: pytest.CaptureFixture[str]
+) -> None:
+    get(card)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_removing_a_model_takes_its_compiled_graphs_along(
+    published: ZenodoServer, card: ModelCard, cache: Path
+) -> None:
+    path, _ = get(card)
+    (entry,) = store.entries()
+    for checksum, version in ((f"sha256:{entry.sha256}", 1), (f"sha256:{entry.sha256}", 2), (CHECKSUM, 1)):
+        assert store.keep_compiled(store.compiled_path(checksum, version), b"graph")
+    freed = store.remove("webipred-16")
+    assert files_below(cache) == [f"compiled/{'ab' * 32}-v1.onnx"]
+    assert freed > len(ZIP) + 10
+    assert not path.parent.exists()
+    with pytest.raises(CatalogueError, match="no fetched model"):
+        store.remove("webipred-16")
+
+
+@pytest.mark.parametrize("id", ["..", "../..", "/", "", "a/b"])
+def test_only_names_of_models_can_be_removed(id: str) -> None:  # noqa: A002
+    with pytest.raises(CatalogueError, match="no fetched model"):
+        store.remove(id)
+
+
+def test_wiping_takes_what_is_ours_and_nothing_else(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
+    theirs = [
+        "notes.txt",
+        "models/mine.h5",
+        "models/resnet/model.json",
+        "models/resnet/card.json",
+        "models/resnet/tmpabcdefgh",
+        "models/webipred-16/my notes.txt",
+        "compiled/program.onnx",
+    ]
+    for name in theirs:
+        (cache / name).parent.mkdir(parents=True, exist_ok=True)
+        (cache / name).write_text("{}")
+    path, _ = get(card)
+    unfinished = cache / "models" / "webipred-12"
+    unfinished.mkdir()
+    (unfinished / "card.json").write_text(card.model_copy(update={"id": "webipred-12"}).model_dump_json())
+    (unfinished / "tmp0a1b2c3d").write_bytes(b"half")
+    store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph")
+    assert store.wipe() >= len(ZIP) + len(b"graph")
+    assert files_below(cache) == sorted(theirs)
+    assert not path.exists()
+    assert not unfinished.exists()
+
+
+def test_wiping_leaves_an_empty_cache(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
+    get(card)
+    store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph")
+    store.wipe()
+    assert list(cache.rglob("*")) == []
+    assert store.wipe() == 0
+
+
+def test_a_folder_that_is_a_link_is_not_wiped(
+    published: ZenodoServer, card: ModelCard, cache: Path, tmp_path: Path
+) -> None:
+    path, _ = get(card)
+    elsewhere = tmp_path / "elsewhere"
+    path.parent.rename(elsewhere)
+    path.parent.symlink_to(elsewhere, target_is_directory=True)
+    store.wipe()
+    assert (elsewhere / path.name).exists()
+
+
+def test_a_compiled_graph_is_kept_whole(cache: Path) -> None:
+    path = store.compiled_path(CHECKSUM, 3)
+    assert path == cache / "compiled" / f"{'ab' * 32}-v3.onnx"
+    assert store.keep_compiled(path, b"old")
+    assert store.keep_compiled(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert files_below(cache) == [path.relative_to(cache).as_posix()]
+
+
+def test_a_compiled_graph_that_cannot_be_written_changes_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.compiled_path(CHECKSUM, 3)
+    store.keep_compiled(path, b"old")
+    write_bytes = Path.write_bytes
+
+    def full(self: Path, data: bytes) -> int:
+        write_bytes(self, data[:1])
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    assert store.keep_compiled(path, b"new") is False
+    assert path.read_bytes() == b"old"
+    assert len(files_below(cache)) == 1
+
+
+@pytest.mark.parametrize("checksum", ["", "sha256:../../x", "md5:" + "ab" * 32, "ab" * 31])
+def test_a_compiled_graph_has_a_name_made_of_a_checksum_only(checksum: str) -> None:
+    with pytest.raises(ValueError, match="not a SHA-256 checksum"):
+        store.compiled_path(checksum, 1)
