@@ -1,0 +1,181 @@
+"""Compile a Keras topology and its weights into an ONNX graph."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.binding import bind
+from napari_webipred.runtime.graph import Graph, Node, Tensor
+from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
+from napari_webipred.runtime.tfjs import LayersModel
+from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flatten
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Raised whenever the same model gives other bytes, so that compiled graphs on disk are made anew.
+COMPILER_VERSION = 1
+
+INPUT = "image"
+OUTPUT = "classes"
+
+_OPSET = 17
+_IR = 8
+# 4 GiB of float32 for one picture; the largest tensors of the networks in use are a hundredth of that.
+_MAX_TENSOR = 2**30
+_BROKEN = "Ask the publisher of the model for a new conversion."
+
+
+def compile_model(model: LayersModel) -> bytes:
+    """Compile a TensorFlow.js Layers model.
+
+    Parameters
+    ----------
+    model : LayersModel
+
+    Returns
+    -------
+    bytes
+        An ONNX model: one input ``image``, float32 (batch, height, width, channels), and one output ``classes``,
+        float32 (batch, numbers). Of several outputs this is the last; what it does not need is left out. The same
+        model gives the same bytes.
+
+    Raises
+    ------
+    ModelError
+        The topology is malformed, takes no picture, has layers that are not supported (all are named), or its weights
+        do not fit.
+    """
+    whole = flatten(model.topology)
+    network = ancestors(whole, whole.outputs[-1])
+    _check_supported(model.file, network)
+    _check_inputs(model.file, network)
+    graph = Graph()
+    shapes = _add_calls(graph, network, _keras_major(model.keras_version))
+    computed = {call.layer.path for call in network.calls}
+    idle = [call.layer for call in whole.calls if call.layer.path not in computed]
+    needed = [weight for initializer in graph.initializers.values() for weight in initializer.weights]
+    names = bind(model.file, needed, sorted(graph.spare, key=lambda weight: weight.path), idle, model.weights)
+    arrays = {weight: model.weights[name] for weight, name in names.items()}
+    return _serialise(graph, arrays, *shapes)
+
+
+def _check_supported(file: str, network: Network) -> None:
+    layers = {call.layer.path: call.layer for call in network.calls if call.layer.class_name != "InputLayer"}
+    found = [fault for layer in layers.values() for fault in faults(layer)]
+    if found:
+        raise ModelError(f"{file} has layers that are not supported: {', '.join(found)}.", UNSUPPORTED)
+
+
+def _check_inputs(file: str, network: Network) -> None:
+    """Refuse everything but one picture."""
+    inputs = [call.layer for call in network.calls if call.layer.class_name == "InputLayer"]
+    shapes = {layer.name: _input_shape(layer.config) for layer in inputs}
+    if len(inputs) > 1:
+        others = ", ".join(name for name, shape in shapes.items() if shape is None) or ", ".join(shapes)
+        raise ModelError(
+            f"{file} takes {len(inputs)} inputs; besides the picture this model also needs metadata input ({others}).",
+            "Choose a model that needs pictures only.",
+        )
+    if not inputs:
+        raise ModelError(f"{file} describes a model without an input.", _BROKEN)
+    if None in shapes.values():
+        config = inputs[0].config
+        given = config.get("batch_input_shape") or config.get("batch_shape")
+        raise ModelError(
+            f"{file} is not an image model: its input has the shape {given!r:.80}, not batch, height, width, channels.",
+            "Choose a model that classifies pictures.",
+        )
+
+
+def _input_shape(config: Mapping[str, Any]) -> tuple[int | None, int | None, int | None] | None:
+    """Return the three sizes of a picture, or None if the input is none."""
+    shape = config.get("batch_input_shape") or config.get("batch_shape")
+    if not isinstance(shape, list) or len(shape) != 4:
+        return None
+    if not all(n is None or (type(n) is int and 0 < n < 2**20) for n in shape[1:]):
+        return None
+    return shape[1], shape[2], shape[3]
+
+
+def _keras_major(version: str) -> int:
+    return 3 if re.match(r"3\.", version) else 2
+
+
+def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | None, ...], int]:
+    """Turn all calls into nodes; return the shape of a picture and the number of numbers that come out for it."""
+    made: list[Tensor] = []
+    picture: tuple[int | None, ...] = ()
+
+    def tensor(value: Any) -> Any:
+        return made[value.call] if isinstance(value, Ref) else value
+
+    for call in network.calls:
+        if call.layer.class_name == "InputLayer":
+            picture = _input_shape(call.layer.config) or ()
+            made.append(Tensor(INPUT, picture))
+            continue
+        _check_call(call)
+        arguments = {key: tensor(value) for key, value in call.arguments.items()}
+        build = Build(graph, call.layer, keras, arguments)
+        result = KINDS[call.layer.class_name].build(build, *map(tensor, call.operands))
+        if math.prod(n or 1 for n in result.shape) > _MAX_TENSOR:
+            raise build.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
+        made.append(result)
+    last = graph.plain(made[-1])
+    if None in last.shape:
+        raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
+    graph.nodes.append(Node("Flatten", (last.name,), OUTPUT, {"axis": 1}))
+    return picture, math.prod(n or 1 for n in last.shape)
+
+
+def _check_call(call: Call) -> None:
+    layer, expected = call.layer, KINDS[call.layer.class_name].inputs
+    fault = None
+    if any(ref.output for ref in call.refs):
+        fault = "refers to a second output of a layer that has one only"
+    elif not all(isinstance(value, Ref) for value in call.operands):
+        fault = "is given a number instead of a tensor"
+    elif len(call.operands) != (expected or max(len(call.operands), 1)):
+        fault = f"is given {len(call.operands)} tensors instead of {expected or 'some'}"
+    if fault:
+        raise ModelError(f"The layer {layer.path} ({layer.class_name}) {fault}.", _BROKEN)
+
+
+def _serialise(
+    graph: Graph, arrays: Mapping[Any, NDArray[np.float32]], picture: tuple[int | None, ...], size: int
+) -> bytes:
+    import onnx
+
+    model = onnx.ModelProto(ir_version=_IR, producer_name="napari-webipred", producer_version=str(COMPILER_VERSION))
+    model.opset_import.add(domain="", version=_OPSET)
+    proto = model.graph
+    proto.name = "network"
+    proto.input.append(
+        onnx.helper.make_tensor_value_info(
+            INPUT, onnx.TensorProto.FLOAT, ["batch", picture[0] or "height", picture[1] or "width", picture[2]]
+        )
+    )
+    proto.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", size]))
+    for node in graph.nodes:
+        made = proto.node.add(op_type=node.op, input=node.inputs, output=[node.output])
+        made.attribute.extend(onnx.helper.make_attribute(key, value) for key, value in sorted(node.attributes.items()))
+    for name, constant in graph.constants.items():
+        _add_initializer(proto, name, constant)
+    for name, initializer in graph.initializers.items():
+        values = [arrays[weight] for weight in initializer.weights]
+        _add_initializer(proto, name, np.asarray(initializer.prepare(*values), np.float32))
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _add_initializer(proto: Any, name: str, array: NDArray[Any]) -> None:
+    types = {"float32": 1, "int64": 7}
+    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
+    proto.initializer.add(name=name, dims=array.shape, data_type=types[array.dtype.name], raw_data=little.tobytes())

@@ -1,0 +1,135 @@
+"""An ONNX graph while it grows: plain data, without ONNX."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+Attribute = int | float | str | Sequence[int]
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """A tensor on its way through the graph.
+
+    Attributes
+    ----------
+    name : str
+        Its name in the ONNX graph.
+    shape : tuple of (int or None)
+        Its shape in Keras, without the batch axis; None is not known before a picture comes.
+    nchw : bool
+        True if it is stored as (batch, channels, height, width), although its shape is (height, width, channels).
+    """
+
+    name: str
+    shape: tuple[int | None, ...]
+    nchw: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One ONNX operation."""
+
+    op: str
+    inputs: tuple[str, ...]
+    output: str
+    attributes: dict[str, Attribute]
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """A trained tensor that a layer needs.
+
+    Attributes
+    ----------
+    path, layer : str
+        The layer, with and without the models around it.
+    role : str
+        Keras' word for the tensor, such as ``kernel``.
+    shape : tuple of int
+        Its shape in Keras.
+    """
+
+    path: str
+    layer: str
+    role: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Initializer:
+    """How a constant of the graph is computed from weights, once all weights are found."""
+
+    weights: tuple[Weight, ...]
+    prepare: Callable[..., NDArray[Any]]
+
+
+@dataclass(slots=True)
+class Graph:
+    """Nodes in the order in which they can run, small constants, and constants that are still to be made of weights.
+
+    Names are generated, because those of a model file may hold anything.
+    """
+
+    nodes: list[Node] = field(default_factory=list)
+    constants: dict[str, NDArray[Any]] = field(default_factory=dict)
+    initializers: dict[str, Initializer] = field(default_factory=dict)
+    spare: set[Weight] = field(default_factory=set)
+    _known: dict[Any, Any] = field(default_factory=dict)
+
+    def node(self, op: str, *inputs: str, **attributes: Attribute) -> str:
+        """Append an operation and return the name of its output."""
+        output = f"t{len(self.nodes)}"
+        self.nodes.append(Node(op, inputs, output, attributes))
+        return output
+
+    def constant(self, value: Any, dtype: type[np.generic] = np.float32) -> str:
+        """Return the name of a constant; equal ones are stored once."""
+        array = np.asarray(value, dtype)
+        key = ("constant", array.dtype.str, array.shape, array.tobytes())
+        if key not in self._known:
+            self._known[key] = f"c{len(self.constants)}"
+            self.constants[self._known[key]] = array
+        name: str = self._known[key]
+        return name
+
+    def initializer(
+        self, weights: Sequence[Weight], prepare: Callable[..., NDArray[Any]] = lambda weight: weight, part: str = ""
+    ) -> str:
+        """Return the name of a constant that is made of weights.
+
+        A layer that is called again asks again for the same `weights` and `part`, and gets the same constant.
+        """
+        key = ("initializer", tuple(weights), part)
+        if key not in self._known:
+            self._known[key] = f"w{len(self.initializers)}"
+            self.initializers[self._known[key]] = Initializer(tuple(weights), prepare)
+        name: str = self._known[key]
+        return name
+
+    def unused(self, weight: Weight) -> None:
+        """Name a weight that may be in the file but plays no part in a prediction."""
+        self.spare.add(weight)
+
+    def nchw(self, tensor: Tensor) -> Tensor:
+        """Return a picture-shaped tensor stored as (batch, channels, height, width)."""
+        return tensor if tensor.nchw else self._stored(tensor, nchw=True)
+
+    def plain(self, tensor: Tensor) -> Tensor:
+        """Return a tensor stored in the order that its shape says."""
+        return self._stored(tensor, nchw=False) if tensor.nchw else tensor
+
+    def _stored(self, tensor: Tensor, *, nchw: bool) -> Tensor:
+        key = ("stored", tensor.name, nchw)
+        if key not in self._known:
+            name = self.node("Transpose", tensor.name, perm=[0, 3, 1, 2] if nchw else [0, 2, 3, 1])
+            turned = Tensor(name, tensor.shape, nchw)
+            self._known[key] = turned
+            self._known["stored", name, not nchw] = tensor
+        stored: Tensor = self._known[key]
+        return stored

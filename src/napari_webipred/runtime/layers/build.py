@@ -1,0 +1,196 @@
+"""What a layer's function works with: its settings, its weights, and the graph that it adds nodes to."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.graph import Attribute, Graph, Tensor, Weight
+from napari_webipred.runtime.topology import Layer
+
+UNSUPPORTED = "Choose another model, or ask the makers of this program to support the layer."
+_BROKEN = "Ask the publisher of the model for a new conversion."
+_MAX_INTEGER = 2**24
+
+
+@dataclass(frozen=True, slots=True)
+class Build:
+    """One call of a layer that is being turned into nodes.
+
+    Attributes
+    ----------
+    graph : Graph
+    layer : Layer
+    keras : int
+        Major version of Keras that wrote the model; some defaults depend on it.
+    arguments : mapping
+        Arguments of this call besides its tensors.
+    """
+
+    graph: Graph
+    layer: Layer
+    keras: int
+    arguments: Mapping[str, Any]
+
+    def node(self, op: str, *inputs: str, **attributes: Attribute) -> str:
+        """Append an operation; see `Graph.node`."""
+        return self.graph.node(op, *inputs, **attributes)
+
+    def constant(self, value: Any, dtype: type[np.generic] = np.float32) -> str:
+        """Return the name of a constant; see `Graph.constant`."""
+        return self.graph.constant(value, dtype)
+
+    def integers(self, *values: int) -> str:
+        """Return the name of a constant vector of int64, as ONNX wants shapes, axes and pads."""
+        return self.graph.constant(values, np.int64)
+
+    def weight(
+        self, role: str, shape: Sequence[int], prepare: Callable[..., NDArray[Any]] = lambda weight: weight
+    ) -> str:
+        """Return the name of the constant that a trained tensor of this layer becomes."""
+        return self.graph.initializer([self.trained(role, shape)], prepare)
+
+    def trained(self, role: str, shape: Sequence[int]) -> Weight:
+        """Name a trained tensor of this layer, for `Graph.initializer`."""
+        return Weight(self.layer.path, self.layer.name, role, tuple(shape))
+
+    def refuse(self, fault: str, hint: str = UNSUPPORTED) -> ModelError:
+        """Return the error that names this layer."""
+        return ModelError(f"The layer {self.layer.path} ({self.layer.class_name}) {fault}.", hint)
+
+    # --- tensors ---
+
+    def rank(self, tensor: Tensor, *ranks: int) -> Tensor:
+        """Refuse a tensor that has not one of these numbers of axes (the batch axis not counted)."""
+        if len(tensor.shape) not in ranks:
+            raise self.refuse(f"gets a tensor of shape {_shown(tensor.shape)}, which it cannot take", _BROKEN)
+        return tensor
+
+    def known(self, tensor: Tensor, axis: int) -> int:
+        """Return the size of an axis that must not depend on the picture."""
+        size = tensor.shape[axis]
+        if size is None:
+            raise self.refuse(f"needs to know the size of a tensor of shape {_shown(tensor.shape)}")
+        return size
+
+    def axis(self, tensor: Tensor, value: int) -> int:
+        """Turn a Keras axis, which counts the batch, into an index of ``tensor.shape``."""
+        rank = len(tensor.shape)
+        index = value - 1 if value > 0 else value + rank
+        if value == 0 or not 0 <= index < rank:
+            raise self.refuse(f"has the axis {value}, which a tensor of shape {_shown(tensor.shape)} has not")
+        return index
+
+    def like(self, tensor: Tensor, name: str) -> Tensor:
+        """Return a result that has the shape and storage of `tensor`."""
+        return Tensor(name, tensor.shape, tensor.nchw)
+
+    # --- settings ---
+
+    def option(self, name: str, default: Any = None) -> Any:
+        """Return a setting unchecked; null in the file means the default."""
+        value = self.layer.config.get(name)
+        return default if value is None else value
+
+    def wrong(self, name: str) -> ModelError:
+        """Return the error that names a setting which makes no sense."""
+        return self.refuse(f"has the unusable option {name}={self.layer.config.get(name)!r:.80}", _BROKEN)
+
+    def integer(self, name: str, default: int | None = None, least: int = 1) -> int:
+        """Return a whole number not below `least`."""
+        value = self.option(name, default)
+        if not is_integer(value) or not least <= value <= _MAX_INTEGER:
+            raise self.wrong(name)
+        return int(value)
+
+    def integers_of(self, name: str, default: int | Sequence[int], count: int | None = None) -> list[int]:
+        """Return a list of whole numbers; a single one stands for `count` equal ones."""
+        value = self.option(name, default)
+        values = [value] * (count or 1) if is_integer(value) else value
+        if not isinstance(values, (list, tuple)) or (count is not None and len(values) != count):
+            raise self.wrong(name)
+        if not all(is_integer(n) and abs(n) <= _MAX_INTEGER for n in values):
+            raise self.wrong(name)
+        return [int(n) for n in values]
+
+    def pair(self, name: str, default: int | Sequence[int]) -> tuple[int, int]:
+        """Return two positive whole numbers, for height and width."""
+        height, width = self.integers_of(name, default, 2)
+        if min(height, width) < 1:
+            raise self.wrong(name)
+        return height, width
+
+    def number(self, name: str, default: float) -> float:
+        """Return a finite number."""
+        value = self.option(name, default)
+        if not is_number(value):
+            raise self.wrong(name)
+        return float(value)
+
+    def numbers(self, name: str) -> list[float] | None:
+        """Return the numbers of a list that may be nested, of a single number, or None if there are none."""
+        value = self.option(name)
+        if value is None:
+            return None
+        try:
+            array = np.asarray(value, np.float64).ravel()
+        except (TypeError, ValueError, OverflowError) as error:
+            raise self.wrong(name) from error
+        if not np.isfinite(array).all():
+            raise self.wrong(name)
+        return [float(number) for number in array]
+
+    def flag(self, name: str, default: bool) -> bool:
+        """Return a truth value."""
+        value = self.option(name, default)
+        if not isinstance(value, (bool, int)):
+            raise self.wrong(name)
+        return bool(value)
+
+    @property
+    def channels_last(self) -> bool:
+        """Tell whether the layer takes (height, width, channels)."""
+        return bool(self.option("data_format", "channels_last") == "channels_last")
+
+    # --- pictures ---
+
+    def picture(self, tensor: Tensor) -> tuple[str, int | None, int | None, int]:
+        """Return a tensor stored as NCHW for ONNX' spatial operations, with its height, width and channels."""
+        self.rank(tensor, 3)
+        if self.channels_last:
+            height, width, _ = tensor.shape
+            return self.graph.nchw(tensor).name, height, width, self.known(tensor, 2)
+        _, height, width = tensor.shape
+        return self.graph.plain(tensor).name, height, width, self.known(tensor, 0)
+
+    def made_picture(self, name: str, height: int | None, width: int | None, channels: int) -> Tensor:
+        """Return the result of a spatial operation as the tensor that Keras would have."""
+        if min(height or 1, width or 1, channels) < 1:
+            raise self.refuse("gets a picture that is too small for it", _BROKEN)
+        if self.channels_last:
+            return Tensor(name, (height, width, channels), nchw=True)
+        return Tensor(name, (channels, height, width))
+
+
+def is_integer(value: Any) -> bool:
+    """Tell whether a JSON value is a whole number; some writers put 2.0 for 2."""
+    if isinstance(value, bool):
+        return False
+    return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a JSON value is a finite number that float32 can hold."""
+    return (
+        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf and abs(value) < 1e38
+    )
+
+
+def _shown(shape: Sequence[int | None]) -> str:
+    return "(" + ", ".join("?" if size is None else str(size) for size in shape) + ")"

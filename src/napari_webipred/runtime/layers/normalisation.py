@@ -1,0 +1,110 @@
+"""Layers that shift and scale: trained, adapted or fixed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.runtime.graph import Tensor
+from napari_webipred.runtime.layers.activation import stored_axis
+from napari_webipred.runtime.layers.build import Build
+from napari_webipred.runtime.layers.registry import layer
+
+
+@layer("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", renorm=(False,), virtual_batch_size=())
+def batch_normalisation(build: Build, x: Tensor) -> Tensor:
+    """Scale each channel by the statistics of training: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
+    axes = build.integers_of("axis", [-1])
+    if len(axes) != 1:
+        raise build.wrong("axis")
+    axis = build.axis(x, axes[0])
+    size = build.known(x, axis)
+    epsilon = build.number("epsilon", 1e-3)
+    scale, center = build.flag("scale", default=True), build.flag("center", default=True)
+    roles = [*(["gamma"] if scale else []), *(["beta"] if center else []), "moving_mean", "moving_variance"]
+    trained = [build.trained(role, (size,)) for role in roles]
+
+    def factor(*values: NDArray[np.float32]) -> NDArray[np.float64]:
+        named = dict(zip(roles, values, strict=True))
+        gamma: NDArray[np.float64] = np.asarray(named.get("gamma", 1.0), np.float64)
+        return gamma / np.sqrt(named["moving_variance"].astype(np.float64) + epsilon)
+
+    def offset(*values: NDArray[np.float32]) -> NDArray[np.float64]:
+        named = dict(zip(roles, values, strict=True))
+        beta: NDArray[np.float64] = np.asarray(named.get("beta", 0.0), np.float64)
+        return beta - named["moving_mean"] * factor(*values)
+
+    if len(x.shape) == 3 and stored_axis(x, axis) == 1:
+        # A stored operation, so that ONNX Runtime can fuse it with the convolution before it.
+        ones = np.ones(size, np.float32)
+        by_role = {weight.role: build.graph.initializer([weight]) for weight in trained}
+        gamma = by_role.get("gamma") or build.constant(ones)
+        beta = by_role.get("beta") or build.constant(0 * ones)
+        inputs = (x.name, gamma, beta, by_role["moving_mean"], by_role["moving_variance"])
+        return build.like(x, build.node("BatchNormalization", *inputs, epsilon=epsilon))
+    x = build.graph.plain(x)
+    across = [size if i == axis else 1 for i in range(len(x.shape))]
+    a = build.graph.initializer(trained, lambda *values: factor(*values).reshape(across), "factor")
+    b = build.graph.initializer(trained, lambda *values: offset(*values).reshape(across), "offset")
+    return build.like(x, build.node("Add", build.node("Mul", x.name, a), b))
+
+
+@layer("LayerNormalization", rms_scaling=(False,))
+def layer_normalisation(build: Build, x: Tensor) -> Tensor:
+    """Standardise the trailing axes of each picture by their own mean and (biased) variance."""
+    x = build.graph.plain(x)
+    axes = sorted(build.axis(x, axis) for axis in build.integers_of("axis", [-1]))
+    if not axes or axes != list(range(axes[0], len(x.shape))):
+        raise build.refuse(f"has the axis {build.option('axis')!r:.80}; only trailing axes are supported")
+    shape = [build.known(x, axis) for axis in axes]
+    gamma = build.weight("gamma", shape) if build.flag("scale", default=True) else build.constant(np.ones(shape))
+    beta = [build.weight("beta", shape)] if build.flag("center", default=True) else []
+    attributes = {"axis": axes[0] + 1, "epsilon": build.number("epsilon", 1e-3)}
+    return build.like(x, build.node("LayerNormalization", x.name, gamma, *beta, **attributes))
+
+
+@layer("Rescaling")
+def rescaling(build: Build, x: Tensor) -> Tensor:
+    """Return x * scale + offset; either may be a list with a number for each channel."""
+    scale, offset = build.numbers("scale"), build.numbers("offset") or [0.0]
+    if scale is None:
+        raise build.wrong("scale")
+    if len(scale) == len(offset) == 1:
+        name = build.node("Mul", x.name, build.constant(scale[0]))
+        return build.like(x, build.node("Add", name, build.constant(offset[0])) if offset[0] else name)
+    x = build.graph.plain(x)
+    name = build.node("Mul", x.name, _per_channel(build, x, scale))
+    return build.like(x, build.node("Add", name, _per_channel(build, x, offset)))
+
+
+def _per_channel(build: Build, x: Tensor, values: list[float]) -> str:
+    if len(values) not in {1, build.known(x, -1)}:
+        raise build.refuse(f"has {len(values)} numbers for {x.shape[-1]} channels")
+    return build.constant(values)
+
+
+@layer("Normalization")
+def normalisation(build: Build, x: Tensor) -> Tensor:
+    """Return (x - mean) / max(sqrt(variance), 1e-7), or with ``invert`` the way back."""
+    x = build.graph.plain(x)
+    axes = [] if build.option("axis", -1) == [] else build.integers_of("axis", [-1])
+    kept = sorted(build.axis(x, axis) for axis in axes)
+    shape = [build.known(x, axis) for axis in kept]
+    across = [build.known(x, i) if i in kept else 1 for i in range(len(x.shape))]
+    mean, variance = build.numbers("mean"), build.numbers("variance")
+
+    def deviation(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return np.maximum(np.sqrt(values), np.float32(1e-7)).reshape(across)
+
+    if mean is not None and variance is not None:
+        if len(mean) != np.prod(shape) or len(variance) != len(mean) or min(variance) < 0:
+            raise build.wrong("mean")
+        shift = build.constant(np.reshape(mean, across))
+        width = build.constant(deviation(np.asarray(variance, np.float32)))
+    else:
+        shift = build.weight("mean", shape, lambda values: values.reshape(across))
+        width = build.weight("variance", shape, deviation)
+        build.graph.unused(build.trained("count", ()))
+    if build.flag("invert", default=False):
+        return build.like(x, build.node("Add", build.node("Mul", x.name, width), shift))
+    return build.like(x, build.node("Div", build.node("Sub", x.name, shift), width))

@@ -1,0 +1,155 @@
+"""TensorFlow.js Layers models as they are published: a topology JSON and, beside it, files full of weights."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.shards import read_weights
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# The topologies of the networks in use have 16 to 580 kB; parsing takes many times the memory of the text.
+MAX_TOPOLOGY_BYTES = 16 * 2**20
+
+_CHOOSE = "Choose a model that was converted to the TensorFlow.js Layers format."
+
+
+@dataclass(frozen=True, slots=True)
+class LayersModel:
+    """A TensorFlow.js Layers model, read and not yet understood.
+
+    Attributes
+    ----------
+    file : str
+        Name of the topology JSON.
+    topology : dict
+        ``class_name`` and ``config`` of the root, in Keras' words. The values are as hostile as the file.
+    keras_version : str
+        What the file says about its writer, for example ``"2.8.0"`` or ``"tfjs-layers 1.5.2"``; may be empty.
+    weights : dict of str to ndarray of float32
+        The tensors by the names that the manifest gives them, dequantised.
+    metadata : dict
+        What the publisher added (``userDefinedMetadata``); may be empty.
+    """
+
+    file: str
+    topology: dict[str, Any]
+    keras_version: str
+    weights: dict[str, NDArray[np.float32]]
+    metadata: dict[str, Any]
+
+
+def read_layers_model(files: Mapping[str, bytes], entry: str | None = None) -> LayersModel:
+    """Read the topology and the weights of a model.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+        The files of the model by their relative names with ``/``. The model may lie in a subfolder.
+    entry : str, optional
+        Name of the topology JSON; looked for when it is not given.
+
+    Returns
+    -------
+    LayersModel
+
+    Raises
+    ------
+    ModelError
+        There is no topology, or more than one; it is not that of a Layers model; or its weights are not all there.
+    """
+    name, document = _find_document(files, entry)
+    topology, keras_version = _root(name, document)
+    weights = read_weights(name, document.get("weightsManifest"), files)
+    metadata = document.get("userDefinedMetadata")
+    return LayersModel(name, topology, keras_version, weights, metadata if isinstance(metadata, dict) else {})
+
+
+def _find_document(files: Mapping[str, bytes], entry: str | None) -> tuple[str, dict[str, Any]]:
+    if entry is not None:
+        if entry not in files:
+            raise ModelError(f"There is no file {entry} in this model.", "Choose the model.json of the model.")
+        document = _parse(entry, files[entry])
+        if not isinstance(document, dict) or "modelTopology" not in document:
+            raise ModelError(f"{entry} is a JSON file, but not that of a TensorFlow.js model.", _CHOOSE)
+        return entry, document
+    names = [name for name in files if name.lower().endswith(".json") and not _is_noise(name)]
+    broken: list[ModelError] = []
+    found: dict[str, dict[str, Any]] = {}
+    for name in names:
+        content = files[name]
+        if b"modelTopology" not in content and not name.lower().endswith("model.json"):
+            continue
+        try:
+            document = _parse(name, content)
+        except ModelError as error:
+            broken.append(error)
+            continue
+        if isinstance(document, dict) and "modelTopology" in document:
+            found[name] = document
+    if len(found) == 1:
+        return next(iter(found.items()))
+    if found:
+        raise ModelError(
+            f"There are {len(found)} models here: {', '.join(found)}.", "Choose one of these JSON files itself."
+        )
+    if broken:
+        raise broken[0]
+    present = ", ".join([name for name in files if not _is_noise(name)][:10]) or "no file at all"
+    raise ModelError(f"There is no TensorFlow.js model here; found {present}.", _CHOOSE)
+
+
+def _is_noise(name: str) -> bool:
+    return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
+
+
+def _parse(name: str, content: bytes) -> Any:
+    if len(content) > MAX_TOPOLOGY_BYTES:
+        raise ModelError(
+            f"{name} has {len(content)} bytes; {MAX_TOPOLOGY_BYTES} are the most that a topology may have.", _CHOOSE
+        )
+    return _loads(name, content)
+
+
+def _loads(name: str, text: str | bytes) -> Any:
+    try:
+        return json.loads(text, object_hook=_unwrap)
+    except (ValueError, RecursionError) as error:
+        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ModelError(
+            f"{name} is not a valid JSON file: {reason}.", "Get the model again from its source."
+        ) from error
+
+
+def _unwrap(value: dict[str, Any]) -> Any:
+    """Replace TensorFlow's wrapper around a list or number by what is in it."""
+    return value["value"] if value.get("type") == "ndarray" and "value" in value else value
+
+
+def _root(name: str, document: dict[str, Any]) -> tuple[dict[str, Any], str]:
+    """Find the root model in the document, or say which other kind of model this is."""
+    topology = document["modelTopology"]
+    if topology is None:
+        raise ModelError(f"{name} describes weights only, without a network around them.", _CHOOSE)
+    if not isinstance(topology, dict):
+        raise ModelError(f"The modelTopology in {name} is not an object.", _CHOOSE)
+    if "node" in topology or document.get("format") == "graph-model":
+        raise ModelError(f"{name} is a graph-model, not a Layers model.", _CHOOSE)
+    keras_version = topology.get("keras_version")
+    if topology.get("model_config") is not None:
+        topology = topology["model_config"]
+        if isinstance(topology, str):
+            topology = _loads(name, topology)
+        if not isinstance(topology, dict):
+            raise ModelError(f"The model_config in {name} is not an object.", _CHOOSE)
+    if "class_name" not in topology or "config" not in topology:
+        keys = ", ".join(sorted(map(str, topology))[:10]) or "nothing"
+        raise ModelError(f"The modelTopology in {name} has neither class_name nor config, but {keys}.", _CHOOSE)
+    return topology, keras_version if isinstance(keras_version, str) else ""
