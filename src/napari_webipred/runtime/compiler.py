@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import math
 import re
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import numpy as np
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
-from napari_webipred.runtime.graph import Graph, Node, Tensor
+from napari_webipred.runtime.graph import INPUT, OUTPUT, Graph, Node, Tensor, Weight
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flatten
@@ -21,9 +22,6 @@ if TYPE_CHECKING:
 
 # Raised whenever the same model gives other bytes, so that compiled graphs on disk are made anew.
 COMPILER_VERSION = 1
-
-INPUT = "image"
-OUTPUT = "classes"
 
 _OPSET = 17
 _IR = 8
@@ -136,46 +134,53 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
 
 
 def _check_call(call: Call) -> None:
-    layer, expected = call.layer, KINDS[call.layer.class_name].inputs
+    layer, kind = call.layer, KINDS[call.layer.class_name]
+    tensors = sum(isinstance(value, Ref) for value in call.operands)
     fault = None
     if any(ref.output for ref in call.refs):
         fault = "refers to a second output of a layer that has one only"
-    elif not all(isinstance(value, Ref) for value in call.operands):
+    elif len(call.operands) != (kind.inputs or max(len(call.operands), 1)):
+        fault = f"is given {len(call.operands)} tensors instead of {kind.inputs or 'some'}"
+    elif tensors < len(call.operands) and not kind.numbers:
         fault = "is given a number instead of a tensor"
-    elif len(call.operands) != (expected or max(len(call.operands), 1)):
-        fault = f"is given {len(call.operands)} tensors instead of {expected or 'some'}"
     if fault:
         raise ModelError(f"The layer {layer.path} ({layer.class_name}) {fault}.", _BROKEN)
 
 
 def _serialise(
-    graph: Graph, arrays: Mapping[Any, NDArray[np.float32]], picture: tuple[int | None, ...], size: int
+    graph: Graph, arrays: Mapping[Weight, NDArray[np.float32]], picture: tuple[int | None, ...], size: int
 ) -> bytes:
     import onnx
 
+    float32 = onnx.TensorProto.FLOAT
+    sizes = ["batch", picture[0] or "height", picture[1] or "width", picture[2]]
     model = onnx.ModelProto(ir_version=_IR, producer_name="napari-webipred", producer_version=str(COMPILER_VERSION))
     model.opset_import.add(domain="", version=_OPSET)
-    proto = model.graph
-    proto.name = "network"
-    proto.input.append(
-        onnx.helper.make_tensor_value_info(
-            INPUT, onnx.TensorProto.FLOAT, ["batch", picture[0] or "height", picture[1] or "width", picture[2]]
-        )
-    )
-    proto.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, ["batch", size]))
+    model.graph.name = "network"
+    model.graph.input.append(onnx.helper.make_tensor_value_info(INPUT, float32, sizes))
+    model.graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, float32, ["batch", size]))
     for node in graph.nodes:
-        made = proto.node.add(op_type=node.op, input=node.inputs, output=[node.output])
+        made = model.graph.node.add(op_type=node.op, input=node.inputs, output=[node.output])
         made.attribute.extend(onnx.helper.make_attribute(key, value) for key, value in sorted(node.attributes.items()))
+    # Protocol Buffers merge messages that are written one after the other. So the weights are written one by one, and
+    # never is there a second copy of all of them in memory.
+    written = io.BytesIO()
+    written.write(model.SerializeToString(deterministic=True))
     for name, constant in graph.constants.items():
-        _add_initializer(proto, name, constant)
+        written.write(_initializer(name, constant))
     for name, initializer in graph.initializers.items():
         values = [arrays[weight] for weight in initializer.weights]
-        _add_initializer(proto, name, np.asarray(initializer.prepare(*values), np.float32))
+        written.write(_initializer(name, np.asarray(initializer.prepare(*values), np.float32)))
+    return written.getvalue()
+
+
+def _initializer(name: str, array: NDArray[Any]) -> bytes:
+    """Serialise a model that holds nothing but one constant."""
+    import onnx
+
+    model = onnx.ModelProto()
+    tensor = model.graph.initializer.add(name=name, dims=array.shape)
+    tensor.data_type = onnx.TensorProto.FLOAT if array.dtype == np.float32 else onnx.TensorProto.INT64
+    tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
     data: bytes = model.SerializeToString(deterministic=True)
     return data
-
-
-def _add_initializer(proto: Any, name: str, array: NDArray[Any]) -> None:
-    types = {"float32": 1, "int64": 7}
-    little = array.astype(array.dtype.newbyteorder("<"), copy=False)
-    proto.initializer.add(name=name, dims=array.shape, data_type=types[array.dtype.name], raw_data=little.tobytes())

@@ -9,6 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+# Names of the one input and the one output of a compiled model.
+INPUT = "image"
+OUTPUT = "classes"
+
 Attribute = int | float | str | Sequence[int]
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.compiler import INPUT, OUTPUT
+from napari_webipred.runtime.graph import INPUT, OUTPUT
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial, reduce
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import stored_axis
@@ -10,41 +11,41 @@ from napari_webipred.runtime.layers.build import Build, is_integer
 from napari_webipred.runtime.layers.registry import layer
 
 
-@layer("Add", inputs=None)
-def add(build: Build, *tensors: Tensor) -> Tensor:
+@layer("Add", inputs=None, numbers=True)
+def add(build: Build, *tensors: Tensor | float) -> Tensor:
     """Add element by element."""
-    return _chain(build, "Add", tensors)
+    return combine(build, "Add", tensors)
 
 
-@layer("Multiply", inputs=None)
-def multiply(build: Build, *tensors: Tensor) -> Tensor:
+@layer("Multiply", inputs=None, numbers=True)
+def multiply(build: Build, *tensors: Tensor | float) -> Tensor:
     """Multiply element by element."""
-    return _chain(build, "Mul", tensors)
+    return combine(build, "Mul", tensors)
 
 
-@layer("Subtract", inputs=2)
-def subtract(build: Build, *tensors: Tensor) -> Tensor:
+@layer("Subtract", inputs=2, numbers=True)
+def subtract(build: Build, *tensors: Tensor | float) -> Tensor:
     """Subtract the second from the first."""
-    return _chain(build, "Sub", tensors)
+    return combine(build, "Sub", tensors)
 
 
 @layer("Average", inputs=None)
 def average(build: Build, *tensors: Tensor) -> Tensor:
     """Take the mean, element by element."""
-    total = _chain(build, "Add", tensors)
+    total = combine(build, "Add", tensors)
     return build.like(total, build.node("Div", total.name, build.constant(len(tensors))))
 
 
-@layer("Maximum", inputs=None)
-def maximum(build: Build, *tensors: Tensor) -> Tensor:
+@layer("Maximum", inputs=None, numbers=True)
+def maximum(build: Build, *tensors: Tensor | float) -> Tensor:
     """Take the largest, element by element."""
-    return _chain(build, "Max", tensors)
+    return combine(build, "Max", tensors)
 
 
-@layer("Minimum", inputs=None)
-def minimum(build: Build, *tensors: Tensor) -> Tensor:
+@layer("Minimum", inputs=None, numbers=True)
+def minimum(build: Build, *tensors: Tensor | float) -> Tensor:
     """Take the smallest, element by element."""
-    return _chain(build, "Min", tensors)
+    return combine(build, "Min", tensors)
 
 
 @layer("Concatenate", inputs=None)
@@ -68,12 +69,18 @@ def concatenate(build: Build, *tensors: Tensor) -> Tensor:
     return Tensor(name, tuple(shape), tensors[0].nchw)
 
 
-def _chain(build: Build, op: str, tensors: Sequence[Tensor]) -> Tensor:
-    result, *others = _stored_alike(build, _same_rank(build, tensors))
-    for other in others:
-        shape = _broadcast(build, result, other)
-        result = Tensor(build.node(op, result.name, other.name), shape, result.nchw)
-    return result
+def combine(build: Build, op: str, operands: Sequence[Tensor | float]) -> Tensor:
+    """Apply an operation of two operands from left to right, with the broadcasting of Keras."""
+    tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+    if not tensors:
+        raise build.refuse("is given numbers only")
+    tensors = _stored_alike(build, _same_rank(build, tensors))
+    shape = tensors[0].shape
+    for tensor in tensors[1:]:
+        shape = _broadcast(build, shape, tensor.shape)
+    aligned = iter(tensors)
+    names = [next(aligned).name if isinstance(operand, Tensor) else build.constant(operand) for operand in operands]
+    return Tensor(reduce(partial(build.node, op), names), shape, tensors[0].nchw)
 
 
 def _same_rank(build: Build, tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -96,12 +103,10 @@ def _stored_alike(build: Build, tensors: Sequence[Tensor]) -> list[Tensor]:
     return [build.graph.plain(tensor) for tensor in tensors]
 
 
-def _broadcast(build: Build, a: Tensor, b: Tensor) -> tuple[int | None, ...]:
+def _broadcast(build: Build, a: Sequence[int | None], b: Sequence[int | None]) -> tuple[int | None, ...]:
     shape = []
-    for m, n in zip(a.shape, b.shape, strict=True):
+    for m, n in zip(a, b, strict=True):
         if m is not None and n is not None and m != n and 1 not in {m, n}:
-            raise build.refuse(
-                f"gets tensors of the shapes {list(a.shape)} and {list(b.shape)}, which do not fit together"
-            )
-        shape.append(n if m == 1 else m if n is None or n == 1 else n)
+            raise build.refuse(f"gets tensors of the shapes {list(a)} and {list(b)}, which do not fit together")
+        shape.append(n if m == 1 or (m is None and n != 1) else m)
     return tuple(shape)

@@ -23,24 +23,29 @@ class Kind:
     options : dict of str to tuple
         Options of which only these values are supported. One that is absent or null is always accepted.
     inputs : int or None
-        How many tensors the layer takes; None for any number but 0.
+        How many operands the layer takes; None for any number but 0.
+    numbers : bool
+        Whether operands may be numbers, as long as one is a tensor.
     """
 
     build: Function
     options: dict[str, tuple[Any, ...]]
     inputs: int | None
+    numbers: bool
 
 
 KINDS: dict[str, Kind] = {}
 
 
-def layer(*class_names: str, inputs: int | None = 1, **options: tuple[Any, ...]) -> Callable[[Function], Function]:
+def layer(
+    *class_names: str, inputs: int | None = 1, numbers: bool = False, **options: tuple[Any, ...]
+) -> Callable[[Function], Function]:
     """Enter a function into `KINDS` under the names that Keras has had for the layer."""
 
     def enter(build: Function) -> Function:
         options.setdefault("data_format", ("channels_last", "channels_first"))
         for name in class_names:
-            KINDS[name] = Kind(build, options, inputs)
+            KINDS[name] = Kind(build, options, inputs, numbers)
         return build
 
     return enter
