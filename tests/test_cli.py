@@ -9,11 +9,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from napari_webipred.samples import sample_pictures
 from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import cli
+from napari_webipred.samples import sample_pictures
 
 
 @pytest.fixture

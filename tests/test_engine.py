@@ -34,7 +34,7 @@ class MeanModel:
 
 
 def flat(value: int) -> np.ndarray:
-    return np.full((8, 8, 3), value, np.uint8)
+    return np.full((40, 40, 3), value, np.uint8)
 
 
 def rows(images, model=None, **options):
@@ -71,6 +71,12 @@ def test_one_picture_that_cannot_be_read_costs_no_other_its_result(error):
     assert [row.failed for row in done] == [False, True, False]
     assert done[1].error
     assert done[1].image == "bad"
+
+
+def test_an_array_that_is_no_picture_costs_no_other_its_result():
+    done = rows([flat(10), np.zeros(5), flat(20)])
+    assert [row.failed for row in done] == [False, True, False]
+    assert "(5,)" in done[1].error
 
 
 def test_a_stack_gives_a_row_for_each_plane():
@@ -139,7 +145,14 @@ def test_a_model_whose_scaling_is_unknown_asks_for_it():
         next(engine.classify(model, [flat(0)]))
 
 
-@pytest.mark.parametrize("options", [{"threshold": 1.5}, {"threshold": -0.1}, {"workers": 0}])
+def test_a_model_of_any_size_asks_for_one():
+    model = MeanModel()
+    model.card = model.card.model_copy(update={"input": None})
+    with pytest.raises(OptionError, match="any size"):
+        next(engine.classify(model, [flat(0)]))
+
+
+@pytest.mark.parametrize("options", [{"threshold": 1.5}, {"threshold": -0.1}, {"workers": 0}, {"intensity": (9, 2)}])
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(OptionError):
         engine.Options(**options)

@@ -201,8 +201,10 @@ def _writable(path: Path) -> TextIO:
 
 
 def _intensity(text: str) -> Intensity:
-    if text == "auto" or text == "dtype":
-        return text
+    if text == "auto":
+        return "auto"
+    if text == "dtype":
+        return "dtype"
     low, _, high = text.partition(":")
     try:
         return float(low), float(high)

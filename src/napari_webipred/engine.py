@@ -15,7 +15,7 @@ from napari_webipred.errors import ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.files import file_source, find_pictures
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.preprocess import Intensity, prepare
-from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.source import Source, unreadable
 from napari_webipred.model import Model, available_cores
 from napari_webipred.results.probabilities import assigned, class_probabilities
 from napari_webipred.results.row import Row
@@ -97,7 +97,7 @@ class Finished:
 
 
 Event: TypeAlias = Started | RowDone | Finished
-Picture: TypeAlias = "str | Path | Source | Any"
+Picture: TypeAlias = Any  # str, Path, Source or anything like a NumPy array
 DEFAULTS = Options()
 
 
@@ -122,12 +122,17 @@ def classify(
     Raises
     ------
     OptionError
-        The model's card does not say how pixel values are scaled, and the user did not either.
+        The model's card does not say how pixel values are scaled or how large pictures are, nor did the user.
     """
     if model.card.preprocessing is None:
         raise OptionError(
             f"It is not known how the model {model.card.name} wants pixel values to be scaled.",
-            "Choose a standardise mode; the people who trained the model know which.",
+            "Say the standardise mode when you open it; the people who trained the model know which.",
+        )
+    if model.card.input is None:
+        raise OptionError(
+            f"The model {model.card.name} takes pictures of any size.",
+            "Say when you open it which size it was trained with, for example 224x224.",
         )
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
@@ -146,9 +151,10 @@ def classify(
 def find_sources(images: Picture | Iterable[Picture]) -> tuple[list[Source], tuple[str, ...]]:
     """Make a source of each picture, and name the files in given folders that are none."""
     single = isinstance(images, (str, Path, Source)) or hasattr(images, "shape")
+    items: Iterable[Any] = [images] if single else images
     sources: list[Source] = []
     left_out: list[str] = []
-    for item in [images] if single else images:
+    for item in items:
         if isinstance(item, Source):
             sources.append(item)
         elif isinstance(item, (str, Path)):
@@ -156,8 +162,15 @@ def find_sources(images: Picture | Iterable[Picture]) -> tuple[list[Source], tup
             sources.extend(map(file_source, pictures))
             left_out.extend(others)
         else:
-            sources.append(array_source(item, f"array {len(sources)}"))
+            sources.append(_array(item, f"array {len(sources)}"))
     return sources, tuple(left_out)
+
+
+def _array(item: Any, name: str) -> Source:
+    try:
+        return array_source(item, name)
+    except WebIPredError as error:
+        return unreadable(name, error)
 
 
 def _rows(model: Model, sources: list[Source], total: int, options: Options) -> Generator[Row, None, None]:

@@ -11,6 +11,8 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal, get_args
 
+from pydantic import ValidationError
+
 from napari_webipred.catalogue.card import (
     ClassEntry,
     Input,
@@ -53,6 +55,8 @@ class Model:
         ``"sha256:<hex>"`` of the model's files.
     input_shape : tuple
         (height, width, channels) of a picture in pixels; None where the model takes any size.
+    output_size : int
+        How many numbers it gives for a picture.
     """
 
     def __init__(self, card: ModelCard, checksum: str, graph: Path | bytes) -> None:
@@ -246,24 +250,26 @@ def _complete(card: ModelCard, session: Session) -> ModelCard:
     """Fill what only the model itself knows into its card, and refuse a card that contradicts the model."""
     height, width, channels = session.input_shape
     wanted = card.input
-    if (height is None or width is None) and wanted is None:
-        raise OptionError(
-            f"The model {card.name} takes pictures of any size.",
-            "Say which size it was trained with, for example 224x224.",
-        )
-    sized = Input(
-        width=width or (wanted.width if wanted else 0),
-        height=height or (wanted.height if wanted else 0),
-        channels=channels,  # type: ignore[arg-type]  # pydantic refuses other counts
-        channel_order=wanted.channel_order if wanted else "RGB",
-    )
-    if wanted and (wanted.width, wanted.height) != (sized.width, sized.height):
+    if channels not in (1, 3):
         raise ModelError(
-            f"The model {card.name} takes pictures of {sized.width}x{sized.height} pixels, "
+            f"The model {card.name} takes pictures of {channels} channels, neither grey nor RGB.",
+            "Choose a model that classifies plain pictures.",
+        )
+    sizes = {"height": height or (wanted and wanted.height), "width": width or (wanted and wanted.width)}
+    if wanted and (wanted.height, wanted.width) != (sizes["height"], sizes["width"]):
+        raise ModelError(
+            f"The model {card.name} takes pictures of {sizes['width']}x{sizes['height']} pixels, "
             f"not {wanted.width}x{wanted.height}."
         )
     if wanted and wanted.channels not in (None, channels):
         raise ModelError(f"The model {card.name} takes {channels} channels, its card says {wanted.channels}.")
+    sized = None
+    if None not in sizes.values():  # else the size is not known until the user tells it
+        kept = wanted.model_dump() if wanted else {}
+        try:
+            sized = Input.model_validate({**kept, **sizes, "channels": channels})
+        except ValidationError as error:
+            raise ModelError(f"The model {card.name} takes pictures of {width}x{height} pixels, too many.") from error
     return card.model_copy(update={"input": sized, **_complete_classes(card, session.output_size)})
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from napari_webipred.errors import WebIPredError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -54,3 +56,13 @@ class Source:
     def position(self, index: tuple[int, ...]) -> dict[str, int]:
         """Name the axes of an index: ``{"t": 0, "z": 12}``."""
         return dict(zip(self.axes, index, strict=True))
+
+
+def unreadable(name: str, error: WebIPredError) -> Source:
+    """Describe a picture of which it is known already that it cannot be read: reading it raises `error` anew."""
+    kind, message, hint = type(error), error.message, error.hint
+
+    def read(index: tuple[int, ...]) -> NoReturn:
+        raise kind(message, hint)
+
+    return Source(name, read)
