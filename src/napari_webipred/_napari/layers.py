@@ -13,7 +13,7 @@ from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.source import Source
 
-KINDS = {"u": "", "i": " signed", "f": " float"}
+KINDS = {"u": "-bit", "i": "-bit signed", "f": "-bit float"}
 
 
 def image_layers(viewer: Any) -> list[Image]:
@@ -51,12 +51,17 @@ def understanding(layer: Image) -> tuple[str, bool]:
         return error.message, False
     data = bare(layer.data)
     first = data[0] if layer.multiscale else data
+    if np.dtype(first.dtype).kind not in {"b", *KINDS}:
+        return f"It holds {first.dtype} values, which are no intensities.", False
+    if 0 in first.shape:
+        return "It is empty.", False
     height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]
     pixels = ("RGBA" if first.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(first.dtype))
     if not source.axes:
-        return f"2-D {pixels} · {width} × {height}" if layer.rgb else f"2-D, {pixels} · {width} × {height}", True
+        return f"2-D{' ' if layer.rgb else ', '}{pixels} · {width} × {height}", True
     count = " × ".join(map(str, source.shape))
-    return f"{count} planes along {', '.join(source.axes)} · {pixels} · {width} × {height}", True
+    along = f" along {', '.join(source.axes)}" if _axis_names(layer) else ""
+    return f"{count} planes{along} · {pixels} · {width} × {height}", True
 
 
 def show(viewer: Any, layer: Any, position: Mapping[str, int]) -> None:
@@ -87,11 +92,12 @@ def _index_at(layer: Image, source: Source, point: tuple[float, ...]) -> tuple[i
 
 def _axis_names(layer: Image) -> tuple[str, ...] | None:
     """Names that somebody gave to the axes; napari's own are negative numbers."""
-    names = tuple(getattr(layer, "axis_labels", ()))
-    return names if names and not any(name.lstrip("-").isdigit() for name in names) else None
+    names = tuple(getattr(layer, "axis_labels", ()))[:-2]
+    given = all(names) and len(set(names)) == len(names) and not any(name.lstrip("-").isdigit() for name in names)
+    return names if given else None
 
 
 def _depth(dtype: np.dtype[Any]) -> str:
     if dtype.kind == "b":
         return "black and white"
-    return f"{dtype.itemsize * 8}-bit{KINDS.get(dtype.kind, '')}"
+    return f"{dtype.itemsize * 8}{KINDS[dtype.kind]}"

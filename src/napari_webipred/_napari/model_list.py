@@ -80,4 +80,5 @@ class ModelFilter(QSortFilterProxyModel):
         labels = [text for entry in card.classes for text in (entry.name, entry.label or "")]
         facts = [card.id, card.name, card.description, card.discipline or "", card.procedure or "", *labels]
         everything = " ".join([*facts, card.record_doi or "", card.intended_use or ""]).casefold()
-        return all(word in everything for word in self._words)
+        without = everything.replace("-", "")  # xray finds X-ray
+        return all(word in everything or word in without for word in self._words)

@@ -92,6 +92,7 @@ class ResultsView(QWidget):
         self.copy.clicked.connect(self._on_copy)
         self.clear.clicked.connect(self._on_clear)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
+        self.table.clicked.connect(self._on_clicked)
         shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
         shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
         shortcut.activated.connect(self._on_copy)
@@ -178,6 +179,9 @@ class ResultsView(QWidget):
         row = self.chosen_row
         if row is not None and not self._pointing:
             self.chosen.emit(row)
+
+    def _on_clicked(self, index: QModelIndex) -> None:
+        self.chosen.emit(self.model.row(self.sorted.mapToSource(index)))
 
     def _show_row(self) -> None:
         run, row = self._bench.run, self.chosen_row

@@ -1,0 +1,170 @@
+from __future__ import annotations
+
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_webipred.catalogue.card import ModelCard
+
+
+def card(identifier: str, name: str, classes, **facts) -> ModelCard:
+    return ModelCard.model_validate(
+        {
+            "id": identifier,
+            "name": name,
+            "classes": [{"index": i, "name": name} for i, name in enumerate(classes)],
+            "input": {"width": 4, "height": 4, "channels": 3},
+            "preprocessing": {"standardize_mode": "none"},
+            **facts,
+        }
+    )
+
+
+BRIGHTNESS = card("brightness", "Brightness", ["dark", "bright"], discipline="Optics", procedure="Microscopy")
+CHEST = card(
+    "chest",
+    "Chest",
+    ["NORMAL", "PNEUMONIA"],
+    description="Tells whether a lung is inflamed. Made for children.",
+    discipline="Radiology",
+    procedure="X-ray",
+)
+EYE = card(
+    "eye",
+    "Eye",
+    ["blood", "drusen", "normal"],
+    task="multi-label",
+    discipline="Ophthalmology",
+    procedure="Retinal imaging",
+)
+
+
+class MeanModel:
+    """Stands in for a model: the probability of the second class is the mean of the picture."""
+
+    checksum = "sha256:00"
+    input_shape = (4, 4, 3)
+
+    def __init__(self, model_card: ModelCard = BRIGHTNESS) -> None:
+        self.card = model_card
+        self.warm = False
+        self.gate = threading.Event()
+        self.gate.set()
+
+    @property
+    def classes(self):
+        return self.card.class_names
+
+    def session(self, threads: int) -> MeanModel:
+        return self
+
+    def warm_up(self) -> None:
+        self.warm = True
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        assert self.gate.wait(20)
+        mean = batch.mean(axis=(1, 2, 3)) / 255
+        columns = [1 - mean, mean, mean / 2][: len(self.classes)]
+        return np.stack(columns, axis=1).astype(np.float32)
+
+
+class Shelf:
+    """Stands in for catalogue and cache: what is there, what is on this machine, and what opening a model does."""
+
+    def __init__(self) -> None:
+        self.cards = [BRIGHTNESS, CHEST, EYE]
+        self.here = {"brightness", "eye"}
+        self.models: dict[object, MeanModel] = {entry.id: MeanModel(entry) for entry in self.cards}
+        self.opened: list[tuple[object, dict[str, object]]] = []
+        self.steps: list[object] = []
+        self.error: Exception | None = None
+        self.gate = threading.Event()
+        self.gate.set()
+        self.closed_in: list[str] = []
+
+    def opening(self, reference, **told):
+        self.opened.append((reference, told))
+        try:
+            yield from self.steps
+            while not self.gate.wait(0.01):
+                yield self.steps[-1]
+            if self.error is not None:
+                raise self.error
+            return self.models[reference]
+        finally:
+            self.closed_in.append(threading.current_thread().name)
+
+
+@pytest.fixture(autouse=True)
+def _plugins_write_from_the_main_thread_only(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
+
+
+@pytest.fixture
+def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
+    shelf = Shelf()
+    monkeypatch.setattr("napari_webipred.catalogue.index.cards", lambda: list(shelf.cards))
+    monkeypatch.setattr(
+        "napari_webipred.catalogue.store.path_of", lambda card: Path("here") if card.id in shelf.here else None
+    )
+    monkeypatch.setattr("napari_webipred.model.opening", shelf.opening)
+    return shelf
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
+
+
+@pytest.fixture
+def open_panel(viewer, qtbot):
+    """Open the panel as a user does, from the Plugins menu, and wait for its list of models."""
+
+    def open_it():
+        _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
+        qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+        return panel
+
+    return open_it
+
+
+@pytest.fixture
+def panel(shelf, open_panel):
+    return open_panel()
+
+
+@pytest.fixture
+def choose(qtbot):
+    """Click a model in the list."""
+    from qtpy.QtCore import Qt
+
+    def choose_it(panel, name: str):
+        view = panel.model.list
+        names = [panel.model.filter.index(row, 0).data() for row in range(panel.model.filter.rowCount())]
+        index = panel.model.filter.index(names.index(name), 0)
+        view.scrollTo(index)
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(index).center())
+
+    return choose_it
+
+
+@pytest.fixture
+def classify(qtbot, choose):
+    """Choose a model, click Classify and wait for the rows."""
+    from qtpy.QtCore import Qt
+
+    def classify_it(panel, name: str = "Brightness"):
+        choose(panel, name)
+        qtbot.waitUntil(panel.classify.button.isEnabled)
+        qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+        run = panel._bench.run
+        qtbot.waitUntil(lambda: not run.running)
+        return run
+
+    return classify_it
+
+
+def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
+    return np.full(shape, value, np.uint8)

@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+
+from napari_webipred._napari.chart import Bar, ordered
+
+
+def bars(*probabilities: float) -> list[Bar]:
+    return [Bar(str(i), "", p, False) for i, p in enumerate(probabilities)]
+
+
+@pytest.mark.parametrize(("order", "names"), [("model", "0123"), ("descending", "1023"), ("ascending", "3021")])
+def test_bars_are_ordered_and_equal_ones_keep_the_order_of_the_model(order, names):
+    assert "".join(bar.name for bar in ordered(bars(0.2, 0.5, 0.2, 0.1), order)) == names
+
+
+def test_a_label_stands_beside_a_code():
+    assert Bar("MEL", "melanoma", 0.1, False).words == "MEL · melanoma"
+    assert Bar("normal", "Normal", 0.1, False).words == "normal"
+
+
+def test_the_chart_is_as_high_as_its_classes_and_scrolls_when_there_are_many(viewer, panel, classify):
+    import numpy as np
+
+    viewer.add_image(np.zeros((40, 40), np.uint8))
+    classify(panel)
+    few = panel.results.chart.sizeHint().height()
+    panel.results.chart.show_bars(bars(*[0.5] * 29))
+    assert panel.results.chart.sizeHint().height() == 10 * few
+    assert panel.results.chart_area.height() < panel.results.chart.sizeHint().height()
+
+
+def test_the_order_of_the_chart_leaves_the_table_alone(viewer, panel, classify):
+    import numpy as np
+
+    viewer.add_image(np.full((40, 40), 250, np.uint8))
+    classify(panel)
+    assert [bar.name for bar in panel.results.chart.bars] == ["dark", "bright"]
+    panel.results.order.setCurrentIndex(1)
+    assert [bar.name for bar in panel.results.chart.bars] == ["bright", "dark"]
+    header = panel.results.sorted.headerData(2, Qt.Orientation.Horizontal)
+    assert header == "dark"

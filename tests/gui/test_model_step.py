@@ -1,0 +1,216 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QDialog
+
+from napari_webipred._napari.about import about
+from napari_webipred._napari.add_model import AddModel
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.errors import CatalogueError, OptionError
+from napari_webipred.model import Progress
+
+
+def names(panel) -> list[str]:
+    return [panel.model.filter.index(row, 0).data() for row in range(panel.model.filter.rowCount())]
+
+
+def test_search_and_filters_narrow_the_list(panel, qtbot):
+    assert names(panel) == ["Brightness", "Chest", "Eye"]
+    qtbot.keyClicks(panel.model.search, "pneumonia")
+    assert names(panel) == ["Chest"]
+    panel.model.search.clear()
+    panel.model.discipline.setCurrentText("Ophthalmology")
+    assert names(panel) == ["Eye"]
+    panel.model.procedure.setCurrentText("X-ray")
+    assert names(panel) == []
+    assert not panel.model.nothing.isHidden()
+
+
+def test_a_hyphen_may_be_left_out_of_a_search(panel, qtbot):
+    qtbot.keyClicks(panel.model.search, "xray")
+    assert names(panel) == ["Chest"]
+
+
+def test_narrowing_the_list_keeps_the_chosen_model(panel, qtbot, choose):
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    model = panel._bench.loading.model
+    qtbot.keyClicks(panel.model.search, "pneumonia")
+    panel.model.search.clear()
+    assert panel._bench.loading.entry.card.name == "Brightness"
+    assert panel._bench.loading.model is model
+
+
+def test_a_model_that_is_here_is_opened_and_warmed_up_at_once(panel, shelf, qtbot, choose):
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert shelf.models["brightness"].warm
+    assert shelf.opened == [("brightness", {})]
+    assert panel.model.download.isHidden()
+
+
+def test_a_model_that_is_not_here_waits_for_the_users_word(panel, shelf, qtbot, choose):
+    choose(panel, "Chest")
+    assert not panel.model.download.isHidden()
+    assert shelf.opened == []
+    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert shelf.opened == [("chest", {})]
+    assert panel._bench.loading.entry.here
+
+
+def test_a_download_shows_how_far_it_is_and_can_be_cancelled(panel, shelf, qtbot, choose):
+    shelf.steps = [Progress("download", 5_000_000, 20_000_000)]
+    shelf.gate.clear()
+    choose(panel, "Chest")
+    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "5.0 MB of 20 MB" in panel.model.progress.words.text())
+    assert "left" in panel.model.progress.words.text()
+    assert panel.model.progress.bar.value() == 250
+    qtbot.mouseClick(panel.model.progress.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: shelf.closed_in != [])
+    assert panel.model.progress.isHidden()
+    assert not panel.model.download.isHidden()
+    assert shelf.closed_in != ["MainThread"]
+
+
+def test_choosing_another_model_gives_the_first_one_up(panel, shelf, qtbot, choose):
+    shelf.steps = [Progress("load")]
+    shelf.gate.clear()
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: shelf.opened != [])
+    choose(panel, "Eye")
+    shelf.gate.set()
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert panel._bench.loading.model is shelf.models["eye"]
+    qtbot.waitUntil(lambda: len(shelf.closed_in) == 2)
+    assert panel._bench.loading.model is shelf.models["eye"]
+
+
+def test_an_error_stands_under_the_list_with_its_hint_and_can_be_tried_again(panel, shelf, qtbot, choose):
+    shelf.error = CatalogueError("Zenodo <b>cannot</b> be reached.", "Check the connection.")
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: "Check the connection." in panel.model.message.text)
+    assert "&lt;b&gt;" in panel.model.message.text
+    shelf.error = None
+    qtbot.mouseClick(panel.model.message._retry, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert panel.model.message.text == ""
+
+
+@pytest.mark.parametrize("kind", [RuntimeError, ValueError])
+def test_the_details_of_an_unforeseen_error_can_be_copied(panel, shelf, qtbot, choose, kind):
+    shelf.error = kind("no such thing")
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: "no such thing" in panel.model.message.text)
+    qtbot.mouseClick(panel.model.message._copy, Qt.MouseButton.LeftButton)
+    assert f"{kind.__name__}: no such thing" in QGuiApplication.clipboard().text()
+    assert "Traceback" in QGuiApplication.clipboard().text()
+
+
+def test_what_a_model_does_not_say_is_asked_for(viewer, panel, shelf, qtbot, choose):
+    mute = shelf.models["brightness"].card
+    shelf.models["brightness"].card = mute.model_copy(update={"preprocessing": None})
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
+    assert panel.classify.why.text() == "Tell first what the model does not say."
+    assert not panel.model.facts.use.isEnabled()
+    panel.model.facts.classes.setText("night, day")
+    panel.model.facts.scaling.setCurrentIndex(panel.model.facts.scaling.findData("tf"))
+    shelf.models["brightness"].card = mute
+    qtbot.mouseClick(panel.model.facts.use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(shelf.opened) == 2)
+    assert shelf.opened[1] == ("brightness", {"standardize": "tf", "classes": ["night", "day"]})
+    qtbot.waitUntil(lambda: panel.model.facts.isHidden())
+
+
+def test_a_model_of_any_size_is_asked_for_its_size(panel, shelf, qtbot, choose):
+    shelf.error = OptionError("The model takes pictures of any size.", "Say which.")
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
+    panel.model.facts.width_.setValue(128)
+    panel.model.facts.height_.setValue(96)
+    shelf.error = None
+    qtbot.mouseClick(panel.model.facts.use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert shelf.opened[1][1]["size"] == (128, 96)
+
+
+def test_a_folder_becomes_a_model_of_the_list(panel, shelf, qtbot, tmp_path):
+    shelf.models[tmp_path] = shelf.models["eye"]
+    qtbot.mouseClick(panel.model.add, Qt.MouseButton.LeftButton)
+    dialog = panel.model.findChild(AddModel)
+    assert not dialog.add.isEnabled()
+    qtbot.keyClicks(dialog.field, str(tmp_path))
+    qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
+    assert dialog.result() == QDialog.DialogCode.Accepted
+    qtbot.waitUntil(lambda: panel._bench.loading.model is shelf.models["eye"])
+    assert shelf.opened == [(tmp_path, {})]
+    assert panel.model.models.rowCount() == 4
+
+
+def test_a_zenodo_record_is_looked_up_and_not_downloaded(panel, shelf, qtbot, monkeypatch):
+    found = shelf.cards[1].model_copy(update={"id": "zenodo-1", "name": "From Zenodo"})
+    monkeypatch.setattr("napari_webipred.catalogue.index.resolve", lambda reference: found)
+    panel.model.add_model("10.5281/zenodo.1")
+    qtbot.waitUntil(lambda: names(panel)[0] == "From Zenodo")
+    assert panel._bench.loading.entry.reference == "10.5281/zenodo.1"
+    assert shelf.opened == []
+    assert not panel.model.download.isHidden()
+
+
+def test_a_record_that_is_not_found_is_told(panel, qtbot, monkeypatch):
+    def resolve(reference):
+        raise CatalogueError(f"There is no record {reference}.", "Check the number.")
+
+    monkeypatch.setattr("napari_webipred.catalogue.index.resolve", resolve)
+    panel.model.add_model("999")
+    qtbot.waitUntil(lambda: "no record 999" in panel.model.message.text)
+    assert panel.model.progress.isHidden()
+
+
+def test_the_description_tells_classes_licence_and_citation(panel, qtbot, choose):
+    choose(panel, "Chest")
+    assert panel.model.purpose.text() == "Tells whether a lung is inflamed."
+    qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
+    assert not panel.model.about.isHidden()
+    for text in ("Made for children.", "PNEUMONIA", "4 × 4 pixels, colour", "Licence"):
+        assert text in panel.model.about.text()
+
+
+def test_texts_of_a_card_cannot_bring_markup_or_pictures():
+    evil = '<img src="http://example.org/spy.png"><a href="x">x</a>'
+    card = ModelCard.model_validate(
+        {
+            "id": "evil",
+            "name": evil,
+            "description": evil,
+            "license": evil,
+            "limitations": evil,
+            "classes": [{"index": 0, "name": evil, "label": evil}],
+            "citations": [{"text": evil, "url": evil}],
+            "authors": [{"name": evil}],
+            "metrics": {"accuracy": 0.9, "source": evil},
+        }
+    )
+    html = about(card)
+    assert "<img" not in html
+    assert "<a " not in html
+    assert html.count("&lt;img") >= 8
+
+
+def test_paths_are_told_from_record_numbers(qtbot, tmp_path):
+    dialog = AddModel()
+    qtbot.addWidget(dialog)
+    dialog.field.setText(str(tmp_path))
+    assert dialog.reference() == tmp_path
+    dialog.field.setText(" 10.5281/zenodo.7785993 ")
+    assert dialog.reference() == "10.5281/zenodo.7785993"
+    assert not isinstance(dialog.reference(), Path)

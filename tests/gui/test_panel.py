@@ -1,0 +1,295 @@
+from __future__ import annotations
+
+import csv
+import gc
+import json
+import weakref
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFileDialog
+
+from napari_webipred._napari.workbench import _benches, bare, workbench
+
+
+def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
+    return np.full(shape, value, np.uint8)
+
+
+def cells(panel, row: int) -> list[str]:
+    model = panel.results.sorted
+    return [str(model.index(row, column).data()) for column in range(model.columnCount())]
+
+
+def click_row(panel, qtbot, row: int) -> None:
+    table = panel.results.table
+    index = panel.results.sorted.index(row, 0)
+    table.scrollTo(index)
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
+
+
+def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, monkeypatch, tmp_path):
+    viewer.add_image(flat(51), name="first")
+    viewer.add_image(flat(204), name="second")
+    viewer.add_image(flat(0), name="not this one")
+    panel.images.list.scrollTo(panel.images.layers.index(2))
+    box = panel.images.list.itemDelegate().box(panel.images.list.visualRect(panel.images.layers.index(2)))
+    qtbot.mouseClick(panel.images.list.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
+    classify(panel)
+    assert panel.results.sorted.rowCount() == 2
+    assert cells(panel, 0) == ["first", "dark", "0.800", "0.200"]
+    assert cells(panel, 1) == ["second", "bright", "0.200", "0.800"]
+
+    click_row(panel, qtbot, 0)
+    assert viewer.layers.selection.active.name == "first"
+    assert [bar.probability for bar in panel.results.chart.bars] == pytest.approx([0.8, 0.2], abs=1e-6)
+
+    target = tmp_path / "out.csv"
+    asked = []
+
+    def ask(parent, title, suggested, *rest):
+        asked.append(suggested)
+        return str(target), ""
+
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Saved" in panel.results.message.text)
+    assert asked[0].startswith("brightness-")
+    with target.open(newline="", encoding="utf-8") as stream:
+        lines = list(csv.reader(stream))
+    assert lines[0] == ["image", "dark", "bright", "prediction", "error"]
+    assert [(line[0], line[3]) for line in lines[1:]] == [("first", "dark"), ("second", "bright")]
+    assert float(lines[2][2]) == pytest.approx(0.8, abs=1e-6)
+    record = json.loads((tmp_path / "out.csv.json").read_text(encoding="utf-8"))
+    assert record["model"]["id"] == "brightness"
+    assert record["options"]["intensity"] == "auto"
+
+
+def test_the_whole_path_with_the_keyboard(viewer, panel, qtbot):
+    viewer.add_image(flat(255), name="white")
+    qtbot.keyClicks(panel.model.search, "optics")
+    assert panel.model.filter.rowCount() == 1
+    qtbot.keyClick(panel.model.list, Qt.Key.Key_Down)
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    qtbot.keyClick(panel.images.list, Qt.Key.Key_Down)
+    qtbot.keyClick(panel.images.list, Qt.Key.Key_Space)
+    assert not panel.classify.button.isEnabled()
+    qtbot.keyClick(panel.images.list, Qt.Key.Key_Space)
+    qtbot.keyClick(panel.classify.button, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: panel._bench.run is not None and not panel._bench.run.running)
+    assert cells(panel, 0)[:2] == ["white", "bright"]
+
+
+def test_the_panel_says_what_is_missing(viewer, panel, qtbot, choose):
+    assert panel.classify.why.text() == "Choose a model first."
+    assert "Open Sample" in panel.images.hint.text()
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel.classify.why.text() == "Open or select an image first.")
+    viewer.add_image(flat(0))
+    assert panel.classify.button.isEnabled()
+    assert panel.classify.button.text() == "Classify 1 image"
+
+
+def test_choosing_a_row_moves_the_slider_and_the_slider_chooses_the_row(viewer, panel, qtbot, classify):
+    stack = np.stack([flat(value, (40, 40)) for value in (0, 60, 120, 250)])
+    layer = viewer.add_image(stack, name="stack", scale=(2.5, 1, 1))
+    classify(panel)
+    assert panel.results.sorted.rowCount() == 4
+    click_row(panel, qtbot, 2)
+    assert viewer.dims.point[0] == pytest.approx(2 * 2.5)
+    viewer.layers.selection.active = layer
+    viewer.dims.set_point(0, 3 * 2.5)
+    assert list(panel.results.chosen_row.position.values()) == [3]
+    assert panel.results.table.currentIndex().row() == 3
+
+
+def test_the_current_plane_alone_can_be_classified(viewer, panel, qtbot, classify):
+    viewer.add_image(np.stack([flat(value, (40, 40)) for value in (0, 60, 255)]), name="stack")
+    viewer.dims.set_point(0, 2)
+    qtbot.mouseClick(panel.images.current, Qt.MouseButton.LeftButton)
+    assert panel.classify.button.text() in ("Classify", "Classify 1 image")
+    run = classify(panel)
+    assert [list(row.position.values()) for row in run.rows] == [[2]]
+    assert run.rows[0].prediction == "bright"
+
+
+def test_contrast_limits_never_change_a_result(viewer, panel, classify):
+    values = np.linspace(0, 60000, 1600).reshape(40, 40).astype(np.uint16)
+    layer = viewer.add_image(values)
+    before = classify(panel).rows[0].probabilities
+    layer.contrast_limits = (30000, 30500)
+    layer.gamma = 0.3
+    assert classify_again(panel, classify).rows[0].probabilities.tolist() == before.tolist()
+
+
+def classify_again(panel, classify):
+    panel.sections[0].header.setChecked(True)
+    return classify(panel)
+
+
+def test_a_fixed_intensity_range_counts(viewer, panel, classify):
+    viewer.add_image(np.full((40, 40), 500, np.uint16))
+    panel.images.intensity.mode.setCurrentIndex(2)
+    panel.images.intensity.low.setValue(0)
+    panel.images.intensity.high.setValue(1000)
+    run = classify(panel)
+    assert run.rows[0].intensity_range == (0, 1000)
+    assert run.rows[0].probabilities[1] == pytest.approx(0.5, abs=0.01)
+
+
+def test_a_picture_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, classify):
+    viewer.add_image(flat(10), name="good")
+    viewer.add_image(np.full((40, 40), np.nan), name="holes", contrast_limits=(0, 1))
+    run = classify(panel)
+    assert [row.failed for row in run.rows] == [False, True]
+    assert "1 picture of 2" in panel.classify.message.text
+    click_row(panel, qtbot, 1)
+    assert "NaN" in panel.results.error.text
+    assert panel.results.chart_area.isHidden()
+
+
+def test_rows_stay_when_their_layer_is_gone(viewer, panel, qtbot, classify):
+    viewer.add_image(flat(10), name="gone soon")
+    viewer.add_image(flat(20), name="stays")
+    classify(panel)
+    viewer.layers.remove("gone soon")
+    click_row(panel, qtbot, 1)
+    click_row(panel, qtbot, 0)
+    assert panel.results.name.text() == "gone soon"
+    assert cells(panel, 0)[0] == "gone soon"
+
+
+def test_sorting_the_table_keeps_rows_and_layers_together(viewer, panel, qtbot, classify):
+    for value in (200, 10, 100):
+        viewer.add_image(flat(value), name=f"picture {value}")
+    classify(panel)
+    panel.results.table.sortByColumn(3, Qt.SortOrder.AscendingOrder)
+    assert [cells(panel, row)[0] for row in range(3)] == ["picture 10", "picture 100", "picture 200"]
+    click_row(panel, qtbot, 2)
+    assert viewer.layers.selection.active.name == "picture 200"
+    assert panel.results.chosen_row.image == "picture 200"
+
+
+def test_a_new_run_takes_the_place_of_the_old_rows(viewer, panel, classify):
+    viewer.add_image(flat(10), name="a")
+    classify(panel)
+    panel.sections[0].header.setChecked(True)
+    classify(panel, "Eye")
+    assert panel.results.model.headings() == ["Image", "Class", "blood", "drusen", "normal"]
+    assert panel.results.sorted.rowCount() == 1
+    assert "Eye" in panel.results.origin.text()
+
+
+def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assigned(viewer, panel, qtbot, classify):
+    viewer.add_image(flat(102), name="a")  # blood 0.6, drusen 0.4, normal 0.2
+    run = classify(panel, "Eye")
+    assert run.assigned(run.rows[0]) == [0]
+    panel.classify.threshold.setValue(0.39)
+    panel.sections[0].header.setChecked(True)
+    run = classify(panel, "Eye")
+    assert run.assigned(run.rows[0]) == [0, 1]
+    assert cells(panel, 0)[1] == "blood; drusen"
+    marked = [
+        panel.results.sorted.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(5)
+    ]
+    assert marked == [False, False, True, True, False]
+
+
+def test_cancelling_keeps_the_rows_that_are_there(viewer, panel, shelf, qtbot, choose):
+    viewer.add_image(np.zeros((50, 40, 40), np.uint8))
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    shelf.models["brightness"].gate.clear()
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    run = panel._bench.run
+    assert panel.classify.button.isHidden()
+    assert not panel.classify.progress.isHidden()
+    qtbot.mouseClick(panel.classify.progress.cancel, Qt.MouseButton.LeftButton)
+    shelf.models["brightness"].gate.set()
+    qtbot.waitUntil(lambda: not run.running)
+    assert len(run.rows) < 50
+    assert "Cancelled" in panel.classify.message.text
+    assert not panel.classify.button.isHidden()
+
+
+def test_all_rows_can_be_copied(viewer, panel, qtbot, classify):
+    viewer.add_image(flat(255), name="=white")
+    classify(panel)
+    qtbot.mouseClick(panel.results.copy, Qt.MouseButton.LeftButton)
+    assert QGuiApplication.clipboard().text().splitlines() == [
+        "image\tdark\tbright\tprediction\terror",
+        "'=white\t0.0\t1.0\tbright\t",
+    ]
+
+
+def test_a_file_that_cannot_be_written_is_told_in_the_panel(viewer, panel, qtbot, classify, monkeypatch, tmp_path):
+    viewer.add_image(flat(255))
+    classify(panel)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "out.csv"), ""))
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "cannot be written" in panel.results.message.text)
+
+
+def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
+    viewer.add_image(flat(255))
+    classify(panel)
+    qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton)
+    assert panel._bench.run is None
+    assert panel.results.sorted.rowCount() == 0
+    assert panel.sections[-1].isHidden()
+
+
+def test_closing_and_opening_the_panel_loses_nothing(viewer, panel, open_panel, qtbot, classify, shelf):
+    viewer.add_image(flat(255), name="a")
+    run = classify(panel)
+    dock = panel.parent()
+    dock.destroyOnClose()
+    viewer.add_image(flat(0), name="while it was closed")
+    viewer.dims.set_current_step(0, 0)
+    assert panel.images.layers.rowCount() == 1  # a closed panel follows no more
+    again = open_panel()
+    assert again._bench.run is run
+    assert cells(again, 0)[:2] == ["a", "bright"]
+    assert again.images.layers.rowCount() == 2
+    assert again.classify.button.isEnabled()
+    assert len(shelf.opened) == 1
+    assert again.model.list.currentIndex().data() == "Brightness"
+
+
+def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbot, choose, shelf):
+    viewer.add_image(np.zeros((30, 40, 40), np.uint8))
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    shelf.models["brightness"].gate.clear()
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    panel.parent().destroyOnClose()
+    again = open_panel()
+    assert not again.classify.progress.isHidden()
+    shelf.models["brightness"].gate.set()
+    qtbot.waitUntil(lambda: not again._bench.run.running)
+    qtbot.waitUntil(lambda: again.results.sorted.rowCount() == 30)
+    assert again.classify.progress.isHidden()
+
+
+class Viewer:
+    pass
+
+
+def test_the_workbench_goes_with_its_viewer():
+    viewer = Viewer()
+    bench = weakref.ref(workbench(viewer))
+    assert workbench(viewer) is bench()
+    del viewer
+    gc.collect()
+    assert bench() is None
+
+
+def test_each_viewer_has_a_workbench_of_its_own(viewer, panel):
+    assert workbench(viewer) is workbench(bare(viewer))
+    assert bare(viewer) in _benches
+    assert workbench(Viewer()) is not workbench(viewer)

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+pytest.importorskip("napari")
+
+from napari_webipred._napari.task import Task
+
+
+def record(task: Task) -> list[tuple[str, object]]:
+    heard: list[tuple[str, object]] = []
+    task.events.connect(lambda events: heard.extend(("event", event) for event in events))
+    task.done.connect(lambda result: heard.append(("done", result)))
+    task.failed.connect(lambda error: heard.append(("failed", error)))
+    task.cancelled.connect(lambda: heard.append(("cancelled", None)))
+    return heard
+
+
+def test_all_events_and_the_result_arrive_in_order(qtbot):
+    def work():
+        yield from range(1000)
+        return "result"
+
+    task = Task(work())
+    heard = record(task)
+    with qtbot.waitSignal(task.done):
+        task.start()
+    assert heard == [*(("event", i) for i in range(1000)), ("done", "result")]
+
+
+@pytest.mark.parametrize("kind", [ValueError, RuntimeError])
+def test_an_error_arrives_after_the_events_before_it(qtbot, kind):
+    error = kind("broken")
+
+    def work():
+        yield 1
+        raise error
+
+    task = Task(work())
+    heard = record(task)
+    with qtbot.waitSignal(task.failed):
+        task.start()
+    assert heard == [("event", 1), ("failed", error)]
+
+
+def test_a_cancelled_generator_is_closed_in_its_own_thread_and_says_no_more(qtbot):
+    closed, begun = [], threading.Event()
+
+    def work():
+        try:
+            while True:
+                begun.set()
+                yield 1
+        finally:
+            closed.append(threading.current_thread() is threading.main_thread())
+
+    task = Task(work())
+    heard = record(task)
+    task.start()
+    assert begun.wait(10)
+    with qtbot.waitSignal(task.cancelled):
+        task.cancel()
+        heard.clear()
+    assert closed == [False]
+    assert heard == [("cancelled", None)]
