@@ -51,8 +51,6 @@ def understanding(layer: Image) -> tuple[str, bool]:
         return error.message, False
     data = bare(layer.data)
     first = data[0] if layer.multiscale else data
-    if np.dtype(first.dtype).kind not in {"b", *KINDS}:
-        return f"It holds {first.dtype} values, which are no intensities.", False
     if 0 in first.shape:
         return "It is empty.", False
     height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]

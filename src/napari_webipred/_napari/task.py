@@ -56,7 +56,12 @@ class Task(QObject):
             _worker_class=_ClosingWorker,
             _ignore_errors=True,
             _start_thread=False,
-            _connect={"yielded": self._on_events, "returned": self._on_returned, "finished": self._on_finished},
+            _connect={
+                "yielded": self._on_events,
+                "returned": self._on_returned,
+                "aborted": self._on_aborted,
+                "finished": self._on_finished,
+            },
         )
 
     def start(self) -> None:
@@ -79,6 +84,9 @@ class Task(QObject):
             self.failed.emit(result.error)
         else:
             self.done.emit(result)
+
+    def _on_aborted(self) -> None:
+        self._silent = True  # napari stops workers by itself when a window is closed
 
     def _on_finished(self) -> None:
         if self._silent:

@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+npe2 = pytest.importorskip("npe2")
+
+import napari_webipred
+
+MANIFEST = Path(napari_webipred.__file__).with_name("napari.yaml")
+
+
+@pytest.fixture
+def manifest():
+    return npe2.PluginManifest.from_file(MANIFEST)
+
+
+def test_everything_that_the_manifest_names_is_there(manifest):
+    manifest.validate_imports()
+    assert manifest.name == "napari-webipred"
+
+
+def test_the_installed_package_offers_this_manifest():
+    assert npe2.PluginManifest.from_distribution("napari-webipred").contributions.commands
+
+
+def test_the_panel_is_in_the_menu_for_classifying_layers(manifest):
+    items = manifest.contributions.menus["napari/layers/classify"]
+    assert [item.command for item in items] == ["napari-webipred.classify"]
+    assert [widget.command for widget in manifest.contributions.widgets] == ["napari-webipred.classify"]
+
+
+@pytest.mark.parametrize("key", ["image-quality", "focus-series"])
+def test_the_samples_open(viewer, key):
+    layers = viewer.open_sample("napari-webipred", key)
+    assert layers
+    for layer in layers:
+        assert layer.name
+        assert min(layer.extent.data[1][-2:]) > 30
+
+
+def test_the_focus_series_is_sharpest_in_the_middle(viewer):
+    (layer,) = viewer.open_sample("napari-webipred", "focus-series")
+    contrast = layer.data.std(axis=(1, 2))
+    assert contrast.argmax() in (5, 6)
+    assert contrast[0] < contrast.max()
+    assert layer.axis_labels[0] == "z"

@@ -1,0 +1,80 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+
+HEAVY = {"onnxruntime", "onnx", "matplotlib", "tensorflow"}
+
+OPEN = """
+import sys
+report = []
+def hear(event, arguments):
+    if event in {"socket.connect", "socket.getaddrinfo"}:
+        report.append(event)
+sys.addaudithook(hear)
+import napari
+viewer = napari.Viewer(show=False)
+before = set(sys.modules)
+_, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
+"""
+
+
+def run(code: str, tmp_path: Path) -> str:
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        env=os.environ | {"NAPARI_CONFIG": str(tmp_path / "settings.yaml")},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=120,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_opening_the_panel_loads_nothing_heavy_and_touches_no_network(tmp_path):
+    code = (
+        f"{OPEN}print(sorted(({{name.split('.')[0] for name in set(sys.modules) - before}} & {HEAVY}) | set(report)))"
+    )
+    assert run(code, tmp_path).split() == ["[]"]
+
+
+SLOW = """
+import threading, time
+import numpy as np
+from qtpy.QtCore import QTimer
+from napari_webipred._napari.run import Run
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.engine import Options
+from napari_webipred.imaging.planes import array_source
+
+class Slow:
+    card = ModelCard.model_validate({
+        "id": "slow", "name": "Slow", "classes": [{"index": 0, "name": "a"}, {"index": 1, "name": "b"}],
+        "input": {"width": 4, "height": 4, "channels": 3}, "preprocessing": {"standardize_mode": "none"},
+    })
+    classes, checksum = ["a", "b"], "sha256:00"
+    def session(self, threads):
+        return self
+    def predict(self, batch):
+        time.sleep(0.05)
+        return np.array([[0.5, 0.5]], np.float32)
+
+layer = viewer.add_image(np.zeros((10_000, 8, 8), np.uint8), rgb=False)
+panel._bench.run = Run(Slow(), [layer], [array_source(layer.data, "stack", rgb=False)], Options())
+panel._bench.run.grown.connect(lambda: QTimer.singleShot(0, viewer.close))
+napari.run()
+print(len(panel._bench.run.rows) < 1000, [t.name for t in threading.enumerate() if t.name.startswith("napari-webipred")])
+"""
+
+
+def test_napari_closes_while_a_run_is_going_on(tmp_path):
+    code = OPEN.replace("show=False", "show=True") + SLOW
+    assert run(code, tmp_path).strip() == "True []"
