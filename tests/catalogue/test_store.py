@@ -154,9 +154,13 @@ def test_a_killed_download_leaves_nothing_that_confuses(published: ZenodoServer,
     published.file(RECORD, CONVERTED).stall_after = None
     assert path_of(card) is None
     assert store.entries() == []
+    folder = cache / "models" / "webipred-16"
+    # Whether the process had come so far depends on the moment it was killed at.
+    (folder / "tmp0a1b2c3d").write_bytes(ZIP[:100])
+    (folder / f"{RECORD}_{CONVERTED}").write_bytes(ZIP)
     path, _ = get(card)
     assert path.read_bytes() == ZIP
-    assert files_below(path.parent) == sorted([path.name, "card.json", "entry.json"])
+    assert files_below(folder) == sorted([path.name, "card.json", "entry.json"])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="file modes are different there")
@@ -372,11 +376,9 @@ def test_a_note_that_is_not_understood_is_no_model(
         store.remove("webipred-16")
 
 
-def test_pooch_does_not_talk_on_the_terminal(
-    published: ZenodoServer, card: ModelCard, capfd: pytest.CaptureFixture[str]
-) -> None:
-    get(card)
-    assert capfd.readouterr() == ("", "")
+def test_fetching_says_nothing_on_the_terminal(published: ZenodoServer) -> None:
+    process = subprocess.run([sys.executable, "-c", FETCH], capture_output=True, check=True)
+    assert (process.stdout, process.stderr) == (b"", b"")
 
 
 def test_removing_a_model_takes_its_compiled_graphs_along(
@@ -394,10 +396,20 @@ def test_removing_a_model_takes_its_compiled_graphs_along(
         store.remove("webipred-16")
 
 
-@pytest.mark.parametrize("id", ["..", "../..", "/", "", "a/b"])
-def test_only_names_of_models_can_be_removed(id: str) -> None:  # noqa: A002
+@pytest.mark.parametrize("id", ["..", "../..", "", "."])
+def test_only_names_of_models_can_be_removed(
+    published: ZenodoServer,
+    card: ModelCard,
+    cache: Path,
+    id: str,  # noqa: A002
+) -> None:
+    path, _ = get(card)
+    note = json.loads(path.with_name("entry.json").read_text())
+    outside = cache / "models" / id / "entry.json"
+    outside.write_text(json.dumps({**note, "id": id}))
     with pytest.raises(CatalogueError, match="no fetched model"):
         store.remove(id)
+    assert outside.exists()
 
 
 def test_wiping_takes_what_is_ours_and_nothing_else(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
