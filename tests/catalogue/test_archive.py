@@ -5,6 +5,8 @@ import io
 import os
 import stat
 import zipfile
+from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -276,6 +278,26 @@ def test_a_file_that_grows_after_opening_is_refused(model_folder: Path) -> None:
     (model_folder / "group1-shard1of1").write_bytes(b"\x00\x01\x02")
     with pytest.raises(ArchiveError, match="more than the 2 bytes"):
         files["group1-shard1of1"]
+
+
+def test_no_more_is_read_than_was_announced(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(archive, "_CHUNK", 1)
+    files = open_files(model_folder)
+    (model_folder / "group1-shard1of1").write_bytes(bytes(1000))
+    reads: list[int] = []
+    chunks_of = archive._file_chunks
+
+    def counted(path: Path) -> Iterator[bytes]:
+        for chunk in chunks_of(path):
+            reads.append(len(chunk))
+            yield chunk
+
+    monkeypatch.setattr(
+        archive._Member, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1"))
+    )
+    with pytest.raises(ArchiveError, match="more than the 2 bytes"):
+        files["group1-shard1of1"]
+    assert sum(reads) == 3
 
 
 def test_the_checksum_of_a_zip_is_that_of_the_file(tmp_path: Path) -> None:

@@ -76,7 +76,7 @@ def fetch(card: ModelCard) -> Generator[Download, None, Path]:
             thread.join(0.1)
     finally:
         transfer.cancel()
-        thread.join(2)
+        thread.join(1)
     return transfer.result()
 
 
