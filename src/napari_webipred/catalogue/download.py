@@ -20,8 +20,16 @@ import pooch
 from napari_webipred.catalogue import web, zenodo
 from napari_webipred.catalogue.archive import MAX_BYTES, kind_of
 from napari_webipred.catalogue.card import ModelCard, Weights
-from napari_webipred.catalogue.entry import Entry, model_folder, read_entry, sha256_of, write_entry, write_whole
-from napari_webipred.catalogue.store import LEFT_OVER, LOCK_SUFFIX
+from napari_webipred.catalogue.entry import (
+    LEFT_OVER,
+    LOCK_SUFFIX,
+    Entry,
+    model_folder,
+    read_entry,
+    sha256_of,
+    write_entry,
+    write_whole,
+)
 from napari_webipred.errors import CatalogueError
 
 if TYPE_CHECKING:

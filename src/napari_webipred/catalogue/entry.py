@@ -16,6 +16,10 @@ from typing import Any
 from napari_webipred import settings
 from napari_webipred.errors import CatalogueError
 
+# What a download that was killed leaves behind: temporary files of pooch and of `write_whole`.
+LEFT_OVER = re.compile(r"tmp[a-z0-9_]{8}|\..+\.tmp")
+LOCK_SUFFIX = ".fetching.lock"
+
 _log = logging.getLogger(__name__)
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")

@@ -16,15 +16,20 @@ from pathlib import Path
 
 from napari_webipred import settings
 from napari_webipred.catalogue.card import ModelCard, Weights, read_card
-from napari_webipred.catalogue.entry import Entry, all_entries, model_folder, read_entry, write_whole
+from napari_webipred.catalogue.entry import (
+    LEFT_OVER,
+    LOCK_SUFFIX,
+    Entry,
+    all_entries,
+    model_folder,
+    read_entry,
+    write_whole,
+)
 from napari_webipred.errors import CatalogueError
 
 _log = logging.getLogger(__name__)
 _BUILT_IN = Path(__file__).parent / "cards"
 _COMPILED = re.compile(r"[0-9a-f]{64}-v\d+\.onnx")
-# What a download that was killed leaves behind: temporary files of pooch and of `write_whole`.
-LEFT_OVER = re.compile(r"tmp[a-z0-9_]{8}|\..+\.tmp")
-LOCK_SUFFIX = ".fetching.lock"
 
 
 @dataclass(frozen=True, slots=True)
