@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
+import napari_webipred
+
 pytest.importorskip("napari")
 npe2 = pytest.importorskip("npe2")
-
-import napari_webipred
 
 MANIFEST = Path(napari_webipred.__file__).with_name("napari.yaml")
 

@@ -71,7 +71,8 @@ layer = viewer.add_image(np.zeros((10_000, 8, 8), np.uint8), rgb=False)
 panel._bench.run = Run(Slow(), [layer], [array_source(layer.data, "stack", rgb=False)], Options())
 panel._bench.run.grown.connect(lambda: QTimer.singleShot(0, viewer.close))
 napari.run()
-print(len(panel._bench.run.rows) < 1000, [t.name for t in threading.enumerate() if t.name.startswith("napari-webipred")])
+left = [thread.name for thread in threading.enumerate() if thread.name.startswith("napari-webipred")]
+print(len(panel._bench.run.rows) < 1000, left)
 """
 
 
