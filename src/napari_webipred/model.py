@@ -22,7 +22,7 @@ from napari_webipred.catalogue.card import (
     Weights,
     WeightSource,
 )
-from napari_webipred.errors import CatalogueError, ModelError, OptionError
+from napari_webipred.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -170,18 +170,13 @@ def opening(
 
 def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard, Path]]:
     """Find the card and the files of a model; download them if they are not on this machine."""
-    from napari_webipred.catalogue import index, store, zenodo
+    from napari_webipred.catalogue import index, store
 
     if isinstance(reference, Path):
         return _card_of_file(reference), reference
-    card = index.find(reference)
-    if card is None:
-        if Path(reference).exists():
-            return _card_of_file(Path(reference)), Path(reference)
-        record = zenodo.record_id(reference)
-        if record is None:
-            raise _unknown(reference)
-        card = zenodo.card_of(zenodo.look_up(record))
+    if index.find(reference) is None and Path(reference).exists():
+        return _card_of_file(Path(reference)), Path(reference)
+    card = index.resolve(reference)
     download = store.fetch(card)
     try:
         while True:
@@ -192,16 +187,6 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
         return card, path
     finally:
         download.close()
-
-
-def _unknown(reference: str) -> CatalogueError:
-    from difflib import get_close_matches
-
-    from napari_webipred.catalogue import index
-
-    close = get_close_matches(reference, [card.id for card in index.cards()], n=3, cutoff=0.5)
-    hint = f"Did you mean {' or '.join(close)}?" if close else "`napari-webipred models` lists the known models."
-    return CatalogueError(f"There is no model and no file called {reference!r}.", hint)
 
 
 def _card_of_file(path: Path) -> ModelCard:
