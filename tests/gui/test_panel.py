@@ -147,7 +147,7 @@ def test_a_picture_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, c
     viewer.add_image(np.full((40, 40), np.nan), name="holes", contrast_limits=(0, 1))
     run = classify(panel)
     assert [row.failed for row in run.rows] == [False, True]
-    assert "1 picture of 2" in panel.classify.message.text
+    assert "1 of 2" in panel.classify.message.text
     click_row(panel, qtbot, 1)
     assert "NaN" in panel.results.error.text
     assert panel.results.chart_area.isHidden()

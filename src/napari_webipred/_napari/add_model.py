@@ -11,11 +11,11 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QLineEdit,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
 
 
@@ -36,8 +36,8 @@ class AddModel(QDialog):
             "A TensorFlow.js Layers model: a .zip archive, a folder, or its model.json. A Zenodo record is looked up "
             "when you click Add; the model itself is downloaded only when you ask for it."
         )
-        file = QPushButton("Choose &file…")
-        folder = QPushButton("Choose f&older…")
+        file = Button("Choose &file…")
+        folder = Button("Choose f&older…")
         file.clicked.connect(self._choose_file)
         folder.clicked.connect(self._choose_folder)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)

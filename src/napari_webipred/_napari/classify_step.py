@@ -5,9 +5,10 @@ from __future__ import annotations
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_webipred._napari.button import MainButton
 from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.label import MutedLabel
-from napari_webipred._napari.main_button import MainButton
+from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.run import Run
@@ -83,7 +84,7 @@ class ClassifyStep(QWidget):
         count = self._images.count()
         missing = ""
         if loading.model is None:
-            missing = "Choose a model first." if loading.entry is None else "The model is not ready yet."
+            missing = _way_to_model(loading)
         elif loading.asks:
             missing = "Tell first what the model does not say."
         elif count == 0:
@@ -127,7 +128,12 @@ class ClassifyStep(QWidget):
         elif run.cancelled:
             self.message.show_note(f"Cancelled after {len(run.rows)} of {run.total}; these rows are kept.")
         elif run.failed:
-            pictures = "picture" if run.failed == 1 else "pictures"
-            self.message.show_note(
-                f"{run.failed} {pictures} of {run.total} could not be classified.", "Choose the row to see why."
-            )
+            self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Choose a row to see why.")
+
+
+def _way_to_model(loading: Loading) -> str:
+    if loading.entry is None:
+        return "Choose a model first."
+    if loading.progress is not None or loading.error is not None or loading.entry.here:
+        return "The model is not ready yet."
+    return "Download the model first."

@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
 
+from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
 
 MODES = {
@@ -54,7 +55,7 @@ class Facts(QWidget):
         row.addWidget(QLabel("×"))
         row.addWidget(self.height_)
         row.addStretch()
-        self.use = QPushButton("Use these")
+        self.use = Button("Use these")
         self.use.setEnabled(False)
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)

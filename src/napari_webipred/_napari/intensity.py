@@ -66,9 +66,16 @@ class IntensityChoice(QWidget):
         self.changed.emit()
 
 
+class _Value(QDoubleSpinBox):
+    """Shows as many decimals as a value has."""
+
+    def textFromValue(self, value: float) -> str:
+        return f"{value:.10g}"
+
+
 def _value(name: str, value: float) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setDecimals(3)
+    box = _Value()
+    box.setDecimals(6)
     box.setRange(-LARGEST, LARGEST)
     box.setValue(value)
     box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)

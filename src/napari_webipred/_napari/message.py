@@ -7,8 +7,9 @@ from html import escape
 
 from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_webipred._napari.button import Button
 from napari_webipred._napari.theme import Theme
 from napari_webipred.errors import WebIPredError
 
@@ -38,8 +39,8 @@ class Message(QFrame):
         self._text.setTextInteractionFlags(
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
-        self._retry = QPushButton("Try again")
-        self._copy = QPushButton("Copy details")
+        self._retry = Button("Try again")
+        self._copy = Button("Copy details")
         self._copy.setToolTip("Copy the technical details, to report this error")
         self._retry.clicked.connect(self.retried)
         self._copy.clicked.connect(self._copy_details)

@@ -7,15 +7,15 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
+from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.entry import Entry, built_in, megabytes
 from napari_webipred._napari.facts import Facts
 from napari_webipred._napari.label import MutedLabel
-from napari_webipred._napari.main_button import MainButton
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
 from napari_webipred._napari.progress import ProgressLine
@@ -42,7 +42,7 @@ class ModelStep(QWidget):
         self.search.setPlaceholderText("Search models, diseases, classes…")
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search models")
-        self.add = QPushButton("Add model…")
+        self.add = Button("Add model…")
         self.add.setToolTip("Use a model from Zenodo, a file or a folder")
         self.discipline = _filter("All disciplines", "Show only models of this medical discipline")
         self.procedure = _filter("All procedures", "Show only models for this kind of picture")
@@ -60,8 +60,7 @@ class ModelStep(QWidget):
         self.facts = Facts()
         self.facts.hide()
         self.purpose = MutedLabel()
-        self.more = QPushButton("About this model")
-        self.more.setCheckable(True)
+        self.more = Button("About this model")
         self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
         self.about = _rich_text()
         self._lay_out()
@@ -74,7 +73,7 @@ class ModelStep(QWidget):
         self.progress.cancelled.connect(self._on_cancel)
         self.message.retried.connect(self._loading.start)
         self.facts.told.connect(self._on_told)
-        self.more.toggled.connect(self._show_about)
+        self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
         self._loading.changed.connect(self._on_loading)
         self._fill()
 
@@ -149,7 +148,7 @@ class ModelStep(QWidget):
         self.more.setVisible(entry is not None)
         self.purpose.setVisible(entry is not None)
         self.purpose.setText(_first_sentence(entry.card.description) if entry else "")
-        self._show_about(self.more.isChecked())
+        self._show_about(not self.about.isHidden())
         self._show_progress()
         idle = entry is not None and loading.model is None and loading.progress is None
         self.download.setVisible(idle and not entry.here and loading.error is None)  # type: ignore[union-attr]

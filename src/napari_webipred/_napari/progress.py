@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
+from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
 
 STEPS = 1000
@@ -27,7 +28,7 @@ class ProgressLine(QWidget):
         self.bar.setTextVisible(False)
         self.bar.setAccessibleName(f"Progress of {what}")
         self.words = MutedLabel()
-        self.cancel = QPushButton("Cancel")
+        self.cancel = Button("Cancel")
         self.cancel.setToolTip(f"Stop {what}")
         self.cancel.clicked.connect(self.cancelled)
         line = QHBoxLayout()

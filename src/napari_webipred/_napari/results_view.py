@@ -16,13 +16,13 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QHeaderView,
-    QPushButton,
     QScrollArea,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
+from napari_webipred._napari.button import Button
 from napari_webipred._napari.chart import Bar, Chart, ordered
 from napari_webipred._napari.label import ElidedLabel
 from napari_webipred._napari.message import Message
@@ -80,11 +80,11 @@ class ResultsView(QWidget):
         self.chart_area.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.error = Message(theme)
         self.message = Message(theme)
-        self.save = QPushButton("Save CSV…")
+        self.save = Button("Save CSV…")
         self.save.setToolTip("Save all rows, and beside them how they were made (.csv.json)")
-        self.copy = QPushButton("Copy")
+        self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows, to paste them into a spreadsheet")
-        self.clear = QPushButton("Clear")
+        self.clear = Button("Clear")
         self.clear.setToolTip("Throw these results away")
         self._lay_out()
         self.order.currentIndexChanged.connect(self._show_row)

@@ -1,4 +1,4 @@
-"""The button that stands out."""
+"""Buttons with room around their words."""
 
 from __future__ import annotations
 
@@ -9,9 +9,21 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_webipred._napari.theme import Theme
 
 HEIGHT = 32
+ROOM = 14
 
 
-class MainButton(QPushButton):
+class Button(QPushButton):
+    """An ordinary button."""
+
+    def sizeHint(self) -> QSize:
+        size = super().sizeHint()
+        return QSize(size.width() + ROOM, size.height())
+
+    def minimumSizeHint(self) -> QSize:
+        return self.sizeHint()
+
+
+class MainButton(Button):
     """The one thing to do next, in the theme's strongest colour."""
 
     def __init__(self, text: str, theme: Theme, parent: QWidget | None = None) -> None:
@@ -23,7 +35,7 @@ class MainButton(QPushButton):
         self.setFont(font)
 
     def sizeHint(self) -> QSize:
-        return QSize(super().sizeHint().width() + 16, HEIGHT)
+        return QSize(super().sizeHint().width(), HEIGHT)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         if not self.isEnabled():
