@@ -300,23 +300,21 @@ def _order(model: str, nodes: Mapping[tuple[str, int], _Node]) -> list[tuple[str
 def _read_call(layer: str, call: Any, items: Mapping[str, _Item]) -> _Node:
     """Read one element of ``inbound_nodes``, as Keras 2 or Keras 3 writes it."""
     if isinstance(call, dict):
-        args, kwargs = call.get("args"), call.get("kwargs")
-        operands = tuple(_tensors_and_numbers(args, layer))
-        arguments = {str(key): _keras_tensor(value) or value for key, value in (kwargs or {}).items()}
-        return _Node(operands, arguments)
-    operands, arguments = (), {}
+        kwargs = _mapping(call.get("kwargs") or {}, f"What {layer} is called with")
+        named = {key: _keras_tensor(value) or value for key, value in kwargs.items()}
+        return _Node(tuple(_tensors_and_numbers(call.get("args"), layer)), named)
+    operands: list[_Reference | float] = []
+    arguments: dict[str, Any] = {}
     for entry in _entries(call, layer):
-        if entry[0] == "_CONSTANT_VALUE" and len(entry) > 2 and isinstance(entry[2], (int, float)):
-            operands += (float(entry[2]),)
-        else:
-            operands += (_reference(entry, layer),)
+        constant = entry[0] == "_CONSTANT_VALUE" and len(entry) > 2 and is_number(entry[2])
+        operands.append(float(entry[2]) if constant else _reference(entry, layer))
         if len(entry) > 3 and isinstance(entry[3], dict):
             arguments.update(entry[3])
     # Operators of TensorFlow hide tensors among their arguments.
     for key, value in arguments.items():
         if isinstance(value, list) and len(value) in {3, 4} and isinstance(value[0], str) and value[0] in items:
             arguments[key] = _reference(value, layer)
-    return _Node(operands, arguments)
+    return _Node(tuple(operands), arguments)
 
 
 def _tensors_and_numbers(args: Any, layer: str) -> Iterator[_Reference | float]:
@@ -328,7 +326,7 @@ def _tensors_and_numbers(args: Any, layer: str) -> Iterator[_Reference | float]:
             yield tensor
         elif isinstance(value, list):
             todo.extend(reversed(value))
-        elif isinstance(value, (int, float)) and not isinstance(value, bool):
+        elif is_number(value):
             yield float(value)
         elif value is not None and not isinstance(value, (bool, str)):
             raise ModelError(f"The layer {layer} is called in a way that cannot be read.", _BROKEN)
@@ -391,6 +389,11 @@ def _item(value: Any, where: str) -> _Item:
     if not isinstance(name, str) or not isinstance(inbound, list):
         raise ModelError(f"The name or the connections of {where} are malformed.", _BROKEN)
     return _Item(name, class_name, config, inbound)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a JSON value is a finite number that float32 can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 3e38
 
 
 def _mapping(value: Any, what: str) -> Mapping[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.graph import Attribute, Graph, Tensor, Weight
-from napari_webipred.runtime.topology import Layer
+from napari_webipred.runtime.topology import Layer, is_number
 
 UNSUPPORTED = "Choose another model, or ask the makers of this program to support the layer."
 _BROKEN = "Ask the publisher of the model for a new conversion."
@@ -183,13 +182,6 @@ def is_integer(value: Any) -> bool:
     if isinstance(value, bool):
         return False
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())
-
-
-def is_number(value: Any) -> bool:
-    """Tell whether a JSON value is a finite number that float32 can hold."""
-    return (
-        isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < math.inf and abs(value) < 1e38
-    )
 
 
 def _shown(shape: Sequence[int | None]) -> str:
