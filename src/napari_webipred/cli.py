@@ -161,7 +161,7 @@ def _run(
     assert isinstance(started, engine.Started)
     if started.left_out:
         names = ", ".join(started.left_out[:5]) + (", ..." if len(started.left_out) > 5 else "")
-        _tell(f"{len(started.left_out)} files are no pictures and were left out: {names}")
+        _tell(f"Left out, because they are no pictures: {names}")
     if not started.total:
         raise OptionError("There are no pictures in what was given.", "Name image files, or folders that hold some.")
     failed = 0
@@ -266,8 +266,11 @@ def _cache(options: argparse.Namespace) -> int:
         store.wipe()
         _tell("the cache is empty now.")
         return DONE
-    rows = [(entry.id, terminal.size(entry.size)) for entry in store.entries()]
-    terminal.show_table(("MODEL", "SIZE"), rows, sys.stdout)
+    rows = [(entry.id, terminal.size(entry.size), entry.fetched) for entry in store.entries()]
+    if rows:
+        terminal.show_table(("MODEL", "SIZE", "FETCHED"), rows, sys.stdout)
+    else:
+        _tell("no model has been fetched yet; `napari-webipred fetch MODEL` does.")
     return DONE
 
 

@@ -127,12 +127,12 @@ def classify(
     if model.card.preprocessing is None:
         raise OptionError(
             f"It is not known how the model {model.card.name} wants pixel values to be scaled.",
-            "Say the standardise mode when you open it; the people who trained the model know which.",
+            "Tell it: --standardize in the shell, standardize= in Python. Those who trained the model know.",
         )
     if model.card.input is None:
         raise OptionError(
             f"The model {model.card.name} takes pictures of any size.",
-            "Say when you open it which size it was trained with, for example 224x224.",
+            "Tell the size it was trained with: --resize 224x224 in the shell, size=(224, 224) in Python.",
         )
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
