@@ -1,0 +1,143 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.compiler import compile_model
+from napari_webipred.runtime.session import Session
+from napari_webipred.runtime.tfjs import read_layers_model
+
+
+@pytest.fixture
+def graph(dense_files: dict[str, bytes]) -> bytes:
+    return compile_model(read_layers_model(dense_files))
+
+
+def test_a_session_tells_its_shapes_and_predicts(graph: bytes) -> None:
+    session = Session(graph, 1)
+    assert (session.input_shape, session.output_size) == ((2, 2, 1), 2)
+    made = session.predict(np.float64([[[[1], [0]], [[0], [2]]]]))
+    assert made.dtype == np.float32
+    np.testing.assert_array_equal(made, [[1 + 14 + 0.5, 2 + 16 - 0.5]])
+
+
+def test_a_graph_may_lie_in_a_file(graph: bytes, tmp_path: Path) -> None:
+    path = tmp_path / "gräph.onnx"
+    path.write_bytes(graph)
+    np.testing.assert_array_equal(Session(path, 1).predict(np.zeros((1, 2, 2, 1))), [[0.5, -0.5]])
+
+
+def test_batches_of_any_size_are_taken(graph: bytes) -> None:
+    session = Session(graph, 1)
+    for n in (0, 1, 5):
+        assert session.predict(np.zeros((n, 2, 2, 1), np.uint8)).shape == (n, 2)
+    session.warm_up()
+
+
+@pytest.mark.parametrize("shape", [(2, 2, 1), (1, 2, 3, 1), (1, 2, 2, 3), (1, 1, 2, 2, 1)])
+def test_a_batch_of_another_shape_is_refused_with_both_shapes(graph: bytes, shape: tuple[int, ...]) -> None:
+    with pytest.raises(ModelError) as refusal:
+        Session(graph, 1).predict(np.zeros(shape))
+    assert str(shape) in refusal.value.message
+    assert "(n, 2, 2, 1)" in refusal.value.message
+
+
+def test_a_batch_that_is_no_numbers_is_refused(graph: bytes) -> None:
+    with pytest.raises(ModelError, match="numbers"):
+        Session(graph, 1).predict([["a"], [1, 2]])
+
+
+@pytest.mark.parametrize("content", [b"", b"nonsense", b"\x08\x08"])
+def test_what_is_not_a_graph_is_refused_without_a_word_on_the_terminal(
+    content: bytes, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(content)
+    for graph in (content, path):
+        with pytest.raises(ModelError):
+            Session(graph, 1)
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ModelError):
+        Session(tmp_path / "gone.onnx", 1)
+
+
+def test_a_graph_of_another_kind_is_refused() -> None:
+    value = onnx.helper.make_tensor_value_info
+    network = onnx.helper.make_graph(
+        [onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [value("x", 1, [1])], [value("y", 1, [1])]
+    )
+    model = onnx.helper.make_model(network, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    with pytest.raises(ModelError, match="does not take a picture"):
+        Session(model.SerializeToString(), 1)
+
+
+def test_threads_may_share_a_session(graph: bytes) -> None:
+    session = Session(graph, 1)
+    batches = [np.full((3, 2, 2, 1), k, np.float32) for k in range(50)]
+    with ThreadPoolExecutor(4) as pool:
+        for k, made in enumerate(pool.map(session.predict, batches)):
+            np.testing.assert_array_equal(made, np.repeat([[16 * k + 0.5, 20 * k - 0.5]], 3, 0))
+
+
+def test_zeros_around_negative_values_count_in_max_pooling(
+    layer_files: Callable[..., dict[str, bytes]], open_session: Callable[..., Session]
+) -> None:
+    """An optimizer of ONNX Runtime turns these zeros into minus infinity, in silence."""
+    rng = np.random.default_rng(3)
+    layers = [
+        {"class_name": "Conv2D", "config": {"name": "conv", "filters": 2, "kernel_size": 3, "padding": "same"}},
+        {"class_name": "ZeroPadding2D", "config": {"name": "pad", "padding": 1}},
+        {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": 3, "strides": 2}},
+    ]
+    weights = {
+        "conv/kernel": rng.uniform(0.1, 1, (3, 3, 1, 2)).astype(np.float32),
+        "conv/bias": np.float32([-1, -2]),
+    }
+    session = open_session(layer_files(layers, (8, 8, 1), weights))
+    made = session.predict(-np.ones((1, 8, 8, 1))).reshape(4, 4, 2)
+    assert not made[0].any()
+    assert not made[:, 0].any()
+    assert (made[1:, 1:] < 0).all()
+
+
+def test_the_graph_alone_withstands_that_optimizer(layer_files: Callable[..., dict[str, bytes]]) -> None:
+    layers = [
+        {"class_name": "ZeroPadding2D", "config": {"name": "pad", "padding": 1}},
+        {"class_name": "MaxPooling2D", "config": {"name": "pool", "pool_size": 3, "strides": 2}},
+    ]
+    compiled = compile_model(read_layers_model(layer_files(layers, (8, 8, 1))))
+    around = [onnx.numpy_helper.to_array(tensor) for tensor in onnx.load_from_string(compiled).graph.initializer]
+    assert any(array.ndim == 0 and np.signbit(array) for array in around)
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    everything_on = onnxruntime.InferenceSession(compiled, options, providers=["CPUExecutionProvider"])
+    (made,) = everything_on.run(None, {"image": -np.ones((1, 8, 8, 1), np.float32)})
+    assert made.reshape(4, 4)[0].tolist() == [0, 0, 0, 0]
+
+
+def test_the_session_alone_withstands_that_optimizer() -> None:
+    value, node, constant = onnx.helper.make_tensor_value_info, onnx.helper.make_node, onnx.helper.make_tensor
+    network = onnx.helper.make_graph(
+        [
+            node("Pad", ["image", "pads", "zero"], ["padded"]),
+            node("MaxPool", ["padded"], ["pooled"], kernel_shape=[3, 3], strides=[2, 2]),
+            node("Flatten", ["pooled"], ["classes"]),
+        ],
+        "network",
+        [value("image", 1, ["batch", 1, 8, 8])],
+        [value("classes", 1, ["batch", 16])],
+        [constant("pads", 7, [8], [0, 0, 1, 1, 0, 0, 1, 1]), constant("zero", 1, [], [0.0])],
+    )
+    model = onnx.helper.make_model(network, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    made = Session(model.SerializeToString(), 1).predict(-np.ones((1, 1, 8, 8)))
+    assert made.reshape(4, 4)[0].tolist() == [0, 0, 0, 0]
