@@ -1,0 +1,289 @@
+"""TIFF files: single pictures, pages, and stacks as ImageJ, OME and tifffile write them."""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+import re
+import struct
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_webipred.errors import ImageError
+from napari_webipred.imaging.raster import open_image, to_array, upright
+from napari_webipred.imaging.source import Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
+
+BIG_TIFF = 43
+BYTES_AT_MOST = 512 * 2**20  # of one decoded page
+DEFLATE = {8, 32946}
+PLAIN = {1, *DEFLATE, 32773}  # compressions that tifffile reads without a package of codecs: none, Deflate, PackBits
+FLOAT_PREDICTOR = 3
+DEFLATE_RATIO = 1032  # no Deflate stream grows by more
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
+ALPHA = {1, 2}
+PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags
+# Readers of tifffile that open other files beside the given one.
+NOT_ALONE = {"is_mmstack": False, "is_ndtiff": False}
+
+
+def tiff_source(path: Path, name: str) -> Source:
+    """Describe a TIFF file from its directories.
+
+    Stacks of ImageJ, OME and tifffile keep their axes, named by the letters of tifffile in lower case (``"t"``,
+    ``"z"``, ``"c"``); an axis without a meaning is ``"page"``, several of them ``"axis_0"``, ``"axis_1"``, ...
+    Several series of one shape are planes along ``"series"``. In any other file each page is a plane along
+    ``"page"``, whatever its size; thumbnails, pyramid levels and masks are left out. Whole numbers of which zero is
+    white are inverted. A palette is looked up. *Orientation* is honoured. Colour profiles are not applied.
+
+    Only this very file is read, also if it is part of a set. Compressions other than Deflate and PackBits (LZW, JPEG,
+    CCITT, ...) and colours other than RGB (CMYK, YCbCr, ...) are decoded by Pillow, which reads the upper 8 bits of
+    16-bit colours.
+
+    Raises
+    ------
+    ImageError
+        The file claims to hold more than can be in it.
+    Exception
+        Of tifffile, if the file is damaged.
+    """
+    _check_chain(path)
+    with _opened(path) as file:
+        _check_ome(file, path.stat().st_size)
+        stack = _stack_of_series(file)
+        claimed = math.prod(stack.shape if stack else ())
+        if int((file.imagej_metadata or {}).get("images", 1)) > max(claimed, len(file.pages)):
+            raise ImageError("The file is cut short: it does not hold all the planes of its stack.")
+    if stack is None:
+        with _opened(path) as file:  # anew, because tifffile now knows the pages only as frames of a series
+            stack = _stack_of_pages(file)
+    if stack.offset is not None and stack.offset + stack.bytes > path.stat().st_size:
+        raise ImageError("The file is cut short: it does not hold all the planes of its stack.")
+    return Source(name, lambda index: _read(path, stack, index), stack.axes, stack.shape)
+
+
+@dataclass(frozen=True, slots=True)
+class _Stack:
+    """Where the planes of a file are.
+
+    Attributes
+    ----------
+    axes, shape : tuple
+        Of the planes.
+    pages : tuple of int
+        The pages with the planes, in their order; each holds ``inside`` planes.
+    offset : int, optional
+        Where all planes start one after the other, if they share one page, as in large stacks of ImageJ.
+    bytes : int
+        Length of all planes, if there is an offset.
+    """
+
+    axes: tuple[str, ...]
+    shape: tuple[int, ...]
+    pages: tuple[int, ...]
+    inside: int = 1
+    offset: int | None = None
+    bytes: int = 0
+
+
+_quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
+# tifffile names files in its log. What it says there is decided here as well.
+logging.getLogger("tifffile").addFilter(lambda record: not _quiet.get())
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[TiffFile]:
+    from tifffile import TiffFile
+
+    token = _quiet.set(True)
+    try:
+        with TiffFile(path, _multifile=False, **NOT_ALONE) as file:
+            yield file
+    finally:
+        _quiet.reset(token)
+
+
+def _check_chain(path: Path) -> None:
+    """Refuse a file whose pages run in a circle, in which tifffile would follow them for ever, or out of the file."""
+    with path.open("rb") as file:
+        order = "<" if file.read(2) == b"II" else ">"
+        big = struct.unpack(f"{order}H", file.read(2))[0] == BIG_TIFF
+        count, tag, place = (f"{order}Q", 20, f"{order}Q") if big else (f"{order}H", 12, f"{order}I")
+        file.seek(8 if big else 4)
+        visited = set()
+        while offset := struct.unpack(place, file.read(struct.calcsize(place)))[0]:
+            if offset in visited:
+                raise ImageError("The file is damaged: its pages run in a circle.")
+            visited.add(offset)
+            file.seek(offset)
+            tags = file.read(struct.calcsize(count))
+            if len(tags) < struct.calcsize(count):
+                raise ImageError(f"The file is cut short: page {len(visited)} is missing.")
+            file.seek(tag * struct.unpack(count, tags)[0], os.SEEK_CUR)
+
+
+def _check_ome(file: TiffFile, file_size: int) -> None:
+    """Refuse numbers of planes in OME-XML that cannot be, before tifffile makes a list of so many."""
+    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or ""):
+        planes = math.prod(int(size) for size in re.findall(r"""\bSize[^XY\s=]+\s*=\s*["'](\d{1,18})""", pixels))
+        if planes > file_size:
+            raise ImageError(f"The file speaks of {planes} planes, for which it is too small.")
+
+
+def _stack_of_series(file: TiffFile) -> _Stack | None:
+    """Understand a file by what its writer noted about axes; None if it noted nothing that helps."""
+    if not (file.is_ome or file.is_imagej or file.is_shaped or file.is_lsm or file.is_stk):
+        return None
+    parts = [_stack_of(series) for series in file.series]
+    first = parts[0] if parts else None
+    if first is None or len(parts) == 1:
+        return first
+    alike = [
+        part
+        for part in parts
+        if part and (part.axes, part.shape, part.inside) == (first.axes, first.shape, first.inside)
+    ]
+    if len(alike) < len(parts) or any(part.offset is not None for part in alike):
+        return None
+    pages = tuple(page for part in alike for page in part.pages)
+    return _Stack(("series", *first.axes), (len(parts), *first.shape), pages, first.inside)
+
+
+def _stack_of(series: TiffPageSeries) -> _Stack | None:
+    letters, lengths = series.axes, series.shape
+    ends = re.fullmatch(r"([^YXS]*)(S?YX|YXS)", letters)
+    if ends is None or series.transform is not None or series.is_multifile:
+        return None
+    axes, shape = _names(ends[1]), tuple(int(length) for length in lengths[: len(ends[1])])
+    pages = list(series)
+    if any(page is None or len(page.treeindex) > 1 for page in pages):
+        return None  # parts of the stack lie in other files
+    numbers = tuple(page.index for page in pages if page is not None)
+    planes, held = math.prod(shape), series.keyframe.size
+    if len(numbers) * held == series.size and planes % len(numbers) == 0:
+        return _Stack(axes, shape, numbers, planes // len(numbers))
+    if series.dataoffset is not None and held * planes == series.size:
+        return _Stack(axes, shape, numbers[:1], offset=series.dataoffset, bytes=series.nbytes)
+    return None
+
+
+def _names(letters: str) -> tuple[str, ...]:
+    nameless = sum(letter in "IQ" for letter in letters)
+    if nameless == 1:
+        return tuple("page" if letter in "IQ" else letter.lower() for letter in letters)
+    return tuple(f"axis_{i}" if letter in "IQ" else letter.lower() for i, letter in enumerate(letters))
+
+
+def _stack_of_pages(file: TiffFile) -> _Stack:
+    pages = [number for number, page in enumerate(file.pages) if not (page.is_reduced or page.is_mask)]
+    if len(pages) <= 1:
+        return _Stack((), (), tuple(pages) or (0,))
+    return _Stack(("page",), (len(pages),), tuple(pages))
+
+
+def _read(path: Path, stack: _Stack, index: tuple[int, ...]) -> NDArray[Any]:
+    number = int(np.ravel_multi_index(index, stack.shape)) if index else 0
+    place, part = (0, 0) if stack.offset is not None else divmod(number, stack.inside)
+    with _opened(path) as file:
+        page = file.pages[stack.pages[place]]
+        _check_page(page, path.stat().st_size)
+        if stack.offset is not None:
+            offset = stack.offset + number * page.nbytes
+            pixels = np.fromfile(path, np.dtype(file.byteorder + page.dtype.char), page.size, offset=offset)
+            pixels = pixels.reshape(page.shape)
+        elif page.compression in PLAIN and page.predictor != FLOAT_PREDICTOR and page.photometric <= PALETTE:
+            pixels = page.asarray()
+        else:
+            return _by_pillow(path, page)
+        if stack.inside > 1:
+            planes = np.moveaxis(pixels, -1, 0) if page.axes.endswith("S") else pixels
+            pixels = planes.reshape(stack.inside, *planes.shape[-2:])[part]
+        else:
+            pixels = _in_colour(pixels, page)
+        return upright(_black_is_zero(pixels, page), _orientation(page))
+
+
+def _check_page(page: TiffPage, file_size: int) -> None:
+    """Refuse a page before anything is decoded if it is too large, or is not all there."""
+    if not page.size or page.dtype is None or "Y" not in page.axes or "X" not in page.axes:
+        raise ImageError("The page has no pixels of a kind that can be read.")
+    chunk = math.prod(page.chunks) * page.dtype.itemsize
+    if max(page.nbytes, chunk) > BYTES_AT_MOST:
+        raise ImageError(
+            f"The page has {page.imagewidth}x{page.imagelength} pixels, more than {BYTES_AT_MOST // 2**20} MiB.",
+            "Scale it down first; a model sees a few hundred pixels of it anyway.",
+        )
+    places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
+    if not all(count > 0 and offset + count <= file_size for offset, count in places) or not places:
+        raise ImageError("The file is cut short: a part of the pixels is missing.")
+    if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < page.nbytes:
+        raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
+    if page.compression in DEFLATE:
+        for offset, count in places:
+            if count * DEFLATE_RATIO > BYTES_AT_MOST:
+                _check_deflate(page, offset, count, chunk)
+
+
+def _check_deflate(page: TiffPage, offset: int, count: int, expected: int) -> None:
+    """Inflate in small steps and keep nothing: zlib itself would fill the memory."""
+    file = page.parent.filehandle
+    file.seek(offset)
+    inflating = zlib.decompressobj()
+    rest, length = file.read(count), 0
+    while rest and not inflating.eof:
+        length += len(inflating.decompress(rest, 2**20))
+        rest = inflating.unconsumed_tail
+        if length > expected:
+            raise ImageError("The file is damaged: its pixels inflate to more than it claims.")
+
+
+def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:
+    with open_image(path, ("TIFF",)) as image:
+        image.seek(page.index)
+        pixels = to_array(image)  # Pillow turns it upright and inverts it up to 8 bits
+    return pixels if pixels.dtype == np.uint8 or pixels.dtype == bool else _black_is_zero(pixels, page)
+
+
+def _in_colour(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
+    """Put colours last; look up a palette; drop the alpha of grey."""
+    if page.photometric == PALETTE:
+        red_green_blue = (page.colormap >> 8).astype(np.uint8)
+        return np.moveaxis(red_green_blue[:, pixels], 0, -1)
+    if pixels.ndim == 2:
+        return pixels
+    if page.axes == "SYX":
+        pixels = np.moveaxis(pixels, 0, -1)
+    if pixels.ndim == 3 and page.axes in {"SYX", "YXS"}:
+        if page.photometric == RGB and pixels.shape[2] >= 3:
+            return pixels[..., :4]
+        if pixels.shape[2] == 2 and page.extrasamples and page.extrasamples[0] in ALPHA:
+            return pixels[..., 0]
+    raise ImageError(
+        f"The page has the axes {page.axes} and the shape {page.shape}, of which no picture can be made.",
+        "Save its channels as pages of their own.",
+    )
+
+
+def _black_is_zero(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
+    if page.photometric != WHITE_IS_ZERO or PHOTOMETRIC not in page.tags:
+        return pixels
+    if pixels.dtype.kind == "f":
+        raise ImageError("Zero is white in this file, but for real numbers it does not say what is black.")
+    inverted: NDArray[Any] = ~pixels
+    return inverted & (2**page.bitspersample - 1) if pixels.dtype.kind == "u" else inverted
+
+
+def _orientation(page: TiffPage) -> int:
+    tag = page.tags.get(ORIENTATION)
+    return int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
