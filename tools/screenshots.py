@@ -1,4 +1,4 @@
-"""Make the pictures in docs/images from the real panel; needs a display: ``xvfb-run -a python tools/screenshots.py``."""
+"""Make the pictures in docs/images from the real panel; on a display, or with ``xvfb-run -a``."""
 
 from __future__ import annotations
 
@@ -80,13 +80,14 @@ def choose_demo(viewer, panel) -> None:
 
 def wait(condition: Callable[[], bool]) -> None:
     """Let the window live until something is so."""
-    from qtpy.QtCore import QElapsedTimer, QEventLoop
+    from qtpy.QtCore import QElapsedTimer, QThread
     from qtpy.QtWidgets import QApplication
 
     clock = QElapsedTimer()
     clock.start()
     while not condition():
-        QApplication.processEvents(QEventLoop.ProcessEventsFlag.WaitForMoreEvents, 50)
+        QApplication.processEvents()
+        QThread.msleep(5)
         if clock.elapsed() > 1000 * SECONDS:
             raise TimeoutError("The panel did not come so far.")
 

@@ -156,6 +156,13 @@ def test_a_folder_becomes_a_model_of_the_list(panel, shelf, qtbot, tmp_path):
     assert panel.model.models.rowCount() == 4
 
 
+def test_the_same_folder_is_listed_once(panel, shelf, qtbot, tmp_path):
+    shelf.models[tmp_path] = shelf.models["eye"]
+    for _ in range(2):
+        panel.model.add_model(tmp_path)
+    assert panel.model.models.rowCount() == 4
+
+
 def test_a_zenodo_record_is_looked_up_and_not_downloaded(panel, shelf, qtbot, monkeypatch):
     found = shelf.cards[1].model_copy(update={"id": "zenodo-1", "name": "From Zenodo"})
     monkeypatch.setattr("napari_webipred.catalogue.index.resolve", lambda reference: found)

@@ -235,6 +235,16 @@ def test_a_file_that_cannot_be_written_is_told_in_the_panel(viewer, panel, qtbot
     qtbot.waitUntil(lambda: "cannot be written" in panel.results.message.text)
 
 
+def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypatch, tmp_path):
+    viewer.add_image(flat(255))
+    classify(panel)
+    (tmp_path / "out.csv").write_text("precious")
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out"), ""))
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "is there already" in panel.results.message.text)
+    assert (tmp_path / "out.csv").read_text() == "precious"
+
+
 def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     viewer.add_image(flat(255))
     classify(panel)
@@ -274,6 +284,19 @@ def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbo
     qtbot.waitUntil(lambda: not again._bench.run.running)
     qtbot.waitUntil(lambda: again.results.sorted.rowCount() == 30)
     assert again.classify.progress.isHidden()
+
+
+def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
+    viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a rather long name of a stack " * 3)
+    panel.images.intensity.mode.setCurrentIndex(2)
+    classify(panel, "Eye")
+    panel.sections[0].header.setChecked(True)
+    panel.model.more.click()
+    panel.model.facts.ask(["a"], None, True)
+    panel.classify.message.show_note("words " * 30, "hint " * 30)
+    column = panel.scroll.widget()
+    column.layout().activate()
+    assert column.minimumSizeHint().width() <= 380 - panel.scroll.verticalScrollBar().sizeHint().width()
 
 
 class Viewer:

@@ -92,7 +92,7 @@ class ClassifyStep(QWidget):
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
         self.button.setText("Classify" if count == 0 else f"Classify {count} image{'s' * (count > 1)}")
-        self.button.setToolTip(missing or "Classify the selected images on this machine")
+        self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
         card = loading.model.card if loading.model else None

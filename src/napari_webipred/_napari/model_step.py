@@ -218,8 +218,14 @@ class ModelStep(QWidget):
 
     def _on_added(self, entry: Entry) -> None:
         self.progress.hide()
-        known = next((other for other in self.models.entries if other.card.id == entry.card.id), None)
-        if known is None or isinstance(entry.reference, Path):
+        own = isinstance(entry.reference, Path)
+        same = (
+            other
+            for other in self.models.entries
+            if (other.reference == entry.reference if own else other.card.id == entry.card.id)
+        )
+        known = next(same, None)
+        if known is None:
             self.models.add(entry)
             self._bench.entries = self.models.entries
             known = entry

@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.images_step import ImagesStep
-from napari_webipred._napari.layers import image_layers, position_shown, show
+from napari_webipred._napari.layers import image_layers, position_shown, show, understanding
 from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
@@ -53,6 +54,9 @@ class ClassifyPanel(QWidget):
         self.results.cleared.connect(self._summarise)
         napari_viewer.dims.events.current_step.connect(self._on_slider)
         self._listening = True
+        shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
+        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
+        shortcut.activated.connect(self.classify.button.click)
         self._attend()
         self._summarise()
 
@@ -137,7 +141,7 @@ class ClassifyPanel(QWidget):
         if self._going or run is None or not run.rows:
             return
         layer = bare(self._viewer.layers.selection.active)
-        if layer not in image_layers(self._viewer):
+        if layer not in image_layers(self._viewer) or not understanding(layer)[1]:
             return
         shown = position_shown(self._viewer, layer)
         for row in run.rows:

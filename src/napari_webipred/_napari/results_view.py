@@ -220,8 +220,7 @@ class ResultsView(QWidget):
         name, _ = QFileDialog.getSaveFileName(self, "Save the results", suggested, "CSV (*.csv)")
         if not name:
             return
-        path = Path(name)
-        self._task = Task(_write(path if path.suffix else path.with_suffix(".csv"), run))
+        self._task = Task(_write(Path(name), run))
         self._task.done.connect(
             lambda saved: self.message.show_note(
                 f"Saved {saved.name}.", f"How it was made stands in {saved.name}.json."
@@ -241,6 +240,10 @@ def _write(path: Path, run: Run) -> Generator[None, None, Path]:
     from napari_webipred.results.record import record_of
 
     yield
+    if not path.suffix:
+        path = path.with_suffix(".csv")
+        if path.exists():  # the dialog asked about the name without the suffix
+            raise OptionError(f"{path.name} is there already.", "Choose it by its whole name to replace it.")
     options = {"intensity": run.options.intensity, "threshold": run.options.threshold}
     try:
         write_csv(path, run.rows, run.classes, run.axes)
