@@ -120,7 +120,7 @@ def test_series_of_different_shapes_are_pages(tmp_path: Path) -> None:
     np.testing.assert_array_equal(source.read((5,)), STACK[1, 0, :20])
 
 
-def test_an_ome_set_of_files_is_not_followed(tmp_path: Path) -> None:
+def test_an_ome_set_of_files_is_not_followed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     tifffile.imwrite(tmp_path / "a.ome.tif", STACK[0], metadata={"axes": "ZYX"})
     content = (tmp_path / "a.ome.tif").read_bytes()
     uuid = content[content.index(b'UUID="') + 6 :].split(b'"')[0]
@@ -137,7 +137,13 @@ def test_an_ome_set_of_files_is_not_followed(tmp_path: Path) -> None:
             f'UUID="urn:uuid:{name}"><Image ID="Image:0">{pixels}</Image></OME>'
         )
         tifffile.imwrite(tmp_path / f"{name}.ome.tif", STACK[1, :2], description=xml, metadata=None)
+    opened = []
+    original = tifffile.FileHandle.open
+    monkeypatch.setattr(
+        tifffile.FileHandle, "open", lambda file: opened.append(Path(file._file).name) or original(file)
+    )
     check(tmp_path / "c.ome.tif", ("page",), STACK[1, :2])
+    assert set(opened) == {"c.ome.tif"}
 
 
 def test_stacks_without_meaning_have_plain_names(tmp_path: Path) -> None:

@@ -23,7 +23,8 @@ class Source:
         What the user calls it: the path as given, or the name of a layer.
     read : callable
         Takes an index along ``axes`` (a tuple of int, empty for a plain picture) and returns that plane's pixels,
-        shape (height, width), (height, width, 3) or (height, width, 4). May be called from several threads at once.
+        shape (height, width) or (height, width, channels): 2 grey and alpha, 3 RGB, 4 RGBA. Of any boolean, integer or
+        real type; may be a view that must not be written to. May be called from several threads at once.
         Raises ImageError when the picture cannot be read.
     axes : tuple of str
         Names of the leading axes, such as ``("t", "z")``. Empty for a plain picture.
