@@ -83,7 +83,7 @@ def test_another_shape_of_the_same_size_is_refused() -> None:
 
 def test_one_tensor_serves_one_layer_only() -> None:
     a, b = Weight("a/conv", "conv", "kernel", (2,)), Weight("b/conv", "conv", "kernel", (2,))
-    with pytest.raises(ModelError, match="missing"):
+    with pytest.raises(ModelError, match="a/conv/kernel, b/conv/kernel are missing; no layer uses conv/kernel"):
         bind("m", [a, b], [], [], arrays(**{"conv/kernel": (2,)}))
 
 

@@ -108,6 +108,43 @@ def test_pictures_are_turned_once_and_not_back_before_pooling(model_files: Write
     assert [node.op_type for node in model.graph.node].count("Transpose") == 1
 
 
+@pytest.mark.parametrize(("padding", "strides"), [("valid", 2), ("same", 2), ("valid", 1), ("same", 1)])
+@pytest.mark.parametrize("class_name", ["Conv2D", "DepthwiseConv2D"])
+def test_zeros_before_a_convolution_become_its_own(
+    class_name: str, padding: str, strides: int, model_files: Writer, open_session: Opener
+) -> None:
+    settings = {"kernel_size": [3, 3], "strides": strides, "padding": padding, "use_bias": False}
+    role, kernel = ("kernel", KERNEL) if class_name == "Conv2D" else ("depthwise_kernel", KERNEL[..., :1])
+
+    def files(size: tuple[int, int], *layers: Any) -> Files:
+        image = IMAGE | {"config": {"batch_input_shape": [None, *size, 2]}}
+        return model_files(functional([image, *layers], [layers[-1]["name"]]), {f"conv/{role}": kernel})
+
+    zeros = entry("pad", "ZeroPadding2D", [["image", 0, 0]], padding=[[0, 1], [3, 2]])
+    padded = files((4, 4), zeros, entry("conv", class_name, [["pad", 0, 0]], filters=2, **settings))
+    plain = files((5, 9), entry("conv", class_name, [["image", 0, 0]], filters=2, **settings))
+    picture = np.random.default_rng(0).random((1, 4, 4, 2), np.float32)
+    around = np.pad(picture, ((0, 0), (0, 1), (3, 2), (0, 0)))
+    np.testing.assert_allclose(open_session(padded).predict(picture), open_session(plain).predict(around), rtol=1e-5)
+    made = onnx.load_from_string(compiled(padded)).graph
+    assert [node.op_type for node in made.node] == ["Transpose", "Conv", "Transpose", "Flatten"]
+    assert len(made.initializer) == 1
+
+
+def test_zeros_that_others_need_too_stay(model_files: Writer, open_session: Opener) -> None:
+    layers = [
+        IMAGE,
+        entry("pad", "ZeroPadding2D", [["image", 0, 0]], padding=1),
+        entry("conv", "Conv2D", [["pad", 0, 0]], filters=2, kernel_size=3, padding="same", use_bias=False),
+        entry("end", "Add", [["conv", 0, 0], ["pad", 0, 0]]),
+    ]
+    session = open_session(model_files(functional(layers, ["end"]), {"conv/kernel": 0 * KERNEL}))
+    picture = np.ones((1, 4, 4, 2), np.float32)
+    np.testing.assert_array_equal(
+        session.predict(picture), np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(1, -1)
+    )
+
+
 def test_all_unsupported_layers_are_listed_with_the_option_at_fault(model_files: Writer) -> None:
     layers = [
         IMAGE,

@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
-from napari_webipred.runtime.graph import INPUT, OUTPUT, Graph, Node, Tensor, Weight
+from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flatten
@@ -20,8 +20,7 @@ from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-# Raised whenever the same model gives other bytes, so that compiled graphs on disk are made anew.
-COMPILER_VERSION = 1
+__all__ = ["COMPILER_VERSION", "compile_model"]
 
 _OPSET = 17
 _IR = 8
@@ -129,7 +128,7 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
     last = graph.plain(made[-1])
     if None in last.shape:
         raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
-    graph.nodes.append(Node("Flatten", (last.name,), OUTPUT, {"axis": 1}))
+    graph.finish(last.name)
     return picture, math.prod(n or 1 for n in last.shape)
 
 

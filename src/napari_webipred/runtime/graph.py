@@ -13,6 +13,10 @@ from numpy.typing import NDArray
 INPUT = "image"
 OUTPUT = "classes"
 
+# Raised whenever the same model compiles to another graph, so that those on disk are made anew. It stands here because
+# a graph on disk is opened without the compiler.
+COMPILER_VERSION = 1
+
 Attribute = int | float | str | Sequence[int]
 
 
@@ -75,15 +79,29 @@ class Initializer:
 
 @dataclass(slots=True)
 class Graph:
-    """Nodes in the order in which they can run, small constants, and constants that are still to be made of weights.
+    """A graph with one picture as its input.
 
     Names are generated, because those of a model file may hold anything.
+
+    Attributes
+    ----------
+    nodes : list of Node
+        In an order in which they can run.
+    constants : dict of str to ndarray
+        Small constants by name.
+    initializers : dict of str to Initializer
+        Constants by name that are still to be made of weights.
+    spare : set of Weight
+        What may be in the file but plays no part in a prediction.
+    paddings : dict of str to tuple
+        Of tensors that are others with zeros around them: the other, and (top, left, bottom, right).
     """
 
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
     initializers: dict[str, Initializer] = field(default_factory=dict)
     spare: set[Weight] = field(default_factory=set)
+    paddings: dict[str, tuple[str, tuple[int, int, int, int]]] = field(default_factory=dict)
     _known: dict[Any, Any] = field(default_factory=dict)
 
     def node(self, op: str, *inputs: str, **attributes: Attribute) -> str:
@@ -116,10 +134,6 @@ class Graph:
         name: str = self._known[key]
         return name
 
-    def unused(self, weight: Weight) -> None:
-        """Name a weight that may be in the file but plays no part in a prediction."""
-        self.spare.add(weight)
-
     def nchw(self, tensor: Tensor) -> Tensor:
         """Return a picture-shaped tensor stored as (batch, channels, height, width)."""
         return tensor if tensor.nchw else self._stored(tensor, nchw=True)
@@ -137,3 +151,19 @@ class Graph:
             self._known["stored", name, not nchw] = tensor
         stored: Tensor = self._known[key]
         return stored
+
+    def finish(self, output: str) -> None:
+        """Name the output, and leave out what it does not need.
+
+        Parameters
+        ----------
+        output : str
+            Tensor of any number of axes; the output of the graph is that tensor as (batch, numbers).
+        """
+        needed, kept = {output}, []
+        for node in reversed(self.nodes):
+            if node.output in needed:
+                kept.append(node)
+                needed.update(node.inputs)
+        self.nodes = [*reversed(kept), Node("Flatten", (output,), OUTPUT, {"axis": 1})]
+        self.constants = {name: array for name, array in self.constants.items() if name in needed}

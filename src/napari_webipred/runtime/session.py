@@ -77,8 +77,6 @@ class Session:
                 f"The batch has the shape {pictures.shape}; the model takes (n, {wanted}).",
                 "Give a batch of pictures as (n, height, width, channels), each resized to the model's input.",
             )
-        if len(pictures) == 0:
-            return np.empty((0, self.output_size), np.float32)
         try:
             (classes,) = self._session.run([OUTPUT], {INPUT: pictures})
         except Exception as error:  # ONNX Runtime has no common class for what it raises

@@ -104,7 +104,7 @@ def normalisation(build: Build, x: Tensor) -> Tensor:
     else:
         shift = build.weight("mean", shape, lambda values: values.reshape(across))
         width = build.weight("variance", shape, deviation)
-        build.graph.unused(build.trained("count", ()))
+        build.graph.spare.add(build.trained("count", ()))
     if build.flag("invert", default=False):
         return build.like(x, build.node("Add", build.node("Mul", x.name, width), shift))
     return build.like(x, build.node("Div", build.node("Sub", x.name, shift), width))

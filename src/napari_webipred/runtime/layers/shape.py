@@ -45,6 +45,7 @@ def zero_padding(build: Build, x: Tensor) -> Tensor:
         return x
     # A minus sign on the zero keeps versions of ONNX Runtime from merging this into a MaxPool's minus infinity.
     padded = build.node("Pad", name, build.integers(0, 0, top, left, 0, 0, bottom, right), build.constant(-0.0))
+    build.graph.paddings[padded] = (name, (top, left, bottom, right))
     taller = None if height is None else height + top + bottom
     return build.made_picture(padded, taller, None if width is None else width + left + right, channels)
 
