@@ -189,7 +189,7 @@ def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assign
     viewer.add_image(flat(102), name="a")  # blood 0.6, drusen 0.4, normal 0.2
     run = classify(panel, "Eye")
     assert run.assigned(run.rows[0]) == [0]
-    panel.classify.threshold.setValue(0.39)
+    panel.classify.threshold.setValue(0.4)
     panel.sections[0].header.setChecked(True)
     run = classify(panel, "Eye")
     assert run.assigned(run.rows[0]) == [0, 1]
@@ -217,13 +217,16 @@ def test_cancelling_keeps_the_rows_that_are_there(viewer, panel, shelf, qtbot, c
     assert not panel.classify.button.isHidden()
 
 
-def test_all_rows_can_be_copied(viewer, panel, qtbot, classify):
+def test_all_rows_can_be_copied_in_the_order_of_the_table(viewer, panel, qtbot, classify):
+    viewer.add_image(flat(0), name="black")
     viewer.add_image(flat(255), name="=white")
     classify(panel)
+    panel.results.table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
     qtbot.mouseClick(panel.results.copy, Qt.MouseButton.LeftButton)
     assert QGuiApplication.clipboard().text().splitlines() == [
         "image\tdark\tbright\tprediction\terror",
         "'=white\t0.0\t1.0\tbright\t",
+        "black\t1.0\t0.0\tdark\t",
     ]
 
 
