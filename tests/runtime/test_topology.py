@@ -95,6 +95,16 @@ def test_calls_of_a_nested_model_count_from_0_or_1(first: int) -> None:
     assert network.calls[2].operands == (Ref(1),)
 
 
+def test_a_second_output_stays_the_second_within_a_nested_model() -> None:
+    inner = functional(entry("relu", "ReLU", [["image", 0, 0, {}]]), output=[["relu", 0, 0]], name="inner")
+    topology = functional(
+        entry("two", "Attention", [["image", 0, 0, {}]]),
+        {**inner, "name": "inner", "inbound_nodes": [[["two", 0, 1, {}]]]},
+        output=[["inner", 1, 0]],
+    )
+    assert flatten(topology).calls[-1].operands == (Ref(1, 1),)
+
+
 def test_packages_before_class_names_are_dropped() -> None:
     topology = functional(entry("a", "Custom>Package>Scale", [["image", 0, 0]]), output=[["a", 0, 0]])
     assert flatten(topology).calls[-1].layer.class_name == "Scale"

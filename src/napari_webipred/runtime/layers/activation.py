@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.build import Build, is_integer
 from napari_webipred.runtime.layers.registry import KINDS, layer
-from napari_webipred.runtime.topology import is_number
 
 
 def activation(build: Build, x: Tensor, option: str = "activation") -> Tensor:

@@ -10,8 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Attribute, Graph, Tensor, Weight
-from napari_webipred.runtime.topology import Layer, is_number
+from napari_webipred.runtime.topology import Layer
 
 UNSUPPORTED = "Choose another model, or ask the makers of this program to support the layer."
 _BROKEN = "Ask the publisher of the model for a new conversion."

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.build import Build
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
-from napari_webipred.runtime.topology import is_number
 
 _OPERATORS = {
     "__operators__.add": "Add",

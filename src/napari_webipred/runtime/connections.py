@@ -1,0 +1,195 @@
+"""The layers and connections of one Keras model, as the file lists them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from graphlib import CycleError, TopologicalSorter
+from typing import Any
+
+from napari_webipred.errors import ModelError
+
+MODEL_CLASSES = {"Functional", "Model", "Sequential"}
+
+BROKEN = "Ask the publisher of the model for a new conversion."
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """A layer or nested model as it stands in a list of layers."""
+
+    name: str
+    class_name: str
+    config: Any
+    inbound: list[Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """A tensor of the same functional model: a layer, which of its calls, and which output of that."""
+
+    name: str
+    node: int
+    output: int
+
+
+@dataclass(frozen=True, slots=True)
+class Inbound:
+    """What a layer is called with: operands and named arguments, each of which may be a `Reference`."""
+
+    operands: tuple[Any, ...]
+    arguments: Mapping[str, Any]
+
+
+# Stands for the model's own outputs among the calls; no layer has an empty name.
+OUTPUT = ("", 0)
+
+
+def nodes_of(items: Mapping[str, Item], outputs: list[Reference]) -> dict[tuple[str, int], Inbound]:
+    """Collect the calls of all layers by name and number, from 0, and the model's outputs as `OUTPUT`."""
+    nodes: dict[tuple[str, int], Inbound] = {}
+    for name, item in items.items():
+        if item.class_name == "InputLayer":
+            nodes[name, 0] = Inbound((), {})
+        for index, call in enumerate(item.inbound if item.class_name != "InputLayer" else ()):
+            nodes[name, index] = _read_call(name, call, items)
+    nodes[OUTPUT] = Inbound(tuple(outputs), {})
+    # Keras counts the construction of a nested model as its call 0, older writers did not.
+    referred = {(value.name, value.node) for node in nodes.values() for value in _values(node)}
+    first = {name: 1 for name, item in items.items() if item.class_name in MODEL_CLASSES and (name, 0) not in referred}
+
+    def shifted(value: Any) -> Any:
+        if not isinstance(value, Reference):
+            return value
+        moved = Reference(value.name, value.node - first.get(value.name, 0), value.output)
+        if (moved.name, moved.node) not in nodes or not moved.name:
+            raise ModelError(f"The topology refers to call {value.node} of the layer {value.name}, which is not there.")
+        return moved
+
+    return {
+        key: Inbound(tuple(map(shifted, node.operands)), {k: shifted(v) for k, v in node.arguments.items()})
+        for key, node in nodes.items()
+    }
+
+
+def _values(node: Inbound) -> Iterator[Reference]:
+    for value in (*node.operands, *node.arguments.values()):
+        if isinstance(value, Reference):
+            yield value
+
+
+def order_of(model: str, nodes: Mapping[tuple[str, int], Inbound]) -> list[tuple[str, int]]:
+    """Sort the calls so that each comes after those it needs; files need not list them so."""
+    sorter = TopologicalSorter({key: [(ref.name, ref.node) for ref in _values(node)] for key, node in nodes.items()})
+    try:
+        return [key for key in sorter.static_order() if key != OUTPUT]
+    except CycleError as error:
+        names = " -> ".join(name for name, _ in error.args[1][:10])
+        raise ModelError(f"The layers of {model} feed each other in a circle: {names}.", BROKEN) from error
+
+
+def _read_call(layer: str, call: Any, items: Mapping[str, Item]) -> Inbound:
+    """Read one element of ``inbound_nodes``, as Keras 2 or Keras 3 writes it."""
+    if isinstance(call, dict):
+        kwargs = mapping(call.get("kwargs") or {}, f"What {layer} is called with")
+        named = {key: _keras_tensor(value) or value for key, value in kwargs.items()}
+        return Inbound(tuple(_tensors_and_numbers(call.get("args"), layer)), named)
+    operands: list[Reference | float] = []
+    arguments: dict[str, Any] = {}
+    for entry in _entries(call, layer):
+        constant = entry[0] == "_CONSTANT_VALUE" and len(entry) > 2 and is_number(entry[2])
+        operands.append(float(entry[2]) if constant else _reference(entry, layer))
+        if len(entry) > 3 and isinstance(entry[3], dict):
+            arguments.update(entry[3])
+    # Operators of TensorFlow hide tensors among their arguments.
+    for key, value in arguments.items():
+        if isinstance(value, list) and len(value) in {3, 4} and isinstance(value[0], str) and value[0] in items:
+            arguments[key] = _reference(value, layer)
+    return Inbound(tuple(operands), arguments)
+
+
+def _tensors_and_numbers(args: Any, layer: str) -> Iterator[Reference | float]:
+    todo = [args]
+    while todo:
+        value = todo.pop()
+        tensor = _keras_tensor(value)
+        if tensor is not None:
+            yield tensor
+        elif isinstance(value, list):
+            todo.extend(reversed(value))
+        elif is_number(value):
+            yield float(value)
+        elif value is not None and not isinstance(value, (bool, str)):
+            raise ModelError(f"The layer {layer} is called in a way that cannot be read.", BROKEN)
+
+
+def _keras_tensor(value: Any) -> Reference | None:
+    if isinstance(value, dict) and value.get("class_name") == "__keras_tensor__":
+        config = value.get("config")
+        return _reference(config.get("keras_history") if isinstance(config, dict) else None, "a call")
+    return None
+
+
+def references(value: Any, model: str) -> list[Reference]:
+    """Read the inputs or outputs of a functional model."""
+    return [_reference(entry, model) for entry in _entries(value, model)]
+
+
+def _entries(value: Any, layer: str) -> list[Any]:
+    """Wrap what Keras writes without its outer list when there is one tensor only."""
+    if isinstance(value, list) and value and isinstance(value[0], str):
+        value = [value]
+    if isinstance(value, list) and all(isinstance(entry, list) and entry for entry in value):
+        return value
+    raise ModelError(f"The connections of {layer} are not a list of layers.", BROKEN)
+
+
+def _reference(value: Any, layer: str) -> Reference:
+    if isinstance(value, list) and len(value) >= 3:
+        name, node, output = value[:3]
+        if isinstance(name, str) and type(node) is int and type(output) is int and node >= 0 and output >= 0:
+            return Reference(name, node, output)
+    raise ModelError(f"A connection of {layer} is not a layer with two numbers.", BROKEN)
+
+
+# --- the file's own words --------------------------------------------------------------------------------------------
+
+
+def layers_of(model: Item) -> dict[str, Item]:
+    """Read the layers of a model by their names, in the order of the file. A bare list may stand for the config."""
+    layers = model.config.get("layers") if isinstance(model.config, dict) else model.config
+    if not isinstance(layers, list):
+        raise ModelError(f"The model {model.name} has no list of layers.", BROKEN)
+    items: dict[str, Item] = {}
+    for index, layer in enumerate(layers):
+        item = item_of(layer, f"layer {index} of {model.name}")
+        if item.name in items:
+            raise ModelError(f"The model {model.name} has two layers called {item.name}.", BROKEN)
+        items[item.name] = item
+    return items
+
+
+def item_of(value: Any, where: str) -> Item:
+    """Read a layer; one without a name is called after the place where it stands."""
+    layer = mapping(value, f"What stands for {where}")
+    class_name, config = layer.get("class_name"), layer.get("config")
+    if not isinstance(class_name, str) or not class_name:
+        raise ModelError(f"There is no class_name in {where}.", BROKEN)
+    class_name = class_name.rsplit(">", 1)[-1]
+    name = layer.get("name") or (config.get("name") if isinstance(config, dict) else None) or where
+    inbound = layer.get("inbound_nodes") or []
+    if not isinstance(name, str) or not isinstance(inbound, list):
+        raise ModelError(f"The name or the connections of {where} are malformed.", BROKEN)
+    return Item(name, class_name, config, inbound)
+
+
+def is_number(value: Any) -> bool:
+    """Tell whether a JSON value is a finite number that float32 can hold."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and abs(value) < 3e38
+
+
+def mapping(value: Any, what: str) -> Mapping[str, Any]:
+    """Return an object of the file, or raise an error that says what should have been one."""
+    if isinstance(value, dict):
+        return value
+    raise ModelError(f"{what} is not an object.", BROKEN)
