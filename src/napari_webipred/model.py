@@ -151,7 +151,7 @@ def opening(
         There is no such model, it cannot be fetched, or its files cannot be used.
     """
     from napari_webipred.catalogue import archive, store
-    from napari_webipred.runtime.compiler import COMPILER_VERSION
+    from napari_webipred.runtime.graph import COMPILER_VERSION
 
     card, path = yield from _locate(reference)
     card = _tell(card, classes, standardize, size)
