@@ -15,9 +15,6 @@ from napari_webipred.imaging.source import Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-SHORTEST_RGB_SIDE = 30  # pixels; from here on napari, too, takes a last axis of 3 or 4 for colours
-
-
 def array_source(
     data: Any,
     name: str,
@@ -38,8 +35,8 @@ def array_source(
     name : str
         What the user calls it.
     rgb : bool, optional
-        Whether the last axis are the channels of RGB or RGBA. By default that is guessed as napari does: if it has a
-        length of 3 or 4 and both sides of the picture are longer than 30 pixels.
+        Whether the last axis are the channels of RGB or RGBA. By default it is if it has a length of 3 or 4: grey
+        pictures that narrow are not classified, whereas napari, which also shows other data, wants larger sides.
     axes : sequence of str, optional
         Names of the leading axes; of xarray its own by default, else ``"axis_0"``, ``"axis_1"``, ...
     only : tuple of int, optional
@@ -62,7 +59,7 @@ def array_source(
     if len(shape) < 2:
         raise ImageError(f"{name} has the shape {shape}, so it is no picture.", "Give an array of 2 or more axes.")
     if rgb is None:
-        rgb = len(shape) > 2 and shape[-1] in {3, 4} and min(shape[-3:-1]) > SHORTEST_RGB_SIDE
+        rgb = len(shape) > 2 and shape[-1] in {3, 4}
     elif rgb and (len(shape) < 3 or shape[-1] not in {3, 4}):
         raise OptionError(
             f"{name} has the shape {shape}, so its last axis cannot be RGB.", "That axis has 3 or 4 channels."
