@@ -106,8 +106,8 @@ def test_a_prediction_opens_no_internet_socket(machine: Machine, tmp_path: Path)
 
 def test_the_python_functions_open_no_internet_socket(machine: Machine, tmp_path: Path) -> None:
     log = tmp_path / "strace.log"
-    code = f"import napari_webipred as wp; wp.list_models(); print(wp.classify({str(machine.picture())!r}, 'demo'))"
-    done = machine.run([*strace(log), sys.executable, "-c", code])
+    code = "import sys, napari_webipred as wp; wp.list_models(); print(wp.classify(sys.argv[1], 'demo').to_csv())"
+    done = machine.run([*strace(log), sys.executable, "-c", code, str(machine.picture())])
     assert PATIENT in done.stdout
     assert internet_sockets(log) == []
 
