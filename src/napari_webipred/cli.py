@@ -8,6 +8,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
 from napari_webipred import terminal
@@ -124,7 +125,7 @@ def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.samples import sample_pictures
 
     model = _open("demo")
-    print(f"{model.card.name}\n{model.card.description}\n")
+    print(f"{model.card.name}\n{fill(model.card.description, 100)}\n")
     return _run(model, [str(path) for path in sample_pictures()], options.output, show=True)
 
 
