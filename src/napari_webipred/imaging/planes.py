@@ -15,6 +15,7 @@ from napari_webipred.imaging.source import Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+
 def array_source(
     data: Any,
     name: str,
