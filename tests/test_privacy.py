@@ -120,9 +120,11 @@ def test_strace_would_have_seen_a_socket(machine: Machine, tmp_path: Path) -> No
 
 
 def test_a_prediction_works_where_there_is_no_network_at_all(machine: Machine) -> None:
-    if not works("unshare", "--map-root-user", "--net", "true"):
+    ways = (["unshare", "--net"], ["unshare", "--map-root-user", "--net"])  # as root, or as anybody else
+    way = next((way for way in ways if works(*way, "true")), None)
+    if way is None:
         pytest.skip("unshare is not installed, or may not take the network away here")
-    machine.run(["unshare", "--map-root-user", "--net", *DEMO])
+    machine.run([*way, *DEMO])
     assert (machine.work / "demo.csv").is_file()
 
 
