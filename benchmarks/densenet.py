@@ -64,7 +64,7 @@ class Cost:
 def cost(*command: str | Path) -> Cost:
     """Run a process that prints a line per picture, and measure it."""
     begin = time.perf_counter()
-    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE)
     assert process.stdout is not None
     first = 0.0
     for line in process.stdout:
