@@ -28,8 +28,9 @@ def empty_to_results(theme: str) -> None:
     viewer, panel = opened(theme)
     take(viewer, panel, f"panel-empty-{theme}")
     choose_demo(viewer, panel)
-    panel.model.more.click()
     take(viewer, panel, f"panel-model-{theme}")
+    panel.model.more.click()
+    take(viewer, panel, f"panel-about-{theme}")
     panel.model.more.click()
     panel.classify.button.click()
     wait(lambda: not panel._bench.run.running)
@@ -47,8 +48,12 @@ def running(theme: str) -> None:
 
     viewer, panel = opened(theme)
     choose_demo(viewer, panel)
+    grid(viewer).enabled = False
+    viewer.layers.clear()
     (series,) = viewer.open_sample("napari-webipred", "focus-series")
     series.data = np.tile(series.data, (SERIES, 1, 1))
+    viewer.dims.set_point(0, len(series.data) // (2 * SERIES))
+    viewer.reset_view()
     panel.classify.button.click()
     wait(lambda: len(panel._bench.run.rows) > panel._bench.run.total // 3)
     take(viewer, panel, f"panel-running-{theme}")
@@ -63,8 +68,8 @@ def opened(theme: str):
 
     viewer = napari.Viewer(show=False, show_welcome_screen=False)
     viewer.theme = theme
-    viewer.window.resize(*WINDOW)
     viewer.window.show()
+    viewer.window.resize(*WINDOW)
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
     wait(lambda: panel.model.models.rowCount() > 0)
     return viewer, panel
@@ -73,9 +78,16 @@ def opened(theme: str):
 def choose_demo(viewer, panel) -> None:
     """Open the sample pictures and choose the demonstration model."""
     viewer.open_sample("napari-webipred", "image-quality")
+    grid(viewer).enabled = True
+    viewer.reset_view()
     names = [entry.card.id for entry in panel.model.models.entries]
     panel.model.list.setCurrentIndex(panel.model.filter.index(names.index("demo"), 0))
     wait(lambda: panel._bench.loading.model is not None)
+
+
+def grid(viewer):
+    """Pictures side by side; napari 0.9 keeps it at the canvas."""
+    return viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid
 
 
 def wait(condition: Callable[[], bool]) -> None:

@@ -9,12 +9,12 @@ import pytest
 from napari_webipred.catalogue.card import ModelCard
 
 
-def card(identifier: str, name: str, classes, **facts) -> ModelCard:
+def card(identifier: str, name: str, classes: dict[str, str | None], **facts) -> ModelCard:
     return ModelCard.model_validate(
         {
             "id": identifier,
             "name": name,
-            "classes": [{"index": i, "name": name} for i, name in enumerate(classes)],
+            "classes": [{"index": i, "name": name, "label": label} for i, (name, label) in enumerate(classes.items())],
             "input": {"width": 4, "height": 4, "channels": 3},
             "preprocessing": {"standardize_mode": "none"},
             **facts,
@@ -22,11 +22,13 @@ def card(identifier: str, name: str, classes, **facts) -> ModelCard:
     )
 
 
-BRIGHTNESS = card("brightness", "Brightness", ["dark", "bright"], discipline="Optics", procedure="Microscopy")
+BRIGHTNESS = card(
+    "brightness", "Brightness", {"dark": None, "bright": None}, discipline="Optics", procedure="Microscopy"
+)
 CHEST = card(
     "chest",
     "Chest",
-    ["NORMAL", "PNEUMONIA"],
+    {"NORMAL": "normal lung", "PNEUMONIA": "inflamed lung"},
     description="Tells whether a lung is inflamed. Made for children.",
     discipline="Radiology",
     procedure="X-ray",
@@ -34,7 +36,7 @@ CHEST = card(
 EYE = card(
     "eye",
     "Eye",
-    ["blood", "drusen", "normal"],
+    {"blood": None, "drusen": None, "normal": None},
     task="multi-label",
     discipline="Ophthalmology",
     procedure="Retinal imaging",

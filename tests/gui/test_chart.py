@@ -21,6 +21,8 @@ def test_bars_are_ordered_and_equal_ones_keep_the_order_of_the_model(order, name
 def test_a_label_stands_beside_a_code():
     assert Bar("MEL", "melanoma", 0.1, False).words == "MEL · melanoma"
     assert Bar("normal", "Normal", 0.1, False).words == "normal"
+    assert Bar("noisy", "Noisy: grain covers all", 0.1, False).words == "noisy"
+    assert Bar("noisy", "Noisy: grain covers all", 0.1, False).explained == "Noisy: grain covers all: 0.1"
 
 
 def test_the_chart_is_as_high_as_its_classes_and_scrolls_when_there_are_many(viewer, panel, classify):

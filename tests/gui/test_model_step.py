@@ -188,7 +188,12 @@ def test_the_description_tells_classes_licence_and_citation(panel, qtbot, choose
     assert panel.model.purpose.text() == "Tells whether a lung is inflamed."
     qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
     assert not panel.model.about.isHidden()
-    for text in ("Made for children.", "PNEUMONIA", "4 × 4 pixels, colour", "Licence"):
+    for text in (
+        "Made for children.",
+        "normal lung<br>PNEUMONIA: inflamed lung</p>",
+        "4 × 4 pixels, colour",
+        "Licence",
+    ):
         assert text in panel.model.about.text()
 
 

@@ -108,6 +108,16 @@ def test_choosing_a_row_moves_the_slider_and_the_slider_chooses_the_row(viewer, 
     assert panel.results.table.currentIndex().row() == 3
 
 
+def test_the_row_of_the_active_layer_is_chosen(viewer, panel, classify):
+    for name in "abc":
+        viewer.add_image(flat(0), name=name)
+    viewer.layers.selection.active = viewer.layers["b"]
+    classify(panel)
+    assert panel.results.chosen_row.image == "b"
+    viewer.layers.selection.active = viewer.layers["c"]
+    assert panel.results.chosen_row.image == "c"
+
+
 def test_the_current_plane_alone_can_be_classified(viewer, panel, qtbot, classify):
     viewer.add_image(np.stack([flat(value, (40, 40)) for value in (0, 60, 255)]), name="stack")
     viewer.dims.set_point(0, 2)

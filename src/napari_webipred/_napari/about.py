@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from napari_webipred._napari.entry import megabytes
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.catalogue.card import ClassEntry, ModelCard
 
 # Published figures that people look for; other entries of a card's metrics are tables or remarks.
 FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auc": "AUC", "f1": "F1"}
@@ -45,14 +46,19 @@ def _paragraph(title: str, text: str) -> str:
 
 
 def _classes(card: ModelCard) -> str:
-    lines = [
-        entry.name
-        if not entry.label or entry.label.casefold() == entry.name.casefold()
-        else f"{entry.name}: {entry.label}"
-        for entry in card.classes
-    ]
+    lines = [_named(entry) for entry in card.classes]
     rule = "\nA picture may belong to several of them, or to none." if card.task == "multi-label" else ""
     return "\n".join(lines) + rule if lines else "not stated"
+
+
+def is_code(name: str, label: str) -> bool:
+    """Whether a class has a label that tells more than its name, and does not begin with it."""
+    return bool(label) and re.split(r"\W+", label.casefold())[0] != name.casefold()
+
+
+def _named(entry: ClassEntry) -> str:
+    label = entry.label or ""
+    return f"{entry.name}: {label}" if is_code(entry.name, label) else label or entry.name
 
 
 def _input(card: ModelCard) -> str:
@@ -72,6 +78,9 @@ def _performance(card: ModelCard) -> str:
         if isinstance(card.metrics.get(name), float)
     ]
     where = next((card.metrics[key] for key in ("test_set", "source") if isinstance(card.metrics.get(key), str)), "")
+    held_out = card.metrics.get("held_out")
+    if not where and isinstance(held_out, dict) and held_out.get("n"):
+        where = f"{held_out['n']} pictures that were held out from training"
     return ", ".join(figures) + (f"\n{where}" if where and figures else "")
 
 

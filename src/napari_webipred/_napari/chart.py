@@ -10,6 +10,7 @@ from qtpy.QtCore import QEvent, QRectF, QSize, Qt
 from qtpy.QtGui import QFont, QHelpEvent, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
+from napari_webipred._napari.about import is_code
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.theme import Theme
 
@@ -31,8 +32,13 @@ class Bar:
 
     @property
     def words(self) -> str:
-        """Name, and what it stands for."""
-        return self.name if self.label.casefold() in ("", self.name.casefold()) else f"{self.name} · {self.label}"
+        """Name, and what a code stands for."""
+        return f"{self.name} · {self.label}" if is_code(self.name, self.label) else self.name
+
+    @property
+    def explained(self) -> str:
+        """All that is known of it."""
+        return f"{self.label or self.name}: {self.probability:.6g}"
 
 
 def ordered(bars: Sequence[Bar], order: Order) -> list[Bar]:
@@ -126,6 +132,6 @@ class Chart(QWidget):
             number = event.pos().y() // self.line_height()
             if 0 <= number < len(self._bars):
                 bar = self._bars[number]
-                QToolTip.showText(event.globalPos(), tip(f"{bar.words}: {bar.probability:.6g}"), self)
+                QToolTip.showText(event.globalPos(), tip(bar.explained), self)
                 return True
         return bool(super().event(event))

@@ -66,6 +66,7 @@ def show(viewer: Any, layer: Any, position: Mapping[str, int]) -> None:
     """Select a layer and move the sliders to one of its planes."""
     if layer not in list(map(bare, viewer.layers)):
         return
+    layer.visible = True
     viewer.layers.selection.active = layer
     if not position:
         return

@@ -52,8 +52,9 @@ class ClassifyPanel(QWidget):
         self.classify.started.connect(self._on_started)
         self.results.chosen.connect(self._go_to)
         self.results.cleared.connect(self._summarise)
-        napari_viewer.dims.events.current_step.connect(self._on_slider)
         self._listening = True
+        for emitter in self._emitters():
+            emitter.connect(self._follow)
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.classify.button.click)
@@ -95,13 +96,12 @@ class ClassifyPanel(QWidget):
         if listening == self._listening:
             return
         self._listening = listening
-        event = self._viewer.dims.events.current_step
-        if listening:
-            event.connect(self._on_slider)
-            self.images.layers.follow()
-        else:
-            event.disconnect(self._on_slider)
-            self.images.layers.leave()
+        for emitter in self._emitters():
+            (emitter.connect if listening else emitter.disconnect)(self._follow)
+        (self.images.layers.follow if listening else self.images.layers.leave)()
+
+    def _emitters(self) -> list[Any]:
+        return [self._viewer.dims.events.current_step, self._viewer.layers.selection.events.active]
 
     def _on_started(self) -> None:
         self._attend()
@@ -115,6 +115,7 @@ class ClassifyPanel(QWidget):
         if self._bench.run is not None:
             self._bench.run.grown.connect(self._summarise)
             self._bench.run.ended.connect(self._summarise)
+            self._bench.run.ended.connect(self._follow)
 
     def _summarise(self) -> None:
         loading, run = self._bench.loading, self._bench.run
@@ -135,8 +136,8 @@ class ClassifyPanel(QWidget):
             show(self._viewer, layer, row.position)
             self._going = False
 
-    def _on_slider(self, event: Any = None) -> None:
-        """Choose the row of the plane that the viewer shows now."""
+    def _follow(self, event: Any = None) -> None:
+        """Choose the row of the layer and plane that the viewer shows now."""
         run = self._bench.run
         if self._going or run is None or not run.rows:
             return

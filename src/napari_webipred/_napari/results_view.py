@@ -37,7 +37,8 @@ from napari_webipred.results.row import Row
 ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Ascending"}
 MOST_VISIBLE_ROWS = 6
 MOST_VISIBLE_BARS = 9
-IMAGE_WIDTH, CLASS_WIDTH = 120, 90
+IMAGE_WIDTH = 120
+ROOM = 14
 
 
 class ResultsView(QWidget):
@@ -157,7 +158,8 @@ class ResultsView(QWidget):
         for column in range(self.model.columnCount()):
             header.resizeSection(column, header.sectionSizeHint(column) + 4)
         header.resizeSection(0, IMAGE_WIDTH)
-        header.resizeSection(first - 1, CLASS_WIDTH)
+        widest = max(self.table.fontMetrics().horizontalAdvance(name) for name in run.classes)
+        header.resizeSection(first - 1, min(max(widest + ROOM, header.sectionSize(first - 1)), IMAGE_WIDTH))
 
     def _on_grown(self) -> None:
         run = self._bench.run
