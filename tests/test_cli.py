@@ -92,6 +92,7 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
         (["--model", "demo", "--classes", "A,B"], "2 class names"),
         (["--model", "demo", "--threshold", "2"], "threshold"),
         (["--model", "demo", "--standardize", "magic"], "magic"),
+        (["--model", "demo", "--profile", "magic"], "aucmedi"),
         (["--model", "demo", "-o", "/no/such/folder/out.csv"], "cannot be written"),
     ],
 )
@@ -119,6 +120,21 @@ def test_an_explicit_range_changes_the_numbers_and_is_recorded(folder, tmp_path)
     cli.main([*arguments, "--range", "0:65535"])
     assert read(out)[1] != automatic
     assert json.loads(Path(f"{out}.json").read_text())["options"]["intensity"] == [0, 65535]
+
+
+def test_a_profile_changes_the_numbers_is_recorded_and_is_that_of_python(folder, tmp_path):
+    out = tmp_path / "out.csv"
+    arguments = ["classify", str(folder / "a.png"), "--model", "demo", "-o", str(out)]
+    cli.main(arguments)
+    browser = read(out)[1]
+    record = json.loads(Path(f"{out}.json").read_text())
+    assert (record["preprocessing"]["profile"], record["options"]["profile"]) == ("webipred", None)
+    for profile in ("aucmedi", "teachable-machine"):
+        cli.main([*arguments, "--profile", profile])
+        assert read(out)[1] != browser
+        assert json.loads(Path(f"{out}.json").read_text())["preprocessing"]["profile"] == profile
+        table = wp.classify(folder / "a.png", "demo", profile=profile)
+        assert [np.float32(cell) for cell in read(out)[1][1:-2]] == list(table.iloc[0, 1:-2])
 
 
 def test_the_catalogue_is_listed_and_searched(capsys):

@@ -145,6 +145,27 @@ def test_a_model_whose_scaling_is_unknown_asks_for_it():
         next(engine.classify(model, [flat(0)]))
 
 
+def test_a_profile_that_says_all_leaves_nothing_to_ask():
+    model = MeanModel()
+    model.card = model.card.model_copy(update={"preprocessing": None})
+    (row,) = rows(flat(254), model, profile="teachable-machine")
+    assert row.probabilities[1] == pytest.approx(1 / 255)
+    with pytest.raises(OptionError, match="pixel values"):
+        rows(flat(0), model, profile="aucmedi")
+
+
+def test_the_profile_of_the_options_stands_before_that_of_the_card():
+    pixels = np.random.default_rng(0).integers(0, 255, (9, 7, 3), np.uint8)
+    as_trained, in_browser = MeanModel(), MeanModel()
+    card = MeanModel.card
+    preprocessing = card.preprocessing.model_copy(update={"profile": "aucmedi"})
+    as_trained.card = card.model_copy(update={"preprocessing": preprocessing})
+    (trained,), (browser,) = rows(pixels, as_trained), rows(pixels, in_browser)
+    assert trained.probabilities[1] != browser.probabilities[1]
+    assert rows(pixels, in_browser, profile="aucmedi")[0].probabilities[1] == trained.probabilities[1]
+    assert rows(pixels, as_trained, profile="webipred")[0].probabilities[1] == browser.probabilities[1]
+
+
 def test_a_model_of_any_size_asks_for_one():
     model = MeanModel()
     model.card = model.card.model_copy(update={"input": None})
@@ -152,7 +173,9 @@ def test_a_model_of_any_size_asks_for_one():
         next(engine.classify(model, [flat(0)]))
 
 
-@pytest.mark.parametrize("options", [{"threshold": 1.5}, {"threshold": -0.1}, {"workers": 0}, {"intensity": (9, 2)}])
+@pytest.mark.parametrize(
+    "options", [{"threshold": 1.5}, {"threshold": -0.1}, {"workers": 0}, {"intensity": (9, 2)}, {"profile": "x"}]
+)
 def test_options_that_mean_nothing_are_refused(options):
     with pytest.raises(OptionError):
         engine.Options(**options)

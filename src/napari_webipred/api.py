@@ -13,7 +13,7 @@ from napari_webipred.model import Model, opening
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.catalogue.card import ModelCard, Profile
 
 
 def open_model(
@@ -62,6 +62,7 @@ def classify(
     *,
     intensity: Intensity = "auto",
     threshold: float = 0.5,
+    profile: Profile | None = None,
 ) -> pd.DataFrame:
     """Classify pictures and return a table.
 
@@ -74,6 +75,8 @@ def classify(
         Which intensities become black and white. 8-bit pictures are taken as they are; see `docs/python.md`.
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise.
+    profile : "webipred", "aucmedi" or "teachable-machine", optional
+        The program whose arithmetic prepares the pictures, if not that of the model's card; see `docs/python.md`.
 
     Returns
     -------
@@ -83,7 +86,7 @@ def classify(
     """
     from napari_webipred.results.table import to_frame
 
-    options = engine.Options(intensity=intensity, threshold=threshold)
+    options = engine.Options(intensity=intensity, threshold=threshold, profile=profile)
     opened = model if isinstance(model, Model) else open_model(model)
     rows = []
     axes: tuple[str, ...] = ()

@@ -15,6 +15,7 @@ from napari_webipred import terminal
 from napari_webipred.errors import OptionError, WebIPredError
 
 if TYPE_CHECKING:
+    from napari_webipred.engine import Options
     from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.model import Model
 
@@ -79,6 +80,9 @@ def _parser() -> argparse.ArgumentParser:
         help="intensities that become black and white; auto (8-bit as it is, else from the picture) or dtype",
     )
     classify.add_argument(
+        "--profile", metavar="P", help="whose preprocessing: webipred, aucmedi, teachable-machine; default: the card's"
+    )
+    classify.add_argument(
         "--threshold", type=float, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
     )
     classify.set_defaults(run=_classify)
@@ -122,15 +126,18 @@ def _open(reference: str | Path, **told: object) -> Model:
 
 
 def _demo(options: argparse.Namespace) -> int:
+    from napari_webipred.engine import Options
     from napari_webipred.samples import sample_pictures
 
     model = _open("demo")
     print(f"{model.card.name}\n{fill(model.card.description, 100)}\n")
-    return _run(model, [str(path) for path in sample_pictures()], options.output, show=True)
+    return _run(model, [str(path) for path in sample_pictures()], options.output, Options(), show=True)
 
 
 def _classify(options: argparse.Namespace) -> int:
-    intensity = _intensity(options.range)
+    from napari_webipred.engine import Options
+
+    how = Options(intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile)
     model = _open(
         options.model,
         classes=options.classes.split(",") if options.classes else None,
@@ -138,24 +145,17 @@ def _classify(options: argparse.Namespace) -> int:
         size=_size(options.resize) if options.resize else None,
     )
     show = options.output is None and sys.stdout.isatty()
-    return _run(model, options.inputs, options.output, intensity, options.threshold, show)
+    return _run(model, options.inputs, options.output, how, show)
 
 
-def _run(
-    model: Model,
-    inputs: list[str],
-    output: Path | None,
-    intensity: Intensity = "auto",
-    threshold: float = 0.5,
-    show: bool = False,
-) -> int:
+def _run(model: Model, inputs: list[str], output: Path | None, options: Options, show: bool) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
     from napari_webipred.results.export import CsvWriter
     from napari_webipred.results.record import Record
 
-    options = engine.Options(intensity=intensity, threshold=threshold)
-    record = Record(model.card, model.checksum, {"intensity": intensity, "threshold": threshold})
+    told = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
+    record = Record(model.card, model.checksum, told)
     progress = terminal.ProgressLine()
     events = engine.classify(model, inputs, options)
     started = next(events)

@@ -9,8 +9,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
+from napari_webipred.catalogue.card import Profile
 from napari_webipred.errors import ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.files import file_source, find_pictures
 from napari_webipred.imaging.planes import array_source
@@ -40,11 +41,14 @@ class Options:
         From which probability on a multi-label model assigns a class, unless its card says otherwise. 0 to 1.
     workers : int, optional
         How many pictures are worked on at the same time; one per core by default.
+    profile : "webipred", "aucmedi" or "teachable-machine", optional
+        The program whose arithmetic prepares the pictures; that of the model's card by default.
     """
 
     intensity: Intensity = "auto"
     threshold: float = 0.5
     workers: int | None = None
+    profile: Profile | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -56,6 +60,10 @@ class Options:
             )
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"{self.workers} workers cannot work.", "Give at least 1.")
+        if self.profile not in (None, *get_args(Profile)):
+            raise OptionError(
+                f"There is no preprocessing profile {self.profile!r}.", f"Choose one of {', '.join(get_args(Profile))}."
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +132,7 @@ def classify(
     OptionError
         The model's card does not say how pixel values are scaled or how large pictures are, nor did the user.
     """
-    if model.card.preprocessing is None:
+    if model.card.preprocessing_under(options.profile) is None:
         raise OptionError(
             f"It is not known how the model {model.card.name} wants pixel values to be scaled.",
             "Tell it: --standardize in the shell, standardize= in Python. Those who trained the model know.",
@@ -195,14 +203,15 @@ def _row(model: Model, session: Session, number: int, source: Source, index: tup
     position = source.position(index)
     try:
         card = model.card
+        preprocessing = card.preprocessing_under(options.profile)
         assert card.input is not None
-        assert card.preprocessing is not None
+        assert preprocessing is not None
         pixels, intensity_range = prepare(
             source.read(index),
             card.input.height,
             card.input.width,
             card.input.channels or 3,
-            card.preprocessing,
+            preprocessing,
             card.input.channel_order,
             options.intensity,
         )

@@ -7,7 +7,7 @@ import jsonschema
 import pytest
 
 from napari_webipred.catalogue import card as card_module
-from napari_webipred.catalogue.card import ModelCard, read_card
+from napari_webipred.catalogue.card import ModelCard, Preprocessing, read_card
 from napari_webipred.errors import CatalogueError
 
 CARDS = Path(card_module.__file__).parent / "cards"
@@ -36,6 +36,31 @@ def test_every_built_in_card_follows_the_schema_and_survives_a_round_trip(path: 
 
 def test_classes_are_put_in_the_order_of_the_outputs() -> None:
     assert ModelCard.model_validate(MINIMAL).class_names == ["first", "second"]
+
+
+def test_a_card_without_a_profile_is_prepared_as_in_the_browser() -> None:
+    assert Preprocessing(standardize_mode="torch").profile == "webipred"
+
+
+def test_the_name_of_teachable_machine_says_all_of_its_preprocessing() -> None:
+    named = Preprocessing.model_validate({"profile": "teachable-machine"})
+    assert (named.resize_mode, named.standardize_mode) == ("center-crop", "custom")
+    assert (named.mean, named.std) == ((127,), (127,))
+    told = Preprocessing.model_validate({"profile": "teachable-machine", "standardize_mode": "tf"})
+    assert (told.standardize_mode, told.resize_mode) == ("tf", "center-crop")
+    assert Preprocessing.model_validate(named.model_dump()) == named
+
+
+def test_a_chosen_profile_stands_before_that_of_the_card() -> None:
+    trained = Preprocessing(profile="aucmedi", standardize_mode="caffe", resize_mode="pad")
+    card = ModelCard(id="a", name="A", preprocessing=trained)
+    assert card.preprocessing_under(None) == trained
+    assert card.preprocessing_under("webipred") == trained.model_copy(update={"profile": "webipred"})
+    machine = Preprocessing.model_validate({"profile": "teachable-machine"})
+    assert card.preprocessing_under("teachable-machine") == machine
+    unknown = ModelCard(id="a", name="A")
+    assert unknown.preprocessing_under("aucmedi") is None
+    assert unknown.preprocessing_under("teachable-machine") == machine
 
 
 def test_what_a_newer_program_wrote_is_kept() -> None:

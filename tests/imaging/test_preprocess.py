@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
+from PIL import Image
 
 from napari_webipred.catalogue.card import Preprocessing
 from napari_webipred.errors import ImageError, OptionError, WebIPredError
@@ -58,6 +59,25 @@ def test_the_tensor_equals_that_of_opencv_js_bit_for_bit(case: dict[str, Any]) -
     size = case["target_height"], case["target_width"], 3
     assert sha256(prepare(pixels, *size, how("none"))[0]) == case["sha256_resized"]
     assert sha256(prepare(pixels, *size, how("torch"))[0]) == case["sha256_standardised"]
+
+
+@pytest.mark.parametrize("case", GOLDENS, ids=lambda case: case["name"])
+def test_resizing_whole_numbers_equals_opencv_bit_for_bit(case: dict[str, Any]) -> None:
+    pixels = picture(case["height"], case["width"], case["channels"])
+    levels, _ = prepare(pixels, case["target_height"], case["target_width"], 3, how("none", profile="aucmedi"))
+    whole = levels.astype(np.uint8)
+    np.testing.assert_array_equal(levels, whole)
+    assert hashlib.sha256(whole.tobytes()).hexdigest() == case["sha256_eight_bit"]
+
+
+def test_the_goldens_cover_what_pictures_are_like() -> None:
+    shapes = [((c["height"], c["width"]), (c["target_height"], c["target_width"]), c["channels"]) for c in GOLDENS]
+    for channels in (1, 3, 4):
+        some = [(shape, target) for shape, target, count in shapes if count == channels]
+        assert any(shape == (1, 1) for shape, _ in some)
+        assert any(shape > target and shape[0] % 2 and shape[1] % 2 for shape, target in some)
+        assert any(shape[0] < target[0] and shape[1] < target[1] and shape > (1, 1) for shape, target in some)
+        assert any(shape == (2 * target[0], 2 * target[1]) for shape, target in some)
 
 
 def test_the_tensor_equals_that_of_webipred_for_the_shared_pictures(shared_models: Path, shared_oracle: Path) -> None:
@@ -161,6 +181,69 @@ def test_without_resizing_only_the_right_size_is_taken() -> None:
 def test_an_interpolation_that_is_not_checked_is_refused(interpolation: str) -> None:
     with pytest.raises(OptionError, match=f"{interpolation}.*not supported yet"):
         tensor(picture(9, 9, 3), how(interpolation=interpolation))
+
+
+# Profiles
+
+
+def test_the_profile_of_the_browser_is_the_default() -> None:
+    pixels = picture(53, 41, 3)
+    np.testing.assert_array_equal(tensor(pixels), tensor(pixels, how(profile="webipred")))
+    difference = np.abs(tensor(pixels) - tensor(pixels, how(profile="aucmedi")))
+    assert 0 < difference.max() < 1
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_the_aucmedi_profile_standardises_whole_numbers(mode: str) -> None:
+    pixels = picture(53, 41, 3)
+    levels = tensor(pixels, how("none", profile="aucmedi"), 24)
+    np.testing.assert_array_equal(tensor(pixels, how(mode, profile="aucmedi"), 24), reference(levels, mode))
+
+
+def test_the_aucmedi_profile_pads_to_a_square() -> None:
+    pixels = picture(7, 12, 3)
+    padded = np.pad(pixels, ((2, 3), (0, 0), (0, 0)), mode="edge")
+    for size in (5, 6, 9):  # 6: the padded square is halved
+        squared = tensor(pixels, how(profile="aucmedi", resize_mode="pad"), size)
+        np.testing.assert_array_equal(squared, tensor(padded, how(profile="aucmedi"), size))
+
+
+def test_the_aucmedi_profile_rounds_deep_pictures_half_to_even_before_resizing() -> None:
+    deep = np.array([[0, 1, 3, 5, 509, 510]], np.uint16)
+    levels, _ = prepare(deep, 1, 6, 1, how(profile="aucmedi"), intensity=(0, 510))
+    np.testing.assert_array_equal(levels[0, :, 0], [0, 0, 2, 2, 254, 255])
+    pixels = picture(53, 41, 3)
+    fine = pixels.astype(np.float64) / 255 + 0.3 / 255 * (pixels < 200)
+    np.testing.assert_array_equal(
+        tensor(fine, how(profile="aucmedi"), intensity=(0, 1)), tensor(pixels, how(profile="aucmedi"))
+    )
+
+
+@pytest.mark.parametrize("more", [{"channels": 1}, {"channel_order": "L"}, {"channels": 1, "channel_order": "L"}])
+def test_the_aucmedi_profile_makes_grey_as_pillow_does_before_resizing(more: dict[str, Any]) -> None:
+    pixels = picture(53, 41, 4)
+    grey = np.asarray(Image.fromarray(pixels[..., :3]).convert("L"))
+    np.testing.assert_array_equal(
+        tensor(pixels, how(profile="aucmedi"), **more), tensor(grey, how(profile="aucmedi"), **more)
+    )
+
+
+def test_the_teachable_machine_profile_takes_the_centred_square_from_minus_1_to_1() -> None:
+    pixels = picture(30, 47, 3)
+    profile = Preprocessing.model_validate({"profile": "teachable-machine"})
+    result = tensor(pixels, profile, 12)
+    np.testing.assert_allclose(result, tensor(pixels[:, 8:38], size=12) / np.float32(127) - 1, rtol=0, atol=2e-7)
+    levels = np.array([[0, 127, 254]], np.uint8).repeat(3, axis=0)
+    np.testing.assert_array_equal(prepare(levels, 3, 3, 3, profile)[0][0, :, 0], [-1, 0, 1])
+
+
+def test_the_teachable_machine_profile_weighs_colours_with_its_own_numbers() -> None:
+    profile = Preprocessing.model_validate({"profile": "teachable-machine"})
+    pixels = picture(8, 8, 3)
+    expected = pixels.astype(np.float64) @ [0.2989, 0.587, 0.114] / 127 - 1
+    np.testing.assert_allclose(tensor(pixels, profile, channels=1)[..., 0], expected, rtol=0, atol=3e-7)
+    white = tensor(np.full((8, 8, 3), 255, np.uint8), profile, channels=1)
+    np.testing.assert_allclose(white, 255 * 0.9999 / 127 - 1, rtol=0, atol=3e-7)
 
 
 # Channels
@@ -384,12 +467,21 @@ RANGES = st.one_of(
     channels=st.sampled_from([1, 3]),
     order=st.sampled_from(["RGB", "BGR", "L"]),
     intensity=RANGES,
+    profile=st.sampled_from(["webipred", "aucmedi", "teachable-machine"]),
 )
 def test_any_array_gives_a_finite_tensor_or_an_explanation(
-    pixels: np.ndarray, mode: str, resize: str, size: tuple[int, int], channels: int, order: str, intensity: Any
+    pixels: np.ndarray,
+    mode: str,
+    resize: str,
+    size: tuple[int, int],
+    channels: int,
+    order: str,
+    intensity: Any,
+    profile: str,
 ) -> None:
+    preprocessing = how(mode, resize_mode=resize, profile=profile)
     try:
-        result, (low, high) = prepare(pixels, *size, channels, how(mode, resize_mode=resize), order, intensity)
+        result, (low, high) = prepare(pixels, *size, channels, preprocessing, order, intensity)
     except WebIPredError:
         return
     assert result.shape == (*size, channels)

@@ -42,6 +42,14 @@ def test_the_record_says_how_the_result_was_made():
     assert record["inputs"] == [{"image": "a.png"}]
 
 
+def test_the_record_says_which_profile_was_chosen_and_what_it_stands_for():
+    chosen = Record(CARD, "sha256:abc", {"profile": "aucmedi"}).as_dict()["preprocessing"]
+    assert (chosen["profile"], chosen["standardize_mode"]) == ("aucmedi", "torch")
+    chosen = Record(CARD, "sha256:abc", {"profile": "teachable-machine"}).as_dict()["preprocessing"]
+    assert (chosen["profile"], chosen["resize_mode"], chosen["mean"]) == ("teachable-machine", "center-crop", (127,))
+    assert Record(CARD, "sha256:abc", {"profile": None}).as_dict()["preprocessing"]["profile"] == "webipred"
+
+
 def test_a_range_that_is_not_that_of_8_bit_pictures_is_recorded():
     record = made(
         Row(0, "s.tif", {"z": 0}, P, "A", intensity_range=(10.0, 4095.0)),

@@ -13,6 +13,7 @@ SCHEMA_VERSION = "1.0"
 
 Task = Literal["multi-class", "multi-label", "binary"]
 ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
+Profile = Literal["webipred", "aucmedi", "teachable-machine"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
 WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "onnx"]
@@ -46,9 +47,17 @@ class Input(_Part):
     tensor_name: str | None = None
 
 
-class Preprocessing(_Part):
-    """How a picture becomes the model's input."""
+# (x - 127) / 127 is the x / 127 - 1 of the Teachable Machine image library.
+TEACHABLE_MACHINE = {"resize_mode": "center-crop", "standardize_mode": "custom", "mean": (127.0,), "std": (127.0,)}
 
+
+class Preprocessing(_Part):
+    """How a picture becomes the model's input; ``profile`` is the program whose arithmetic is followed.
+
+    The profile ``teachable-machine`` alone says everything: what a card leaves out is filled in from it.
+    """
+
+    profile: Profile = "webipred"
     standardize_mode: StandardizeMode
     resize_mode: ResizeMode = "stretch"
     interpolation: Interpolation = "bilinear"
@@ -56,6 +65,13 @@ class Preprocessing(_Part):
     rescale: float | None = None
     mean: tuple[float, ...] | None = None
     std: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _complete_profile(cls, data: Any) -> Any:
+        if isinstance(data, dict) and data.get("profile") == "teachable-machine":
+            return {**TEACHABLE_MACHINE, **data}
+        return data
 
 
 class Output(_Part):
@@ -152,6 +168,17 @@ class ModelCard(_Part):
     def class_names(self) -> list[str]:
         """Names of the classes in the order of the model's outputs."""
         return [entry.name for entry in self.classes]
+
+    def preprocessing_under(self, profile: Profile | None) -> Preprocessing | None:
+        """Return how pictures are prepared if the user chooses another profile than the card's; None is the card's.
+
+        ``teachable-machine`` replaces all that the card says; the others keep its resize and standardise modes.
+        """
+        if profile == "teachable-machine":
+            return Preprocessing.model_validate({"profile": profile})
+        if profile is None or self.preprocessing is None:
+            return self.preprocessing
+        return self.preprocessing.model_copy(update={"profile": profile})
 
 
 def read_card(path: Path) -> ModelCard:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from napari_webipred.catalogue.card import Preprocessing
 
-LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, which AUCMEDI and TensorFlow use
+LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
+TEACHABLE_MACHINE_LUMA = (0.2989, 0.587, 0.114)  # as its library has them; they do not quite add up to 1
 
 
 def prepare(
@@ -31,9 +32,20 @@ def prepare(
 ) -> tuple[NDArray[np.float32], tuple[float, float]]:
     """Turn a plane into what a model takes: intensity range, resize, colours, standardise.
 
-    Intensities are scaled to 0..255 in float32 and never rounded. For 8-bit pictures the result equals bit for bit
-    that of WebIPred, which resizes with OpenCV.js. Alpha is dropped, not composited. Safe to call from several
-    threads at once; the time hardly depends on the size of an 8-bit picture, since only pixels that count are touched.
+    Intensities are scaled to 0..255 in float32. What follows is that of the profile in ``preprocessing``:
+
+    - ``webipred``, the browser: nothing is rounded. For 8-bit pictures the result equals bit for bit that of WebIPred,
+      which resizes with OpenCV.js.
+    - ``aucmedi``, the library that the models of WebIPred were trained with: intensities are rounded to whole numbers,
+      half to even, and resized as such. For 8-bit pictures the result equals bit for bit that of OpenCV in Python,
+      which AUCMEDI resizes with. Grey is made before resizing, in Pillow's whole numbers. Unlike AUCMEDI, which does
+      not look at it, the orientation that a file tells is honoured.
+    - ``teachable-machine``: as ``webipred``, but grey has the weights .2989, .587 and .114. The centred square and the
+      scale from -1 to 1 stand in the card. Its library leaves resizing to the browser, whose arithmetic differs from
+      one to the next, so its numbers cannot be had bit for bit.
+
+    Alpha is dropped, not composited. Safe to call from several threads at once; the time hardly depends on the size of
+    an 8-bit picture, since only pixels that count are touched.
 
     Parameters
     ----------
@@ -42,7 +54,7 @@ def prepare(
         or not. It is not changed.
     height, width, channels : int
         Of the model input, in pixels. Grey becomes RGB by repetition; RGB becomes grey by the weights .299, .587 and
-        .114, after resizing and without rounding.
+        .114, after resizing and without rounding, unless the profile has its own way.
     preprocessing : Preprocessing
         How the picture is resized (see `napari_webipred.imaging.resize.spans`) and standardised (see
         `napari_webipred.imaging.standardise.standardise`).
@@ -73,7 +85,15 @@ def prepare(
     shape, target = (pixels.shape[0], pixels.shape[1]), (height, width)
     grid = bilinear(shape, spans(shape, target, preprocessing), target)
     low, high = intensity_range(pixels if pixels.ndim == 2 else pixels[..., :shown], intensity)
-    resized = grid.blend(to_eight_bit(grid.gather(pixels, shown), low, high))
+    neighbours = to_eight_bit(grid.gather(pixels, shown), low, high)
+    grey = channels == 1 or channel_order == "L"
+    if preprocessing.profile == "aucmedi":
+        whole = np.rint(neighbours).astype(np.uint8)
+        resized = grid.blend_whole(_whole_grey(whole) if grey else whole).astype(np.float32)
+    else:
+        resized = grid.blend(neighbours)
+        if grey:
+            resized = _grey(resized, TEACHABLE_MACHINE_LUMA if preprocessing.profile == "teachable-machine" else LUMA)
     coloured = _in_order(resized, channels, channel_order, preprocessing.standardize_mode)
     return standardise(coloured, preprocessing), (low, high)
 
@@ -94,13 +114,26 @@ def _colours(pixels: NDArray[Any]) -> int:
     return 3 if pixels.ndim == 3 and pixels.shape[2] >= 3 else 1
 
 
+def _grey(picture: NDArray[np.float32], luma: tuple[float, float, float]) -> NDArray[np.float32]:
+    if picture.shape[2] == 1:
+        return picture
+    red, green, blue = (picture[..., i : i + 1] * np.float32(luma[i]) for i in range(3))
+    grey: NDArray[np.float32] = red + green + blue
+    return grey
+
+
+def _whole_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Make grey of whole numbers as Pillow does: luma in fixed point of 16 bits."""
+    if picture.shape[2] == 1:
+        return picture
+    red, green, blue = (picture[..., i : i + 1].astype(np.uint32) for i in range(3))
+    return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.uint8)
+
+
 def _in_order(resized: NDArray[np.float32], channels: int, order: str, mode: str) -> NDArray[np.float32]:
     """Give a resized picture the channels of the model: its number of them, in its order."""
     if order not in {"RGB", "BGR", "L"}:
         raise OptionError(f"There is no channel order {order!r}.", "Use RGB, BGR or L in the model card.")
-    if resized.shape[2] == 3 and (channels == 1 or order == "L"):
-        red, green, blue = (resized[..., i : i + 1] * np.float32(LUMA[i]) for i in range(3))
-        resized = red + green + blue
     if resized.shape[2] == 1:
         return np.repeat(resized, channels, axis=2)
     # Caffe's standardising reverses the channels itself.

@@ -1,4 +1,4 @@
-"""Resizing with the very arithmetic of OpenCV.js, which WebIPred uses."""
+"""Resizing with the very arithmetic of OpenCV, which both WebIPred and AUCMEDI use."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.catalogue.card import Preprocessing
+
+
+ONE = 2048  # the weight 1 in OpenCV's fixed-point numbers
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +42,15 @@ class Grid:
         The upper and then the lower (left, then right) neighbours of each target row (column).
     down, across : ndarray of float32, shape (target,)
         Weight of the lower (right) neighbour.
+    halves : bool
+        Whether each target pixel stands for a block of exactly 2 x 2 pixels.
     """
 
     rows: NDArray[np.intp]
     columns: NDArray[np.intp]
     down: NDArray[np.float32]
     across: NDArray[np.float32]
+    halves: bool
 
     def gather(self, pixels: NDArray[Any], channels: int) -> NDArray[Any]:
         """Take the neighbours of all target pixels, so that what follows costs the same for pictures of any size.
@@ -87,6 +93,31 @@ class Grid:
         resized += mixed[height:] * down
         return resized.reshape(height, width, channels)
 
+    def blend_whole(self, neighbours: NDArray[np.uint8]) -> NDArray[np.uint8]:
+        """Mix the gathered neighbours in whole numbers, as ``cv::resize`` does with 8-bit pictures.
+
+        Weights are rounded to 11 bits. A picture of exactly twice the size is averaged in blocks of 2 x 2 instead.
+
+        Parameters
+        ----------
+        neighbours : ndarray of uint8, shape (2 * target height, 2 * target width, channels)
+
+        Returns
+        -------
+        ndarray of uint8, shape (target height, target width, channels)
+        """
+        height, width, channels = len(self.down), len(self.across), neighbours.shape[2]
+        lines = neighbours.reshape(2 * height, 2, width * channels).astype(np.int32)
+        if self.halves:
+            pairs = lines[:, 0] + lines[:, 1]
+            resized = (pairs[:height] + pairs[height:] + 2) >> 2
+        else:
+            left, right = (np.repeat(weights, channels) for weights in _fixed_point(self.across))
+            top, bottom = (weights[:, None] for weights in _fixed_point(self.down))
+            mixed = (lines[:, 0] * left + lines[:, 1] * right) >> 4
+            resized = ((mixed[:height] * top >> 16) + (mixed[height:] * bottom >> 16) + 2) >> 2
+        return resized.astype(np.uint8).reshape(height, width, channels)
+
 
 def bilinear(shape: tuple[int, int], spans: tuple[Span, Span], target: tuple[int, int]) -> Grid:
     """Plan a bilinear resize without antialiasing.
@@ -105,7 +136,8 @@ def bilinear(shape: tuple[int, int], spans: tuple[Span, Span], target: tuple[int
     above, down = _neighbours(spans[0].length, target[0])
     left, across = _neighbours(spans[1].length, target[1])
     across[(left < 0) | (left >= spans[1].length - 1)] = 0
-    return Grid(_indices(above, spans[0], shape[0]), _indices(left, spans[1], shape[1]), down, across)
+    halves = spans[0].length == 2 * target[0] and spans[1].length == 2 * target[1]
+    return Grid(_indices(above, spans[0], shape[0]), _indices(left, spans[1], shape[1]), down, across, halves)
 
 
 def spans(shape: tuple[int, int], target: tuple[int, int], preprocessing: Preprocessing) -> tuple[Span, Span]:
@@ -167,6 +199,11 @@ def _neighbours(length: int, target: int) -> tuple[NDArray[np.intp], NDArray[np.
     position = ((np.arange(target) + 0.5) * scale - 0.5).astype(np.float32)
     first = np.floor(position)
     return first.astype(np.intp), position - first
+
+
+def _fixed_point(weights: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.int32]]:
+    """Round the weights of the first and the second neighbours to whole numbers of which `ONE` stands for 1."""
+    return np.rint((1 - weights) * ONE).astype(np.int32), np.rint(weights * ONE).astype(np.int32)
 
 
 def _indices(first: NDArray[np.intp], span: Span, length: int) -> NDArray[np.intp]:

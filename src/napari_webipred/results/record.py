@@ -27,7 +27,7 @@ class Record:
     checksum : str
         Checksum of the model's files.
     options : dict
-        Options of the run, in plain JSON values.
+        Options of the run, in plain JSON values; a ``profile`` among them stands before the card's.
     """
 
     def __init__(self, card: ModelCard, checksum: str, options: dict[str, Any]) -> None:
@@ -48,6 +48,7 @@ class Record:
     def as_dict(self) -> dict[str, Any]:
         """Return the record as plain JSON values."""
         card = self._card
+        preprocessing = card.preprocessing_under(self._options.get("profile"))
         return {
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "model": {
@@ -62,10 +63,7 @@ class Record:
                 "output": card.output.model_dump(),
             },
             "input": card.input.model_dump() if card.input else None,
-            "preprocessing": {
-                "profile": "webipred",
-                **(card.preprocessing.model_dump() if card.preprocessing else {}),
-            },
+            "preprocessing": preprocessing.model_dump() if preprocessing else None,
             "options": self._options,
             "versions": {name: _version(name) for name in LIBRARIES},
             "python": platform.python_version(),
