@@ -3,26 +3,19 @@
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from threading import Lock
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import ValidationError
 
-from napari_webipred.catalogue.card import (
-    ClassEntry,
-    Input,
-    ModelCard,
-    Preprocessing,
-    StandardizeMode,
-    Weights,
-    WeightSource,
-)
-from napari_webipred.errors import ModelError, OptionError
+from napari_webipred.catalogue import own
+from napari_webipred.catalogue import told as telling
+from napari_webipred.catalogue.card import Input, ModelCard
+from napari_webipred.errors import ModelError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -67,7 +60,7 @@ class Model:
         session = self.session(available_cores())
         self.input_shape = session.input_shape
         self.output_size = session.output_size
-        self.card = _complete(card, session)
+        self.card = _complete(own.fill_from_properties(card, session.properties), session)
 
     @property
     def classes(self) -> list[str]:
@@ -122,20 +115,26 @@ def opening(
     classes: Sequence[str] | None = None,
     standardize: str | None = None,
     size: tuple[int, int] | None = None,
+    activation: str | None = None,
 ) -> Generator[Progress, None, Model]:
     """Open a model step by step; closing the generator cancels, also a download.
+
+    What is told about a model that has no card in the catalogue is kept, so that it need not be told again.
 
     Parameters
     ----------
     reference : str or Path
-        Identifier in the catalogue, Zenodo record number, DOI or URL, or the path of a model folder, topology JSON
-        or zip archive. A Path is always taken as a path.
+        Identifier in the catalogue, Zenodo record number, DOI or URL, or the path of a model folder, topology JSON,
+        zip archive, Keras or ONNX file. A Path is always taken as a path.
     classes : sequence of str, optional
         Names of the classes in output order, for a model that does not come with them.
     standardize : str, optional
         How pixel values are scaled (``"torch"``, ``"tf"``, ...), for a model whose card does not say so.
     size : tuple of int, optional
         (width, height) in pixels, for a model that takes any size.
+    activation : str, optional
+        What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"``, ``"sigmoid"``;
+        ``"none"`` shows the numbers as they are.
 
     Yields
     ------
@@ -150,13 +149,27 @@ def opening(
     WebIPredError
         There is no such model, it cannot be fetched, or its files cannot be used.
     """
-    from napari_webipred.catalogue import archive, store
-    from napari_webipred.runtime.graph import COMPILER_VERSION
+    from napari_webipred.catalogue import archive
 
+    given = telling.tell(classes, standardize, size, activation)
     card, path = yield from _locate(reference)
-    card = _tell(card, classes, standardize, size)
     files = archive.open_files(path)
     checksum = files.checksum
+    remembered = card.preprocessing is None
+    if remembered:
+        given = given.over(telling.recall(checksum))
+        card = own.fill(card, files)
+    model = yield from _load(telling.apply(card, given), files, checksum)
+    if remembered and given != telling.Told():
+        telling.keep(checksum, given)
+    return model
+
+
+def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progress, None, Model]:
+    """Open the compiled graph of a model, after making it if it is not there."""
+    from napari_webipred.catalogue import store
+    from napari_webipred.runtime.graph import COMPILER_VERSION
+
     kept = store.compiled_path(checksum, COMPILER_VERSION)
     if kept.is_file():
         yield Progress("load")
@@ -173,9 +186,9 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
     from napari_webipred.catalogue import index, store
 
     if isinstance(reference, Path):
-        return _card_of_file(reference), reference
+        return own.card_of_path(reference), reference
     if index.find(reference) is None and Path(reference).exists():
-        return _card_of_file(Path(reference)), Path(reference)
+        return own.card_of_path(Path(reference)), Path(reference)
     card = index.resolve(reference)
     download = store.fetch(card)
     try:
@@ -189,46 +202,45 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
         download.close()
 
 
-def _card_of_file(path: Path) -> ModelCard:
-    """Make a card for the user's own file, with nothing in it that the file does not say."""
-    stem = path.resolve().stem
-    slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:128] or "model"
-    weights = Weights(format="tfjs-layers", source=WeightSource(type="local"))
-    return ModelCard(id=slug, name=stem or "model", weights=(weights,))
-
-
-def _tell(
-    card: ModelCard, classes: Sequence[str] | None, standardize: str | None, size: tuple[int, int] | None
-) -> ModelCard:
-    """Write into the card what the user told about the model."""
-    told: dict[str, object] = {}
-    if classes is not None:
-        names = [name.strip() for name in classes]
-        if not names or "" in names or len(set(names)) < len(names):
-            raise OptionError(f"The class names {names} are not usable.", "Give each class one name of its own.")
-        told["classes"] = _entries(names)
-    if standardize is not None:
-        modes = get_args(StandardizeMode)
-        if standardize not in modes:
-            raise OptionError(f"There is no standardise mode {standardize!r}.", f"Choose one of {', '.join(modes)}.")
-        kept = card.preprocessing.model_dump() if card.preprocessing else {}
-        told["preprocessing"] = Preprocessing.model_validate({**kept, "standardize_mode": standardize})
-    if size is not None:
-        kept = card.input.model_dump() if card.input else {}
-        width, height = size
-        if not (1 <= width <= 8192 and 1 <= height <= 8192):
-            raise OptionError(f"A model input of {width}x{height} pixels is not possible.", "Give WIDTHxHEIGHT.")
-        told["input"] = Input.model_validate({**kept, "width": width, "height": height})
-    return card.model_copy(update=told)
-
-
 def _compile(files: ModelFiles, name: str) -> bytes:
-    from napari_webipred.runtime import compiler, tfjs
+    """Make a graph of the files, whatever their format."""
+    from napari_webipred.runtime import compiler, keras_file, onnx_file, tfjs
 
     try:
+        form, file = _form(files)
+        if form == "onnx":
+            return onnx_file.adapt(file, files[file])
+        if form == "hdf5":
+            return compiler.compile_model(keras_file.read_h5(file, files[file]))
+        if form == "keras":
+            return compiler.compile_model(keras_file.read_keras(files, file))
         return compiler.compile_model(tfjs.read_layers_model(files, files.entry))
     except ModelError as error:
         raise type(error)(f"The model {name} cannot be used: {error.message}", error.hint) from error
+
+
+_SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
+
+
+def _form(files: ModelFiles) -> tuple[str, str]:
+    """Tell the format of a model, and which of the files (or, for an unpacked .keras archive, which folder) it is.
+
+    A TensorFlow.js model counts first, because only it can have other formats beside it without doubt.
+    """
+    from napari_webipred.runtime.keras_file import keras_folder
+
+    if files.kind in {"onnx", "hdf5"}:
+        return files.kind, files.entry or ""
+    if files.entry is not None or any(PurePosixPath(name).name == "model.json" for name in files):
+        return "tfjs", ""
+    if (folder := keras_folder(list(files))) is not None:
+        return "keras", folder
+    found = [name for name in files if PurePosixPath(name).suffix.lower() in _SUFFIXES]
+    if len(found) > 1:
+        raise ModelError(f"There are {len(found)} models here: {', '.join(found[:10])}.", "Choose one of these files.")
+    if found:
+        return _SUFFIXES[PurePosixPath(found[0]).suffix.lower()], found[0]
+    return "tfjs", ""
 
 
 def _complete(card: ModelCard, session: Session) -> ModelCard:
@@ -255,6 +267,7 @@ def _complete(card: ModelCard, session: Session) -> ModelCard:
             sized = Input.model_validate({**kept, **sizes, "channels": channels})
         except ValidationError as error:
             raise ModelError(f"The model {card.name} takes pictures of {width}x{height} pixels, too many.") from error
+    card = own.fit_labels(card, session.output_size)
     return card.model_copy(update={"input": sized, **_complete_classes(card, session.output_size)})
 
 
@@ -267,16 +280,12 @@ def _complete_classes(card: ModelCard, outputs: int) -> dict[str, object]:
         if len(names) == 1:
             names = [f"not {names[0]}", names[0]]
         if len(names) == 2:
-            return {"task": "binary", "classes": card.classes if len(card.classes) == 2 else _entries(names)}
+            return {"task": "binary", "classes": card.classes if len(card.classes) == 2 else own.entries(names)}
     elif not names:
-        return {"classes": _entries([str(i) for i in range(outputs)])}
+        return {"classes": own.entries([str(i) for i in range(outputs)])}
     elif len(names) == outputs:
         return {}
     raise ModelError(
         f"The model {card.name} has {outputs} outputs, but {len(names)} class names are given.",
         "Give one name for each output, in the model's order.",
     )
-
-
-def _entries(names: Sequence[str]) -> tuple[ClassEntry, ...]:
-    return tuple(ClassEntry(index=i, name=name) for i, name in enumerate(names))

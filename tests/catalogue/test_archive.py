@@ -195,14 +195,27 @@ def test_a_json_that_is_too_large_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("content", "kind"), [(b"\x89HDF\r\n\x1a\n\x00", "hdf5"), (b"\x08\x08\x12\x07pytorch", "onnx")]
+)
+def test_a_model_in_one_file_brings_only_what_names_its_classes(tmp_path: Path, content: bytes, kind: str) -> None:
+    path = tmp_path / "network.bin"
+    path.write_bytes(content)
+    for name in ("labels.txt", "webipred.json", "other.json", "other.bin"):
+        (tmp_path / name).write_bytes(b"x")
+    (tmp_path / "class_names.json").symlink_to(tmp_path / "other.json")
+    files = open_files(path)
+    assert (files.kind, files.entry) == (kind, "network.bin")
+    assert list(files) == ["labels.txt", "network.bin", "webipred.json"]
+    assert files.checksum == "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+@pytest.mark.parametrize(
     ("content", "words"),
     [
         (b"", "an empty file"),
         (b"\n <!DOCTYPE html><html>", "a web page"),
         (b"<html><head><title>403 Forbidden", "a web page"),
-        (b"\x89HDF\r\n\x1a\n\x00", "a Keras HDF5 file"),
-        (b"\x08\x08\x12\x07pytorch", "an ONNX model"),
-        (b"\x1f\x8b\x08\x00", "not a zip archive"),
+        (b"\x1f\x8b\x08\x00", "not a model"),
         (b"PK\x03\x04 cut off", "a damaged zip archive"),
     ],
 )

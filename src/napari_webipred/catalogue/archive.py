@@ -18,6 +18,7 @@ from io import FileIO
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
+from napari_webipred.catalogue.own import SIDE_FILES
 from napari_webipred.errors import ArchiveError
 
 MAX_FILES = 2000
@@ -28,11 +29,12 @@ _MAX_DIRECTORY_BYTES = 8 * 2**20
 _MAX_ENTRIES_SEEN = 20_000
 _MAX_DEPTH = 4
 _CHUNK = 2**20
-_MODEL_SUFFIXES = {"", ".json", ".bin", ".txt", ".weights", ".buf", ".dat"}
+_MODEL_SUFFIXES = {"", ".json", ".bin", ".txt", ".weights", ".buf", ".dat", ".onnx", ".h5", ".hdf5", ".pb", ".index"}
 _OWN_FOLDER = "Put the files of the model, and nothing else, into a folder of their own."
 _ANOTHER_ARCHIVE = "Get the archive again from its publisher, or choose another model."
 
 Kind = Literal["zip", "json", "html", "hdf5", "onnx", "empty", "unknown"]
+_WHOLE = {"zip", "hdf5", "onnx"}  # one file is the whole model
 
 
 def kind_of(head: bytes) -> Kind:
@@ -73,12 +75,21 @@ class ModelFiles(Mapping[str, bytes]):
     path : Path
         What was opened.
     entry : str or None
-        Name of the topology file, if the user pointed at it; None when it is still to be found.
+        Name of the model's file, if the user pointed at it; None when it is still to be found.
+    kind : str
+        What was opened: ``"folder"``, or the kind of the file.
     """
 
-    def __init__(self, path: Path, members: Mapping[str, _Member], entry: str | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        members: Mapping[str, _Member],
+        entry: str | None = None,
+        kind: Literal["folder"] | Kind = "folder",
+    ) -> None:
         self.path = path
         self.entry = entry
+        self.kind = kind
         self._members = dict(sorted(members.items()))
 
     def __getitem__(self, name: str) -> bytes:
@@ -121,12 +132,12 @@ class ModelFiles(Mapping[str, bytes]):
     def checksum(self) -> str:
         """``sha256:`` and the SHA-256 of all of the model, in hexadecimal digits.
 
-        For a zip this is the hash of the archive file. For a folder it is the hash, over the files in the order of
-        their names, of each name in UTF-8, a zero byte, the size as eight bytes (little endian) and the content; before
-        them stand the entry's name (or nothing) and a zero byte, for two topologies may share a folder.
+        For a zip, HDF5 or ONNX file this is the hash of that file. For a folder it is the hash, over the files in the
+        order of their names, of each name in UTF-8, a zero byte, the size as eight bytes (little endian) and the
+        content; before them stand the entry's name (or nothing) and a zero byte, for two topologies may share a folder.
         """
         digest = hashlib.sha256()
-        if self.path.is_file() and self.entry is None:
+        if self.kind in _WHOLE:
             for chunk in _file_chunks(self.path):
                 digest.update(chunk)
         else:
@@ -139,16 +150,17 @@ class ModelFiles(Mapping[str, bytes]):
 
 
 def open_files(path: Path) -> ModelFiles:
-    """Open a model folder, a topology ``.json`` (with its folder) or a zip archive. Nothing is written to disk.
+    """Open a model folder, a topology ``.json`` (with its folder), a zip, HDF5 or ONNX file; nothing is unpacked.
 
     What a file is, its content tells, not its name. Hidden files, ``__MACOSX`` and zips within are left out. Of a
-    folder only files that can belong to a model count: ``.json``, ``.bin``, ``.txt``, names without a suffix, and names
-    with ``shard`` in them, at most four folders deep.
+    folder only files that can belong to a model count: ``.json``, ``.bin``, ``.txt``, ``.onnx``, ``.h5``, ``.pb``,
+    names without a suffix, and names with ``shard`` in them, at most four folders deep. Beside an HDF5 or ONNX file
+    only those count that can name its classes (`napari_webipred.catalogue.own.SIDE_FILES`).
 
     Parameters
     ----------
     path : Path
-        Folder, JSON file or zip archive.
+        Folder, JSON file, zip archive, HDF5 or ONNX file.
 
     Returns
     -------
@@ -174,9 +186,14 @@ def open_files(path: Path) -> ModelFiles:
         if kind == "json":
             members = _folder_members(path.parent)
             members[path.name] = _file_member(path)
-            return ModelFiles(path, members, entry=path.name)
+            return ModelFiles(path, members, path.name, kind)
         if kind == "zip":
             return _open_zip(path)
+        if kind in _WHOLE:
+            beside = {name: path.with_name(name) for name in SIDE_FILES}
+            members = {name: _file_member(file) for name, file in beside.items() if _is_plain_file(file)}
+            members[path.name] = _file_member(path)
+            return ModelFiles(path, members, path.name, kind)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveError(f"There is no file or folder {path}.", "Check the path for typing errors.") from error
     except OSError as error:
@@ -185,18 +202,15 @@ def open_files(path: Path) -> ModelFiles:
     raise ArchiveError(f"{path.name} {what}.", hint)
 
 
-_CONVERTED = "Choose the converted model: a zip archive or folder with a model.json."
 _NO_MODEL = {
     "empty": ("is an empty file", "Get the file again; its download was probably interrupted."),
     "html": (
         "is a web page, not a zip archive",
         "A server or proxy has sent a page instead of the file: open it in a browser and read what it says.",
     ),
-    "hdf5": ("is a Keras HDF5 file (.h5), not a TensorFlow.js model", _CONVERTED),
-    "onnx": ("is an ONNX model, not a TensorFlow.js model", _CONVERTED),
     "unknown": (
-        "is not a zip archive",
-        "Choose a TensorFlow.js Layers model: a zip archive, a folder or a model.json.",
+        "is not a model",
+        "Choose a TensorFlow.js model (a zip archive, a folder or a model.json), a Keras file or an ONNX file.",
     ),
 }
 
@@ -240,8 +254,17 @@ def _names_below(folder: Path) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     if depth < _MAX_DEPTH:
                         todo.append((f"{name}/", depth + 1))
-                elif Path(name).suffix.lower() in _MODEL_SUFFIXES or "shard" in entry.name.lower():
+                elif Path(name).suffix.lower() in _MODEL_SUFFIXES or _is_part(entry.name):
                     yield name
+
+
+def _is_part(name: str) -> bool:
+    """Tell whether this is one of several files that hold the weights, such as ``group1-shard1of8``."""
+    return bool(re.search(r"shard|data-\d+-of-\d+$", name.lower()))
+
+
+def _is_plain_file(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _file_member(path: Path) -> _Member:
@@ -306,7 +329,7 @@ def _open_zip(path: Path) -> ModelFiles:
         for info in infos
         if not info.is_dir() and not _is_noise(info.filename)
     }
-    files = ModelFiles(path, members)
+    files = ModelFiles(path, members, kind="zip")
     weakref.finalize(files, file.close)
     return files
 

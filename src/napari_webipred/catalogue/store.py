@@ -1,7 +1,7 @@
 """The models on this machine: fetched once, verified, kept in one folder.
 
-Below the cache folder lie ``models/<id>/`` with the archive, ``card.json`` and ``entry.json``, and ``compiled/`` with
-the graphs made of the models.
+Below the cache folder lie ``models/<id>/`` with the archive, ``card.json`` and ``entry.json``, ``compiled/`` with the
+graphs made of the models, and ``told/`` with what the user has told about models that do not say it.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ from napari_webipred.errors import CatalogueError
 
 _log = logging.getLogger(__name__)
 _BUILT_IN = Path(__file__).parent / "cards"
+_TOLD = re.compile(r"[0-9a-f]{64}\.json")
 _COMPILED = re.compile(r"[0-9a-f]{64}-v\d+\.onnx")
 
 
@@ -123,18 +124,23 @@ def remove(id: str) -> int:  # noqa: A002
         raise CatalogueError(
             f"There is no fetched model {id!r} to remove.", "`napari-webipred cache` lists those that there are."
         )
-    compiled = (settings.current().cache_folder / "compiled").glob(f"{entry.sha256}-v*.onnx")
-    return _delete([*_own_files(model_folder(id)), *compiled])
+    cache = settings.current().cache_folder
+    made = [*(cache / "compiled").glob(f"{entry.sha256}-v*.onnx"), *(cache / "told").glob(f"{entry.sha256}.json")]
+    return _delete([*_own_files(model_folder(id)), *made])
 
 
 def wipe() -> int:
-    """Remove all models and compiled graphs, but nothing else in the cache folder; return the bytes freed."""
+    """Remove all models, compiled graphs and what was told of models; return the bytes freed.
+
+    Nothing else in the cache folder is touched.
+    """
     cache = settings.current().cache_folder
     files = [path for path in (cache / "compiled").glob("*") if _is_compiled(path)]
+    files += [path for path in (cache / "told").glob("*") if _TOLD.fullmatch(path.name) or _is_left_over(path)]
     for path in (cache / "models").glob("*"):
         files += [path] if path.name.endswith(LOCK_SUFFIX) else _own_files(path)
     freed = _delete(files)
-    for folder in (cache / "compiled", cache / "models"):
+    for folder in (cache / "compiled", cache / "told", cache / "models"):
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             folder.rmdir()
     return freed
@@ -158,7 +164,11 @@ def _holds_our_card(folder: Path) -> bool:
 
 
 def _is_compiled(path: Path) -> bool:
-    return bool(_COMPILED.fullmatch(path.name) or LEFT_OVER.fullmatch(path.name))
+    return bool(_COMPILED.fullmatch(path.name)) or _is_left_over(path)
+
+
+def _is_left_over(path: Path) -> bool:
+    return bool(LEFT_OVER.fullmatch(path.name))
 
 
 def _delete(files: list[Path]) -> int:

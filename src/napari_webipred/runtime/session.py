@@ -33,6 +33,8 @@ class Session:
         (height, width, channels) of a picture in pixels; height or width None if the model takes any.
     output_size : int
         How many numbers come out for each picture.
+    properties : dict of str to str
+        What the file says about itself beside the network; empty for most.
 
     Raises
     ------
@@ -42,10 +44,13 @@ class Session:
 
     input_shape: tuple[int | None, int | None, int]
     output_size: int
+    properties: dict[str, str]
 
     def __init__(self, graph: Path | bytes, threads: int) -> None:
         self._session = _open(graph, threads)
         self.input_shape, self.output_size = _signature(self._session)
+        self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._singly = self._session.get_inputs()[0].shape[:1] == [1]
 
     def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
         """Run the model. Several threads may do so at the same time.
@@ -77,6 +82,8 @@ class Session:
                 f"The batch has the shape {pictures.shape}; the model takes (n, {wanted}).",
                 "Give a batch of pictures as (n, height, width, channels), each resized to the model's input.",
             )
+        if self._singly and len(pictures) > 1:
+            return np.concatenate([self.predict(picture[None]) for picture in pictures])
         try:
             (classes,) = self._session.run([OUTPUT], {INPUT: pictures})
         except Exception as error:  # ONNX Runtime has no common class for what it raises

@@ -1,0 +1,243 @@
+"""ONNX files by others: checked, and made to take pictures and give classes as our own graphs do."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.graph import INPUT, OUTPUT
+
+if TYPE_CHECKING:
+    from onnx import GraphProto, ModelProto, NodeProto, TypeProto
+
+# 4 GiB of float32 for one picture; the largest tensors of the networks in use are a hundredth of that.
+_MAX_TENSOR = 2**30
+_MAX_NODES = 100_000
+# A protobuf message cannot be larger.
+_MAX_BYTES = 2**31 - 1
+# Larger constants are weights, of which only the shape matters for the shapes of what is computed.
+_SMALL = 4096
+_OLDEST_IR = 4  # from here on, what is a constant need not be listed as an input
+_PLAIN = (
+    "Export the model again, as one file of standard operators with one picture as input and class scores as output."
+)
+
+
+def adapt(name: str, content: bytes) -> bytes:
+    """Check an ONNX file and wrap it, so that `napari_webipred.runtime.session.Session` can run it.
+
+    Parameters
+    ----------
+    name : str
+        Name of the file, for messages.
+    content : bytes
+
+    Returns
+    -------
+    bytes
+        An ONNX model with one input ``image``, float32 (batch, height, width, channels), and one output ``classes``,
+        float32 (batch, numbers); the batch is 1 where the file fixes it so. What the file says about itself
+        (``metadata_props``) is kept.
+
+    Raises
+    ------
+    ModelError
+        The file is damaged, needs other files, operators that are not ONNX's own or control flow, makes tensors of
+        absurd size, or does not turn one picture into class scores.
+    """
+    model = _parse(name, content)
+    _check_nodes(name, model)
+    graph = model.graph
+    given = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in given]
+    if len(inputs) != 1:
+        names = ", ".join(value.name for value in inputs[:10])
+        raise ModelError(f"{name} takes {len(inputs)} inputs ({names}) instead of one picture.", _PLAIN)
+    picture = inputs[0]
+    batch, *sizes = _picture_shape(name, picture.type)
+    nchw = _is_nchw(name, sizes)
+    shapes = _shapes(name, model)
+    scores, count = _class_scores(name, graph, shapes)
+    source, elements = picture.name, picture.type.tensor_type.elem_type
+    _free_names(graph)
+    source, scores = (f"{value}_" if value in (INPUT, OUTPUT) else value for value in (source, scores))
+    _wrap(graph, source, elements, nchw, scores)
+    height, width, channels = (*sizes[1:], sizes[0]) if nchw else sizes
+    _declare(graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", count])
+    model.ir_version = max(model.ir_version, _OLDEST_IR)
+    data: bytes = model.SerializeToString(deterministic=True)
+    return data
+
+
+def _parse(name: str, content: bytes) -> ModelProto:
+    import onnx
+    from google.protobuf.message import DecodeError  # type: ignore[import-untyped, unused-ignore]
+
+    if len(content) > _MAX_BYTES:
+        raise ModelError(f"{name} is larger than an ONNX file can be.", _PLAIN)
+    model = onnx.ModelProto()
+    try:
+        model.ParseFromString(content)
+    except (DecodeError, ValueError, RecursionError) as error:
+        raise ModelError(f"{name} is a damaged ONNX file.", "Get the file again from its source.") from error
+    if not model.graph.node:
+        raise ModelError(f"{name} is an ONNX file without a network.", _PLAIN)
+    return model
+
+
+def _check_nodes(name: str, model: ModelProto) -> None:
+    """Refuse what could read other files, run other code or never end."""
+    import onnx
+
+    nodes = model.graph.node
+    if len(nodes) > _MAX_NODES:
+        raise ModelError(f"{name} has {len(nodes)} operations; {_MAX_NODES} are the most.", _PLAIN)
+    if model.functions or model.training_info:
+        raise ModelError(f"{name} defines functions of its own or holds training steps.", _PLAIN)
+    foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes if node.domain not in ("", "ai.onnx")})
+    if foreign:
+        raise ModelError(f"{name} uses operators that are not ONNX's own: {', '.join(foreign[:10])}.", _PLAIN)
+    if model.graph.sparse_initializer:
+        raise ModelError(f"{name} holds sparse weights.", _PLAIN)
+    for tensor in (*model.graph.initializer, *_attribute_tensors(name, nodes)):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
+            raise ModelError(f"{name} keeps the weights {tensor.name[:80]!r} in another file.", _PLAIN)
+        if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > _MAX_TENSOR:
+            raise ModelError(
+                f"The tensor {tensor.name[:80]!r} in {name} has the shape {list(tensor.dims)[:8]}.", _PLAIN
+            )
+
+
+def _attribute_tensors(name: str, nodes: Iterable[NodeProto]) -> Iterable[Any]:
+    for node in nodes:
+        for attribute in node.attribute:
+            if attribute.HasField("g") or attribute.graphs:
+                raise ModelError(f"{name} branches or loops ({node.op_type}); such models are not run.", _PLAIN)
+            if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
+                raise ModelError(f"{name} holds sparse weights.", _PLAIN)
+            if attribute.HasField("t"):
+                yield attribute.t
+            yield from attribute.tensors
+
+
+def _dims(kind: TypeProto) -> list[int | None]:
+    return [
+        dim.dim_value if dim.HasField("dim_value") and dim.dim_value > 0 else None for dim in kind.tensor_type.shape.dim
+    ]
+
+
+def _picture_shape(name: str, kind: TypeProto) -> list[int | None]:
+    import onnx
+
+    dims = _dims(kind)
+    taken = kind.tensor_type.elem_type
+    if taken not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
+        known = onnx.TensorProto.DataType.values()
+        shown = onnx.TensorProto.DataType.Name(taken) if taken in known else taken
+        raise ModelError(f"{name} takes numbers of the type {shown}, not floating-point pixels.", _PLAIN)
+    if len(dims) != 4 or any(size is not None and size > 2**20 for size in dims):
+        raise ModelError(f"{name} is not an image model: its input has the shape {dims[:8]}.", _PLAIN)
+    if dims[0] not in (None, 1):
+        raise ModelError(f"{name} takes exactly {dims[0]} pictures at a time.", _PLAIN)
+    return dims
+
+
+def _is_nchw(name: str, sizes: list[int | None]) -> bool:
+    first, last = sizes[0] in (1, 3), sizes[2] in (1, 3)
+    if first == last:
+        what = "two axes" if first else "no axis"
+        raise ModelError(
+            f"{name} is not an image model: its input of {sizes} has {what} that could be grey or colour.", _PLAIN
+        )
+    return first
+
+
+def _shapes(name: str, model: ModelProto) -> dict[str, TypeProto]:
+    """Infer the types of all tensors, without the weights, and refuse absurd sizes."""
+    import onnx
+
+    bare = onnx.ModelProto(ir_version=_OLDEST_IR)
+    bare.opset_import.extend(model.opset_import)
+    graph = model.graph
+    bare.graph.name = "network"
+    bare.graph.node.extend(graph.node)
+    bare.graph.output.extend(graph.output)
+    given = {tensor.name for tensor in graph.initializer}
+    bare.graph.input.extend(value for value in graph.input if value.name not in given)
+    for tensor in graph.initializer:
+        if math.prod(tensor.dims) <= _SMALL:
+            bare.graph.initializer.append(tensor)
+        else:
+            bare.graph.input.append(
+                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
+            )
+    try:
+        inferred = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
+    except Exception as error:  # the C++ behind raises more kinds than it documents
+        reason = (str(error).strip().splitlines() or ["unknown"])[0][:200]
+        raise ModelError(f"The operations in {name} do not fit together: {reason}", _PLAIN) from error
+    types = {value.name: value.type for value in (*inferred.graph.value_info, *inferred.graph.output)}
+    for tensor_name, kind in types.items():
+        dims = _dims(kind)
+        if math.prod(size or 1 for size in dims) > _MAX_TENSOR:
+            raise ModelError(
+                f"The tensor {tensor_name[:80]!r} in {name} has the shape {dims[:8]}, which is too large.", _PLAIN
+            )
+    return types
+
+
+def _class_scores(name: str, graph: GraphProto, types: dict[str, TypeProto]) -> tuple[str, int]:
+    """Find the one output with a fixed number of floating-point numbers per picture."""
+    import onnx
+
+    found = {}
+    for value in graph.output:
+        kind = types.get(value.name, value.type)
+        dims = _dims(kind)
+        floats = kind.tensor_type.elem_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
+        if floats and len(dims) in (2, 4) and dims[1:] and None not in dims[1:]:
+            count = math.prod(size or 1 for size in dims[1:])
+            if max(size or 1 for size in dims[1:]) == count:  # (n, 1, 1) is a list of classes, (7, 7, n) a feature map
+                found[value.name] = count
+    if len(found) != 1:
+        outputs = ", ".join(f"{value.name} {_dims(value.type)}" for value in graph.output[:10])
+        what = "no output that lists classes" if not found else "several outputs that could be the classes"
+        raise ModelError(f"{name} has {what}: {outputs}.", _PLAIN)
+    return next(iter(found.items()))
+
+
+def _free_names(graph: GraphProto) -> None:
+    """Rename the tensors that are called like our input and output."""
+    for node in graph.node:
+        for names in (node.input, node.output):
+            for i, value in enumerate(names):
+                if value in (INPUT, OUTPUT):
+                    names[i] = f"{value}_"
+    for tensor in graph.initializer:
+        if tensor.name in (INPUT, OUTPUT):
+            tensor.name = f"{tensor.name}_"
+
+
+def _wrap(graph: GraphProto, source: str, elements: int, nchw: bool, scores: str) -> None:
+    import onnx
+
+    float32 = onnx.TensorProto.FLOAT
+    make = onnx.helper.make_node
+    turn = make("Transpose", [INPUT], ["image as stored"], perm=[0, 3, 1, 2]) if nchw else None
+    first = [turn or make("Identity", [INPUT], ["image as stored"])]
+    first.append(make("Cast", ["image as stored"], [source], to=elements))
+    last = [make("Flatten", [scores], ["flat scores"], axis=1), make("Cast", ["flat scores"], [OUTPUT], to=float32)]
+    nodes = [*first, *graph.node, *last]
+    del graph.node[:]
+    graph.node.extend(nodes)
+
+
+def _declare(graph: GraphProto, picture: list[int | str | None], scores: list[int | str]) -> None:
+    import onnx
+
+    for values in (graph.input, graph.output, graph.value_info):
+        del values[:]
+    graph.input.append(onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, picture))
+    graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, scores))
