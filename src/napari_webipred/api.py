@@ -22,6 +22,7 @@ def open_model(
     classes: Sequence[str] | None = None,
     standardize: str | None = None,
     size: tuple[int, int] | None = None,
+    activation: str | None = None,
 ) -> Model:
     """Open a model; one that is not on this machine is downloaded first.
 
@@ -29,7 +30,7 @@ def open_model(
     ----------
     reference : str or Path
         Identifier in the catalogue (``"demo"``), Zenodo record number, DOI or URL, or the path of a model folder,
-        topology JSON or zip archive.
+        topology JSON, zip archive, Keras or ONNX file.
     classes : sequence of str, optional
         Names of the classes in output order, for a model that does not come with them.
     standardize : str, optional
@@ -37,6 +38,9 @@ def open_model(
         deviation), ``"tf"`` (-1 to 1), ``"caffe"``, ``"minmax"``, ``"z-score"``, ``"grayscale"`` or ``"none"``.
     size : tuple of int, optional
         (width, height) in pixels, for a model that takes any size.
+    activation : str, optional
+        What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"`` or ``"sigmoid"``;
+        ``"none"`` shows the numbers as they are.
 
     Returns
     -------
@@ -47,7 +51,7 @@ def open_model(
     WebIPredError
         There is no such model, it cannot be fetched, or its files cannot be used.
     """
-    steps = opening(reference, classes=classes, standardize=standardize, size=size)
+    steps = opening(reference, classes=classes, standardize=standardize, size=size, activation=activation)
     while True:
         try:
             next(steps)

@@ -74,6 +74,9 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument("--standardize", metavar="MODE", help="torch, tf, caffe, minmax, z-score, grayscale, none")
     classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that takes any")
     classify.add_argument(
+        "--activation", metavar="A", help="softmax or sigmoid, for a model whose numbers are no probabilities yet; none"
+    )
+    classify.add_argument(
         "--range",
         default="auto",
         metavar="LOW:HIGH",
@@ -143,7 +146,10 @@ def _classify(options: argparse.Namespace) -> int:
         classes=options.classes.split(",") if options.classes else None,
         standardize=options.standardize,
         size=_size(options.resize) if options.resize else None,
+        activation=options.activation,
     )
+    for sentence in model.card.provenance.get("assumed", []):
+        _tell(str(sentence))
     show = options.output is None and sys.stdout.isatty()
     return _run(model, options.inputs, options.output, how, show)
 
