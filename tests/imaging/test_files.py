@@ -65,6 +65,56 @@ def test_grey_with_alpha_is_read(tmp_path: Path) -> None:
     np.testing.assert_array_equal(only_plane(path)[..., 0], np.asarray(Image.fromarray(COLOUR).convert("L")))
 
 
+def deep_png(pixels: np.ndarray, filtered: int = 0, interlaced: bool = False, *more: bytes) -> bytes:
+    """A PNG of 16-bit grey and alpha, RGB or RGBA; its rows are unfiltered (0), or filtered by Sub (1) or Up (2)."""
+    height, width, channels = pixels.shape
+    adam7 = ((0, 0, 8, 8), (0, 4, 8, 8), (4, 0, 8, 4), (0, 2, 4, 4), (2, 0, 4, 2), (0, 1, 2, 2), (1, 0, 2, 1))
+    rows = []
+    for y, x, down, across in adam7 if interlaced else ((0, 0, 1, 1),):
+        part = np.ascontiguousarray(pixels[y::down, x::across]).astype(">u2")
+        if part.size:
+            bytes_of_rows = part.reshape(len(part), -1).view(np.uint8)
+            before = np.zeros_like(bytes_of_rows)
+            if filtered == 1:
+                before[:, 2 * channels :] = bytes_of_rows[:, : -2 * channels]
+            elif filtered == 2:
+                before[1:] = bytes_of_rows[:-1]
+            rows += [bytes([filtered]) + row.tobytes() for row in bytes_of_rows - before]
+    kind = {2: 4, 3: 2, 4: 6}[channels]
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 16, kind, 0, 0, interlaced))
+    data = chunk(b"IDAT", zlib.compress(b"".join(rows)))
+    return b"\x89PNG\r\n\x1a\n" + header + b"".join(more) + data + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("interlaced", [False, True])
+@pytest.mark.parametrize("filtered", [0, 1, 2])
+@pytest.mark.parametrize("channels", [2, 3, 4])
+def test_a_16_bit_png_keeps_its_depth(tmp_path: Path, channels: int, filtered: int, interlaced: bool) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (21, 30, channels), np.uint16)
+    path = tmp_path / "x.png"
+    path.write_bytes(deep_png(pixels, filtered, interlaced))
+    plane = only_plane(path)
+    assert plane.dtype == np.uint16
+    np.testing.assert_array_equal(plane, pixels)
+
+
+def test_a_16_bit_png_is_turned_upright(tmp_path: Path) -> None:
+    pixels = np.arange(4 * 6 * 3, dtype=np.uint16).reshape(4, 6, 3) * 900
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    path = tmp_path / "x.png"
+    path.write_bytes(deep_png(pixels, 0, False, chunk(b"eXIf", exif.tobytes().removeprefix(b"Exif\0\0"))))
+    np.testing.assert_array_equal(only_plane(path), np.rot90(pixels, -1))
+
+
+def test_a_16_bit_png_that_is_cut_short_is_told(tmp_path: Path) -> None:
+    pixels = np.random.default_rng(0).integers(0, 65536, (21, 30, 3), np.uint16)
+    path = tmp_path / "x.png"
+    path.write_bytes(deep_png(pixels)[:900])
+    with pytest.raises(ImageError, match=r"x\.png"):
+        only_plane(path)
+
+
 @pytest.mark.parametrize("transparency", [None, 3, bytes([0, 128, 255])])
 @pytest.mark.parametrize("suffix", ["png", "gif"])
 def test_a_palette_is_looked_up(tmp_path: Path, transparency: Any, suffix: str) -> None:

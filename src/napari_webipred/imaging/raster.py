@@ -17,6 +17,7 @@ from napari_webipred.imaging.source import Source
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
+    from PIL.ImageFile import ImageFile
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second picture in a JPEG is a thumbnail or a depth map
@@ -31,8 +32,8 @@ def raster_source(path: Path, name: str) -> Source:
     """Describe a picture or an animation from its header; the content decides, not the suffix.
 
     Frames of an animation are planes along ``frame``. EXIF orientation is honoured, colour profiles (ICC) are not
-    applied. CMYK and YCCK become RGB by the plain formula (255 - C)(255 - K) / 255. A palette is looked up. 16-bit grey
-    keeps its depth; of 16-bit RGB, Pillow reads the upper 8 bits.
+    applied. CMYK and YCCK become RGB by the plain formula (255 - C)(255 - K) / 255. A palette is looked up. 16-bit PNG
+    keeps its depth, except that of 16-bit colours in an animation the upper 8 bits are read.
 
     Raises
     ------
@@ -51,7 +52,7 @@ def raster_source(path: Path, name: str) -> Source:
     return Source(name, _Animation(path, frames).read, ("frame",), (frames,))
 
 
-def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> Image:
+def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
     """Open a file with Pillow, quietly, as one of these formats; nothing is decoded yet."""
     from PIL import Image
 
@@ -89,7 +90,28 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
 def _still(path: Path) -> NDArray[Any]:
     with open_image(path, FORMATS) as image:
         _check_size(image)  # again: the file may be another by now
-        return _plane(image)
+        stored_as = image.tile[0][3] if image.format == "PNG" and image.tile else None
+        pixels = to_array(image)
+        orientation = _orientation(image)
+    if stored_as in {"RGB;16B", "RGBA;16B", "LA;16B"}:
+        pixels = _deep(path, stored_as, pixels)
+    return upright(pixels, orientation)
+
+
+def _deep(path: Path, stored_as: str, upper: NDArray[np.uint8]) -> NDArray[np.uint16]:
+    """Read the whole depth of a 16-bit PNG, of which Pillow has only given the upper bytes."""
+    if stored_as == "LA;16B":  # the two bytes of grey and the two of alpha pass for four channels
+        return _decoded(path, "RGBA").view(">u2").astype(np.uint16)
+    lower = _decoded(path, stored_as.replace("16B", "16L"))  # of the other byte order, the upper byte is the lower one
+    return upper.astype(np.uint16) << np.uint16(8) | lower
+
+
+def _decoded(path: Path, stored_as: str) -> NDArray[np.uint8]:
+    """Decode a PNG as if its bytes were stored in another of Pillow's raw modes."""
+    with open_image(path, ("PNG",)) as image:
+        _check_size(image)
+        image.tile = [image.tile[0]._replace(args=stored_as)]
+        return np.asarray(image)
 
 
 def _check_size(image: Image) -> None:
@@ -102,10 +124,15 @@ def _check_size(image: Image) -> None:
 
 def _plane(image: Image) -> NDArray[Any]:
     pixels = to_array(image)
-    orientation = 1
+    return upright(pixels, _orientation(image))
+
+
+def _orientation(image: Image) -> int:
     with suppress(Exception):  # damaged metadata does not make a picture unreadable, in the browser neither
         orientation = int(image.getexif().get(EXIF_ORIENTATION, 1))
-    return upright(pixels, orientation) if 2 <= orientation <= 8 else pixels
+        if 1 <= orientation <= 8:
+            return orientation
+    return 1
 
 
 class _Animation:
