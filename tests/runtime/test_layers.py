@@ -256,7 +256,7 @@ def test_a_picture_of_any_size_is_padded_like_one_of_known_size(
         (layer("ZeroPadding2D", padding=[[1, 2], 3, 4]), "padding"),
         (layer("ZeroPadding2D", padding=60000), "too large"),
         (layer("Conv2D", filters=1, kernel_size=9), "too small"),
-        (layer("TFOpLambda", function="math.tanh"), "math.tanh"),
+        (layer("TFOpLambda", function="math.cumsum"), "math.cumsum"),
         (layer("Lambda", function=["4wEAAAAAAAA", None, None]), "Lambda"),
     ],
 )

@@ -87,20 +87,40 @@ def _candidates(
     stage: int,
     weights: Mapping[str, NDArray[np.float32]],
     by_ending: Mapping[str, list[str]],
+) -> list[str]:
+    """Return the tensors that may be the weight, by Keras' word for it, or else by a word of another version."""
+    for role in (weight.role, *_OTHER_ROLES.get(weight.role, ())):
+        found = list(_named(weight, role, place, stage, weights, by_ending))
+        if found:
+            return found
+    return []
+
+
+# Keras 3 calls it so in DepthwiseConv2D.
+_OTHER_ROLES = {"depthwise_kernel": ("kernel",)}
+
+
+def _named(
+    weight: Weight,
+    role: str,
+    place: int | None,
+    stage: int,
+    weights: Mapping[str, NDArray[np.float32]],
+    by_ending: Mapping[str, list[str]],
 ) -> Iterator[str]:
     if stage == 0:
-        exact = f"{weight.path}/{weight.role}"
+        exact = f"{weight.path}/{role}"
         yield from [exact] if exact in weights else []
     elif stage == 1:
-        plain = f"{weight.layer}/{weight.role}"
+        plain = f"{weight.layer}/{role}"
         yield from [plain] if plain in weights else []
     elif stage == 2:
-        yield from by_ending.get(f"{weight.path}/{weight.role}") or by_ending.get(f"{weight.layer}/{weight.role}", [])
+        yield from by_ending.get(f"{weight.path}/{role}") or by_ending.get(f"{weight.layer}/{role}", [])
     elif stage == 3 and place is not None:
         for numbered in (f"{weight.layer}/{place}", f"{weight.layer}/vars/{place}"):
             yield from by_ending.get(numbered, [])
     elif stage == 4:
-        for name in by_ending.get(weight.role, []):
+        for name in by_ending.get(role, []):
             parts = name.split("/")
             suffixed = "/".join(parts[:-1][-weight.layer.count("/") - 1 :])
             if re.fullmatch(re.escape(weight.layer) + r"_\d+", suffixed) and weights[name].shape == weight.shape:

@@ -114,7 +114,12 @@ def _join(topology: str, group: _Group, files: Mapping[str, bytes]) -> bytearray
 def _decode(topology: str, entry: _Entry, joined: bytearray, offset: int) -> NDArray[np.float32]:
     values = np.frombuffer(joined, entry.stored, entry.count, offset).reshape(entry.shape)
     if entry.scale is None:
-        return values.astype(np.float32, copy=False)
+        plain = values.astype(np.float32, copy=False)
+        with np.errstate(invalid="ignore"):  # infinities of both signs
+            finite = math.isfinite(plain.sum(dtype=np.float64))  # cannot overflow, and needs no memory
+        if entry.wanted and not finite:
+            raise ModelError(f"The tensor {entry.name} in {topology} holds values that are no finite numbers.", _AGAIN)
+        return plain
     with np.errstate(over="ignore", invalid="ignore"):
         restored = values.astype(np.float64)
         restored *= entry.scale

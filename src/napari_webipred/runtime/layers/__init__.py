@@ -5,6 +5,7 @@ from __future__ import annotations
 # Importing a family enters its layers into the registry.
 from napari_webipred.runtime.layers import (  # noqa: F401
     activation,
+    attention,
     convolution,
     dense,
     merge,

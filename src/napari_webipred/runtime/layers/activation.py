@@ -76,6 +76,27 @@ def hard_sigmoid(build: Build, x: str) -> str:
     return build.node("HardSigmoid", x, alpha=1 / 6 if build.keras >= 3 else 0.2, beta=0.5)
 
 
+def hard_tanh(build: Build, x: str) -> str:
+    """Clip to -1 ... 1."""
+    return build.node("Clip", x, build.constant(-1), build.constant(1))
+
+
+def log_sigmoid(build: Build, x: str) -> str:
+    """Return log(sigmoid(x)) as -softplus(-x), which does not underflow."""
+    return build.node("Neg", build.node("Softplus", build.node("Neg", x)))
+
+
+def tanh_shrink(build: Build, x: str) -> str:
+    """Return x - tanh(x)."""
+    return build.node("Sub", x, build.node("Tanh", x))
+
+
+def squareplus(build: Build, x: str) -> str:
+    """Return (x + sqrt(x^2 + 4)) / 2."""
+    root = build.node("Sqrt", build.node("Add", build.node("Mul", x, x), build.constant(4)))
+    return build.node("Mul", build.node("Add", x, root), build.constant(0.5))
+
+
 def leaky_relu(build: Build, x: str) -> str:
     """Return x, below zero x / 5."""
     return build.node("LeakyRelu", x, alpha=0.2)
@@ -102,7 +123,14 @@ ACTIVATIONS: dict[str, Callable[[Build, str], str]] = {
     "gelu": gelu,
     "gelu_new": gelu_new,
     "hard_sigmoid": hard_sigmoid,
+    "hard_silu": _operation("HardSwish"),
+    "hard_swish": _operation("HardSwish"),
+    "hard_tanh": hard_tanh,
     "leaky_relu": leaky_relu,
+    "celu": _operation("Celu"),
+    "log_sigmoid": log_sigmoid,
+    "tanh_shrink": tanh_shrink,
+    "squareplus": squareplus,
 }
 
 

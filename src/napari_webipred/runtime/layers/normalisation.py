@@ -63,6 +63,39 @@ def layer_normalisation(build: Build, x: Tensor) -> Tensor:
     return build.like(x, build.node("LayerNormalization", x.name, gamma, *beta, **attributes))
 
 
+@layer("GroupNormalization")
+def group_normalisation(build: Build, x: Tensor) -> Tensor:
+    """Standardise groups of neighbouring channels of each picture by their own mean and (biased) variance."""
+    build.rank(x, 3)
+    (axis,) = build.integers_of("axis", -1, 1)
+    place = build.axis(x, axis)
+    if place == 1:
+        raise build.refuse(f"has the axis {axis}; only the first or the last is supported")
+    x = build.graph.nchw(x) if place == 2 else build.graph.plain(x)
+    channels, groups = build.known(x, place), build.integer("groups", 32, -1)
+    groups = channels if groups == -1 else groups
+    if groups < 1 or channels % groups:
+        raise build.wrong("groups")
+    rows = build.node("Reshape", x.name, build.integers(0, groups, -1))
+    even = (build.constant(np.ones(groups)), build.constant(np.zeros(groups)))
+    name = build.node("InstanceNormalization", rows, *even, epsilon=build.number("epsilon", 1e-3))
+    name = build.node("Reshape", name, build.node("Shape", x.name))
+    for op, role, option in (("Mul", "gamma", "scale"), ("Add", "beta", "center")):
+        if build.flag(option, default=True):
+            trained = build.weight(role, (channels,), lambda values: values.reshape(channels, 1, 1))
+            name = build.node(op, name, trained)
+    return build.like(x, name)
+
+
+@layer("UnitNormalization")
+def unit_normalisation(build: Build, x: Tensor) -> Tensor:
+    """Divide by the Euclidean length along one or more axes, the last by default."""
+    axes = [stored_axis(x, build.axis(x, axis)) for axis in build.integers_of("axis", [-1])]
+    squares = build.node("ReduceSumSquare", x.name, axes=axes, keepdims=1)
+    length = build.node("Sqrt", build.node("Max", squares, build.constant(1e-12)))
+    return build.like(x, build.node("Div", x.name, length))
+
+
 @layer("Rescaling")
 def rescaling(build: Build, x: Tensor) -> Tensor:
     """Return x * scale + offset; either may be a list with a number for each channel."""

@@ -2,30 +2,117 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
-from napari_webipred.runtime.layers.build import Build
+from napari_webipred.runtime.layers.activation import ACTIVATIONS
+from napari_webipred.runtime.layers.build import Build, is_integer
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
 
-_OPERATORS = {
+# Of two operands: TensorFlow's name, then that of Keras 3 where the latter is not a layer as well.
+_BINARY = {
     "__operators__.add": "Add",
     "math.add": "Add",
-    "math.multiply": "Mul",
     "math.subtract": "Sub",
+    "math.multiply": "Mul",
+    "math.truediv": "Div",
+    "math.divide": "Div",
+    "math.maximum": "Max",
+    "math.minimum": "Min",
+    "math.pow": "Pow",
+    "TrueDivide": "Div",
+    "Divide": "Div",
+    "Power": "Pow",
 }
+# Of one operand: an ONNX operation, or an activation.
+_UNARY = {
+    "math.abs": "Abs",
+    "math.negative": "Neg",
+    "math.sqrt": "Sqrt",
+    "math.exp": "Exp",
+    "math.log": "Log",
+    "math.square": "square",
+    "math.sigmoid": "sigmoid",
+    "math.tanh": "tanh",
+    "math.softplus": "softplus",
+    "nn.relu": "relu",
+    "nn.relu6": "relu6",
+    "nn.silu": "silu",
+    "nn.elu": "elu",
+    "nn.selu": "selu",
+    "nn.gelu": "gelu",
+    "cast": "linear",
+    "Absolute": "Abs",
+    "Negative": "Neg",
+    "Sqrt": "Sqrt",
+    "Exp": "Exp",
+    "Log": "Log",
+    "Square": "square",
+    "Sigmoid": "sigmoid",
+    "Tanh": "tanh",
+    "Softplus": "softplus",
+    "Relu": "relu",
+    "Relu6": "relu6",
+    "Silu": "silu",
+    "Selu": "selu",
+    "Gelu": "gelu",
+    "HardSigmoid": "hard_sigmoid",
+    "HardSilu": "hard_silu",
+    "Cast": "linear",
+}
+_REDUCTIONS = {
+    "math.reduce_mean": "ReduceMean",
+    "math.reduce_max": "ReduceMax",
+    "Mean": "ReduceMean",
+    "Max": "ReduceMax",
+}
+_FUNCTIONS = (*_BINARY, *_UNARY, *_REDUCTIONS)
 
 
-@layer("TFOpLambda", numbers=True, function=tuple(_OPERATORS))
-def operator(build: Build, x: Tensor | float) -> Tensor:
-    """Add, multiply or subtract a number or a tensor, which the call has as its argument ``y``."""
-    y = build.arguments.get("y")
-    if y is None or not (isinstance(y, Tensor) or is_number(y)):
-        raise build.refuse(f"is called with {y!r:.80} instead of a number or a tensor")
-    op = _OPERATORS.get(build.option("function"))
-    if op is None:
+@layer(*(name for name in _FUNCTIONS if name[0].isupper()), inputs=None, numbers=True)
+@layer("TFOpLambda", inputs=None, numbers=True, function=tuple(name for name in _FUNCTIONS if not name[0].isupper()))
+def operator(build: Build, *operands: Tensor | float) -> Tensor:
+    """Compute what an operator of TensorFlow or Keras 3 does, element by element or along axes."""
+    name = build.option("function") if build.layer.class_name == "TFOpLambda" else build.layer.class_name
+    second = next((build.arguments[key] for key in ("y", "x2") if build.arguments.get(key) is not None), None)
+    given = [*operands, *([] if second is None else [second])]
+    if not all(isinstance(value, Tensor) or is_number(value) for value in given):
+        raise build.refuse(f"is called with {second!r:.80} instead of a number or a tensor")
+    if name in _BINARY and len(given) == 2:
+        return combine(build, _BINARY[name], given)
+    x = given[0]
+    if name in _BINARY or len(given) > 1 or not isinstance(x, Tensor):
+        raise build.refuse(f"is called with {len(given)} operands")
+    if name in _REDUCTIONS:
+        return _reduce(build, x, _REDUCTIONS[name])
+    done = _UNARY.get(name)
+    if done is None:
         raise build.wrong("function")
-    return combine(build, op, [x, y])
+    if done == "square":
+        return build.like(x, build.node("Mul", x.name, x.name))
+    if done == "gelu" and _setting(build, "approximate", default=False):
+        done = "gelu_new"
+    return build.like(x, ACTIVATIONS[done](build, x.name) if done in ACTIVATIONS else build.node(done, x.name))
+
+
+def _reduce(build: Build, x: Tensor, op: str) -> Tensor:
+    x = build.graph.plain(x)
+    value = _setting(build, "axis", default=None)
+    values = [value] if is_integer(value) else value
+    if not isinstance(values, list) or not values or not all(map(is_integer, values)):
+        raise build.refuse(f"works along the axes {value!r:.80}, which is not supported")
+    axes = sorted({build.axis(x, int(axis)) for axis in values})
+    kept = bool(_setting(build, "keepdims", default=False))
+    name = build.node(op, x.name, axes=[axis + 1 for axis in axes], keepdims=int(kept))
+    sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape) if kept or axis not in axes]
+    return Tensor(name, tuple(sizes))
+
+
+def _setting(build: Build, name: str, *, default: Any) -> Any:
+    """Return what TensorFlow has among the arguments of a call, and Keras 3 in the config."""
+    return build.arguments.get(name, build.option(name, default))
 
 
 @layer("LayerScale")
@@ -34,6 +121,24 @@ def layer_scale(build: Build, x: Tensor) -> Tensor:
     x = build.graph.plain(x)
     gamma = build.weight("gamma", (build.known(x, -1),))
     return build.like(x, build.node("Mul", x.name, gamma))
+
+
+@layer("Lambda", inputs=None)
+def known_lambda(build: Build, *tensors: Tensor) -> Tensor:
+    """Compute one of the two formulas that keras.applications had as code; `registry.is_known_lambda` tells which."""
+    if build.layer.name.endswith("_2_reduce"):
+        # ResNeXt: convolutions in groups as sums over the channels that go into each group.
+        x = build.graph.plain(tensors[0])
+        if len(tensors) != 1 or len(x.shape) != 5:
+            raise build.refuse("is called in an unknown way, and code in a model is never run")
+        name = build.node("ReduceSum", x.name, build.integers(4), keepdims=0)
+        return Tensor(name, (*x.shape[:3], x.shape[4]))
+    if len(tensors) != 2:
+        raise build.refuse("is called in an unknown way, and code in a model is never run")
+    first, second = tensors
+    scale = build.option("arguments")["scale"]
+    scaled = build.node("Mul", second.name, build.constant(float(scale)))
+    return combine(build, "Add", [first, build.like(second, scaled)])
 
 
 @layer("CustomScaleLayer", inputs=2)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.topology import Layer
 
@@ -54,10 +56,22 @@ def layer(
 def faults(layer: Layer) -> Iterator[str]:
     """Yield what makes a layer unsupported: its class, or each option at fault."""
     kind = KINDS.get(layer.class_name)
-    if kind is None:
+    if kind is None or (layer.class_name == "Lambda" and not is_known_lambda(layer)):
         yield f"{layer.path} ({layer.class_name})"
         return
     for name, values in kind.options.items():
         value = layer.config.get(name)
         if value is not None and not any(value == allowed for allowed in values):
             yield f"{layer.path} ({layer.class_name} with {name}={value!r:.80})"
+
+
+def is_known_lambda(layer: Layer) -> bool:
+    """Tell by the name and the arguments whether a Lambda is one that keras.applications made.
+
+    Those are the scaled sums of Inception-ResNet V2 and the sums over groups of ResNeXt. The code itself, which a file
+    carries along, is not looked at.
+    """
+    arguments = layer.config.get("arguments") or {}
+    if re.fullmatch(r"block(8|17|35)_\d+", layer.name):
+        return isinstance(arguments, dict) and list(arguments) == ["scale"] and is_number(arguments["scale"])
+    return re.fullmatch(r"conv\d_block\d+_2_reduce", layer.name) is not None and not arguments

@@ -1,0 +1,70 @@
+"""The same numbers as Keras for whole networks of every family of keras.applications (tools/make_fidelity.py)."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from goldens import networks
+from napari_webipred.runtime.session import Session
+
+ARCHIVE = Path(__file__).parents[1] / "goldens" / "networks.zip"
+with zipfile.ZipFile(ARCHIVE) as _archive:
+    NAMES = [name.removesuffix(".json") for name in _archive.namelist()]
+
+Opener = Callable[..., Session]
+
+
+def golden(name: str) -> dict[str, Any]:
+    with zipfile.ZipFile(ARCHIVE) as archive:
+        stored: dict[str, Any] = json.loads(archive.read(f"{name}.json"))
+    return stored
+
+
+def files_of(stored: dict[str, Any]) -> dict[str, bytes]:
+    weights = {name: networks.weight(name, shape, stored["gain"]) for name, shape in stored["shapes"].items()}
+    entries = [{"name": name, "shape": list(array.shape), "dtype": "float32"} for name, array in weights.items()]
+    manifest = [{"paths": ["weights.bin"], "weights": entries}]
+    document = {"modelTopology": stored["topology"], "weightsManifest": manifest}
+    data = b"".join(array.astype("<f4").tobytes() for array in weights.values())
+    return {"model.json": json.dumps(document).encode(), "weights.bin": data}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_network_gives_the_logits_of_keras(name: str, open_session: Opener) -> None:
+    stored = golden(name)
+    *shape, low, high = stored["pictures"]
+    expected = np.array(stored["logits"])
+    made = open_session(files_of(stored)).predict(networks.pictures(shape, low, high))
+    np.testing.assert_allclose(made, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_logits_depend_on_the_picture(name: str) -> None:
+    first, second = np.array(golden(name)["logits"])
+    assert np.abs(first - second).max() > 1e-3 * np.abs(first).max()
+
+
+def test_the_lambdas_of_older_inception_resnets_are_scaled_sums(open_session: Opener) -> None:
+    stored = golden("InceptionResNetV2 of Keras 2")
+    layers = stored["topology"]["model_config"]["config"]["layers"]
+    sums = [layer for layer in layers if layer["class_name"].endswith("CustomScaleLayer")]
+    text = json.dumps(stored)
+    assert sums
+    for number, layer in enumerate(sums, 1):
+        text = text.replace(f'"{layer["name"]}"', f'"block35_{number}"')
+    older = json.loads(text)
+    for layer in older["topology"]["model_config"]["config"]["layers"]:
+        if layer["class_name"].endswith("CustomScaleLayer"):
+            layer["class_name"] = "Lambda"
+            layer["config"] = {"name": layer["name"], "arguments": {"scale": layer["config"]["scale"]}}
+    *shape, low, high = stored["pictures"]
+    pictures = networks.pictures(shape, low, high)
+    made = open_session(files_of(older)).predict(pictures)
+    np.testing.assert_array_equal(made, open_session(files_of(stored)).predict(pictures))
