@@ -11,7 +11,8 @@ from zenodo_server import zenodo  # noqa: F401
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep every test away from the user's cache and from the internet."""
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", "http://127.0.0.1:9")
+    for variable in ("NAPARI_WEBIPRED_ZENODO_URL", "HF_ENDPOINT", "NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL"):
+        monkeypatch.setenv(variable, "http://127.0.0.1:9")
     monkeypatch.delenv("NAPARI_WEBIPRED_OFFLINE", raising=False)
 
 

@@ -1,4 +1,4 @@
-"""Where models are kept, whether the network may be used, and where Zenodo is."""
+"""Where models are kept, whether the network may be used, and where Zenodo and the other sources are."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ZENODO_URL = "https://zenodo.org"
+HUGGINGFACE_URL = "https://huggingface.co"
+TEACHABLE_MACHINE_URL = "https://teachablemachine.withgoogle.com"
 PROJECT_URL = "https://github.com/napari-webipred/napari-webipred"
 
 
@@ -21,29 +23,37 @@ class Settings:
         Folder of downloaded models and compiled graphs. It need not exist yet.
     offline : bool
         True forbids every use of the network.
-    zenodo_url : str
-        Address of the Zenodo server, without a trailing slash.
+    zenodo_url, huggingface_url, teachable_machine_url : str
+        Addresses of these servers or of mirrors of them, without a trailing slash.
     """
 
     cache_folder: Path
     offline: bool
     zenodo_url: str
+    huggingface_url: str
+    teachable_machine_url: str
 
 
 def current() -> Settings:
     """Read the settings from the environment.
 
-    ``NAPARI_WEBIPRED_CACHE`` (a folder), ``NAPARI_WEBIPRED_OFFLINE`` (``1``, ``true``, ``yes`` or ``on``) and
-    ``NAPARI_WEBIPRED_ZENODO_URL`` are looked at on every call, so a change counts at once.
+    ``NAPARI_WEBIPRED_CACHE`` (a folder), ``NAPARI_WEBIPRED_OFFLINE`` (``1``, ``true``, ``yes`` or ``on``),
+    ``NAPARI_WEBIPRED_ZENODO_URL``, ``HF_ENDPOINT`` (which other programs of Hugging Face read, too) and
+    ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` are looked at on every call, so a change counts at once.
     """
     folder = os.environ.get("NAPARI_WEBIPRED_CACHE", "")
     offline = os.environ.get("NAPARI_WEBIPRED_OFFLINE", "").strip().lower()
-    zenodo = os.environ.get("NAPARI_WEBIPRED_ZENODO_URL", "") or ZENODO_URL
     return Settings(
         cache_folder=Path(folder).expanduser() if folder else default_cache_folder(),
         offline=offline in {"1", "true", "yes", "on"},
-        zenodo_url=zenodo.rstrip("/"),
+        zenodo_url=_address("NAPARI_WEBIPRED_ZENODO_URL", ZENODO_URL),
+        huggingface_url=_address("HF_ENDPOINT", HUGGINGFACE_URL),
+        teachable_machine_url=_address("NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL", TEACHABLE_MACHINE_URL),
     )
+
+
+def _address(variable: str, default: str) -> str:
+    return (os.environ.get(variable, "") or default).rstrip("/")
 
 
 def default_cache_folder() -> Path:

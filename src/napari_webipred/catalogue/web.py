@@ -21,10 +21,10 @@ _MAX_JSON_BYTES = 16 * 2**20
 _BY_HAND = "Or download the file in a browser and open it from disk."
 
 
-def open_url(url: str, what: str, accept: str = "*/*") -> requests.Response:
+def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) -> requests.Response:
     """Send a GET request and return the answer, of which only the head has been read.
 
-    Redirects are followed on the same host only, and only https is spoken except with this machine itself.
+    Only https is spoken, except with this machine itself, where nobody else sends us.
 
     Parameters
     ----------
@@ -34,6 +34,9 @@ def open_url(url: str, what: str, accept: str = "*/*") -> requests.Response:
         What is asked for, as it shall stand in an error: "record 123".
     accept : str
         Media type that is wanted.
+    elsewhere : bool
+        True follows redirects to other hosts, for files that a server keeps on another one. Nothing that was sent to
+        the first host is sent on: no name, no password.
 
     Returns
     -------
@@ -53,6 +56,7 @@ def open_url(url: str, what: str, accept: str = "*/*") -> requests.Response:
             "Unset NAPARI_WEBIPRED_OFFLINE, or choose a model that is on this machine.",
         )
     headers = {"User-Agent": user_agent(), "Accept": accept, "Accept-Encoding": "identity"}
+    from_here = _check_address(url)
     for _ in range(_MAX_REDIRECTS):
         loopback = _check_address(url)
         try:
@@ -71,7 +75,8 @@ def open_url(url: str, what: str, accept: str = "*/*") -> requests.Response:
             break
         response.close()
         target = urljoin(url, response.headers["Location"])
-        if urlsplit(target).hostname != urlsplit(url).hostname:
+        allowed = elsewhere and (from_here or not _check_address(target))
+        if urlsplit(target).hostname != urlsplit(url).hostname and not allowed:
             raise CatalogueError(
                 f"{_host(url)} sends us on to {_host(target)} for {what}, which is not followed.",
                 "Check the address of the server, or whether this network wants you to log in first.",
@@ -85,8 +90,6 @@ def open_url(url: str, what: str, accept: str = "*/*") -> requests.Response:
 
 def read_json(response: requests.Response, what: str) -> Any:
     """Read an answer that must be JSON of at most 16 MiB."""
-    import requests
-
     host = _host(response.url)
     content_type = response.headers.get("Content-Type", "")
     if "json" not in content_type:
@@ -94,17 +97,26 @@ def read_json(response: requests.Response, what: str) -> Any:
             f"{host} answers with {content_type or 'something unnamed'} instead of data about {what}.",
             "A proxy or login page may stand in between: open the address in a browser.",
         )
-    body = bytearray()
     try:
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
-            if len(body) > _MAX_JSON_BYTES:
-                raise CatalogueError(f"{host} answers with too much data about {what}.", "Try again later.")
-        return json.loads(body)
-    except requests.RequestException as error:
-        raise broken_connection(response.url, error) from error
+        return json.loads(read_bytes(response, what, _MAX_JSON_BYTES))
     except (ValueError, RecursionError) as error:
         raise CatalogueError(f"{host} answers with broken data about {what}.", "Try again later.") from error
+
+
+def read_bytes(response: requests.Response, what: str, limit: int) -> bytes:
+    """Read an answer of at most `limit` bytes."""
+    import requests
+
+    body = bytearray()
+    try:
+        for chunk in response.iter_content(min(CHUNK, limit + 1)):
+            body += chunk
+            if len(body) > limit:
+                host = _host(response.url)
+                raise CatalogueError(f"{host} answers with too much data about {what}.", "Try again later.")
+    except requests.RequestException as error:
+        raise broken_connection(response.url, error) from error
+    return bytes(body)
 
 
 def user_agent() -> str:
@@ -160,7 +172,7 @@ def _refusal(response: requests.Response, what: str) -> CatalogueError:
     except (ValueError, RecursionError):
         answer = None
     answer = answer if isinstance(answer, dict) else {}
-    said = re.sub(r"\s+", " ", str(answer.get("message", "")))[:200]
+    said = re.sub(r"\s+", " ", str(answer.get("message") or answer.get("error") or ""))[:200]
     match status:
         case 404:
             return CatalogueError(f"{host} does not have {what}.", "Check the number, DOI or address.")
