@@ -215,6 +215,12 @@ def _labels_of(document: Any) -> list[str] | str:
     return _checked(document)
 
 
+def label_names(document: Any) -> list[str]:
+    """Return the class names that a JSON value holds, clean and each only once; none if they cannot be used."""
+    names = _labels_of(document)
+    return [] if isinstance(names, str) else _distinct(names)
+
+
 def _in_order(pairs: list[tuple[int, str]]) -> list[str] | None:
     pairs.sort()
     return [name for _, name in pairs] if [index for index, _ in pairs] == list(range(len(pairs))) else None
