@@ -212,8 +212,8 @@ def test_the_file_is_chosen_by_identifier_then_name_then_pattern(
 @pytest.mark.parametrize(
     ("keys", "changes", "words"),
     [
-        (["a.zip", "b.zip"], {}, r"several zip archives: a\.zip, b\.zip"),
-        (["model.h5"], {}, r"no zip archive .*, but model\.h5"),
+        (["a.zip", "b.h5"], {}, r"several files that may be models: a\.zip, b\.h5.*records/7785993/files/a\.zip"),
+        (["a.pdf", "model.weights.h5"], {}, r"no model that can be used .*, but a\.pdf, model\.weights\.h5"),
         ([], {}, "but no files"),
         ([], {"access_right": "restricted"}, r"not public \(restricted\)"),
         ([], {"access_right": "embargoed", "embargo_date": "2030-01-02"}, r"not public \(embargoed until 2030-01-02\)"),

@@ -1,64 +1,130 @@
-"""What Zenodo knows about a record: its files, its words, and a model card made of both."""
+"""Zenodo: which record a reference means, what is found there, and a model card made of a record."""
 
 from __future__ import annotations
 
+import logging
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatch
-from html import unescape
 from pathlib import PurePosixPath
-from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import quote, unquote, urlencode
 
 from napari_webipred import settings
-from napari_webipred.catalogue import web
+from napari_webipred.catalogue import bioimageio, own, web
 from napari_webipred.catalogue.card import Author, Citation, ModelCard, Weights, WeightSource
-from napari_webipred.errors import CatalogueError
+from napari_webipred.catalogue.plain_text import plain_text as plain_text
+from napari_webipred.catalogue.remote import MAX_SIDE_BYTES, RemoteFile, format_of, harmless, read_side_file, wanted
+from napari_webipred.catalogue.zenodo_record import Record as Record
+from napari_webipred.catalogue.zenodo_record import RecordFile as RecordFile
+from napari_webipred.catalogue.zenodo_record import record_of as record_of
+from napari_webipred.errors import CatalogueError, OptionError
 
-_CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-f]+")
-_MAX_HTML = 50_000
-_BLOCKS = {"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote"}
+PAGE_SIZE = 25  # the most that Zenodo gives to those who are not logged in
+
+_MAX_RESULTS = 10_000
+_MAX_MODELS = 10
+# A zip may hold anything, so its record has to speak of models in a format that can be read here.
+_QUERY = (
+    "({text}) AND access_right:open AND (filetype:onnx OR filetype:h5 OR filetype:keras OR (filetype:zip AND "
+    '("tensorflow.js" OR tensorflowjs OR tfjs OR webipred OR aucmedi OR "teachable machine" OR keras OR onnx)))'
+)
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class RecordFile:
-    """One file of a record.
+class SearchPage:
+    """One page of what Zenodo has found.
 
     Attributes
     ----------
-    id, key : str
-        Zenodo's identifier of the file, and its name, which may hold ``/`` or ``..``.
-    size : int or None
-        Bytes, as far as the server says.
-    checksum : str or None
-        ``md5:`` and hexadecimal digits.
-    url : str
-        Where its content is.
+    total : int
+        Records that fit, on all pages.
+    page : int
+        Number of this page, from 1.
+    cards : tuple of ModelCard
+        Models of at most 25 records: a record with several files that can be used gives a card for each of them, one
+        with more than ten holds data and gives none. ``provenance["published"]`` is the date of publication.
     """
 
-    id: str
-    key: str
-    size: int | None
-    checksum: str | None
-    url: str
+    total: int
+    page: int
+    cards: tuple[ModelCard, ...]
+
+    @property
+    def pages(self) -> int:
+        """How many pages can be asked for."""
+        return -(-min(self.total, _MAX_RESULTS) // PAGE_SIZE)
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
-    """One version of a Zenodo record; texts are plain, without markup."""
+def search(text: str, page: int = 1) -> SearchPage:
+    """Look on Zenodo for records with a model that can be used here. One request; nothing is downloaded.
 
-    id: str
-    doi: str | None
-    title: str
-    description: str
-    creators: tuple[str, ...]
-    license: str | None
-    version: str | None
-    published: str | None
-    keywords: tuple[str, ...]
-    access: str
-    embargo_until: str | None
-    files: tuple[RecordFile, ...]
+    Parameters
+    ----------
+    text : str
+        Words that must all occur, whatever the case; those between double quotes next to each other.
+    page : int
+        Number of the page, from 1; a page has up to 25 records.
+
+    Raises
+    ------
+    OptionError
+        There is nothing to look for, or no such page.
+    CatalogueError
+        Zenodo cannot be reached, refuses, has had too many requests, or the network is switched off.
+    """
+    query = _QUERY.format(text=_quoted(text))
+    if not 1 <= page <= _MAX_RESULTS // PAGE_SIZE:
+        raise OptionError(f"There is no page {page}.", f"Give a number from 1 to {_MAX_RESULTS // PAGE_SIZE}.")
+    parameters = urlencode({"q": query, "size": PAGE_SIZE, "page": page, "sort": "bestmatch"})
+    what = "the results of the search"
+    with web.open_url(f"{settings.current().zenodo_url}/api/records?{parameters}", what, "application/json") as answer:
+        document = web.read_json(answer, what)
+    try:
+        hits, total = document["hits"]["hits"], document["hits"]["total"]
+        if not isinstance(hits, list) or not isinstance(total, int):
+            raise TypeError
+    except (TypeError, LookupError) as error:
+        raise CatalogueError(
+            "The server does not answer a search as Zenodo does.",
+            "Check NAPARI_WEBIPRED_ZENODO_URL, or update this program.",
+        ) from error
+    cards: list[ModelCard] = []
+    for hit in hits[:PAGE_SIZE]:
+        try:
+            record = record_of(hit)
+        except CatalogueError:
+            _log.info("A record that Zenodo has found is left out, because it is not to be understood.")
+            continue
+        files = _preferred(record)
+        if len(files) <= _MAX_MODELS:
+            cards += [card_of(record, file.key) for file in files]
+    return SearchPage(max(total, len(hits)), page, tuple(cards))
+
+
+def _quoted(text: str) -> str:
+    """Make a query of a user's words in which nothing but the words counts, none of the signs of the query language."""
+    plain = "".join(letter if letter.isprintable() else " " for letter in text.replace("\\", " "))[:300]
+    phrases = [(phrase or word).replace('"', " ").strip() for phrase, word in re.findall(r'"([^"]*)"|(\S+)', plain)]
+    words = [f'"{phrase}"' for phrase in phrases if any(letter.isalnum() for letter in phrase)]
+    if not words:
+        raise OptionError("There is nothing to look for.", "Give words, such as: chest x-ray.")
+    return " AND ".join(words)
+
+
+def reference(card: ModelCard) -> str:
+    """Return the shortest reference that leads to a card of a search again, whatever else its record holds."""
+    source = card.weights[0].source
+    if card.id == f"zenodo-{source.record_id}" and source.doi:
+        return source.doi
+    return file_page(str(source.record_id), source.file_key or "")
+
+
+def file_page(record: str, key: str) -> str:
+    """Return the address under which people find a file of a record."""
+    return f"{settings.current().zenodo_url}/records/{record}/files/{quote(key)}"
 
 
 def record_id(reference: str) -> str | None:
@@ -106,76 +172,60 @@ def look_up(record_id: str) -> Record:
         return record_of(web.read_json(response, what))
 
 
-def record_of(answer: Any) -> Record:
-    """Understand a record in either of the two JSON shapes that Zenodo speaks."""
-    try:
-        metadata = answer["metadata"]
-        number = str(answer["id"])
-        if not re.fullmatch(r"[0-9]{1,12}", number):
-            raise ValueError(number)
-        files = answer.get("files") or []
-        if isinstance(files, dict):
-            files = list(files.get("entries", {}).values())
-        rights = metadata.get("rights") or [metadata.get("license") or {}]
-        pids = answer.get("pids") or {}
-        access = answer.get("access") or {}
-        return Record(
-            id=number,
-            doi=_text(answer.get("doi") or pids.get("doi", {}).get("identifier")),
-            title=_text(metadata.get("title")) or f"Zenodo record {number}",
-            description=_text(metadata.get("description")) or "",
-            creators=tuple(_creator(creator) for creator in metadata.get("creators") or []),
-            license=_text(rights[0].get("id")),
-            version=_text(metadata.get("version")),
-            published=_text(metadata.get("publication_date")),
-            keywords=tuple(str(word) for word in metadata.get("keywords") or []),
-            access=_text(metadata.get("access_right") or access.get("status")) or "open",
-            embargo_until=_text(metadata.get("embargo_date") or (access.get("embargo") or {}).get("until")),
-            files=tuple(_file(number, entry) for entry in files),
-        )
-    except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
-        raise CatalogueError(
-            "The server does not answer as Zenodo does.", "Check NAPARI_WEBIPRED_ZENODO_URL, or update this program."
-        ) from error
+def resolve(reference: str) -> ModelCard:
+    """Ask Zenodo for the record that a reference names, and make a card of what it says.
 
-
-def _creator(creator: dict[str, Any]) -> str:
-    return _text(creator.get("name") or creator["person_or_org"]["name"]) or "Unknown"
-
-
-def _text(value: Any) -> str | None:
-    """Return a field as plain words; None if it is absent, blank or no text."""
-    return plain_text(value) or None if isinstance(value, str) else None
-
-
-def _file(record: str, entry: dict[str, Any]) -> RecordFile:
-    key, checksum = str(entry["key"]), str(entry.get("checksum"))
-    size = entry.get("size")
-    links = entry.get("links") or {}
-    server = settings.current().zenodo_url
-    url = str(links.get("content") or links.get("self") or "")
-    if urlsplit(url).netloc != urlsplit(server).netloc:
-        # A mirror hands on the links of the original.
-        url = f"{server}/api/records/{record}/files/{quote(key)}/content"
-    return RecordFile(
-        id=str(entry.get("id") or entry.get("file_id") or ""),
-        key=key,
-        size=size if isinstance(size, int) and size >= 0 else None,
-        checksum=checksum if _CHECKSUM.fullmatch(checksum) else None,
-        url=url,
-    )
-
-
-def choose_file(record: Record, card: ModelCard | None = None) -> RecordFile:
-    """Choose the TensorFlow.js archive among the files of a record.
-
-    The first of these that fits exactly one file: the file identifier of the card, its file name, a name like
-    ``*model_converted*.zip``, any zip.
+    What says something about the model and is small is read: a description for the BioImage Model Zoo (``rdf.yaml``),
+    class names, a card (`napari_webipred.catalogue.own.SIDE_FILES`).
 
     Raises
     ------
     CatalogueError
-        The files are closed to the public, none is a zip, or several might be meant.
+        See `look_up` and `card_of`.
+    """
+    number = record_id(reference)
+    if number is None:
+        raise CatalogueError(f"{reference} names no Zenodo record.", "Give its number, DOI or address.")
+    record, key = look_up(number), file_key(reference)
+    small = {
+        file.key: RemoteFile(file.url, file.key, file.size, file.checksum)
+        for file in record.files
+        if file.size is not None and file.size <= MAX_SIDE_BYTES
+    }
+    document = None
+    if name := next((name for name in bioimageio.FILES if name in small), None):
+        document = bioimageio.parse(name, read_side_file(small[name]))
+        there = {file.key for file in record.files}
+        key = key or next((w.name for w in bioimageio.weights(document) if w.name in there), None)
+    card = card_of(record, key)
+    if document is not None:
+        card = bioimageio.fill(card, document)
+    return own.fill(card, {name: read_side_file(small[name]) for name in own.SIDE_FILES if name in small})
+
+
+def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
+    """Ask Zenodo for the file of a model as it is now.
+
+    Raises
+    ------
+    CatalogueError
+        The record or the file is not there or not public any more.
+    """
+    file = choose_file(look_up(str(weights.source.record_id)), card)
+    return (RemoteFile(file.url, harmless(file.key), file.size, weights.checksum or file.checksum),)
+
+
+def choose_file(record: Record, card: ModelCard | None = None) -> RecordFile:
+    """Choose the model among the files of a record.
+
+    Files that can be models are zip archives, ONNX and Keras files, but not weights alone. The first of these that fits
+    exactly one file: the file identifier of the card, its file name, a zip with a name like ``*model_converted*.zip``
+    (so WebIPred calls them), any file of the card's format, any that can be a model.
+
+    Raises
+    ------
+    CatalogueError
+        The files are closed to the public, none can be a model, or several might be meant.
     """
     if not record.files and record.access != "open":
         until = f" until {record.embargo_until}" if record.embargo_until else ""
@@ -183,27 +233,45 @@ def choose_file(record: Record, card: ModelCard | None = None) -> RecordFile:
             f"The files of record {record.id} are not public ({record.access}{until}).",
             "Ask its owners for access, download the file in a browser and open it from disk.",
         )
-    wanted = [weights.source for weights in card.weights if weights.format == "tfjs-layers"] if card else []
-    zips = [file for file in record.files if file.key.lower().endswith(".zip")]
-    candidates = [
-        [file for file in record.files if any(source.file_id == file.id for source in wanted)],
-        [file for file in record.files if any(source.file_key == file.key for source in wanted)],
-        [file for file in zips if fnmatch(file.key.lower(), "*model_converted*.zip")],
-        zips,
-    ]
+    weights = wanted(card) if card else None
+    usable = _preferred(record)
+    candidates = [usable]
+    if weights:
+        source = weights.source
+        candidates = [
+            [file for file in record.files if file.id and source.file_id == file.id],
+            [file for file in record.files if source.file_key == file.key],
+            [file for file in usable if _is_converted(file)],
+            [file for file in usable if format_of(file.key) == weights.format],
+            usable,
+        ]
     for files in candidates:
         if len(files) == 1:
             return files[0]
-    names = ", ".join(file.key for file in (zips or record.files)[:10]) or "no files"
-    if zips:
+    if usable:
         raise CatalogueError(
-            f"Record {record.id} has several zip archives: {names}.",
-            "Give the address of the one that holds the model.",
+            f"Record {record.id} has several files that may be models: {_names(usable)}.",
+            f"Give the address of the one you want, such as {file_page(record.id, usable[0].key)}.",
         )
     raise CatalogueError(
-        f"Record {record.id} has no zip archive with a TensorFlow.js model, but {names}.",
-        "Choose a record with a converted model.",
+        f"Record {record.id} has no model that can be used here (zip, onnx, h5, keras), but {_names(record.files)}.",
+        "Choose a record with a model for TensorFlow.js, Keras or ONNX.",
     )
+
+
+def _preferred(record: Record) -> list[RecordFile]:
+    """Return the files that can be models; only the one for TensorFlow.js if its name says so."""
+    usable = [file for file in record.files if PurePosixPath(file.key).name != "model.json" and format_of(file.key)]
+    converted = [file for file in usable if _is_converted(file)]
+    return converted if len(converted) == 1 else usable
+
+
+def _is_converted(file: RecordFile) -> bool:
+    return fnmatch(file.key.lower(), "*model_converted*.zip")
+
+
+def _names(files: Sequence[RecordFile]) -> str:
+    return (", ".join(file.key for file in files[:10]) or "no files") + (", ..." if len(files) > 10 else "")
 
 
 def card_of(record: Record, key: str | None = None) -> ModelCard:
@@ -221,22 +289,26 @@ def card_of(record: Record, key: str | None = None) -> ModelCard:
     CatalogueError
         The record has no file that could be used, or none called `key`.
     """
-    name = f"zenodo-{record.id}"
+    id, name, files = f"zenodo-{record.id}", record.title, _preferred(record)  # noqa: A001
     if key is None:
         file = choose_file(record)
     elif named := [file for file in record.files if file.key == key]:
         file = named[0]
-        if len(record.files) > 1:
-            name += "-" + re.sub(r"[^A-Za-z0-9._-]+", "_", PurePosixPath(key).stem)[:80]
+        if len(record.files) > 1 and files != [file]:
+            id += "-" + re.sub(r"[^A-Za-z0-9._-]+", "_", key)[:80]  # noqa: A001
+            name += f" ({key})"
     else:
         raise CatalogueError(f"Record {record.id} has no file {key}.", "Check the address of the file.")
     source = WeightSource(type="zenodo", record_id=record.id, doi=record.doi, file_id=file.id, file_key=file.key)
+    weights = Weights(
+        format=format_of(file.key) or "tfjs-layers", source=source, size=file.size, checksum=file.checksum
+    )
     return ModelCard(
-        id=name,
-        name=record.title,
+        id=id,
+        name=name,
         version=record.version,
         description=record.description,
-        weights=(Weights(format="tfjs-layers", source=source, size=file.size, checksum=file.checksum),),
+        weights=(weights,),
         license=record.license,
         authors=tuple(Author(name=name) for name in record.creators),
         citations=(Citation(text=_citation(record), doi=record.doi),),
@@ -245,7 +317,7 @@ def card_of(record: Record, key: str | None = None) -> ModelCard:
             "source": f"Zenodo record {record.id}",
             "published": record.published,
             "keywords": list(record.keywords),
-            "assumed": "Nothing is known about classes, input and preprocessing; the record does not say.",
+            "all_versions": record.concept,
         },
     )
 
@@ -254,24 +326,3 @@ def _citation(record: Record) -> str:
     names = "; ".join(record.creators[:3]) + (" et al." if len(record.creators) > 3 else "")
     year = (record.published or "")[:4]
     return f"{names} ({year}). {record.title}. Zenodo." if names and year else f"{record.title}. Zenodo."
-
-
-def plain_text(html: str) -> str:
-    """Return the words of a piece of HTML, paragraphs on lines of their own, nothing else.
-
-    The standard library's parser takes seconds over some malformed pages, so the tags are cut out by one pass.
-    """
-    words: list[str] = []
-    hidden = ""
-    for part in re.split(r"(<[^<>]*>)", html[:_MAX_HTML]):
-        if tag := re.match(r"<(/?)([A-Za-z][A-Za-z0-9]*)", part):
-            name = tag[2].lower()
-            if name in {"script", "style"}:
-                hidden = "" if tag[1] else name
-            elif not hidden and name in _BLOCKS:
-                words.append("\n")
-        elif not hidden and not part.startswith("<!"):
-            # A line break in the source is a space; only tags break lines.
-            words.append(unescape(part).replace("\n", " "))
-    lines = (re.sub(r"\s+", " ", line).strip() for line in "".join(words).split("\n"))
-    return "\n".join(line for line in lines if line)
