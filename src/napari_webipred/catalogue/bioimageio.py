@@ -100,6 +100,11 @@ def weights(document: dict[str, Any]) -> list[ZooWeights]:
     return found
 
 
+def title(document: dict[str, Any]) -> str | None:
+    """Return what the model is called."""
+    return _text(document.get("name"))
+
+
 def fill(card: ModelCard, document: dict[str, Any]) -> ModelCard:
     """Complete a card by what the description of its model says; what the card says already stays.
 

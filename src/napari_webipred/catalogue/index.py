@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from napari_webipred.catalogue import store, zenodo
+from napari_webipred.catalogue import remote, sources, store
 from napari_webipred.catalogue.card import ModelCard, read_card
 from napari_webipred.errors import CatalogueError
 
@@ -82,38 +82,38 @@ def procedures() -> list[str]:
 
 
 def find(reference: str) -> ModelCard | None:
-    """Return the card that `reference` names: a model's id, or a Zenodo record's number, DOI or address."""
+    """Return the card that `reference` names: a model's id, or where it lies (`napari_webipred.catalogue.sources`)."""
     name = reference.strip().casefold()
-    number = zenodo.record_id(reference)
-    key = zenodo.file_key(reference)
-    for card in cards():
-        if card.id.casefold() == name:
-            return card
-        sources = [weights.source for weights in card.weights if weights.format == "tfjs-layers"]
-        # The names of the files in the built-in records are not known for certain, so None fits every name.
-        if number and any(s.record_id == number and (not key or s.file_key in {None, key}) for s in sources):
-            return card
-    return None
+    known = cards()
+    by_name = (card for card in known if card.id.casefold() == name)
+    return next(by_name, None) or next((card for card in known if sources.means(reference, card)), None)
 
 
 def resolve(reference: str) -> ModelCard:
-    """Return the card that `reference` names, asking Zenodo about a record that is not known here.
+    """Return the card that `reference` names, asking the server in question about a model that is not known here.
 
     Raises
     ------
     CatalogueError
-        Nothing is called so (similar names are suggested), or Zenodo does not have it or cannot be asked.
+        Nothing is called so (similar names are suggested), or the server does not have it or cannot be asked.
     """
     if card := find(reference):
         return card
-    number = zenodo.record_id(reference)
-    if number is None:
+    found = sources.resolve(reference)
+    if found is None:
         raise unknown(reference)
-    record = zenodo.look_up(number)
-    key = zenodo.file_key(reference)
-    # The number of all versions has led to one version, which may be known.
-    known = find(record.id) if key is None else None
-    return known or zenodo.card_of(record, key)
+    # The number of all versions has led to one version, a branch to a commit; what is there may be known.
+    return next((card for card in cards() if _is_same(card, found)), found)
+
+
+def _is_same(card: ModelCard, found: ModelCard) -> bool:
+    there, wanted = remote.wanted(card), remote.wanted(found)
+    if there is None or wanted is None:
+        return False
+    if there.source.type == wanted.source.type == "zenodo" and there.format == wanted.format:
+        fits = there.source.file_key in {None, wanted.source.file_key}
+        return fits and there.source.record_id == wanted.source.record_id
+    return there.source == wanted.source and wanted.checksum in {None, there.checksum}
 
 
 def unknown(reference: str) -> CatalogueError:
@@ -125,5 +125,7 @@ def unknown(reference: str) -> CatalogueError:
     if similar:
         hint = f"Did you mean {' or '.join(dict.fromkeys(similar[:3]))}?"
     else:
-        hint = "Choose one that `napari-webipred models` lists, or give a Zenodo DOI, a folder or a zip archive."
+        hint = (
+            "Choose one that `napari-webipred models` lists, or give a Zenodo DOI, hf:owner/name, an address or a file."
+        )
     return CatalogueError(f"There is no model called {reference!r}.", hint)

@@ -56,9 +56,9 @@ def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) 
             "Unset NAPARI_WEBIPRED_OFFLINE, or choose a model that is on this machine.",
         )
     headers = {"User-Agent": user_agent(), "Accept": accept, "Accept-Encoding": "identity"}
-    from_here = _check_address(url)
+    from_here = check_address(url)
     for _ in range(_MAX_REDIRECTS):
-        loopback = _check_address(url)
+        loopback = check_address(url)
         try:
             with requests.Session() as session:
                 session.trust_env = not loopback
@@ -75,7 +75,7 @@ def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) 
             break
         response.close()
         target = urljoin(url, response.headers["Location"])
-        allowed = elsewhere and (from_here or not _check_address(target))
+        allowed = elsewhere and (from_here or not check_address(target))
         if urlsplit(target).hostname != urlsplit(url).hostname and not allowed:
             raise CatalogueError(
                 f"{_host(url)} sends us on to {_host(target)} for {what}, which is not followed.",
@@ -147,7 +147,7 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:
     )
 
 
-def _check_address(url: str) -> bool:
+def check_address(url: str) -> bool:
     """Refuse unencrypted addresses; tell whether the server is this machine itself."""
     try:
         parts = urlsplit(url)
@@ -166,7 +166,7 @@ def _host(url: str) -> str:
 def _refusal(response: requests.Response, what: str) -> CatalogueError:
     """Turn a status other than 200 into words; servers answer with JSON, what stands before them with HTML."""
     host, status = _host(response.url), response.status_code
-    body = _beginning(response)
+    body = read_beginning(response)
     try:
         answer = json.loads(body)
     except (ValueError, RecursionError):
@@ -215,10 +215,11 @@ def _tombstone(answer: dict[str, Any]) -> str:
     return (f" on {when}" if when else "") + (f" ({why})" if why else "")
 
 
-def _beginning(response: requests.Response) -> bytes:
+def read_beginning(response: requests.Response, length: int = 2**16) -> bytes:
+    """Read no more than so many bytes; none if the connection breaks."""
     import requests
 
     try:
-        return next(response.iter_content(2**16), b"")
+        return next(response.iter_content(length), b"")
     except requests.RequestException:
         return b""  # the status alone has to do
