@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, unquote, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import numpy as np
 import pytest
@@ -79,6 +79,7 @@ class ZenodoServer:
     def __init__(self) -> None:
         self.answers: dict[str, Answer] = {}
         self.requests: list[str] = []
+        self.queries: list[dict[str, str]] = []
         self.user_agents: set[str] = set()
         self.stalled = threading.Event()
         self.released = threading.Event()
@@ -126,6 +127,21 @@ class ZenodoServer:
         body = json.dumps(record).encode()
         self.answers[f"/api/records/{record['id']}"] = Answer(body=body, headers={"Content-Type": "application/json"})
 
+    def put(self, path: str, content: bytes | dict[str, Any], **headers: str) -> str:
+        """Answer with this at a path, as any server might; return the address."""
+        body, kind = (
+            (content, "text/plain")
+            if isinstance(content, bytes)
+            else (json.dumps(content).encode(), "application/json")
+        )
+        self.answers[path] = Answer(body=body, headers={"Content-Type": kind, **headers})
+        return self.url + quote(path)
+
+    def found(self, records: list[dict[str, Any]], total: int | None = None) -> None:
+        """Answer a search with these records."""
+        total = len(records) if total is None else total
+        self.put("/api/records", {"hits": {"hits": records, "total": total}, "aggregations": {}, "links": {}})
+
     def file(self, record_id: str, key: str) -> Answer:
         """Return the answer for a file, to be spoilt."""
         return self.answers[f"/api/records/{record_id}/files/{key}/content"]
@@ -144,6 +160,8 @@ class ZenodoServer:
             def do_GET(self) -> None:
                 path = unquote(urlsplit(self.path).path)
                 zenodo.requests.append(path)
+                if query := urlsplit(self.path).query:
+                    zenodo.queries.append(dict(parse_qsl(query)))
                 agent = self.headers["User-Agent"]
                 zenodo.user_agents.add(agent)
                 if "python-requests" in agent or "pooch" in agent:
