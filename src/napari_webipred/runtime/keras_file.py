@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import io
 import json
-import math
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -12,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.hdf5 import File, Node
 from napari_webipred.runtime.tfjs import MAX_TOPOLOGY_BYTES, LayersModel
 
 if TYPE_CHECKING:
-    import h5py  # type: ignore[import-untyped, unused-ignore]
     from numpy.typing import NDArray
 
 CONFIG = "config.json"
@@ -43,17 +41,17 @@ def read_h5(name: str, content: bytes) -> LayersModel:
     Raises
     ------
     ModelError
-        h5py is missing, the file is damaged, holds weights only, or its datasets lie elsewhere, are compressed or are
-        larger than the file.
+        The file is damaged, holds weights only, or its datasets lie elsewhere, are compressed or are larger than the
+        file.
     """
-    with _opened(name, content) as file:
-        config = _attribute(name, file, "model_config")
-        if config is None:
-            raise ModelError(f"{name} holds weights only, without a network around them.", _AGAIN)
-        topology = _topology(name, config)
-        version = _attribute(name, file, "keras_version")
-        stored = _group(name, file, "model_weights")
-        return LayersModel(name, topology, version if isinstance(version, str) else "", _weights_of(name, stored), {})
+    root = File(name, content).root
+    config = root.attribute("model_config")
+    if config is None:
+        raise ModelError(f"{name} holds weights only, without a network around them.", _AGAIN)
+    topology = _topology(name, config)
+    version = root.attribute("keras_version")
+    stored = _group(name, root, "model_weights")
+    return LayersModel(name, topology, version if isinstance(version, str) else "", _weights_of(name, stored), {})
 
 
 def read_keras(files: Mapping[str, bytes], folder: str = "") -> LayersModel:
@@ -81,23 +79,8 @@ def read_keras(files: Mapping[str, bytes], folder: str = "") -> LayersModel:
         document = _json(f"{folder}metadata.json", metadata)
         if isinstance(document, dict) and isinstance(document.get("keras_version"), str):
             version = document["keras_version"]
-    with _opened(weights, files[weights]) as file:
-        arrays = dict(_numbered(weights, file, topology, (), 0))
+    arrays = dict(_numbered(weights, File(weights, files[weights]).root, topology, (), 0))
     return LayersModel(config, topology, version, arrays, {})
-
-
-def _opened(name: str, content: bytes) -> h5py.File:
-    try:
-        import h5py
-    except ImportError as error:
-        raise ModelError(
-            f"{name} is a Keras file, and h5py, which reads it, is not installed.",
-            'Install it: pip install "napari-webipred[tensorflow]"',
-        ) from error
-    try:
-        return h5py.File(io.BytesIO(content), "r")
-    except (OSError, ValueError, RuntimeError) as error:
-        raise ModelError(f"{name} is a damaged HDF5 file.", "Get the file again from its source.") from error
 
 
 def _topology(name: str, text: Any) -> dict[str, Any]:
@@ -119,86 +102,34 @@ def _json(name: str, text: Any) -> Any:
 # --- HDF5 ------------------------------------------------------------------------------------------------------------
 
 
-def _attribute(name: str, holder: Any, key: str) -> Any:
-    """Return a text attribute, or a list of texts; None if there is none."""
-    try:
-        if key not in holder.attrs:
-            return None
-        if math.prod(holder.attrs.get_id(key).shape or ()) > _MAX_DATASETS:
-            raise ModelError(f"The attribute {key} in {name} is too long.", _AGAIN)
-        value = holder.attrs[key]
-    except (OSError, RuntimeError, KeyError, TypeError, ValueError) as error:
-        raise ModelError(f"The attribute {key} in {name} cannot be read.", _AGAIN) from error
-    if isinstance(value, np.ndarray):
-        return [_text(item) for item in value.ravel()]
-    return _text(value)
-
-
-def _text(value: Any) -> Any:
-    return value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-
-
-def _names(name: str, group: Any, key: str) -> list[str]:
+def _names(name: str, group: Node, key: str) -> list[str]:
     """Return a list of names; Keras cuts long ones into ``key0``, ``key1``, ..."""
-    whole = _attribute(name, group, key)
-    parts = [whole] if whole is not None else []
-    while not parts or whole is None:
-        part = _attribute(name, group, f"{key}{len(parts)}")
-        if part is None:
-            break
+    whole = group.attribute(key)
+    parts = [] if whole is None else [whole]
+    while whole is None and (part := group.attribute(f"{key}{len(parts)}")) is not None:
         parts.append(part)
     names = [item for part in parts for item in (part if isinstance(part, list) else [part])]
-    if len(names) > _MAX_DATASETS or not all(isinstance(item, str) for item in names):
-        raise ModelError(f"The list {key} in {name} is not one of names.", _AGAIN)
+    if len(names) > _MAX_DATASETS:
+        raise ModelError(f"The list {key} in {name} is too long.", _AGAIN)
     return names
 
 
-def _child(name: str, holder: Any, path: str) -> Any:
-    """Go down a path of names, only along what lies in this very file; None if there is nothing."""
-    import h5py
-
-    for part in filter(None, path.split("/")):
-        try:
-            link = holder.get(part, getlink=True) if isinstance(holder, h5py.Group) and part != "." else None
-            if link is None:
-                return None
-            if not isinstance(link, h5py.HardLink):
-                raise ModelError(f"{part[:80]} in {name} is a link to another place.", _AGAIN)
-            holder = holder.get(part)
-        except (OSError, RuntimeError, KeyError, ValueError) as error:
-            raise ModelError(f"{part[:80]} in {name} cannot be read.", _AGAIN) from error
-    return holder
-
-
-def _group(name: str, holder: Any, path: str) -> Any:
-    import h5py
-
-    group = _child(name, holder, path)
-    if not isinstance(group, h5py.Group):
+def _group(name: str, holder: Node, path: str) -> Node:
+    group = holder.child(path)
+    if group is None or not group.is_group:
         raise ModelError(f"{name} has no {path[:80]}.", _AGAIN)
     return group
 
 
-def _array(name: str, place: str, dataset: Any) -> NDArray[np.float32] | None:
-    """Return a tensor; None if it holds no floating-point numbers, as the state of random numbers does not."""
-    import h5py
-
-    if not isinstance(dataset, h5py.Dataset):
+def _array(name: str, place: str, dataset: Node | None) -> NDArray[np.float32] | None:
+    if dataset is None:
         raise ModelError(f"The weight {place[:200]} in {name} is missing.", _AGAIN)
-    if dataset.dtype.kind != "f":
-        return None
-    stored = dataset.id.get_storage_size()
-    if dataset.external or dataset.is_virtual or dataset.chunks or stored != dataset.size * dataset.dtype.itemsize:
-        raise ModelError(f"The weight {place[:200]} in {name} is compressed, incomplete or lies elsewhere.", _AGAIN)
-    try:
-        return np.asarray(dataset[()], np.float32)
-    except (OSError, RuntimeError, ValueError, MemoryError) as error:
-        raise ModelError(f"The weight {place[:200]} in {name} cannot be read.", _AGAIN) from error
+    return dataset.array(place)
 
 
-def _weights_of(name: str, stored: Any) -> dict[str, NDArray[np.float32]]:
+def _weights_of(name: str, stored: Node) -> dict[str, NDArray[np.float32]]:
     """Read the weights that a group lists layer by layer, with the names that Keras gave them."""
-    found: list[tuple[str, str, Any]] = []
+    found: list[tuple[str, str, Node]] = []
     for layer in _names(name, stored, "layer_names"):
         group = _group(name, stored, layer)
         found += [(layer, path, group) for path in _names(name, group, "weight_names")]
@@ -207,7 +138,7 @@ def _weights_of(name: str, stored: Any) -> dict[str, NDArray[np.float32]]:
     plain = [_plain(layer, path) for layer, path, _ in found]
     weights: dict[str, NDArray[np.float32]] = {}
     for (layer, path, group), key in zip(found, plain, strict=True):
-        array = _array(name, path, _child(name, group, path))
+        array = _array(name, path, group.child(path))
         if array is not None:
             weights[key if plain.count(key) == 1 else f"{layer}/{key}"] = array
     return weights
@@ -223,7 +154,7 @@ def _plain(layer: str, path: str) -> str:
 
 
 def _numbered(
-    name: str, holder: Any, model: Mapping[str, Any], scope: tuple[str, ...], depth: int
+    name: str, holder: Node, model: Mapping[str, Any], scope: tuple[str, ...], depth: int
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield the weights of the layers of a model as ``layer/0``, ``layer/1``, ...
 
@@ -241,14 +172,14 @@ def _numbered(
         class_name, own_name = _names_of(name, layer)
         place = _snake(class_name)
         counts[place] = counts.get(place, -1) + 1
-        group = _child(name, holder, f"layers/{place}" + (f"_{counts[place]}" if counts[place] else ""))
+        group = holder.child(f"layers/{place}" + (f"_{counts[place]}" if counts[place] else ""))
         if group is None:
             continue
         if isinstance(layer["config"].get("layers"), list):
             yield from _numbered(name, group, layer, (*scope, own_name), depth + 1)
             continue
-        for path, key in _places(name, group):
-            array = _array(name, f"{own_name}/{key}", _child(name, group, path))
+        for path, key in _places(group):
+            array = _array(name, f"{own_name}/{key}", group.child(path))
             if array is not None and (array.ndim or class_name != "Normalization"):
                 yield "/".join((*scope, own_name, key)), array
 
@@ -265,11 +196,11 @@ _INNER = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "o
 _ROLES = ("kernel", "bias")
 
 
-def _places(name: str, group: Any) -> Iterator[tuple[str, str]]:
+def _places(group: Node) -> Iterator[tuple[str, str]]:
     """Yield where the weights of a layer lie, and what they are called; those of attention lie one step deeper."""
     for path, keys in (("vars", None), *((f"{inner}/vars", inner) for inner in _INNER)):
-        variables = _child(name, group, path)
-        for i in range(0 if variables is None else min(len(variables), _MAX_DATASETS)):
+        variables = group.child(path)
+        for i in range(0 if variables is None else min(len(variables.names), _MAX_DATASETS)):
             if keys is None:
                 yield f"{path}/{i}", str(i)
             elif i < len(_ROLES):
