@@ -7,7 +7,7 @@ from typing import Any
 
 from napari_webipred.catalogue.card import Input, Preprocessing
 
-_FILTERS = {0: "nearest", 1: "Lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "Hamming"}
+_FILTERS: dict[int | None, str] = {0: "nearest", 1: "Lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "Hamming"}
 _NOTHING_DONE = {"do_resize", "do_rescale", "do_normalize", "do_center_crop", "do_convert_rgb", "do_flip_channel_order"}
 
 
@@ -49,9 +49,7 @@ def _of_transformers(settings: dict[str, Any]) -> tuple[Preprocessing | None, In
     if geometry:
         notes.append(geometry)
     elif settings.get("do_resize") is not False:
-        notes.append(
-            _resampling(_FILTERS.get(_whole(settings.get("resample")) or 0) if "resample" in settings else None)
-        )
+        notes.append(_resampling(_FILTERS.get(_whole(settings.get("resample")))))
     flipped = settings.get("do_flip_channel_order") is True
     wanted = Input(width=size[0], height=size[1], channel_order="BGR" if flipped else "RGB") if size else None
     scale = _scale(settings, notes)
