@@ -149,16 +149,16 @@ def opening(
     WebIPredError
         There is no such model, it cannot be fetched, or its files cannot be used.
     """
-    from napari_webipred.catalogue import archive
+    from napari_webipred.catalogue import archive, bioimageio
 
     given = telling.tell(classes, standardize, size, activation)
     card, path = yield from _locate(reference)
     files = archive.open_files(path)
     checksum = files.checksum
-    remembered = card.preprocessing is None
+    remembered = card.preprocessing is None or not card.classes
     if remembered:
         given = given.over(telling.recall(checksum))
-        card = own.fill(card, files)
+        card = bioimageio.fill_from_package(own.fill(card, files), files)
     model = yield from _load(telling.apply(card, given), files, checksum)
     if remembered and given != telling.Told():
         telling.keep(checksum, given)

@@ -29,7 +29,8 @@ _MAX_DIRECTORY_BYTES = 8 * 2**20
 _MAX_ENTRIES_SEEN = 20_000
 _MAX_DEPTH = 4
 _CHUNK = 2**20
-_MODEL_SUFFIXES = {"", ".json", ".bin", ".txt", ".weights", ".buf", ".dat", ".onnx", ".h5", ".hdf5", ".pb", ".index"}
+_MODEL_SUFFIXES = {"", ".json", ".yaml", ".bin", ".txt", ".weights", ".buf", ".dat"}
+_MODEL_SUFFIXES |= {".onnx", ".h5", ".hdf5", ".pb", ".index"}
 _OWN_FOLDER = "Put the files of the model, and nothing else, into a folder of their own."
 _ANOTHER_ARCHIVE = "Get the archive again from its publisher, or choose another model."
 
@@ -153,9 +154,9 @@ def open_files(path: Path) -> ModelFiles:
     """Open a model folder, a topology ``.json`` (with its folder), a zip, HDF5 or ONNX file; nothing is unpacked.
 
     What a file is, its content tells, not its name. Hidden files, ``__MACOSX`` and zips within are left out. Of a
-    folder only files that can belong to a model count: ``.json``, ``.bin``, ``.txt``, ``.onnx``, ``.h5``, ``.pb``,
-    names without a suffix, and names with ``shard`` in them, at most four folders deep. Beside an HDF5 or ONNX file
-    only those count that can name its classes (`napari_webipred.catalogue.own.SIDE_FILES`).
+    folder only files that can belong to a model count: ``.json``, ``.yaml``, ``.bin``, ``.txt``, ``.onnx``, ``.h5``,
+    ``.pb``, names without a suffix, and names with ``shard`` in them, at most four folders deep. Beside an HDF5 or ONNX
+    file only those count that can name its classes (`napari_webipred.catalogue.own.SIDE_FILES`).
 
     Parameters
     ----------

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
@@ -98,6 +99,15 @@ def weights(document: dict[str, Any]) -> list[ZooWeights]:
         path = unquote(urlsplit(source).path) if "://" in source else source
         found.append(ZooWeights(form, PurePosixPath(path.removesuffix("/content")).name, source, checksum))
     return found
+
+
+def fill_from_package(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
+    """Complete a card by the description that lies at the top of a model's files or in its only folder, if any does."""
+    named = [name for name in files if PurePosixPath(name).name in FILES and name.count("/") <= 1]
+    if not named:
+        return card
+    name = min(named, key=lambda name: (name.count("/"), FILES.index(PurePosixPath(name).name)))
+    return fill(card, parse(name, files[name]))
 
 
 def title(document: dict[str, Any]) -> str | None:
