@@ -56,7 +56,23 @@ def test_dangerous_names_are_changed(name: str) -> None:
 
 @pytest.mark.parametrize(
     "path",
-    ["../x", "/x", "a//b", "a/../b", "http://e.org/x", "c:x", "a\\b", "x\n", ".x", "con", "a/NUL.bin", "x.", "x ", ""],
+    [
+        "../x",
+        "/x",
+        "a//b",
+        "a/../b",
+        "http://e.org/x",
+        "c:x",
+        "a\\b",
+        "x\n",
+        ".x",
+        "con",
+        "a/NUL.bin",
+        "x.",
+        "x ",
+        "",
+        "a/b/c/d/e",
+    ],
 )
 def test_paths_that_lead_elsewhere_are_refused(path: str) -> None:
     assert not is_harmless(path)

@@ -226,7 +226,10 @@ def test_when_no_file_can_be_chosen_the_reason_is_told(keys: list[str], changes:
 
 def test_a_card_says_what_the_record_says_and_no_more() -> None:
     record = record_with(
-        "m.zip", description="<p>Moles &amp; more</p>", creators=[{"name": name} for name in ("A, B", "C, D", "E", "F")]
+        "m.zip",
+        description="<p>Moles &amp; more</p>",
+        keywords=["<b>skin</b>"],
+        creators=[{"name": name} for name in ("A, B", "C, D", "E", "F")],
     )
     card = card_of(record)
     assert (card.id, card.name, card.description) == ("zenodo-7785993", record.title, "Moles & more")
@@ -234,6 +237,7 @@ def test_a_card_says_what_the_record_says_and_no_more() -> None:
     assert card.classes == ()
     assert card.input is None
     assert card.preprocessing is None
+    assert card.provenance["keywords"] == ["skin"]
     assert card.citations[0].text == f"A, B; C, D; E et al. (2023). {record.title}. Zenodo."
     assert card.weights[0].source.file_key == "m.zip"
     assert card.weights[0].checksum == "md5:00"

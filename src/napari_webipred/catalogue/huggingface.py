@@ -11,7 +11,7 @@ from urllib.parse import quote, unquote, urlsplit
 from napari_webipred import settings
 from napari_webipred.catalogue import own, web
 from napari_webipred.catalogue.card import Author, Citation, ModelCard, Output, Weights, WeightSource
-from napari_webipred.catalogue.plain_text import plain_text
+from napari_webipred.catalogue.plain_text import day, plain_text
 from napari_webipred.catalogue.remote import (
     MAX_SIDE_BYTES,
     RemoteFile,
@@ -218,7 +218,7 @@ def _card_of(
         ),
         provenance={
             "source": f"Hugging Face repository {repository}, commit {commit}",
-            "published": str(answer.get("lastModified") or "")[:10] or None,
+            "published": day(answer.get("lastModified")),
         },
     )
 

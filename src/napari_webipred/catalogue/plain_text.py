@@ -28,3 +28,9 @@ def plain_text(html: str) -> str:
             words.append(unescape(part).replace("\n", " "))
     lines = (re.sub(r"\s+", " ", line).strip() for line in "".join(words).split("\n"))
     return "\n".join(line for line in lines if line)
+
+
+def day(value: object) -> str | None:
+    """Return the date at the beginning of a time stamp such as ``2025-03-04T05:06:07Z``; None if there is none."""
+    match = re.match(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", value) if isinstance(value, str) else None
+    return match[0] if match else None

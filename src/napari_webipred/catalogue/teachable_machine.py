@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from napari_webipred import settings
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue.card import Input, ModelCard, Weights, WeightSource
-from napari_webipred.catalogue.plain_text import plain_text
+from napari_webipred.catalogue.plain_text import day, plain_text
 from napari_webipred.catalogue.remote import RemoteFile, layers_files, read_json_file
 from napari_webipred.errors import CatalogueError
 
@@ -56,7 +56,7 @@ def resolve(reference: str) -> ModelCard:
         name=plain_text(name)[:200] or number if isinstance(name, str) else number,
         input=_input(document),
         weights=(Weights(format="tfjs-layers", source=source, entry_point="model.json"),),
-        provenance={"source": "Teachable Machine", "published": str(document.get("timeStamp") or "")[:10] or None},
+        provenance={"source": "Teachable Machine", "published": day(document.get("timeStamp"))},
     )
     return own.fill(card, {"metadata.json": json.dumps(document).encode()})
 

@@ -296,7 +296,7 @@ def card_of(record: Record, key: str | None = None) -> ModelCard:
         file = named[0]
         if len(record.files) > 1 and files != [file]:
             id += "-" + re.sub(r"[^A-Za-z0-9._-]+", "_", key)[:80]  # noqa: A001
-            name += f" ({key})"
+            name += f" ({plain_text(key)})"
     else:
         raise CatalogueError(f"Record {record.id} has no file {key}.", "Check the address of the file.")
     source = WeightSource(type="zenodo", record_id=record.id, doi=record.doi, file_id=file.id, file_key=file.key)

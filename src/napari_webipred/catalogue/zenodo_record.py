@@ -81,7 +81,7 @@ def record_of(answer: Any) -> Record:
             license=_text(rights[0].get("id")),
             version=_text(metadata.get("version")),
             published=_text(metadata.get("publication_date")),
-            keywords=tuple(str(word) for word in metadata.get("keywords") or []),
+            keywords=tuple(plain_text(str(word)) for word in metadata.get("keywords") or []),
             access=_text(metadata.get("access_right") or access.get("status")) or "open",
             embargo_until=_text(metadata.get("embargo_date") or (access.get("embargo") or {}).get("until")),
             files=tuple(_file(number, entry) for entry in files),
