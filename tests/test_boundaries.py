@@ -33,7 +33,10 @@ ALLOWED = {
     "model": GROUND | DATA | {"catalogue", "runtime"},
     "engine": GROUND | DATA | {"model", "catalogue", "runtime", "imaging", "explain", "results"},
     "api": GROUND | DATA | {"engine", "model", "catalogue", "imaging", "results", "samples"},
-    "cli": GROUND | DATA | {"api", "engine", "model", "catalogue", "imaging", "results", "samples", "terminal"},
+    "cli": GROUND
+    | DATA
+    | {"api", "engine", "model", "catalogue", "imaging", "results", "samples", "terminal", "cli_models"},
+    "cli_models": GROUND | DATA | {"model", "catalogue", "terminal"},
     "_napari": GROUND | DATA | {"api", "engine", "model", "catalogue", "imaging", "explain", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import json
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
@@ -11,7 +10,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
 
-from napari_webipred import terminal
+from napari_webipred import cli_models, terminal
 from napari_webipred.errors import OptionError, WebIPredError
 
 if TYPE_CHECKING:
@@ -32,7 +31,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     options = _parser().parse_args(arguments)
     try:
-        return int(options.run(options))
+        return int(options.run(options) or DONE)
     except WebIPredError as error:
         print(terminal.printable(f"napari-webipred: {error}", sys.stderr), file=sys.stderr)
         return UNUSABLE
@@ -60,12 +59,6 @@ def _parser() -> argparse.ArgumentParser:
     demo.add_argument("-o", "--output", type=Path, default=Path("demo.csv"), help="default: %(default)s")
     demo.set_defaults(run=_demo)
 
-    models = commands.add_parser("models", help="list the catalogue; needs no network")
-    models.add_argument("--search", default="", metavar="TEXT", help="words that must occur")
-    models.add_argument("--discipline", metavar="D", help="such as Radiology")
-    models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
-    models.set_defaults(run=_models)
-
     classify = commands.add_parser("classify", help="classify image files and folders")
     classify.add_argument("inputs", nargs="+", metavar="INPUT", help="an image file or a folder of them")
     classify.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo id, DOI or URL, folder or file")
@@ -90,17 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     classify.set_defaults(run=_classify)
 
-    fetch = commands.add_parser("fetch", help="download a model, to use it without a network later")
-    fetch.add_argument("model", help="catalogue id, Zenodo id, DOI or URL")
-    fetch.set_defaults(run=_fetch)
-
-    remove = commands.add_parser("remove", help="delete a downloaded model")
-    remove.add_argument("model", help="catalogue id")
-    remove.set_defaults(run=_remove)
-
-    cache = commands.add_parser("cache", help="list what is kept on this machine")
-    cache.add_argument("--wipe", action="store_true", help="delete all of it")
-    cache.set_defaults(run=_cache)
+    cli_models.add_commands(commands)
     return parser
 
 
@@ -113,19 +96,7 @@ def _version() -> str:
 def _open(reference: str | Path, **told: object) -> Model:
     from napari_webipred.model import opening
 
-    progress = terminal.ProgressLine()
-    steps = opening(reference, **told)  # type: ignore[arg-type]
-    try:
-        while True:
-            step = next(steps)
-            amount = f" {terminal.size(step.done)} of {terminal.size(step.total)}" if step.done else ""
-            progress.show(f"{step.stage} {reference}{amount}", step.done, step.total)
-    except StopIteration as finished:
-        model: Model = finished.value
-        return model
-    finally:
-        steps.close()
-        progress.clear()
+    return terminal.follow(opening(reference, **told), reference)  # type: ignore[arg-type]
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -149,7 +120,7 @@ def _classify(options: argparse.Namespace) -> int:
         activation=options.activation,
     )
     for sentence in model.card.provenance.get("assumed", []):
-        _tell(str(sentence))
+        terminal.tell(str(sentence))
     show = options.output is None and sys.stdout.isatty()
     return _run(model, options.inputs, options.output, how, show)
 
@@ -161,16 +132,16 @@ def _run(model: Model, inputs: list[str], output: Path | None, options: Options,
     from napari_webipred.results.record import Record
 
     told = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
-    record = Record(model.card, model.checksum, told)
     progress = terminal.ProgressLine()
     events = engine.classify(model, inputs, options)
     started = next(events)
     assert isinstance(started, engine.Started)
     if started.left_out:
         names = ", ".join(started.left_out[:5]) + (", ..." if len(started.left_out) > 5 else "")
-        _tell(f"Left out, because they are no pictures: {names}")
+        terminal.tell(f"Left out, because they are no pictures: {names}")
     if not started.total:
         raise OptionError("There are no pictures in what was given.", "Name image files, or folders that hold some.")
+    record = Record(model.card, model.checksum, told)
     failed = 0
     with ExitStack() as stack:
         stream = sys.stdout
@@ -192,11 +163,11 @@ def _run(model: Model, inputs: list[str], output: Path | None, options: Options,
                 terminal.show_row(row, started.classes, sys.stdout)
             elif row.failed:
                 progress.clear()
-                _tell(f"{row.image}: {row.error}")
+                terminal.tell(f"{row.image}: {row.error}")
             failed += row.failed
             progress.show(f"{event.done} of {event.total} pictures", event.done, event.total)
     if output is not None:
-        _tell(f"{started.total - failed} of {started.total} pictures classified, written to {output}.")
+        terminal.tell(f"{started.total - failed} of {started.total} pictures classified, written to {output}.")
     return SOME_FAILED if failed else DONE
 
 
@@ -225,65 +196,6 @@ def _size(text: str) -> tuple[int, int]:
         return int(width), int(height)
     except ValueError:
         raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
-
-
-def _models(options: argparse.Namespace) -> int:
-    from napari_webipred.catalogue import index, store
-
-    cards = index.search(options.search, options.discipline)
-    if options.json:
-        print(json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True))
-        return DONE
-    rows = [
-        (
-            card.id,
-            "yes" if store.path_of(card) else "",
-            card.discipline or "",
-            card.procedure or "",
-            card.name,
-        )
-        for card in cards
-    ]
-    terminal.show_table(("ID", "HERE", "DISCIPLINE", "PROCEDURE", "NAME"), rows, sys.stdout)
-    if not cards:
-        _tell("no model fits; `napari-webipred models` lists all of them.")
-    return DONE
-
-
-def _fetch(options: argparse.Namespace) -> int:
-    model = _open(options.model)
-    _tell(f"{model.card.id} is on this machine: {model.card.name}.")
-    return DONE
-
-
-def _remove(options: argparse.Namespace) -> int:
-    from napari_webipred.catalogue import store
-
-    store.remove(options.model)
-    _tell(f"{options.model} is removed from this machine.")
-    return DONE
-
-
-def _cache(options: argparse.Namespace) -> int:
-    from napari_webipred import settings
-    from napari_webipred.catalogue import store
-
-    print(settings.current().cache_folder)
-    if options.wipe:
-        store.wipe()
-        _tell("the cache is empty now.")
-        return DONE
-    rows = [(entry.id, terminal.size(entry.size), entry.fetched) for entry in store.entries()]
-    if rows:
-        terminal.show_table(("MODEL", "SIZE", "FETCHED"), rows, sys.stdout)
-    else:
-        _tell("no model has been fetched yet; `napari-webipred fetch MODEL` does.")
-    return DONE
-
-
-def _tell(text: str) -> None:
-    """Say something beside the result, on standard error."""
-    print(terminal.printable(text, sys.stderr), file=sys.stderr)
 
 
 if __name__ == "__main__":

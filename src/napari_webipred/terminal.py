@@ -5,12 +5,30 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Generator, Sequence
+from typing import Protocol, TextIO, TypeVar
 
 from napari_webipred.results.row import Row
 
 BAR_WIDTH = 20
+
+Result = TypeVar("Result")
+
+
+class Step(Protocol):
+    """How far something is: bytes done, and in all if that is known."""
+
+    @property
+    def stage(self) -> str:
+        """What is being done, as a verb."""
+
+    @property
+    def done(self) -> int:
+        """Bytes."""
+
+    @property
+    def total(self) -> int | None:
+        """Bytes; None is not known."""
 
 
 def bar(probability: float, width: int = BAR_WIDTH, stream: TextIO | None = None) -> str:
@@ -66,6 +84,28 @@ def size(count: int | None) -> str:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def tell(text: str) -> None:
+    """Say something beside the result, on standard error."""
+    stream = sys.stderr
+    print(printable(text, stream), file=stream)
+
+
+def follow(steps: Generator[Step, None, Result], subject: object) -> Result:
+    """Run steps to their end, show how far they are, and return what they return; an interrupt closes them."""
+    progress = ProgressLine()
+    try:
+        while True:
+            step = next(steps)
+            amount = f" {size(step.done)} of {size(step.total)}" if step.done else ""
+            progress.show(f"{step.stage} {subject}{amount}", step.done, step.total)
+    except StopIteration as finished:
+        result: Result = finished.value
+        return result
+    finally:
+        steps.close()
+        progress.clear()
 
 
 class ProgressLine:
