@@ -10,14 +10,20 @@ from typing import TYPE_CHECKING
 from napari_webipred import settings, terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_webipred.catalogue.card import ModelCard
+
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]
 
 
 def add_commands(commands: Commands) -> None:
     """Add these commands to the parser of the program."""
-    models = commands.add_parser("models", help="list the catalogue; needs no network")
+    models = commands.add_parser("models", help="list the catalogue, without a network, or search Zenodo")
     models.add_argument("--search", default="", metavar="TEXT", help="words that must occur")
     models.add_argument("--discipline", metavar="D", help="such as Radiology")
+    models.add_argument("--zenodo", metavar="TEXT", help="search Zenodo for these words instead, of which it learns")
+    models.add_argument("--page", type=int, default=1, metavar="N", help="of what is found on Zenodo; default: 1")
     models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
     models.set_defaults(run=_models)
 
@@ -37,9 +43,12 @@ def add_commands(commands: Commands) -> None:
 def _models(options: argparse.Namespace) -> None:
     from napari_webipred.catalogue import index, store
 
+    if options.zenodo is not None:
+        _search_zenodo(options.zenodo, options.page, options.json)
+        return
     cards = index.search(options.search, options.discipline)
     if options.json:
-        print(json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True))
+        _print_json(cards)
         return
     rows = [
         (card.id, "yes" if store.path_of(card) else "", card.discipline or "", card.procedure or "", card.name)
@@ -48,6 +57,35 @@ def _models(options: argparse.Namespace) -> None:
     terminal.show_table(("ID", "HERE", "DISCIPLINE", "PROCEDURE", "NAME"), rows, sys.stdout)
     if not cards:
         terminal.tell("no model fits; `napari-webipred models` lists all of them.")
+
+
+def _print_json(cards: Sequence[ModelCard]) -> None:
+    print(json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True))
+
+
+def _search_zenodo(text: str, number: int, as_json: bool) -> None:
+    from napari_webipred.catalogue import zenodo
+
+    page = zenodo.search(text, number)
+    if as_json:
+        _print_json(page.cards)
+        return
+    rows = []
+    for card in page.cards:
+        weights, authors = card.weights[0], [author.name for author in card.authors]
+        by = (authors[0][:30] if authors else "") + (" et al." if len(authors) > 1 else "")
+        facts = (
+            weights.format,
+            terminal.size(weights.size),
+            card.license or "?",
+            str(card.provenance["published"] or ""),
+        )
+        rows.append((zenodo.reference(card), *facts, by, card.name[:120]))
+    if rows:
+        terminal.show_table(("MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"), rows, sys.stdout)
+    found = f"page {number} of {page.pages}; {page.total} records fit" if page.total else "no record fits"
+    more = f"; `--page {number + 1}` shows more" if number < page.pages else ""
+    terminal.tell(f"{found}{more}.")
 
 
 def _fetch(options: argparse.Namespace) -> None:

@@ -1,0 +1,51 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from napari_webipred import cli
+from zenodo_server import ZenodoServer, error_answer, model_zip
+
+
+def test_zenodo_is_searched_page_by_page(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
+    creators = [{"name": "Doe, Jane"}, {"name": "Roe, R."}]
+    one = zenodo.publish("123", {"m.onnx": b"x" * 1500}, title="Chest \x1b[31mX-ray", creators=creators)
+    two = zenodo.publish("456", {"a.zip": model_zip(), "b.zip": model_zip()}, publication_date=None, license=None)
+    zenodo.found([one, two], total=70)
+    assert cli.main(["models", "--zenodo", "chest x-ray", "--page", "2"]) == 0
+    out, err = capsys.readouterr()
+    header, first, second, _ = out.splitlines()
+    assert header.split() == ["MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"]
+    words = first.split()
+    assert words[:6] == ["10.5281/zenodo.123", "onnx", "1.5", "kB", "cc-by-4.0", "2023-03-30"]
+    assert first.endswith("Doe, Jane et al.  Chest ?[31mX-ray")
+    assert second.startswith(f"{zenodo.url}/records/456/files/a.zip")
+    assert err == "page 2 of 3; 70 records fit; `--page 3` shows more.\n"
+    assert zenodo.queries[0]["page"] == "2"
+
+
+def test_a_search_without_results_says_so(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
+    zenodo.found([])
+    assert cli.main(["models", "--zenodo", "chest"]) == 0
+    assert capsys.readouterr() == ("", "no record fits.\n")
+
+
+def test_the_cards_of_a_search_can_be_had_as_json(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
+    zenodo.found([zenodo.publish("123", {"m.onnx": b"x"})])
+    assert cli.main(["models", "--zenodo", "chest", "--json"]) == 0
+    assert [card["id"] for card in json.loads(capsys.readouterr().out)] == ["zenodo-123"]
+
+
+def test_a_search_that_fails_says_why(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
+    zenodo.answers["/api/records"] = error_answer("429")
+    assert cli.main(["models", "--zenodo", "chest"]) == 2
+    assert "too many requests" in capsys.readouterr().err
+    assert cli.main(["models", "--zenodo", " "]) == 2
+    assert "nothing to look for" in capsys.readouterr().err
+
+
+def test_listing_the_catalogue_asks_nobody(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["models", "--search", "chest"]) == 0
+    assert "webipred-16" in capsys.readouterr().out
+    assert zenodo.requests == []
