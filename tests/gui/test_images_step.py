@@ -57,6 +57,12 @@ def test_only_image_layers_are_listed(viewer, panel):
         (grey(60, 40, 50), {"axis_labels": ("z", "y", "x")}, "60 planes along z · 8-bit · 50 × 40"),
         (grey(5, 6, 40, 50), {"axis_labels": ("t", "z", "y", "x")}, "5 × 6 planes along t, z · 8-bit · 50 × 40"),
         (grey(7, 40, 50, 3), {"rgb": True, "axis_labels": ("t", "y", "x")}, "7 planes along t · RGB · 50 × 40"),
+        (grey(3, 40, 50), {"axis_labels": ("c", "y", "x")}, "3 channels as RGB · 8-bit · 50 × 40"),
+        (
+            grey(3, 7, 40, 50),
+            {"axis_labels": ("channel", "z", "y", "x")},
+            "7 planes along z · 3 channels as RGB · 8-bit · 50 × 40",
+        ),
         (grey(5, 40, 50), {}, "5 planes · 8-bit · 50 × 40"),
         ([grey(80, 80), grey(40, 40)], {"multiscale": True}, "2-D, 8-bit · 80 × 80"),
     ],

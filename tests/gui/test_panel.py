@@ -14,6 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 
+from napari_webipred._napari.layers import _grid
 from napari_webipred._napari.workbench import _benches, bare, workbench
 
 
@@ -106,6 +107,33 @@ def test_choosing_a_row_moves_the_slider_and_the_slider_chooses_the_row(viewer, 
     viewer.dims.set_point(0, 3 * 2.5)
     assert list(panel.results.chosen_row.position.values()) == [3]
     assert panel.results.table.currentIndex().row() == 3
+
+
+def test_the_slider_moves_along_planes_and_not_along_channels(viewer, panel, qtbot, classify):
+    stack = np.stack([flat(value, (3, 40, 40)) for value in (0, 60, 120, 250)], axis=1)
+    layer = viewer.add_image(stack, name="stack", axis_labels=("c", "z", "y", "x"))
+    classify(panel)
+    assert panel.results.sorted.rowCount() == 4
+    click_row(panel, qtbot, 2)
+    assert viewer.dims.point[1] == 2
+    viewer.layers.selection.active = layer
+    viewer.dims.set_point(1, 3)
+    assert list(panel.results.chosen_row.position.values()) == [3]
+
+
+def test_choosing_a_row_hides_the_pictures_that_lie_over_its_own(viewer, panel, qtbot, classify):
+    for name in "abc":
+        viewer.add_image(flat(0), name=name)
+    marks = viewer.add_points([[1, 1]], name="marks")
+    classify(panel)
+    click_row(panel, qtbot, 1)
+    assert [layer.visible for layer in viewer.layers] == [True, True, False, True]
+    click_row(panel, qtbot, 2)
+    assert viewer.layers["c"].visible
+    assert marks.visible
+    _grid(viewer).enabled = True
+    click_row(panel, qtbot, 0)
+    assert all(layer.visible for layer in viewer.layers)
 
 
 def test_the_row_of_the_active_layer_is_chosen(viewer, panel, classify):

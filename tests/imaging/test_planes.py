@@ -148,6 +148,21 @@ def test_zarr_arrays_are_read() -> None:
     np.testing.assert_array_equal(array_source(zarr.array(STACK[0, 0]), "x").read(()), STACK[0, 0])
 
 
+@pytest.mark.parametrize("name", ["c", "Channel", "channels"])
+def test_an_axis_of_three_channels_holds_the_colours(name: str) -> None:
+    data = np.arange(2 * 3 * 40 * 50, dtype=np.uint16).reshape(2, 3, 40, 50)
+    source = array_source(Lazy(data), "x", axes=("z", name))
+    assert (source.axes, source.shape) == (("z",), (2,))
+    np.testing.assert_array_equal(source.read((1,)), np.moveaxis(data[1], 0, -1))
+    source = array_source(Lazy(data.swapaxes(0, 1)), "x", axes=(name, "z"), only=(1,))
+    np.testing.assert_array_equal(source.read((1,)), np.moveaxis(data[1], 0, -1))
+
+
+@pytest.mark.parametrize(("length", "names"), [(2, ("z", "c")), (4, ("z", "c")), (3, ("z", "y"))])
+def test_other_axes_are_planes(length: int, names: tuple[str, str]) -> None:
+    assert array_source(np.zeros((2, length, 40, 50), np.uint8), "x", axes=names).axes == names
+
+
 def test_xarray_brings_its_own_names() -> None:
     xarray = pytest.importorskip("xarray")
     source = array_source(xarray.DataArray(STACK, dims=("time", "plane", "y", "x")), "x")

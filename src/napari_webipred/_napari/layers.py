@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -55,28 +55,43 @@ def understanding(layer: Image) -> tuple[str, bool]:
         return "It is empty.", False
     height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]
     pixels = ("RGBA" if first.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(first.dtype))
+    colours = len(source.axes) < first.ndim - 2 - layer.rgb
     if not source.axes:
-        return f"2-D{' ' if layer.rgb else ', '}{pixels} · {width} × {height}", True
+        plain = "3 channels as RGB · " if colours else "2-D " if layer.rgb else "2-D, "
+        return f"{plain}{pixels} · {width} × {height}", True
+    pixels = f"3 channels as RGB · {pixels}" if colours else pixels
     count = " × ".join(map(str, source.shape))
     along = f" along {', '.join(source.axes)}" if _axis_names(layer) else ""
     return f"{count} planes{along} · {pixels} · {width} × {height}", True
 
 
-def show(viewer: Any, layer: Any, position: Mapping[str, int]) -> None:
-    """Select a layer and move the sliders to one of its planes."""
-    if layer not in list(map(bare, viewer.layers)):
+def show(viewer: Any, layer: Any, position: Mapping[str, int], others: Iterable[Any] = ()) -> None:
+    """Select a layer and move the sliders to one of its planes; hide those of the others that lie over it."""
+    layers = list(map(bare, viewer.layers))
+    if layer not in layers:
         return
     layer.visible = True
+    if not _grid(viewer).enabled:
+        for other in layers[layers.index(layer) + 1 :]:
+            if other in others:
+                other.visible = False
     viewer.layers.selection.active = layer
     if not position:
         return
     data_point = [0.0] * layer.ndim
-    for axis, i in enumerate(position.values()):
+    axes = _data_axes(layer, tuple(position))
+    for axis, i in zip(axes, position.values(), strict=True):
         data_point[axis] = i
     world = layer.data_to_world(data_point)
     first = viewer.dims.ndim - layer.ndim
-    for axis in range(len(position)):
+    for axis in axes:
         viewer.dims.set_point(first + axis, world[axis])
+
+
+def _grid(viewer: Any) -> Any:
+    """Return the settings of the grid, which belong to the canvas since napari 0.9."""
+    canvas = getattr(bare(viewer), "canvas", None)
+    return bare(viewer).grid if canvas is None else canvas.grid
 
 
 def position_shown(viewer: Any, layer: Image) -> tuple[int, ...]:
@@ -86,7 +101,15 @@ def position_shown(viewer: Any, layer: Image) -> tuple[int, ...]:
 
 def _index_at(layer: Image, source: Source, point: tuple[float, ...]) -> tuple[int, ...]:
     place = layer.world_to_data(point)
-    return tuple(int(np.clip(round(float(place[axis])), 0, length - 1)) for axis, length in enumerate(source.shape))
+    axes = _data_axes(layer, source.axes)
+    lengths = zip(axes, source.shape, strict=True)
+    return tuple(int(np.clip(round(float(place[axis])), 0, length - 1)) for axis, length in lengths)
+
+
+def _data_axes(layer: Image, axes: tuple[str, ...]) -> list[int]:
+    """Tell which axes of the data those of a source are: all leading ones but that of the colours."""
+    names = _axis_names(layer) or ()
+    return [names.index(axis) if axis in names else i for i, axis in enumerate(axes)]
 
 
 def _axis_names(layer: Image) -> tuple[str, ...] | None:

@@ -131,9 +131,9 @@ class ClassifyPanel(QWidget):
         """Show the layer and plane of a row; one whose layer is gone stays in the table alone."""
         run = self._bench.run
         layer = run.layer(row) if run is not None else None
-        if layer is not None:
+        if run is not None and layer is not None:
             self._going = True
-            show(self._viewer, layer, row.position)
+            show(self._viewer, layer, row.position, run.layers())
             self._going = False
 
     def _follow(self, event: Any = None) -> None:

@@ -66,6 +66,10 @@ class Run(QObject):
         """Return the layer of a row, or None when it is gone."""
         return self._layers[row.source]()
 
+    def layers(self) -> list[Any]:
+        """Return the layers that are still there."""
+        return [layer for reference in self._layers if (layer := reference()) is not None]
+
     def assigned(self, row: Row) -> list[int]:
         """Return which classes are assigned: the most probable (ties all), or all that reach the threshold."""
         if row.probabilities is None:

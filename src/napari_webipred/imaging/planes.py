@@ -39,7 +39,8 @@ def array_source(
         Whether the last axis are the channels of RGB or RGBA. By default it is if it has a length of 3 or 4: grey
         pictures that narrow are not classified, whereas napari, which also shows other data, wants larger sides.
     axes : sequence of str, optional
-        Names of the leading axes; of xarray its own by default, else ``"axis_0"``, ``"axis_1"``, ...
+        Names of the leading axes; of xarray its own by default, else ``"axis_0"``, ``"axis_1"``, ... One that is called
+        ``c``, ``channel`` or ``channels`` and has a length of 3 holds the channels of RGB, not planes.
     only : tuple of int, optional
         The index of the one plane to take; all by default.
 
@@ -67,6 +68,9 @@ def array_source(
         )
     leading = shape[: -3 if rgb else -2]
     names = _names(full, axes, len(leading), name)
+    colours = None if rgb else colour_axis(names, leading)
+    if colours is not None:
+        names, leading = names[:colours] + names[colours + 1 :], leading[:colours] + leading[colours + 1 :]
     if only is not None:
         only = tuple(int(place) for place in only)
         if len(only) != len(leading) or not all(0 <= i < n for i, n in zip(only, leading, strict=True)):
@@ -76,9 +80,17 @@ def array_source(
             )
 
     def read(index: tuple[int, ...]) -> NDArray[Any]:
+        if colours is not None:
+            return np.moveaxis(np.asarray(full[(*index[:colours], slice(None), *index[colours:])]), 0, -1)
         return np.asarray(full[index] if index else full)
 
     return Source(name, read, names, leading, only)
+
+
+def colour_axis(names: Sequence[str], lengths: Sequence[int]) -> int | None:
+    """Return which of the leading axes holds red, green and blue, by its name and length; None if none does."""
+    found = [i for i, name in enumerate(names) if name.casefold() in {"c", "channel", "channels"} and lengths[i] == 3]
+    return found[0] if len(found) == 1 else None
 
 
 def _full_size(data: Any, name: str) -> Any:
