@@ -141,7 +141,7 @@ def _run(model: Model, inputs: list[str], output: Path | None, options: Options,
         terminal.tell(f"Left out, because they are no pictures: {names}")
     if not started.total:
         raise OptionError("There are no pictures in what was given.", "Name image files, or folders that hold some.")
-    record = Record(model.card, model.checksum, told)
+    record = Record(model.card, model.checksum, told, started.total)
     failed = 0
     with ExitStack() as stack:
         stream = sys.stdout

@@ -23,7 +23,7 @@ P = np.array([0.5, 0.5], np.float32)
 
 
 def made(*rows: Row) -> dict:
-    record = Record(CARD, "sha256:abc", {"intensity": "auto", "threshold": 0.5})
+    record = Record(CARD, "sha256:abc", {"intensity": "auto", "threshold": 0.5}, len(rows))
     for row in rows:
         record.add(row)
     return record.as_dict()
@@ -43,11 +43,21 @@ def test_the_record_says_how_the_result_was_made():
 
 
 def test_the_record_says_which_profile_was_chosen_and_what_it_stands_for():
-    chosen = Record(CARD, "sha256:abc", {"profile": "aucmedi"}).as_dict()["preprocessing"]
+    chosen = Record(CARD, "sha256:abc", {"profile": "aucmedi"}, 0).as_dict()["preprocessing"]
     assert (chosen["profile"], chosen["standardize_mode"]) == ("aucmedi", "torch")
-    chosen = Record(CARD, "sha256:abc", {"profile": "teachable-machine"}).as_dict()["preprocessing"]
+    chosen = Record(CARD, "sha256:abc", {"profile": "teachable-machine"}, 0).as_dict()["preprocessing"]
     assert (chosen["profile"], chosen["resize_mode"], chosen["mean"]) == ("teachable-machine", "center-crop", (127,))
-    assert Record(CARD, "sha256:abc", {"profile": None}).as_dict()["preprocessing"]["profile"] == "webipred"
+    assert Record(CARD, "sha256:abc", {"profile": None}, 0).as_dict()["preprocessing"]["profile"] == "webipred"
+
+
+def test_the_record_says_whether_the_run_came_to_its_end():
+    record = Record(CARD, "sha256:abc", {}, 3)
+    record.add(Row(0, "s.tif", {"z": 0}, P, "A"))
+    record.add(Row(0, "s.tif", {"z": 1}, None, "", error="broken"))
+    assert not record.as_dict()["complete"]
+    assert record.as_dict()["planes"] == {"asked": 3, "done": 2, "failed": 1}
+    record.add(Row(0, "s.tif", {"z": 2}, P, "A"))
+    assert record.as_dict()["complete"]
 
 
 def test_a_range_that_is_not_that_of_8_bit_pictures_is_recorded():
@@ -63,6 +73,6 @@ def test_failed_planes_are_counted():
 
 
 def test_the_record_stands_beside_the_table(tmp_path):
-    path = Record(CARD, "sha256:abc", {}).write(tmp_path / "out.csv")
+    path = Record(CARD, "sha256:abc", {}, 0).write(tmp_path / "out.csv")
     assert path == tmp_path / "out.csv.json"
     assert json.loads(path.read_text(encoding="utf-8"))["model"]["name"] == "Test"

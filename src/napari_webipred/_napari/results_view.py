@@ -249,7 +249,7 @@ def _write(path: Path, run: Run) -> Generator[None, None, Path]:
     options = {"intensity": run.options.intensity, "threshold": run.options.threshold}
     try:
         write_csv(path, run.rows, run.classes, run.axes)
-        record_of(run.rows, run.card, run.checksum, options).write(path)
+        record_of(run.rows, run.card, run.checksum, options, run.total).write(path)
     except OSError as error:
         raise OptionError(f"{path.name} cannot be written: {error.strerror}.", "Choose another place.") from error
     return path

@@ -28,17 +28,23 @@ class Record:
         Checksum of the model's files.
     options : dict
         Options of the run, in plain JSON values; a ``profile`` among them stands before the card's.
+    total : int
+        How many planes were to be classified; fewer rows say that the run was cancelled.
     """
 
-    def __init__(self, card: ModelCard, checksum: str, options: dict[str, Any]) -> None:
+    def __init__(self, card: ModelCard, checksum: str, options: dict[str, Any], total: int) -> None:
         self._card = card
         self._checksum = checksum
         self._options = options
+        self._total = total
+        self._done = self._failed = 0
         self._inputs: dict[str, dict[str, Any]] = {}
 
     def add(self, row: Row) -> None:
         """Note which picture a row is of, and which of its intensities became black and white."""
         entry = self._inputs.setdefault(row.image, {"image": row.image})
+        self._done += 1
+        self._failed += row.failed
         if row.failed:
             entry["failed"] = entry.get("failed", 0) + 1
         elif row.intensity_range not in (None, BLACK_AND_WHITE):
@@ -65,6 +71,8 @@ class Record:
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,
             "options": self._options,
+            "complete": self._done == self._total,
+            "planes": {"asked": self._total, "done": self._done, "failed": self._failed},
             "versions": {name: _version(name) for name in LIBRARIES},
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -79,9 +87,9 @@ class Record:
         return path
 
 
-def record_of(rows: Iterable[Row], card: ModelCard, checksum: str, options: dict[str, Any]) -> Record:
+def record_of(rows: Iterable[Row], card: ModelCard, checksum: str, options: dict[str, Any], total: int) -> Record:
     """Make the record of rows that are already there."""
-    record = Record(card, checksum, options)
+    record = Record(card, checksum, options, total)
     for row in rows:
         record.add(row)
     return record
