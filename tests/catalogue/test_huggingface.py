@@ -275,3 +275,11 @@ def test_a_card_can_be_made_of_whatever_stands_in_the_settings(key: str, value: 
     file = RemoteFile("https://huggingface.co/x", "model.onnx")
     card = _card_of("owner/name", COMMIT, {"cardData": value, "lastModified": value}, file, "onnx", True)
     assert isinstance(_with_config(card, {key: value}), ModelCard)
+
+
+def test_a_repository_that_was_renamed_has_its_name_of_today(hub: Hub) -> None:
+    hub.publish({"model.onnx": b"1"}, "new/name")
+    hub.server.answers["/api/models/old/name"] = Answer(307, headers={"Location": "/api/models/new/name?blobs=true"})
+    card = index.resolve("hf:old/name")
+    assert card.weights[0].source.repo == "new/name"
+    assert "Hugging Face repository new/name" in card.provenance["source"]

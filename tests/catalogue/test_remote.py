@@ -170,6 +170,6 @@ def card_with(*weights: tuple[str, str]) -> ModelCard:
 def test_the_file_to_fetch_is_the_one_for_tensorflow_js_else_the_first() -> None:
     several = card_with(("keras-h5", "zenodo"), ("tfjs-layers", "url"), ("onnx", "url"))
     assert wanted(several) == several.weights[1]
-    plain = card_with(("tfjs-graph", "url"), ("onnx", "url"), ("keras-h5", "url"))
+    plain = card_with(("keras-h5", "local"), ("onnx", "url"), ("keras-h5", "url"))
     assert wanted(plain) == plain.weights[1]
     assert wanted(card_with(("tfjs-layers", "local"), ("onnx", "builtin"))) is None

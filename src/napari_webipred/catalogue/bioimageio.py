@@ -18,7 +18,7 @@ from napari_webipred.errors import CatalogueError
 FILES = ("rdf.yaml", "bioimageio.yaml")
 MAX_BYTES = 2**18  # those of the zoo have some ten thousand
 
-# In this order: what the zoo holds for TensorFlow.js are mostly graph models, which cannot be run here.
+# In this order: ONNX is what most of the zoo's models have, as one file.
 _FORMATS: dict[str, WeightFormat] = {"onnx": "onnx", "keras_hdf5": "keras-h5", "tensorflow_js": "tfjs-layers"}
 _SPACE = {"x", "y", "z", "t", "time", "space", "index"}
 _MAX_ITEMS = 1000

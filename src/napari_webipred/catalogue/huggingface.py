@@ -80,9 +80,11 @@ def resolve(reference: str) -> ModelCard:
     if wanted is None or wanted.repo is None:
         raise CatalogueError(f"{reference} names no repository on Hugging Face.", "Write it as hf:owner/name.")
     answer, commit, listing = _look_up(wanted.repo, wanted.revision)
-    path = _choose(wanted.repo, commit, listing, wanted.file_key)
+    called = str(answer.get("id"))
+    repository = called if re.fullmatch(f"{_PART}/{_PART}", called) else wanted.repo  # it may have been renamed
+    path = _choose(repository, listing, wanted.file_key)
     form = format_of(path) or "tfjs-layers"
-    card = _card_of(wanted.repo, commit, answer, listing[path], form, alone=wanted.file_key is None)
+    card = _card_of(repository, commit, answer, listing[path], form, alone=wanted.file_key is None)
     folder = PurePosixPath(path).parent
 
     def beside(name: str, limit: int) -> RemoteFile | None:
@@ -160,7 +162,7 @@ def _address(repository: str, commit: str, path: str) -> str:
     return f"{settings.current().huggingface_url}/{repository}/resolve/{commit}/{quote(path)}"
 
 
-def _choose(repository: str, commit: str, listing: Mapping[str, RemoteFile], path: str | None) -> str:
+def _choose(repository: str, listing: Mapping[str, RemoteFile], path: str | None) -> str:
     """Choose the model among the files: the one that is named, else the only one, variants of lower precision aside."""
     if path is not None and path in listing and format_of(path):
         chosen = path

@@ -66,8 +66,7 @@ def format_of(name: str) -> WeightFormat | None:
 def wanted(card: ModelCard) -> Weights | None:
     """Return which of a card's files is the one to fetch: for TensorFlow.js, else the first; None if none is remote."""
     remote = [weights for weights in card.weights if weights.source.type not in {"builtin", "local"}]
-    usable = [weights for weights in remote if weights.format != "tfjs-graph"]
-    return min(usable, key=lambda weights: weights.format != "tfjs-layers", default=None)
+    return min(remote, key=lambda weights: weights.format != "tfjs-layers", default=None)
 
 
 def harmless(name: str) -> str:
