@@ -79,9 +79,16 @@ def test_grey_models_take_grey(machine: ZenodoServer) -> None:
     assert (size.width, size.channels, size.channel_order) == (96, 1, "L")
 
 
-@pytest.mark.parametrize("package", ["@teachablemachine/pose", "audio", 7])
-def test_models_of_sounds_and_poses_are_refused(machine: ZenodoServer, package: Any) -> None:
-    machine.put("/models/AbC_d-1/metadata.json", {**METADATA, "packageName": package})
+@pytest.mark.parametrize(
+    "metadata",
+    [
+        {**METADATA, "packageName": "@teachablemachine/pose"},
+        {**METADATA, "packageName": 7},
+        {"tfjsSpeechCommandsVersion": "0.4.0", "modelName": "TMv2", "wordLabels": ["Background Noise", "Yes"]},
+    ],
+)
+def test_models_of_sounds_and_poses_are_refused(machine: ZenodoServer, metadata: dict[str, Any]) -> None:
+    machine.put("/models/AbC_d-1/metadata.json", metadata)
     with pytest.raises(CatalogueError, match="not for images"):
         index.resolve(ADDRESS)
 

@@ -13,6 +13,7 @@ from napari_webipred.catalogue.plain_text import day, plain_text
 from napari_webipred.catalogue.remote import RemoteFile, layers_files, read_json_file
 from napari_webipred.errors import CatalogueError
 
+_PACKAGE = "@teachablemachine/image"
 _PATH = re.compile(r"/models/([A-Za-z0-9_-]{1,64})(?:/(?:model\.json|metadata\.json)?)?")
 
 
@@ -43,10 +44,11 @@ def resolve(reference: str) -> ModelCard:
             f"It looks like {settings.TEACHABLE_MACHINE_URL}/models/AbCdEfGhI/.",
         )
     document = read_json_file(RemoteFile(_file(source, "metadata.json"), "metadata.json"))
-    package = document.get("packageName") or "@teachablemachine/image"
-    if package != "@teachablemachine/image":
+    # Those for sounds name no package and call their labels otherwise.
+    package = document.get("packageName") or ("of images" if "labels" in document else "of sounds")
+    if package not in (_PACKAGE, "of images"):
         raise CatalogueError(
-            f"The model is not for images: {plain_text(str(package))[:80]}.",
+            f"The model is not for images ({plain_text(str(package))[:80]}).",
             "Choose an image model of Teachable Machine.",
         )
     name = document.get("modelName")
