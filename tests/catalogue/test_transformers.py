@@ -53,6 +53,9 @@ def test_known_ways_to_size_are_followed(
         {"size": {"shortest_edge": 800, "longest_edge": 1333}},
         {"size": {"shortest_edge": 200}, "do_center_crop": True, "crop_size": 224},
         {"size": 224, "do_center_crop": True, "crop_size": 224, "crop_pct": 0.9},
+        {"size": 256, "do_center_crop": True, "crop_size": 224, "feature_extractor_type": "DeiTFeatureExtractor"},
+        {"size": {"shortest_edge": 256}, "do_resize": False, "do_center_crop": True, "crop_size": 224},
+        {"size": {"shortest_edge": 224}, "crop_pct": 1e-320},
         {"size": 224},
         {},
     ],
@@ -61,7 +64,7 @@ def test_other_ways_to_size_are_noted(geometry: dict[str, Any]) -> None:
     steps, _, notes = preprocessing_of({**NORMALISED, **geometry}, {})
     assert steps is not None
     assert steps.resize_mode == "stretch"
-    assert any("in another way" in note for note in notes)
+    assert any("in another way: here they are stretched" in note for note in notes)
 
 
 def test_pictures_that_are_not_resized_stay_as_they_are() -> None:
@@ -160,3 +163,13 @@ def test_settings_may_hold_anything(document: dict[str, Any]) -> None:
         preprocessing_of(None, {"pretrained_cfg": {"mean": MEAN, "std": STD, **document}}),
     ):
         assert steps is not None or notes
+
+
+def test_the_settings_of_the_first_vision_transformers_are_understood() -> None:
+    # Older repositories name no processor, and a size of one number.
+    old = {"do_normalize": True, "do_resize": True, "image_mean": [0.5] * 3, "image_std": [0.5] * 3, "size": 224}
+    steps, size, notes = preprocessing_of(old, {"model_type": "vit"})
+    assert steps is not None
+    assert size is not None
+    assert (steps.resize_mode, size.width, size.height) == ("stretch", 224, 224)
+    assert ["rescaled" in note or "Pillow" in note for note in notes] == [True, True]

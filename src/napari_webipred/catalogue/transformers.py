@@ -36,16 +36,16 @@ def preprocessing_of(
         What was assumed, a sentence each.
     """
     if preprocessor is not None:
-        return _of_transformers(preprocessor)
+        return _of_transformers(preprocessor, str(config.get("model_type")))
     timm = config.get("pretrained_cfg")
     if isinstance(timm, dict):
         return _of_timm(timm)
     return None, None, []
 
 
-def _of_transformers(settings: dict[str, Any]) -> tuple[Preprocessing | None, Input | None, list[str]]:
+def _of_transformers(settings: dict[str, Any], model_type: str) -> tuple[Preprocessing | None, Input | None, list[str]]:
     notes: list[str] = []
-    resize, size, geometry = _geometry(settings)
+    resize, size, geometry = _geometry(settings, model_type)
     if geometry:
         notes.append(geometry)
     elif settings.get("do_resize") is not False:
@@ -103,31 +103,38 @@ def _scale(settings: dict[str, Any], notes: list[str]) -> dict[str, Any] | None:
 _Geometry = tuple[dict[str, Any], tuple[int, int] | None, str]
 
 
-def _geometry(settings: dict[str, Any]) -> _Geometry:
+def _geometry(settings: dict[str, Any], model_type: str) -> _Geometry:
     """Return how pictures come to size: values of `Preprocessing`, (width, height), and a note if that is assumed."""
-    kind = str(settings.get("image_processor_type") or settings.get("feature_extractor_type") or "")
+    kind = str(settings.get("image_processor_type") or settings.get("feature_extractor_type") or model_type).lower()
+    # To these a size of one number is a square, to most others the length of the shorter side.
+    square = kind.startswith(("vit", "deit", "beit")) and "hybrid" not in kind
     size, short = settings.get("size"), _edge(settings.get("size"))
     crop = _pair(settings.get("crop_size")) if settings.get("do_center_crop") else None
     whole = _pair(size)
-    if settings.get("do_resize") is False and not crop:
-        return {"resize_mode": "none"}, whole, ""
-    if "ConvNext" in kind or ("crop_pct" in settings and not settings.get("do_center_crop")):
+    if settings.get("do_resize") is False:
+        if not crop:
+            return {"resize_mode": "none"}, whole, ""
+    elif "convnext" in kind or ("crop_pct" in settings and not settings.get("do_center_crop")):
         edge = short or _whole(size)
         part = _number(settings.get("crop_pct") or 224 / 256)
-        if edge and part and 0 < part <= 1:
+        if edge and part and 0.1 <= part <= 1:
             # From 384 pixels on, ConvNeXT's processor stretches instead.
             steps = {"resize_mode": "center-crop", "crop_pct": edge / int(edge / part)} if edge < 384 else {}
             return steps, (edge, edge), ""
     elif crop and "crop_pct" not in settings:
-        edge = short or (_whole(size) if not isinstance(size, dict) else None)
-        if edge and "Levit" in kind:
+        edge = short or (None if square else _whole(size))
+        if edge and "levit" in kind:
             edge = int(edge * 256 / 224)
         if edge and crop[0] == crop[1] <= edge:
             return {"resize_mode": "center-crop", "crop_pct": crop[0] / edge}, crop, ""
-    elif whole and (isinstance(size, dict) or kind.startswith(("ViT", "DeiT", "Beit"))):
+    elif whole and not crop and (isinstance(size, dict) or square):
         return {}, whole, ""
     target = crop or whole or ((short, short) if short else None)
-    return {}, target, "preprocessor_config.json brings pictures to size in another way; here they are stretched."
+    return (
+        {},
+        target,
+        "preprocessor_config.json does not say how pictures come to size, or in another way: here they are stretched.",
+    )
 
 
 def _of_timm(settings: dict[str, Any]) -> tuple[Preprocessing | None, Input | None, list[str]]:
@@ -140,10 +147,10 @@ def _of_timm(settings: dict[str, Any]) -> tuple[Preprocessing | None, Input | No
     steps: dict[str, Any] = {"standardize_mode": "custom", "rescale": 1 / 255, "mean": mean, "std": std}
     notes = [_resampling(str(settings["interpolation"])[:20] if "interpolation" in settings else None)]
     part, mode = _number(settings.get("crop_pct", 0.875)), settings.get("crop_mode", "center")
-    if mode == "center" and part and 0 < part <= 1 and size and size[0] == size[1]:
+    if mode == "center" and part and 0.1 <= part <= 1 and size and size[0] == size[1]:
         steps |= {"resize_mode": "center-crop", "crop_pct": size[0] / math.floor(size[0] / part)}
     elif mode != "squash" or part != 1:
-        notes.append("config.json brings pictures to size in another way; here they are stretched.")
+        notes.append("config.json brings pictures to size in another way: here they are stretched.")
     return Preprocessing.model_validate(steps), wanted, notes
 
 
