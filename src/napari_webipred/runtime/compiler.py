@@ -20,28 +20,30 @@ from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flat
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["COMPILER_VERSION", "compile_model"]
+__all__ = ["COMPILER_VERSION", "compile_model", "serialise"]
 
 _OPSET = 17
 _IR = 8
 # 4 GiB of float32 for one picture; the largest tensors of the networks in use are a hundredth of that.
-_MAX_TENSOR = 2**30
+MAX_TENSOR = 2**30
 _BROKEN = "Ask the publisher of the model for a new conversion."
 
 
-def compile_model(model: LayersModel) -> bytes:
+def compile_model(model: LayersModel, output: str | None = None) -> bytes:
     """Compile a TensorFlow.js Layers model.
 
     Parameters
     ----------
     model : LayersModel
+    output : str, optional
+        Which of several outputs gives the classes: the name of its layer, or its number, counted from 0. The last one
+        by default.
 
     Returns
     -------
     bytes
         An ONNX model: one input ``image``, float32 (batch, height, width, channels), and one output ``classes``,
-        float32 (batch, numbers). Of several outputs this is the last; what it does not need is left out. The same
-        model gives the same bytes.
+        float32 (batch, numbers). What that output does not need is left out. The same model gives the same bytes.
 
     Raises
     ------
@@ -50,7 +52,7 @@ def compile_model(model: LayersModel) -> bytes:
         do not fit.
     """
     whole = flatten(model.topology)
-    network = ancestors(whole, whole.outputs[-1])
+    network = ancestors(whole, _class_output(model.file, whole, output))
     _check_supported(model.file, network)
     _check_inputs(model.file, network)
     graph = Graph()
@@ -60,7 +62,18 @@ def compile_model(model: LayersModel) -> bytes:
     needed = [weight for initializer in graph.initializers.values() for weight in initializer.weights]
     names = bind(model.file, needed, sorted(graph.spare, key=lambda weight: weight.path), idle, model.weights)
     arrays = {weight: model.weights[name] for weight, name in names.items()}
-    return _serialise(graph, arrays, *shapes)
+    return serialise(graph, arrays, *shapes)
+
+
+def _class_output(file: str, network: Network, output: str | None) -> Ref:
+    if output is None:
+        return network.outputs[-1]
+    layers = [network.calls[ref.call].layer for ref in network.outputs]
+    for i, (ref, layer) in enumerate(zip(network.outputs, layers, strict=True)):
+        if output.removesuffix(":0") in {layer.name, layer.path, str(i)}:
+            return ref
+    names = ", ".join(layer.name[:80] for layer in layers[:30])
+    raise ModelError(f"{file} has no output {output[:200]!r}, but {names}.", "Name one of these in the model's card.")
 
 
 def _check_supported(file: str, network: Network) -> None:
@@ -122,7 +135,7 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
         arguments = {key: tensor(value) for key, value in call.arguments.items()}
         build = Build(graph, call.layer, keras, arguments)
         result = KINDS[call.layer.class_name].build(build, *map(tensor, call.operands))
-        if math.prod(n or 1 for n in result.shape) > _MAX_TENSOR:
+        if math.prod(n or 1 for n in result.shape) > MAX_TENSOR:
             raise build.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
         made.append(result)
     last = graph.plain(made[-1])
@@ -146,9 +159,10 @@ def _check_call(call: Call) -> None:
         raise ModelError(f"The layer {layer.path} ({layer.class_name}) {fault}.", _BROKEN)
 
 
-def _serialise(
+def serialise(
     graph: Graph, arrays: Mapping[Weight, NDArray[np.float32]], picture: tuple[int | None, ...], size: int
 ) -> bytes:
+    """Write a finished graph as an ONNX model that takes a picture of this shape and gives `size` numbers for it."""
     import onnx
 
     float32 = onnx.TensorProto.FLOAT
