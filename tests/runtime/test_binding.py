@@ -37,6 +37,17 @@ def test_names_are_found_in_every_known_form_and_any_order(names: tuple[str, str
     assert bind("m", [KERNEL, BIAS], [], [], weights) == {KERNEL: names[0], BIAS: names[1]}
 
 
+def test_a_weight_that_keras_3_has_not_named_is_found() -> None:
+    weights = [weight(f"scale_{i}", "gamma", 3) for i in range(3)]
+    names = ["scale_0/variable", "scale_1/variable_1", "model/scale_2/variable_2"]
+    assert bind("m", weights, [], [], arrays(**dict.fromkeys(names, (3,)))) == dict(zip(weights, names, strict=True))
+
+
+def test_of_two_weights_without_names_neither_is_guessed() -> None:
+    said = fault(arrays(**{"conv/variable": (3,), "conv/variable_1": (2, 3)}))
+    assert "conv/kernel, conv/bias are missing" in said
+
+
 def test_layers_with_slashes_in_their_names_are_found() -> None:
     inner = Weight("outer/conv1/bn", "conv1/bn", "gamma", (3,))
     for name in ("conv1/bn/gamma", "outer/conv1/bn/gamma", "model/conv1/bn/gamma"):

@@ -53,6 +53,17 @@ def test_every_type_becomes_float32(dtype: str, stored: str) -> None:
     np.testing.assert_array_equal(weights["w"], values.astype(np.float32))
 
 
+@pytest.mark.parametrize("bad", [[math.nan], [math.inf], [-math.inf], [math.inf, -math.inf]])
+@pytest.mark.parametrize("stored", ["<f4", "<f2"])
+def test_weights_that_are_no_finite_numbers_are_refused(bad: list[float], stored: str) -> None:
+    values = np.zeros(6, stored)
+    values[2 : 2 + len(bad)] = bad
+    how = {} if stored == "<f4" else {"quantization": {"dtype": "float16"}}
+    said = refusal([group(entry(**how))], {"a.bin": values.tobytes()})
+    assert "The tensor w" in said
+    assert "no finite numbers" in said
+
+
 @pytest.mark.parametrize("dtype", ["uint8", "uint16"])
 def test_quantised_values_are_restored_in_float64(dtype: str) -> None:
     quantised = np.array([[0, 1, 2], [77, 254, 255]], dtype)

@@ -28,8 +28,8 @@ def bind(
 
     Tried in this order, each only as far as it leaves no doubt: the layer's name with those of the models around it;
     its name alone, as most files have it; the same behind names of models that the file puts before it; numbers in
-    place of names, in Keras' order; the name of the layer with a number behind it, if the shape fits. The order of
-    the tensors in the file says nothing.
+    place of names, in Keras' order; the name of the layer with a number behind it, if the shape fits; the one tensor
+    of that layer without a name of its own. The order of the tensors in the file says nothing.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def bind(
     return {weight: bound[weight] for weight in needed}
 
 
-_STAGES = 5
+_STAGES = 6
 
 
 def _candidates(
@@ -124,6 +124,12 @@ def _named(
             parts = name.split("/")
             suffixed = "/".join(parts[:-1][-weight.layer.count("/") - 1 :])
             if re.fullmatch(re.escape(weight.layer) + r"_\d+", suffixed) and weights[name].shape == weight.shape:
+                yield name
+    elif stage == 5:
+        # Keras 3 calls a weight so that its layer gives no name, as that of LayerScale.
+        for name in weights:
+            parts = name.split("/")
+            if parts[-2:-1] == [weight.layer] and re.fullmatch(r"variable(_\d+)?", parts[-1]):
                 yield name
 
 

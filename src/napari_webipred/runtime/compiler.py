@@ -180,20 +180,35 @@ def serialise(
     written = io.BytesIO()
     written.write(model.SerializeToString(deterministic=True))
     for name, constant in graph.constants.items():
-        written.write(_initializer(name, constant))
+        _write_constant(written, name, constant)
     for name, initializer in graph.initializers.items():
         values = [arrays[weight] for weight in initializer.weights]
-        written.write(_initializer(name, np.asarray(initializer.prepare(*values), np.float32)))
+        _write_constant(written, name, np.asarray(initializer.prepare(*values), np.float32))
     return written.getvalue()
 
 
-def _initializer(name: str, array: NDArray[Any]) -> bytes:
-    """Serialise a model that holds nothing but one constant."""
+# Numbers of fields in ONNX, and the wire type of those that hold bytes: ModelProto.graph, GraphProto.initializer,
+# TensorProto.raw_data.
+_GRAPH, _INITIALIZER, _RAW_DATA = (number << 3 | 2 for number in (7, 5, 9))
+
+
+def _write_constant(written: io.BytesIO, name: str, array: NDArray[Any]) -> None:
+    """Write a model that holds nothing but one constant. Its numbers, which are most of a model, are copied once."""
     import onnx
 
-    model = onnx.ModelProto()
-    tensor = model.graph.initializer.add(name=name, dims=array.shape)
+    tensor = onnx.TensorProto(name=name, dims=array.shape)
     tensor.data_type = onnx.TensorProto.FLOAT if array.dtype == np.float32 else onnx.TensorProto.INT64
-    tensor.raw_data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    numbers = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+    inner = tensor.SerializeToString(deterministic=True) + bytes([_RAW_DATA]) + _varint(numbers.nbytes)
+    initializer = bytes([_INITIALIZER]) + _varint(len(inner) + numbers.nbytes) + inner
+    written.write(bytes([_GRAPH]) + _varint(len(initializer) + numbers.nbytes) + initializer)
+    written.write(numbers.data.cast("B") if numbers.size else b"")
+
+
+def _varint(number: int) -> bytes:
+    """Write an integer as Protocol Buffers do: seven bits a byte, the lowest first."""
+    pieces = []
+    while number > 127:
+        pieces.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*pieces, number])

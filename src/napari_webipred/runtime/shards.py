@@ -86,15 +86,18 @@ def read_weights(topology: str, manifest: Any, files: Mapping[str, bytes]) -> di
     return weights
 
 
-def _join(topology: str, group: _Group, files: Mapping[str, bytes]) -> bytearray:
+def _join(topology: str, group: _Group, files: Mapping[str, bytes]) -> bytes | bytearray:
     """Join the files of a group, which must hold exactly the bytes that its tensors need."""
     expected = sum(entry.size for entry in group.entries)
-    joined = bytearray()
+    joined: bytes | bytearray = bytearray()
     sizes = []
     for name in group.files:
         content = files[name]
         sizes.append(len(content))
-        joined += content
+        if len(group.files) == 1:
+            joined = content  # large models may come in one file, which needs no copy
+        else:
+            joined += content
         if len(joined) > expected:
             raise ModelError(
                 f"{name} holds more than {topology} describes: at least {len(joined) - expected} bytes are left over.",
@@ -111,13 +114,12 @@ def _join(topology: str, group: _Group, files: Mapping[str, bytes]) -> bytearray
     return joined
 
 
-def _decode(topology: str, entry: _Entry, joined: bytearray, offset: int) -> NDArray[np.float32]:
+def _decode(topology: str, entry: _Entry, joined: bytes | bytearray, offset: int) -> NDArray[np.float32]:
     values = np.frombuffer(joined, entry.stored, entry.count, offset).reshape(entry.shape)
     if entry.scale is None:
         plain = values.astype(np.float32, copy=False)
-        with np.errstate(invalid="ignore"):  # infinities of both signs
-            finite = math.isfinite(plain.sum(dtype=np.float64))  # cannot overflow, and needs no memory
-        if entry.wanted and not finite:
+        # Both are NaN if anything is; no further memory is needed.
+        if not (math.isfinite(plain.max()) and math.isfinite(plain.min())):
             raise ModelError(f"The tensor {entry.name} in {topology} holds values that are no finite numbers.", _AGAIN)
         return plain
     with np.errstate(over="ignore", invalid="ignore"):
