@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
@@ -170,13 +171,16 @@ def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progre
     from napari_webipred.catalogue import store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
-    kept = store.compiled_path(checksum, COMPILER_VERSION)
+    # A graph has one output, so that another one of the same files is another graph.
+    output = card.output.tensor_name
+    key = checksum if output is None else f"sha256:{hashlib.sha256(f'{checksum} {output}'.encode()).hexdigest()}"
+    kept = store.compiled_path(key, COMPILER_VERSION)
     if kept.is_file():
         yield Progress("load")
         with suppress(ModelError):  # a damaged graph is made again
             return Model(card, checksum, kept)
     yield Progress("compile")
-    graph = _compile(files, card.name)
+    graph = _compile(files, card)
     yield Progress("load")
     return Model(card, checksum, kept if store.keep_compiled(kept, graph) else graph)
 
@@ -202,45 +206,13 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
         download.close()
 
 
-def _compile(files: ModelFiles, name: str) -> bytes:
-    """Make a graph of the files, whatever their format."""
-    from napari_webipred.runtime import compiler, keras_file, onnx_file, tfjs
+def _compile(files: ModelFiles, card: ModelCard) -> bytes:
+    from napari_webipred.runtime.formats import compile_files
 
     try:
-        form, file = _form(files)
-        if form == "onnx":
-            return onnx_file.adapt(file, files[file])
-        if form == "hdf5":
-            return compiler.compile_model(keras_file.read_h5(file, files[file]))
-        if form == "keras":
-            return compiler.compile_model(keras_file.read_keras(files, file))
-        return compiler.compile_model(tfjs.read_layers_model(files, files.entry))
+        return compile_files(files, files.kind, files.entry, card.output.tensor_name)
     except ModelError as error:
-        raise type(error)(f"The model {name} cannot be used: {error.message}", error.hint) from error
-
-
-_SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
-
-
-def _form(files: ModelFiles) -> tuple[str, str]:
-    """Tell the format of a model, and which of the files (or, for an unpacked .keras archive, which folder) it is.
-
-    A TensorFlow.js model counts first, because only it can have other formats beside it without doubt.
-    """
-    from napari_webipred.runtime.keras_file import keras_folder
-
-    if files.kind in {"onnx", "hdf5"}:
-        return files.kind, files.entry or ""
-    if files.entry is not None or any(PurePosixPath(name).name == "model.json" for name in files):
-        return "tfjs", ""
-    if (folder := keras_folder(list(files))) is not None:
-        return "keras", folder
-    found = [name for name in files if PurePosixPath(name).suffix.lower() in _SUFFIXES]
-    if len(found) > 1:
-        raise ModelError(f"There are {len(found)} models here: {', '.join(found[:10])}.", "Choose one of these files.")
-    if found:
-        return _SUFFIXES[PurePosixPath(found[0]).suffix.lower()], found[0]
-    return "tfjs", ""
+        raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint) from error
 
 
 def _complete(card: ModelCard, session: Session) -> ModelCard:

@@ -25,7 +25,7 @@ _PLAIN = (
 )
 
 
-def adapt(name: str, content: bytes) -> bytes:
+def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
     """Check an ONNX file and wrap it, so that `napari_webipred.runtime.session.Session` can run it.
 
     Parameters
@@ -33,6 +33,8 @@ def adapt(name: str, content: bytes) -> bytes:
     name : str
         Name of the file, for messages.
     content : bytes
+    output : str, optional
+        Name or number, from 0, of the output that gives the classes; needed where several outputs could.
 
     Returns
     -------
@@ -59,7 +61,7 @@ def adapt(name: str, content: bytes) -> bytes:
     batch, *sizes = _picture_shape(name, picture.type)
     nchw = _is_nchw(name, sizes)
     shapes = _shapes(name, model)
-    scores, count = _class_scores(name, graph, shapes)
+    scores, count = _class_scores(name, graph, shapes, output)
     source, elements = picture.name, picture.type.tensor_type.elem_type
     _free_names(graph)
     source, scores = (f"{value}_" if value in (INPUT, OUTPUT) else value for value in (source, scores))
@@ -188,12 +190,14 @@ def _shapes(name: str, model: ModelProto) -> dict[str, TypeProto]:
     return types
 
 
-def _class_scores(name: str, graph: GraphProto, types: dict[str, TypeProto]) -> tuple[str, int]:
-    """Find the one output with a fixed number of floating-point numbers per picture."""
+def _class_scores(name: str, graph: GraphProto, types: dict[str, TypeProto], output: str | None) -> tuple[str, int]:
+    """Find the output with a fixed number of floating-point numbers per picture: the only one, or that of the card."""
     import onnx
 
     found = {}
-    for value in graph.output:
+    for i, value in enumerate(graph.output):
+        if output is not None and output not in {value.name, str(i)}:
+            continue
         kind = types.get(value.name, value.type)
         dims = _dims(kind)
         floats = kind.tensor_type.elem_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)

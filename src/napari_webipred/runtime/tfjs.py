@@ -9,6 +9,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.graph_model import GraphModel, is_graph, read_graph_model
 from napari_webipred.runtime.shards import read_weights
 
 if TYPE_CHECKING:
@@ -46,8 +47,14 @@ class LayersModel:
     metadata: dict[str, Any]
 
 
+def read_model(files: Mapping[str, bytes], entry: str | None = None) -> LayersModel | GraphModel:
+    """Read a TensorFlow.js model of either kind; else as `read_layers_model`."""
+    name, document = _find_document(files, entry)
+    return read_graph_model(name, document, files) if is_graph(document) else _layers_model(name, document, files)
+
+
 def read_layers_model(files: Mapping[str, bytes], entry: str | None = None) -> LayersModel:
-    """Read the topology and the weights of a model.
+    """Read the topology and the weights of a Layers model.
 
     Parameters
     ----------
@@ -65,7 +72,10 @@ def read_layers_model(files: Mapping[str, bytes], entry: str | None = None) -> L
     ModelError
         There is no topology, or more than one; it is not that of a Layers model; or its weights are not all there.
     """
-    name, document = _find_document(files, entry)
+    return _layers_model(*_find_document(files, entry), files)
+
+
+def _layers_model(name: str, document: dict[str, Any], files: Mapping[str, bytes]) -> LayersModel:
     topology, keras_version = _root(name, document)
     weights = read_weights(name, document.get("weightsManifest"), files)
     metadata = document.get("userDefinedMetadata")

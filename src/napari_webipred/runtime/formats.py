@@ -1,0 +1,69 @@
+"""Which format the files of a model are in, and the way from there to a graph that can be run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import PurePosixPath
+
+from napari_webipred.errors import ModelError
+
+_SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
+
+
+def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, output: str | None = None) -> bytes:
+    """Make a graph of the files of a model, whatever their format. Nothing in them is executed.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+    kind : str
+        What was opened: ``"onnx"``, ``"hdf5"``, or else a folder, archive or JSON.
+    entry : str, optional
+        Name of the model's file among them, if it is known.
+    output : str, optional
+        Name or number of the output that gives the classes; the last one by default.
+
+    Returns
+    -------
+    bytes
+        For `napari_webipred.runtime.session.Session`.
+
+    Raises
+    ------
+    ModelError
+        There is no model, more than one, or it cannot be used.
+    """
+    from napari_webipred.runtime import compiler, graph_compiler, graph_model, keras_file, onnx_file, tfjs
+
+    form, file = _form(files, kind, entry)
+    if form == "onnx":
+        return onnx_file.adapt(file, files[file], output)
+    if form == "hdf5":
+        return compiler.compile_model(keras_file.read_h5(file, files[file]), output)
+    if form == "keras":
+        return compiler.compile_model(keras_file.read_keras(files, file), output)
+    model = tfjs.read_model(files, entry)
+    if isinstance(model, graph_model.GraphModel):
+        return graph_compiler.compile_graph(model, output)
+    return compiler.compile_model(model, output)
+
+
+def _form(files: Mapping[str, bytes], kind: str, entry: str | None) -> tuple[str, str]:
+    """Tell the format of a model, and which of the files, or which folder, it is.
+
+    A TensorFlow.js model counts first, because only it can have other formats beside it without doubt.
+    """
+    from napari_webipred.runtime.keras_file import keras_folder
+
+    if kind in {"onnx", "hdf5"}:
+        return kind, entry or ""
+    if entry is not None or any(PurePosixPath(name).name == "model.json" for name in files):
+        return "tfjs", ""
+    if (folder := keras_folder(list(files))) is not None:
+        return "keras", folder
+    suffixes = {name: PurePosixPath(name).suffix.lower() for name in files}
+    found = {name: _SUFFIXES[suffix] for name, suffix in suffixes.items() if suffix in _SUFFIXES}
+    if len(found) > 1:
+        names = ", ".join(list(found)[:10])
+        raise ModelError(f"There are {len(found)} models here: {names}.", "Choose one of these files.")
+    return next(((form, name) for name, form in found.items()), ("tfjs", ""))

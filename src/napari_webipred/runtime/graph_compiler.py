@@ -1,0 +1,146 @@
+"""Compile a TensorFlow graph and its constants into an ONNX graph."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from graphlib import CycleError, TopologicalSorter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.compiler import MAX_TENSOR, serialise
+from napari_webipred.runtime.graph import INPUT, Graph, Tensor, Weight
+from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
+from napari_webipred.runtime.operations import OPERATIONS, Step, Value
+from napari_webipred.runtime.operations.step import UNSUPPORTED
+
+_LEAVES = {"Placeholder", "Const"}
+_FLOATS = {"DT_FLOAT", "DT_HALF", "DT_DOUBLE"}
+
+
+def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
+    """Compile a TensorFlow graph. Only operations of a list are accepted, and none is run by TensorFlow.
+
+    Parameters
+    ----------
+    model : GraphModel
+    output : str, optional
+        Name of the output that gives the classes; the last one by default.
+
+    Returns
+    -------
+    bytes
+        As `napari_webipred.runtime.compiler.compile_model`.
+
+    Raises
+    ------
+    ModelError
+        The graph is malformed, takes no picture, or has operations that are not supported (all kinds are named).
+    """
+    wanted = _output(model, output)
+    order = _order(model, wanted)
+    _check_supported(model, order)
+    picture = _picture(model, order)
+    graph = Graph()
+    arrays: dict[Weight, NDArray[np.float32]] = {}
+    values: dict[str, Value] = {}
+    for operation in order:
+        if operation.op == "Placeholder":
+            values[operation.name] = Tensor(INPUT, picture)
+        elif operation.op == "Const":
+            values[operation.name] = model.constants[operation.name]
+        else:
+            values[operation.name] = _value(graph, operation, values, arrays)
+    scores = values[wanted[0]]
+    if not isinstance(scores, Tensor):
+        raise ModelError(f"The output {wanted[0][:200]} of {model.file} does not depend on the picture.", BROKEN)
+    last = graph.plain(scores)
+    if None in last.shape:
+        raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
+    graph.finish(last.name)
+    _check_weights(model, graph, arrays)
+    return serialise(graph, arrays, picture, math.prod(size or 1 for size in last.shape))
+
+
+def _output(model: GraphModel, output: str | None) -> Edge:
+    if output is None:
+        return next(reversed(model.outputs.values()))
+    if output.removesuffix(":0") in model.outputs:
+        return model.outputs[output.removesuffix(":0")]
+    for place in model.outputs.values():
+        if place[0] == output.removesuffix(":0"):
+            return place
+    raise ModelError(
+        f"{model.file} has no output {output[:200]!r}, but {', '.join(list(model.outputs)[:20])}.",
+        "Name one of these in the model's card.",
+    )
+
+
+def _order(model: GraphModel, wanted: Edge) -> list[Operation]:
+    """Sort what the output needs so that each operation comes after those it takes its tensors from."""
+    needed: dict[str, list[str]] = {}
+    todo = [wanted]
+    while todo:
+        name, index = todo.pop()
+        if name not in model.operations:
+            raise ModelError(f"The graph in {model.file} refers to {name[:200]}, which is not there.", BROKEN)
+        operation = model.operations[name]
+        if index:
+            raise ModelError(f"The output {index} of {name[:200]} ({operation.op}) is not supported.", UNSUPPORTED)
+        if name not in needed:
+            needed[name] = [source for source, _ in operation.inputs] if operation.op not in _LEAVES else []
+            todo += operation.inputs if operation.op not in _LEAVES else ()
+    try:
+        return [model.operations[name] for name in TopologicalSorter(needed).static_order()]
+    except CycleError as error:
+        names = " -> ".join(name[:80] for name in error.args[1][:5])
+        raise ModelError(f"The operations in {model.file} feed each other in a circle: {names}.", BROKEN) from error
+
+
+def _check_supported(model: GraphModel, order: list[Operation]) -> None:
+    counts = Counter(each.op for each in order if each.op not in _LEAVES and each.op not in OPERATIONS)
+    if counts:
+        found = ", ".join(f"{op[:80]} ({count})" for op, count in sorted(counts.items())[:30])
+        raise ModelError(f"{model.file} has operations that are not supported: {found}.", UNSUPPORTED)
+
+
+def _picture(model: GraphModel, order: list[Operation]) -> tuple[int | None, ...]:
+    """Return height, width and channels of the one picture that the graph takes."""
+    inputs = [each for each in order if each.op == "Placeholder"]
+    if len(inputs) != 1:
+        names = ", ".join(each.name[:80] for each in inputs[:10]) or "none"
+        raise ModelError(f"{model.file} takes {len(inputs)} inputs ({names}) instead of one picture.", BROKEN)
+    attributes = inputs[0].attributes
+    shape, kind = attributes.get("shape"), attributes.get("dtype", "DT_FLOAT")
+    if kind not in _FLOATS:
+        raise ModelError(
+            f"{model.file} takes numbers of the type {kind!r:.40}, not floating-point pixels.", UNSUPPORTED
+        )
+    sizes = shape[1:] if isinstance(shape, tuple) and len(shape) == 4 else None
+    if sizes is None or sizes[2] is None or not all(size is None or 0 < size < 2**20 for size in sizes):
+        raise ModelError(
+            f"{model.file} is not an image model: its input has the shape {shape!r:.80}.",
+            "Choose a model that classifies pictures.",
+        )
+    return sizes
+
+
+def _value(
+    graph: Graph, operation: Operation, values: dict[str, Value], arrays: dict[Weight, NDArray[np.float32]]
+) -> Value:
+    step = Step(graph, operation, tuple(values[name] for name, _ in operation.inputs), arrays)
+    value = OPERATIONS[operation.op](step)
+    if isinstance(value, Tensor) and math.prod(size or 1 for size in value.shape) > MAX_TENSOR:
+        raise step.refuse(f"makes a tensor of shape {list(value.shape)}, which is too large", BROKEN)
+    return value
+
+
+def _check_weights(model: GraphModel, graph: Graph, arrays: dict[Weight, NDArray[np.float32]]) -> None:
+    lacking = [weight for each in graph.initializers.values() for weight in each.weights if weight not in arrays]
+    if lacking:
+        first = lacking[0]
+        raise ModelError(
+            f"The {first.role} of {first.path[:200]} in {model.file} has not the shape {list(first.shape)}.", BROKEN
+        )

@@ -1,0 +1,9 @@
+"""How TensorFlow operations become ONNX nodes, one module per family."""
+
+from __future__ import annotations
+
+# Importing a family enters its operations into the registry.
+from napari_webipred.runtime.operations import arithmetic, picture, shape  # noqa: F401
+from napari_webipred.runtime.operations.step import OPERATIONS, Step, Value
+
+__all__ = ["OPERATIONS", "Step", "Value"]

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import base64
+import contextlib
+import json
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.formats import compile_files
+from napari_webipred.runtime.session import Session
+from napari_webipred.runtime.tfjs import read_layers_model
+
+GRAPHS = Path(__file__).parents[1] / "goldens" / "graphs"
+NAMES = sorted(path.stem for path in GRAPHS.glob("*.npz"))
+
+Files = dict[str, bytes]
+
+
+def stored(name: str) -> Files:
+    with zipfile.ZipFile(GRAPHS / f"{name}.zip") as archive:
+        return {member: archive.read(member) for member in archive.namelist()}
+
+
+def session(files: Files, output: str | None = None) -> Session:
+    return Session(compile_files(files, "folder", None, output), 1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_graph_gives_the_numbers_of_tensorflow_js_and_tensorflow(name):
+    golden = np.load(GRAPHS / f"{name}.npz")
+    numbers = session(stored(f"{name}-tfjs")).predict(golden["x"])
+    np.testing.assert_allclose(numbers, golden["tensorflowjs"], atol=2e-6)
+    np.testing.assert_allclose(numbers, golden["tensorflow"], atol=2e-6)
+
+
+def test_there_are_graphs_of_both_generations():
+    assert NAMES == ["gated-keras2", "gated-keras3", "plain-keras2", "plain-keras3"]
+
+
+def test_a_published_graph_gives_the_numbers_of_tensorflow_js(shared_models):
+    folder = shared_models / "graph-nsfw-mid-uint8"
+    files = {path.name: path.read_bytes() for path in folder.iterdir()}
+    expected = json.loads((folder / "oracle.json").read_text())["prediction"]
+    numbers = session(files).predict(np.load(folder / "inputs.npy").astype(np.float32))
+    np.testing.assert_allclose(numbers, expected, atol=1e-5)
+
+
+# --- graphs made by hand ---------------------------------------------------------------------------------------------
+
+
+def text(value: str) -> dict[str, str]:
+    return {"s": base64.b64encode(value.encode()).decode()}
+
+
+def node(name: str, op: str, *inputs: str, **attributes: Any) -> dict[str, Any]:
+    return {"name": name, "op": op, "input": list(inputs), "attr": attributes}
+
+
+IMAGE = node("image", "Placeholder", shape={"shape": {"dim": [{"size": n} for n in ("-1", "2", "2", "3")]}})
+MEAN = node("mean", "Mean", "image", "axes", keep_dims={"b": False})
+AXES = np.array([1, 2], np.int32)
+
+
+def graph(*nodes: dict[str, Any], **constants: np.ndarray) -> Files:
+    constants = {"axes": AXES, **constants}
+    weights = [
+        {"name": name, "shape": list(a.shape), "dtype": "int32" if a.dtype == np.int32 else "float32"}
+        for name, a in constants.items()
+    ]
+    document = {
+        "format": "graph-model",
+        "modelTopology": {"node": [*(node(name, "Const") for name in constants), *nodes]},
+        "weightsManifest": [{"paths": ["w.bin"], "weights": weights}],
+    }
+    return {"model.json": json.dumps(document).encode(), "w.bin": b"".join(a.tobytes() for a in constants.values())}
+
+
+PICTURES = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
+MEANS = PICTURES.mean((1, 2))
+
+
+@pytest.mark.parametrize(
+    ("nodes", "expected"),
+    [
+        ([node("y", "Mul", "mean", "c")], lambda m: m * [1, 2, 3]),
+        ([node("y", "Sub", "c", "mean")], lambda m: [1, 2, 3] - m),
+        ([node("y", "RealDiv", "c", "mean")], lambda m: [1, 2, 3] / m),
+        ([node("y", "SquaredDifference", "mean", "c")], lambda m: (m - [1, 2, 3]) ** 2),
+        ([node("y", "Maximum", "mean", "c")], lambda m: np.maximum(m, [1, 2, 3])),
+        ([node("y", "AddN", "mean", "mean", "mean")], lambda m: 3 * m),
+        ([node("y", "Rsqrt", "mean")], lambda m: m**-0.5),
+        ([node("y", "Neg", "mean")], lambda m: -m),
+        ([node("y", "Square", "mean")], lambda m: m**2),
+        ([node("r", "Rsqrt", "c"), node("y", "Mul", "mean", "r")], lambda m: m / np.sqrt([1, 2, 3])),
+        ([node("y", "Sum", "mean", "one", keep_dims={"b": True})], lambda m: m.sum(1, keepdims=True)),
+        ([node("y", "Min", "mean", "one", keep_dims={"b": True})], lambda m: m.min(1, keepdims=True)),
+        ([node("y", "LeakyRelu", "low", alpha={"f": 0.5}), node("low", "Sub", "mean", "nine")], None),
+        ([node("y", "Prelu", "low", "c"), node("low", "Sub", "mean", "nine")], None),
+        ([node("y", "Identity", "mean:0", "^image")], lambda m: m),
+        ([node("y", "Cast", "mean", DstT={"type": "DT_FLOAT"})], lambda m: m),
+        ([node("y", "BiasAdd", "mean", "c")], lambda m: np.add(m, [1, 2, 3])),
+        ([node("y", "MatMul", "mean", "k", transpose_b={"b": True})], lambda m: m @ np.ones((3, 2))),
+        ([node("y", "_FusedMatMul", "mean", "k", "two", transpose_b={"b": True}, fused_ops={"list": {"s": [
+            text("BiasAdd")["s"], text("Relu6")["s"]]}})], lambda m: np.clip(m @ np.ones((3, 2)) - 20, 0, 6)),
+        ([node("y", "StridedSlice", "mean", "b0", "b2", "b1", begin_mask={"i": "1"}, end_mask={"i": "1"})],
+         lambda m: m[:, 0:2]),
+    ],
+)  # fmt: skip
+def test_operations_compute_what_tensorflow_computes(nodes, expected):
+    files = graph(
+        IMAGE, MEAN, *nodes,
+        c=np.array([1, 2, 3], np.float32), k=np.ones((2, 3), np.float32), one=np.array([1], np.int32),
+        two=np.array([-20, -20], np.float32), nine=np.array(9, np.float32),
+        b0=np.array([0, 0], np.int32), b1=np.array([1, 1], np.int32), b2=np.array([0, 2], np.int32),
+    )  # fmt: skip
+    if expected is None:
+        slopes = 0.5 if nodes[0]["op"] == "LeakyRelu" else np.array([1, 2, 3])
+
+        def expected(m: np.ndarray) -> np.ndarray:
+            return np.where(m - 9 >= 0, m - 9, slopes * (m - 9))
+
+    np.testing.assert_allclose(session(files).predict(PICTURES), expected(MEANS), rtol=1e-6)
+
+
+def test_of_several_outputs_the_named_one_counts_else_the_last():
+    files = graph(IMAGE, MEAN, node("a", "Neg", "mean"), node("b", "Square", "mean"))
+    np.testing.assert_allclose(session(files).predict(PICTURES), MEANS**2)
+    np.testing.assert_allclose(session(files, "a").predict(PICTURES), -MEANS)
+    np.testing.assert_allclose(session(files, "a:0").predict(PICTURES), -MEANS)
+    with pytest.raises(ModelError, match="no output 'c', but a, b"):
+        session(files, "c")
+
+
+def test_all_operations_that_are_not_supported_are_named_at_once():
+    files = graph(IMAGE, node("r", "ReadFile", "image"), node("p", "PyFunc", "r"), node("y", "PyFunc", "p"))
+    with pytest.raises(ModelError, match=r"PyFunc \(2\), ReadFile \(1\)"):
+        session(files)
+
+
+def test_what_the_output_does_not_need_is_not_looked_at():
+    files = graph(IMAGE, MEAN, node("w", "WriteFile", "image"), node("y", "Neg", "mean"))
+    np.testing.assert_allclose(session(files).predict(PICTURES), -MEANS)
+
+
+def test_a_reader_of_layers_says_what_a_graph_is():
+    with pytest.raises(ModelError, match="graph-model, not a Layers model"):
+        read_layers_model(graph(IMAGE, MEAN))
+
+
+HUGE = {"shape": {"dim": [{"size": n} for n in ("-1", "1000000", "1000000", "3")]}}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "words"),
+    [
+        ([IMAGE, node("a", "Neg", "b"), node("b", "Neg", "a"), node("y", "Neg", "a")], "circle"),
+        ([IMAGE, node("y", "Neg", "nowhere")], "nowhere"),
+        ([node("y", "Neg", "axes")], "0 inputs"),
+        ([IMAGE, IMAGE], "two operations called image"),
+        ([IMAGE, {**IMAGE, "name": "other"}, node("y", "Add", "image", "other")], "2 inputs"),
+        ([node("image", "Placeholder", shape={"shape": {"dim": [{"size": "-1"}]}}), MEAN], "not an image"),
+        ([node("image", "Placeholder", dtype={"type": "DT_STRING"}, shape=HUGE), MEAN], "DT_STRING"),
+        ([node("image", "Placeholder", shape=HUGE), node("y", "Neg", "image")], "too large"),
+        ([IMAGE, MEAN, node("y", "Mean", "mean", "mean")], "depends on the picture"),
+        ([IMAGE, MEAN, node("y", "MatMul", "mean", "big")], "shape"),
+        ([IMAGE, MEAN, node("y", "Softmax", "mean:1")], "output 1"),
+        ([IMAGE, node("y", "FusedBatchNormV3", "image", *["axes"] * 4, is_training={"b": True})], "training"),
+        ([IMAGE, node("y", "Conv2D", "image", "axes", strides={"list": {"i": ["1", "0", "1", "1"]}})], "strides"),
+        ([IMAGE, MEAN, node("y", "Reshape", "mean", "axes")], r"into the shape \[1, 2\]"),
+        ([IMAGE, node("t", "Tile", "image", "huge"), node("y", "Neg", "t")], "too large"),
+        ([IMAGE, MEAN, {"name": 3}], "malformed"),
+        ([IMAGE, node("m", "Mul", "col", "row"), node("y", "Mul", "image", "m")], "constant of"),
+    ],
+)  # fmt: skip
+def test_a_malformed_graph_is_refused_in_words(nodes, words):
+    files = graph(
+        *nodes,
+        big=np.ones((4, 4), np.float32),
+        huge=np.array([1, 30000, 30000, 1], np.int32),
+        col=np.ones((1000, 1), np.float32),
+        row=np.ones((1, 1000), np.float32),
+    )
+    with pytest.raises(ModelError, match=words):
+        session(files)
+
+
+def test_constants_without_values_are_named():
+    files = graph(IMAGE, MEAN, node("lost", "Const"), node("y", "Mul", "mean", "lost"))
+    with pytest.raises(ModelError, match="missing: lost"):
+        session(files)
+
+
+def mutated(document: dict[str, Any], draw: Callable[[Any], Any]) -> bytes:
+    nodes = document["modelTopology"]["node"]
+    place = nodes[draw(st.integers(0, len(nodes) - 1))]
+    junk = st.one_of(st.none(), st.integers(), st.text(max_size=5), st.lists(st.integers(), max_size=3), st.booleans())
+    key = draw(st.sampled_from(["op", "input", "attr", "name"]))
+    if key == "op":
+        place["op"] = draw(st.sampled_from(sorted({each["op"] for each in nodes})))
+    elif key == "input" and place.get("input"):
+        place["input"][0] = draw(st.sampled_from([each["name"] for each in nodes]))
+    elif key == "attr" and place.get("attr"):
+        name = draw(st.sampled_from(sorted(place["attr"])))
+        place["attr"][name] = draw(st.dictionaries(st.sampled_from(["s", "i", "f", "b", "shape", "list"]), junk))
+    else:
+        place[key] = draw(junk)
+    return json.dumps(document).encode()
+
+
+@given(st.data(), st.sampled_from(["plain-keras2-tfjs", "gated-keras3-tfjs"]))
+def test_any_change_of_a_graph_gives_a_model_or_a_model_error(data, name):
+    files = stored(name)
+    files["model.json"] = mutated(json.loads(files["model.json"]), data.draw)
+    with contextlib.suppress(ModelError):
+        compile_files(files, "folder", None)
