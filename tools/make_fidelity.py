@@ -21,6 +21,7 @@ import zipfile
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -70,7 +71,7 @@ FAMILIES = {
     "MobileNet V3": Family("MobileNetV3Small MobileNetV3Large", 64, 0, 255),
     "EfficientNet": Family("EfficientNetB0 EfficientNetB4", 65, 0, 255, 2.6),
     "EfficientNet V2": Family("EfficientNetV2B0", 64, 0, 255, 2),
-    "EfficientNet V2 S": Family("EfficientNetV2S", 64, 0, 255),
+    "EfficientNet V2 S": Family("EfficientNetV2S", 64, 0, 255, 1.4),
     "ConvNeXt": Family("ConvNeXtTiny", 64, 0, 255),
     "RegNet X": Family("RegNetX002 RegNetX016", 64, 0, 255),
     "RegNet Y": Family("RegNetY002 RegNetY016", 64, 0, 255),
@@ -107,6 +108,9 @@ def network(variant: str, family: Family, keras: Any) -> Network:
     names = [v.path if hasattr(v, "path") else v.name.removesuffix(":0") for v in model.weights]
     shapes = {name: [int(n) for n in v.shape] for name, v in zip(names, model.weights, strict=True)}
     model.set_weights([networks.weight(name, shape, family.gain) for name, shape in shapes.items()])
+    for layer in model.layers:
+        if type(layer).__name__ == "Normalization" and hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # Keras 3 looks at the weights of this layer when they are loaded from a file alone
     pictures = networks.pictures((2, family.side, family.side, 3), family.low, family.high)
     logits = np.asarray(model(pictures, training=False))
     document = json.loads(model.to_json())
@@ -204,8 +208,8 @@ def measure(folder: Path, archive: zipfile.ZipFile) -> Iterator[str]:
                 made = network(variant, family, source)
                 session = Session(compile_model(read_layers_model(files_of(made))), 2)
                 ours = session.predict(made.pictures)
-                browser = tensorflow_js(folder, made) if major == 2 else "not in a form that it reads"
-                shown = browser if isinstance(browser, str) else f"{difference(ours, browser):.0e}"
+                browser = tensorflow_js(folder, made) if major == 2 else "written in a form that it does not read"
+                shown = shorten(browser, 80) if isinstance(browser, str) else f"{difference(ours, browser):.0e}"
                 layers = _layers(made.topology)
                 numbers = sum(int(np.prod(shape)) for shape in made.shapes.values())
                 yield (

@@ -1,4 +1,5 @@
-"""The same numbers as Keras for whole networks of every family of keras.applications (tools/make_fidelity.py)."""
+"""The same numbers as Keras for whole networks of every family of keras.applications (tools/make_fidelity.py), and for
+layers that TensorFlow.js does not have or cannot read (tools/make_layer_variants.py)."""
 
 from __future__ import annotations
 
@@ -14,16 +15,22 @@ import pytest
 from goldens import networks
 from napari_webipred.runtime.session import Session
 
-ARCHIVE = Path(__file__).parents[1] / "goldens" / "networks.zip"
-with zipfile.ZipFile(ARCHIVE) as _archive:
-    NAMES = [name.removesuffix(".json") for name in _archive.namelist()]
+GOLDENS = Path(__file__).parents[1] / "goldens"
+
+
+def names(archive: str) -> list[str]:
+    with zipfile.ZipFile(GOLDENS / archive) as members:
+        return [name.removesuffix(".json") for name in members.namelist()]
+
+
+NETWORKS, VARIANTS = names("networks.zip"), names("variants.zip")
 
 Opener = Callable[..., Session]
 
 
-def golden(name: str) -> dict[str, Any]:
-    with zipfile.ZipFile(ARCHIVE) as archive:
-        stored: dict[str, Any] = json.loads(archive.read(f"{name}.json"))
+def golden(name: str, archive: str = "networks.zip") -> dict[str, Any]:
+    with zipfile.ZipFile(GOLDENS / archive) as members:
+        stored: dict[str, Any] = json.loads(members.read(f"{name}.json"))
     return stored
 
 
@@ -36,16 +43,19 @@ def files_of(stored: dict[str, Any]) -> dict[str, bytes]:
     return {"model.json": json.dumps(document).encode(), "weights.bin": data}
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_a_network_gives_the_logits_of_keras(name: str, open_session: Opener) -> None:
-    stored = golden(name)
+@pytest.mark.parametrize(
+    ("archive", "name"),
+    [*(("networks.zip", name) for name in NETWORKS), *(("variants.zip", name) for name in VARIANTS)],
+)
+def test_the_numbers_are_those_of_keras(archive: str, name: str, open_session: Opener) -> None:
+    stored = golden(name, archive)
     *shape, low, high = stored["pictures"]
     expected = np.array(stored["logits"])
     made = open_session(files_of(stored)).predict(networks.pictures(shape, low, high))
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", NETWORKS)
 def test_the_logits_depend_on_the_picture(name: str) -> None:
     first, second = np.array(golden(name)["logits"])
     assert np.abs(first - second).max() > 1e-3 * np.abs(first).max()

@@ -48,16 +48,16 @@ def separable_convolution(build: Build, x: Tensor) -> Tensor:
 @layer("Conv2DTranspose", "Convolution2DTranspose", padding=("valid", "same"))
 def transposed_convolution(build: Build, x: Tensor) -> Tensor:
     """Spread each pixel with a kernel of (height, width, channels out, channels in)."""
-    if build.option("output_padding") is not None or build.pair("dilation_rate", 1) != (1, 1):
-        raise build.refuse("has an output_padding or a dilation_rate, which are not supported")
     name, height, width, channels = build.picture(x)
     filters, kernel, strides = build.integer("filters"), build.pair("kernel_size", 1), build.pair("strides", 1)
-    same = build.option("padding", "valid") == "same"
-    overlap = [max(size - stride, 0) if same else 0 for size, stride in zip(kernel, strides, strict=True)]
-    gap = [max(stride - size, 0) for size, stride in zip(kernel, strides, strict=True)]
+    dilations = build.pair("dilation_rate", 1)
+    reach = [(size - 1) * dilation + 1 for size, dilation in zip(kernel, dilations, strict=True)]
+    surplus = _surplus(build, reach, strides)
+    overlap, gap = [max(n, 0) for n in surplus], [max(-n, 0) for n in surplus]
     attributes: dict[str, Attribute] = {
         "kernel_shape": kernel,
         "strides": strides,
+        "dilations": dilations,
         "pads": [total // 2 for total in overlap] + [total - total // 2 for total in overlap],
         "output_padding": gap,
     }
@@ -68,10 +68,25 @@ def transposed_convolution(build: Build, x: Tensor) -> Tensor:
     ]
     made = build.node("ConvTranspose", *inputs, **attributes)
     sizes = [
-        None if size is None else (size - 1) * strides[i] + kernel[i] + gap[i] - overlap[i]
+        None if size is None else (size - 1) * strides[i] + reach[i] - surplus[i]
         for i, size in enumerate((height, width))
     ]
     return activation(build, build.made_picture(made, sizes[0], sizes[1], filters))
+
+
+def _surplus(build: Build, reach: list[int], strides: tuple[int, int]) -> list[int]:
+    """Return by how much a transposed convolution comes out longer than Keras wants it; negative where it is shorter.
+
+    The lengths are those of ``deconv_output_length`` in Keras 2 and 3.
+    """
+    same = build.option("padding", "valid") == "same"
+    if build.option("output_padding") is None:
+        lacking = [size - stride for size, stride in zip(reach, strides, strict=True)]
+        return lacking if same else [min(n, 0) for n in lacking]
+    more = build.integers_of("output_padding", 0, 2)
+    if min(more) < 0:
+        raise build.wrong("output_padding")
+    return [2 * (size // 2 if same else 0) - n for size, n in zip(reach, more, strict=True)]
 
 
 def _depthwise(build: Build, x: Tensor, *, with_bias: bool) -> Tensor:

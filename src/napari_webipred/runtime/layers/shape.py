@@ -104,6 +104,14 @@ def reshape(build: Build, x: Tensor) -> Tensor:
     return Tensor(build.node("Reshape", x.name, build.integers(0, *shape)), tuple(shape))
 
 
+@layer("RepeatVector")
+def repeat_vector(build: Build, x: Tensor) -> Tensor:
+    """Put a row of numbers n times below one another."""
+    size, times = build.known(build.rank(x, 1), 0), build.integer("n")
+    row = build.node("Reshape", x.name, build.integers(0, 1, size))
+    return Tensor(build.node("Tile", row, build.integers(1, times, 1)), (times, size))
+
+
 @layer("Permute")
 def permute(build: Build, x: Tensor) -> Tensor:
     """Change the order of the axes, which are counted from 1."""

@@ -1,0 +1,231 @@
+"""Make tests/goldens/variants.zip: layers that TensorFlow.js does not have or cannot read, and what Keras computes.
+
+    pip install tensorflow tf-keras
+    python tools/make_layer_variants.py
+
+Weights and pictures follow from formulas, so every run gives the same file. `make_goldens.py` makes those of the layers
+for which TensorFlow.js is the judge.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+os.environ["CUDA_VISIBLE_DEVICES"] = ""
+ROOT = Path(__file__).parents[1]
+sys.path[:0] = [str(ROOT / "tests")]
+
+from goldens import networks  # noqa: E402
+
+GOLDENS = ROOT / "tests" / "goldens" / "variants.zip"
+SHAPE = (2, 7, 9, 3)
+LOW, HIGH, GAIN = -2.0, 2.0, 1.0
+
+Case = Callable[[Any, Any], Any]
+
+
+def both() -> dict[str, Case]:
+    """Cases of Keras 2 and 3; each takes `keras` and the picture."""
+    made: dict[str, Case] = {}
+
+    def add(name: str, class_name: str, **options: Any) -> None:
+        def call(keras: Any, x: Any) -> Any:
+            return getattr(keras.layers, class_name)(**options)(x)
+
+        made[name] = call
+
+    for padding in ("valid", "same"):
+        add(f"Conv2D in groups, {padding}", "Conv2D", filters=6, kernel_size=3, groups=3, padding=padding, strides=2)
+        add(f"DepthwiseConv2D, dilated, {padding}", "DepthwiseConv2D", kernel_size=2, dilation_rate=2, padding=padding)
+        add(
+            f"DepthwiseConv2D, multiplied, {padding}",
+            "DepthwiseConv2D",
+            kernel_size=3,
+            depth_multiplier=2,
+            strides=2,
+            padding=padding,
+        )
+        add(
+            f"SeparableConv2D, {padding}",
+            "SeparableConv2D",
+            filters=5,
+            kernel_size=3,
+            depth_multiplier=2,
+            strides=2,
+            padding=padding,
+        )
+        add(
+            f"Conv2DTranspose, dilated, {padding}",
+            "Conv2DTranspose",
+            filters=2,
+            kernel_size=3,
+            dilation_rate=2,
+            padding=padding,
+        )
+    add("Conv2DTranspose, output padding", "Conv2DTranspose", filters=2, kernel_size=3, strides=2, output_padding=1)
+    across = {"strides": 2, "padding": "same", "output_padding": (0, 1)}
+    add("Conv2DTranspose, output padding across", "Conv2DTranspose", filters=2, kernel_size=3, **across)
+    add("GlobalAveragePooling2D, axes kept", "GlobalAveragePooling2D", keepdims=True)
+    add("GlobalMaxPooling2D, axes kept", "GlobalMaxPooling2D", keepdims=True)
+    for axis in (1, 2, 3):
+        add(f"BatchNormalization along {axis}", "BatchNormalization", axis=axis)
+    add("LayerNormalization along two axes", "LayerNormalization", axis=(2, 3))
+    add("LayerNormalization, plain", "LayerNormalization", scale=False, center=False)
+    for groups in (1, 3, -1):
+        add(f"GroupNormalization, {groups}", "GroupNormalization", groups=groups)
+    add("GroupNormalization, plain", "GroupNormalization", groups=3, scale=False, center=False, epsilon=0.01)
+    for axis in (-1, 1, (1, 2)):
+        add(f"UnitNormalization along {axis}", "UnitNormalization", axis=axis)
+    add("Normalization by weights", "Normalization", axis=-1)
+    add("Normalization by numbers", "Normalization", axis=-1, mean=(0.1, 0.2, 0.3), variance=(0.5, 1, 2))
+    add("Normalization, inverted", "Normalization", axis=-1, mean=(0.1, 0.2, 0.3), variance=(0.5, 1, 2), invert=True)
+    add("Normalization of all together", "Normalization", axis=None, mean=0.3, variance=0.5)
+    add("Rescaling", "Rescaling", scale=2.5, offset=-0.5)
+    for interpolation in ("nearest", "bilinear"):
+        add(f"UpSampling2D, {interpolation}", "UpSampling2D", size=(2, 3), interpolation=interpolation)
+        for height, width in ((14, 18), (5, 4), (7, 20), (1, 1)):
+            add(f"Resizing to {height} x {width}, {interpolation}", "Resizing", height=height, width=width,
+                interpolation=interpolation)  # fmt: skip
+    add("CenterCrop", "CenterCrop", height=4, width=5)
+    add("CenterCrop of odd rests", "CenterCrop", height=4, width=6)
+    for name in ("Dropout", "GaussianDropout", "AlphaDropout", "SpatialDropout2D"):
+        add(name, name, rate=0.5)
+    add("GaussianNoise", "GaussianNoise", stddev=1.0)
+    add("RandomFlip", "RandomFlip")
+    for name in ("RandomRotation", "RandomContrast", "RandomBrightness"):
+        add(name, name, factor=0.2)
+    add("RandomZoom", "RandomZoom", height_factor=0.2)
+    add("RandomTranslation", "RandomTranslation", height_factor=0.2, width_factor=0.2)
+    for axis in (-1, 1, 2):
+        add(f"Softmax along {axis}", "Softmax", axis=axis)
+    add("PReLU, both axes shared", "PReLU", shared_axes=(1, 2))
+    for activation in ("exponential", "gelu", "swish", "hard_sigmoid", "elu", "selu", "mish", "softsign"):
+        add(f"{activation} as a string", "Conv2D", filters=4, kernel_size=1, activation=activation)
+
+    def merged(name: str) -> Case:
+        def call(keras: Any, x: Any) -> Any:
+            channels = keras.layers.GlobalAveragePooling2D(keepdims=True)(x)
+            return getattr(keras.layers, name)()([x, channels])
+
+        return call
+
+    for name in ("Add", "Subtract", "Multiply", "Average", "Maximum", "Minimum"):
+        made[f"{name} of unequal shapes"] = merged(name)
+
+    def repeated(keras: Any, x: Any) -> Any:
+        return keras.layers.RepeatVector(3)(keras.layers.GlobalAveragePooling2D()(x))
+
+    def attended(keras: Any, x: Any) -> Any:
+        points = keras.layers.Reshape((63, 3))(x)
+        mixed = keras.layers.MultiHeadAttention(num_heads=2, key_dim=4)(points, points)
+        return keras.layers.MultiHeadAttention(num_heads=3, key_dim=2, value_dim=5, output_shape=6, use_bias=False)(
+            mixed, points
+        )
+
+    made["RepeatVector"] = repeated
+    made["MultiHeadAttention"] = attended
+    made["Dense on points"] = lambda keras, x: keras.layers.Dense(4)(keras.layers.Reshape((63, 3))(x))
+    made["Dense on pictures"] = lambda keras, x: keras.layers.Dense(4, activation="tanh")(x)
+    made["Softmax on points"] = lambda keras, x: keras.layers.Softmax()(keras.layers.Reshape((9, 21))(x))
+    made["numbers around a picture"] = lambda keras, x: (2.5 - x) * 3 + x / 4 - x
+    made["reversed division"] = lambda keras, x: 3 / (x * x + 1)
+    return made
+
+
+def of_keras_2() -> dict[str, Case]:
+    """Operators of TensorFlow in Keras 2."""
+    import tensorflow as tf
+
+    return {
+        "tf.nn": lambda keras, x: tf.nn.relu6(x + 1) + tf.nn.silu(x) + tf.nn.elu(x) + tf.nn.selu(x),
+        "tf.nn.gelu": lambda keras, x: tf.nn.gelu(x) + tf.nn.gelu(x, approximate=True),
+        "tf.math": lambda keras, x: tf.maximum(tf.abs(x), 0.5) + tf.sqrt(tf.square(x)) - tf.exp(tf.minimum(x, 1.0)),
+        "tf.pow": lambda keras, x: tf.pow(tf.abs(x) + 1, 1.5) + tf.math.log(tf.abs(x) + 1),
+        "tf.reduce_mean": lambda keras, x: tf.reduce_mean(x, axis=[1, 2]) + tf.reduce_max(x, axis=[1, 2]),
+        "tf.reduce_mean, axes kept": lambda keras, x: x - tf.reduce_mean(x, axis=[1, 2], keepdims=True),
+    }
+
+
+def of_keras_3() -> dict[str, Case]:
+    """Activations and operators of Keras 3 alone."""
+    made: dict[str, Case] = {}
+
+    def activated(name: str) -> Case:
+        return lambda keras, x: keras.layers.Activation(name)(x)
+
+    for name in (
+        "silu", "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "celu", "log_sigmoid", "tanh_shrink",
+        "squareplus", "relu6", "hard_sigmoid",
+    ):  # fmt: skip
+        made[f"Activation {name}"] = activated(name)
+    for name in ("absolute", "negative", "exp", "square", "sigmoid", "tanh", "softplus", "relu", "relu6", "silu",
+                 "selu", "gelu", "hard_sigmoid", "hard_silu"):  # fmt: skip
+        made[f"ops.{name}"] = lambda keras, x, name=name: getattr(keras.ops, name)(x)
+    made["ops.gelu, exact"] = lambda keras, x: keras.ops.gelu(x, approximate=False)
+    made["ops.sqrt and log"] = lambda keras, x: keras.ops.sqrt(keras.ops.abs(x)) + keras.ops.log(keras.ops.abs(x) + 1)
+    made["ops.power"] = lambda keras, x: keras.ops.power(keras.ops.abs(x) + 1, 1.5)
+    made["ops.maximum"] = lambda keras, x: keras.ops.maximum(x, 0.5) + keras.ops.minimum(x, -0.5)
+    made["ops.mean"] = lambda keras, x: keras.ops.mean(x, axis=(1, 2)) + keras.ops.max(x, axis=(1, 2))
+    made["ops.mean, axes kept"] = lambda keras, x: x - keras.ops.mean(x, axis=(1, 2), keepdims=True)
+    return made
+
+
+def golden(keras: Any, case: Case) -> dict[str, Any]:
+    """Build a model of one case and compute what Keras makes of two pictures."""
+    keras.backend.clear_session()
+    picture = keras.layers.Input(SHAPE[1:])
+    model = keras.Model(picture, keras.layers.Flatten()(case(keras, picture)))
+    names = [v.path if hasattr(v, "path") else v.name.removesuffix(":0") for v in model.weights]
+    shapes = {name: [int(n) for n in v.shape] for name, v in zip(names, model.weights, strict=True)}
+    states = {name for name in shapes if "seed_generator" in name or name.endswith("StateVar")}
+    model.set_weights(
+        [
+            v.numpy() if name in states else networks.weight(name, shape, GAIN)
+            for (name, shape), v in zip(shapes.items(), model.weights, strict=True)
+        ]
+    )
+    for layer in model.layers:
+        if type(layer).__name__ == "Normalization" and hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    output = np.asarray(model(networks.pictures(SHAPE, LOW, HIGH), training=False))
+    document = json.loads(model.to_json())
+    return {
+        "topology": {"keras_version": document.pop("keras_version", keras.__version__), "model_config": document},
+        "shapes": {name: shape for name, shape in shapes.items() if name not in states},
+        "gain": GAIN,
+        "pictures": [*SHAPE, LOW, HIGH],
+        "logits": [[float(f"{value:.8g}") for value in row] for row in output],
+    }
+
+
+def cases() -> Iterator[tuple[str, Any, Case]]:
+    import keras
+    import tf_keras
+
+    for version, source, made in ((2, tf_keras, both() | of_keras_2()), (3, keras, both() | of_keras_3())):
+        for name, case in made.items():
+            yield f"{name} of Keras {version}", source, case
+
+
+def main() -> None:
+    with zipfile.ZipFile(GOLDENS, "w", zipfile.ZIP_DEFLATED, compresslevel=9) as archive:
+        for name, source, case in cases():
+            try:
+                made = golden(source, case)
+            except (TypeError, ValueError, AttributeError) as error:
+                print(f"{name}: Keras refuses it: {str(error).strip().splitlines()[0][:100]}")
+                continue
+            archive.writestr(f"{name.replace('/', ' by ')}.json", json.dumps(made))
+
+
+if __name__ == "__main__":
+    main()
