@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError
@@ -215,6 +215,7 @@ def mutated(document: dict[str, Any], draw: Callable[[Any], Any]) -> bytes:
     return json.dumps(document).encode()
 
 
+@settings(max_examples=60)
 @given(st.data(), st.sampled_from(["plain-keras2-tfjs", "gated-keras3-tfjs"]))
 def test_any_change_of_a_graph_gives_a_model_or_a_model_error(data, name):
     files = stored(name)

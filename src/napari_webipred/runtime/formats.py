@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from napari_webipred.errors import ModelError
 
 _SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
+_SAVED_MODEL = "saved_model.pb"
 
 
 def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, output: str | None = None) -> bytes:
@@ -33,7 +34,7 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
     ModelError
         There is no model, more than one, or it cannot be used.
     """
-    from napari_webipred.runtime import compiler, graph_compiler, graph_model, keras_file, onnx_file, tfjs
+    from napari_webipred.runtime import compiler, graph_compiler, graph_model, keras_file, onnx_file, saved_model, tfjs
 
     form, file = _form(files, kind, entry)
     if form == "onnx":
@@ -42,6 +43,8 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
         return compiler.compile_model(keras_file.read_h5(file, files[file]), output)
     if form == "keras":
         return compiler.compile_model(keras_file.read_keras(files, file), output)
+    if form == "saved-model":
+        return graph_compiler.compile_graph(saved_model.read_saved_model(files, file), output)
     model = tfjs.read_model(files, entry)
     if isinstance(model, graph_model.GraphModel):
         return graph_compiler.compile_graph(model, output)
@@ -61,8 +64,9 @@ def _form(files: Mapping[str, bytes], kind: str, entry: str | None) -> tuple[str
         return "tfjs", ""
     if (folder := keras_folder(list(files))) is not None:
         return "keras", folder
+    found = {name: "saved-model" for name in files if PurePosixPath(name).name == _SAVED_MODEL}
     suffixes = {name: PurePosixPath(name).suffix.lower() for name in files}
-    found = {name: _SUFFIXES[suffix] for name, suffix in suffixes.items() if suffix in _SUFFIXES}
+    found |= {name: _SUFFIXES[suffix] for name, suffix in suffixes.items() if suffix in _SUFFIXES}
     if len(found) > 1:
         names = ", ".join(list(found)[:10])
         raise ModelError(f"There are {len(found)} models here: {names}.", "Choose one of these files.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
@@ -17,6 +18,7 @@ from napari_webipred.runtime.operations import OPERATIONS, Step, Value
 from napari_webipred.runtime.operations.step import UNSUPPORTED
 
 _LEAVES = {"Placeholder", "Const"}
+_MAX_CHAIN = 100
 _FLOATS = {"DT_FLOAT", "DT_HALF", "DT_DOUBLE"}
 
 
@@ -39,6 +41,7 @@ def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
     ModelError
         The graph is malformed, takes no picture, or has operations that are not supported (all kinds are named).
     """
+    model = _without_identities(model)
     wanted = _output(model, output)
     order = _order(model, wanted)
     _check_supported(model, order)
@@ -50,6 +53,8 @@ def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
         if operation.op == "Placeholder":
             values[operation.name] = Tensor(INPUT, picture)
         elif operation.op == "Const":
+            if operation.name not in model.constants:
+                raise ModelError(f"The constant {operation.name[:200]} in {model.file} holds no numbers.", BROKEN)
             values[operation.name] = model.constants[operation.name]
         else:
             values[operation.name] = _value(graph, operation, values, arrays)
@@ -76,6 +81,23 @@ def _output(model: GraphModel, output: str | None) -> Edge:
         f"{model.file} has no output {output[:200]!r}, but {', '.join(list(model.outputs)[:20])}.",
         "Name one of these in the model's card.",
     )
+
+
+def _without_identities(model: GraphModel) -> GraphModel:
+    """Connect what follows after operations that hand on several tensors at once with what is before them."""
+
+    def source(edge: Edge) -> Edge:
+        for _ in range(_MAX_CHAIN):
+            operation = model.operations.get(edge[0])
+            if operation is None or operation.op != "IdentityN" or edge[1] >= len(operation.inputs):
+                break
+            edge = operation.inputs[edge[1]]
+        return edge
+
+    operations = {
+        name: replace(each, inputs=tuple(map(source, each.inputs))) for name, each in model.operations.items()
+    }
+    return replace(model, operations=operations, outputs={key: source(edge) for key, edge in model.outputs.items()})
 
 
 def _order(model: GraphModel, wanted: Edge) -> list[Operation]:

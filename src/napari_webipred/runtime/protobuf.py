@@ -1,0 +1,132 @@
+"""The wire format of Protocol Buffers, as far as messages are read without their definitions."""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+
+from napari_webipred.errors import ModelError
+
+_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+
+
+class Message:
+    """A message: for each number of a field, its values in the order of the file.
+
+    Parameters
+    ----------
+    data : memoryview or bytes
+        Nested messages are read when they are asked for; no content is copied.
+
+    Raises
+    ------
+    ModelError
+        The bytes are no message.
+    """
+
+    __slots__ = ("_fields",)
+
+    def __init__(self, data: memoryview | bytes) -> None:
+        self._fields: dict[int, list[int | memoryview]] = {}
+        for number, value in _fields(memoryview(data)):
+            self._fields.setdefault(number, []).append(value)
+
+    def messages(self, number: int) -> Iterator[Message]:
+        """Read the nested messages of a field."""
+        return (Message(view) for view in self.views(number))
+
+    def message(self, number: int) -> Message:
+        """Read a nested message; an empty one if there is none."""
+        views = self.views(number)
+        return Message(views[-1] if views else b"")
+
+    def views(self, number: int) -> list[memoryview]:
+        """Return the contents of a field."""
+        return [value for value in self._fields.get(number, []) if isinstance(value, memoryview)]
+
+    def view(self, number: int) -> memoryview:
+        """Return the content of a field; empty if there is none."""
+        views = self.views(number)
+        return views[-1] if views else memoryview(b"")
+
+    def text(self, number: int) -> str:
+        """Return a text; empty if there is none."""
+        return _text(self.view(number))
+
+    def texts(self, number: int) -> list[str]:
+        """Return the texts of a field."""
+        return [_text(view) for view in self.views(number)]
+
+    def integer(self, number: int, default: int = 0) -> int:
+        """Return a whole number, which may be negative."""
+        values = [value for value in self._fields.get(number, []) if isinstance(value, int)]
+        return _signed(values[-1]) if values else default
+
+    def integers(self, number: int) -> list[int]:
+        """Return a list of whole numbers, however it is written."""
+        numbers: list[int] = []
+        for value in self._fields.get(number, []):
+            if isinstance(value, int):
+                numbers.append(_signed(value))
+            else:
+                at = 0
+                while at < len(value):
+                    packed, at = varint(value, at)
+                    numbers.append(_signed(packed))
+        return numbers
+
+    def has(self, number: int) -> bool:
+        """Tell whether a field is there."""
+        return number in self._fields
+
+    def number(self, number: int) -> float:
+        """Return a number of 32 bits; 0 if there is none."""
+        view = self.view(number)
+        return float(struct.unpack("<f", view)[0]) if len(view) == 4 else 0.0
+
+
+def varint(data: memoryview, at: int) -> tuple[int, int]:
+    """Read a number of seven bits a byte, and return it and the place behind it."""
+    value = shift = 0
+    while at < len(data) and shift < 70:
+        byte = data[at]
+        at += 1
+        value |= (byte & 0x7F) << shift
+        if byte < 0x80:
+            return value & 0xFFFF_FFFF_FFFF_FFFF, at
+        shift += 7
+    raise broken()
+
+
+def broken() -> ModelError:
+    """Return the error for bytes that are not what they should be."""
+    return ModelError("The file is damaged: it is not in the format that its name tells.", "Get the model again.")
+
+
+def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    at = 0
+    while at < len(data):
+        key, at = varint(data, at)
+        kind = key & 7
+        if kind == _VARINT:
+            value, at = varint(data, at)
+            yield key >> 3, value
+            continue
+        if kind == _BYTES:
+            size, at = varint(data, at)
+        elif kind in {_FIXED64, _FIXED32}:
+            size = 8 if kind == _FIXED64 else 4
+        else:
+            raise broken()
+        if size > len(data) - at:
+            raise broken()
+        yield key >> 3, data[at : at + size]
+        at += size
+
+
+def _signed(value: int) -> int:
+    return value - 2**64 if value >= 2**63 else value
+
+
+def _text(view: memoryview) -> str:
+    return bytes(view).decode("utf-8", "replace")

@@ -1,0 +1,290 @@
+"""SavedModels of TensorFlow: read as data, without TensorFlow; nothing in them is run."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import PurePosixPath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.checkpoint import DTYPES, Checkpoint, finite, sizes
+from napari_webipred.runtime.graph_model import Edge, GraphModel, Operation
+from napari_webipred.runtime.protobuf import Message, broken
+
+_TYPES = {
+    1: "DT_FLOAT", 2: "DT_DOUBLE", 3: "DT_INT32", 4: "DT_UINT8", 7: "DT_STRING", 9: "DT_INT64", 10: "DT_BOOL",
+    14: "DT_BFLOAT16", 19: "DT_HALF", 20: "DT_RESOURCE",
+}  # fmt: skip
+# Fields of a tensor that list its values one by one, by the number of its type.
+_LISTED = {1: 5, 2: 6, 3: 7, 4: 7, 5: 7, 6: 7, 9: 10, 10: 11}
+_CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
+_MAX_OPERATIONS = 50_000
+_MAX_DEPTH = 30
+# A tensor whose values are all the same stands in the file with one of them.
+_MAX_REPEATED = 2**20
+_AGAIN = "Save the model again, for prediction: model.export(folder) in Keras 3."
+
+
+def read_saved_model(files: Mapping[str, bytes], name: str) -> GraphModel:
+    """Read a SavedModel.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+    name : str
+        Name of ``saved_model.pb`` among them; ``variables/`` lies beside it.
+
+    Returns
+    -------
+    GraphModel
+        What the signature ``serving_default`` computes, with the functions that it calls written out and the
+        variables turned into constants.
+
+    Raises
+    ------
+    ModelError
+        The files are damaged, hold no signature to predict with, or their functions call each other without end.
+    """
+    graphs = list(Message(files[name]).messages(2))
+    serving = [graph for graph in graphs if "serve" in graph.message(1).texts(4)] or graphs
+    if not serving:
+        raise ModelError(f"{name} holds no graph.", _AGAIN)
+    meta = serving[0]
+    inliner = _Inliner(name, meta.message(2))
+    outputs = {key: inliner.outer(info.text(1)) for key, info in sorted(_signature(name, meta).items())}
+    variables = _Variables(files, name, inliner.keys(meta.message(3).text(3)))
+    operations: dict[str, Operation] = {}
+    constants: dict[str, NDArray[np.float32]] = {}
+    todo = [source for source, _ in outputs.values()]
+    while todo:
+        operation = inliner.operations.get(todo.pop())
+        if operation is None or operation.name in operations:
+            continue
+        value = None
+        if operation.op == "Const":
+            value = _value(operation.name, inliner.tensors.get(operation.name, Message(b"")))
+        elif operation.op in {"ReadVariableOp", "VariableV2"}:
+            source = operation.inputs[0][0] if operation.inputs else operation.name
+            value = variables.array(inliner.operations.get(source))
+        if value is not None:
+            constants[operation.name] = value
+            operation = Operation(operation.name, "Const", (), {})
+        operations[operation.name] = operation
+        todo += [source for source, _ in operation.inputs]
+    return GraphModel(name, operations, constants, outputs)
+
+
+def _signature(name: str, meta: Message) -> dict[str, Message]:
+    signatures = {entry.text(1): entry.message(2) for entry in meta.messages(5)}
+    usable = [signatures[key] for key in ("serving_default", *signatures) if key in signatures]
+    for signature in usable:
+        outputs = {entry.text(1): entry.message(2) for entry in signature.messages(2)}
+        if outputs and signature.has(1):
+            return outputs
+    raise ModelError(f"{name} has no signature to predict with.", _AGAIN)
+
+
+class _Variables:
+    """The variables of a SavedModel, by the operations that stand for them."""
+
+    def __init__(self, files: Mapping[str, bytes], name: str, keys: Mapping[str, str]) -> None:
+        index = str(PurePosixPath(name).parent / "variables" / "variables.index")
+        self._checkpoint = Checkpoint(files, index) if index in files else None
+        self._index = index
+        self._keys = keys
+
+    def array(self, variable: Operation | None) -> NDArray[np.float32] | None:
+        """Return the value of a variable; None if the operation is none."""
+        if variable is None or variable.op not in {"VarHandleOp", "VariableV2"}:
+            return None
+        if self._checkpoint is None:
+            raise ModelError(f"The file {self._index} with the model's weights is missing.", "Get the model again.")
+        names = (self._keys.get(variable.name), variable.attributes.get("shared_name"), variable.name)
+        key = next((key for key in names if isinstance(key, str) and key in self._checkpoint), None)
+        return self._checkpoint.array(key if key is not None else str(names[0] or variable.name))
+
+
+class _Inliner:
+    """The operations of a graph, with the functions that it calls written out in place.
+
+    Attributes
+    ----------
+    operations : dict of str to Operation
+    tensors : dict of str to Message
+        What the constants among them are.
+    seen : int
+        How many operations have been written out, calls included.
+    """
+
+    def __init__(self, file: str, graph: Message) -> None:
+        self.file = file
+        self.operations: dict[str, Operation] = {}
+        self.tensors: dict[str, Message] = {}
+        self.seen = 0
+        self._functions = {_name_of(each): each for each in graph.message(2).messages(1)}
+        self._outer = _Body(self, list(graph.messages(1)), "", {}, 0)
+
+    def outer(self, reference: str) -> Edge:
+        """Return where a tensor of the graph itself comes from."""
+        try:
+            return self._outer.edge(reference)
+        except RecursionError as error:
+            raise ModelError(f"The functions in {self.file} call each other too deeply.", _AGAIN) from error
+
+    def call(self, function: str, prefix: str, arguments: Sequence[Edge], depth: int) -> list[Edge]:
+        """Write out a function that is called with these tensors, and return what it gives."""
+        definition = self._functions.get(function)
+        if definition is None or depth > _MAX_DEPTH:
+            raise ModelError(f"The function {function[:200]} in {self.file} is missing or calls itself.", _AGAIN)
+        signature = definition.message(1)
+        names = [argument.text(1) for argument in signature.messages(2)]
+        if len(names) != len(arguments):
+            raise ModelError(f"{function[:200]} in {self.file} is called with {len(arguments)} tensors.", _AGAIN)
+        given = dict(zip(names, arguments, strict=True))
+        body = _Body(self, list(definition.messages(3)), prefix, given, depth)
+        results = {entry.text(1): entry.text(2) for entry in definition.messages(4)}
+        return [body.edge(results.get(output.text(1), "")) for output in signature.messages(3)]
+
+    def keys(self, restore: str) -> dict[str, str]:
+        """Find out, from the operations that would restore the variables, under which keys they are kept."""
+        if not restore or not self._outer.has(restore):
+            return {}
+        self.outer(restore)
+        found: dict[str, str] = {}
+        names: dict[str, list[str]] = {}
+        for operation in list(self.operations.values()):
+            if operation.op != "AssignVariableOp" or len(operation.inputs) != 2:
+                continue
+            source, index = operation.inputs[1]
+            while source in self.operations and self.operations[source].op == "Identity":
+                source, index = self.operations[source].inputs[0]
+            origin = self.operations.get(source)
+            if origin is None or origin.op != "RestoreV2" or len(origin.inputs) != 3:
+                continue
+            listed = origin.inputs[1][0]
+            if listed not in names:
+                names[listed] = self.tensors[listed].texts(8) if listed in self.tensors else []
+            if index < len(names[listed]):
+                found[operation.inputs[0][0]] = names[listed][index]
+        return found
+
+
+class _Body:
+    """The graph itself or one call of a function."""
+
+    def __init__(
+        self, inliner: _Inliner, nodes: list[Message], prefix: str, arguments: Mapping[str, Edge], depth: int
+    ) -> None:
+        self._inliner = inliner
+        self._prefix = prefix
+        self._arguments = arguments
+        self._depth = depth
+        self._calls: dict[str, list[Edge] | None] = {}
+        self._nodes = {node.text(1): node for node in nodes}
+        inliner.seen += len(nodes) + 1
+        if inliner.seen > _MAX_OPERATIONS:
+            raise ModelError(f"{inliner.file} has more than {_MAX_OPERATIONS} operations.", _AGAIN)
+        for name, node in self._nodes.items():
+            if node.text(2) not in _CALLS:
+                self._add(name, node)
+
+    def has(self, name: str) -> bool:
+        return name in self._nodes
+
+    def _add(self, name: str, node: Message) -> None:
+        attributes: dict[str, Any] = {}
+        for entry in node.messages(5):
+            key, value = entry.text(1), entry.message(2)
+            if key == "value" and value.has(8):
+                self._inliner.tensors[self._prefix + name] = value.message(8)
+            elif (plain := _plain(value)) is not None:
+                attributes[key] = plain
+        inputs = tuple(self.edge(each) for each in node.texts(3) if not each.startswith("^"))
+        self._inliner.operations[self._prefix + name] = Operation(self._prefix + name, node.text(2), inputs, attributes)
+
+    def edge(self, reference: str) -> Edge:
+        """Turn ``name``, ``name:1`` or, in functions, ``name:output:1`` into an edge of the whole graph."""
+        name, *rest = reference.split(":")
+        if name in self._arguments:
+            return self._arguments[name]
+        index = int(rest[-1]) if rest and rest[-1].isdecimal() and len(rest[-1]) < 6 else 0
+        node = self._nodes.get(name)
+        if node is None or node.text(2) not in _CALLS:
+            # Of the operations with several outputs that matter here, those after the first are statistics.
+            return self._prefix + name, 1 if len(rest) == 2 and rest[0].startswith(("batch_", "reserve_")) else index
+        if name not in self._calls:
+            self._calls[name] = None
+            inputs = [self.edge(each) for each in node.texts(3) if not each.startswith("^")]
+            function = next((e.message(2).message(10).text(1) for e in node.messages(5) if e.text(1) == "f"), "")
+            self._calls[name] = self._inliner.call(function, f"{self._prefix}{name}/", inputs, self._depth + 1)
+        results = self._calls[name]
+        if results is None or index >= len(results):
+            raise ModelError(f"The call {name[:200]} in {self._inliner.file} has no result {index}.", _AGAIN)
+        return results[index]
+
+
+def _name_of(function: Message) -> str:
+    return function.message(1).text(1)
+
+
+def _plain(value: Message) -> Any:
+    """Turn an attribute into a plain value; None if it is none that an operation here needs."""
+    if value.has(1):
+        return _plain_list(value.message(1))
+    if value.has(2):
+        return bytes(value.view(2)[:2000]).decode("latin-1")
+    if value.has(3):
+        return value.integer(3)
+    if value.has(4):
+        return value.number(4)
+    if value.has(5):
+        return bool(value.integer(5))
+    if value.has(6):
+        return _TYPES.get(value.integer(6), f"type {value.integer(6)}")
+    if value.has(7):
+        shape = value.message(7)
+        dims = [dim.integer(1) for dim in shape.messages(2)]
+        return None if shape.integer(3) else tuple(size if size >= 0 else None for size in dims)
+    return None
+
+
+def _plain_list(value: Message) -> Any:
+    if value.has(3):
+        return value.integers(3)[:1000]
+    return [bytes(view[:2000]).decode("latin-1") for view in value.views(2)[:1000]]
+
+
+def _value(name: str, tensor: Message) -> NDArray[np.float32] | None:
+    """Read a constant as float32; None if it is no tensor of numbers."""
+    kind, shape = tensor.integer(1), sizes(tensor.message(2))
+    if kind not in DTYPES:
+        return None
+    count, content = math.prod(shape), tensor.view(4)
+    dtype = np.dtype(DTYPES[kind])
+    if len(content):
+        if count * dtype.itemsize != len(content):
+            raise broken()
+        return finite(np.frombuffer(content, dtype).reshape(shape), name)
+    values = _listed(tensor, kind)
+    if values.size == count:
+        return finite(values.reshape(shape), name)
+    if count > _MAX_REPEATED or values.size > count:
+        raise ModelError(f"The constant {name[:200]} has {values.size} of {count} values.", _AGAIN)
+    filled = np.concatenate([values, np.full(count - values.size, values[-1] if values.size else 0, values.dtype)])
+    return finite(filled.reshape(shape), name)
+
+
+def _listed(tensor: Message, kind: int) -> NDArray[Any]:
+    if kind in {1, 2}:
+        packed = b"".join(map(bytes, tensor.views(_LISTED[kind])))
+        size = 4 if kind == 1 else 8
+        if len(packed) % size:
+            raise broken()
+        return np.frombuffer(packed, DTYPES[kind])
+    if kind == 19:
+        return np.array(tensor.integers(13), np.uint16).view(np.float16)
+    return np.array(tensor.integers(_LISTED[kind]), np.float64)
