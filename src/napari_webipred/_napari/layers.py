@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from contextlib import ExitStack
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,7 @@ from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.source import Source
 
+SCENE_IN_ORDER = "_update_scenegraph"  # what napari calls it; under another name hiding is only slower
 KINDS = {"u": "-bit", "i": "-bit signed", "f": "-bit float"}
 
 
@@ -70,11 +72,8 @@ def show(viewer: Any, layer: Any, position: Mapping[str, int], others: Iterable[
     layers = list(map(bare, viewer.layers))
     if layer not in layers:
         return
-    layer.visible = True
-    if not _grid(viewer).enabled:
-        for other in layers[layers.index(layer) + 1 :]:
-            if other in others:
-                other.visible = False
+    over = [] if _grid(viewer).enabled else layers[layers.index(layer) + 1 :]
+    _toggle([*(other for other in over if other.visible and other in others), *([] if layer.visible else [layer])])
     viewer.layers.selection.active = layer
     if not position:
         return
@@ -86,6 +85,17 @@ def show(viewer: Any, layer: Any, position: Mapping[str, int], others: Iterable[
     first = viewer.dims.ndim - layer.ndim
     for axis in axes:
         viewer.dims.set_point(first + axis, world[axis])
+
+
+def _toggle(layers: list[Any]) -> None:
+    """Show hidden layers and hide shown ones; napari orders its whole scene for each, which for many takes seconds."""
+    with ExitStack() as stack:
+        for emitter in [layer.events.visible for layer in layers[:-1]]:
+            for owner, name in (callback for callback in emitter.callbacks if isinstance(callback, tuple)):
+                if name == SCENE_IN_ORDER and owner() is not None:
+                    stack.enter_context(emitter.blocker(getattr(owner(), name)))
+        for layer in layers:
+            layer.visible = not layer.visible
 
 
 def _grid(viewer: Any) -> Any:
