@@ -169,7 +169,7 @@ def test_a_damaged_card_in_the_cache_hides_that_model_only(zenodo: ZenodoServer)
     zenodo.publish("123", {"m.zip": model_zip()})
     fetched(index.resolve("123"))
     before = index.cards()
-    (store.entries()[0].path.parent / "card.json").write_text("{")
+    (store.entries()[0].folder / "card.json").write_text("{")
     assert [card.id for card in index.cards()] == [card.id for card in before if card.id != "zenodo-123"]
 
 

@@ -1,45 +1,38 @@
-"""One model on its way from Zenodo into the cache."""
+"""One model on its way from a server into the cache."""
 
 from __future__ import annotations
 
 import errno
 import logging
-import re
 import shutil
-import stat
-import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import UTC, datetime
-from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
 import filelock
 import pooch
 
-from napari_webipred.catalogue import web, zenodo
-from napari_webipred.catalogue.archive import MAX_BYTES, kind_of
+from napari_webipred.catalogue import refusal, sources
+from napari_webipred.catalogue.archive import MAX_BYTES
 from napari_webipred.catalogue.card import ModelCard, Weights
 from napari_webipred.catalogue.entry import (
+    FILES,
     LEFT_OVER,
     LOCK_SUFFIX,
     Entry,
     model_folder,
     read_entry,
-    sha256_of,
     write_entry,
     write_whole,
 )
+from napari_webipred.catalogue.errand import LONGEST_WAIT, Cancelled, Errand
+from napari_webipred.catalogue.part import Part, part_name
+from napari_webipred.catalogue.remote import RemoteFile
 from napari_webipred.errors import CatalogueError
 
-if TYPE_CHECKING:
-    import requests
-
 _log = logging.getLogger(__name__)
-
-
-class _Cancelled(Exception):  # noqa: N818
-    """The user does not want it any more."""
 
 
 class Transfer:
@@ -48,9 +41,9 @@ class Transfer:
     Attributes
     ----------
     done : int
-        Bytes that have arrived.
+        Bytes that are here.
     total : int or None
-        Bytes to come in all, once the record is known.
+        Bytes that there are in all, once they are known.
     """
 
     def __init__(self, card: ModelCard, weights: Weights) -> None:
@@ -58,180 +51,187 @@ class Transfer:
         self.total: int | None = None
         self._card = card
         self._weights = weights
-        self._cancelled = threading.Event()
-        self._response: requests.Response | None = None
-        self._outcome: Path | Exception = _Cancelled()
+        self._errand = Errand(patience=LONGEST_WAIT)
+        self._begun: tuple[float, int] | None = None
+        self._outcome: Path | Exception = Cancelled()
 
     def result(self) -> Path:
-        """Return the path of the verified file, or raise what went wrong; called when the thread has ended."""
+        """Return the path of the verified model, or raise what went wrong; called when the thread has ended."""
         if isinstance(self._outcome, Exception):
             raise self._outcome
         return self._outcome
 
     def cancel(self) -> None:
         """Stop as soon as possible, also while waiting for a server that has fallen silent."""
-        self._cancelled.set()
-        if self._response is not None:
-            with suppress(ValueError, RuntimeError, OSError):  # The connection has been closed in the meantime.
-                self._response.raw.shutdown()
+        self._errand.cancel()
+
+    @property
+    def waiting(self) -> str:
+        """Why nothing arrives at the moment; empty while something does."""
+        return self._errand.waiting
+
+    @property
+    def seconds_left(self) -> float | None:
+        """How long it will take still, at the speed so far; None as long as that is not known."""
+        if self.total is None or self._begun is None:
+            return None
+        begin, before = self._begun
+        return time_left(time.monotonic() - begin, self.done - before, self.total - self.done)
 
     def run(self) -> None:
         """Fetch, verify and note the model; called in the thread."""
         folder = model_folder(self._card.id)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            with self._lock(folder):
-                # Another process may have fetched it while this one waited.
-                entry = read_entry(self._card.id, self._weights.source.model_dump())
-                if entry is None or not entry.is_sound():
-                    entry = self._fetch(folder)
-            self._outcome = entry.path
+            with self._errand:
+                folder.mkdir(parents=True, exist_ok=True)
+                with exclusive(folder, self._errand):
+                    self._outcome = self._run(folder).path
+        except CatalogueError as error:
+            self._outcome = error
         except OSError as error:
-            self._outcome = _unwritable(folder, error)
+            self._outcome = unwritable(folder, error)
         except Exception as error:
             self._outcome = error
         finally:
-            with suppress(OSError):  # It is empty only if nothing has come of the download.
-                folder.rmdir()
+            for empty in (folder / FILES, folder):  # They are empty only if nothing has come of the download.
+                with suppress(OSError):
+                    empty.rmdir()
 
-    @contextmanager
-    def _lock(self, folder: Path) -> Iterator[None]:
-        """Let one process at a time fetch this model."""
-        lock = filelock.FileLock(folder.with_name(f".{folder.name}{LOCK_SUFFIX}"))
-        while True:
-            self._stop_if_cancelled()
-            try:
-                lock.acquire(timeout=0.2)
-                break
-            except filelock.Timeout:
-                continue
-            except (OSError, NotImplementedError) as error:
-                # Some network file systems have no locks; a file is moved into place whole, so two may fetch it.
-                _log.info("Going on without a lock: %s", error)
-                break
+    def _run(self, folder: Path) -> Entry:
+        # Another process may have fetched it while this one waited.
+        entry = read_entry(self._card.id)
+        if entry is not None and entry.is_of(self._weights) and entry.is_sound():
+            return entry
         try:
-            yield
+            return self._fetch(folder, entry is not None)
+        except (Cancelled, OSError) as error:
+            # Nobody wants it any more, or it takes the last space. Else the parts wait here for the next try.
+            if not isinstance(error, CatalogueError):
+                _clean(folder, set())
+            raise
         finally:
-            lock.release()
+            _leave(folder)
 
-    def _fetch(self, folder: Path) -> Entry:
-        card = self._card
-        for path in folder.iterdir():
-            if LEFT_OVER.fullmatch(path.name):
-                path.unlink()
-        record = zenodo.look_up(str(self._weights.source.record_id))
-        file = zenodo.choose_file(record, card)
-        self.total = file.size
-        _check_space(folder, file)
-        self._stop_if_cancelled()
-        before = read_entry(card.id)
-        with web.open_url(file.url, f"the file {file.key}") as response:
-            self._response = response
+    def _fetch(self, folder: Path, again: bool) -> Entry:
+        files = sources.remote_files(self._card)
+        sizes = [file.size for file in files]
+        self.total = None if None in sizes else sum(size or 0 for size in sizes)
+        _check_space(folder, files)
+        _clean(folder, {part_name(file) for file in files})
+        if not again:
             # By its card the folder is recognised as ours, even if this process is killed now.
-            write_whole(folder / "card.json", card.model_dump_json(indent=1).encode())
-            try:
-                path = self._retrieve(response, file, folder / _file_name(record.id, file.key))
-            except BaseException:
-                if before is None:
-                    (folder / "card.json").unlink()
-                raise
-        # pooch makes files that only their owner can read, whatever the umask says.
-        path.chmod(stat.S_IMODE((folder / "card.json").stat().st_mode))
-        now = datetime.now(UTC).isoformat(timespec="seconds")
-        entry = write_entry(card.id, path, sha256_of(path), file.url, self._weights.source.model_dump(), now)
-        if before and before.path != path:
-            before.path.unlink(missing_ok=True)
+            self._write_card(folder)
+        before = 0
+        for file in files:
+            path = self._retrieve(file, folder, before)
+            before += path.stat().st_size
+        entry = write_entry(self._card.id, files, self._weights.source.model_dump())
+        self._write_card(folder)
         return entry
 
-    def _retrieve(self, response: requests.Response, file: zenodo.RecordFile, path: Path) -> Path:
-        """Let pooch write the file under a temporary name, compare its checksum and move it into place."""
+    def _write_card(self, folder: Path) -> None:
+        write_whole(folder / "card.json", self._card.model_dump_json(indent=1).encode())
 
-        def copy(_url: str, output: str, _pooch: Any) -> None:
-            self._copy(response, file, Path(output))
-
-        checksum = self._weights.checksum or file.checksum
-        if checksum is None:
+    def _retrieve(self, file: RemoteFile, folder: Path, before: int) -> Path:
+        """Let pooch compare the file's checksum and move it into place, unless it is there already."""
+        path = folder / FILES / file.name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if file.checksum is None:
             path.unlink(missing_ok=True)  # pooch takes what is there if it has nothing to compare it with
         logger = pooch.get_logger()
         level = logger.level
         logger.setLevel(logging.WARNING)  # pooch tells standard error about every download
+        resumed = True
         try:
-            return Path(pooch.retrieve(file.url, checksum, fname=path.name, path=path.parent, downloader=copy))
-        except ValueError as error:
-            raise CatalogueError(
-                f"{file.key} has arrived damaged: its checksum is not {checksum}.",
-                "Try again; if it stays so, a proxy may be changing files on their way.",
-            ) from error
+            while True:
+                part = Part(file, folder, lambda done: self._tell(before + done))
+
+                def fetch(_url: str, output: str, _pooch: Any, part: Part = part) -> None:
+                    part.complete()
+                    part.path.replace(output)
+
+                try:
+                    pooch.retrieve(file.url, file.checksum, fname=path.name, path=path.parent, downloader=fetch)
+                    return path
+                except ValueError as error:
+                    if part.resumed and resumed:
+                        resumed = False  # The first part may be to blame: once more, all of it.
+                        continue
+                    raise CatalogueError(
+                        f"{file.name} has arrived damaged: its checksum is not {file.checksum}.",
+                        "Try again; if it stays so, a proxy may be changing files on their way. " + refusal.way_out(),
+                    ) from error
         finally:
             logger.setLevel(level)
 
-    def _copy(self, response: requests.Response, file: zenodo.RecordFile, output: Path) -> None:
-        """Write what arrives, as long as it is what was announced."""
-        import requests
+    def _tell(self, done: int) -> None:
+        self.done = done
+        if self._begun is None:
+            self._begun = (time.monotonic(), done)
 
-        limit = MAX_BYTES if file.size is None else file.size
-        self._stop_if_cancelled()
+
+def time_left(seconds: float, new: int, missing: int) -> float | None:
+    """Return in how many seconds the missing bytes will be here, if the new ones took so many; None without any."""
+    return missing * seconds / new if new > 0 else None
+
+
+@contextmanager
+def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
+    """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
+    lock = filelock.FileLock(folder.with_name(f".{folder.name}{LOCK_SUFFIX}"))
+    while True:
+        errand.go_on()
         try:
-            with output.open("wb") as target:
-                for chunk in response.iter_content(web.CHUNK):
-                    self._stop_if_cancelled()
-                    if self.done == 0:
-                        _check_kind(file.key, chunk)
-                    target.write(chunk)
-                    self.done += len(chunk)
-                    if self.done > limit:
-                        raise CatalogueError(
-                            f"{file.key} is longer than the {limit} bytes expected.", "Try again later."
-                        )
-        except requests.RequestException as error:
-            self._stop_if_cancelled()
-            if self.done:
-                raise CatalogueError(
-                    f"The download of {file.key} broke off after {self.done} bytes.", "Try again."
-                ) from error
-            raise web.broken_connection(file.url, error) from error
-        self._stop_if_cancelled()
-        if self.done == 0 or self.done < (file.size or 0):
-            raise CatalogueError(f"The download of {file.key} broke off after {self.done} bytes.", "Try again.")
-
-    def _stop_if_cancelled(self) -> None:
-        if self._cancelled.is_set():
-            raise _Cancelled
+            lock.acquire(timeout=0.2)
+            break
+        except filelock.Timeout:
+            continue
+        except (OSError, NotImplementedError) as error:
+            # Some network file systems have no locks; a file is moved into place whole, so two may fetch it.
+            _log.info("Going on without a lock: %s", error)
+            break
+    try:
+        folder.mkdir(exist_ok=True)  # The one before may have taken it away, being empty.
+        yield
+    finally:
+        lock.release()
 
 
-def _check_space(folder: Path, file: zenodo.RecordFile) -> None:
-    size = file.size or 0
-    if size > MAX_BYTES:
-        raise CatalogueError(
-            f"{file.key} has {size} bytes; {MAX_BYTES} are the most that is fetched.", "Choose another model."
-        )
-    if shutil.disk_usage(folder).free < size:
+def _check_space(folder: Path, files: Sequence[RemoteFile]) -> None:
+    for file in files:
+        if (file.size or 0) > MAX_BYTES:
+            raise CatalogueError(
+                f"{file.name} has {file.size} bytes; {MAX_BYTES} are the most that is fetched.",
+                "Choose another model.",
+            )
+    here = sum(path.stat().st_size for file in files if (path := folder / part_name(file)).is_file())
+    if shutil.disk_usage(folder).free < sum(file.size or 0 for file in files) - here:
         raise OSError(errno.ENOSPC, "disk full")
 
 
-def _check_kind(name: str, head: bytes) -> None:
-    """Refuse at the first bytes what is no zip archive: login pages come under any name."""
-    kind = kind_of(head)
-    if kind == "html":
-        raise CatalogueError(
-            f"A web page has arrived instead of {name}.",
-            "A proxy or login page may stand in between: open the record in a browser.",
-        )
-    if kind != "zip":
-        raise CatalogueError(f"{name} is not a zip archive.", "Choose a record with a converted TensorFlow.js model.")
+def _clean(folder: Path, wanted: set[str]) -> None:
+    """Take away what downloads have left that were killed or are not wanted any more."""
+    for path in [*folder.rglob("*")]:
+        if LEFT_OVER.fullmatch(path.name) and path.name not in wanted and not path.is_dir():
+            path.unlink()
 
 
-def _file_name(record: str, key: str) -> str:
-    """Make a harmless file name of a key, which may hold anything; the number in front keeps reserved names away."""
-    stem = re.sub(r"[^A-Za-z0-9._-]+", "_", PurePosixPath(key).name)[:100]
-    return f"{record}_{stem}" if stem.lower().endswith(".zip") else f"{record}_{stem}.zip"
+def _leave(folder: Path) -> None:
+    """Take away the card of a model of which nothing has come, and the folders that this leaves empty."""
+    below = [path for path in folder.rglob("*") if path.is_dir()]
+    for path in sorted(below, key=lambda path: len(path.parts), reverse=True):
+        with suppress(OSError):
+            path.rmdir()
+    if [path.name for path in folder.iterdir()] == ["card.json"]:
+        (folder / "card.json").unlink()
 
 
-def _unwritable(folder: Path, error: OSError) -> CatalogueError:
+def unwritable(folder: Path, error: OSError) -> CatalogueError:
+    """Say in words why a model cannot be kept."""
     if error.errno in {errno.ENOSPC, errno.EDQUOT}:
         return CatalogueError(
             f"There is too little space for the model in {folder}.",
-            "Remove models with `napari-webipred cache`, or set NAPARI_WEBIPRED_CACHE to a folder elsewhere.",
+            "Make room with `napari-webipred cache --limit 1GB`, or set NAPARI_WEBIPRED_CACHE to a folder elsewhere.",
         )
     return CatalogueError(
         f"The model cannot be kept in {folder}: {error.strerror or error}.",

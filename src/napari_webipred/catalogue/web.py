@@ -1,30 +1,33 @@
-"""One way to ask a server for something: who asks, how long to wait, and what went wrong in plain words."""
+"""One way to ask a server for something: who asks, how long to wait, and how often."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from napari_webipred import settings
+from napari_webipred.catalogue import errand, refusal
+from napari_webipred.catalogue.refusal import host_of
 from napari_webipred.errors import CatalogueError
 
 if TYPE_CHECKING:
     import requests
 
-CHUNK = 256 * 2**10
+CHUNK = 64 * 2**10  # what a broken connection loses at most
 
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 20.0
 _MAX_REDIRECTS = 5
 _MAX_JSON_BYTES = 16 * 2**20
-_BY_HAND = "Or download the file in a browser and open it from disk."
 
 
-def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) -> requests.Response:
+def open_url(
+    url: str, what: str, accept: str = "*/*", elsewhere: bool = False, offset: int = 0, tries: int = errand.TRIES
+) -> requests.Response:
     """Send a GET request and return the answer, of which only the head has been read.
 
-    Only https is spoken, except with this machine itself, where nobody else sends us.
+    Only https is spoken, except with this machine itself, where nobody else sends us. If the server cannot be reached
+    or is too busy, it is asked again, up to five times; how long that may last says the `errand` of this thread.
 
     Parameters
     ----------
@@ -37,31 +40,54 @@ def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) 
     elsewhere : bool
         True follows redirects to other hosts, for files that a server keeps on another one. Nothing that was sent to
         the first host is sent on: no name, no password.
+    offset : int
+        Ask only for what comes after so many bytes. The answer may be all of it (200) or a part (206), perhaps not the
+        right one.
+    tries : int
+        How often to ask.
 
     Returns
     -------
     requests.Response
-        An answer with status 200. Close it, best with a ``with`` statement.
+        An answer with status 200; with an `offset` also 206 or 416. Close it, best with a ``with`` statement.
 
     Raises
     ------
     CatalogueError
-        The network is switched off, the server cannot be reached, or it answers anything but 200.
+        The network is switched off, the server cannot be reached, or it answers anything else. It is a
+        `napari_webipred.catalogue.errand.PassingError` if that may pass.
     """
+    tried = 0
+    while True:
+        try:
+            return _ask(url, what, accept, elsewhere, offset)
+        except errand.PassingError as trouble:
+            tried += 1
+            if tried >= tries:
+                raise
+            errand.current().bide(trouble, tried)
+
+
+def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requests.Response:
     import requests
+
+    from napari_webipred.catalogue import connection
 
     if settings.current().offline:
         raise CatalogueError(
             f"{what} cannot be fetched: use of the network is switched off.",
-            "Unset NAPARI_WEBIPRED_OFFLINE, or choose a model that is on this machine.",
+            "Allow it (it is forbidden in the panel or by NAPARI_WEBIPRED_OFFLINE), or choose a model that is on this "
+            "machine.",
         )
     headers = {"User-Agent": user_agent(), "Accept": accept, "Accept-Encoding": "identity"}
+    if offset:
+        headers["Range"] = f"bytes={offset}-"
     from_here = check_address(url)
     for _ in range(_MAX_REDIRECTS):
         loopback = check_address(url)
+        errand.current().go_on()
         try:
-            with requests.Session() as session:
-                session.trust_env = not loopback
+            with connection.session(loopback) as session:
                 response = session.get(
                     url,
                     headers=headers,
@@ -69,8 +95,9 @@ def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) 
                     stream=True,
                     allow_redirects=False,
                 )
-        except requests.RequestException as error:
-            raise broken_connection(url, error) from error
+        except (requests.RequestException, OSError) as error:
+            errand.current().go_on()
+            raise refusal.broken_connection(url, error) from error
         if not response.is_redirect:
             break
         response.close()
@@ -78,19 +105,19 @@ def open_url(url: str, what: str, accept: str = "*/*", elsewhere: bool = False) 
         allowed = elsewhere and (from_here or not check_address(target))
         if urlsplit(target).hostname != urlsplit(url).hostname and not allowed:
             raise CatalogueError(
-                f"{_host(url)} sends us on to {_host(target)} for {what}, which is not followed.",
+                f"{host_of(url)} sends us on to {host_of(target)} for {what}, which is not followed.",
                 "Check the address of the server, or whether this network wants you to log in first.",
             )
         url = target
-    if response.status_code != 200:
-        with response:
-            raise _refusal(response, what)
-    return response
+    if response.status_code == 200 or (offset and response.status_code in {206, 416}):
+        return response
+    with response:
+        raise refusal.refused(response, what, read_beginning(response))
 
 
 def read_json(response: requests.Response, what: str) -> Any:
     """Read an answer that must be JSON of at most 16 MiB."""
-    host = _host(response.url)
+    host = host_of(response.url)
     content_type = response.headers.get("Content-Type", "")
     if "json" not in content_type:
         raise CatalogueError(
@@ -112,10 +139,10 @@ def read_bytes(response: requests.Response, what: str, limit: int) -> bytes:
         for chunk in response.iter_content(min(CHUNK, limit + 1)):
             body += chunk
             if len(body) > limit:
-                host = _host(response.url)
+                host = host_of(response.url)
                 raise CatalogueError(f"{host} answers with too much data about {what}.", "Try again later.")
     except requests.RequestException as error:
-        raise broken_connection(response.url, error) from error
+        raise refusal.broken_connection(response.url, error) from error
     return bytes(body)
 
 
@@ -124,27 +151,6 @@ def user_agent() -> str:
     from napari_webipred import __version__
 
     return f"napari-webipred/{__version__} (+{settings.PROJECT_URL})"
-
-
-def broken_connection(url: str, error: Exception) -> CatalogueError:
-    """Say in words why a server could not be reached or fell silent."""
-    import requests
-
-    host = _host(url)
-    if isinstance(error, requests.exceptions.SSLError):
-        return CatalogueError(
-            f"The certificate of {host} cannot be verified.",
-            "If your institution inspects traffic, set REQUESTS_CA_BUNDLE to its certificate file. " + _BY_HAND,
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return CatalogueError(
-            f"The proxy does not lead to {host}.", "Check HTTPS_PROXY with your administrator. " + _BY_HAND
-        )
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return CatalogueError(f"{host} does not answer.", "Try again later. " + _BY_HAND)
-    return CatalogueError(
-        f"{host} cannot be reached.", "Check the network connection and the proxy settings. " + _BY_HAND
-    )
 
 
 def check_address(url: str) -> bool:
@@ -157,62 +163,6 @@ def check_address(url: str) -> bool:
     if not (parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and loopback))):
         raise CatalogueError(f"{url} is not an https address.", "Give an address that starts with https://.")
     return loopback
-
-
-def _host(url: str) -> str:
-    return urlsplit(url).hostname or url
-
-
-def _refusal(response: requests.Response, what: str) -> CatalogueError:
-    """Turn a status other than 200 into words; servers answer with JSON, what stands before them with HTML."""
-    host, status = _host(response.url), response.status_code
-    body = read_beginning(response)
-    try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
-        answer = None
-    answer = answer if isinstance(answer, dict) else {}
-    said = re.sub(r"\s+", " ", str(answer.get("message") or answer.get("error") or ""))[:200]
-    match status:
-        case 404:
-            return CatalogueError(f"{host} does not have {what}.", "Check the number, DOI or address.")
-        case 410:
-            return CatalogueError(
-                f"{what} was deleted from {host}{_tombstone(answer)}.", "Choose another model or another version."
-            )
-        case 401 | 403 if answer:
-            return CatalogueError(
-                f"{host} does not give {what} to everybody: {said or 'permission denied'}.",
-                "Ask its owners for access, download the file in a browser and open it from disk.",
-            )
-        case 403:
-            reference = re.search(rb"<code>([0-9A-Za-z-]{8,64})</code>", body)
-            code = f" (reference {reference[1].decode()})" if reference else ""
-            return CatalogueError(
-                f"{host} has blocked requests from this network{code}.",
-                "Wait some minutes; if it stays so, try without VPN or proxy. " + _BY_HAND,
-            )
-        case 429:
-            seconds = response.headers.get("Retry-After", "")
-            wait = f"{seconds} seconds" if seconds.isdecimal() else "a minute"
-            return CatalogueError(f"{host} has had too many requests from here.", f"Try again in {wait}.")
-        case status if status >= 500:
-            return CatalogueError(
-                f"{host} is out of order or too busy (status {status}).", "Try again later. " + _BY_HAND
-            )
-        case _:
-            return CatalogueError(f"{host} refuses {what} (status {status}). {said}".strip(), "Check the address.")
-
-
-def _tombstone(answer: dict[str, Any]) -> str:
-    """Return when and why a record was deleted, as far as the server says."""
-    tombstone = answer.get("tombstone")
-    if not isinstance(tombstone, dict):
-        return ""
-    reason = tombstone.get("removal_reason")
-    why = str(tombstone.get("note") or (reason.get("id", "") if isinstance(reason, dict) else ""))[:200]
-    when = str(tombstone.get("removal_date", ""))[:10]
-    return (f" on {when}" if when else "") + (f" ({why})" if why else "")
 
 
 def read_beginning(response: requests.Response, length: int = 2**16) -> bytes:

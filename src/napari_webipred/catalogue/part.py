@@ -1,0 +1,186 @@
+"""A file on its way: what has arrived of it, and how the rest is fetched."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
+
+from napari_webipred.catalogue import errand, refusal, web
+from napari_webipred.catalogue.archive import MAX_BYTES, kind_of
+from napari_webipred.catalogue.errand import PassingError
+from napari_webipred.catalogue.remote import RemoteFile
+from napari_webipred.errors import CatalogueError
+
+if TYPE_CHECKING:
+    import requests
+
+_KINDS = {
+    ".zip": ("zip", "a zip archive"),
+    ".keras": ("zip", "a Keras file"),
+    ".h5": ("hdf5", "a Keras file"),
+    ".hdf5": ("hdf5", "a Keras file"),
+    ".onnx": ("onnx", "an ONNX file"),
+    ".json": ("json", "a JSON file"),
+}
+
+
+class Part:
+    """What has arrived of a file, in a file of its own that outlives the process.
+
+    Parameters
+    ----------
+    file : RemoteFile
+        What to fetch.
+    folder : Path
+        Where it is kept as long as it is not whole.
+    tell : callable
+        Is called with the bytes that are here, whenever more are.
+
+    Attributes
+    ----------
+    path : Path
+        Where it lies. The name stands for address, size and checksum: if one changes, it is not found again.
+    resumed : bool
+        True if a part of it was there before.
+    """
+
+    def __init__(self, file: RemoteFile, folder: Path, tell: Callable[[int], None]) -> None:
+        self.path = folder / part_name(file)
+        self._file = file
+        self._tell = tell
+        self._limit = MAX_BYTES if file.size is None else file.size
+        # What cannot be compared with anything in the end is always fetched whole.
+        if file.checksum is None or self.done > self._limit:
+            self.path.unlink(missing_ok=True)
+        self.resumed = self.done > 0
+
+    @property
+    def done(self) -> int:
+        """How many bytes are here."""
+        try:
+            return self.path.stat().st_size
+        except FileNotFoundError:
+            return 0
+
+    def complete(self) -> None:
+        """Fetch what is missing, however often the connection breaks, as long as each time brings something.
+
+        Raises
+        ------
+        CatalogueError
+            The server cannot be reached or does not have it, or it is not what it should be.
+        OSError
+            It cannot be written.
+        """
+        farthest, tried = self.done, 0
+        self._tell(farthest)
+        while self._file.size is None or self.done < self._file.size or not self.path.exists():
+            try:
+                with self._open() as response:
+                    self._take_all(response)
+                return
+            except PassingError as trouble:
+                tried = 1 if self.done > farthest + web.CHUNK else tried + 1
+                farthest = max(farthest, self.done)
+                errand.current().bide(trouble, tried)
+
+    def _open(self) -> requests.Response:
+        """Ask for the rest of the file if the server gives that, else for all of it."""
+        what = f"the file {self._file.name}"
+        done = self.done
+        if done and self._file.checksum:
+            pages = [page] if (page := _page_of(self._file.url)) else []
+            for url in [*pages, self._file.url]:
+                try:
+                    # The page is only a shorter way, for which nobody waits.
+                    response = web.open_url(url, what, elsewhere=True, offset=done, tries=1)
+                except CatalogueError:
+                    if url != self._file.url:
+                        continue
+                    raise
+                if self._continues(response, done):
+                    return response
+                response.close()
+        self.path.unlink(missing_ok=True)
+        return web.open_url(self._file.url, what, elsewhere=True, tries=1)
+
+    def _continues(self, response: requests.Response, done: int) -> bool:
+        """Tell whether an answer is the rest of the file."""
+        found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
+        if response.status_code != 206 or not found:
+            return False
+        first, last, total = (int(number) for number in found.groups())
+        return first == done and last == total - 1 and total == (self._file.size or total)
+
+    def _take_all(self, response: requests.Response) -> None:
+        """Write what arrives; keep nothing of what cannot be gone on with."""
+        try:
+            self._take(response)
+        except CatalogueError as error:
+            if self.done == 0 or not isinstance(error, PassingError):
+                self.path.unlink(missing_ok=True)
+            raise
+
+    def _take(self, response: requests.Response) -> None:
+        """Write what arrives, as long as it is what was announced."""
+        import requests
+
+        name = self._file.name
+        done = self.done
+        try:
+            with self.path.open("ab") as target:
+                for chunk in response.iter_content(web.CHUNK):
+                    errand.current().go_on()
+                    if done == 0:
+                        _check_kind(name, chunk)
+                    done += len(chunk)
+                    if done > self._limit:
+                        raise CatalogueError(
+                            f"{name} is longer than the {self._limit} bytes expected.",
+                            "Try again later; if it stays so, the model was changed: tell its publisher.",
+                        )
+                    target.write(chunk)
+                    target.flush()
+                    self._tell(done)
+        except requests.RequestException as error:
+            errand.current().go_on()
+            if done:
+                raise self._broken_off(done) from error
+            raise refusal.broken_connection(self._file.url, error) from error
+        errand.current().go_on()
+        if done < (self._file.size if self._file.size is not None else 1):
+            raise self._broken_off(done)
+
+    def _broken_off(self, done: int) -> PassingError:
+        return PassingError(
+            f"The download of {self._file.name} broke off after {done} bytes.",
+            "Try again: it goes on where it has stopped if the server lets it. " + refusal.way_out(),
+        )
+
+
+def part_name(file: RemoteFile) -> str:
+    """Return under which name a file is kept while it is on its way."""
+    digest = hashlib.sha256(f"{file.url}\n{file.size}\n{file.checksum}".encode()).hexdigest()
+    return f".{digest[:16]}.part"
+
+
+def _page_of(url: str) -> str | None:
+    """Return the address under which people find a file on Zenodo: it gives parts of files, which the other may not."""
+    page, found = re.subn(r"/api/(records/\d+/files/.+)/content$", r"/\1?download=1", url)
+    return page if found else None
+
+
+def _check_kind(name: str, head: bytes) -> None:
+    """Refuse at the first bytes what is something else: login pages come under any name."""
+    kind = kind_of(head[:512])
+    wanted, words = _KINDS.get(PurePosixPath(name).suffix.lower(), (kind, ""))
+    if kind == "html":
+        raise CatalogueError(
+            f"A web page has arrived instead of {name}.",
+            "A proxy or login page may stand in between: open the address in a browser. " + refusal.way_out(),
+        )
+    if kind != wanted:
+        raise CatalogueError(f"{name} is not {words}.", "Choose another model, or tell its publisher.")

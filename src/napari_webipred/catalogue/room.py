@@ -1,0 +1,208 @@
+"""The room that the cache takes: how much it is, and how it is made free."""
+
+from __future__ import annotations
+
+import logging
+import re
+from contextlib import suppress
+from pathlib import Path
+
+from napari_webipred import settings
+from napari_webipred.catalogue.card import read_card
+from napari_webipred.catalogue.entry import FILES, LEFT_OVER, LOCK_SUFFIX, USED, all_entries, read_entry
+from napari_webipred.errors import CatalogueError, OptionError
+
+_log = logging.getLogger(__name__)
+_TOLD = re.compile(r"[0-9a-f]{64}\.json")
+COMPILED = re.compile(r"([0-9a-f]{64})-v\d+\.onnx")
+_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
+
+
+def remove(id: str) -> int:  # noqa: A002
+    """Remove a fetched model and what was compiled from it; return how many bytes that freed.
+
+    Raises
+    ------
+    CatalogueError
+        No such model has been fetched, or its files cannot be removed.
+    """
+    entry = read_entry(id)
+    if entry is None:
+        shared = any(entry.id == id for entry in all_entries())
+        raise CatalogueError(
+            f"The model {id!r} lies in the cache of all users, where nothing is removed."
+            if shared
+            else f"There is no fetched model {id!r} to remove.",
+            "`napari-webipred cache` lists those that there are.",
+        )
+    digest = entry.checksum.removeprefix("sha256:")
+    told = settings.current().cache_folder / "told" / f"{digest}.json"
+    return _delete([*_own_files(entry.folder), *_compiled_of(digest), *([told] if told.exists() else [])])
+
+
+def wipe() -> int:
+    """Remove all models, compiled graphs and what was told of models; return the bytes freed.
+
+    Nothing else in the cache folder is touched.
+    """
+    cache = settings.current().cache_folder
+    files = [path for path in (cache / "compiled").glob("*") if _is_compiled(path)]
+    files += [path for path in (cache / "told").glob("*") if _TOLD.fullmatch(path.name) or _is_left_over(path)]
+    for path in (cache / "models").glob("*"):
+        files += [path] if path.name.endswith(LOCK_SUFFIX) else _own_files(path)
+    freed = _delete(files)
+    for folder in (cache / "compiled", cache / "told", cache / "models"):
+        with suppress(OSError):  # It does not exist, or holds something of the user's.
+            folder.rmdir()
+    return freed
+
+
+def bytes_of(text: str) -> int:
+    """Read a number of bytes as people write it: ``2GB``, ``500 MB``, ``1.5 GiB``.
+
+    Raises
+    ------
+    OptionError
+        It is none.
+    """
+    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    if not found:
+        raise OptionError(f"{text!r} is no amount of space.", "Write it as 5GB or 500MB.")
+    number, unit, binary = found.groups()
+    factor = 1024 ** "kmgt".index(unit) * 1024 if unit and binary else _UNITS[unit]
+    return int(float(number) * factor)
+
+
+def usage() -> int:
+    """Return how many bytes the models and what was made of them take in the user's own cache."""
+    return sum(size for _, size, _ in _pieces())
+
+
+def limit(most: int, keep: str | None = None) -> list[str]:
+    """Remove what has not been used for longest until the cache takes no more than `most` bytes.
+
+    Parameters
+    ----------
+    most : int
+        Bytes.
+    keep : str, optional
+        A model that stays in any case.
+
+    Returns
+    -------
+    list of str
+        The models that were removed, with the graphs compiled of them, the first removed first.
+    """
+    pieces = _pieces()
+    taken, removed = sum(size for _, size, _ in pieces), []
+    for name, size, files in pieces:
+        if taken <= most:
+            break
+        if name == keep or not _remove(name, files):
+            continue
+        taken -= size
+        if name:
+            removed.append(name)
+    return removed
+
+
+def keep_limit(keep: str) -> None:
+    """Bring the cache under the limit of the settings, if there is one; a model that has just come stays."""
+    if not (text := settings.current().cache_limit):
+        return
+    try:
+        if removed := limit(bytes_of(text), keep):
+            _log.warning("To keep the limit of %s, these models were removed: %s", text, ", ".join(removed))
+    except (CatalogueError, OptionError) as error:
+        _log.warning("The limit of the cache is not kept: %s", error)
+
+
+def _pieces() -> list[tuple[str, int, list[Path]]]:
+    """Return models (and, without a name, graphs of models that are not in the cache), the longest unused first."""
+    cache = settings.current().cache_folder
+    found: list[tuple[float, str, list[Path]]] = []
+    graphs = {path for path in (cache / "compiled").glob("*") if _is_compiled(path)}
+    for folder in (cache / "models").glob("*"):
+        files = _own_files(folder)
+        entry = read_entry(folder.name)
+        if entry is not None:
+            made = _compiled_of(entry.checksum.removeprefix("sha256:"))
+            graphs -= set(made)
+            found.append((entry.last_use, entry.id, [*files, *made]))
+        elif files:
+            found.append((0.0, folder.name, files))  # what is left of a download that was killed
+    found += [(path.stat().st_mtime, "", [path]) for path in graphs]
+    return [(name, sum(path.lstat().st_size for path in files), files) for _, name, files in sorted(found)]
+
+
+def _remove(name: str, files: list[Path]) -> bool:
+    """Remove a piece, unless another process is just fetching it."""
+    import filelock
+
+    if not name:
+        return _delete(files) >= 0
+    lock = filelock.FileLock(settings.current().cache_folder / "models" / f".{name}{LOCK_SUFFIX}")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        return False
+    except (OSError, NotImplementedError) as error:
+        _log.info("Going on without a lock: %s", error)
+    try:
+        _delete(files)
+    finally:
+        lock.release()
+    return True
+
+
+def _compiled_of(digest: str) -> list[Path]:
+    """Return the graphs that were compiled from a model with this SHA-256."""
+    return [*(settings.current().cache_folder / "compiled").glob(f"{digest}-v*.onnx")]
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """Return the files in a model's folder that we have put there; none if the folder is not ours."""
+    if folder.is_symlink() or (read_entry(folder.name) is None and not _holds_our_card(folder)):
+        return []
+    names = {"card.json", "entry.json", USED}
+    files = [path for path in folder.iterdir() if path.name in names or LEFT_OVER.fullmatch(path.name)]
+    if not (folder / FILES).is_symlink():
+        files += [path for path in (folder / FILES).rglob("*") if path.is_symlink() or not path.is_dir()]
+    return files
+
+
+def _holds_our_card(folder: Path) -> bool:
+    """Tell whether a download was begun here that never came to an end."""
+    try:
+        return read_card(folder / "card.json").id == folder.name
+    except CatalogueError:
+        return False
+
+
+def _is_compiled(path: Path) -> bool:
+    """Tell whether this is a compiled graph, or what is left of writing one."""
+    return bool(COMPILED.fullmatch(path.name)) or _is_left_over(path)
+
+
+def _is_left_over(path: Path) -> bool:
+    return bool(LEFT_OVER.fullmatch(path.name))
+
+
+def _delete(files: list[Path]) -> int:
+    """Delete files and the folders that this leaves empty; return the bytes freed."""
+    freed = 0
+    for path in files:
+        try:
+            size = path.stat().st_size
+            path.unlink()
+        except OSError as error:
+            raise CatalogueError(
+                f"{path} cannot be removed: {error.strerror}.", "Close programs that use it."
+            ) from error
+        freed += size
+    folders = {path.parent for path in files}
+    folders |= {folder.parent for folder in folders if folder.name == FILES}
+    for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
+        with suppress(OSError):  # Something else lies there.
+            folder.rmdir()
+    return freed
