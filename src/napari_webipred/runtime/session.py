@@ -115,6 +115,8 @@ def _open(graph: Path | bytes, threads: int) -> Any:
             providers=["CPUExecutionProvider"],
             # It turns zeros around a picture into minus infinity when a MaxPool follows, which changes the result.
             disabled_optimizers=["Pad_Fusion"],
+            # Trying again with the same provider changes nothing, and is announced on standard output.
+            enable_fallback=0,
         )
     except Exception as error:  # ONNX Runtime has no common class for what it raises
         raise ModelError(f"The compiled model cannot be opened: {_first_line(error)}", _BROKEN) from error
