@@ -6,13 +6,16 @@ import copy
 import hashlib
 import io
 import json
+import socket
+import struct
 import threading
 import zipfile
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import numpy as np
@@ -68,17 +71,28 @@ class Answer:
 
     status: int = 200
     body: bytes = b""
-    headers: dict[str, str] = field(default_factory=dict)
+    headers: dict[str, str | None] = field(default_factory=dict)
+    """None leaves a header out that would be sent else, such as Content-Length."""
     stall_after: int | None = None
     """Send so many bytes, then fall silent until the test is over."""
+    reset_after: int | None = None
+    """Send so many bytes, then break the connection."""
+    pieces: int | None = None
+    """Send so many bytes at a time."""
+    ranges: Literal["honoured", "ignored", "wrong"] = "ignored"
+    """What is done if only a part of the body is asked for; a wrong part begins and ends elsewhere."""
 
 
 class ZenodoServer:
-    """The imitation. ``answers`` holds what it sends by path; change or add what a test needs."""
+    """The imitation. ``answers`` holds what it sends by path; change or add what a test needs.
+
+    Of a list of answers each is sent once and the last one ever after. ``ranges`` are the parts that were asked for.
+    """
 
     def __init__(self) -> None:
-        self.answers: dict[str, Answer] = {}
+        self.answers: dict[str, Answer | list[Answer]] = {}
         self.requests: list[str] = []
+        self.ranges: list[str] = []
         self.queries: list[dict[str, str]] = []
         self.user_agents: set[str] = set()
         self.stalled = threading.Event()
@@ -117,6 +131,8 @@ class ZenodoServer:
                 }
             )
             self.answers[unquote(path)] = Answer(body=content, headers={"Content-Type": "application/octet-stream"})
+            # Zenodo gives parts of files under the address for people, but not under the other.
+            self.answers[f"/records/{record_id}/files/{unquote(name)}"] = Answer(body=content, ranges="honoured")
         concept = f"/api/records/{record['conceptrecid']}"
         self.answers[concept] = Answer(302, b"<!doctype html>", {"Location": f"/api/records/{record_id}"})
         self.set_record(record)
@@ -144,7 +160,9 @@ class ZenodoServer:
 
     def file(self, record_id: str, key: str) -> Answer:
         """Return the answer for a file, to be spoilt."""
-        return self.answers[f"/api/records/{record_id}/files/{key}/content"]
+        answer = self.answers[f"/api/records/{record_id}/files/{key}/content"]
+        assert isinstance(answer, Answer)
+        return answer
 
     def fail(self, path: str, error: str) -> None:
         """Answer at a path with one of the errors of ``errors.SOURCE_DERIVED.json``."""
@@ -168,20 +186,47 @@ class ZenodoServer:
                     answer = error_answer("403_edge_html")
                 else:
                     answer = zenodo.answers.get(path) or error_answer("404_unknown_id")
+                    if isinstance(answer, list):
+                        answer = answer.pop(0) if len(answer) > 1 else answer[0]
                 self.close_connection = True
-                self.send_response(answer.status)
-                for name, value in {"Content-Length": str(len(answer.body)), **answer.headers}.items():
-                    self.send_header(name, value)
-                # Zenodo sends this with every answer, so it must not be obeyed on a good one.
+                status, body, more = answer.status, answer.body, {}
+                if wanted := self.headers["Range"]:
+                    zenodo.ranges.append(f"{path} {wanted}")
+                    if status == 200 and answer.ranges != "ignored":
+                        status, body, more = part_of(body, wanted, answer.ranges == "wrong")
+                self.send_response(status)
+                for name, value in {"Content-Length": str(len(body)), **more, **answer.headers}.items():
+                    if value is not None:
+                        self.send_header(name, value)
+                # Zenodo sends these with every answer, so they must not be obeyed on a good one.
                 self.send_header("X-RateLimit-Limit", "133")
+                if "Retry-After" not in answer.headers:
+                    self.send_header("Retry-After", "60")
                 self.end_headers()
-                self.wfile.write(answer.body[: answer.stall_after])
+                until = answer.stall_after if answer.reset_after is None else answer.reset_after
+                body = body[:until]
+                step = answer.pieces or len(body) or 1
+                with suppress(ConnectionError):  # They have heard enough.
+                    for begin in range(0, len(body), step):
+                        self.wfile.write(body[begin : begin + step])
+                        self.wfile.flush()
                 if answer.stall_after is not None:
-                    self.wfile.flush()
                     zenodo.stalled.set()
                     zenodo.released.wait()
+                if answer.reset_after is not None:
+                    # Closing with this set sends RST instead of FIN.
+                    self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    self.connection.close()
 
         return Handler
+
+
+def part_of(body: bytes, wanted: str, wrong: bool) -> tuple[int, bytes, dict[str, str]]:
+    first = int(wanted.removeprefix("bytes=").removesuffix("-"))
+    if first >= len(body):
+        return 416, b"", {"Content-Range": f"bytes */{len(body)}"}
+    first += wrong
+    return 206, body[first:], {"Content-Range": f"bytes {first}-{len(body) - 1}/{len(body)}"}
 
 
 def error_answer(name: str) -> Answer:

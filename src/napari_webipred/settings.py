@@ -68,7 +68,7 @@ def current() -> Settings:
 
 def set_offline(offline: bool) -> None:
     """Forbid this process every use of the network, or allow it again unless the environment forbids it."""
-    global _offline  # noqa: PLW0603
+    global _offline
     _offline = offline
 
 

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
 from napari_webipred.catalogue import errand, refusal, web
-from napari_webipred.catalogue.archive import MAX_BYTES, kind_of
+from napari_webipred.catalogue.archive import kind_of
+from napari_webipred.catalogue.archive import MAX_BYTES
 from napari_webipred.catalogue.errand import PassingError
 from napari_webipred.catalogue.remote import RemoteFile
 from napari_webipred.errors import CatalogueError
@@ -102,6 +103,9 @@ class Part:
                         continue
                     raise
                 if self._continues(response, done):
+                    return response
+                if response.status_code == 200 and url == self._file.url:
+                    self.path.unlink()  # It gives no parts, but has begun to give all of it.
                     return response
                 response.close()
         self.path.unlink(missing_ok=True)
