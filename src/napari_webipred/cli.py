@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
 
     classify = commands.add_parser("classify", help="classify image files and folders")
     classify.add_argument("inputs", nargs="+", metavar="INPUT", help="an image file or a folder of them")
-    classify.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo id, DOI or URL, folder or file")
+    classify.add_argument("-m", "--model", required=True, help="catalogue id, DOI, hf:owner/name, address or path")
     classify.add_argument("-o", "--output", type=Path, help="CSV file to write; default: standard output")
     classify.add_argument("--classes", metavar="A,B", help="names of the classes, for a model that has none")
     classify.add_argument("--standardize", metavar="MODE", help="torch, tf, caffe, minmax, z-score, grayscale, none")
@@ -119,8 +119,8 @@ def _classify(options: argparse.Namespace) -> int:
         size=_size(options.resize) if options.resize else None,
         activation=options.activation,
     )
-    for sentence in model.card.provenance.get("assumed", []):
-        terminal.tell(str(sentence))
+    for sentence in model.remarks:
+        terminal.tell(sentence)
     show = options.output is None and sys.stdout.isatty()
     return _run(model, options.inputs, options.output, how, show)
 

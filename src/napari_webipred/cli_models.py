@@ -28,7 +28,7 @@ def add_commands(commands: Commands) -> None:
     models.set_defaults(run=_models)
 
     fetch = commands.add_parser("fetch", help="download a model, to use it without a network later")
-    fetch.add_argument("model", help="catalogue id, Zenodo id, DOI or URL")
+    fetch.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or https address")
     fetch.set_defaults(run=_fetch)
 
     remove = commands.add_parser("remove", help="delete a downloaded model")
