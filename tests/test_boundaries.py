@@ -30,7 +30,9 @@ ALLOWED = {
     "results": GROUND | DATA,
     "terminal": GROUND | DATA,
     "samples": GROUND | DATA,
-    "model": GROUND | DATA | {"catalogue", "runtime"},
+    "completion": GROUND | DATA | {"catalogue", "runtime"},
+    "self_test": GROUND | DATA | {"imaging", "results"},
+    "model": GROUND | DATA | {"catalogue", "runtime", "completion", "self_test"},
     "engine": GROUND | DATA | {"model", "catalogue", "runtime", "imaging", "explain", "results"},
     "api": GROUND | DATA | {"engine", "model", "catalogue", "imaging", "results", "samples"},
     "cli": GROUND

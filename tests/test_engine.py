@@ -24,6 +24,7 @@ class MeanModel:
         }
     )
     classes = ("dark", "bright")
+    suggestion = None
 
     def session(self, threads: int) -> MeanModel:
         return self

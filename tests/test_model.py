@@ -14,15 +14,25 @@ from napari_webipred.catalogue import store, told
 from napari_webipred.errors import ModelError, OptionError
 
 
-def write_tfjs(folder: Path, outputs: int = 2, shape: tuple[int | None, ...] = (2, 2, 1)) -> Path:
-    """A model whose outputs are the mean of the picture times 1, 2, 3, ..., without an activation."""
+def write_tfjs(
+    folder: Path,
+    outputs: int = 2,
+    shape: tuple[int | None, ...] = (2, 2, 1),
+    activation: str = "linear",
+    version: str = "2.8.0",
+    name: str = "mean",
+) -> Path:
+    """A model whose outputs are the mean of the picture times 1, 2, 3, ..., and an activation of that."""
     folder.mkdir(parents=True, exist_ok=True)
     layers = [
         {"class_name": "InputLayer", "config": {"name": "image", "batch_input_shape": [None, *shape]}},
-        {"class_name": "GlobalAveragePooling2D", "config": {"name": "mean"}},
-        {"class_name": "Dense", "config": {"name": "dense", "units": outputs, "use_bias": False}},
+        {"class_name": "GlobalAveragePooling2D", "config": {"name": name}},
+        {
+            "class_name": "Dense",
+            "config": {"name": "dense", "units": outputs, "use_bias": False, "activation": activation},
+        },
     ]
-    topology = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+    topology = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}, "keras_version": version}
     entry = {"name": "dense/kernel", "shape": [shape[-1], outputs], "dtype": "float32"}
     manifest = [{"paths": ["w.bin"], "weights": [entry]}]
     (folder / "model.json").write_text(json.dumps({"modelTopology": topology, "weightsManifest": manifest}))
@@ -170,3 +180,82 @@ def test_two_models_in_a_folder_are_named(tmp_path):
     write_onnx(tmp_path / "b.onnx")
     with pytest.raises(ModelError, match=r"a\.onnx, b\.onnx"):
         wp.open_model(tmp_path)
+
+
+# --- what the network itself tells -----------------------------------------------------------------------------------
+
+
+def test_a_network_without_a_softmax_says_so_and_is_never_taken_for_probabilities(tmp_path):
+    model = wp.open_model(write_tfjs(tmp_path / "m"), standardize="none")
+    assert model.card.output.ending == "Gemm"
+    assert "ends in Gemm, without softmax or sigmoid" in model.remarks[0]
+    row = wp.classify(np.zeros((4, 4), np.uint8), model).iloc[0]  # gives 0 and 0, which lie between 0 and 1
+    assert "add up to 0" in row["error"]
+    assert wp.open_model(tmp_path / "m", activation="none").remarks == []
+
+
+def test_a_sigmoid_for_each_class_assigns_each_class_by_itself(tmp_path):
+    model = wp.open_model(write_tfjs(tmp_path / "m", activation="sigmoid"), standardize="none", classes=["a", "b"])
+    assert model.card.task == "multi-label"
+    assert "sigmoid of its own" in model.remarks[0]
+    assert wp.classify(picture(1), model).iloc[0]["prediction"] == "a; b"
+
+
+def test_a_card_that_knows_the_task_is_believed(tmp_path):
+    folder = write_tfjs(tmp_path / "m", activation="sigmoid")
+    (folder / "webipred.json").write_text('{"task": "multi-class"}')
+    model = wp.open_model(folder)
+    assert model.card.task == "multi-class"
+    assert model.remarks == []
+
+
+def test_a_softmax_needs_no_remark(tmp_path):
+    model = wp.open_model(write_tfjs(tmp_path / "m", activation="softmax"), standardize="none")
+    assert model.card.output.ending == "Softmax"
+    assert model.remarks == []
+
+
+def test_a_single_sigmoid_is_two_classes(tmp_path):
+    model = wp.open_model(write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid"), standardize="none")
+    row = wp.classify(picture(1), model).iloc[0]
+    assert model.classes == ["negative", "positive"]
+    np.testing.assert_allclose([row["negative"], row["positive"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
+
+
+def test_a_model_that_a_browser_refuses_is_loaded_and_says_so(tmp_path):
+    for _ in range(2):  # compiled, and from the cache
+        model = wp.open_model(write_tfjs(tmp_path / "m", activation="softmax", version="3.4.1"))
+        assert model.remarks == [
+            "WebIPred cannot load this model, because it was saved by Keras 3.4.1, whose files TensorFlow.js refuses; "
+            "here it gives the numbers that Keras gives."
+        ]
+
+
+def test_a_known_family_suggests_its_scaling_but_that_does_not_count_by_itself(tmp_path):
+    model = wp.open_model(write_tfjs(tmp_path / "m", activation="softmax", name="block_16_project"))
+    assert model.suggestion == ("MobileNetV2", "tf")
+    assert model.card.preprocessing is None
+    with pytest.raises(OptionError, match=r"looks like MobileNetV2: try tf\."):
+        wp.classify(picture(1), model)
+    assert wp.open_model(write_tfjs(tmp_path / "n")).suggestion is None
+
+
+def test_of_several_outputs_the_card_chooses_and_each_choice_has_a_graph_of_its_own(tmp_path):
+    image = {"class_name": "InputLayer", "name": "image", "inbound_nodes": []}
+    layers = [{**image, "config": {"name": "image", "batch_input_shape": [None, 2, 2, 1]}}]
+    for name, kind in (("low", "GlobalMaxPooling2D"), ("mid", "GlobalAveragePooling2D")):
+        layers.append(
+            {"class_name": kind, "name": name, "config": {"name": name}, "inbound_nodes": [[["image", 0, 0]]]}
+        )
+    ends = {"input_layers": [["image", 0, 0]], "output_layers": [["low", 0, 0], ["mid", 0, 0]]}
+    topology = {"class_name": "Functional", "config": {"name": "m", "layers": layers, **ends}}
+    (tmp_path / "m").mkdir()
+    (tmp_path / "m" / "model.json").write_text(json.dumps({"modelTopology": topology, "weightsManifest": []}))
+    pictures = np.array([0, 0, 0, 4], np.float32).reshape(1, 2, 2, 1)
+    assert wp.open_model(tmp_path / "m").predict(pictures) == 1
+    for name, number in (("low", 4), ("0", 4), ("mid", 1)):
+        (tmp_path / "m" / "webipred.json").write_text(json.dumps({"output": {"tensor_name": name}}))
+        assert wp.open_model(tmp_path / "m").predict(pictures) == number
+    (tmp_path / "m" / "webipred.json").write_text('{"output": {"tensor_name": "high"}}')
+    with pytest.raises(ModelError, match="no output 'high', but low, mid"):
+        wp.open_model(tmp_path / "m")

@@ -119,8 +119,8 @@ def _classify(options: argparse.Namespace) -> int:
         size=_size(options.resize) if options.resize else None,
         activation=options.activation,
     )
-    for sentence in model.card.provenance.get("assumed", []):
-        terminal.tell(str(sentence))
+    for sentence in model.remarks:
+        terminal.tell(sentence)
     show = options.output is None and sys.stdout.isatty()
     return _run(model, options.inputs, options.output, how, show)
 

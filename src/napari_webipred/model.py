@@ -11,12 +11,12 @@ from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
 
-from pydantic import ValidationError
-
+from napari_webipred import completion, self_test
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue import told as telling
-from napari_webipred.catalogue.card import Input, ModelCard
+from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime import facts
 
 if TYPE_CHECKING:
     import numpy as np
@@ -44,13 +44,17 @@ class Model:
     Attributes
     ----------
     card : ModelCard
-        What the model is for and how pictures are prepared for it.
+        What the model is for and how pictures are prepared for it. ``card.provenance`` says in ``"assumed"`` and
+        ``"notes"`` what else should be known, and in ``"self_test"`` how the test of the card went, if it has one.
     checksum : str
         ``"sha256:<hex>"`` of the model's files.
     input_shape : tuple
         (height, width, channels) of a picture in pixels; None where the model takes any size.
     output_size : int
         How many numbers it gives for a picture.
+    suggestion : tuple of (str, str), or None
+        The family that the network looks like and the scaling that this family was published with, such as
+        ``("MobileNetV2", "tf")``: a proposal for the user, which never counts by itself.
     """
 
     def __init__(self, card: ModelCard, checksum: str, graph: Path | bytes) -> None:
@@ -61,7 +65,13 @@ class Model:
         session = self.session(available_cores())
         self.input_shape = session.input_shape
         self.output_size = session.output_size
-        self.card = _complete(own.fill_from_properties(card, session.properties), session)
+        self.card = completion.complete(card, session)
+        self.suggestion = completion.suggestion(session)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know before trusting a number, a sentence each."""
+        return [str(each) for key in ("assumed", "notes") for each in self.card.provenance.get(key, [])]
 
     @property
     def classes(self) -> list[str]:
@@ -160,7 +170,10 @@ def opening(
     if remembered:
         given = given.over(telling.recall(checksum))
         card = bioimageio.fill_from_package(own.fill(card, files), files)
-    model = yield from _load(telling.apply(card, given), files, checksum)
+    whole = telling.apply(card, given)
+    if (given.standardize, given.size, given.activation) != (None, None, None):
+        whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
+    model = yield from _load(whole, files, checksum)
     if remembered and given != telling.Told():
         telling.keep(checksum, given)
     return model
@@ -178,11 +191,28 @@ def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progre
     if kept.is_file():
         yield Progress("load")
         with suppress(ModelError):  # a damaged graph is made again
-            return Model(card, checksum, kept)
+            model = Model(card, checksum, kept)
+            _test(model, files)
+            return model
     yield Progress("compile")
     graph = _compile(files, card)
     yield Progress("load")
-    return Model(card, checksum, kept if store.keep_compiled(kept, graph) else graph)
+    if card.test is not None:
+        graph = facts.with_facts(graph, _test(Model(card, checksum, graph), files))
+    model = Model(card, checksum, kept if store.keep_compiled(kept, graph) else graph)
+    _test(model, files)
+    return model
+
+
+def _test(model: Model, files: ModelFiles) -> dict[str, str]:
+    """Run the test of the model's card, unless its result stands in the graph; return what is to be written there."""
+    if model.card.test is None:
+        return {}
+    key = f"{facts.PREFIX}test.{self_test.digest(model.card)}"
+    known = model.session(available_cores()).properties.get(key)
+    result = known or self_test.run(model.card, files, model.predict)
+    model.card = model.card.model_copy(update={"provenance": {**model.card.provenance, "self_test": result}})
+    return {} if known else {key: result}
 
 
 def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard, Path]]:
@@ -213,51 +243,3 @@ def _compile(files: ModelFiles, card: ModelCard) -> bytes:
         return compile_files(files, files.kind, files.entry, card.output.tensor_name)
     except ModelError as error:
         raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint) from error
-
-
-def _complete(card: ModelCard, session: Session) -> ModelCard:
-    """Fill what only the model itself knows into its card, and refuse a card that contradicts the model."""
-    height, width, channels = session.input_shape
-    wanted = card.input
-    if channels not in (1, 3):
-        raise ModelError(
-            f"The model {card.name} takes pictures of {channels} channels, neither grey nor RGB.",
-            "Choose a model that classifies plain pictures.",
-        )
-    sizes = {"height": height or (wanted and wanted.height), "width": width or (wanted and wanted.width)}
-    if wanted and (wanted.height, wanted.width) != (sizes["height"], sizes["width"]):
-        raise ModelError(
-            f"The model {card.name} takes pictures of {sizes['width']}x{sizes['height']} pixels, "
-            f"not {wanted.width}x{wanted.height}."
-        )
-    if wanted and wanted.channels not in (None, channels):
-        raise ModelError(f"The model {card.name} takes {channels} channels, its card says {wanted.channels}.")
-    sized = None
-    if None not in sizes.values():  # else the size is not known until the user tells it
-        kept = wanted.model_dump() if wanted else {}
-        try:
-            sized = Input.model_validate({**kept, **sizes, "channels": channels})
-        except ValidationError as error:
-            raise ModelError(f"The model {card.name} takes pictures of {width}x{height} pixels, too many.") from error
-    card = own.fit_labels(card, session.output_size)
-    return card.model_copy(update={"input": sized, **_complete_classes(card, session.output_size)})
-
-
-def _complete_classes(card: ModelCard, outputs: int) -> dict[str, object]:
-    """Match the classes of a card with the number of the model's outputs; without names they are numbered."""
-    names = card.class_names
-    if outputs == 1:
-        if not names:
-            names = ["negative", "positive"]
-        if len(names) == 1:
-            names = [f"not {names[0]}", names[0]]
-        if len(names) == 2:
-            return {"task": "binary", "classes": card.classes if len(card.classes) == 2 else own.entries(names)}
-    elif not names:
-        return {"classes": own.entries([str(i) for i in range(outputs)])}
-    elif len(names) == outputs:
-        return {}
-    raise ModelError(
-        f"The model {card.name} has {outputs} outputs, but {len(names)} class names are given.",
-        "Give one name for each output, in the model's order.",
-    )

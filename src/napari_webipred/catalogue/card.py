@@ -75,10 +75,15 @@ class Preprocessing(_Part):
 
 
 class Output(_Part):
-    """What still has to be done to the model's numbers to make probabilities of them."""
+    """What still has to be done to the model's numbers to make probabilities of them.
+
+    Of several outputs, ``tensor_name`` (a name, or a number from 0) is the one that gives the classes; else the last.
+    ``ending`` is the operation that the numbers come from, such as ``Softmax``; it is read from the network.
+    """
 
     activation: Literal["in-model", "softmax", "sigmoid", "none"] = "in-model"
     tensor_name: str | None = None
+    ending: str | None = None
 
 
 class WeightSource(_Part):

@@ -78,7 +78,7 @@ def fill(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
         if (name := _find(files, base)) is None:
             continue
         if len(content := files[name]) > _MAX_BYTES:
-            card = _assume(card, f"{name} is not read, because it is larger than {_MAX_BYTES} bytes.")
+            card = assume(card, f"{name} is not read, because it is larger than {_MAX_BYTES} bytes.")
             continue
         if base == "labels.txt":
             card = _with_labels(card, name, _lines_of(content))
@@ -174,12 +174,13 @@ def _with_labels(card: ModelCard, source: str, labels: list[str] | str) -> Model
     if card.classes or not labels:
         return card
     if isinstance(labels, str):
-        return _assume(card, f"{source} {labels}")
+        return assume(card, f"{source} {labels}")
     provenance = {**card.provenance, "labels": source}
     return card.model_copy(update={"classes": entries(_distinct(labels)), "provenance": provenance})
 
 
-def _assume(card: ModelCard, sentence: str) -> ModelCard:
+def assume(card: ModelCard, sentence: str) -> ModelCard:
+    """Note in a card what could only be assumed."""
     assumed = [*card.provenance.get("assumed", []), sentence]
     return card.model_copy(update={"provenance": {**card.provenance, "assumed": assumed}})
 
@@ -194,7 +195,7 @@ def fit_labels(card: ModelCard, outputs: int) -> ModelCard:
     if source is None or count == outputs or (outputs == 1 and count == 2):
         return card
     numbered = card.model_copy(update={"classes": ()})
-    return _assume(numbered, f"{source} names {count} classes, but the model has {outputs} outputs: they are numbered.")
+    return assume(numbered, f"{source} names {count} classes, but the model has {outputs} outputs: they are numbered.")
 
 
 def _labels_of(document: Any) -> list[str] | str:

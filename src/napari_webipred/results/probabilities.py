@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 # Rounding in float32 may carry a softmax or sigmoid a little beyond the ends of 0..1.
 ROUNDING = 1e-4
+# Networks that end in a softmax of their own making may round more than one operation does.
+ADDING_UP = 1e-2
 
 
 def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:
@@ -48,11 +50,21 @@ def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArra
     elif activation == "in-model" and (numbers.min() < -ROUNDING or numbers.max() > 1 + ROUNDING):
         raise ModelError(
             f"The model gives {numbers.min():.3g} to {numbers.max():.3g}, which are no probabilities.",
-            "Its card has to say which activation makes probabilities of them.",
+            "Tell which activation makes probabilities of them: softmax, sigmoid, or none to see them as they are.",
+        )
+    elif activation == "in-model" and _should_add_up(card) and abs(numbers.sum() - 1) > ADDING_UP:
+        raise ModelError(
+            f"The model's numbers add up to {numbers.sum():.3g}, so they are no probabilities of its classes.",
+            "Tell which activation makes probabilities of them: softmax, sigmoid, or none to see them as they are.",
         )
     if len(numbers) == 1 and card.task == "binary":
         numbers = np.array([1 - numbers[0], numbers[0]], np.float32)
     return numbers.astype(np.float32, copy=False)
+
+
+def _should_add_up(card: ModelCard) -> bool:
+    """Tell whether the classes exclude each other although the network does not end in softmax or sigmoids."""
+    return card.task == "multi-class" and card.output.ending not in {None, "Softmax", "Sigmoid"}
 
 
 def assigned(probabilities: NDArray[np.float32], card: ModelCard, threshold: float) -> str:

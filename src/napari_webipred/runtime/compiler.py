@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
+from napari_webipred.runtime.facts import ENDING, ending
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
 from napari_webipred.runtime.tfjs import LayersModel
@@ -170,6 +171,8 @@ def serialise(
     model = onnx.ModelProto(ir_version=_IR, producer_name="napari-webipred", producer_version=str(COMPILER_VERSION))
     model.opset_import.add(domain="", version=_OPSET)
     model.graph.name = "network"
+    made_by = ending([(node.op, node.inputs, (node.output,)) for node in graph.nodes], OUTPUT)
+    model.metadata_props.add(key=ENDING, value=made_by)
     model.graph.input.append(onnx.helper.make_tensor_value_info(INPUT, float32, sizes))
     model.graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, float32, ["batch", size]))
     for node in graph.nodes:

@@ -4,8 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
 
 from napari_webipred.errors import ModelError
+
+if TYPE_CHECKING:
+    from napari_webipred.runtime.graph_model import GraphModel
+    from napari_webipred.runtime.tfjs import LayersModel
 
 _SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
 _SAVED_MODEL = "saved_model.pb"
@@ -34,21 +39,26 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
     ModelError
         There is no model, more than one, or it cannot be used.
     """
-    from napari_webipred.runtime import compiler, graph_compiler, graph_model, keras_file, onnx_file, saved_model, tfjs
+    from napari_webipred.runtime import compiler, facts, graph_compiler, keras_file, onnx_file, saved_model, tfjs
+    from napari_webipred.runtime.graph_model import GraphModel
 
     form, file = _form(files, kind, entry)
     if form == "onnx":
         return onnx_file.adapt(file, files[file], output)
+    model: LayersModel | GraphModel
     if form == "hdf5":
-        return compiler.compile_model(keras_file.read_h5(file, files[file]), output)
-    if form == "keras":
-        return compiler.compile_model(keras_file.read_keras(files, file), output)
-    if form == "saved-model":
-        return graph_compiler.compile_graph(saved_model.read_saved_model(files, file), output)
-    model = tfjs.read_model(files, entry)
-    if isinstance(model, graph_model.GraphModel):
-        return graph_compiler.compile_graph(model, output)
-    return compiler.compile_model(model, output)
+        model = keras_file.read_h5(file, files[file])
+    elif form == "keras":
+        model = keras_file.read_keras(files, file)
+    elif form == "saved-model":
+        model = saved_model.read_saved_model(files, file)
+    else:
+        model = tfjs.read_model(files, entry)
+    if isinstance(model, GraphModel):
+        graph = graph_compiler.compile_graph(model, output)
+    else:
+        graph = compiler.compile_model(model, output)
+    return facts.with_facts(graph, facts.facts_of(model, published_for_browsers=form == "tfjs"))
 
 
 def _form(files: Mapping[str, bytes], kind: str, entry: str | None) -> tuple[str, str]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.facts import ENDING, PREFIX, ending
 from napari_webipred.runtime.graph import INPUT, OUTPUT
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
     nchw = _is_nchw(name, sizes)
     shapes = _shapes(name, model)
     scores, count = _class_scores(name, graph, shapes, output)
+    made_by = ending([(node.op_type, node.input, node.output) for node in graph.node], scores)
     source, elements = picture.name, picture.type.tensor_type.elem_type
     _free_names(graph)
     source, scores = (f"{value}_" if value in (INPUT, OUTPUT) else value for value in (source, scores))
@@ -69,6 +71,10 @@ def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
     height, width, channels = (*sizes[1:], sizes[0]) if nchw else sizes
     _declare(graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", count])
     model.ir_version = max(model.ir_version, _OLDEST_IR)
+    kept = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
+    del model.metadata_props[:]
+    model.metadata_props.extend(kept)
+    model.metadata_props.add(key=ENDING, value=made_by)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 

@@ -1,0 +1,152 @@
+"""What a network tells about its use without being run; it travels with the compiled graph, as properties."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred.runtime.graph_model import GraphModel
+
+if TYPE_CHECKING:
+    from napari_webipred.runtime.tfjs import LayersModel
+
+# Names of the properties: the last operation that matters; a family and its scaling; why a browser cannot load it.
+ENDING = "webipred.ending"
+FAMILY = "webipred.family"
+BROWSER = "webipred.browser"
+PREFIX = "webipred."
+
+_MAX_NAMES = 50_000
+
+# Operations that do not change the numbers.
+_MOVES = {"Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout"}
+
+# Names of layers that tell a network of keras.applications, and the scaling that it was published with. The first
+# that fits counts; the weights may have been trained anew with another one.
+_FAMILIES: tuple[tuple[str, str, str], ...] = (
+    (r"block14_sepconv2", "Xception", "tf"),
+    (r"block5_conv[34]", "VGG", "caffe"),
+    (r"conv2_block1_concat", "DenseNet", "torch"),
+    (r"conv2_block1_preact_bn", "ResNet V2", "tf"),
+    (r"conv2_block1_1_conv|res2a_branch2a", "ResNet", "caffe"),
+    (r"block8_10(_conv)?", "InceptionResNetV2", "tf"),
+    (r"mixed10", "InceptionV3", "tf"),
+    (r"block_16_project", "MobileNetV2", "tf"),
+    (r"conv_pw_13", "MobileNet", "tf"),
+    (r"normal_conv_1_\d+|reduction_conv_1_stem_1", "NASNet", "tf"),
+)
+
+# Layers that TensorFlow.js 4.22 does not have; a model with one of them cannot be loaded in a browser.
+_NOT_IN_A_BROWSER = {
+    "Normalization",
+    "RandomFlip",
+    "RandomRotation",
+    "RandomZoom",
+    "RandomTranslation",
+    "RandomContrast",
+    "RandomBrightness",
+    "RandomHeight",
+    "Lambda",
+    "TFOpLambda",
+    "SlicingOpLambda",
+    "Subtract",
+    "SpatialDropout2D",
+    "GroupNormalization",
+    "UnitNormalization",
+    "LayerScale",
+    "MultiHeadAttention",
+}
+
+
+def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -> dict[str, str]:
+    """Collect what the layers of a model tell.
+
+    Parameters
+    ----------
+    model : LayersModel or GraphModel
+    published_for_browsers : bool
+        Whether it is a TensorFlow.js Layers model; only then it matters that a browser cannot load it.
+
+    Returns
+    -------
+    dict of str to str
+        ``FAMILY``: such as ``"MobileNetV2 tf"``; ``BROWSER``: a reason.
+    """
+    if isinstance(model, GraphModel):
+        names = {part for name in model.operations for part in name.split("/")}
+        return _family(names, scales_itself=False)
+    layers = list(_layers(model.topology))
+    facts = _family({name for name, _ in layers}, scales_itself=any(kind in _SCALING for _, kind in layers[:6]))
+    if published_for_browsers:
+        lacking = sorted({kind for _, kind in layers} & _NOT_IN_A_BROWSER)
+        if model.keras_version.startswith("3"):
+            facts[BROWSER] = f"it was saved by Keras {model.keras_version[:20]}, whose files TensorFlow.js refuses"
+        elif lacking:
+            facts[BROWSER] = f"TensorFlow.js has no {', '.join(lacking[:5])}"
+    return facts
+
+
+_SCALING = {"Rescaling", "Normalization"}
+
+
+def _family(names: Iterable[str], *, scales_itself: bool) -> dict[str, str]:
+    if scales_itself:
+        return {FAMILY: "a network that scales pixel values itself none"}
+    known = set(names)
+    for pattern, family, mode in _FAMILIES:
+        if any(re.fullmatch(rf"(?:{pattern})(_\d+)?", name) for name in known):
+            return {FAMILY: f"{family} {mode}"}
+    return {}
+
+
+def _layers(topology: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Yield name and class of all layers, also of models within; what is malformed is passed over."""
+    todo: list[Any] = [topology]
+    for _ in range(_MAX_NAMES):
+        if not todo:
+            return
+        layer = todo.pop()
+        if not isinstance(layer, dict):
+            continue
+        config = layer.get("config")
+        layers = config.get("layers") if isinstance(config, dict) else config
+        if isinstance(layers, list):
+            todo.extend(reversed(layers))
+        name = layer.get("name") or (config.get("name") if isinstance(config, dict) else None)
+        if isinstance(name, str) and isinstance(layer.get("class_name"), str):
+            yield name, layer["class_name"].rpartition(">")[2]
+
+
+def ending(nodes: Sequence[tuple[str, Sequence[str], Sequence[str]]], output: str) -> str:
+    """Return the operation that the numbers of an output come from.
+
+    Parameters
+    ----------
+    nodes : sequence of (operation, inputs, outputs)
+    output : str
+        Name of a tensor.
+
+    Returns
+    -------
+    str
+        Such as ``"Softmax"``, ``"Sigmoid"`` or ``"Gemm"``; operations that only move numbers do not count. Empty if
+        that cannot be told.
+    """
+    makers = {name: (op, inputs) for op, inputs, outputs in nodes for name in outputs}
+    for _ in range(len(_MOVES) * 4):
+        op, inputs = makers.get(output, ("", ()))
+        if op not in _MOVES or not inputs:
+            return op
+        output = inputs[0]
+    return ""
+
+
+def with_facts(graph: bytes, facts: Mapping[str, str]) -> bytes:
+    """Write facts into an ONNX model as properties: Protocol Buffers merge what is written one after the other."""
+    import onnx
+
+    model = onnx.ModelProto()
+    for key, value in sorted(facts.items()):
+        model.metadata_props.add(key=key, value=value)
+    return graph + bytes(model.SerializeToString(deterministic=True))
