@@ -24,12 +24,14 @@ COMMIT = "c0ffee" * 6 + "c0ff"
 GREEN = np.zeros((8, 8, 3), np.uint8) + np.array([0, 255, 0], np.uint8)
 
 
-def onnx_model() -> bytes:
+def onnx_model(ending: str | None = None) -> bytes:
     """Return a model of three classes that takes (n, 3, 8, 8): the logits are the means of the channels."""
     nodes = [
         helper.make_node("ReduceMean", ["pixel_values"], ["mean"], axes=[2, 3], keepdims=0),
-        helper.make_node("MatMul", ["mean", "kernel"], ["logits"]),
+        helper.make_node("MatMul", ["mean", "kernel"], ["scores" if ending else "logits"]),
     ]
+    if ending:
+        nodes.append(helper.make_node(ending, ["scores"], ["logits"]))
     graph = helper.make_graph(
         nodes,
         "tiny",
@@ -57,8 +59,10 @@ def world(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> ZenodoServer
     return zenodo
 
 
-def publish_on_hugging_face(world: ZenodoServer, preprocessor: dict[str, Any], config: dict[str, Any]) -> None:
-    content = onnx_model()
+def publish_on_hugging_face(
+    world: ZenodoServer, preprocessor: dict[str, Any], config: dict[str, Any], content: bytes | None = None
+) -> None:
+    content = content or onnx_model()
     files = {
         "config.json": json.dumps(config).encode(),
         "preprocessor_config.json": json.dumps(preprocessor).encode(),
@@ -97,6 +101,15 @@ def test_a_model_of_hugging_face_classifies_as_its_settings_say(
     asked = len(world.requests)
     assert opened(opening("hf:owner/colours")).checksum == model.checksum
     assert len(world.requests) == asked
+
+
+def test_a_model_that_gives_probabilities_already_is_not_taken_for_one_that_gives_logits(world: ZenodoServer) -> None:
+    publish_on_hugging_face(world, PREPROCESSOR, CONFIG, onnx_model("Softmax"))
+    model = opened(opening("hf:owner/colours"))
+    assert model.card.output.activation == "in-model"
+    assert "The network ends in Softmax already, so none is applied after it." in model.remarks
+    expected = np.exp([-1, 1, -1]) / np.exp([-1, 1, -1]).sum()
+    assert wp.classify([GREEN], model).iloc[0]["green"] == pytest.approx(expected[1], rel=1e-5)
 
 
 def test_what_a_repository_does_not_say_is_asked_for_and_kept(world: ZenodoServer) -> None:

@@ -108,6 +108,11 @@ def _with_ending(card: ModelCard, session: Session) -> ModelCard:
             f"The network ends in {ending}, without softmax or sigmoid, so its numbers are no probabilities yet: "
             "tell the activation (softmax, sigmoid or none).",
         )
+    if ending is not None and activation == ending.lower():
+        output = card.output.model_copy(update={"activation": "in-model"})
+        card = card.model_copy(update={"output": output})
+        card = own.assume(card, f"The network ends in {ending} already, so none is applied after it.")
+        activation = "in-model"
     independent = activation == "sigmoid" or (activation == "in-model" and ending == "Sigmoid")
     if independent and session.output_size > 1 and "task" not in card.model_fields_set:
         card = card.model_copy(update={"task": "multi-label"})
