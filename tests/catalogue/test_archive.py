@@ -5,7 +5,9 @@ import io
 import os
 import stat
 import zipfile
+import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
@@ -13,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue import archive
+from napari_webipred.catalogue import archive, member, zip_archive
+from napari_webipred.catalogue import model_folder as folders
 from napari_webipred.catalogue.archive import kind_of, open_files
 from napari_webipred.errors import ArchiveError
 
@@ -176,6 +179,100 @@ def test_a_member_that_lies_about_its_size_is_refused(tmp_path: Path, size: int)
         files["shard.bin"]
 
 
+def _changed(path: Path, signature: bytes, offset: int, value: bytes) -> Path:
+    """Overwrite bytes in the last structure with this signature."""
+    data = bytearray(path.read_bytes())
+    at = data.rindex(signature) + offset
+    data[at : at + len(value)] = value
+    path.write_bytes(data)
+    return path
+
+
+def test_members_that_share_bytes_are_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", {"a.bin": b"x" * 99, "b.bin": b"x" * 99}, zipfile.ZIP_STORED)
+    with pytest.raises(ArchiveError, match=r"'b\.bin' overlaps another"):
+        open_files(_changed(path, b"PK\x01\x02", 42, (10).to_bytes(4, "little")))
+
+
+def test_a_member_that_reaches_into_the_table_of_contents_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", {"a.bin": b"x" * 99}, zipfile.ZIP_STORED)
+    for signature, offset in ((b"PK\x03\x04", 18), (b"PK\x01\x02", 20)):
+        _changed(path, signature, offset, (150).to_bytes(4, "little") * 2)
+    with pytest.raises(ArchiveError, match="does not end where it should"):
+        open_files(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "value"), [(0, b"XX"), (6, b"\x01"), (8, b"\x00"), (18, b"\x09"), (22, b"\x09"), (30, b"b")]
+)
+def test_a_header_that_contradicts_the_table_of_contents_refuses_the_archive(
+    tmp_path: Path, offset: int, value: bytes
+) -> None:
+    path = zip_of(tmp_path / "a.zip", {"first.bin": b"x" * 99, "a.bin": b"x" * 99})
+    with pytest.raises(ArchiveError, match=r"contradicts the header of its member 'a\.bin'"):
+        open_files(_changed(path, b"PK\x03\x04", offset, value))
+
+
+def test_sizes_that_follow_the_content_are_read(tmp_path: Path) -> None:
+    buffer = io.BytesIO()
+
+    class Stream(io.RawIOBase):
+        def writable(self) -> bool:
+            return True
+
+        def write(self, data: bytes) -> int:
+            return buffer.write(data)
+
+    with zipfile.ZipFile(Stream(), "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("model.json", TOPOLOGY)
+    path = tmp_path / "a.zip"
+    path.write_bytes(buffer.getvalue())
+    assert open_files(path)["model.json"] == TOPOLOGY
+
+
+def test_sizes_of_eight_bytes_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as file, file.open("model.json", "w", force_zip64=True) as member:
+        member.write(TOPOLOGY)
+    assert open_files(path)["model.json"] == TOPOLOGY
+
+
+def test_an_archive_behind_another_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", {"model.json": TOPOLOGY})
+    path.write_bytes(path.read_bytes() + zip_of(tmp_path / "b.zip", {"other.json": TOPOLOGY}).read_bytes())
+    with pytest.raises(ArchiveError, match=r"something else stands before its member 'other\.json'"):
+        open_files(path)
+
+
+def test_a_second_name_that_leads_outside_is_refused_or_not_used(tmp_path: Path) -> None:
+    info = zipfile.ZipInfo("model.json")
+    second = b"\x01" + zlib.crc32(b"model.json").to_bytes(4, "little") + b"../up.json"
+    info.extra = b"\x75\x70" + len(second).to_bytes(2, "little") + second
+    path = tmp_path / "a.zip"
+    with zipfile.ZipFile(path, "w") as file:
+        file.writestr(info, TOPOLOGY)
+    with suppress(ArchiveError):  # older Python does not know second names
+        assert list(open_files(path)) == ["model.json"]
+
+
+def test_one_part_of_an_archive_in_several_is_refused(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "a.zip", {"model.json": TOPOLOGY})
+    with pytest.raises(ArchiveError, match="in several parts"):
+        open_files(_changed(path, b"PK\x01\x02", 34, b"\x01"))
+
+
+def test_many_zeros_are_refused_only_where_they_would_fill_the_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = zip_of(tmp_path / "a.zip", {"shard.bin": bytes(3_000_000)})
+    assert len(open_files(path)["shard.bin"]) == 3_000_000
+    monkeypatch.setattr(zip_archive, "_MAX_SUSPICIOUS_BYTES", 2_000_000)
+    with pytest.raises(ArchiveError, match=r"unpack to 3000000, [0-9]+ times as many"):
+        open_files(path)
+    noise = zip_of(tmp_path / "b.zip", {"shard.bin": os.urandom(3_000_000)})
+    assert len(open_files(noise)["shard.bin"]) == 3_000_000
+
+
 def test_damaged_content_is_named(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"shard.bin": b"weights" * 99}, zipfile.ZIP_STORED)
     path.write_bytes(path.read_bytes().replace(b"weights", b"heights", 1))
@@ -273,7 +370,7 @@ def test_linked_folders_are_not_entered(tmp_path: Path, model_folder: Path) -> N
 
 
 def test_a_huge_folder_is_given_up(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_MAX_ENTRIES_SEEN", 20)
+    monkeypatch.setattr(folders, "_MAX_ENTRIES_SEEN", 20)
     for i in range(30):
         (model_folder / f"{i}.png").touch()
     with pytest.raises(ArchiveError, match="too many files"):
@@ -281,7 +378,7 @@ def test_a_huge_folder_is_given_up(model_folder: Path, monkeypatch: pytest.Monke
 
 
 def test_a_folder_of_too_many_model_files_is_refused(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_FILES", 1)
+    monkeypatch.setattr(folders, "MAX_FILES", 1)
     with pytest.raises(ArchiveError, match="more than 1 files"):
         open_files(model_folder)
 
@@ -294,11 +391,11 @@ def test_a_file_that_grows_after_opening_is_refused(model_folder: Path) -> None:
 
 
 def test_no_more_is_read_than_was_announced(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "_CHUNK", 1)
+    monkeypatch.setattr(member, "CHUNK", 1)
     files = open_files(model_folder)
     (model_folder / "group1-shard1of1").write_bytes(bytes(1000))
     reads: list[int] = []
-    chunks_of = archive._file_chunks
+    chunks_of = member.file_chunks
 
     def counted(path: Path) -> Iterator[bytes]:
         for chunk in chunks_of(path):
@@ -306,7 +403,7 @@ def test_no_more_is_read_than_was_announced(model_folder: Path, monkeypatch: pyt
             yield chunk
 
     monkeypatch.setattr(
-        archive._Member, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1"))
+        member.Member, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1"))
     )
     with pytest.raises(ArchiveError, match="more than the 2 bytes"):
         files["group1-shard1of1"]

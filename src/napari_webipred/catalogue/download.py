@@ -15,7 +15,6 @@ import filelock
 import pooch
 
 from napari_webipred.catalogue import refusal, sources
-from napari_webipred.catalogue.archive import MAX_BYTES
 from napari_webipred.catalogue.card import ModelCard, Weights
 from napari_webipred.catalogue.entry import (
     FILES,
@@ -28,6 +27,7 @@ from napari_webipred.catalogue.entry import (
     write_whole,
 )
 from napari_webipred.catalogue.errand import LONGEST_WAIT, Cancelled, Errand
+from napari_webipred.catalogue.member import MAX_BYTES
 from napari_webipred.catalogue.part import Part, part_name
 from napari_webipred.catalogue.remote import RemoteFile
 from napari_webipred.errors import CatalogueError

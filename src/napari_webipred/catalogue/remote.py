@@ -11,8 +11,8 @@ from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
 from napari_webipred.catalogue import web
-from napari_webipred.catalogue.archive import MAX_FILES, MAX_JSON_BYTES
 from napari_webipred.catalogue.card import ModelCard, WeightFormat, Weights
+from napari_webipred.catalogue.member import MAX_FILES, MAX_JSON_BYTES
 from napari_webipred.errors import CatalogueError
 
 MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; 1000 classes of ImageNet take 20 kB

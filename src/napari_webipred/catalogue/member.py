@@ -1,0 +1,44 @@
+"""A file among those of a model, wherever it lies, and how large it may be."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path, PurePosixPath
+
+from napari_webipred.errors import ArchiveError
+
+MAX_FILES = 2000
+MAX_BYTES = 4 * 2**30
+MAX_JSON_BYTES = 64 * 2**20
+CHUNK = 2**20
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A file that may be read: how large it says it is and how to get its content in pieces."""
+
+    size: int
+    chunks: Callable[[], Iterator[bytes]]
+
+
+def file_member(path: Path) -> Member:
+    """Describe a file on disk."""
+    return Member(path.stat().st_size, partial(file_chunks, path))
+
+
+def file_chunks(path: Path) -> Iterator[bytes]:
+    """Yield the content of a file in pieces; raise ArchiveError if it cannot be read."""
+    try:
+        with path.open("rb") as file:
+            while chunk := file.read(CHUNK):
+                yield chunk
+    except OSError as error:
+        raise ArchiveError(f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file.") from error
+
+
+def is_noise(name: str) -> bool:
+    """Tell whether this is what operating systems add, a hidden file or an archive within."""
+    parts = PurePosixPath(name).parts
+    return any(part.startswith(".") or part == "__MACOSX" for part in parts) or name.lower().endswith(".zip")
