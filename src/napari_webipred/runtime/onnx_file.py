@@ -20,6 +20,18 @@ _MAX_NODES = 100_000
 _MAX_BYTES = 2**31 - 1
 # Larger constants are weights, of which only the shape matters for the shapes of what is computed.
 _SMALL = 4096
+# Operators whose result may be as large as a number in the file says, without the network being large itself.
+_SIZED_BY_VALUES = {
+    "ConstantOfShape",
+    "Expand",
+    "Tile",
+    "Range",
+    "Pad",
+    "Resize",
+    "Upsample",
+    "OneHot",
+    "CenterCropPad",
+}
 _OLDEST_IR = 4  # from here on, what is a constant need not be listed as an input
 _PLAIN = (
     "Export the model again, as one file of standard operators with one picture as input and class scores as output."
@@ -61,7 +73,7 @@ def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
     picture = inputs[0]
     batch, *sizes = _picture_shape(name, picture.type)
     nchw = _is_nchw(name, sizes)
-    shapes = _shapes(name, model)
+    shapes = _shapes(name, model, None in sizes)
     scores, count = _class_scores(name, graph, shapes, output)
     made_by = ending([(node.op_type, node.input, node.output) for node in graph.node], scores)
     source, elements = picture.name, picture.type.tensor_type.elem_type
@@ -162,8 +174,8 @@ def _is_nchw(name: str, sizes: list[int | None]) -> bool:
     return first
 
 
-def _shapes(name: str, model: ModelProto) -> dict[str, TypeProto]:
-    """Infer the types of all tensors, without the weights, and refuse absurd sizes."""
+def _shapes(name: str, model: ModelProto, open_sizes: bool) -> dict[str, TypeProto]:
+    """Infer the types of all tensors for one picture, without the weights, and refuse absurd sizes."""
     import onnx
 
     bare = onnx.ModelProto(ir_version=_OLDEST_IR)
@@ -174,6 +186,7 @@ def _shapes(name: str, model: ModelProto) -> dict[str, TypeProto]:
     bare.graph.output.extend(graph.output)
     given = {tensor.name for tensor in graph.initializer}
     bare.graph.input.extend(value for value in graph.input if value.name not in given)
+    bare.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
     for tensor in graph.initializer:
         if math.prod(tensor.dims) <= _SMALL:
             bare.graph.initializer.append(tensor)
@@ -193,7 +206,15 @@ def _shapes(name: str, model: ModelProto) -> dict[str, TypeProto]:
             raise ModelError(
                 f"The tensor {tensor_name[:80]!r} in {name} has the shape {dims[:8]}, which is too large.", _PLAIN
             )
+    for node in graph.node:
+        if node.op_type in _SIZED_BY_VALUES and not open_sizes and not all(_is_known(types, o) for o in node.output):
+            raise ModelError(f"It cannot be told how large the result of {node.op_type} in {name} would be.", _PLAIN)
     return types
+
+
+def _is_known(types: dict[str, TypeProto], tensor: str) -> bool:
+    kind = types.get(tensor)
+    return kind is not None and kind.tensor_type.HasField("shape") and None not in _dims(kind)
 
 
 def _class_scores(name: str, graph: GraphProto, types: dict[str, TypeProto], output: str | None) -> tuple[str, int]:

@@ -1,0 +1,194 @@
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.onnx_file import adapt
+from napari_webipred.runtime.session import Session
+
+FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
+NCHW = [None, 3, 4, 4]
+MEAN = helper.make_node("GlobalAveragePool", ["x"], ["y"])
+PICTURES = np.arange(96, dtype=np.float32).reshape(2, 4, 4, 3)
+MEANS = PICTURES.mean((1, 2))
+
+
+def model(
+    nodes: Sequence[Any] = (MEAN,),
+    taken: Sequence[int | None] = NCHW,
+    given: Sequence[int | None] = (None, 3, 1, 1),
+    constants: dict[str, np.ndarray] | None = None,
+    kind: int = FLOAT,
+    names: tuple[str, str] = ("x", "y"),
+) -> ModelProto:
+    picture = helper.make_tensor_value_info(names[0], kind, taken)
+    scores = helper.make_tensor_value_info(names[1], kind, given)
+    weights = [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()]
+    graph = helper.make_graph(list(nodes), "g", [picture], [scores], weights)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def session(made: ModelProto, output: str | None = None) -> Session:
+    return Session(adapt("m.onnx", made.SerializeToString(), output), 1)
+
+
+def refused(made: ModelProto | bytes, words: str) -> None:
+    with pytest.raises(ModelError, match=words):
+        adapt("m.onnx", made if isinstance(made, bytes) else made.SerializeToString())
+
+
+# --- what is taken ---------------------------------------------------------------------------------------------------
+
+
+def test_channels_may_come_first_or_last():
+    np.testing.assert_allclose(session(model()).predict(PICTURES), MEANS)
+    mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2], keepdims=0)
+    last = session(model([mean], [None, 4, 4, 3], [None, 3]))
+    assert last.input_shape == (4, 4, 3)
+    np.testing.assert_allclose(last.predict(PICTURES), MEANS)
+
+
+@pytest.mark.parametrize("kind", [TensorProto.FLOAT16, FLOAT])
+def test_half_and_whole_floats_are_taken(kind):
+    np.testing.assert_allclose(session(model(kind=kind)).predict(PICTURES), MEANS, rtol=1e-2)
+
+
+def test_a_file_for_one_picture_at_a_time_takes_several():
+    np.testing.assert_allclose(session(model(taken=[1, 3, 4, 4], given=[1, 3, 1, 1])).predict(PICTURES), MEANS)
+
+
+def test_pictures_of_any_size_are_taken():
+    opened = session(model(taken=[None, 3, None, None]))
+    assert opened.input_shape == (None, None, 3)
+    np.testing.assert_allclose(opened.predict(PICTURES), MEANS)
+
+
+def test_tensors_may_be_called_as_ours():
+    mean = helper.make_node("GlobalAveragePool", ["classes"], ["image"])
+    np.testing.assert_allclose(session(model([mean], names=("classes", "image"))).predict(PICTURES), MEANS)
+
+
+def test_of_several_outputs_the_named_one_counts():
+    made = model([MEAN, helper.make_node("Neg", ["y"], ["z"])])
+    made.graph.output.append(helper.make_tensor_value_info("z", FLOAT, [None, 3, 1, 1]))
+    refused(made, "several outputs")
+    np.testing.assert_allclose(session(made, "z").predict(PICTURES), -MEANS)
+    np.testing.assert_allclose(session(made, "0").predict(PICTURES), MEANS)
+
+
+# --- what is refused -------------------------------------------------------------------------------------------------
+
+
+def huge(dims: Sequence[int]) -> ModelProto:
+    made = model(
+        [MEAN, helper.make_node("Add", ["y", "w"], ["z"])], constants={"w": np.zeros((1, 3, 1, 1), np.float32)}
+    )
+    made.graph.output[0].name = "z"
+    del made.graph.initializer[0].dims[:]
+    made.graph.initializer[0].dims.extend(dims)
+    return made
+
+
+@pytest.mark.parametrize("dims", [[2**40], [2**31, 2**31], [-1], [2**20, 2**20]])
+def test_weights_that_only_claim_to_be_large_are_refused(dims):
+    refused(huge(dims), "has the shape")
+
+
+def test_weights_with_fewer_bytes_than_their_shape_needs_are_refused():
+    with pytest.raises(ModelError):
+        session(huge([1, 3, 1000, 1000]))
+
+
+def test_weights_in_other_files_are_refused():
+    made = huge([3])
+    made.graph.initializer[0].data_location = TensorProto.EXTERNAL
+    made.graph.initializer[0].external_data.add(key="location", value="/etc/passwd")
+    refused(made, "in another file")
+
+
+def body() -> GraphProto:
+    out = helper.make_tensor_value_info("b", FLOAT, [None, 3, 1, 1])
+    return helper.make_graph([helper.make_node("Neg", ["y"], ["b"])], "body", [], [out])
+
+
+def test_loops_and_branches_are_refused():
+    condition = numpy_helper.from_array(np.array(True), "c")
+    made = model([MEAN, helper.make_node("If", ["c"], ["z"], then_branch=body(), else_branch=body())])
+    made.graph.initializer.append(condition)
+    refused(made, r"branches or loops \(If\)")
+    refused(model([MEAN, helper.make_node("Loop", ["", "c", "y"], ["z"], body=body())]), r"branches or loops \(Loop\)")
+
+
+def test_operators_of_others_and_functions_are_refused():
+    refused(model([helper.make_node("Shell", ["x"], ["y"], domain="com.evil")]), r"com\.evil\.Shell")
+    made = model()
+    made.functions.append(
+        helper.make_function("local", "F", ["a"], ["b"], [helper.make_node("Neg", ["a"], ["b"])], made.opset_import)
+    )
+    refused(made, "functions of its own")
+
+
+def grown(*nodes: Any, **constants: np.ndarray) -> ModelProto:
+    last = nodes[-1].output[0]
+    mean = helper.make_node("ReduceMean", [last], ["m"], keepdims=0)
+    add = helper.make_node("Add", ["y", "m"], ["z"])
+    made = model([MEAN, *nodes, mean, add], constants=constants)
+    made.graph.output[0].name = "z"
+    return made
+
+
+def test_results_of_absurd_size_are_refused_before_they_are_made():
+    size = np.array([2**20, 2**20])
+    refused(grown(helper.make_node("ConstantOfShape", ["s"], ["big"]), s=size), "too large")
+    refused(grown(helper.make_node("Expand", ["y", "s"], ["big"]), s=np.array([1, 3, 2**20, 2**20])), "too large")
+    refused(grown(helper.make_node("Tile", ["x", "s"], ["big"]), s=np.array([1, 1, 2**15, 2**15])), "too large")
+    refused(
+        grown(helper.make_node("Pad", ["x", "s"], ["big"]), s=np.array([0, 0, 0, 0, 0, 0, 2**20, 2**20])), "too large"
+    )
+
+
+def test_results_whose_size_cannot_be_told_are_refused():
+    # The size is computed in floating point, through which it cannot be followed.
+    nodes = [
+        helper.make_node("Exp", ["f"], ["e"]),
+        helper.make_node("Cast", ["e"], ["s"], to=INT64),
+        helper.make_node("ConstantOfShape", ["s"], ["big"]),
+    ]
+    refused(grown(*nodes, f=np.array([14.0, 14.0], np.float32)), "cannot be told how large")
+
+
+@pytest.mark.parametrize(
+    ("made", "words"),
+    [
+        (model(taken=[None, 9, 4, 4]), "no axis"),
+        (model(taken=[None, 3, 4, 3]), "two axes"),
+        (model(taken=[None, 48]), "not an image model"),
+        (model(taken=[7, 3, 4, 4]), "exactly 7 pictures"),
+        (model(kind=INT64), "INT64"),
+        (model([helper.make_node("Relu", ["x"], ["y"])], given=NCHW), "no output that lists classes"),
+        (model([helper.make_node("GlobalAveragePool", ["nowhere"], ["y"])]), "."),
+        (b"", "without a network"),
+        (b"\x08\x08\x3a\xff\xff\xff\xff\x0f", "damaged"),
+        (ModelProto(ir_version=8), "without a network"),
+    ],
+)
+def test_what_is_no_image_classifier_is_refused_in_words(made, words):
+    refused(made, words)
+
+
+@settings(max_examples=60)
+@given(st.data())
+def test_changed_bytes_give_a_model_or_a_model_error(data):
+    content = bytearray(huge([1, 3, 1, 1]).SerializeToString())
+    for _ in range(data.draw(st.integers(1, 6))):
+        content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    with contextlib.suppress(ModelError):
+        Session(adapt("m.onnx", bytes(content)), 1).predict(PICTURES)
