@@ -184,6 +184,11 @@ def test_what_is_no_image_classifier_is_refused_in_words(made, words):
     refused(made, words)
 
 
+def test_texts_that_are_none_are_refused():
+    refused(model().SerializeToString().replace(b"GlobalAveragePool", b"\x80lobalAveragePool"), ".")
+    refused(model([helper.make_node("Neg", ["x"], ["a"]), MEAN]).SerializeToString().replace(b"Neg", b"\x80eg"), ".")
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_changed_bytes_give_a_model_or_a_model_error(data):

@@ -62,7 +62,13 @@ def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
         The file is damaged, needs other files, operators that are not ONNX's own or control flow, makes tensors of
         absurd size, or does not turn one picture into class scores.
     """
-    model = _parse(name, content)
+    try:
+        return _adapted(name, _parse(name, content), output)
+    except UnicodeError as error:  # texts are not looked at when the file is parsed
+        raise _damaged(name) from error
+
+
+def _adapted(name: str, model: ModelProto, output: str | None) -> bytes:
     _check_nodes(name, model)
     graph = model.graph
     given = {tensor.name for tensor in graph.initializer}
@@ -101,10 +107,14 @@ def _parse(name: str, content: bytes) -> ModelProto:
     try:
         model.ParseFromString(content)
     except (DecodeError, ValueError, RecursionError) as error:
-        raise ModelError(f"{name} is a damaged ONNX file.", "Get the file again from its source.") from error
+        raise _damaged(name) from error
     if not model.graph.node:
         raise ModelError(f"{name} is an ONNX file without a network.", _PLAIN)
     return model
+
+
+def _damaged(name: str) -> ModelError:
+    return ModelError(f"{name} is a damaged ONNX file.", "Get the file again from its source.")
 
 
 def _check_nodes(name: str, model: ModelProto) -> None:
