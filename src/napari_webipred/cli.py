@@ -96,7 +96,7 @@ def _version() -> str:
 def _open(reference: str | Path, **told: object) -> Model:
     from napari_webipred.model import opening
 
-    return terminal.follow(opening(reference, **told), reference)  # type: ignore[arg-type]
+    return terminal.follow(opening(reference, **told), lambda step: f"{step.stage} {reference}")  # type: ignore[arg-type]
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred import settings, terminal
@@ -36,8 +37,19 @@ def add_commands(commands: Commands) -> None:
     remove.set_defaults(run=_remove)
 
     cache = commands.add_parser("cache", help="list what is kept on this machine")
+    cache.add_argument("--limit", metavar="SIZE", help="delete what was not used for longest until it takes no more")
     cache.add_argument("--wipe", action="store_true", help="delete all of it")
     cache.set_defaults(run=_cache)
+
+    bundle = commands.add_parser("bundle", help="write models into one file, for a machine without a network")
+    bundle.add_argument("models", nargs="+", metavar="MODEL", help="as for fetch")
+    bundle.add_argument("-o", "--output", type=Path, default=Path("models.zip"), help="default: %(default)s")
+    bundle.set_defaults(run=_bundle)
+
+    take = commands.add_parser("import", help="put the models of a bundle into the cache; needs no network")
+    take.add_argument("file", type=Path, metavar="FILE", help="a bundle, or a model's file that was downloaded by hand")
+    take.add_argument("--as", dest="model", metavar="MODEL", help="the model that the file is")
+    take.set_defaults(run=_import)
 
 
 def _models(options: argparse.Namespace) -> None:
@@ -91,7 +103,7 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
 def _fetch(options: argparse.Namespace) -> None:
     from napari_webipred.model import opening
 
-    model = terminal.follow(opening(options.model), options.model)
+    model = terminal.follow(opening(options.model), lambda step: f"{step.stage} {options.model}")
     terminal.tell(f"{model.card.id} is on this machine: {model.card.name}.")
 
 
@@ -103,15 +115,53 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 def _cache(options: argparse.Namespace) -> None:
-    from napari_webipred.catalogue import store
+    from napari_webipred.catalogue import room, store
 
-    print(settings.current().cache_folder)
+    now = settings.current()
     if options.wipe:
-        store.wipe()
-        terminal.tell("the cache is empty now.")
+        terminal.tell(f"{terminal.size(store.wipe())} removed; the cache is empty now.")
         return
-    rows = [(entry.id, terminal.size(entry.size), entry.fetched) for entry in store.entries()]
+    if options.limit:
+        removed = store.limit(room.bytes_of(options.limit))
+        terminal.tell(f"removed: {', '.join(removed) or 'no model'}.")
+    rows = [
+        (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry.source))
+        for entry in store.entries()
+    ]
+    print(now.cache_folder)
+    if now.shared_cache:
+        print(f"{now.shared_cache} (shared)")
     if rows:
-        terminal.show_table(("MODEL", "SIZE", "FETCHED"), rows, sys.stdout)
+        terminal.show_table(("MODEL", "SIZE", "USED", "", "FROM"), rows, sys.stdout)
     else:
         terminal.tell("no model has been fetched yet; `napari-webipred fetch MODEL` does.")
+    terminal.tell(f"{terminal.size(store.usage())} in all, compiled models included.")
+
+
+def _origin(source: dict[str, object]) -> str:
+    """Write in a few words where a model came from."""
+    if source.get("record_id"):
+        return str(source.get("doi") or f"Zenodo {source['record_id']}")
+    return str(source.get("repo") or source.get("url") or source.get("type") or "")
+
+
+def _bundle(options: argparse.Namespace) -> None:
+    from napari_webipred.catalogue import bundle
+
+    path = terminal.follow(bundle.write(options.models, options.output), lambda _: f"write {options.output.name}")
+    terminal.tell(
+        f"{path} holds {', '.join(options.models)}; `napari-webipred import {path.name}` on the other machine."
+    )
+
+
+def _import(options: argparse.Namespace) -> None:
+    from napari_webipred.catalogue import bundle, carried
+
+    name = options.file.name
+    if not options.model:
+        cards = terminal.follow(bundle.read(options.file), lambda _: f"read {name}")
+        terminal.tell(f"On this machine now: {', '.join(card.id for card in cards)}.")
+        return
+    card, compared = terminal.follow(carried.take(options.file, options.model), lambda _: f"read {name}")
+    doubt = "" if compared else " No checksum of it is known, so it is taken as it is."
+    terminal.tell(f"On this machine now: {card.id}.{doubt}")

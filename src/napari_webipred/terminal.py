@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 import time
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from typing import Protocol, TextIO, TypeVar
 
 from napari_webipred.results.row import Row
@@ -19,16 +19,15 @@ class Step(Protocol):
     """How far something is: bytes done, and in all if that is known."""
 
     @property
-    def stage(self) -> str:
-        """What is being done, as a verb."""
-
-    @property
     def done(self) -> int:
         """Bytes."""
 
     @property
     def total(self) -> int | None:
         """Bytes; None is not known."""
+
+
+AnyStep = TypeVar("AnyStep", bound=Step)
 
 
 def bar(probability: float, width: int = BAR_WIDTH, stream: TextIO | None = None) -> str:
@@ -92,14 +91,14 @@ def tell(text: str) -> None:
     print(printable(text, stream), file=stream)
 
 
-def follow(steps: Generator[Step, None, Result], subject: object) -> Result:
-    """Run steps to their end, show how far they are, and return what they return; an interrupt closes them."""
+def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], str]) -> Result:
+    """Run steps to their end, show what is done and how far, and return what they return; an interrupt closes them."""
     progress = ProgressLine()
     try:
         while True:
             step = next(steps)
             amount = f" {size(step.done)} of {size(step.total)}" if step.done else ""
-            progress.show(f"{step.stage} {subject}{amount}", step.done, step.total)
+            progress.show(words(step) + amount, step.done, step.total)
     except StopIteration as finished:
         result: Result = finished.value
         return result

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from napari_webipred.catalogue import errand, refusal, web
 from napari_webipred.catalogue.archive import kind_of
-from napari_webipred.catalogue.archive import MAX_BYTES
 from napari_webipred.catalogue.errand import PassingError
+from napari_webipred.catalogue.member import MAX_BYTES
 from napari_webipred.catalogue.remote import RemoteFile
 from napari_webipred.errors import CatalogueError
 
@@ -139,7 +139,7 @@ class Part:
                 for chunk in response.iter_content(web.CHUNK):
                     errand.current().go_on()
                     if done == 0:
-                        _check_kind(name, chunk)
+                        check_kind(name, chunk)
                     done += len(chunk)
                     if done > self._limit:
                         raise CatalogueError(
@@ -177,7 +177,7 @@ def _page_of(url: str) -> str | None:
     return page if found else None
 
 
-def _check_kind(name: str, head: bytes) -> None:
+def check_kind(name: str, head: bytes) -> None:
     """Refuse at the first bytes what is something else: login pages come under any name."""
     kind = kind_of(head[:512])
     wanted, words = _KINDS.get(PurePosixPath(name).suffix.lower(), (kind, ""))

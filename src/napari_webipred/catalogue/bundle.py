@@ -1,0 +1,202 @@
+"""A bundle: models in one file, to be carried to a machine without a network.
+
+It is a zip archive, not compressed, of ``bundle.json`` (the cards, and which files belong to them) and the files,
+each under its SHA-256. No name in it becomes a path that is not checked, and nothing is unpacked but into the cache.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+import zipfile
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_webipred.catalogue import index, store
+from napari_webipred.catalogue.archive import open_files
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.catalogue.carried import Count, copy, finish, place, put
+from napari_webipred.catalogue.entry import FILES, Entry, find_entries, read_entry
+from napari_webipred.catalogue.remote import RemoteFile, is_harmless, wanted
+from napari_webipred.catalogue.store import Download
+from napari_webipred.errors import ArchiveError, CatalogueError, OptionError
+
+_FORMAT = "napari-webipred bundle"
+_MANIFEST = "bundle.json"
+_MAX_MODELS = 200
+_MAX_FILES = 1900  # an archive with more than 2000 files is not opened
+_MAX_BYTES = 4 * 2**30
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    name: str
+    url: str
+    checksum: str | None = Field(default=None, pattern=r"^(md5|sha1|sha256|sha512):[0-9a-f]+$")
+    size: int = Field(ge=0)
+    sha256: str = Field(pattern=r"^[0-9a-f]{64}$")
+
+
+class _Model(BaseModel):
+    card: ModelCard
+    source: dict[str, Any]
+    files: list[_File] = Field(min_length=1, max_length=_MAX_FILES)
+
+
+class _Manifest(BaseModel):
+    format: str
+    version: int
+    models: list[_Model] = Field(min_length=1, max_length=_MAX_MODELS)
+
+
+def write(references: Sequence[str], path: Path) -> Generator[Download, None, Path]:
+    """Write models, fetched first where they are not on this machine, into a bundle.
+
+    A generator that tells how far it is and returns the path; closing it leaves nothing behind.
+
+    Parameters
+    ----------
+    references : sequence of str
+        Names of models, DOIs, addresses.
+    path : Path
+        The bundle to write; it appears when it is complete.
+
+    Raises
+    ------
+    OptionError
+        A model needs no bundle, or there is too much for one.
+    CatalogueError
+        A model cannot be had, or the bundle cannot be written.
+    """
+    found: dict[str, tuple[ModelCard, Entry]] = {}
+    for reference in references:
+        card = index.resolve(reference)
+        yield from store.fetch(card)
+        weights = wanted(card)
+        entry = next(iter(find_entries(card.id, weights)), None) if weights else None
+        if entry is None:
+            raise OptionError(f"The model {card.id} is part of the program.", "Leave it out: it is there already.")
+        found[card.id] = card, entry
+    contents = {file.sha256: (entry, file) for _, entry in found.values() for file in entry.files}
+    count = Count(sum(file.size for _, file in contents.values()))
+    if count.total > _MAX_BYTES - 2**26 or len(contents) > _MAX_FILES:
+        raise OptionError("These models are too much for one bundle.", "Write several, with fewer models in each.")
+    models = [
+        {
+            "card": card.model_dump(mode="json"),
+            "source": entry.source,
+            "files": [{key: getattr(file, key) for key in _File.model_fields} for file in entry.files],
+        }
+        for card, entry in found.values()
+    ]
+    manifest = json.dumps({"format": _FORMAT, "version": 1, "models": models}, indent=1)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with zipfile.ZipFile(temporary, "w") as bundle:
+            bundle.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
+            for digest, (entry, file) in contents.items():
+                with (
+                    (entry.folder / FILES / file.name).open("rb") as source,
+                    bundle.open(zipfile.ZipInfo(f"{digest}.bin"), "w", force_zip64=True) as target,
+                ):
+                    yield from copy(source, target, file.name, file.size, [f"sha256:{digest}"], count)
+        temporary.replace(path)
+    except OSError as error:
+        raise CatalogueError(
+            f"The bundle {path.name} cannot be written: {error.strerror or error}.", "Choose another folder for it."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path
+
+
+def read(path: Path) -> Generator[Download, None, list[ModelCard]]:
+    """Put the models of a bundle into the cache, after comparing every checksum. No network is used.
+
+    A generator that tells how far it is and returns the cards; closing it leaves the models that are complete.
+
+    Raises
+    ------
+    ArchiveError
+        The bundle is damaged or unsafe, or it is none.
+    CatalogueError
+        The cache cannot be written.
+    """
+    manifest = _manifest(path)
+    count = Count(sum(file.size for model in manifest.models for file in model.files))
+    with _opened(path) as bundle:
+        for model in manifest.models:
+            files = [RemoteFile(file.url, file.name, file.size, file.checksum) for file in model.files]
+            if _is_here(model):
+                count.done += sum(file.size for file in model.files)
+                yield Download(count.done, count.total)
+                continue
+            with place(model.card) as folder:
+                for file in model.files:
+                    info = bundle.getinfo(f"{file.sha256}.bin")
+                    with bundle.open(info) as source:
+                        sums = [f"sha256:{file.sha256}", *([file.checksum] if file.checksum else [])]
+                        yield from put(source, folder, file.name, file.size, sums, count)
+                finish(model.card, files, model.source)
+    return [model.card for model in manifest.models]
+
+
+def _manifest(path: Path) -> _Manifest:
+    """Read what a bundle says that it holds, believing nothing of it."""
+    files = open_files(path)
+    if files.kind != "zip" or _MANIFEST not in files:
+        raise ArchiveError(
+            f"{path.name} is no bundle of models.",
+            "If it is the file of one model, say of which: `napari-webipred import FILE --as MODEL`.",
+        )
+    try:
+        manifest = _Manifest.model_validate(json.loads(files[_MANIFEST]))
+    except (ValidationError, ValueError, RecursionError) as error:
+        raise _unsound(path, "its table of contents is not to be understood") from error
+    if (manifest.format, manifest.version) != (_FORMAT, 1):
+        raise _unsound(path, "it was written by another version")
+    ids = [model.card.id.casefold() for model in manifest.models]
+    if len(set(ids)) < len(ids):
+        raise _unsound(path, "it holds a model twice")
+    for model in manifest.models:
+        names = [file.name.casefold() for file in model.files]
+        if not all(map(is_harmless, names)) or len(set(names)) < len(names):
+            raise _unsound(path, "a file in it has no proper name")
+        if any(f"{file.sha256}.bin" not in files for file in model.files):
+            raise _unsound(path, f"a file of {model.card.id} is missing")
+        weights = wanted(model.card)
+        if weights is None or weights.source.model_dump() != model.source:
+            raise _unsound(path, f"the card of {model.card.id} does not belong to its files")
+    return manifest
+
+
+def _unsound(path: Path, why: str) -> ArchiveError:
+    return ArchiveError(f"The bundle {path.name} is refused: {why}.", "Write it again, or ask who gave it to you.")
+
+
+def _is_here(model: _Model) -> bool:
+    there = read_entry(model.card.id)
+    return (
+        there is not None
+        and {(file.name, file.sha256) for file in there.files} == {(file.name, file.sha256) for file in model.files}
+        and there.source == model.source
+        and there.is_sound()
+    )
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[zipfile.ZipFile]:
+    """Open an archive that was found to be safe; nothing in it may be compressed, so that it unpacks to what it is."""
+    try:
+        with zipfile.ZipFile(path) as bundle:
+            if any(info.compress_type != zipfile.ZIP_STORED for info in bundle.infolist()):
+                raise _unsound(path, "it is compressed")
+            yield bundle
+    except (zipfile.BadZipFile, struct.error, EOFError, OverflowError, RuntimeError) as error:
+        raise _unsound(path, f"it is damaged ({error})") from error
