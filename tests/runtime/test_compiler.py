@@ -241,6 +241,28 @@ def test_operators_of_tensorflow(
         np.testing.assert_array_equal(made, compute(picture, expected).reshape(1, -1))
 
 
+@pytest.mark.parametrize("order", ["channels_first", "channels_last"])
+def test_pictures_are_given_with_their_channels_last_whatever_the_model_takes(
+    order: str, model_files: Writer, open_session: Opener
+) -> None:
+    shape = [None, 3, 5, 4] if order == "channels_first" else [None, 5, 4, 3]
+    layers = [
+        IMAGE | {"config": {"batch_input_shape": shape}},
+        entry("max", "GlobalMaxPooling2D", [["image", 0, 0]], data_format=order),
+    ]
+    session = open_session(model_files(functional(layers, ["max"]), {}))
+    picture = np.random.default_rng(0).random((2, 5, 4, 3), np.float32)
+    assert session.input_shape == (5, 4, 3)
+    np.testing.assert_array_equal(session.predict(picture), picture.max((1, 2)))
+
+
+def test_a_model_for_any_number_of_channels_is_refused(model_files: Writer) -> None:
+    image = IMAGE | {"config": {"batch_input_shape": [None, 4, 4, None]}}
+    layers = [image, entry("end", "ReLU", [["image", 0, 0]])]
+    with pytest.raises(ModelError, match="no fixed number of channels"):
+        compiled(model_files(functional(layers, ["end"]), {}))
+
+
 def test_fewer_axes_are_added_after_the_batch(model_files: Writer, open_session: Opener) -> None:
     layers = [
         IMAGE,

@@ -242,6 +242,9 @@ def test_a_picture_of_any_size_is_padded_like_one_of_known_size(
     ("described", "words"),
     [
         (layer("Resizing", height=2, width=2, antialias=True), "antialias=True"),
+        (layer("Resizing", height=2, width=2, pad_to_aspect_ratio=True), "pad_to_aspect_ratio=True"),
+        (layer("Average", axis=1), "one tensor only"),
+        (layer("Clip", x_min=0, x_max=None), "x_max=None"),
         (layer("UpSampling2D", interpolation="lanczos3"), "interpolation='lanczos3'"),
         (layer("Conv2D", filters=1, kernel_size=1, padding="causal"), "padding='causal'"),
         (layer("Activation", activation="sparsemax"), "sparsemax"),
@@ -251,7 +254,7 @@ def test_a_picture_of_any_size_is_padded_like_one_of_known_size(
         (layer("Reshape", target_shape=[5, 5]), "[5, 5]"),
         (layer("Concatenate", axis=0), "axis 0"),
         (layer("Permute", dims=[1, 1, 2]), "dims=[1, 1, 2]"),
-        (layer("LayerNormalization", axis=1), "axis"),
+        (layer("LayerNormalization", axis=0), "axis 0"),
         (layer("CenterCrop", height=9, width=9), "9"),
         (layer("ZeroPadding2D", padding=[[1, 2], 3, 4]), "padding"),
         (layer("ZeroPadding2D", padding=60000), "too large"),

@@ -77,6 +77,13 @@ def test_calls_of_keras_3_are_read() -> None:
     assert called(flatten(topology))[1:] == [("a", [3.0, "image"]), ("b", ["a", "image"])]
 
 
+def test_a_layer_that_keras_2_calls_as_in_training_is_refused() -> None:
+    topology = functional(entry("noise", "Dropout", [["image", 0, 0, {"training": True}]]), output=[["noise", 0, 0]])
+    assert "noise is called as in training" in refusal(topology)
+    topology["config"]["layers"][1]["inbound_nodes"] = [[["image", 0, 0, {"training": False}]]]
+    assert called(flatten(topology)) == [("image", []), ("noise", ["image"])]
+
+
 @pytest.mark.parametrize("first", [0, 1])
 def test_calls_of_a_nested_model_count_from_0_or_1(first: int) -> None:
     inner = functional(entry("relu", "ReLU", [["image", 0, 0, {}]]), output=[["relu", 0, 0]], name="inner")

@@ -130,7 +130,14 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
     for call in network.calls:
         if call.layer.class_name == "InputLayer":
             picture = _input_shape(call.layer.config) or ()
-            made.append(Tensor(INPUT, picture))
+            if _channels_first(network):
+                made.append(Tensor(graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]), picture))
+                picture = (*picture[1:], *picture[:1])
+            else:
+                made.append(Tensor(INPUT, picture))
+            if picture[-1] is None:
+                fault = f"The input {call.layer.path} has no fixed number of channels."
+                raise ModelError(fault, "Choose a model that classifies pictures.")
             continue
         _check_call(call)
         arguments = {key: tensor(value) for key, value in call.arguments.items()}
@@ -144,6 +151,17 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
         raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
     graph.finish(last.name)
     return picture, math.prod(n or 1 for n in last.shape)
+
+
+def _channels_first(network: Network) -> bool:
+    """Tell whether the network takes channels, height, width, by the first layer that has pictures in an order."""
+    for call in network.calls:
+        if call.layer.class_name in {"Permute", "Reshape", "Dense"}:
+            return False
+        order = call.layer.config.get("data_format")
+        if order is not None:
+            return bool(order == "channels_first")
+    return False
 
 
 def _check_call(call: Call) -> None:

@@ -92,7 +92,8 @@ def _read_call(layer: str, call: Any, items: Mapping[str, Item]) -> Inbound:
     """Read one element of ``inbound_nodes``, as Keras 2 or Keras 3 writes it."""
     if isinstance(call, dict):
         kwargs = mapping(call.get("kwargs") or {}, f"What {layer} is called with")
-        named = {key: _keras_tensor(value) or value for key, value in kwargs.items()}
+        # Keras 3 predicts without training whatever was recorded here; Keras 2 holds to what was.
+        named = {key: _keras_tensor(value) or value for key, value in kwargs.items() if key != "training"}
         return Inbound(tuple(_tensors_and_numbers(call.get("args"), layer)), named)
     operands: list[Reference | float] = []
     arguments: dict[str, Any] = {}

@@ -212,6 +212,11 @@ def _expand_functional(
 def _apply(
     item: Item, operands: tuple[Operand, ...], arguments: Mapping[str, Any], scope: tuple[str, ...], calls: list[Call]
 ) -> list[Ref]:
+    if arguments.get("training") in (True, 1):
+        raise ModelError(
+            f"{item.name} is called as in training, where numbers change at random or with the other pictures.",
+            "Ask the publisher of the model for one that is built without training=True.",
+        )
     if item.class_name not in MODEL_CLASSES:
         layer = Layer(item.name, item.class_name, scope, mapping(item.config, f"The config of {item.name}"))
         return [_append(calls, Call(layer, operands, arguments))]

@@ -97,13 +97,20 @@ def squareplus(build: Build, x: str) -> str:
     return build.node("Mul", build.node("Add", x, root), build.constant(0.5))
 
 
+def sparse_plus(build: Build, x: str) -> str:
+    """Return 0 below -1, (x + 1)^2 / 4 from there to 1, and x above."""
+    middle = build.node("Add", hard_tanh(build, x), build.constant(1))
+    above = build.node("Relu", build.node("Sub", x, build.constant(1)))
+    return build.node("Add", build.node("Mul", build.node("Mul", middle, middle), build.constant(0.25)), above)
+
+
 def leaky_relu(build: Build, x: str) -> str:
     """Return x, below zero x / 5."""
     return build.node("LeakyRelu", x, alpha=0.2)
 
 
-def _operation(op: str) -> Callable[[Build, str], str]:
-    return lambda build, x: build.node(op, x)
+def _operation(op: str, **attributes: float) -> Callable[[Build, str], str]:
+    return lambda build, x: build.node(op, x, **attributes)
 
 
 ACTIVATIONS: dict[str, Callable[[Build, str], str]] = {
@@ -131,6 +138,10 @@ ACTIVATIONS: dict[str, Callable[[Build, str], str]] = {
     "log_sigmoid": log_sigmoid,
     "tanh_shrink": tanh_shrink,
     "squareplus": squareplus,
+    "hard_shrink": _operation("Shrink", lambd=0.5, bias=0.0),
+    "soft_shrink": _operation("Shrink", lambd=0.5, bias=0.5),
+    "sparse_plus": sparse_plus,
+    "sparse_sigmoid": _operation("HardSigmoid", alpha=0.5, beta=0.5),
 }
 
 

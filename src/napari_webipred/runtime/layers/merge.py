@@ -72,6 +72,8 @@ def concatenate(build: Build, *tensors: Tensor) -> Tensor:
 def combine(build: Build, op: str, operands: Sequence[Tensor | float]) -> Tensor:
     """Apply an operation of two operands from left to right, with the broadcasting of Keras."""
     tensors = [operand for operand in operands if isinstance(operand, Tensor)]
+    if len(operands) < 2:
+        raise build.refuse("is given one tensor only")  # an operator of Keras 3 by the name of a layer, as Average
     if not tensors:
         raise build.refuse("is given numbers only")
     tensors = _stored_alike(build, _same_rank(build, tensors))

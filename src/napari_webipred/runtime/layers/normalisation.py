@@ -11,7 +11,14 @@ from napari_webipred.runtime.layers.build import Build
 from napari_webipred.runtime.layers.registry import layer
 
 
-@layer("BatchNormalization", "BatchNormalizationV1", "BatchNormalizationV2", renorm=(False,), virtual_batch_size=())
+@layer(
+    "BatchNormalization",
+    "BatchNormalizationV1",
+    "BatchNormalizationV2",
+    "SyncBatchNormalization",
+    renorm=(False,),
+    virtual_batch_size=(),
+)
 def batch_normalisation(build: Build, x: Tensor) -> Tensor:
     """Scale each channel by the statistics of training: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
     axes = build.integers_of("axis", [-1])
@@ -51,16 +58,27 @@ def batch_normalisation(build: Build, x: Tensor) -> Tensor:
 
 @layer("LayerNormalization", rms_scaling=(False,))
 def layer_normalisation(build: Build, x: Tensor) -> Tensor:
-    """Standardise the trailing axes of each picture by their own mean and (biased) variance."""
+    """Standardise one or more axes of each picture by their own mean and (biased) variance."""
     x = build.graph.plain(x)
-    axes = sorted(build.axis(x, axis) for axis in build.integers_of("axis", [-1]))
-    if not axes or axes != list(range(axes[0], len(x.shape))):
-        raise build.refuse(f"has the axis {build.option('axis')!r:.80}; only trailing axes are supported")
+    axes = sorted({build.axis(x, axis) for axis in build.integers_of("axis", [-1])})
+    if not axes:
+        raise build.wrong("axis")
     shape = [build.known(x, axis) for axis in axes]
-    gamma = build.weight("gamma", shape) if build.flag("scale", default=True) else build.constant(np.ones(shape))
-    beta = [build.weight("beta", shape)] if build.flag("center", default=True) else []
-    attributes = {"axis": axes[0] + 1, "epsilon": build.number("epsilon", 1e-3)}
-    return build.like(x, build.node("LayerNormalization", x.name, gamma, *beta, **attributes))
+    scale, center = build.flag("scale", default=True), build.flag("center", default=True)
+    epsilon = build.number("epsilon", 1e-3)
+    if axes == list(range(axes[0], len(x.shape))):
+        gamma = build.weight("gamma", shape) if scale else build.constant(np.ones(shape))
+        beta = [build.weight("beta", shape)] if center else []
+        return build.like(x, build.node("LayerNormalization", x.name, gamma, *beta, axis=axes[0] + 1, epsilon=epsilon))
+    places = [axis + 1 for axis in axes]
+    centred = build.node("Sub", x.name, build.node("ReduceMean", x.name, axes=places, keepdims=1))
+    variance = build.node("ReduceMean", build.node("Mul", centred, centred), axes=places, keepdims=1)
+    name = build.node("Div", centred, build.node("Sqrt", build.node("Add", variance, build.constant(epsilon))))
+    across = [build.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
+    for op, role, wanted in (("Mul", "gamma", scale), ("Add", "beta", center)):
+        if wanted:
+            name = build.node(op, name, build.weight(role, shape, lambda values: values.reshape(across)))
+    return build.like(x, name)
 
 
 @layer("GroupNormalization")

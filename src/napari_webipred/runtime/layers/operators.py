@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
-from napari_webipred.runtime.layers.activation import ACTIVATIONS
+from napari_webipred.runtime.layers.activation import ACTIVATIONS, stored_axis
 from napari_webipred.runtime.layers.build import Build, is_integer
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
@@ -37,6 +37,7 @@ _UNARY = {
     "math.sigmoid": "sigmoid",
     "math.tanh": "tanh",
     "math.softplus": "softplus",
+    "math.rsqrt": "rsqrt",
     "nn.relu": "relu",
     "nn.relu6": "relu6",
     "nn.silu": "silu",
@@ -53,6 +54,8 @@ _UNARY = {
     "Sigmoid": "sigmoid",
     "Tanh": "tanh",
     "Softplus": "softplus",
+    "Softsign": "softsign",
+    "Rsqrt": "rsqrt",
     "Relu": "relu",
     "Relu6": "relu6",
     "Silu": "silu",
@@ -60,15 +63,35 @@ _UNARY = {
     "Gelu": "gelu",
     "HardSigmoid": "hard_sigmoid",
     "HardSilu": "hard_silu",
+    "HardTanh": "hard_tanh",
+    "LogSigmoid": "log_sigmoid",
+    "TanhShrink": "tanh_shrink",
+    "Squareplus": "squareplus",
+    "SparsePlus": "sparse_plus",
+    "SparseSigmoid": "sparse_sigmoid",
     "Cast": "linear",
 }
+# Of one operand, with a number: an ONNX operation, and where its alpha stands, with Keras' default.
+_SLOPED = {
+    "nn.leaky_relu": ("LeakyRelu", "alpha", 0.2),
+    "LeakyRelu": ("LeakyRelu", "negative_slope", 0.2),
+    "Elu": ("Elu", "alpha", 1.0),
+    "Celu": ("Celu", "alpha", 1.0),
+}
+# Of one operand, with a lower and an upper bound.
+_BOUNDED = {"clip_by_value": ("clip_value_min", "clip_value_max"), "Clip": ("x_min", "x_max")}
 _REDUCTIONS = {
     "math.reduce_mean": "ReduceMean",
     "math.reduce_max": "ReduceMax",
+    "math.reduce_min": "ReduceMin",
+    "math.reduce_sum": "ReduceSum",
     "Mean": "ReduceMean",
     "Max": "ReduceMax",
+    "Min": "ReduceMin",
+    "Sum": "ReduceSum",
 }
-_FUNCTIONS = (*_BINARY, *_UNARY, *_REDUCTIONS)
+_NORMALISED = {"nn.softmax": "Softmax", "nn.log_softmax": "LogSoftmax", "LogSoftmax": "LogSoftmax"}
+_FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED)
 
 
 @layer(*(name for name in _FUNCTIONS if name[0].isupper()), inputs=None, numbers=True)
@@ -87,11 +110,21 @@ def operator(build: Build, *operands: Tensor | float) -> Tensor:
         raise build.refuse(f"is called with {len(given)} operands")
     if name in _REDUCTIONS:
         return _reduce(build, x, _REDUCTIONS[name])
+    if name in _NORMALISED:
+        return _normalise(build, x, _NORMALISED[name])
+    if name in _SLOPED:
+        op, key, usual = _SLOPED[name]
+        return build.like(x, build.node(op, x.name, alpha=_number(build, key, usual)))
+    if name in _BOUNDED:
+        low, high = (_number(build, key, None) for key in _BOUNDED[name])
+        return build.like(x, build.node("Clip", x.name, build.constant(low), build.constant(high)))
     done = _UNARY.get(name)
     if done is None:
         raise build.wrong("function")
     if done == "square":
         return build.like(x, build.node("Mul", x.name, x.name))
+    if done == "rsqrt":
+        return build.like(x, build.node("Reciprocal", build.node("Sqrt", x.name)))
     if done == "gelu" and _setting(build, "approximate", default=False):
         done = "gelu_new"
     return build.like(x, ACTIVATIONS[done](build, x.name) if done in ACTIVATIONS else build.node(done, x.name))
@@ -105,9 +138,28 @@ def _reduce(build: Build, x: Tensor, op: str) -> Tensor:
         raise build.refuse(f"works along the axes {value!r:.80}, which is not supported")
     axes = sorted({build.axis(x, int(axis)) for axis in values})
     kept = bool(_setting(build, "keepdims", default=False))
-    name = build.node(op, x.name, axes=[axis + 1 for axis in axes], keepdims=int(kept))
+    places = [axis + 1 for axis in axes]
+    if op == "ReduceSum":  # the only one that takes its axes as a tensor
+        name = build.node(op, x.name, build.integers(*places), keepdims=int(kept))
+    else:
+        name = build.node(op, x.name, axes=places, keepdims=int(kept))
     sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape) if kept or axis not in axes]
     return Tensor(name, tuple(sizes))
+
+
+def _normalise(build: Build, x: Tensor, op: str) -> Tensor:
+    axis = _setting(build, "axis", default=-1)
+    axis = -1 if axis is None else axis
+    if not is_integer(axis):
+        raise build.refuse(f"works along the axis {axis!r:.80}, which is not supported")
+    return build.like(x, build.node(op, x.name, axis=stored_axis(x, build.axis(x, int(axis)))))
+
+
+def _number(build: Build, name: str, default: float | None) -> float:
+    value = _setting(build, name, default=default)
+    if not is_number(value):
+        raise build.refuse(f"is called with {name}={value!r:.80}, which is no number")
+    return float(value)
 
 
 def _setting(build: Build, name: str, *, default: Any) -> Any:

@@ -28,7 +28,13 @@ def upsampling(build: Build, x: Tensor) -> Tensor:
     return build.made_picture(made, taller, None if width is None else width * horizontal, channels)
 
 
-@layer("Resizing", interpolation=("bilinear", "nearest"), crop_to_aspect_ratio=(False,), antialias=(False,))
+@layer(
+    "Resizing",
+    interpolation=("bilinear", "nearest"),
+    crop_to_aspect_ratio=(False,),
+    antialias=(False,),
+    pad_to_aspect_ratio=(False,),
+)
 def resizing(build: Build, x: Tensor) -> Tensor:
     """Bring a picture to a fixed size, without smoothing before."""
     name, _, _, channels = build.picture(x)
