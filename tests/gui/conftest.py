@@ -48,6 +48,7 @@ class MeanModel:
 
     checksum = "sha256:00"
     input_shape = (4, 4, 3)
+    suggestion: tuple[str, str] | None = None
 
     def __init__(self, model_card: ModelCard = BRIGHTNESS) -> None:
         self.card = model_card
@@ -59,6 +60,10 @@ class MeanModel:
     def classes(self):
         return self.card.class_names
 
+    @property
+    def output_size(self):
+        return len(self.card.class_names)
+
     def session(self, threads: int) -> MeanModel:
         return self
 
@@ -67,7 +72,7 @@ class MeanModel:
 
     def predict(self, batch: np.ndarray) -> np.ndarray:
         assert self.gate.wait(20)
-        mean = batch.mean(axis=(1, 2, 3)) / 255
+        mean = np.clip(batch.mean(axis=(1, 2, 3)) / 255, 0, 1)
         columns = [1 - mean, mean, mean / 2][: len(self.classes)]
         return np.stack(columns, axis=1).astype(np.float32)
 

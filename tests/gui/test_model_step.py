@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QDialog
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import CatalogueError, OptionError
+from napari_webipred.errors import CatalogueError
 from napari_webipred.model import Progress
 
 
@@ -113,34 +113,6 @@ def test_the_details_of_an_unforeseen_error_can_be_copied(panel, shelf, qtbot, c
     qtbot.mouseClick(panel.model.message._copy, Qt.MouseButton.LeftButton)
     assert f"{kind.__name__}: no such thing" in QGuiApplication.clipboard().text()
     assert "Traceback" in QGuiApplication.clipboard().text()
-
-
-def test_what_a_model_does_not_say_is_asked_for(viewer, panel, shelf, qtbot, choose):
-    mute = shelf.models["brightness"].card
-    shelf.models["brightness"].card = mute.model_copy(update={"preprocessing": None})
-    choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
-    assert panel.classify.why.text() == "Tell first what the model does not say."
-    assert not panel.model.facts.use.isEnabled()
-    panel.model.facts.classes.setText("night, day")
-    panel.model.facts.scaling.setCurrentIndex(panel.model.facts.scaling.findData("tf"))
-    shelf.models["brightness"].card = mute
-    qtbot.mouseClick(panel.model.facts.use, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: len(shelf.opened) == 2)
-    assert shelf.opened[1] == ("brightness", {"standardize": "tf", "classes": ["night", "day"]})
-    qtbot.waitUntil(lambda: panel.model.facts.isHidden())
-
-
-def test_a_model_of_any_size_is_asked_for_its_size(panel, shelf, qtbot, choose):
-    shelf.error = OptionError("The model takes pictures of any size.", "Say which.")
-    choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
-    panel.model.facts.width_.setValue(128)
-    panel.model.facts.height_.setValue(96)
-    shelf.error = None
-    qtbot.mouseClick(panel.model.facts.use, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    assert shelf.opened[1][1]["size"] == (128, 96)
 
 
 def test_a_folder_becomes_a_model_of_the_list(panel, shelf, qtbot, tmp_path):

@@ -6,6 +6,7 @@ import re
 from html import escape
 
 from napari_webipred._napari.entry import megabytes
+from napari_webipred._napari.origin import format_of, origin_of
 from napari_webipred.catalogue.card import ClassEntry, ModelCard
 
 # Published figures that people look for; other entries of a card's metrics are tables or remarks.
@@ -16,7 +17,7 @@ SCALING = {
     "caffe": "ImageNet mean, BGR",
     "minmax": "0 to 1 by each picture's range",
     "z-score": "each picture's mean and deviation",
-    "grayscale": "0 to 1",
+    "grayscale": "0 to 255 by each picture's range",
     "none": "0 to 255",
     "custom": "as its card says",
 }
@@ -29,13 +30,15 @@ def about(card: ModelCard) -> str:
         ("What for", card.intended_use),
         ("Classes", _classes(card)),
         ("Input", _input(card)),
+        ("Good to know", "\n".join(_remarks(card))),
         ("Published performance", _performance(card)),
         ("Limitations", card.limitations),
         ("Licence", card.license or "not stated; see where the model comes from"),
         ("Authors", ", ".join(author.name for author in card.authors)),
         ("To cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
-        ("Published at", _address(card.record_doi, None)),
-        ("Size", megabytes(card.weights[0].size if card.weights else None)),
+        ("Published", " ".join(filter(None, (_date(card), _address(card.record_doi, None))))),
+        ("From", origin_of(card)),
+        ("File", " ".join(filter(None, (format_of(card), megabytes(card.weights[0].size if card.weights else None))))),
     ]
     return "".join(_paragraph(title, text) for title, text in paragraphs if text)
 
@@ -82,6 +85,16 @@ def _performance(card: ModelCard) -> str:
     if not where and isinstance(held_out, dict) and held_out.get("n"):
         where = f"{held_out['n']} pictures that were held out from training"
     return ", ".join(figures) + (f"\n{where}" if where and figures else "")
+
+
+def _remarks(card: ModelCard) -> list[str]:
+    told = card.provenance
+    remarks = [*told.get("assumed", []), *told.get("notes", []), told.get("self_test")]
+    return [str(remark) for remark in remarks if remark]
+
+
+def _date(card: ModelCard) -> str:
+    return str(card.provenance.get("published") or "")
 
 
 def _address(doi: str | None, url: str | None) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from napari_webipred._napari.origin import origin_of
 from napari_webipred.catalogue.card import ModelCard
 
 
@@ -34,7 +35,12 @@ class Entry:
     @property
     def place(self) -> str:
         """Discipline and procedure in one line."""
-        return " · ".join(part for part in (self.card.discipline, self.card.procedure) if part) or "your own model"
+        return " · ".join(part for part in (self.card.discipline, self.card.procedure) if part) or origin_of(self.card)
+
+    @property
+    def curated(self) -> bool:
+        """Whether its card was written by people who looked at it, so that the user need not correct it."""
+        return bool(self.card.discipline)
 
     @property
     def size(self) -> int | None:

@@ -5,87 +5,164 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QLineEdit, QSpinBox, QWidget
+from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPlainTextEdit, QSpinBox, QWidget
 
-from napari_webipred._napari.button import Button
+from napari_webipred._napari.button import MainButton
 from napari_webipred._napari.label import MutedLabel
+from napari_webipred._napari.theme import Theme
+from napari_webipred.catalogue.card import ModelCard
 
-MODES = {
+SCALINGS = {
     "torch": "torch – ImageNet mean and deviation",
     "tf": "tf – from -1 to 1",
     "caffe": "caffe – ImageNet mean, blue first",
-    "minmax": "minmax – each picture's own range",
-    "z-score": "z-score – each picture's mean and deviation",
-    "grayscale": "grayscale – from 0 to 1",
+    "grayscale": "grayscale – each picture's range as 0 to 255",
     "none": "none – from 0 to 255",
+    "minmax": "minmax – each picture's range as 0 to 1",
+    "z-score": "z-score – each picture's mean and deviation",
 }
+OUTPUTS = {
+    "in-model": "probabilities already",
+    "softmax": "softmax – one class for a picture",
+    "sigmoid": "sigmoid – any number of classes",
+    "none": "none – show them as they are",
+}
+LINES = 4
 
 
 class Facts(QWidget):
-    """A small form: classes, scaling and, for a model that takes any, the input size.
+    """A small form: classes, scaling, how numbers become probabilities and, for a model that takes any, the input size.
 
     Signals
     -------
     told : dict
-        ``classes``, ``standardize`` and ``size`` as `opening` takes them.
+        ``classes``, ``standardize``, ``size`` and ``activation`` as `opening` takes them.
     """
 
     told = Signal(dict)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.classes = QLineEdit()
-        self.classes.setPlaceholderText("cat, dog, …")
-        self.classes.setToolTip("Names of the classes in the order of the model's outputs, separated by commas")
-        self.scaling = QComboBox()
-        self.scaling.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.scaling.setMinimumContentsLength(12)
-        self.scaling.setToolTip(
-            "How pixel values were scaled when the model was trained; a wrong choice gives wrong results"
-        )
-        self.scaling.addItem("Please choose…", None)
-        for mode, words in MODES.items():
-            self.scaling.addItem(words, mode)
+        self._outputs = 0
+        self._known: list[str] = []
+        self._scaling: str | None = None
+        self.classes = QPlainTextEdit()
+        self.classes.setTabChangesFocus(True)
+        self.classes.setFixedHeight(LINES * self.classes.fontMetrics().lineSpacing() + 12)
+        self.classes.setAccessibleName("Names of the classes")
+        self.classes.setToolTip("In the order of the model's outputs")
+        self.count = MutedLabel()
+        self.scaling = _choice("How pixel values were scaled in training; a wrong choice gives wrong results")
+        self.looks_like = MutedLabel()
+        self.output = _choice("How probabilities are made of the model's numbers")
         self.width_ = _pixels("Width of the model's input in pixels")
         self.height_ = _pixels("Height of the model's input in pixels")
-        size = QWidget()
-        row = QHBoxLayout(size)
+        self.size = QWidget()
+        row = QHBoxLayout(self.size)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.width_)
         row.addWidget(QLabel("×"))
         row.addWidget(self.height_)
         row.addStretch()
-        self.use = Button("Use these")
-        self.use.setEnabled(False)
-        form = QFormLayout(self)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow(MutedLabel("This model does not say all that is needed. The people who trained it know."))
-        form.addRow("Classes", self.classes)
-        form.addRow("Scaling", self.scaling)
-        form.addRow("Input size", size)
-        form.addRow(self.use)
-        self._size = size
-        self._form = form
+        self.use = MainButton("Use these", theme)
+        self._lay_out()
+        self.classes.textChanged.connect(self._on_changed)
         self.scaling.currentIndexChanged.connect(self._on_changed)
+        self.output.currentIndexChanged.connect(self._on_changed)
         self.use.clicked.connect(self._on_use)
+        self._on_changed()
 
-    def ask(self, classes: list[str], standardize: str | None, with_size: bool) -> None:
-        """Show the form with what is known already."""
-        self.classes.setText(", ".join(classes))
-        self.scaling.setCurrentIndex(max(self.scaling.findData(standardize), 0))
-        self._form.setRowVisible(self._size, with_size)
+    def _lay_out(self) -> None:
+        self._form = QFormLayout(self)
+        self._form.setContentsMargins(0, 4, 0, 4)
+        self._form.addRow(MutedLabel("This model does not say all that is needed. The people who trained it know."))
+        for name, widget in (
+            ("Classes", self.classes),
+            ("", self.count),
+            ("Scaling", self.scaling),
+            ("", self.looks_like),
+            ("Output", self.output),
+            ("Input size", self.size),
+        ):
+            self._form.addRow(name, widget)
+        self._form.addRow(self.use)
+
+    def ask(self, card: ModelCard, outputs: int, suggestion: tuple[str, str] | None, needs_activation: bool) -> None:
+        """Show the form with what is known already.
+
+        Parameters
+        ----------
+        card : ModelCard
+            What is known.
+        outputs : int
+            How many numbers the model gives.
+        suggestion : tuple of (str, str), or None
+            A family of networks that the model looks like, and how that wants its pictures.
+        needs_activation : bool
+            Whether its numbers are certainly no probabilities.
+        """
+        numbered = card.class_names == [str(i) for i in range(outputs)]
+        self._outputs, self._known = outputs, [] if numbered else card.class_names
+        self.classes.setPlainText("\n".join(self._known))
+        self.classes.setPlaceholderText("One name a line, or with commas between")
+        self._scaling = card.preprocessing.standardize_mode if card.preprocessing else None
+        scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
+        _offer(self.scaling, scalings, self._scaling)
+        family, mode = suggestion or ("", "")
+        self.looks_like.setText(f"It looks like {family}, which is published with “{mode}”." if family else "")
+        self._form.setRowVisible(self.looks_like, bool(family))
+        left = {mode: words for mode, words in OUTPUTS.items() if not (needs_activation and mode == "in-model")}
+        _offer(self.output, left, None if needs_activation else card.output.activation)
+        self._form.setRowVisible(self.size, card.input is None)
+        self._on_changed()
         self.show()
 
+    def names(self) -> list[str]:
+        """Return the class names as they are written in the form."""
+        text = self.classes.toPlainText().strip()
+        parts = text.splitlines() if "\n" in text else text.split(",")
+        return [part.strip() for part in parts if part.strip()]
+
     def _on_changed(self) -> None:
-        self.use.setEnabled(self.scaling.currentData() is not None)
+        names = len(self.names())
+        fits = names in ({0, 1, 2} if self._outputs == 1 else {0, self._outputs})
+        wanted = "1 or 2 names" if self._outputs == 1 else f"{self._outputs} names"
+        unnamed = "negative and positive" if self._outputs == 1 else "numbers"
+        self.count.setText(f"{names} of {wanted}" if names else f"{wanted}; without them {unnamed} are shown")
+        told = self.scaling.currentData() is not None and self.output.currentData() is not None
+        self.use.setEnabled(fits and told)
+        self.use.setToolTip("" if fits and told else "Choose the scaling, and give as many names as there are classes")
 
     def _on_use(self) -> None:
-        told: dict[str, Any] = {"standardize": self.scaling.currentData()}
-        if self.classes.text().strip():
-            told["classes"] = [name.strip() for name in self.classes.text().split(",")]
-        if not self._size.isHidden():
+        told: dict[str, Any] = {}
+        if (scaling := self.scaling.currentData()) != self._scaling:
+            told["standardize"] = scaling
+        if (names := self.names()) and names != self._known:
+            told["classes"] = names
+        if self.output.currentData() != "in-model":
+            told["activation"] = self.output.currentData()
+        if not self.size.isHidden():
             told["size"] = (self.width_.value(), self.height_.value())
         self.told.emit(told)
+
+
+def _choice(tip: str) -> QComboBox:
+    box = QComboBox()
+    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+    box.setMinimumContentsLength(12)
+    box.setToolTip(tip)
+    box.setAccessibleName(tip)
+    return box
+
+
+def _offer(box: QComboBox, choices: dict[str, str], chosen: str | None) -> None:
+    """Let the user choose among these; what is not known stands as a question above them."""
+    box.clear()
+    if chosen not in choices:
+        box.addItem("Please choose…", None)
+    for value, words in choices.items():
+        box.addItem(words, value)
+    box.setCurrentIndex(max(box.findData(chosen), 0) if chosen in choices else 0)
 
 
 def _pixels(tip: str) -> QSpinBox:

@@ -9,11 +9,19 @@ from qtpy.QtGui import QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
 MUTED = 0.66
+LONGEST = 240
 
 
 def tip(text: str) -> str:
     """Make a tooltip of plain text: it wraps, and markup in it stays text."""
     return f"<qt>{escape(text)}</qt>" if text else ""
+
+
+def first_sentence(text: str) -> str:
+    """Cut a description after its first sentence, and a very long sentence where it gets too long."""
+    sentence, stop, _ = text.strip().partition(". ")
+    sentence += "." if stop else ""
+    return sentence if len(sentence) <= LONGEST else sentence[:LONGEST].rsplit(" ", 1)[0] + " …"
 
 
 class MutedLabel(QLabel):

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator
-from typing import Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.task import Task
-from napari_webipred.errors import OptionError
+from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.model import Model, Progress
 
 
@@ -27,6 +26,8 @@ class Loading(QObject):
         How far it is while it is being opened.
     error : Exception or None
         Why it could not be opened.
+    needs_activation : bool
+        Whether it gives numbers that are no probabilities, and nobody has said how they become some.
     """
 
     changed = Signal()
@@ -37,6 +38,7 @@ class Loading(QObject):
         self.model: Model | None = None
         self.progress: Progress | None = None
         self.error: Exception | None = None
+        self.needs_activation = False
         self._task: Task | None = None
         self._begin = 0.0
 
@@ -79,8 +81,12 @@ class Loading(QObject):
 
     @property
     def asks(self) -> bool:
-        """Whether the user has to tell something that the model does not say."""
-        return isinstance(self.error, OptionError) or (self.model is not None and self.model.card.preprocessing is None)
+        """Whether the user has to tell something that the model does not say, or has told something wrong."""
+        if self.model is None:
+            told = self.entry is not None and bool(self.entry.told)
+            return isinstance(self.error, OptionError) or (told and type(self.error) is ModelError)
+        card = self.model.card
+        return card.preprocessing is None or card.input is None or self.needs_activation
 
     def _end(self) -> None:
         self._task = self.progress = None
@@ -89,9 +95,10 @@ class Loading(QObject):
         self.progress = events[-1]
         self.changed.emit()
 
-    def _on_done(self, model: Model) -> None:
+    def _on_done(self, opened: tuple[Model, bool]) -> None:
         assert self.entry is not None
         self._end()
+        model, self.needs_activation = opened
         self.model, self.entry.card, self.entry.here = model, model.card, True
         self.changed.emit()
 
@@ -101,10 +108,27 @@ class Loading(QObject):
         self.changed.emit()
 
 
-def _open(entry: Entry) -> Generator[Progress, None, Any]:
+def _open(entry: Entry) -> Generator[Progress, None, tuple[Model, bool]]:
     from napari_webipred.model import opening
 
     model = yield from opening(entry.reference, **entry.told)
     yield Progress("load")
     model.warm_up()
-    return model
+    return model, _gives_other_than_probabilities(model)
+
+
+def _gives_other_than_probabilities(model: Model) -> bool:
+    """Try it: a network without softmax or sigmoid at its end shows that on almost any picture."""
+    import numpy as np
+
+    from napari_webipred.results.probabilities import class_probabilities
+
+    if model.card.output.activation != "in-model" or model.card.input is None:
+        return False
+    size = (1, model.card.input.height, model.card.input.width, model.card.input.channels or 3)
+    noise = np.random.default_rng(0).normal(size=size).astype(np.float32)
+    try:
+        class_probabilities(model.predict(noise)[0], model.card)
+    except ModelError:
+        return True
+    return False

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
@@ -15,18 +14,21 @@ from napari_webipred._napari.add_model import AddModel
 from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.entry import Entry, built_in, megabytes
 from napari_webipred._napari.facts import Facts
-from napari_webipred._napari.label import MutedLabel
+from napari_webipred._napari.label import MutedLabel, first_sentence
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
+from napari_webipred._napari.origin import server_of
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import list_view
 from napari_webipred._napari.workbench import Workbench
+from napari_webipred._napari.zenodo_search import ZenodoSearch
 from napari_webipred.catalogue.card import ModelCard
 
 STAGES = {"download": "Downloading", "compile": "Preparing the model, only this once", "load": "Loading the model"}
 VISIBLE_MODELS = 4
+WIDEST_WORDS = 190
 
 
 class ModelStep(QWidget):
@@ -35,6 +37,7 @@ class ModelStep(QWidget):
     def __init__(self, bench: Workbench, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._bench = bench
+        self._theme = theme
         self._loading = bench.loading
         self._task: Task | None = None
         self._said: object = None
@@ -43,7 +46,13 @@ class ModelStep(QWidget):
         self.search.setClearButtonEnabled(True)
         self.search.setAccessibleName("Search models")
         self.add = Button("Add model…")
-        self.add.setToolTip("Use a model from Zenodo, a file or a folder")
+        self.add.setToolTip("Use a model from Zenodo, Hugging Face, an address, a file or a folder")
+        self.elsewhere = Button()
+        self.elsewhere.setToolTip("Send these words to Zenodo and list the models found there; only when you click")
+        self.elsewhere.hide()
+        self.zenodo = ZenodoSearch(theme)
+        self.zenodo.hide()
+        self.offline = MutedLabel("Offline: only models on this machine can be used.")
         self.discipline = _filter("All disciplines", "Show only models of this medical discipline")
         self.procedure = _filter("All procedures", "Show only models for this kind of picture")
         self.models = ModelList(self)
@@ -57,17 +66,23 @@ class ModelStep(QWidget):
         self.download = MainButton("Download", theme)
         self.download.hide()
         self.progress = ProgressLine("opening the model")
-        self.facts = Facts()
+        self.facts = Facts(theme)
         self.facts.hide()
         self.purpose = MutedLabel()
         self.more = Button("About this model")
         self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
         self.about = _rich_text()
+        self.correct = Button("Correct…")
+        self.correct.setToolTip("Tell anew what the model does not say: classes, scaling, output")
         self._lay_out()
         self.search.textChanged.connect(self._narrow)
         self.discipline.currentIndexChanged.connect(self._narrow)
         self.procedure.currentIndexChanged.connect(self._narrow)
         self.add.clicked.connect(self._on_add)
+        self.elsewhere.clicked.connect(self._on_elsewhere)
+        self.zenodo.closed.connect(lambda: self._show_zenodo(False))
+        self.zenodo.wanted.connect(self._on_wanted)
+        self.correct.clicked.connect(self._ask)
         self.list.selectionModel().currentChanged.connect(self._on_current)
         self.download.clicked.connect(self._loading.start)
         self.progress.cancelled.connect(self._on_cancel)
@@ -81,17 +96,29 @@ class ModelStep(QWidget):
         top = QHBoxLayout()
         top.addWidget(self.search, 1)
         top.addWidget(self.add)
-        filters = QHBoxLayout()
+        self.filters = QWidget()
+        filters = QHBoxLayout(self.filters)
+        filters.setContentsMargins(0, 0, 0, 0)
         filters.addWidget(self.discipline, 1)
         filters.addWidget(self.procedure, 1)
+        self.catalogue = QWidget()
+        catalogue = QVBoxLayout(self.catalogue)
+        catalogue.setContentsMargins(0, 0, 0, 0)
+        catalogue.setSpacing(5)
+        for widget in (self.filters, self.list, self.nothing, self.elsewhere):
+            catalogue.addWidget(widget)
+        below = QHBoxLayout()
+        for button in (self.more, self.correct):
+            below.addWidget(button)
+        below.addStretch()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(top)
-        layout.addLayout(filters)
-        for widget in (self.list, self.nothing, self.purpose, self.download, self.progress, self.message, self.facts):
+        above = (self.catalogue, self.zenodo, self.offline, self.purpose, self.download, self.progress)
+        for widget in (*above, self.message, self.facts):
             layout.addWidget(widget)
-        layout.addWidget(self.more, 0, Qt.AlignmentFlag.AlignLeft)
+        layout.addLayout(below)
         layout.addWidget(self.about)
 
     @property
@@ -114,6 +141,9 @@ class ModelStep(QWidget):
     def _on_catalogue(self, entries: list[Entry]) -> None:
         self._bench.entries = entries
         self.models.fill(entries)
+        for box in (self.discipline, self.procedure):
+            while box.count() > 1:
+                box.removeItem(1)
         for box, names in (
             (self.discipline, {entry.card.discipline for entry in entries}),
             (self.procedure, {entry.card.procedure for entry in entries}),
@@ -130,6 +160,10 @@ class ModelStep(QWidget):
         self.filter.narrow(self.search.text(), self.discipline.currentData(), self.procedure.currentData())
         self.nothing.setVisible(self.filter.rowCount() == 0)
         self.list.setVisible(self.filter.rowCount() > 0)
+        words = self.search.text().strip()
+        self.elsewhere.setVisible(bool(words))
+        shown = self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, WIDEST_WORDS)
+        self.elsewhere.setText(f"Search Zenodo for “{shown.replace('&', '&&')}”")
 
     def _on_current(self, index: QModelIndex) -> None:
         entry = index.data(ENTRY)
@@ -147,16 +181,22 @@ class ModelStep(QWidget):
         loading, entry = self._loading, self._loading.entry
         self.more.setVisible(entry is not None)
         self.purpose.setVisible(entry is not None)
-        self.purpose.setText(_first_sentence(entry.card.description) if entry else "")
+        self.purpose.setText(first_sentence(entry.card.description) if entry else "")
         self._show_about(not self.about.isHidden())
         self._show_progress()
+        offline = settings.current().offline
+        self.offline.setVisible(offline)
+        self.elsewhere.setEnabled(not offline)
+        self.download.setEnabled(not offline)
+        self.correct.setVisible(loading.model is not None and not loading.asks and not entry.curated)  # type: ignore[union-attr]
         idle = entry is not None and loading.model is None and loading.progress is None
         self.download.setVisible(idle and not entry.here and loading.error is None)  # type: ignore[union-attr]
         if entry is not None:
             size = megabytes(entry.size)
             self.download.setText(f"Download ({size})" if size else "Download")
-            host = urlsplit(settings.current().zenodo_url).hostname
-            self.download.setToolTip(f"Fetch the model from {host}; it stays on this machine. No picture is ever sent.")
+            self.download.setToolTip(
+                f"Fetch the model from {server_of(entry.card)}; it stays on this machine. No picture is ever sent."
+            )
             if entry in self.models.entries:
                 self.models.refresh(entry)
         if loading.error is not self._said:
@@ -166,10 +206,17 @@ class ModelStep(QWidget):
             else:
                 self.message.show_error(loading.error, retry=not loading.asks)
         if loading.asks and entry is not None and self.facts.isHidden():
-            known = (loading.model.card if loading.model else entry.card).preprocessing
-            self.facts.ask(entry.card.class_names, known.standardize_mode if known else None, loading.model is None)
+            self._ask()
         elif not loading.asks:
             self.facts.hide()
+
+    def _ask(self) -> None:
+        loading = self._loading
+        if loading.model is not None:
+            model = loading.model
+            self.facts.ask(model.card, model.output_size, model.suggestion, loading.needs_activation)
+        else:
+            self.facts.show()  # what was told was wrong, and is still there to be corrected
 
     def _show_progress(self) -> None:
         step = self._loading.progress
@@ -190,7 +237,7 @@ class ModelStep(QWidget):
 
     def _on_told(self, told: dict[str, object]) -> None:
         assert self._loading.entry is not None
-        self._loading.entry.told = told
+        self._loading.entry.told |= told
         self.facts.hide()
         self._loading.start()
 
@@ -199,6 +246,20 @@ class ModelStep(QWidget):
         dialog.accepted.connect(lambda: self.add_model(dialog.reference()))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _on_elsewhere(self) -> None:
+        self._show_zenodo(True)
+        self.zenodo.search(self.search.text().strip())
+
+    def _show_zenodo(self, shown: bool) -> None:
+        self.zenodo.setVisible(shown)
+        self.catalogue.setVisible(not shown)
+
+    def _on_wanted(self, entry: Entry) -> None:
+        self._show_zenodo(False)
+        self._on_added(entry)
+        if self._loading.entry is not None and not self._loading.entry.here:
+            self._loading.start()
 
     def add_model(self, reference: str | Path) -> None:
         """Put a model from elsewhere into the list and choose it; a Zenodo record is looked up first."""
@@ -246,11 +307,6 @@ def _look_up(reference: str) -> Generator[None, None, Entry]:
 def _card_of(path: Path) -> ModelCard:
     """Make a card that says nothing but the name; the model's own card takes its place once it is open."""
     return ModelCard(id="own", name=path.stem or str(path))
-
-
-def _first_sentence(text: str) -> str:
-    sentence, stop, _ = text.partition(". ")
-    return sentence + "." if stop else text
 
 
 def _filter(everything: str, tip: str) -> QComboBox:

@@ -1,0 +1,54 @@
+"""Where a model comes from, in words."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from napari_webipred import settings
+from napari_webipred.catalogue.card import ModelCard
+
+FORMATS = {
+    "tfjs-layers": "TensorFlow.js",
+    "tfjs-graph": "TensorFlow.js graph",
+    "keras-h5": "Keras .h5",
+    "keras-v3": "Keras .keras",
+    "onnx": "ONNX",
+}
+
+
+def origin(source: dict[str, Any]) -> str:
+    """Name the place that the source of some weights (the fields of `WeightSource`) means."""
+    kind = source.get("type")
+    if kind == "zenodo":
+        return f"Zenodo record {source.get('record_id')}"
+    if kind == "huggingface":
+        return f"Hugging Face {source.get('repo')}"
+    if kind == "builtin":
+        return "part of this plugin"
+    if kind == "local":
+        return "a file of yours"
+    return host(str(source.get("url") or "")) or str(kind)
+
+
+def origin_of(card: ModelCard) -> str:
+    """Name the place that a model comes from; a card that does not say is one of the user's own."""
+    return origin(card.weights[0].source.model_dump() if card.weights else {"type": "local"})
+
+
+def server_of(card: ModelCard) -> str:
+    """Name the server that would be asked for the files of a model."""
+    source = card.weights[0].source if card.weights else None
+    now = settings.current()
+    known = {"zenodo": now.zenodo_url, "huggingface": now.huggingface_url}
+    return host(known.get(source.type, source.url or "")) if source else ""
+
+
+def host(url: str) -> str:
+    """Return the host of an address."""
+    return urlsplit(url).hostname or ""
+
+
+def format_of(card: ModelCard) -> str:
+    """Name the format of a model's file; empty when its card does not say."""
+    return FORMATS[card.weights[0].format] if card.weights else ""

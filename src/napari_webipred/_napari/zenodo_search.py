@@ -1,0 +1,154 @@
+"""The search on Zenodo, which is only done when the user asks for it."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QModelIndex, Signal
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_webipred._napari.button import Button, MainButton
+from napari_webipred._napari.entry import Entry, megabytes
+from napari_webipred._napari.found_list import FoundList
+from napari_webipred._napari.label import ElidedLabel, MutedLabel, first_sentence
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.model_list import ENTRY
+from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.task import Task
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_lines import list_view
+
+if TYPE_CHECKING:
+    from napari_webipred.catalogue.zenodo import SearchPage
+
+VISIBLE = 5
+
+
+class ZenodoSearch(QWidget):
+    """Pages of what Zenodo has found, in place of the catalogue.
+
+    Signals
+    -------
+    wanted : Entry
+        The user wants this model.
+    closed
+        The user wants the catalogue back.
+    """
+
+    wanted = Signal(object)
+    closed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._task: Task | None = None
+        self._text = ""
+        self._page = 1
+        self.back = Button("‹ Back")
+        self.back.setToolTip("Back to the models of the catalogue")
+        self.heading = ElidedLabel()
+        self.found = FoundList(self)
+        self.list = list_view(theme, "Found on Zenodo", VISIBLE)
+        self.list.setModel(self.found)
+        self.previous = Button("‹ Previous")
+        self.next = Button("Next ›")
+        self.place = MutedLabel()
+        self.purpose = MutedLabel()
+        self.take = MainButton("Download", theme)
+        self.progress = ProgressLine("searching")
+        self.message = Message(theme)
+        self._lay_out()
+        self.back.clicked.connect(self._on_back)
+        self.previous.clicked.connect(lambda: self._ask(self._page - 1))
+        self.next.clicked.connect(lambda: self._ask(self._page + 1))
+        self.list.selectionModel().currentChanged.connect(self._on_current)
+        self.list.activated.connect(self._on_take)
+        self.take.clicked.connect(self._on_take)
+        self.progress.cancelled.connect(self._on_back)
+        self.message.retried.connect(lambda: self._ask(self._page))
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.back)
+        top.addWidget(self.heading, 1)
+        self.pages = QWidget()
+        pages = QHBoxLayout(self.pages)
+        pages.setContentsMargins(0, 0, 0, 0)
+        pages.addWidget(self.previous)
+        pages.addWidget(self.place, 1)
+        pages.addWidget(self.next)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        layout.addLayout(top)
+        for widget in (self.list, self.pages, self.purpose, self.take, self.progress, self.message):
+            layout.addWidget(widget)
+
+    def search(self, text: str) -> None:
+        """Ask Zenodo for records with these words and a model that can be used here."""
+        self._text = text
+        self._ask(1)
+
+    def _ask(self, page: int) -> None:
+        self._stop()
+        self._page = page
+        self.heading.setText(f"Zenodo: “{self._text}”")
+        for widget in (self.list, self.pages, self.purpose, self.take, self.message):
+            widget.hide()
+        self.progress.tell("Asking Zenodo")
+        self._task = Task(_search(self._text, page))
+        self._task.done.connect(self._on_found)
+        self._task.failed.connect(self._on_failed)
+        self._task.start()
+
+    def _on_found(self, answer: tuple[SearchPage, list[Entry]]) -> None:
+        page, entries = answer
+        self.progress.hide()
+        self.heading.setText(f"{page.total} record{'s' * (page.total != 1)} on Zenodo for “{self._text}”")
+        self.found.fill(entries)
+        self.list.setVisible(bool(entries))
+        self.list.scrollToTop()
+        self.pages.setVisible(page.pages > 1)
+        self.place.setText(f"page {page.page} of {page.pages}")
+        self.previous.setEnabled(page.page > 1)
+        self.next.setEnabled(page.page < page.pages)
+        if not entries:
+            where = "on this page" if page.total else "on Zenodo"
+            self.message.show_note(f"No model that can be used here was found {where}.", "Try fewer or other words.")
+
+    def _on_failed(self, error: Exception) -> None:
+        self.progress.hide()
+        self.message.show_error(error, retry=True)
+
+    def _on_current(self, index: QModelIndex) -> None:
+        entry = index.data(ENTRY)
+        self.purpose.setVisible(entry is not None)
+        self.take.setVisible(entry is not None)
+        if entry is not None:
+            self.purpose.setText(first_sentence(entry.card.description) or "The record does not say what it is for.")
+            size = megabytes(entry.size)
+            self.take.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
+            self.take.setToolTip("The model is put into your list; it stays on this machine. No picture is ever sent.")
+
+    def _on_take(self) -> None:
+        entry = self.list.currentIndex().data(ENTRY)
+        if entry is not None:
+            self.wanted.emit(entry)
+
+    def _on_back(self) -> None:
+        self._stop()
+        self.closed.emit()
+
+    def _stop(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+        self.progress.hide()
+
+
+def _search(text: str, page: int) -> Generator[None, None, tuple[SearchPage, list[Entry]]]:
+    from napari_webipred.catalogue import store, zenodo
+
+    yield
+    found = zenodo.search(text, page)
+    return found, [Entry(card, zenodo.reference(card), store.path_of(card) is not None) for card in found.cards]

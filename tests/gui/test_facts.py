@@ -1,0 +1,184 @@
+from __future__ import annotations
+
+import io
+import zipfile
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+
+from onnx import TensorProto, helper, save
+from qtpy.QtCore import Qt
+from tests.gui.conftest import flat
+
+from napari_webipred.errors import ModelError
+from zenodo_server import model_zip
+
+KERAS = Path(__file__).parents[1] / "goldens" / "keras"
+
+
+def write_logits(path: Path) -> Path:
+    """An ONNX file that takes pictures of any size and gives three numbers that are no probabilities."""
+    nodes = [
+        helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
+        helper.make_node("Flatten", ["mean"], ["flat"]),
+        helper.make_node("Mul", ["flat", "ten"], ["y"]),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, "h", "w"])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])],
+        [helper.make_tensor("ten", TensorProto.FLOAT, [1], [10.0])],
+    )
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    return path
+
+
+@pytest.fixture
+def pick(qtbot):
+    """Choose an item of a combo box by keys, as people do."""
+
+    def pick_it(box, value):
+        box.setFocus()
+        qtbot.keyClick(box, Qt.Key.Key_Home)
+        for _ in range(box.findData(value)):
+            qtbot.keyClick(box, Qt.Key.Key_Down)
+        assert box.currentData() == value
+
+    return pick_it
+
+
+@pytest.fixture
+def asked(viewer, open_panel, qtbot):
+    """Add a model file and wait until the form asks for what it does not say."""
+
+    def ask(path: Path):
+        panel = open_panel()
+        panel.model.add_model(path)
+        qtbot.waitUntil(lambda: not panel.model.facts.isHidden(), timeout=30_000)
+        return panel, panel.model.facts
+
+    return ask
+
+
+def use(panel, qtbot) -> None:
+    qtbot.mouseClick(panel.model.facts.use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.loading.progress is None, timeout=30_000)
+
+
+def test_a_folder_of_teachable_machine_without_its_labels_is_asked_about(
+    viewer, asked, qtbot, pick, tmp_path, monkeypatch
+):
+    folder = tmp_path / "converted"
+    with zipfile.ZipFile(io.BytesIO(model_zip(3, size=8))) as archive:
+        archive.extractall(folder)
+    panel, form = asked(folder)
+    assert panel.classify.why.text() == "Tell first what the model does not say."
+    assert not form.use.isEnabled()
+    assert form.size.isHidden()
+    assert form.count.text() == "3 names; without them numbers are shown"
+    pick(form.scaling, "tf")
+    assert form.use.isEnabled()
+    qtbot.keyClicks(form.classes, "cat, dog")
+    assert form.count.text() == "2 of 3 names"
+    assert not form.use.isEnabled()
+    qtbot.keyClicks(form.classes, ", bird")
+    use(panel, qtbot)
+    assert form.isHidden()
+    card = panel._bench.loading.model.card
+    assert card.class_names == ["cat", "dog", "bird"]
+    assert card.preprocessing.standardize_mode == "tf"
+    viewer.add_image(flat(200), name="a")
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    assert panel._bench.run.rows[0].prediction in {"cat", "dog", "bird"}
+
+
+def test_what_was_told_is_known_the_next_time(asked, qtbot, pick, tmp_path):
+    (tmp_path / "model.zip").write_bytes(model_zip(2, size=8))
+    panel, form = asked(tmp_path / "model.zip")
+    pick(form.scaling, "torch")
+    use(panel, qtbot)
+    panel._bench.loading.entry.told.clear()
+    panel._bench.loading.start()
+    qtbot.waitUntil(lambda: panel._bench.loading.progress is None, timeout=30_000)
+    assert form.isHidden()
+    assert panel._bench.loading.model.card.preprocessing.standardize_mode == "torch"
+
+
+def test_numbers_that_are_no_probabilities_and_a_missing_size_are_asked_about(viewer, asked, qtbot, pick, tmp_path):
+    panel, form = asked(write_logits(tmp_path / "any size.onnx"))
+    assert not form.size.isHidden()
+    pick(form.scaling, "none")
+    form.width_.setValue(16)
+    form.height_.setValue(12)
+    use(panel, qtbot)
+    qtbot.waitUntil(lambda: not form.isHidden())
+    assert form.size.isHidden()
+    assert not form.use.isEnabled()
+    assert form.output.findData("in-model") == -1
+    pick(form.output, "softmax")
+    use(panel, qtbot)
+    assert form.isHidden()
+    viewer.add_image(flat(200), name="a")
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    assert panel._bench.run.rows[0].probabilities.sum() == pytest.approx(1)
+
+
+def test_a_keras_file_is_asked_about_and_can_be_corrected(viewer, asked, qtbot, pick):
+    pytest.importorskip("h5py")
+    panel, form = asked(next(KERAS.glob("*.h5")))
+    outputs = panel._bench.loading.model.output_size
+    pick(form.scaling, "none")
+    if form.output.currentData() is None:
+        pick(form.output, "softmax")
+    use(panel, qtbot)
+    assert form.isHidden()
+    assert not panel.model.correct.isHidden()
+    qtbot.mouseClick(panel.model.correct, Qt.MouseButton.LeftButton)
+    assert form.scaling.currentData() == "none"
+    names = [f"class {i}" for i in range(outputs)]
+    for name in names:
+        qtbot.keyClicks(form.classes, name)
+        qtbot.keyClick(form.classes, Qt.Key.Key_Return)
+    pick(form.scaling, "grayscale")
+    use(panel, qtbot)
+    card = panel._bench.loading.model.card
+    assert (card.class_names, card.preprocessing.standardize_mode) == (names, "grayscale")
+
+
+def test_what_was_told_wrong_stays_in_the_form_to_be_corrected(panel, shelf, qtbot, choose, pick):
+    card = shelf.models["brightness"].card
+    shelf.models["brightness"].card = card.model_copy(update={"preprocessing": None})
+    choose(panel, "Brightness")
+    form = panel.model.facts
+    qtbot.waitUntil(lambda: not form.isHidden())
+    form.classes.selectAll()
+    qtbot.keyClicks(form.classes, "night, day")
+    pick(form.scaling, "tf")
+    shelf.error = ModelError("These are not its classes.", "Correct them.")
+    use(panel, qtbot)
+    qtbot.waitUntil(lambda: "These are not its classes." in panel.model.message.text)
+    assert shelf.opened[1] == ("brightness", {"standardize": "tf", "classes": ["night", "day"]})
+    assert not form.isHidden()
+    assert form.names() == ["night", "day"]
+    shelf.error, shelf.models["brightness"].card = None, card
+    use(panel, qtbot)
+    assert panel._bench.loading.model is shelf.models["brightness"]
+    assert form.isHidden()
+    assert panel.model.message.text == ""
+
+
+def test_a_family_of_networks_is_suggested_but_not_chosen(panel, shelf, qtbot, choose):
+    model = shelf.models["brightness"]
+    model.card = model.card.model_copy(update={"preprocessing": None})
+    model.suggestion = ("MobileNetV2", "tf")
+    choose(panel, "Brightness")
+    form = panel.model.facts
+    qtbot.waitUntil(lambda: not form.isHidden())
+    assert form.looks_like.text() == "It looks like MobileNetV2, which is published with “tf”."
+    assert form.scaling.currentData() is None
+    assert not form.use.isEnabled()
