@@ -235,7 +235,7 @@ def test_a_known_family_suggests_its_scaling_but_that_does_not_count_by_itself(t
     model = wp.open_model(write_tfjs(tmp_path / "m", activation="softmax", name="block_16_project"))
     assert model.suggestion == ("MobileNetV2", "tf")
     assert model.card.preprocessing is None
-    with pytest.raises(OptionError, match=r"looks like MobileNetV2: try tf\."):
+    with pytest.raises(OptionError, match=r"looks like MobileNetV2, which is usually trained with tf\."):
         wp.classify(picture(1), model)
     assert wp.open_model(write_tfjs(tmp_path / "n")).suggestion is None
 

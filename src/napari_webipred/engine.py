@@ -133,7 +133,8 @@ def classify(
         The model's card does not say how pixel values are scaled or how large pictures are, nor did the user.
     """
     if model.card.preprocessing_under(options.profile) is None:
-        likely = f" It looks like {model.suggestion[0]}: try {model.suggestion[1]}." if model.suggestion else ""
+        family, mode = model.suggestion or ("", "")
+        likely = f" It looks like {family}, which is usually trained with {mode}." if family else ""
         raise OptionError(
             f"It is not known how the model {model.card.name} wants pixel values to be scaled.",
             f"Tell it: --standardize in the shell, standardize= in Python. Those who trained the model know.{likely}",

@@ -76,3 +76,9 @@ def test_the_record_stands_beside_the_table(tmp_path):
     path = Record(CARD, "sha256:abc", {}, 0).write(tmp_path / "out.csv")
     assert path == tmp_path / "out.csv.json"
     assert json.loads(path.read_text(encoding="utf-8"))["model"]["name"] == "Test"
+
+
+def test_the_record_says_what_was_assumed_and_how_the_self_test_went():
+    provenance = {"assumed": ["a"], "notes": ["b"], "self_test": "passed", "source": "elsewhere"}
+    record = Record(CARD.model_copy(update={"provenance": provenance}), "sha256:abc", {}, 0).as_dict()
+    assert record["model"]["remarks"] == {"assumed": ["a"], "notes": ["b"], "self_test": "passed"}

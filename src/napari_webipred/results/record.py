@@ -14,6 +14,8 @@ from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.results.row import Row
 
 LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifffile")
+# What of a card's provenance bears on its numbers.
+REMARKS = ("labels", "assumed", "notes", "self_test")
 BLACK_AND_WHITE = (0.0, 255.0)
 
 
@@ -67,6 +69,7 @@ class Record:
                 "task": card.task,
                 "classes": [entry.model_dump() for entry in card.classes],
                 "output": card.output.model_dump(),
+                "remarks": {key: card.provenance[key] for key in REMARKS if key in card.provenance},
             },
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,

@@ -43,7 +43,7 @@ def convolution(step: Step) -> Value:
     if kernel.ndim != 4 or len(x.shape) != 3:
         raise step.refuse(f"has a kernel of shape {list(kernel.shape)} for a tensor of {list(x.shape)}", BROKEN)
     if window["padding"] == "explicit":
-        margins = step.attribute("explicit_paddings", [])
+        margins = step.listed("explicit_paddings")
         if len(margins) != 8 or window["data_format"] != "channels_last" or any(margins[i] for i in (0, 1, 6, 7)):
             raise step.refuse(f"has the paddings {margins!r:.80}")
         x = step.layer("ZeroPadding2D", x, padding=[margins[2:4], margins[4:6]])
@@ -143,9 +143,10 @@ def batch_normalisation(step: Step) -> Value:
 def padding(step: Step) -> Value:
     """Put zeros around a picture."""
     x, margins = step.tensor(), step.integers(1)
-    value = float(step.array(2).ravel()[0]) if step.operation.op == "PadV2" else 0.0
-    if len(x.shape) != 3 or len(margins) != 8 or any(margins[i] for i in (0, 1, 6, 7)) or value:
-        raise step.refuse(f"puts {value:g} around a tensor of shape {list(x.shape)}, {margins} wide")
+    zeros = step.operation.op == "Pad" or not step.array(2).any()
+    if len(x.shape) != 3 or len(margins) != 8 or any(margins[i] for i in (0, 1, 6, 7)) or not zeros:
+        what = "zeros" if zeros else "other numbers than zero"
+        raise step.refuse(f"puts {what} around a tensor of shape {list(x.shape)}, {margins} wide")
     return step.layer("ZeroPadding2D", x, padding=[margins[2:4], margins[4:6]])
 
 

@@ -57,7 +57,7 @@ def squeeze(step: Step) -> Value:
     if isinstance(step.value(0), np.ndarray):
         return step.array(0).squeeze()
     x = step.tensor()
-    given = step.attribute("squeeze_dims", []) or step.attribute("axis", [])
+    given = step.listed("squeeze_dims") or step.listed("axis")
     axes = {step.axis(x, axis) for axis in given} or {i for i, size in enumerate(x.shape) if size == 1}
     if any(x.shape[axis] != 1 for axis in axes):
         raise step.refuse(f"leaves out axes of a tensor of shape {list(x.shape)}", BROKEN)
@@ -69,7 +69,7 @@ def expand(step: Step) -> Value:
     """Insert an axis of size 1."""
     if isinstance(step.value(0), tuple):
         return step.sizes(0)
-    (axis,) = step.integers(1) or [0]
+    axis = step.integer(1)
     if isinstance(step.value(0), np.ndarray):
         array = step.array(0)
         if not -array.ndim - 1 <= axis <= array.ndim:
@@ -99,7 +99,7 @@ def transpose(step: Step) -> Value:
 @operation("ConcatV2")
 def concatenate(step: Step) -> Value:
     """Join along an axis, which is the last input."""
-    (axis,) = step.integers(-1) or [0]
+    axis = step.integer(-1)
     parts = step.values[:-1]
     if all(isinstance(part, Tensor) for part in parts):
         tensors = [part for part in parts if isinstance(part, Tensor)]

@@ -120,6 +120,13 @@ class Step:
         sizes = self.sizes(index)
         return [self._not_the_batch(size) for size in sizes]
 
+    def integer(self, index: int) -> int:
+        """Return an input that is a constant whole number."""
+        numbers = self.integers(index)
+        if len(numbers) != 1:
+            raise self.refuse(f"has {len(numbers)} numbers as its input {index} instead of one", BROKEN)
+        return numbers[0]
+
     def _not_the_batch(self, size: int | None) -> int:
         if size is None:
             raise self.refuse("computes with the number of pictures, which is not supported")
@@ -131,6 +138,13 @@ class Step:
         if type(value) is not type(default):
             raise self.refuse(f"has the unusable attribute {name}={value!r:.80}", BROKEN)
         return value
+
+    def listed(self, name: str) -> list[int]:
+        """Return an attribute that is a list of whole numbers; empty if it is not there."""
+        values = self.attribute(name, [])
+        if not all(type(value) is int for value in values):
+            raise self.refuse(f"has the unusable attribute {name}={values!r:.80}", BROKEN)
+        return list(values)
 
     def axis(self, tensor: Tensor, value: int) -> int:
         """Turn an axis that counts the batch into an index of ``tensor.shape``."""
