@@ -14,11 +14,12 @@ from pathlib import Path
 
 import pytest
 
-from napari_webipred.catalogue import download, entry, index, store
+from napari_webipred import settings
+from napari_webipred.catalogue import download, entry, index, room, store
 from napari_webipred.catalogue.card import ModelCard, read_card
 from napari_webipred.catalogue.store import Download, fetch, path_of
 from napari_webipred.catalogue.zenodo import card_of, look_up
-from napari_webipred.errors import CatalogueError
+from napari_webipred.errors import CatalogueError, OptionError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, error_answer, model_zip
 
 RECORD = "7785993"
@@ -97,9 +98,7 @@ def test_progress_is_told_in_bytes(published: ZenodoServer, card: ModelCard, mon
     while (step := next(fetching)).done < 100:
         pass
     assert (step.done, step.total) == (100, len(ZIP))
-    published.released.set()
-    with pytest.raises(CatalogueError, match="broke off after 100 bytes"):
-        list(fetching)
+    fetching.close()
 
 
 def test_closing_cancels_and_leaves_nothing(
@@ -495,3 +494,176 @@ def test_a_compiled_graph_that_cannot_be_written_changes_nothing(cache: Path, mo
 def test_a_compiled_graph_has_a_name_made_of_a_checksum_only(checksum: str) -> None:
     with pytest.raises(ValueError, match="not a SHA-256 checksum"):
         store.compiled_path(checksum, 1)
+
+
+# --- limits, caches of many users, off-line --------------------------------------------------------------------
+
+
+def model_of(zenodo: ZenodoServer, number: int) -> ModelCard:
+    zenodo.publish(str(number), {"m.zip": model_zip(number)})
+    return index.resolve(str(number))
+
+
+def used_days_ago(id: str, days: int) -> None:  # noqa: A002
+    (kept,) = (kept for kept in store.entries() if kept.id == id)
+    for name in ("used", "entry.json"):
+        (kept.folder / name).touch()
+        os.utime(kept.folder / name, (1_700_000_000 - days * 86400,) * 2)
+
+
+def test_what_was_not_used_for_longest_goes_first(zenodo: ZenodoServer, cache: Path) -> None:
+    for number in (2, 3, 4):
+        get(model_of(zenodo, number))
+        used_days_ago(f"zenodo-{number}", days={2: 5, 3: 9, 4: 1}[number])
+    for kept in store.entries():
+        store.keep_compiled(store.compiled_path(kept.checksum, 1), bytes(1000))
+    store.keep_compiled(store.compiled_path(CHECKSUM, 1), bytes(1000))  # of a model from disk, and just made
+    before = store.usage()
+    assert before == sum((cache / name).stat().st_size for name in files_below(cache))
+    assert store.limit(before) == []
+    assert store.limit(before - 1) == ["zenodo-3"]
+    assert [kept.id for kept in store.entries()] == ["zenodo-2", "zenodo-4"]
+    assert len(list((cache / "compiled").iterdir())) == 3
+    assert store.limit(1, keep="zenodo-2") == ["zenodo-4"]
+    assert [kept.id for kept in store.entries()] == ["zenodo-2"]
+
+
+def test_opening_a_model_counts_as_use_once_a_day(zenodo: ZenodoServer) -> None:
+    card = model_of(zenodo, 2)
+    get(card)
+    get(card)
+    used_days_ago("zenodo-2", days=3)
+    assert store.entries()[0].used == "2023-11-11"
+    get(card)
+    (kept,) = store.entries()
+    assert kept.used > "2023-11-14"
+    first = (kept.folder / "used").stat().st_mtime_ns
+    get(card)
+    assert (kept.folder / "used").stat().st_mtime_ns == first
+
+
+def test_the_limit_of_the_settings_is_kept_after_each_download_and_spares_what_has_come(
+    zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    get(model_of(zenodo, 2))
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE_LIMIT", "1 kB")
+    with caplog.at_level(logging.WARNING):
+        get(model_of(zenodo, 3))
+    assert [kept.id for kept in store.entries()] == ["zenodo-3"]
+    assert "zenodo-2" in caplog.text
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE_LIMIT", "much")
+    with caplog.at_level(logging.WARNING):
+        get(model_of(zenodo, 4))
+    assert "'much' is no amount of space" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("text", "size"),
+    [
+        ("0", 0),
+        ("5GB", 5 * 10**9),
+        ("1.5 gb", 15 * 10**8),
+        ("2GiB", 2**31),
+        ("7k", 7000),
+        ("12 B", 12),
+        ("1TB", 10**12),
+    ],
+)
+def test_amounts_of_space_are_read_as_people_write_them(text: str, size: int) -> None:
+    assert room.bytes_of(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "GB", "-1GB", "1e9", "5 XB", "1,5GB", "5 i"])
+def test_what_is_no_amount_of_space_is_told(text: str) -> None:
+    with pytest.raises(OptionError, match="no amount of space"):
+        room.bytes_of(text)
+
+
+def test_a_model_that_another_process_is_fetching_is_not_evicted(zenodo: ZenodoServer, cache: Path) -> None:
+    import filelock
+
+    get(model_of(zenodo, 2))
+    with filelock.FileLock(cache / "models" / ".zenodo-2.fetching.lock"):
+        assert store.limit(0) == []
+    assert store.limit(0) == ["zenodo-2"]
+
+
+@pytest.fixture
+def shared(zenodo: ZenodoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A cache of many users with one model in it."""
+    folder = tmp_path / "for all"
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(folder))
+    get(model_of(zenodo, 2))
+    (kept,) = store.entries()
+    store.keep_compiled(store.compiled_path(kept.checksum, 1), b"graph")
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_WEBIPRED_SHARED_CACHE", str(folder))
+    zenodo.requests.clear()
+    return folder
+
+
+def state(folder: Path) -> dict[str, tuple[int, bytes]]:
+    return {name: ((folder / name).stat().st_mtime_ns, (folder / name).read_bytes()) for name in files_below(folder)}
+
+
+def test_the_cache_of_all_users_is_searched_first_and_never_written(
+    zenodo: ZenodoServer, shared: Path, cache: Path
+) -> None:
+    before = state(shared)
+    card = index.find("zenodo-2")
+    assert card is not None
+    path, steps = get(card)
+    assert path.is_relative_to(shared)
+    assert steps == []
+    assert path_of(card) == path
+    get(model_of(zenodo, 3))
+    assert [(kept.id, kept.shared) for kept in store.entries()] == [("zenodo-2", True), ("zenodo-3", False)]
+    graph = store.compiled_path(store.entries()[0].checksum, 1)
+    assert graph.read_bytes() == b"graph"
+    assert graph.is_relative_to(shared)
+    assert store.keep_compiled(graph, b"new") is False
+    assert store.limit(0) == ["zenodo-3"]
+    with pytest.raises(CatalogueError, match="cache of all users"):
+        store.remove("zenodo-2")
+    store.wipe()
+    assert state(shared) == before
+
+
+def test_a_model_that_is_damaged_in_the_cache_of_all_users_is_fetched_into_the_own(
+    zenodo: ZenodoServer, shared: Path, cache: Path
+) -> None:
+    card = index.find("zenodo-2")
+    assert card is not None
+    path, _ = get(card)
+    path.write_bytes(b"x" * path.stat().st_size)
+    before = state(shared)
+    again, _ = get(card)
+    assert again.is_relative_to(cache)
+    assert again.read_bytes() == model_zip(2)
+    assert get(card) == (again, [])
+    assert state(shared) == before
+
+
+def test_the_process_can_be_taken_off_line_and_back(
+    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.set_offline(True)
+    with pytest.raises(CatalogueError, match="use of the network is switched off"):
+        get(card)
+    assert published.requests == []
+    settings.set_offline(False)
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    assert settings.current().offline  # the environment has the last word
+    monkeypatch.delenv("NAPARI_WEBIPRED_OFFLINE")
+    get(card)
+
+
+def test_a_model_with_another_checksum_than_the_card_now_has_is_fetched_anew(
+    published: ZenodoServer, card: ModelCard
+) -> None:
+    get(card)
+    new = model_zip(3)
+    published.publish(RECORD, {CONVERTED: new})
+    checksum = "sha256:" + hashlib.sha256(new).hexdigest()
+    weights = card.weights[0].model_copy(update={"checksum": checksum})
+    assert get(card.model_copy(update={"weights": (weights,)}))[0].read_bytes() == new

@@ -15,7 +15,6 @@ from napari_webipred.errors import CatalogueError, OptionError
 _log = logging.getLogger(__name__)
 _TOLD = re.compile(r"[0-9a-f]{64}\.json")
 COMPILED = re.compile(r"([0-9a-f]{64})-v\d+\.onnx")
-_UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 
 
 def remove(id: str) -> int:  # noqa: A002
@@ -65,11 +64,11 @@ def bytes_of(text: str) -> int:
     OptionError
         It is none.
     """
-    found = re.fullmatch(r"(\d{1,9}(?:\.\d{1,9})?)\s*([kmgt]?)(i?)b?", text.strip().lower())
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
     if not found:
         raise OptionError(f"{text!r} is no amount of space.", "Write it as 5GB or 500MB.")
     number, unit, binary = found.groups()
-    factor = 1024 ** "kmgt".index(unit) * 1024 if unit and binary else _UNITS[unit]
+    factor = (1024 if binary else 1000) ** (" kmgt".index(unit) if unit else 0)
     return int(float(number) * factor)
 
 
