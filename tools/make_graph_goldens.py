@@ -79,7 +79,7 @@ def plain(k: Any) -> Any:
 
 
 def gated(k: Any) -> Any:
-    """Squeeze and excitation, swish, cropping, resizing, reshaping, a flat dense head and a single sigmoid."""
+    """Squeeze and excitation, swish, cropping, resizing, dense layers on pixels, a single sigmoid."""
     x = image = k.Input((16, 16, 1), name="image")
     x = k.layers.Conv2D(8, 3, dilation_rate=2, activation="swish")(x)
     s = k.layers.GlobalAveragePooling2D()(x)
@@ -92,6 +92,7 @@ def gated(k: Any) -> Any:
     x = k.layers.Conv2D(8, 3, groups=1, strides=2, activation="softplus")(x)
     if k is keras:  # Keras 2 makes of it a batch normalisation in training, which TensorFlow.js cannot compute
         x = k.layers.LayerNormalization()(x)
+    x = k.layers.Dense(6, activation="relu")(x)
     x = k.layers.Permute((2, 1, 3))(x)
     x = k.layers.Flatten()(x)
     return k.Model(image, k.layers.Dense(1, activation="sigmoid")(x))
@@ -199,7 +200,7 @@ def main() -> int:
             place = Path(scratch) / name
             saved(model, k, place / "saved")
             graph_model(place / "saved", place / "tfjs")
-            x = np.random.default_rng(seed).uniform(0, 255 if "plain" in name else 1, (3, *model.input_shape[1:]))
+            x = np.random.default_rng(seed).uniform(0, 255 if "plain" in name else 9, (3, *model.input_shape[1:]))
             x = np.round(x, 3).astype(np.float32)
             here = model.predict(x, verbose=0)
             there = np.array(by_tfjs(modules, place / "tfjs", x), np.float32).reshape(here.shape)

@@ -106,6 +106,7 @@ MEANS = PICTURES.mean((1, 2))
         ([node("y", "Prelu", "low", "c"), node("low", "Sub", "mean", "nine")], None),
         ([node("y", "Identity", "mean:0", "^image")], lambda m: m),
         ([node("y", "Cast", "mean", DstT={"type": "DT_FLOAT"})], lambda m: m),
+        ([node("y", "Erfc", "zero"), node("zero", "Sub", "mean", "mean")], lambda m: np.ones_like(m)),
         ([node("y", "BiasAdd", "mean", "c")], lambda m: np.add(m, [1, 2, 3])),
         ([node("y", "MatMul", "mean", "k", transpose_b={"b": True})], lambda m: m @ np.ones((3, 2))),
         ([node("y", "_FusedMatMul", "mean", "k", "two", transpose_b={"b": True}, fused_ops={"list": {"s": [
@@ -128,6 +129,29 @@ def test_operations_compute_what_tensorflow_computes(nodes, expected):
             return np.where(m - 9 >= 0, m - 9, slopes * (m - 9))
 
     np.testing.assert_allclose(session(files).predict(PICTURES), expected(MEANS), rtol=1e-6)
+
+
+def test_pixels_are_multiplied_by_a_matrix_whether_or_not_they_are_put_in_rows():
+    """What TensorFlow does for a dense layer on a feature map: it computes the sizes, and goes through rows."""
+    names = ("shape", "chosen", "count", "depth", "target", "rows", "product", "end", "back")
+    shape, chosen, count, depth, target, rows, product, end, back = names
+    files = graph(
+        IMAGE,
+        node(shape, "Shape", "image"),
+        node(chosen, "GatherV2", shape, "first", "zero"),
+        node(count, "Prod", chosen, "zero"),
+        node(depth, "GatherV2", shape, "last", "zero"),
+        node(target, "ConcatV2", count, depth, "zero"),
+        node(rows, "Reshape", "image", target),
+        node(product, "MatMul", rows, "matrix"),
+        node(end, "ConcatV2", chosen, "two", "zero"),
+        node(back, "Reshape", product, end),
+        node("y", "Mean", back, "axes", keep_dims={"b": False}),
+        first=np.array([0, 1, 2], np.int32), last=np.array([3], np.int32), zero=np.array(0, np.int32),
+        two=np.array([2], np.int32), matrix=np.arange(6, dtype=np.float32).reshape(3, 2),
+    )  # fmt: skip
+    expected = (PICTURES @ np.arange(6).reshape(3, 2)).mean((1, 2))
+    np.testing.assert_allclose(session(files).predict(PICTURES), expected, rtol=1e-6)
 
 
 def test_of_several_outputs_the_named_one_counts_else_the_last():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from functools import reduce
 from typing import Any
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
 from napari_webipred.runtime.layers.activation import ACTIVATIONS
-from napari_webipred.runtime.operations.step import OPERATIONS, Sizes, Step, Value, operation
+from napari_webipred.runtime.operations.step import OPERATIONS, Rows, Sizes, Step, Value, operation
 
 Array = NDArray[np.float32]
 
@@ -31,6 +32,7 @@ _UNARY: dict[str, tuple[Callable[[Array], Array] | None, str]] = {
     "Rsqrt": (lambda x: np.reciprocal(np.sqrt(x)), "rsqrt"),
     "Square": (np.square, "square"),
     "Erf": (None, "Erf"),
+    "Erfc": (None, "erfc"),
     "Relu": (None, "relu"),
     "Relu6": (None, "relu6"),
     "Elu": (None, "elu"),
@@ -73,6 +75,8 @@ def unary(step: Step) -> Value:
         name = step.node("Reciprocal", step.node("Sqrt", x.name))
     elif done in ACTIVATIONS:
         return step.layer("Activation", x, activation=done)
+    elif done == "erfc":
+        name = step.node("Sub", step.graph.constant(1), step.node("Erf", x.name))
     else:
         name = step.node(done, x.name)
     return Tensor(name, x.shape, x.nchw)
@@ -201,7 +205,9 @@ def reduction(step: Step) -> Value:
     if isinstance(step.value(0), tuple):
         if step.operation.op != "Prod":
             raise step.refuse("computes with the number of pictures, which is not supported")
-        return (int(np.prod(step.integers(0), dtype=np.int64)),)
+        sizes = step.sizes(0)
+        # What depends on the number of pictures has to follow from the rest when a tensor is reshaped.
+        return (-1 if None in sizes else math.prod(step.integers(0)),)
     x = step.tensor()
     axes = sorted({step.axis(x, axis) for axis in step.integers(1)})
     if len(x.shape) == 3 and axes == [0, 1] and step.operation.op in {"Mean", "Max"}:
@@ -221,9 +227,10 @@ def reduction(step: Step) -> Value:
 @operation("MatMul", "_FusedMatMul", "BatchMatMulV2", "BatchMatMul")
 def product(step: Step) -> Value:
     """Multiply by a constant matrix, and do what was joined to that."""
-    x, kernel = step.tensor(), step.array(1)
-    batched = step.operation.op.startswith("Batch")
-    before, turned = ("adj_x", "adj_y") if batched else ("transpose_a", "transpose_b")
+    given, kernel = step.value(0), step.array(1)
+    x = given.tensor if isinstance(given, Rows) else step.tensor()
+    batched = step.operation.op.startswith("Batch") or isinstance(given, Rows)
+    before, turned = ("adj_x", "adj_y") if step.operation.op.startswith("Batch") else ("transpose_a", "transpose_b")
     if step.attribute(before, default=False) or kernel.ndim != 2 or (not batched and len(x.shape) != 1):
         raise step.refuse(f"multiplies tensors of shapes {list(x.shape)} and {list(kernel.shape)}")
     if step.attribute(turned, default=False):
@@ -231,7 +238,8 @@ def product(step: Step) -> Value:
     options, extra = fused(step)
     weights = {"kernel": kernel, **({"bias": extra.pop("bias")} if "bias" in extra else {})}
     made = step.layer("Dense", x, weights=weights, units=kernel.shape[1], use_bias="bias" in weights)
-    return finished(step, made, options, extra)
+    made = finished(step, made, options, extra)
+    return Rows(made) if isinstance(given, Rows) else made
 
 
 def fused(step: Step) -> tuple[list[str], dict[str, Array]]:

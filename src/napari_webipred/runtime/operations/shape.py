@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
-from napari_webipred.runtime.operations.step import Sizes, Step, Value, operation
+from napari_webipred.runtime.operations.step import Rows, Sizes, Step, Value, operation
 
 _TO_THE_END = 2**31 - 1
 
@@ -38,11 +38,14 @@ def reshape(step: Step) -> Value:
             return array.reshape(shape)
         except ValueError as error:
             raise step.refuse(f"cannot bring {list(array.shape)} into the shape {shape}", BROKEN) from error
-    x, target = step.tensor(), list(step.sizes(1))
+    value, target = step.value(0), list(step.sizes(1))
+    x = value.tensor if isinstance(value, Rows) else step.tensor()
     total = math.prod(step.known(x))
     if not target or target.count(-1) > 1:
         raise step.refuse(f"has the unusable shape {target}", BROKEN)
     batch, *rest = target
+    if batch == -1 and rest == [x.shape[-1]] and total != x.shape[-1]:
+        return Rows(step.graph.plain(x))
     if batch in {None, 1} and -1 in rest and None not in rest:
         others = math.prod(size for size in rest if size not in {-1, None})
         rest = [total // max(others, 1) if size == -1 else size for size in rest]
@@ -82,6 +85,15 @@ def expand(step: Step) -> Value:
     return step.reshaped(x, [*sizes[:place], 1, *sizes[place:]])
 
 
+@operation("GatherV2")
+def gather(step: Step) -> Value:
+    """Choose among sizes."""
+    sizes, chosen = step.value(0), step.integers(1)
+    if not isinstance(sizes, tuple) or not all(-len(sizes) <= i < len(sizes) for i in chosen):
+        raise step.refuse("chooses by index, which is only supported for sizes")
+    return tuple(sizes[i] for i in chosen)
+
+
 @operation("Transpose")
 def transpose(step: Step) -> Value:
     """Change the order of the axes."""
@@ -93,6 +105,8 @@ def transpose(step: Step) -> Value:
         return array.transpose(order)
     if order[:1] != [0]:
         raise step.refuse(f"has the order {order}, which moves the pictures")
+    if order == list(range(len(step.tensor().shape) + 1)):
+        return step.tensor()
     return step.layer("Permute", step.tensor(), dims=order[1:])
 
 

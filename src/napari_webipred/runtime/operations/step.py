@@ -38,8 +38,21 @@ class Scattered:
     gaps: tuple[int, int]
 
 
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A tensor of which TensorFlow has put all axes but the last into one, to multiply it by a matrix.
+
+    Attributes
+    ----------
+    tensor : Tensor
+        As it was before.
+    """
+
+    tensor: Tensor
+
+
 # A tensor that depends on the picture, a constant, or sizes.
-Value: TypeAlias = Tensor | Scattered | NDArray[np.float32] | Sizes
+Value: TypeAlias = Tensor | Scattered | Rows | NDArray[np.float32] | Sizes
 Function: TypeAlias = Callable[["Step"], Value]
 
 # TensorFlow's name to how it is done.
