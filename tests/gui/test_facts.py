@@ -78,7 +78,7 @@ def test_a_folder_of_teachable_machine_without_its_labels_is_asked_about(
     assert panel.classify.why.text() == "Tell first what the model does not say."
     assert not form.use.isEnabled()
     assert form.size.isHidden()
-    assert form.count.text() == "3 names; without them numbers are shown"
+    assert form.count.text() == "3 names, or none"
     pick(form.scaling, "tf")
     assert form.use.isEnabled()
     qtbot.keyClicks(form.classes, "cat, dog")

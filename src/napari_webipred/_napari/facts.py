@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QHBoxLayout, QLabel, QPlainTextEdit, QSpinBox, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QPainter, QPaintEvent
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPlainTextEdit, QSpinBox, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import MainButton
 from napari_webipred._napari.label import MutedLabel
@@ -46,24 +47,15 @@ class Facts(QWidget):
         self._outputs = 0
         self._known: list[str] = []
         self._scaling: str | None = None
-        self.classes = QPlainTextEdit()
-        self.classes.setTabChangesFocus(True)
-        self.classes.setFixedHeight(LINES * self.classes.fontMetrics().lineSpacing() + 12)
-        self.classes.setAccessibleName("Names of the classes")
-        self.classes.setToolTip("In the order of the model's outputs")
+        self.classes = _Lines(theme)
         self.count = MutedLabel()
+        self.count.setWordWrap(False)
+        self.count.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.scaling = _choice("How pixel values were scaled in training; a wrong choice gives wrong results")
         self.looks_like = MutedLabel()
         self.output = _choice("How probabilities are made of the model's numbers")
         self.width_ = _pixels("Width of the model's input in pixels")
         self.height_ = _pixels("Height of the model's input in pixels")
-        self.size = QWidget()
-        row = QHBoxLayout(self.size)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.width_)
-        row.addWidget(QLabel("×"))
-        row.addWidget(self.height_)
-        row.addStretch()
         self.use = MainButton("Use these", theme)
         self._lay_out()
         self.classes.textChanged.connect(self._on_changed)
@@ -73,19 +65,26 @@ class Facts(QWidget):
         self._on_changed()
 
     def _lay_out(self) -> None:
-        self._form = QFormLayout(self)
-        self._form.setContentsMargins(0, 4, 0, 4)
-        self._form.addRow(MutedLabel("This model does not say all that is needed. The people who trained it know."))
-        for name, widget in (
-            ("Classes", self.classes),
-            ("", self.count),
-            ("Scaling", self.scaling),
-            ("", self.looks_like),
-            ("Output", self.output),
-            ("Input size", self.size),
+        labels = [QLabel(words) for words in ("Scaling", "Output", "Size")]
+        widest = max(label.sizeHint().width() for label in labels) + 8  # napari pads labels once they are shown
+        for label in labels:
+            label.setFixedWidth(widest)
+        scaling, output, size = labels
+        self.size = _row(size, self.width_, QLabel("×"), self.height_)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 4, 0, 4)
+        layout.setSpacing(5)
+        for widget in (
+            MutedLabel("This model does not say all that is needed. The people who trained it know."),
+            _row(QLabel("Classes"), self.count),
+            self.classes,
+            _row(scaling, self.scaling),
+            self.looks_like,
+            _row(output, self.output),
+            self.size,
+            self.use,
         ):
-            self._form.addRow(name, widget)
-        self._form.addRow(self.use)
+            layout.addWidget(widget)
 
     def ask(self, card: ModelCard, outputs: int, suggestion: tuple[str, str] | None, needs_activation: bool) -> None:
         """Show the form with what is known already.
@@ -104,16 +103,15 @@ class Facts(QWidget):
         numbered = card.class_names == [str(i) for i in range(outputs)]
         self._outputs, self._known = outputs, [] if numbered else card.class_names
         self.classes.setPlainText("\n".join(self._known))
-        self.classes.setPlaceholderText("One name a line, or with commas between")
         self._scaling = card.preprocessing.standardize_mode if card.preprocessing else None
         scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
         _offer(self.scaling, scalings, self._scaling)
         family, mode = suggestion or ("", "")
         self.looks_like.setText(f"It looks like {family}, which is published with “{mode}”." if family else "")
-        self._form.setRowVisible(self.looks_like, bool(family))
+        self.looks_like.setVisible(bool(family))
         left = {mode: words for mode, words in OUTPUTS.items() if not (needs_activation and mode == "in-model")}
         _offer(self.output, left, None if needs_activation else card.output.activation)
-        self._form.setRowVisible(self.size, card.input is None)
+        self.size.setVisible(card.input is None)
         self._on_changed()
         self.show()
 
@@ -127,8 +125,7 @@ class Facts(QWidget):
         names = len(self.names())
         fits = names in ({0, 1, 2} if self._outputs == 1 else {0, self._outputs})
         wanted = "1 or 2 names" if self._outputs == 1 else f"{self._outputs} names"
-        unnamed = "negative and positive" if self._outputs == 1 else "numbers"
-        self.count.setText(f"{names} of {wanted}" if names else f"{wanted}; without them {unnamed} are shown")
+        self.count.setText(f"{names} of {wanted}" if names else f"{wanted}, or none")
         told = self.scaling.currentData() is not None and self.output.currentData() is not None
         self.use.setEnabled(fits and told)
         self.use.setToolTip("" if fits and told else "Choose the scaling, and give as many names as there are classes")
@@ -144,6 +141,35 @@ class Facts(QWidget):
         if not self.size.isHidden():
             told["size"] = (self.width_.value(), self.height_.value())
         self.told.emit(told)
+
+
+class _Lines(QPlainTextEdit):
+    """A field of some lines that looks like the other fields of the panel."""
+
+    def __init__(self, theme: Theme) -> None:
+        super().__init__()
+        self._theme = theme
+        self.setTabChangesFocus(True)
+        self.setFixedHeight(LINES * self.fontMetrics().lineSpacing() + 12)
+        self.setPlaceholderText("One name a line, or with commas between, in the order of the outputs")
+        self.setAccessibleName("Names of the classes")
+        self.setToolTip("In the order of the model's outputs; without names the classes are numbered")
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        painter = QPainter(self.viewport())
+        painter.fillRect(self.viewport().rect(), self._theme.colour("foreground"))
+        painter.end()
+        super().paintEvent(event)
+
+
+def _row(label: QLabel, *widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addWidget(label)
+    for widget in widgets:
+        layout.addWidget(widget, 0 if type(widget) is QLabel else 1)
+    return row
 
 
 def _choice(tip: str) -> QComboBox:
