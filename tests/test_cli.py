@@ -14,6 +14,7 @@ from PIL import Image
 import napari_webipred as wp
 from napari_webipred import cli
 from napari_webipred.samples import sample_pictures
+from test_model import write_tfjs
 
 
 @pytest.fixture
@@ -170,3 +171,21 @@ def test_control_characters_in_names_do_not_reach_the_terminal(folder, tmp_path,
     evil.write_bytes(b"nothing")
     cli.main(["classify", str(evil), "--model", "demo", "-o", str(tmp_path / "out.csv")])
     assert "\x1b" not in capsys.readouterr().err
+
+
+def test_what_should_be_known_of_a_model_is_said_and_recorded(folder, tmp_path, capsys):
+    model = write_tfjs(tmp_path / "m", activation="sigmoid", version="3.4.1")
+    out = tmp_path / "out.csv"
+    cli.main(["classify", str(folder / "a.png"), "-m", str(model), "--standardize", "tf", "-o", str(out)])
+    said = capsys.readouterr().err
+    assert "sigmoid of its own" in said
+    assert "WebIPred cannot load this model" in said
+    remarks = json.loads((tmp_path / "out.csv.json").read_text())["model"]["remarks"]
+    assert "sigmoid of its own" in remarks["assumed"][0]
+    assert "Keras 3.4.1" in remarks["notes"][0]
+
+
+def test_a_network_of_a_known_family_is_told_when_the_scaling_is_asked_for(folder, tmp_path, capsys):
+    model = write_tfjs(tmp_path / "m", activation="softmax", name="block_16_project")
+    assert cli.main(["classify", str(folder / "a.png"), "-m", str(model)]) == 2
+    assert "looks like MobileNetV2, which is usually trained with tf" in capsys.readouterr().err

@@ -144,6 +144,12 @@ def test_operations_that_could_touch_the_machine_are_named_and_never_run(op):
         compile_files(files, "folder", None)
 
 
+def test_millions_of_tiny_fields_do_not_fill_the_memory():
+    for content in (b"\x08\x00" * 10**6, field(2, field(2, b"\x18\x00" * 10**6))):
+        with pytest.raises(ModelError, match="damaged"):
+            compile_files({"saved_model.pb": content}, "folder", None)
+
+
 @settings(max_examples=60)
 @given(st.data())
 def test_changed_bytes_give_a_model_or_a_model_error(data):

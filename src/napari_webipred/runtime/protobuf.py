@@ -7,6 +7,9 @@ from collections.abc import Iterator
 
 from napari_webipred.errors import ModelError
 
+# Of a message, and of a list in one: what is larger stands as raw bytes in honest files.
+_MAX_VALUES = 2**18
+
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
@@ -28,7 +31,9 @@ class Message:
 
     def __init__(self, data: memoryview | bytes) -> None:
         self._fields: dict[int, list[int | memoryview]] = {}
-        for number, value in _fields(memoryview(data)):
+        for count, (number, value) in enumerate(_fields(memoryview(data))):
+            if count > _MAX_VALUES:
+                raise broken()
             self._fields.setdefault(number, []).append(value)
 
     def messages(self, number: int) -> Iterator[Message]:
@@ -73,6 +78,8 @@ class Message:
                 while at < len(value):
                     packed, at = varint(value, at)
                     numbers.append(_signed(packed))
+                    if len(numbers) > _MAX_VALUES:
+                        raise broken()
         return numbers
 
     def has(self, number: int) -> bool:

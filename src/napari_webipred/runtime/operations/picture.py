@@ -127,7 +127,7 @@ def pooling(step: Step) -> Value:
     return step.layer(kind, step.tensor(), pool_size=_spatial(step, "ksize"), **_window(step))
 
 
-@operation("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3")
+@operation("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
 def batch_normalisation(step: Step) -> Value:
     """Scale each channel by the statistics of training."""
     if step.attribute("is_training", default=False):
@@ -136,7 +136,11 @@ def batch_normalisation(step: Step) -> Value:
     weights = {role: step.array(i).ravel() for i, role in enumerate(roles, 1)}
     axis = -1 if step.attribute("data_format", "NHWC") == "NHWC" else 1
     epsilon = step.attribute("epsilon", 1e-4)
-    return step.layer("BatchNormalization", step.tensor(), weights=weights, axis=axis, epsilon=epsilon)
+    made = step.layer("BatchNormalization", step.tensor(), weights=weights, axis=axis, epsilon=epsilon)
+    joined = step.attribute("activation_mode", "Identity")
+    if step.attribute("num_side_inputs", 0) or joined not in {"Identity", "Relu"}:
+        raise step.refuse(f"has {joined!r:.80} joined to it")
+    return step.layer("Activation", made, activation="relu") if joined == "Relu" else made
 
 
 @operation("Pad", "PadV2")
