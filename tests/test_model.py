@@ -12,6 +12,7 @@ import napari_webipred as wp
 from napari_webipred import settings
 from napari_webipred.catalogue import store, told
 from napari_webipred.errors import ModelError, OptionError
+from napari_webipred.model import Progress, opening
 
 
 def write_tfjs(
@@ -259,3 +260,18 @@ def test_of_several_outputs_the_card_chooses_and_each_choice_has_a_graph_of_its_
     (tmp_path / "m" / "webipred.json").write_text('{"output": {"tensor_name": "high"}}')
     with pytest.raises(ModelError, match="no output 'high', but low, mid"):
         wp.open_model(tmp_path / "m")
+
+
+def test_a_download_tells_how_long_it_takes_and_why_it_waits(tmp_path, monkeypatch):
+    folder = write_tfjs(tmp_path / "pets")
+
+    def fetch(card):
+        yield store.Download(1, 10, 3.5)
+        yield store.Download(1, 10, None, "The server is busy.")
+        return folder
+
+    monkeypatch.setattr(store, "fetch", fetch)
+    steps = opening("demo")
+    assert next(steps) == Progress("download", 1, 10, 3.5)
+    assert next(steps) == Progress("download", 1, 10, None, "The server is busy.")
+    steps.close()

@@ -31,11 +31,14 @@ class Progress:
     """How far the opening of a model has come.
 
     ``done`` and ``total`` are bytes while downloading, else 0 and None. A total of None is not known.
+    ``seconds_left`` is what a download still takes, as far as can be said; ``waiting`` says why nothing arrives.
     """
 
     stage: Literal["download", "compile", "load"]
     done: int = 0
     total: int | None = None
+    seconds_left: float | None = None
+    waiting: str = ""
 
 
 class Model:
@@ -228,7 +231,7 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
     try:
         while True:
             step = next(download)
-            yield Progress("download", step.done, step.total)
+            yield Progress("download", step.done, step.total, step.seconds_left, step.waiting)
     except StopIteration as finished:
         path: Path = finished.value
         return card, path

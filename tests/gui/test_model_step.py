@@ -67,12 +67,12 @@ def test_a_model_that_is_not_here_waits_for_the_users_word(panel, shelf, qtbot, 
 
 
 def test_a_download_shows_how_far_it_is_and_can_be_cancelled(panel, shelf, qtbot, choose):
-    shelf.steps = [Progress("download", 5_000_000, 20_000_000)]
+    shelf.steps = [Progress("download", 5_000_000, 20_000_000, seconds_left=30)]
     shelf.gate.clear()
     choose(panel, "Chest")
     qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "5.0 MB of 20 MB" in panel.model.progress.words.text())
-    assert "left" in panel.model.progress.words.text()
+    assert "about 30 s left" in panel.model.progress.words.text()
     assert panel.model.progress.bar.value() == 250
     qtbot.mouseClick(panel.model.progress.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shelf.closed_in != [])

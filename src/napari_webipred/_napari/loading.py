@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Generator
 
 from qtpy.QtCore import QObject, Signal
@@ -40,7 +39,6 @@ class Loading(QObject):
         self.error: Exception | None = None
         self.needs_activation = False
         self._task: Task | None = None
-        self._begin = 0.0
 
     def choose(self, entry: Entry | None) -> None:
         """Choose a model; it is opened at once if no network is needed for that."""
@@ -56,7 +54,6 @@ class Loading(QObject):
         assert self.entry is not None
         self.model, self.error = None, None
         self.progress = Progress("load" if self.entry.here else "download")
-        self._begin = time.monotonic()
         self._task = Task(_open(self.entry))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
@@ -74,10 +71,7 @@ class Loading(QObject):
     @property
     def seconds_left(self) -> float | None:
         """Roughly how long the download still takes; None when that is not known."""
-        if self.progress is None or not self.progress.done or not self.progress.total:
-            return None
-        rate = (time.monotonic() - self._begin) / self.progress.done
-        return rate * (self.progress.total - self.progress.done)
+        return self.progress.seconds_left if self.progress else None
 
     @property
     def asks(self) -> bool:
