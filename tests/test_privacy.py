@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import shutil
@@ -15,7 +16,10 @@ from napari_webipred.settings import default_cache_folder
 
 DEMO = [sys.executable, "-m", "napari_webipred.cli", "demo"]
 CLASSIFY = [sys.executable, "-m", "napari_webipred.cli", "classify", "--model", "demo", "--output", "out.csv"]
-PATIENT = "Doe_Jane_1970"
+PATIENT = "Mustermann_Erika_1961"
+TRACES = re.compile(
+    rb"|".join(part.encode(kind) for part in ("Mustermann", "Erika", "1961") for kind in ("utf-8", "utf-16-le")), re.I
+)
 
 
 class Machine:
@@ -34,8 +38,9 @@ class Machine:
             monkeypatch.delenv(name)
         monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
         self.cache = default_cache_folder()
+        self.given: set[Path] = set()
 
-    def run(self, command: list[str]) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], returns: int = 0) -> subprocess.CompletedProcess[str]:
         done = subprocess.run(
             command,
             cwd=self.work,
@@ -46,7 +51,7 @@ class Machine:
             check=False,
             timeout=300,
         )
-        assert done.returncode == 0, done.stderr
+        assert done.returncode == returns, done.stderr
         return done
 
     def outside_of_the_cache(self) -> set[Path]:
@@ -65,6 +70,42 @@ class Machine:
         Image.effect_noise((64, 48), 60).save(path)
         return path
 
+    def pictures(self) -> list[Path]:
+        """Write pictures of a patient who is named in them, too, and of which some fail, each in its own way."""
+        import numpy as np
+        import tifffile
+        from PIL import Image, PngImagePlugin
+
+        folder = self.work / f"{PATIENT}_clinic"
+        folder.mkdir()
+        noise = Image.effect_noise((64, 48), 60)
+        text = PngImagePlugin.PngInfo()
+        text.add_text("PatientName", PATIENT)
+        noise.save(folder / f"{PATIENT}.png", pnginfo=text)
+        exif = Image.Exif()
+        exif[0x010E] = PATIENT
+        noise.save(folder / f"{PATIENT}.jpg", exif=exif)
+        stack = np.stack([np.asarray(noise)] * 3)
+        tifffile.imwrite(folder / f"{PATIENT}.tif", stack, imagej=True, metadata={"Info": PATIENT})
+        whole = (folder / f"{PATIENT}.png").read_bytes()
+        tiff = (folder / f"{PATIENT}.tif").read_bytes()
+        (folder / f"{PATIENT}_cut.png").write_bytes(whole[: len(whole) // 2])
+        (folder / f"{PATIENT}_cut.tif").write_bytes(tiff[: len(tiff) // 2])
+        (folder / f"{PATIENT}_ome.tif").write_bytes(tiff.replace(b"ImageJ=", b"<OME>\0\0"))
+        (folder / f"{PATIENT}_none.png").write_bytes(f"Patient {PATIENT}".encode())
+        (folder / f"{PATIENT}_empty.bmp").touch()
+        self.given = {folder, *folder.iterdir()}
+        return [folder, self.work / f"{PATIENT}_missing.png"]
+
+    def telling(self, asked_for: set[Path]) -> set[Path]:
+        """Every file with a trace of the patient, in its path or content, but the pictures and what was asked for."""
+        return {
+            path
+            for path in set(self.folder.rglob("*")) - self.given - asked_for
+            if TRACES.search(str(path.relative_to(self.folder)).encode())
+            or (path.is_file() and TRACES.search(path.read_bytes()))
+        }
+
 
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Machine:
@@ -82,7 +123,11 @@ def works(*command: str) -> bool:
 def strace(log: Path) -> list[str]:
     if not works("strace", "-f", "-o", os.devnull, "true"):
         pytest.skip("strace is not installed, or may not watch processes here")
-    return ["strace", "-f", "-qq", "-o", str(log), "-e", "trace=%network,open,openat,creat"]
+    return ["strace", "-f", "-qq", "-o", str(log), "-e", f"trace=%network,{OPENING},{MAKING}"]
+
+
+OPENING = "open,openat,creat"
+MAKING = "mkdir,mkdirat,mknod,mknodat,rename,renameat,renameat2,link,linkat,symlink,symlinkat,truncate"
 
 
 def internet_sockets(log: Path) -> list[str]:
@@ -90,10 +135,13 @@ def internet_sockets(log: Path) -> list[str]:
 
 
 def written(log: Path) -> set[Path]:
-    """Every path that was opened for writing, successfully."""
+    """Every path that was opened for writing, made, or renamed to, successfully."""
     opened = re.compile(r'\b(?:open|openat|creat)\((?:[^"]*)"((?:[^"\\]|\\.)*)", ([A-Z_|]+).*\) = \d+')
-    matches = (opened.search(line) for line in log.read_text(errors="replace").splitlines())
-    return {Path(m[1]) for m in matches if m and re.search("O_WRONLY|O_RDWR|O_CREAT", m[2])}
+    made = re.compile(rf'\b(?:{MAKING.replace(",", "|")})\(.*"((?:[^"\\]|\\.)*)".*\) = 0$')  # the last name counts
+    lines = log.read_text(errors="replace").splitlines()
+    matches = [match for line in lines if (match := opened.search(line))]
+    paths = {Path(match[1]) for match in matches if re.search("O_WRONLY|O_RDWR|O_CREAT", match[2])}
+    return paths | {Path(match[1]) for line in lines if (match := made.search(line))}
 
 
 def test_a_prediction_opens_no_internet_socket(machine: Machine, tmp_path: Path) -> None:
@@ -126,6 +174,8 @@ def test_a_prediction_works_where_there_is_no_network_at_all(machine: Machine) -
         pytest.skip("unshare is not installed, or may not take the network away here")
     machine.run([*way, *DEMO])
     assert (machine.work / "demo.csv").is_file()
+    machine.run([*way, *CLASSIFY, str(machine.picture())])
+    assert PATIENT in (machine.work / "out.csv").read_text(encoding="utf-8")
 
 
 HOLD = """
@@ -156,7 +206,8 @@ def test_nothing_is_opened_for_writing_elsewhere(machine: Machine, tmp_path: Pat
     machine.run([*strace(log), *CLASSIFY, str(machine.picture())])
     paths = {machine.work / path for path in written(log)}
     assert machine.work / "out.csv" in paths
-    elsewhere = {path for path in paths if not path.is_relative_to(machine.cache) and path.parts[1] != "dev"}
+    above = {machine.cache, *machine.cache.parents}  # folders that are made on the way to the cache
+    elsewhere = {path for path in paths - above if not path.is_relative_to(machine.cache) and path.parts[1] != "dev"}
     assert elsewhere == {machine.work / "out.csv", machine.work / "out.csv.json"}
 
 
@@ -167,3 +218,80 @@ def test_nothing_of_a_picture_is_kept(machine: Machine) -> None:
     machine.run([*CLASSIFY, str(machine.picture())])
     assert before
     assert machine.cached() == before
+
+
+def test_no_file_but_the_table_tells_of_a_patient(machine: Machine) -> None:
+    """Names of pictures, also of those that fail, their folder, and what is written inside them."""
+    machine.run([sys.executable, "-X", "faulthandler", "-X", "dev", *CLASSIFY[1:], *map(str, machine.pictures())], 1)
+    asked_for = {machine.work / "out.csv", machine.work / "out.csv.json"}
+    assert all(TRACES.search(path.read_bytes()) for path in asked_for)
+    assert machine.cached()
+    assert machine.telling(asked_for) == set()
+
+
+LOGGED = """
+import faulthandler, logging, sys, warnings
+faulthandler.enable(open("faults.log", "w"))
+logging.basicConfig(level=logging.DEBUG, filename="everything.log")
+logging.captureWarnings(True)
+warnings.simplefilter("always")
+logging.getLogger("check").warning("the log is written")
+import napari_webipred as wp
+table = wp.classify(sys.argv[1:], "demo")
+assert table["error"].astype(bool).sum() >= 5, table
+assert (table["error"] == "").sum() >= 5, table
+try:
+    wp.open_model(sys.argv[1])
+except wp.WebIPredError:
+    pass
+"""
+
+
+def test_no_log_tells_of_a_patient(machine: Machine) -> None:
+    """Of all libraries, with everything that they have to say; and neither does what Python prints."""
+    done = machine.run([sys.executable, "-c", LOGGED, *map(str, machine.pictures())])
+    assert "the log is written" in (machine.work / "everything.log").read_text(encoding="utf-8")
+    assert machine.telling(set()) == set()
+    assert not TRACES.search((done.stdout + done.stderr).encode())
+
+
+def test_a_trace_would_have_been_found(machine: Machine) -> None:
+    machine.pictures()
+    (machine.temporary / "left.dat").write_bytes(b"..." + "ERIKA".encode("utf-16-le"))
+    (machine.home / "log_1961").touch()
+    assert machine.telling(set()) == {machine.temporary / "left.dat", machine.home / "log_1961"}
+
+
+# Functions and classes of napari and Qt that keep a list of files that were used.
+LISTS_OF_FILES = {
+    "update_open_history",
+    "update_save_history",
+    "add_recent",
+    "QSettings",
+    "get_settings",
+    "open_history",
+}
+
+
+def test_the_panel_puts_nothing_into_a_list_of_recent_files() -> None:
+    folder = Path(__file__).parents[1] / "src" / "napari_webipred"
+    used = {
+        (path.name, name)
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for name in (getattr(node, "attr", None), getattr(node, "id", None), getattr(node, "name", None))
+        if name in LISTS_OF_FILES
+    }
+    assert used == set()
+    # napari notes what is opened through it; pictures are never opened so.
+    opened = [path for path in (folder / "_napari").glob("*.py") if "viewer.open(" in path.read_text(encoding="utf-8")]
+    assert opened == []
+
+
+def test_every_test_that_the_page_on_privacy_names_exists() -> None:
+    root = Path(__file__).parents[1]
+    page = (root / "docs" / "privacy.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", page))
+    missing = {(file, test) for file, test in named if f"def {test}(" not in (root / file).read_text(encoding="utf-8")}
+    assert named
+    assert missing == set()

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging.silence import silence
 from napari_webipred.imaging.source import Source
 
 if TYPE_CHECKING:
@@ -102,11 +103,15 @@ def _described(path: Path, name: str) -> Source:
 
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
-    """Turn whatever goes wrong with a file into an ImageError; libraries raise nearly everything on damaged files."""
+    """Turn whatever goes wrong with a file into an ImageError; libraries raise nearly everything on damaged files.
+
+    What those say about the file in their logs is dropped.
+    """
     from PIL import Image, UnidentifiedImageError
 
     try:
-        yield
+        with silence():
+            yield
     except ImageError as error:
         told = error.message if path.name in error.message else f"{path.name}: {error.message}"
         raise ImageError(told, error.hint) from error

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import os
 import re
@@ -10,7 +9,6 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -97,21 +95,12 @@ class _Stack:
     bytes: int = 0
 
 
-_quiet: ContextVar[bool] = ContextVar("_quiet", default=False)
-# tifffile names files in its log. What it says there is decided here as well.
-logging.getLogger("tifffile").addFilter(lambda record: not _quiet.get())
-
-
 @contextmanager
 def _opened(path: Path) -> Iterator[TiffFile]:
     from tifffile import TiffFile
 
-    token = _quiet.set(True)
-    try:
-        with TiffFile(path, _multifile=False, **NOT_ALONE) as file:
-            yield file
-    finally:
-        _quiet.reset(token)
+    with TiffFile(path, _multifile=False, **NOT_ALONE) as file:
+        yield file
 
 
 def _check_chain(path: Path) -> None:

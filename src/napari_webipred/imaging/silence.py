@@ -1,0 +1,31 @@
+"""What libraries that read pictures would say about them in logs, kept back: names and descriptions are private."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+# tifffile logs names of files; Pillow logs the content of EXIF and TIFF tags, such as descriptions of a picture.
+TALKATIVE = ("tifffile", "PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin")
+
+_silent: ContextVar[bool] = ContextVar("_silent", default=False)
+
+
+def _is_heard(record: logging.LogRecord) -> bool:
+    return not _silent.get()
+
+
+for _name in TALKATIVE:
+    logging.getLogger(_name).addFilter(_is_heard)
+
+
+@contextmanager
+def silence() -> Iterator[None]:
+    """Drop what these libraries log meanwhile in this thread; others, in other threads, are heard as ever."""
+    token = _silent.set(True)
+    try:
+        yield
+    finally:
+        _silent.reset(token)
