@@ -71,6 +71,9 @@ def test_the_end_of_a_network_is_what_its_numbers_come_from():
     assert facts.ending(nodes, "g") == "Gemm"
     assert facts.ending(nodes, "x") == ""
     assert facts.ending([("Reshape", ["y"], ["y"])], "y") == ""
+    bias = [("MatMul", ["x", "w"], ["m"]), ("Add", ["m", "b"], ["y"])]
+    assert facts.ending(bias, "y") == "MatMul"
+    assert facts.ending([*bias, ("Add", ["y", "m"], ["z"])], "z") == "Add"
 
 
 def test_a_file_cannot_tell_facts_of_its_own():

@@ -136,6 +136,9 @@ def ending(nodes: Sequence[tuple[str, Sequence[str], Sequence[str]]], output: st
     makers = {name: (op, inputs) for op, inputs, outputs in nodes for name in outputs}
     for _ in range(len(_MOVES) * 4):
         op, inputs = makers.get(output, ("", ()))
+        made = [name for name in inputs if name in makers]
+        if op == "Add" and len(made) == 1 and makers[made[0]][0] in {"Gemm", "MatMul", "Conv"}:
+            return makers[made[0]][0]  # the sum is its bias
         if op not in _MOVES or not inputs:
             return op
         output = inputs[0]
