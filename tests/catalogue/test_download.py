@@ -264,6 +264,36 @@ def test_what_a_killed_process_has_fetched_is_not_fetched_again(
     assert not [path for path in (tmp_path / "cache").rglob("*") if LEFT_OVER.fullmatch(path.name)]
 
 
+KILLED = """
+import os, signal, sys
+left, cache = int(sys.argv[1]), os.environ["NAPARI_WEBIPRED_CACHE"]
+def count(event, arguments):
+    # Every step that changes something in the cache.
+    global left
+    if event in {"os.mkdir", "os.rename", "os.remove", "open"} and cache in str(arguments[0]):
+        left -= 1
+        if left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(count)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no such signal")
+@pytest.mark.parametrize("step", [*range(1, 29, 3), 1000])
+def test_a_process_killed_at_any_step_leaves_nothing_that_confuses(
+    zenodo: ZenodoServer, card: ModelCard, tmp_path: Path, step: int
+) -> None:
+    ended = subprocess.run([sys.executable, "-c", KILLED + FETCH, str(step)], check=False).returncode
+    assert ended == (0 if step == 1000 else -9)
+    if (path := store.path_of(card)) is not None:
+        assert path.read_bytes() == BIG
+    assert get(card).read_bytes() == BIG
+    assert [entry.id for entry in store.entries()] == ["webipred-16"]
+    assert not [path for path in (tmp_path / "cache").rglob("*") if LEFT_OVER.fullmatch(path.name)]
+    store.wipe()
+    assert not [path for path in (tmp_path / "cache").rglob("*") if path.is_file()]
+
+
 def test_what_is_left_of_a_killed_download_goes_with_the_rest(
     zenodo: ZenodoServer, card: ModelCard, tmp_path: Path
 ) -> None:

@@ -159,5 +159,5 @@ def copy(
 
 def finish(card: ModelCard, files: Iterable[RemoteFile], source: dict[str, Any]) -> None:
     """Note that a model is complete."""
-    entry = write_entry(card.id, files, source)
-    write_whole(entry.folder / "card.json", card.model_dump_json(indent=1).encode())
+    write_whole(model_folder(card.id) / "card.json", card.model_dump_json(indent=1).encode())
+    write_entry(card.id, files, source)

@@ -125,9 +125,8 @@ class Transfer:
         for file in files:
             path = self._retrieve(file, folder, before)
             before += path.stat().st_size
-        entry = write_entry(self._card.id, files, self._weights.source.model_dump())
         self._write_card(folder)
-        return entry
+        return write_entry(self._card.id, files, self._weights.source.model_dump())
 
     def _write_card(self, folder: Path) -> None:
         write_whole(folder / "card.json", self._card.model_dump_json(indent=1).encode())
