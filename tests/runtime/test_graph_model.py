@@ -159,6 +159,8 @@ def test_of_several_outputs_the_named_one_counts_else_the_last():
     np.testing.assert_allclose(session(files).predict(PICTURES), MEANS**2)
     np.testing.assert_allclose(session(files, "a").predict(PICTURES), -MEANS)
     np.testing.assert_allclose(session(files, "a:0").predict(PICTURES), -MEANS)
+    np.testing.assert_allclose(session(files, "0").predict(PICTURES), -MEANS)
+    np.testing.assert_allclose(session(graph(IMAGE, MEAN), "only one, whatever its name").predict(PICTURES), MEANS)
     with pytest.raises(ModelError, match="no output 'c', but a, b"):
         session(files, "c")
 

@@ -82,6 +82,7 @@ def test_of_several_outputs_the_named_one_counts():
     refused(made, "several outputs")
     np.testing.assert_allclose(session(made, "z").predict(PICTURES), -MEANS)
     np.testing.assert_allclose(session(made, "0").predict(PICTURES), MEANS)
+    np.testing.assert_allclose(session(model(), "only one, whatever its name").predict(PICTURES), MEANS)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------

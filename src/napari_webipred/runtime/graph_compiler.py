@@ -70,12 +70,11 @@ def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
 
 
 def _output(model: GraphModel, output: str | None) -> Edge:
-    if output is None:
+    if output is None or len(model.outputs) == 1:
         return next(reversed(model.outputs.values()))
-    if output.removesuffix(":0") in model.outputs:
-        return model.outputs[output.removesuffix(":0")]
-    for place in model.outputs.values():
-        if place[0] == output.removesuffix(":0"):
+    name = output.removesuffix(":0")
+    for i, (key, place) in enumerate(model.outputs.items()):
+        if name in {key, place[0], str(i)}:
             return place
     raise ModelError(
         f"{model.file} has no output {output[:200]!r}, but {', '.join(list(model.outputs)[:20])}.",

@@ -233,7 +233,7 @@ def _class_scores(name: str, graph: GraphProto, types: dict[str, TypeProto], out
 
     found = {}
     for i, value in enumerate(graph.output):
-        if output is not None and output not in {value.name, str(i)}:
+        if output not in {None, value.name, str(i)} and len(graph.output) > 1:
             continue
         kind = types.get(value.name, value.type)
         dims = _dims(kind)
