@@ -67,7 +67,7 @@ def compile_model(model: LayersModel, output: str | None = None) -> bytes:
 
 
 def _class_output(file: str, network: Network, output: str | None) -> Ref:
-    if output is None:
+    if output is None or len(network.outputs) == 1:
         return network.outputs[-1]
     layers = [network.calls[ref.call].layer for ref in network.outputs]
     for i, (ref, layer) in enumerate(zip(network.outputs, layers, strict=True)):
