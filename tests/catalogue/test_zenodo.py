@@ -292,8 +292,8 @@ def test_going_round_in_circles_ends(zenodo: ZenodoServer) -> None:
     ("answer", "message", "hint"),
     [
         (error_answer("404_unknown_id"), r"does not have record 7", "Check the number"),
-        (error_answer("410_tombstone"), r"record 7 was deleted from .* on 2025-11-03 \(spam\)", "another"),
-        (error_answer("410_pid_deleted"), r"record 7 was deleted from", "another"),
+        (error_answer("410_tombstone"), r"Record 7 was deleted from .* on 2025-11-03 \(spam\)", "another"),
+        (error_answer("410_pid_deleted"), r"Record 7 was deleted from", "another"),
         (error_answer("403_restricted_files"), r"not give record 7 to everybody: Permission denied", "owners"),
         (error_answer("403_edge_html"), r"blocked requests .*\(reference 3e9c826730bc98bead604da5b5109130\)", "VPN"),
         (error_answer("429"), "too many requests", "in 37 seconds"),

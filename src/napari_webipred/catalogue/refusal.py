@@ -85,13 +85,14 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
     except (ValueError, RecursionError):
         answer = None
     answer = answer if isinstance(answer, dict) else {}
-    said = re.sub(r"\s+", " ", str(answer.get("message") or answer.get("error") or ""))[:200]
+    said = re.sub(r"\s+", " ", str(answer.get("message") or answer.get("error") or ""))[:200].strip(" .")
     match status:
         case 404:
             return CatalogueError(f"{host} does not have {what}.", "Check the number, DOI or address.")
         case 410:
             return CatalogueError(
-                f"{what} was deleted from {host}{_tombstone(answer)}.", "Choose another model or another version."
+                f"{what[:1].upper()}{what[1:]} was deleted from {host}{_tombstone(answer)}.",
+                "Choose another model or another version.",
             )
         case 401 | 403 if answer:
             return CatalogueError(
@@ -124,7 +125,9 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
                 f"{host} is out of order or too busy (status {status}).", f"Try again {when}. " + way_out(), wait
             )
         case _:
-            return CatalogueError(f"{host} refuses {what} (status {status}). {said}".strip(), "Check the address.")
+            return CatalogueError(
+                f"{host} refuses {what} (status {status}{f': {said}' if said else ''}).", "Check the address."
+            )
 
 
 def retry_after(text: str | None, now: datetime | None = None) -> float | None:
