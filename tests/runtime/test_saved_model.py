@@ -32,7 +32,7 @@ def test_a_saved_model_gives_the_numbers_of_tensorflow_without_it(name):
     np.testing.assert_allclose(numbers, golden["tensorflow"], atol=2e-6)
 
 
-def test_a_folder_and_a_zip_can_be_opened(tmp_path):
+def test_a_folder_a_zip_and_the_file_in_the_folder_can_be_opened(tmp_path):
     golden = np.load(GRAPHS / "plain-keras3.npz")
     with zipfile.ZipFile(GRAPHS / "plain-keras3-saved.zip") as archive:
         archive.extractall(tmp_path / "model")
@@ -40,6 +40,9 @@ def test_a_folder_and_a_zip_can_be_opened(tmp_path):
     from_zip = wp.open_model(GRAPHS / "plain-keras3-saved.zip").predict(golden["x"])
     np.testing.assert_allclose(from_folder, golden["tensorflow"], atol=2e-6)
     np.testing.assert_array_equal(from_zip, from_folder)
+    model = wp.open_model(tmp_path / "model" / "saved_model.pb")
+    np.testing.assert_array_equal(model.predict(golden["x"]), from_folder)
+    assert model.card.name == "model"
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,8 @@ from napari_webipred.catalogue.own import SIDE_FILES
 from napari_webipred.catalogue.zip_archive import ANOTHER_ARCHIVE, zip_members
 from napari_webipred.errors import ArchiveError
 
+SAVED_MODEL = "saved_model.pb"  # one of the files of a TensorFlow SavedModel, which is a folder
+
 Kind = Literal["zip", "json", "html", "hdf5", "onnx", "empty", "unknown"]
 _WHOLE = {"zip", "hdf5", "onnx"}  # one file is the whole model
 
@@ -128,6 +130,8 @@ class ModelFiles(Mapping[str, bytes]):
 def open_files(path: Path) -> ModelFiles:
     """Open a model folder, a topology ``.json`` (with its folder), a zip, HDF5 or ONNX file; nothing is unpacked.
 
+    A file ``saved_model.pb`` stands for its folder.
+
     What a file is, its content tells, not its name. Hidden files, ``__MACOSX`` and zips within are left out. Of a
     folder only files that can belong to a model count: ``.json``, ``.yaml``, ``.bin``, ``.txt``, ``.onnx``, ``.h5``,
     ``.pb``, names without a suffix, and names with ``shard`` in them, at most four folders deep. Beside an HDF5 or ONNX
@@ -157,6 +161,8 @@ def open_files(path: Path) -> ModelFiles:
             raise ArchiveError(
                 f"{path.name} is neither a file nor a folder.", "Choose a model folder or a zip archive."
             )
+        if path.name == SAVED_MODEL:
+            return ModelFiles(path.parent, folder_members(path.parent))
         with path.open("rb") as opened:
             kind = kind_of(opened.read(512))
         if kind == "json":

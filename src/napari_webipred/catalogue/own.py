@@ -30,7 +30,8 @@ _MAX_LABEL = 200
 
 def card_of_path(path: Path) -> ModelCard:
     """Make a card for the user's own file, with nothing in it but a name."""
-    stem = path.resolve().stem
+    path = path.resolve()
+    stem = path.parent.name if path.name == "saved_model.pb" else path.stem
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:128] or "model"
     return ModelCard(id=slug, name=stem or "model", weights=(_LOCAL,))
 
