@@ -8,6 +8,7 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QFileDialog,
+    QFormLayout,
     QHBoxLayout,
     QLabel,
     QLineEdit,
@@ -18,23 +19,35 @@ from qtpy.QtWidgets import (
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
 
+# What can be typed, a form a line, for people who have such a thing at hand.
+FORMS = (
+    ("Zenodo", "a DOI, a record number or an address"),
+    ("Hugging Face", "hf:owner/name or an address"),
+    ("Teachable Machine", "the address of a published model"),
+    ("Other servers", "the https address of a file or model.json"),
+    ("This machine", "a folder, or a .zip, .onnx, .h5, .keras or model.json file; a bundle of models"),
+)
+FILES = "Models and bundles (*.zip *.onnx *.h5 *.hdf5 *.keras *.json *.pb)"
+
+WIDTH = 460
+
 
 class AddModel(QDialog):
-    """Asks for a DOI, address or record number of Zenodo, or for a file or folder."""
+    """Asks for what names a model of Zenodo, Hugging Face, Teachable Machine or another server, or for a file."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setWindowTitle("Add a model")
-        self.setMinimumWidth(420)
+        self.setMinimumWidth(WIDTH)
         self.field = QLineEdit()
-        self.field.setPlaceholderText("10.5281/zenodo.7785993")
+        self.field.setPlaceholderText("10.5281/zenodo.7785993, hf:owner/name, https://…")
         self.field.setClearButtonEnabled(True)
-        self.field.setAccessibleName("DOI, address or record number, file or folder")
-        question = QLabel("&DOI, Zenodo address or record number, or a file or folder:")
+        self.field.setAccessibleName("DOI, address or name of a model, file or folder")
+        question = QLabel("&DOI, address or name of a model, or a file or folder:")
         question.setBuddy(self.field)
         explanation = MutedLabel(
-            "A TensorFlow.js Layers model: a .zip archive, a folder, or its model.json. A Zenodo record is looked up "
-            "when you click Add; the model itself is downloaded only when you ask for it."
+            "A server is asked about the model when you click Add; the model itself is downloaded only when you ask "
+            "for it."
         )
         file = Button("Choose &file…")
         folder = Button("Choose f&older…")
@@ -56,6 +69,7 @@ class AddModel(QDialog):
         for widget in (question, self.field):
             layout.addWidget(widget)
         layout.addLayout(choices)
+        layout.addLayout(_forms())
         layout.addWidget(explanation)
         layout.addWidget(self.buttons)
 
@@ -66,7 +80,7 @@ class AddModel(QDialog):
         return path if path.exists() else text
 
     def _choose_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", "Models (*.zip *.json);;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", f"{FILES};;All files (*)")
         if name:
             self.field.setText(name)
 
@@ -74,3 +88,11 @@ class AddModel(QDialog):
         name = QFileDialog.getExistingDirectory(self, "Choose the folder of a model")
         if name:
             self.field.setText(name)
+
+
+def _forms() -> QFormLayout:
+    form = QFormLayout()
+    form.setVerticalSpacing(3)
+    for place, words in FORMS:
+        form.addRow(place, MutedLabel(words))
+    return form

@@ -13,7 +13,11 @@ ROOM = 14
 
 
 class Button(QPushButton):
-    """An ordinary button."""
+    """An ordinary button: Return in a dialog presses the default button, never this one."""
+
+    def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
+        super().__init__(text, parent)
+        self.setAutoDefault(False)
 
     def sizeHint(self) -> QSize:
         size = super().sizeHint()

@@ -14,6 +14,8 @@ from napari_webipred._napari.add_model import AddModel
 from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.entry import Entry, built_in, megabytes
 from napari_webipred._napari.facts import Facts
+from napari_webipred._napari.keeping import is_bundle
+from napari_webipred._napari.kept_models import KeptModels
 from napari_webipred._napari.label import MutedLabel, first_sentence
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
@@ -25,6 +27,7 @@ from napari_webipred._napari.two_lines import list_view
 from napari_webipred._napari.workbench import Workbench
 from napari_webipred._napari.zenodo_search import ZenodoSearch
 from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.catalogue.store import Download
 
 STAGES = {"download": "Downloading", "compile": "Preparing the model, only this once", "load": "Loading the model"}
 VISIBLE_MODELS = 4
@@ -74,6 +77,8 @@ class ModelStep(QWidget):
         self.about = _rich_text()
         self.correct = Button("Correct…")
         self.correct.setToolTip("Tell anew what the model does not say: classes, scaling, output")
+        self.kept = Button("On this machine…")
+        self.kept.setToolTip("Models on this machine: size, last use, removing, bundles, use of the network")
         self._lay_out()
         self.search.textChanged.connect(self._narrow)
         self.discipline.currentIndexChanged.connect(self._narrow)
@@ -83,6 +88,7 @@ class ModelStep(QWidget):
         self.zenodo.closed.connect(lambda: self._show_zenodo(False))
         self.zenodo.wanted.connect(self._on_wanted)
         self.correct.clicked.connect(self._ask)
+        self.kept.clicked.connect(self._on_kept)
         self.list.selectionModel().currentChanged.connect(self._on_current)
         self.download.clicked.connect(self._loading.start)
         self.progress.cancelled.connect(self._on_cancel)
@@ -111,6 +117,7 @@ class ModelStep(QWidget):
         for button in (self.more, self.correct):
             below.addWidget(button)
         below.addStretch()
+        below.addWidget(self.kept)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -257,56 +264,100 @@ class ModelStep(QWidget):
 
     def _on_wanted(self, entry: Entry) -> None:
         self._show_zenodo(False)
-        self._on_added(entry)
+        self._on_added([entry])
         if self._loading.entry is not None and not self._loading.entry.here:
             self._loading.start()
 
+    def _on_kept(self) -> None:
+        dialog = KeptModels(self._theme, self)
+        dialog.changed.connect(self._on_kept_changed)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _on_kept_changed(self) -> None:
+        """Look at the catalogue anew: models came or went, or the network was switched."""
+        self._task = Task(built_in())
+        self._task.done.connect(self._on_listed_again)
+        self._task.failed.connect(self.message.show_error)
+        self._task.start()
+
+    def _on_listed_again(self, entries: list[Entry]) -> None:
+        before = {entry.card.id: entry for entry in self.models.entries if isinstance(entry.reference, str)}
+        for entry in entries:
+            if (known := before.get(entry.card.id)) is not None:
+                known.here = entry.here
+        ids = {entry.card.id for entry in entries}
+        own = [e for e in self.models.entries if isinstance(e.reference, Path) or (e.card.id not in ids and not e.here)]
+        chosen = self._loading.entry
+        self._on_catalogue([*own, *(before.get(entry.card.id, entry) for entry in entries)])
+        if chosen is not None and chosen not in self.models.entries:
+            self._loading.choose(None)
+        elif chosen is not None and self._loading.model is not None and not chosen.here:
+            self._loading.choose(chosen)
+        else:
+            self._on_loading()
+
     def add_model(self, reference: str | Path) -> None:
-        """Put a model from elsewhere into the list and choose it; a Zenodo record is looked up first."""
+        """Put a model from elsewhere into the list and choose it; a server is asked about it first.
+
+        All models of a bundle are put on this machine and into the list.
+        """
         self.message.clear()
-        if isinstance(reference, Path):
-            self._on_added(Entry(_card_of(reference), reference, here=True))
+        if isinstance(reference, Path) and reference.suffix.lower() != ".zip":
+            self._on_added([_own(reference)])
             return
-        self.progress.tell(f"Looking up {reference}")
+        name = reference.name if isinstance(reference, Path) else reference
+        self.progress.tell(f"Looking up {name}")
         self._task = Task(_look_up(reference))
+        self._task.events.connect(self._on_importing)
         self._task.done.connect(self._on_added)
         self._task.failed.connect(self._on_not_found)
         self._task.start()
+
+    def _on_importing(self, steps: list[Download]) -> None:
+        step = steps[-1]
+        self.progress.tell(f"Importing: {megabytes(step.done)} of {megabytes(step.total)}", step.done, step.total)
 
     def _on_not_found(self, error: Exception) -> None:
         self.progress.hide()
         self.message.show_error(error)
 
-    def _on_added(self, entry: Entry) -> None:
+    def _on_added(self, entries: list[Entry]) -> None:
         self.progress.hide()
-        own = isinstance(entry.reference, Path)
-        same = (
-            other
-            for other in self.models.entries
-            if (other.reference == entry.reference if own else other.card.id == entry.card.id)
-        )
-        known = next(same, None)
-        if known is None:
-            self.models.add(entry)
-            self._bench.entries = self.models.entries
-            known = entry
+        for entry in entries:
+            own = isinstance(entry.reference, Path)
+            same = (
+                other
+                for other in self.models.entries
+                if (other.reference == entry.reference if own else other.card.id == entry.card.id)
+            )
+            known = next(same, None)
+            if known is None:
+                self.models.add(entry)
+                self._bench.entries = self.models.entries
+                known = entry
+            known.here = known.here or entry.here
         self.search.clear()
         self.discipline.setCurrentIndex(0)
         self.procedure.setCurrentIndex(0)
         self._point_at(known)
 
 
-def _look_up(reference: str) -> Generator[None, None, Entry]:
-    from napari_webipred.catalogue import index, store
+def _look_up(reference: str | Path) -> Generator[Download, None, list[Entry]]:
+    from napari_webipred.catalogue import bundle, index, store
 
-    yield
-    card = index.resolve(reference)
-    return Entry(card, reference, store.path_of(card) is not None)
+    if isinstance(reference, str):
+        card = index.resolve(reference)
+        return [Entry(card, reference, store.path_of(card) is not None)]
+    if not is_bundle(reference):
+        return [_own(reference)]
+    cards = yield from bundle.read(reference)
+    return [Entry(card, card.id, here=True) for card in cards]
 
 
-def _card_of(path: Path) -> ModelCard:
+def _own(path: Path) -> Entry:
     """Make a card that says nothing but the name; the model's own card takes its place once it is open."""
-    return ModelCard(id="own", name=path.stem or str(path))
+    return Entry(ModelCard(id="own", name=path.stem or str(path)), path, here=True)
 
 
 def _filter(everything: str, tip: str) -> QComboBox:

@@ -1,0 +1,246 @@
+"""The page of the models on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtCore import QUrl, Signal
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QMessageBox,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_webipred import settings
+from napari_webipred._napari import keeping
+from napari_webipred._napari.button import Button
+from napari_webipred._napari.entry import megabytes
+from napari_webipred._napari.kept_list import KEPT, Kept, KeptList
+from napari_webipred._napari.label import ElidedLabel, MutedLabel
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.task import Task
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_lines import list_view
+from napari_webipred.catalogue.store import Download
+
+BUNDLES = "Bundles of models (*.zip)"
+VISIBLE = 6
+WIDTH = 480
+GIGABYTE = 10**9
+
+
+class KeptModels(QDialog):
+    """Lists what has been fetched, makes room, and says whether the network may be used.
+
+    Signals
+    -------
+    changed
+        Models came or went, or the network was switched.
+    """
+
+    changed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Models on this machine")
+        self.setMinimumWidth(WIDTH)
+        self._task: Task | None = None
+        self.place = ElidedLabel()
+        self.folder = Button("Open folder")
+        self.kept = KeptList(self)
+        self.list = list_view(theme, "Models on this machine", VISIBLE)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setModel(self.kept)
+        self.nothing = MutedLabel("No model has been fetched yet. What you download is listed here.")
+        self.total = MutedLabel()
+        self.export = Button("Export…")
+        self.export.setToolTip("Write the chosen models into one file, to carry them to a machine without a network")
+        self.take_in = Button("Import…")
+        self.take_in.setToolTip("Read such a file; every checksum is compared")
+        self.remove = Button("Remove")
+        self.remove.setToolTip("Delete the chosen models from this machine; they can be downloaded again")
+        self.remove_all = Button("Remove all…")
+        self.remove_all.setToolTip("Delete all models and what was made of them; asks first")
+        self.most = QDoubleSpinBox()
+        self.most.setRange(0, 10_000)
+        self.most.setDecimals(1)
+        self.most.setSuffix(" GB")
+        self.most.setValue(5)
+        self.most.setAccessibleName("Most space that the models may take")
+        self.make_room = Button("Make room")
+        self.make_room.setToolTip("Delete the models that were not used for longest, until the others fit")
+        self.offline = QCheckBox("&Offline: use no network until napari is closed")
+        self.offline.setToolTip("Models on this machine work; nothing is searched for or downloaded")
+        self.progress = ProgressLine("the work on the models")
+        self.message = Message(theme)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        for button in self.buttons.buttons():
+            button.setAutoDefault(False)
+        self._lay_out()
+        self.folder.clicked.connect(self._on_open)
+        self.list.selectionModel().selectionChanged.connect(self._enable)
+        self.export.clicked.connect(self._on_export)
+        self.take_in.clicked.connect(self._on_import)
+        self.remove.clicked.connect(self._on_remove)
+        self.remove_all.clicked.connect(self._on_remove_all)
+        self.make_room.clicked.connect(self._on_make_room)
+        self.offline.setChecked(settings.current().offline)
+        self.offline.toggled.connect(self._on_offline)
+        self.progress.cancelled.connect(self._on_cancel)
+        self.buttons.rejected.connect(self.reject)
+        self.finished.connect(self._on_cancel)
+        self._look()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.place, 1)
+        top.addWidget(self.folder)
+        actions = QHBoxLayout()
+        for button in (self.export, self.take_in):
+            actions.addWidget(button)
+        actions.addStretch()
+        for button in (self.remove, self.remove_all):
+            actions.addWidget(button)
+        room = QHBoxLayout()
+        words = QLabel("&Keep at most")
+        words.setBuddy(self.most)
+        room.addWidget(words)
+        room.addWidget(self.most)
+        room.addWidget(self.make_room)
+        room.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        layout.addLayout(top)
+        for widget in (self.list, self.nothing, self.total):
+            layout.addWidget(widget)
+        layout.addLayout(actions)
+        layout.addLayout(room)
+        for widget in (self.offline, self.progress, self.message, self.buttons):
+            layout.addWidget(widget)
+
+    def chosen(self) -> list[Kept]:
+        """Return the models that are chosen in the list."""
+        return [index.data(KEPT) for index in self.list.selectionModel().selectedIndexes()]
+
+    def _work(self, words: str, work: Generator[Any, None, str]) -> None:
+        """Do something beside the window, tell how it went, and look again."""
+        if self._task is not None:
+            return
+        self.message.clear()
+        self._start(words, work, self._on_worked)
+
+    def _start(self, words: str, work: Generator[Any, None, Any], then: Callable[[Any], None]) -> None:
+        self._task = Task(work)
+        self._task.events.connect(partial(self._on_events, words))
+        self._task.done.connect(then)
+        self._task.failed.connect(self._on_failed)
+        self._task.start()
+        self._enable()
+
+    def _look(self) -> None:
+        self._start("", keeping.look(), self._on_looked)
+
+    def _on_events(self, words: str, events: list[Any]) -> None:
+        if isinstance(step := events[-1], Download):
+            of = f" of {megabytes(step.total)}" if step.total else ""
+            self.progress.tell(f"{words}: {megabytes(step.done)}{of}", step.done, step.total)
+
+    def _on_worked(self, outcome: str) -> None:
+        if outcome:
+            self.message.show_note(outcome)
+        self._look()
+        self.changed.emit()
+
+    def _on_looked(self, look: keeping.Look) -> None:
+        self._task = None
+        self.progress.hide()
+        self.place.setText(str(settings.current().cache_folder))
+        self.kept.fill(list(look.kept))
+        self.list.setVisible(bool(look.kept))
+        self.nothing.setVisible(not look.kept)
+        count = len(look.kept)
+        self.total.setText(f"{count} model{'s' * (count != 1)}, {megabytes(look.usage)} with what was made of them")
+        self.total.setVisible(bool(look.kept))
+        self._enable()
+
+    def _on_failed(self, error: Exception) -> None:
+        self.message.show_error(error)
+        self._look()  # some of it may have been done
+        self.changed.emit()
+
+    def _on_cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task.cancelled.connect(self._on_cancelled)
+
+    def _on_cancelled(self) -> None:
+        self._task = None
+        self._look()
+        self.changed.emit()
+
+    def _enable(self) -> None:
+        idle, chosen = self._task is None, bool(self.chosen())
+        self.export.setEnabled(idle and chosen)
+        self.remove.setEnabled(idle and chosen)
+        for widget in (self.take_in, self.make_room):
+            widget.setEnabled(idle)
+        self.remove_all.setEnabled(idle and bool(self.kept.kept))
+
+    def _on_open(self) -> None:
+        folder = settings.current().cache_folder
+        if not folder.is_dir():
+            self.message.show_note(f"There is no folder {folder} yet.", "It is made when the first model is fetched.")
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.message.show_note("No program wants to show the folder.", f"Open it yourself: {folder}")
+
+    def _on_remove(self) -> None:
+        self._work("Removing", keeping.remove([kept.entry.id for kept in self.chosen()]))
+
+    def _on_remove_all(self) -> None:
+        question = QMessageBox(self)
+        question.setIcon(QMessageBox.Icon.Question)
+        question.setWindowTitle("Remove all models")
+        question.setText("Remove all models from this machine?")
+        question.setInformativeText("What was fetched, what was made of it and what you told about models is deleted.")
+        remove = question.addButton("Remove all", QMessageBox.ButtonRole.DestructiveRole)
+        question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
+        remove.clicked.connect(lambda: self._work("Removing", keeping.wipe()))
+        question.finished.connect(question.deleteLater)
+        question.open()
+
+    def _on_make_room(self) -> None:
+        self._work("Making room", keeping.limit(round(self.most.value() * GIGABYTE)))
+
+    def _on_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export models", "models.zip", BUNDLES)
+        if name:
+            path = Path(name)
+            path = path if path.suffix else path.with_suffix(".zip")
+            self._work("Writing", keeping.export([kept.entry.id for kept in self.chosen()], path))
+
+    def _on_import(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{BUNDLES};;All files (*)")
+        if name:
+            self._work("Reading", keeping.take_in(Path(name)))
+
+    def _on_offline(self, offline: bool) -> None:
+        settings.set_offline(offline)
+        if settings.current().offline and not offline:
+            self.offline.setChecked(True)
+            self.message.show_note(
+                "The network is switched off for this process.", "Start napari without NAPARI_WEBIPRED_OFFLINE."
+            )
+        self.changed.emit()

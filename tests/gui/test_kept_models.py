@@ -1,0 +1,271 @@
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+
+from napari_webipred import settings
+from napari_webipred._napari.kept_list import KEPT
+from napari_webipred._napari.kept_models import KeptModels
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+from napari_webipred.catalogue import index, store
+from zenodo_server import CONVERTED, ZenodoServer, model_zip
+
+DAY = 24 * 60 * 60
+
+
+@pytest.fixture
+def fetched(zenodo: ZenodoServer) -> list[str]:
+    """Two models on this machine; the first one was used two days before the other."""
+    ids = []
+    for number, classes in ((1000001, 2), (1000003, 5)):
+        zenodo.publish(str(number), {CONVERTED: model_zip(classes)}, title=f"Model of {classes} classes")
+        card = index.resolve(str(number))
+        for _ in store.fetch(card):
+            pass
+        ids.append(card.id)
+    long_ago = store.entries()[0].last_use - 2 * DAY
+    for name in ("entry.json", "used"):
+        note = store.entries()[0].folder / name
+        note.touch()
+        os.utime(note, (long_ago, long_ago))
+    return ids
+
+
+@pytest.fixture
+def page(qtbot):
+    """Open the page and wait for its list."""
+
+    def open_it() -> KeptModels:
+        dialog = KeptModels(Theme(SimpleNamespace(theme="dark")))
+        qtbot.addWidget(dialog)
+        dialog.show()
+        idle(qtbot, dialog)
+        return dialog
+
+    return open_it
+
+
+def idle(qtbot, dialog: KeptModels) -> None:
+    qtbot.waitUntil(lambda: dialog.take_in.isEnabled())
+
+
+def names(dialog: KeptModels) -> list[str]:
+    return [dialog.kept.index(row, 0).data() for row in range(dialog.kept.rowCount())]
+
+
+def press(qtbot, dialog: KeptModels, button) -> None:
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    idle(qtbot, dialog)
+
+
+def choose_row(qtbot, dialog: KeptModels, row: int, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    place = dialog.list.visualRect(dialog.kept.index(row, 0)).center()
+    qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+
+def test_models_are_listed_with_source_last_use_and_size(fetched, page):
+    dialog = page()
+    assert names(dialog) == ["Model of 5 classes", "Model of 2 classes"]
+    first = dialog.kept.index(0, 0)
+    assert first.data(SECOND_LINE) == f"Zenodo record 1000003 · used {first.data(KEPT).used}"
+    assert first.data(KEPT).used > dialog.kept.index(1, 0).data(KEPT).used
+    assert first.data(REMARK) == "0.0 MB"
+    assert dialog.total.text().startswith("2 models, ")
+    assert dialog.place.text() == str(settings.current().cache_folder)
+
+
+def test_an_empty_cache_says_so(page):
+    dialog = page()
+    assert not dialog.nothing.isHidden()
+    assert dialog.list.isHidden()
+    assert not dialog.remove_all.isEnabled()
+
+
+def test_only_the_chosen_model_is_removed(fetched, page, qtbot):
+    dialog = page()
+    assert not dialog.remove.isEnabled()
+    choose_row(qtbot, dialog, 1)
+    with qtbot.waitSignal(dialog.changed):
+        press(qtbot, dialog, dialog.remove)
+    qtbot.waitUntil(lambda: names(dialog) == ["Model of 5 classes"])
+    assert [entry.id for entry in store.entries()] == fetched[1:]
+    assert "freed" in dialog.message.text
+
+
+def test_a_model_for_all_users_stays_and_that_is_told(fetched, page, qtbot, monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_WEBIPRED_SHARED_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "own"))
+    dialog = page()
+    assert "for all users" in dialog.kept.index(0, 0).data(SECOND_LINE)
+    choose_row(qtbot, dialog, 0)
+    press(qtbot, dialog, dialog.remove)
+    assert "nothing is removed" in dialog.message.text
+    assert len(names(dialog)) == 2
+
+
+@pytest.mark.parametrize("agreed", [True, False])
+def test_removing_all_asks_first(fetched, page, qtbot, agreed):
+    dialog = page()
+    qtbot.mouseClick(dialog.remove_all, Qt.MouseButton.LeftButton)
+    question = dialog.findChild(QMessageBox)
+    assert store.entries() != []
+    text = "Remove all" if agreed else "Cancel"
+    (button,) = (button for button in question.buttons() if button.text().replace("&", "") == text)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    idle(qtbot, dialog)
+    assert len(store.entries()) == len(names(dialog)) == (0 if agreed else 2)
+
+
+def test_return_does_not_remove_all(fetched, page, qtbot):
+    dialog = page()
+    qtbot.mouseClick(dialog.remove_all, Qt.MouseButton.LeftButton)
+    qtbot.keyClick(dialog.findChild(QMessageBox), Qt.Key.Key_Return)
+    idle(qtbot, dialog)
+    assert len(store.entries()) == 2
+
+
+def test_making_room_removes_what_was_not_used_for_longest(fetched, page, qtbot, monkeypatch):
+    dialog = page()
+    press(qtbot, dialog, dialog.make_room)
+    assert "Nothing had to be removed." in dialog.message.text
+    newest = store.entries()[1].folder
+    most = sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
+    monkeypatch.setattr("napari_webipred._napari.kept_models.GIGABYTE", most)
+    dialog.most.setFocus()
+    dialog.most.selectAll()
+    qtbot.keyClicks(dialog.most, "1")
+    press(qtbot, dialog, dialog.make_room)
+    assert names(dialog) == ["Model of 5 classes"]
+    assert fetched[0] in dialog.message.text
+
+
+def test_a_bundle_carries_models_to_an_empty_cache_without_a_network(fetched, page, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "carried.zip"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path.with_suffix("")), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    dialog = page()
+    assert not dialog.export.isEnabled()
+    choose_row(qtbot, dialog, 0)
+    choose_row(qtbot, dialog, 1, Qt.KeyboardModifier.ControlModifier)
+    press(qtbot, dialog, dialog.export)
+    assert "2 models in carried.zip." in dialog.message.text
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "other"))
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    dialog = page()
+    assert names(dialog) == []
+    press(qtbot, dialog, dialog.take_in)
+    assert sorted(names(dialog)) == ["Model of 2 classes", "Model of 5 classes"]
+    assert "Model of 2 classes" in dialog.message.text
+
+
+def test_what_is_no_bundle_is_told(page, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "model.zip"
+    path.write_bytes(model_zip())
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    dialog = page()
+    press(qtbot, dialog, dialog.take_in)
+    assert "model.zip is no bundle" in dialog.message.text
+
+
+def test_offline_counts_for_this_process(page, qtbot):
+    dialog = page()
+    with qtbot.waitSignal(dialog.changed):
+        qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
+    assert settings.current().offline
+    assert page().offline.isChecked()
+    qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
+    assert not settings.current().offline
+
+
+def test_what_the_environment_forbids_stays_forbidden(page, qtbot, monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    dialog = page()
+    assert dialog.offline.isChecked()
+    qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
+    assert dialog.offline.isChecked()
+    assert "NAPARI_WEBIPRED_OFFLINE" in dialog.message.text
+
+
+def test_the_folder_is_opened_where_it_is(fetched, page, qtbot, monkeypatch):
+    opened: list[Path] = []
+    monkeypatch.setattr(QDesktopServices, "openUrl", lambda url: opened.append(Path(url.toLocalFile())) or True)
+    dialog = page()
+    qtbot.mouseClick(dialog.folder, Qt.MouseButton.LeftButton)
+    assert opened == [settings.current().cache_folder]
+
+
+def test_escape_closes_the_page(fetched, page, qtbot):
+    dialog = page()
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert dialog.isHidden()
+
+
+def open_page(panel, qtbot) -> KeptModels:
+    qtbot.mouseClick(panel.model.kept, Qt.MouseButton.LeftButton)
+    dialog = panel.model.findChild(KeptModels)
+    idle(qtbot, dialog)
+    return dialog
+
+
+def listed(panel) -> dict[str, bool]:
+    return {entry.card.name: entry.here for entry in panel.model.models.entries}
+
+
+def test_a_model_that_is_removed_leaves_the_panel(fetched, open_panel, choose, qtbot):
+    panel = open_panel()
+    choose(panel, "Model of 5 classes")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    dialog = open_page(panel, qtbot)
+    choose_row(qtbot, dialog, 0)
+    press(qtbot, dialog, dialog.remove)
+    qtbot.waitUntil(lambda: "Model of 5 classes" not in listed(panel))
+    assert panel._bench.loading.entry is None
+    assert panel._bench.loading.model is None
+    assert "Model of 2 classes" in listed(panel)
+
+
+def test_a_model_of_the_catalogue_that_is_removed_can_be_downloaded_again(zenodo, open_panel, choose, qtbot):
+    zenodo.publish("7785993", {CONVERTED: model_zip()})
+    card = index.find("webipred-16")
+    for _ in store.fetch(card):
+        pass
+    panel = open_panel()
+    choose(panel, card.name)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    dialog = open_page(panel, qtbot)
+    choose_row(qtbot, dialog, 0)
+    press(qtbot, dialog, dialog.remove)
+    qtbot.waitUntil(lambda: not listed(panel)[card.name])
+    qtbot.waitUntil(lambda: not panel.model.download.isHidden())
+    assert panel._bench.loading.model is None
+
+
+def test_other_models_stay_in_memory_when_one_is_removed(fetched, open_panel, choose, qtbot):
+    panel = open_panel()
+    choose(panel, "Model of 2 classes")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    model = panel._bench.loading.model
+    dialog = open_page(panel, qtbot)
+    choose_row(qtbot, dialog, names(dialog).index("Model of 5 classes"))
+    press(qtbot, dialog, dialog.remove)
+    qtbot.waitUntil(lambda: "Model of 5 classes" not in listed(panel))
+    assert panel._bench.loading.model is model
+    assert panel.model.list.currentIndex().data() == "Model of 2 classes"
+
+
+def test_offline_is_told_in_the_panel(open_panel, qtbot):
+    panel = open_panel()
+    assert panel.model.offline.isHidden()
+    dialog = open_page(panel, qtbot)
+    qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: not panel.model.offline.isHidden())
