@@ -58,7 +58,9 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
         graph = graph_compiler.compile_graph(model, output)
     else:
         graph = compiler.compile_model(model, output)
-    return facts.with_facts(graph, facts.facts_of(model, published_for_browsers=form == "tfjs"))
+    found = facts.facts_of(model, published_for_browsers=form == "tfjs")
+    del model  # before the graph is copied, so that there are never three times the weights
+    return facts.with_facts(graph, found)
 
 
 def _form(files: Mapping[str, bytes], kind: str, entry: str | None) -> tuple[str, str]:
