@@ -96,7 +96,8 @@ def _version() -> str:
 def _open(reference: str | Path, **told: object) -> Model:
     from napari_webipred.model import opening
 
-    return terminal.follow(opening(reference, **told), lambda step: f"{step.stage} {reference}")  # type: ignore[arg-type]
+    steps = opening(reference, **told)  # type: ignore[arg-type]
+    return terminal.follow(steps, lambda step: step.waiting or f"{step.stage} {reference}")
 
 
 def _demo(options: argparse.Namespace) -> int:

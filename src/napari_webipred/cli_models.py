@@ -103,7 +103,7 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
 def _fetch(options: argparse.Namespace) -> None:
     from napari_webipred.model import opening
 
-    model = terminal.follow(opening(options.model), lambda step: f"{step.stage} {options.model}")
+    model = terminal.follow(opening(options.model), lambda step: step.waiting or f"{step.stage} {options.model}")
     terminal.tell(f"{model.card.id} is on this machine: {model.card.name}.")
 
 
@@ -148,7 +148,9 @@ def _origin(source: dict[str, object]) -> str:
 def _bundle(options: argparse.Namespace) -> None:
     from napari_webipred.catalogue import bundle
 
-    path = terminal.follow(bundle.write(options.models, options.output), lambda _: f"write {options.output.name}")
+    path = terminal.follow(
+        bundle.write(options.models, options.output), lambda step: step.waiting or f"write {options.output.name}"
+    )
     terminal.tell(
         f"{path} holds {', '.join(options.models)}; `napari-webipred import {path.name}` on the other machine."
     )

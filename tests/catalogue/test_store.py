@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import io
 import json
 import logging
 import os
@@ -10,10 +11,12 @@ import stat
 import subprocess
 import sys
 import threading
+import zipfile
 from pathlib import Path
 
 import pytest
 
+import napari_webipred as wp
 from napari_webipred import settings
 from napari_webipred.catalogue import download, entry, index, room, store
 from napari_webipred.catalogue.card import ModelCard, read_card
@@ -397,7 +400,7 @@ def test_removing_a_model_takes_its_compiled_graphs_along(
     for checksum, version in ((kept.checksum, 1), (kept.checksum, 2), (CHECKSUM, 1)):
         assert store.keep_compiled(store.compiled_path(checksum, version), b"graph")
     freed = store.remove("webipred-16")
-    assert files_below(cache) == [f"compiled/{'ab' * 32}-v1.onnx"]
+    assert files_below(cache) == [f"compiled/{'ab' * 32}-v1.onnx", f"compiled/{'ab' * 32}-v1.onnx.json"]
     assert freed > len(ZIP) + 10
     assert not path.parent.exists()
     with pytest.raises(CatalogueError, match="no fetched model"):
@@ -472,7 +475,7 @@ def test_a_compiled_graph_is_kept_whole(cache: Path) -> None:
     assert store.keep_compiled(path, b"old")
     assert store.keep_compiled(path, b"new")
     assert path.read_bytes() == b"new"
-    assert files_below(cache) == [path.relative_to(cache).as_posix()]
+    assert files_below(cache) == [f"compiled/{path.name}", f"compiled/{path.name}.json"]
 
 
 def test_a_compiled_graph_that_cannot_be_written_changes_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,7 +490,7 @@ def test_a_compiled_graph_that_cannot_be_written_changes_nothing(cache: Path, mo
     monkeypatch.setattr(Path, "write_bytes", full)
     assert store.keep_compiled(path, b"new") is False
     assert path.read_bytes() == b"old"
-    assert len(files_below(cache)) == 1
+    assert len(files_below(cache)) == 2
 
 
 @pytest.mark.parametrize("checksum", ["", "sha256:../../x", "md5:" + "ab" * 32, "ab" * 31])
@@ -523,7 +526,7 @@ def test_what_was_not_used_for_longest_goes_first(zenodo: ZenodoServer, cache: P
     assert store.limit(before) == []
     assert store.limit(before - 1) == ["zenodo-3"]
     assert [kept.id for kept in store.entries()] == ["zenodo-2", "zenodo-4"]
-    assert len(list((cache / "compiled").iterdir())) == 3
+    assert len(list((cache / "compiled").glob("*.onnx"))) == 3
     assert store.limit(1, keep="zenodo-2") == ["zenodo-4"]
     assert [kept.id for kept in store.entries()] == ["zenodo-2"]
 
@@ -667,3 +670,43 @@ def test_a_model_with_another_checksum_than_the_card_now_has_is_fetched_anew(
     checksum = "sha256:" + hashlib.sha256(new).hexdigest()
     weights = card.weights[0].model_copy(update={"checksum": checksum})
     assert get(card.model_copy(update={"weights": (weights,)}))[0].read_bytes() == new
+
+
+@pytest.mark.parametrize("content", [b"other graph", b"graph, longer", b""])
+def test_a_compiled_graph_that_has_changed_is_not_used(content: bytes) -> None:
+    path = store.compiled_path(CHECKSUM, 1)
+    store.keep_compiled(path, b"other_graph")
+    path.write_bytes(content)
+    assert not store.compiled_path(CHECKSUM, 1).exists()
+
+
+def test_a_compiled_graph_that_was_only_touched_is_used_and_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    path = store.compiled_path(CHECKSUM, 1)
+    store.keep_compiled(path, b"graph")
+    os.utime(path, ns=(1, 1))
+    hashed: list[Path] = []
+    sha256_of = entry.sha256_of
+    monkeypatch.setattr("napari_webipred.catalogue.compiled.sha256_of", lambda p: hashed.append(p) or sha256_of(p))
+    assert store.compiled_path(CHECKSUM, 1).exists()
+    assert store.compiled_path(CHECKSUM, 1).exists()
+    assert hashed == [path]
+
+
+def test_a_graph_without_a_note_is_made_again(cache: Path) -> None:
+    (cache / "compiled").mkdir(parents=True)
+    store.compiled_path(CHECKSUM, 1).write_bytes(b"graph of unknown origin")
+    assert not store.compiled_path(CHECKSUM, 1).exists()
+
+
+def test_a_changed_file_of_a_folder_is_fetched_again_and_never_opened(zenodo: ZenodoServer, cache: Path) -> None:
+    with zipfile.ZipFile(io.BytesIO(ZIP)) as archive:
+        names = {Path(name).name: archive.read(name) for name in archive.namelist()}
+    url = zenodo.put("/m/model.json", json.loads(names["model.json"]))
+    zenodo.put("/m/group1-shard1of1.bin", names["group1-shard1of1.bin"])
+    model = wp.open_model(url)
+    shard = cache / "models" / model.card.id / "files" / "group1-shard1of1.bin"
+    good = shard.read_bytes()
+    shard.write_bytes(bytes(len(good)))
+    again = wp.open_model(url)
+    assert shard.read_bytes() == good
+    assert again.checksum == model.checksum

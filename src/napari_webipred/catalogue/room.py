@@ -9,12 +9,12 @@ from pathlib import Path
 
 from napari_webipred import settings
 from napari_webipred.catalogue.card import read_card
+from napari_webipred.catalogue.compiled import COMPILED
 from napari_webipred.catalogue.entry import FILES, LEFT_OVER, LOCK_SUFFIX, USED, all_entries, read_entry
 from napari_webipred.errors import CatalogueError, OptionError
 
 _log = logging.getLogger(__name__)
 _TOLD = re.compile(r"[0-9a-f]{64}\.json")
-COMPILED = re.compile(r"([0-9a-f]{64})-v\d+\.onnx")
 
 
 def remove(id: str) -> int:  # noqa: A002
@@ -130,7 +130,9 @@ def _pieces() -> list[tuple[str, int, list[Path]]]:
             found.append((entry.last_use, entry.id, [*files, *made]))
         elif files:
             found.append((0.0, folder.name, files))  # what is left of a download that was killed
-    found += [(path.stat().st_mtime, "", [path]) for path in graphs]
+    for path in {path.with_name(path.name.removesuffix(".json")) for path in graphs}:
+        both = sorted(graphs & {path, path.with_name(f"{path.name}.json")})
+        found.append((both[0].stat().st_mtime, "", both))
     return [(name, sum(path.lstat().st_size for path in files), files) for _, name, files in sorted(found)]
 
 
@@ -156,7 +158,7 @@ def _remove(name: str, files: list[Path]) -> bool:
 
 def _compiled_of(digest: str) -> list[Path]:
     """Return the graphs that were compiled from a model with this SHA-256."""
-    return [*(settings.current().cache_folder / "compiled").glob(f"{digest}-v*.onnx")]
+    return [*(settings.current().cache_folder / "compiled").glob(f"{digest}-v*.onnx*")]
 
 
 def _own_files(folder: Path) -> list[Path]:

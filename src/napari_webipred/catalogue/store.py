@@ -14,9 +14,11 @@ from pathlib import Path
 
 from napari_webipred import settings
 from napari_webipred.catalogue.card import ModelCard, read_card
-from napari_webipred.catalogue.entry import Entry, all_entries, caches, find_entries, write_whole
+from napari_webipred.catalogue.compiled import compiled_path as compiled_path
+from napari_webipred.catalogue.compiled import keep_compiled as keep_compiled
+from napari_webipred.catalogue.entry import Entry, all_entries, find_entries
 from napari_webipred.catalogue.remote import wanted
-from napari_webipred.catalogue.room import COMPILED, keep_limit
+from napari_webipred.catalogue.room import keep_limit
 from napari_webipred.catalogue.room import limit as limit
 from napari_webipred.catalogue.room import remove as remove
 from napari_webipred.catalogue.room import usage as usage
@@ -121,39 +123,6 @@ def cards() -> list[ModelCard]:
         except CatalogueError as error:
             _log.warning("%s", error)
     return found
-
-
-def compiled_path(checksum: str, version: int) -> Path:
-    """Return where the compiled graph of a model lies, in the cache of all users or the own, or would lie.
-
-    Parameters
-    ----------
-    checksum : str
-        ``sha256:`` and 64 hexadecimal digits, of the model's files.
-    version : int
-        Version of the compiler.
-    """
-    name = f"{checksum.removeprefix('sha256:')}-v{version}.onnx"
-    if not COMPILED.fullmatch(name):
-        raise ValueError(f"not a SHA-256 checksum: {checksum!r}")
-    places = [cache / "compiled" / name for cache in caches()]
-    return next((place for place in places[:-1] if place.is_file()), places[-1])
-
-
-def keep_compiled(path: Path, data: bytes) -> bool:
-    """Write a compiled graph for the next time; False if that is not possible, which harms nothing.
-
-    Nothing is written into the cache of all users.
-    """
-    if path.parent != settings.current().cache_folder / "compiled":
-        return False
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, data)
-    except OSError as error:
-        _log.info("The compiled model is not kept: %s", error.strerror)
-        return False
-    return True
 
 
 def _built_in(card: ModelCard) -> Path | None:
