@@ -16,6 +16,7 @@ from qtpy.QtWidgets import QFileDialog
 
 from napari_webipred._napari.layers import _grid
 from napari_webipred._napari.workbench import _benches, bare, workbench
+from napari_webipred.engine import Options
 
 
 def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
@@ -325,6 +326,10 @@ def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbo
     qtbot.waitUntil(lambda: not again._bench.run.running)
     qtbot.waitUntil(lambda: again.results.sorted.rowCount() == 30)
     assert again.classify.progress.isHidden()
+
+
+def test_the_threshold_begins_with_that_of_the_engine(panel):
+    assert panel.classify.threshold.value() == Options().threshold
 
 
 def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):

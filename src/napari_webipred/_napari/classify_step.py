@@ -14,8 +14,9 @@ from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.workbench import Workbench
-from napari_webipred.engine import Options
 from napari_webipred.errors import WebIPredError
+
+THRESHOLD = 0.5
 
 
 class ClassifyStep(QWidget):
@@ -39,7 +40,7 @@ class ClassifyStep(QWidget):
         self.threshold = QDoubleSpinBox()
         self.threshold.setRange(0, 1)
         self.threshold.setSingleStep(0.01)
-        self.threshold.setValue(Options().threshold)
+        self.threshold.setValue(THRESHOLD)
         self.threshold.setToolTip("A picture belongs to every class whose probability reaches this threshold")
         label = QLabel("&Threshold")
         label.setBuddy(self.threshold)
@@ -64,12 +65,14 @@ class ClassifyStep(QWidget):
 
     def classify(self) -> None:
         """Start a run; its rows take the place of those of the run before."""
+        from napari_webipred import engine  # the panel opens sooner without it
+
         model = self._bench.loading.model
         assert model is not None
         self.message.clear()
         try:
             layers, sources = self._images.sources()
-            options = Options(intensity=self._images.intensity.value(), threshold=self.threshold.value())
+            options = engine.Options(intensity=self._images.intensity.value(), threshold=self.threshold.value())
             self._bench.run = Run(model, layers, sources, options)
         except WebIPredError as error:
             self.message.show_error(error)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.task import Task
 from napari_webipred.errors import ModelError, OptionError
-from napari_webipred.model import Model, Progress
+
+if TYPE_CHECKING:
+    from napari_webipred.model import Model, Progress
 
 
 class Loading(QObject):
@@ -51,6 +54,8 @@ class Loading(QObject):
 
     def start(self) -> None:
         """Open the chosen model; one that is not on this machine is downloaded."""
+        from napari_webipred.model import Progress  # the panel opens sooner without it
+
         assert self.entry is not None
         self.model, self.error = None, None
         self.progress = Progress("load" if self.entry.here else "download")
@@ -103,7 +108,7 @@ class Loading(QObject):
 
 
 def _open(entry: Entry) -> Generator[Progress, None, tuple[Model, bool]]:
-    from napari_webipred.model import opening
+    from napari_webipred.model import Progress, opening
 
     model = yield from opening(entry.reference, **entry.told)
     yield Progress("load")

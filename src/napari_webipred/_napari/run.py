@@ -5,16 +5,18 @@ from __future__ import annotations
 import time
 import weakref
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QObject, Signal
 
-from napari_webipred import engine
 from napari_webipred._napari.task import Task
-from napari_webipred.imaging.source import Source
-from napari_webipred.model import Model
 from napari_webipred.results.row import Row
+
+if TYPE_CHECKING:
+    from napari_webipred import engine
+    from napari_webipred.imaging.source import Source
+    from napari_webipred.model import Model
 
 
 class Run(QObject):
@@ -36,6 +38,8 @@ class Run(QObject):
     ended = Signal()
 
     def __init__(self, model: Model, layers: Sequence[Any], sources: Sequence[Source], options: engine.Options) -> None:
+        from napari_webipred import engine  # the panel opens sooner without it
+
         super().__init__()
         self.card = model.card
         self.checksum = model.checksum
@@ -94,6 +98,8 @@ class Run(QObject):
         return (time.monotonic() - self._begin) / len(self.rows) * (self.total - len(self.rows))
 
     def _on_events(self, events: list[engine.Event]) -> None:
+        from napari_webipred import engine
+
         rows = [event.row for event in events if isinstance(event, engine.RowDone)]
         if rows:
             first = len(self.rows)
