@@ -318,6 +318,16 @@ def test_a_text_bomb_is_refused(tmp_path: Path) -> None:
     refusal(written(tmp_path / "x.png", png(1, 1, bomb, pixels=zlib.compress(b"\0\0"))))
 
 
+def test_a_jpeg_in_absurdly_many_scans_is_refused_before_it_is_decoded(tmp_path: Path) -> None:
+    path = tmp_path / "x.jpg"
+    Image.fromarray(COLOUR).save(path, progressive=True)
+    assert only_plane(path).shape == COLOUR.shape
+    whole = path.read_bytes()
+    path.write_bytes(whole[:-2] + whole[whole.rindex(b"\xff\xda") : -2] * 100 + whole[-2:])
+    with pytest.raises(ImageError, match=r"x\.jpg is a JPEG in more than 100 scans"):
+        only_plane(path)
+
+
 def test_more_frames_than_the_file_has_room_for_are_refused(tmp_path: Path) -> None:
     claim = chunk(b"acTL", struct.pack(">II", 2**31 - 1, 0))
     frame = chunk(b"fcTL", struct.pack(">IIIIIHHBB", 0, 1, 1, 0, 0, 1, 1, 0, 0))

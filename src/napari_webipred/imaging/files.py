@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 SUFFIXES = frozenset(
     {".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".tif", ".tiff", ".btf", ".bmp", ".dib", ".gif", ".webp"}
 )
+ANOTHER_FILE = "Choose another file, or get this one again from where it comes from."
 TIFF_SIGNATURES = {b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"}
 
 
@@ -114,7 +115,7 @@ def _explained(path: Path) -> Iterator[None]:
             yield
     except ImageError as error:
         told = error.message if path.name in error.message else f"{path.name}: {error.message}"
-        raise ImageError(told, error.hint) from error
+        raise ImageError(told, error.hint or ANOTHER_FILE) from error
     except FileNotFoundError as error:
         raise ImageError(f"There is no file {path.name}.", "Check its name and folder.") from error
     except UnidentifiedImageError as error:
@@ -128,7 +129,7 @@ def _explained(path: Path) -> Iterator[None]:
         raise ImageError(f"{path.name} does not fit into memory.", "Scale it down first.") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise ImageError(f"{path.name} cannot be read: {error.strerror}.") from error
+            raise ImageError(f"{path.name} cannot be read: {error.strerror}.", ANOTHER_FILE) from error
         raise ImageError(
             f"{path.name} is damaged, cut short or written in a way that is not known here.",
             "Open it in another program and save it as PNG or as uncompressed TIFF.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from io import BytesIO
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second picture in a JPEG is a thumbnail or a depth map
 PIXELS_AT_MOST = 89_478_485  # where Pillow, too, starts to speak of a decompression bomb: 256 MiB of RGB
+SCANS_AT_MOST = 100  # of a JPEG; a progressive one has about ten, and each costs a walk over all pixels
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
 
@@ -38,12 +40,14 @@ def raster_source(path: Path, name: str) -> Source:
     Raises
     ------
     ImageError
-        The picture has more than 89 megapixels.
+        The picture has more than 89 megapixels, or is a JPEG in absurdly many scans.
     Exception
         Of Pillow, if the file is none of these formats or is damaged.
     """
     with open_image(path, FORMATS) as image:
         _check_size(image)
+        if image.format == "JPEG":
+            _check_scans(path)
         frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
     if frames == 1:
         return Source(name, lambda _: _still(path))
@@ -120,6 +124,19 @@ def _check_size(image: Image) -> None:
             f"The picture has {image.width}x{image.height} pixels, more than {PIXELS_AT_MOST // 10**6} megapixels.",
             "Scale it down first; a model sees a few hundred pixels of it anyway.",
         )
+
+
+def _check_scans(path: Path) -> None:
+    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        at = -1
+        for _ in range(SCANS_AT_MOST):
+            at = content.find(b"\xff\xda", at + 1)  # start of scan; elsewhere this pair is rare
+            if at < 0:
+                return
+    raise ImageError(
+        f"{path.name} is a JPEG in more than {SCANS_AT_MOST} scans, which would take very long to decode.",
+        "Open it in another program and save it anew.",
+    )
 
 
 def _plane(image: Image) -> NDArray[Any]:

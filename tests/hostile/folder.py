@@ -1,0 +1,32 @@
+"""The hostile files on disk, and what becomes of them."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+WATCH = Path(__file__).with_name("watch.py")
+
+
+def opened(kind: str, suffix: str, cases: Mapping[str, Callable[[], bytes]], folder: Path) -> list[dict[str, Any]]:
+    """Write the files, open each under a watch, and return what was seen in the order of the cases."""
+    files = folder / kind
+    files.mkdir()
+    for name, content in cases.items():
+        (files / (name.replace(":", "") + suffix)).write_bytes(content())
+    done = subprocess.run(
+        [sys.executable, str(WATCH), kind, str(files)],
+        env=os.environ | {"NAPARI_WEBIPRED_CACHE": str(folder / "cache"), "NAPARI_WEBIPRED_OFFLINE": "1"},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=600,
+    )
+    seen = {report["case"]: report for report in map(json.loads, done.stdout.splitlines())}
+    return [seen[name.replace(":", "")] | {"case": name} for name in cases]

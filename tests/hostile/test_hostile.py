@@ -1,0 +1,63 @@
+"""Files made by an attacker or an accident are refused in plain words, or opened where they do no harm."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import pytest
+
+from hostile.archives import ARCHIVES, EITHER
+from hostile.folder import opened
+from hostile.pictures import PICTURES
+
+MEGABYTES = 300
+
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are watched on POSIX systems only")
+
+
+@pytest.fixture(scope="module")
+def archives(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return opened("archive", ".zip", ARCHIVES, tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return opened("picture", ".dat", PICTURES, tmp_path_factory.mktemp("hostile"))
+
+
+def wrong(reports: list[dict[str, Any]], kinds: set[str]) -> list[dict[str, Any]]:
+    """Reports of harmless files that were refused, and of others that were opened, or refused without words."""
+    found = []
+    for report in reports:
+        harmless = report["case"].startswith("harmless")
+        refused = (
+            report["kind"] in kinds and bool(report["hint"]) and report["case"].replace(":", "") in report["words"]
+        )
+        if report["case"] in EITHER:
+            fine = refused or not report["kind"]
+        else:
+            fine = not report["kind"] if harmless else refused
+        if not fine:
+            found.append(report)
+    return found
+
+
+def test_hostile_archives_are_refused_by_name_and_strange_ones_are_opened(archives: list[dict[str, Any]]) -> None:
+    assert len(archives) >= 40
+    assert wrong(archives, {"ArchiveError", "ModelError"}) == []
+
+
+def test_hostile_pictures_are_refused_by_name_and_strange_ones_are_opened(pictures: list[dict[str, Any]]) -> None:
+    assert len(pictures) >= 25
+    assert wrong(pictures, {"ImageError"}) == []
+
+
+def test_no_hostile_file_fills_the_memory(archives: list[dict[str, Any]], pictures: list[dict[str, Any]]) -> None:
+    assert [report for report in archives + pictures if report["megabytes"] >= MEGABYTES] == []
+
+
+def test_no_hostile_archive_leaves_a_file_behind(archives: list[dict[str, Any]], tmp_path_factory: Any) -> None:
+    """The watch runs in the folder of the tests, beside which names that lead up would have put a file."""
+    left = {path.name for path in tmp_path_factory.getbasetemp().rglob("*")} & {"up.json", "job", "x.dll", "passwd"}
+    assert left == set()
