@@ -48,6 +48,13 @@ def test_of_two_weights_without_names_neither_is_guessed() -> None:
     assert "conv/kernel, conv/bias are missing" in said
 
 
+def test_of_very_many_missing_weights_the_first_are_named_and_the_others_counted() -> None:
+    with pytest.raises(ModelError) as raised:
+        bind("m.json", [weight(f"d{i}", "kernel", 1) for i in range(150)], [], [], {})
+    assert "d0/kernel, d1/kernel" in raised.value.message
+    assert "d99/kernel and 50 more are missing" in raised.value.message
+
+
 def test_layers_with_slashes_in_their_names_are_found() -> None:
     inner = Weight("outer/conv1/bn", "conv1/bn", "gamma", (3,))
     for name in ("conv1/bn/gamma", "outer/conv1/bn/gamma", "model/conv1/bn/gamma"):

@@ -74,6 +74,15 @@ def test_quantised_values_are_restored_in_float64(dtype: str) -> None:
     np.testing.assert_array_equal(weights["w"], expected)
 
 
+def test_large_quantised_tensors_are_restored_whole() -> None:
+    quantised = np.random.default_rng(0).integers(0, 256, (3, 200_001), np.uint8)
+    how = {"dtype": "uint8", "scale": 0.1, "min": -3}
+    weights = read_weights(
+        "m.json", [group(entry(shape=(3, 200_001), quantization=how))], {"a.bin": quantised.tobytes()}
+    )
+    np.testing.assert_array_equal(weights["w"], (quantised * 0.1 - 3).astype(np.float32))
+
+
 def test_quantised_whole_numbers_are_rounded() -> None:
     how = {"dtype": "uint8", "scale": 0.4, "min": 0}
     files = {"a.bin": bytes([0, 1, 2, 3, 4, 5])}

@@ -99,7 +99,8 @@ def test_of_several_models_one_has_to_be_chosen(dense_files: Files, open_session
         ({"m.json": b"[" * 100_000}, "m.json", "nested too deeply"),
         ({"m.json": b"{}"}, "m.json", "not that of a TensorFlow.js model"),
         ({"m.json": b"{}"}, "n.json", "no file n.json"),
-        ({"m.json": b" " * (2**24 + 1)}, "m.json", "16777217 bytes"),
+        ({"m.json": b" " * (2**23 + 1)}, "m.json", "8388609 bytes"),
+        ({"m.json": b"[" + b"0," * 300_000 + b"0]"}, "m.json", "more than 300000 values"),
     ],
 )
 def test_what_holds_no_model_says_what_was_found(files: Files, entry: str | None, words: str) -> None:

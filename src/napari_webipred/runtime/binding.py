@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.connections import listed
 from napari_webipred.runtime.graph import Weight
 from napari_webipred.runtime.topology import Layer
 
@@ -54,20 +55,17 @@ def bind(
         Weights are missing, left over, or of another shape; all of them are named.
     """
     needed = list(dict.fromkeys(needed))
-    by_ending: dict[str, list[str]] = {}
-    for name in weights:
-        for ending in _endings(name):
-            by_ending.setdefault(ending, []).append(name)
     places = _places(needed)
+    wanted = {weight: _forms(weight, places.get(weight)) for weight in [*needed, *spare]}
+    known = _Names(weights, {form for stages in wanted.values() for stage in stages for form in stage})
     bound: dict[Weight, str] = {}
     taken: set[str] = set()
     for stage in range(_STAGES):
         claims: dict[str, list[Weight]] = {}
-        for weight in [*needed, *spare]:
+        for weight, stages in wanted.items():
             if weight in bound:
                 continue
-            found = _candidates(weight, places.get(weight), stage, weights, by_ending)
-            free = sorted(set(found) - taken)
+            free = sorted(set(known.find(stage, stages[stage], weight.shape)) - taken)
             if len(free) == 1:
                 claims.setdefault(free[0], []).append(weight)
         for name, claimants in claims.items():
@@ -80,64 +78,65 @@ def bind(
 
 _STAGES = 6
 
-
-def _candidates(
-    weight: Weight,
-    place: int | None,
-    stage: int,
-    weights: Mapping[str, NDArray[np.float32]],
-    by_ending: Mapping[str, list[str]],
-) -> list[str]:
-    """Return the tensors that may be the weight, by Keras' word for it, or else by a word of another version."""
-    for role in (weight.role, *_OTHER_ROLES.get(weight.role, ())):
-        found = list(_named(weight, role, place, stage, weights, by_ending))
-        if found:
-            return found
-    return []
-
-
 # Keras 3 calls it so in DepthwiseConv2D.
 _OTHER_ROLES = {"depthwise_kernel": ("kernel",)}
 
 
-def _named(
-    weight: Weight,
-    role: str,
-    place: int | None,
-    stage: int,
-    weights: Mapping[str, NDArray[np.float32]],
-    by_ending: Mapping[str, list[str]],
-) -> Iterator[str]:
-    if stage == 0:
-        exact = f"{weight.path}/{role}"
-        yield from [exact] if exact in weights else []
-    elif stage == 1:
-        plain = f"{weight.layer}/{role}"
-        yield from [plain] if plain in weights else []
-    elif stage == 2:
-        yield from by_ending.get(f"{weight.path}/{role}") or by_ending.get(f"{weight.layer}/{role}", [])
-    elif stage == 3 and place is not None:
-        for numbered in (f"{weight.layer}/{place}", f"{weight.layer}/vars/{place}"):
-            yield from by_ending.get(numbered, [])
-    elif stage == 4:
-        for name in by_ending.get(role, []):
-            parts = name.split("/")
-            suffixed = "/".join(parts[:-1][-weight.layer.count("/") - 1 :])
-            if re.fullmatch(re.escape(weight.layer) + r"_\d+", suffixed) and weights[name].shape == weight.shape:
-                yield name
-    elif stage == 5:
-        # Keras 3 calls a weight so that its layer gives no name, as that of LayerScale.
+def _forms(weight: Weight, place: int | None) -> list[list[str]]:
+    """Return, for each stage, what the tensor may be called, the likeliest first."""
+    roles = (weight.role, *_OTHER_ROLES.get(weight.role, ()))
+    alone = [f"{weight.layer}/{role}" for role in roles]
+    below = [f"{weight.path}/{role}" for role in roles]
+    numbered = [] if place is None else [f"{weight.layer}/{place}", f"{weight.layer}/vars/{place}"]
+    # Stage 2 looks for the same among the endings of names, stage 4 among those with a number cut off, and stage 5
+    # for a weight that Keras 3 calls so that its layer gives no name, as that of LayerScale.
+    return [below, alone, [form for pair in zip(below, alone, strict=True) for form in pair], numbered, alone,
+            [f"{weight.layer}/variable"]]  # fmt: skip
+
+
+class _Names:
+    """The tensors of a file by those endings of their names that are looked for; a file can have very many names."""
+
+    def __init__(self, weights: Mapping[str, NDArray[np.float32]], wanted: set[str]) -> None:
+        self._weights = weights
+        self._ending: dict[str, list[str]] = {}
+        self._cut: dict[str, list[str]] = {}
         for name in weights:
-            parts = name.split("/")
-            if parts[-2:-1] == [weight.layer] and re.fullmatch(r"variable(_\d+)?", parts[-1]):
-                yield name
+            for ending in _endings(name):
+                if ending in wanted:
+                    self._ending.setdefault(ending, []).append(name)
+                cut = re.sub(r"_\d+(/[^/]*)$", r"\1", ending)
+                if cut != ending and cut in wanted:
+                    self._cut.setdefault(cut, []).append(name)
+            layer, _, last = name.rpartition("/")
+            unnamed = f"{layer.rpartition('/')[2]}/variable"
+            if unnamed in wanted and re.fullmatch(r"variable(_\d+)?", last):
+                self._cut.setdefault(unnamed, []).append(name)
+
+    def find(self, stage: int, forms: list[str], shape: tuple[int, ...]) -> list[str]:
+        """Return the tensors that have the first of these forms that any has."""
+        for form in forms:
+            if stage < 2:
+                found = [form] if form in self._weights else []
+            elif stage < 4:
+                found = self._ending.get(form, [])
+            else:
+                found = self._cut.get(form, [])
+            if stage == 4:
+                found = [name for name in found if self._weights[name].shape == shape]
+            if found:
+                return found
+        return []
 
 
 def _endings(name: str) -> Iterator[str]:
     """Yield the name and what is left of it when leading parts are dropped, at most eight."""
-    parts = name.split("/")
-    for start in range(min(len(parts), 8)):
-        yield "/".join(parts[start:])
+    start = 0
+    for _ in range(8):
+        yield name[start:]
+        start = name.find("/", start) + 1
+        if start == 0:
+            return
 
 
 def _places(needed: Iterable[Weight]) -> dict[Weight, int]:
@@ -163,22 +162,28 @@ def _check(
     unused = [name for name in weights if name not in taken and not _is_idle(name, names)]
     faults = []
     if missing:
-        faults.append(f"the weights {', '.join(missing)} are missing")
+        faults.append(f"the weights {listed(missing)} are missing")
     if unused:
-        faults.append(f"no layer uses {', '.join(unused)}")
+        faults.append(f"no layer uses {listed(unused)}")
     pairs = [(weight, bound[weight]) for weight in needed if weight in bound]
-    faults += [
+    misshapen = [
         f"{name} has the shape {list(weights[name].shape)} instead of {list(weight.shape)}"
         for weight, name in pairs
         if weights[name].shape != weight.shape
     ]
+    if misshapen:
+        faults.append(listed(misshapen))
     if faults:
         raise ModelError(f"The weights of {file} do not fit its layers: {'; '.join(faults)}.", _BROKEN)
 
 
+# Of a name; models are nested less deeply.
+_MOST_PARTS = 32
+
+
 def _is_idle(name: str, layers: set[str]) -> bool:
     """Tell whether a tensor belongs to a layer that is not computed, or is the state of random numbers."""
-    parts = name.split("/")
-    if parts[-1] in {"seed_generator_state", "seed_generator"}:
+    parts = name.split("/")[:_MOST_PARTS]
+    if name.rpartition("/")[2] in {"seed_generator_state", "seed_generator"}:
         return True
     return any("/".join(parts[i:j]) in layers for i in range(len(parts)) for j in range(i + 1, len(parts)))

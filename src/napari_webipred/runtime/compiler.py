@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
+from napari_webipred.runtime.connections import listed
 from napari_webipred.runtime.facts import ENDING, ending
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
@@ -81,7 +82,7 @@ def _check_supported(file: str, network: Network) -> None:
     layers = {call.layer.path: call.layer for call in network.calls if call.layer.class_name != "InputLayer"}
     found = [fault for layer in layers.values() for fault in faults(layer)]
     if found:
-        raise ModelError(f"{file} has layers that are not supported: {', '.join(found)}.", UNSUPPORTED)
+        raise ModelError(f"{file} has layers that are not supported: {listed(found)}.", UNSUPPORTED)
 
 
 def _check_inputs(file: str, network: Network) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
@@ -182,6 +182,13 @@ def item_of(value: Any, where: str) -> Item:
     if not isinstance(name, str) or not isinstance(inbound, list):
         raise ModelError(f"The name or the connections of {where} are malformed.", BROKEN)
     return Item(name, class_name, config, inbound)
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names for a message: all of them, unless there are more than anyone would read."""
+    most = 100
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def is_number(value: Any) -> bool:

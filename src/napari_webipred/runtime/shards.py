@@ -17,6 +17,8 @@ from napari_webipred.errors import ModelError
 _STORED = {"float32": "<f4", "int32": "<i4", "bool": "|b1", "uint8": "|u1", "uint16": "<u2", "float16": "<f2"}
 _QUANTISED = {"uint8", "uint16", "float16"}
 _MAX_RANK = 8
+# How many quantised values are restored at a time, for in float64 they take much more memory.
+_PIECE = 2**18
 _MAX_NAME = 1000
 _AGAIN = "Get the model again from its source; the download may be incomplete."
 _BROKEN = "Ask the publisher of the model for a complete conversion."
@@ -122,14 +124,15 @@ def _decode(topology: str, entry: _Entry, joined: bytes | bytearray, offset: int
         if not (math.isfinite(plain.max()) and math.isfinite(plain.min())):
             raise ModelError(f"The tensor {entry.name} in {topology} holds values that are no finite numbers.", _AGAIN)
         return plain
+    result = np.empty(values.size, np.float32)
+    flat = values.reshape(-1)
     with np.errstate(over="ignore", invalid="ignore"):
-        restored = values.astype(np.float64)
-        restored *= entry.scale
-        restored += entry.minimum
-        result = (np.rint(restored) if entry.rounded else restored).astype(np.float32)
-    if not np.isfinite(result).all():
+        for begin in range(0, flat.size, _PIECE):
+            restored = flat[begin : begin + _PIECE] * np.float64(entry.scale) + entry.minimum
+            result[begin : begin + _PIECE] = np.rint(restored) if entry.rounded else restored
+    if not (math.isfinite(result.max()) and math.isfinite(result.min())):
         raise ModelError(f"The quantised tensor {entry.name} in {topology} exceeds the range of numbers.", _BROKEN)
-    return result
+    return result.reshape(entry.shape)
 
 
 def _read_manifest(topology: str, manifest: Any) -> list[_Group]:

@@ -23,6 +23,7 @@ from napari_webipred.runtime.connections import (
 
 # Nested models are inlined; a hostile file could double the number of calls on each level.
 _MAX_CALLS = 20_000
+_MAX_LAYERS = 100_000
 _MAX_DEPTH = 16
 
 
@@ -104,9 +105,9 @@ def flatten(topology: Mapping[str, Any]) -> Network:
     ModelError
         The topology is malformed, has a cycle, or refers to a layer that does not exist.
     """
-    calls: list[Call] = []
-    outputs = _expand(item_of(topology, "the root"), None, (), calls)
-    return Network(tuple(calls), tuple(outputs))
+    work = _Work([])
+    outputs = _expand(item_of(topology, "the root"), None, (), work)
+    return Network(tuple(work.calls), tuple(outputs))
 
 
 def ancestors(network: Network, output: Ref) -> Network:
@@ -134,28 +135,35 @@ def ancestors(network: Network, output: Ref) -> Network:
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
-def _expand(model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], calls: list[Call]) -> list[Ref]:
+@dataclass(slots=True)
+class _Work:
+    """The calls so far, and how many layers have been looked at for them."""
+
+    calls: list[Call]
+    layers: int = 0
+
+
+def _expand(model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], work: _Work) -> list[Ref]:
     """Append the calls of a model and return its outputs. The root makes its own inputs: there `inputs` is None."""
     if len(scope) > _MAX_DEPTH:
         raise ModelError(f"Models are nested more than {_MAX_DEPTH} deep in {'/'.join(scope)[:80]}.", BROKEN)
     if model.class_name == "Sequential":
-        return _expand_sequential(model, inputs, scope, calls)
+        return _expand_sequential(model, inputs, scope, work)
     if model.class_name in MODEL_CLASSES:
-        return _expand_functional(model, inputs, scope, calls)
+        return _expand_functional(model, inputs, scope, work)
     raise ModelError(
         f"The root of the topology is a {model.class_name}, not a model that is made of layers.",
         f"Only {', '.join(sorted(MODEL_CLASSES))} can be opened.",
     )
 
 
-def _expand_sequential(
-    model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], calls: list[Call]
-) -> list[Ref]:
+def _expand_sequential(model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], work: _Work) -> list[Ref]:
     items = list(layers_of(model).values())
+    _count(work, len(items))
     if inputs is None:
         shape = _input_shape(model)
         name = items[0].name if items and items[0].class_name == "InputLayer" else "input"
-        current = [_append(calls, Call(Layer(name, "InputLayer", scope, {"batch_input_shape": shape})))]
+        current = [_append(work, Call(Layer(name, "InputLayer", scope, {"batch_input_shape": shape})))]
     else:
         current = list(inputs)
     for item in items:
@@ -163,15 +171,14 @@ def _expand_sequential(
             continue
         if len(current) != 1:
             raise ModelError(f"The Sequential model {model.name} gives {len(current)} tensors to {item.name}.", BROKEN)
-        current = _apply(item, tuple(current), {}, scope, calls)
+        current = _apply(item, tuple(current), {}, scope, work)
     return current
 
 
-def _expand_functional(
-    model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], calls: list[Call]
-) -> list[Ref]:
+def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], work: _Work) -> list[Ref]:
     config = mapping(model.config, f"The config of {model.name}")
     items = layers_of(model)
+    _count(work, len(items))
     input_names = [ref.name for ref in references(config.get("input_layers"), model.name)]
     nodes = nodes_of(items, references(config.get("output_layers"), model.name))
     given = dict(zip(input_names, inputs or (), strict=False))
@@ -194,7 +201,7 @@ def _expand_functional(
         if item.class_name == "InputLayer":
             if inputs is None:
                 layer = Layer(name, "InputLayer", scope, mapping(item.config, f"The config of {name}"))
-                made[name, node] = [_append(calls, Call(layer))]
+                made[name, node] = [_append(work, Call(layer))]
             elif name in given:
                 made[name, node] = [given[name]]
             else:
@@ -202,7 +209,7 @@ def _expand_functional(
         else:
             operands = tuple(resolve(value) for value in spec.operands)
             arguments = {key: resolve(value) for key, value in spec.arguments.items()}
-            made[name, node] = _apply(item, operands, arguments, scope, calls)
+            made[name, node] = _apply(item, operands, arguments, scope, work)
     outputs = [resolve(ref) for ref in nodes[OUTPUT].operands]
     if not outputs:
         raise ModelError(f"The model {model.name} has no output.", BROKEN)
@@ -210,7 +217,7 @@ def _expand_functional(
 
 
 def _apply(
-    item: Item, operands: tuple[Operand, ...], arguments: Mapping[str, Any], scope: tuple[str, ...], calls: list[Call]
+    item: Item, operands: tuple[Operand, ...], arguments: Mapping[str, Any], scope: tuple[str, ...], work: _Work
 ) -> list[Ref]:
     if arguments.get("training") in (True, 1):
         raise ModelError(
@@ -219,18 +226,25 @@ def _apply(
         )
     if item.class_name not in MODEL_CLASSES:
         layer = Layer(item.name, item.class_name, scope, mapping(item.config, f"The config of {item.name}"))
-        return [_append(calls, Call(layer, operands, arguments))]
+        return [_append(work, Call(layer, operands, arguments))]
     refs = [value for value in operands if isinstance(value, Ref)]
     if len(refs) < len(operands):
         raise ModelError(f"The nested model {item.name} is given a number instead of a tensor.", BROKEN)
-    return _expand(item, refs, (*scope, item.name), calls)
+    return _expand(item, refs, (*scope, item.name), work)
 
 
-def _append(calls: list[Call], call: Call) -> Ref:
-    if len(calls) >= _MAX_CALLS:
+def _append(work: _Work, call: Call) -> Ref:
+    if len(work.calls) >= _MAX_CALLS:
         raise ModelError(f"The model makes more than {_MAX_CALLS} calls of layers.", BROKEN)
-    calls.append(call)
-    return Ref(len(calls) - 1)
+    work.calls.append(call)
+    return Ref(len(work.calls) - 1)
+
+
+def _count(work: _Work, items: int) -> None:
+    """Count the layers that are looked at, called or not; models that are called again are read again."""
+    work.layers += items + 1
+    if work.layers > _MAX_LAYERS:
+        raise ModelError(f"The model has more than {_MAX_LAYERS} layers, those called again counted again.", BROKEN)
 
 
 def _input_shape(model: Item) -> Any:

@@ -43,10 +43,10 @@ def batch_normalisation(build: Build, x: Tensor) -> Tensor:
 
     if len(x.shape) == 3 and stored_axis(x, axis) == 1:
         # A stored operation, so that ONNX Runtime can fuse it with the convolution before it.
-        ones = np.ones(size, np.float32)
         by_role = {weight.role: build.graph.initializer([weight]) for weight in trained}
-        gamma = by_role.get("gamma") or build.constant(ones)
-        beta = by_role.get("beta") or build.constant(0 * ones)
+        # Made of a weight, so that the file has to hold as many numbers as it claims.
+        gamma = by_role.get("gamma") or build.graph.initializer(trained[-1:], np.ones_like, "ones")
+        beta = by_role.get("beta") or build.graph.initializer(trained[-1:], np.zeros_like, "zeros")
         inputs = (x.name, gamma, beta, by_role["moving_mean"], by_role["moving_variance"])
         return build.like(x, build.node("BatchNormalization", *inputs, epsilon=epsilon))
     x = build.graph.plain(x)
@@ -66,8 +66,8 @@ def layer_normalisation(build: Build, x: Tensor) -> Tensor:
     shape = [build.known(x, axis) for axis in axes]
     scale, center = build.flag("scale", default=True), build.flag("center", default=True)
     epsilon = build.number("epsilon", 1e-3)
-    if axes == list(range(axes[0], len(x.shape))):
-        gamma = build.weight("gamma", shape) if scale else build.constant(np.ones(shape))
+    if scale and axes == list(range(axes[0], len(x.shape))):
+        gamma = build.weight("gamma", shape)
         beta = [build.weight("beta", shape)] if center else []
         return build.like(x, build.node("LayerNormalization", x.name, gamma, *beta, axis=axes[0] + 1, epsilon=epsilon))
     places = [axis + 1 for axis in axes]
@@ -81,6 +81,9 @@ def layer_normalisation(build: Build, x: Tensor) -> Tensor:
     return build.like(x, name)
 
 
+_MAX_GROUPS = 2**16
+
+
 @layer("GroupNormalization")
 def group_normalisation(build: Build, x: Tensor) -> Tensor:
     """Standardise groups of neighbouring channels of each picture by their own mean and (biased) variance."""
@@ -92,7 +95,7 @@ def group_normalisation(build: Build, x: Tensor) -> Tensor:
     x = build.graph.nchw(x) if place == 2 else build.graph.plain(x)
     channels, groups = build.known(x, place), build.integer("groups", 32, -1)
     groups = channels if groups == -1 else groups
-    if groups < 1 or channels % groups:
+    if not 1 <= groups <= _MAX_GROUPS or channels % groups:
         raise build.wrong("groups")
     rows = build.node("Reshape", x.name, build.integers(0, groups, -1))
     even = (build.constant(np.ones(groups)), build.constant(np.zeros(groups)))
