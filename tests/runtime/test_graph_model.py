@@ -203,6 +203,11 @@ HUGE = {"shape": {"dim": [{"size": n} for n in ("-1", "1000000", "1000000", "3")
         ([IMAGE, MEAN, node("y", "Reshape", "mean", "axes")], r"into the shape \[1, 2\]"),
         ([IMAGE, node("t", "Tile", "image", "huge"), node("y", "Neg", "t")], "too large"),
         ([IMAGE, MEAN, {"name": 3}], "malformed"),
+        (
+            [IMAGE, node("s", "Shape", "image"), node("e", "StridedSlice", "axes", "one", "one", "one"),
+             node("m", "Mul", "s", "e"), node("y", "Reshape", "image", "m")],
+            "by 0",
+        ),
         ([IMAGE, node("m", "Mul", "col", "row"), node("y", "Mul", "image", "m")], "constant of"),
     ],
 )  # fmt: skip
@@ -211,6 +216,7 @@ def test_a_malformed_graph_is_refused_in_words(nodes, words):
         *nodes,
         big=np.ones((4, 4), np.float32),
         huge=np.array([1, 30000, 30000, 1], np.int32),
+        one=np.array([1], np.int32),
         col=np.ones((1000, 1), np.float32),
         row=np.ones((1, 1000), np.float32),
     )

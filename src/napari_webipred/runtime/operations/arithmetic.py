@@ -111,7 +111,7 @@ def _sizes(step: Step) -> Sizes:
     if step.operation.op != "Mul" or len(step.values) != 2:
         raise step.refuse("computes with the number of pictures, which is not supported")
     x, y = step.sizes(0), step.sizes(1)
-    if len(x) != len(y) and 1 not in {len(x), len(y)}:
+    if 0 in {len(x), len(y)} or (len(x) != len(y) and 1 not in {len(x), len(y)}):
         raise step.refuse(f"multiplies {len(x)} sizes by {len(y)}", BROKEN)
     count = max(len(x), len(y))
     pairs = zip(x * (count // len(x)), y * (count // len(y)), strict=True)

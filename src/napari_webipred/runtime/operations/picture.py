@@ -49,7 +49,7 @@ def convolution(step: Step) -> Value:
         x = step.layer("ZeroPadding2D", x, padding=[margins[2:4], margins[4:6]])
         window["padding"] = "valid"
     channels = x.shape[2 if window["data_format"] == "channels_last" else 0]
-    if channels is None or channels % kernel.shape[2]:
+    if channels is None or not kernel.size or channels % kernel.shape[2]:
         raise step.refuse(f"has a kernel of shape {list(kernel.shape)} for {channels} channels", BROKEN)
     activations, arrays = fused(step)
     weights = {"kernel": kernel, **({"bias": arrays.pop("bias")} if "bias" in arrays else {})}
