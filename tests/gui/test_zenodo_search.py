@@ -73,8 +73,8 @@ def test_results_tell_authors_licence_date_format_and_size(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
     first = panel.model.zenodo.found.index(0, 0)
     assert first.data() == "Lungs, part 0"
-    assert first.data(SECOND_LINE) == "Roe, Jane et al. · cc-by-4.0 · 2024-05-06"
-    assert first.data(REMARK) == "TensorFlow.js 0.0 MB"
+    assert first.data(SECOND_LINE) == "Roe et al. · cc-by-4.0 · 2024-05-06"
+    assert first.data(REMARK) == "TF.js 0.0 MB"
     assert "30 records" in panel.model.zenodo.heading.text()
     assert panel.model.catalogue.isHidden()
     assert '"lungs"' in found.queries[0]["q"]
@@ -100,7 +100,7 @@ def test_a_result_is_downloaded_opened_and_joins_the_list(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
     assert panel.model.zenodo.take.isHidden()
     choose(qtbot, panel, 1)
-    assert panel.model.zenodo.purpose.text() == "Finds shadows."
+    assert panel.model.zenodo.purpose.text() == "Finds shadows.\nBy Roe, Jane; Doe, John"
     assert found.requests == [PAGE]
     qtbot.mouseClick(panel.model.zenodo.take, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)

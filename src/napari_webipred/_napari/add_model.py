@@ -71,7 +71,9 @@ class AddModel(QDialog):
         layout.addLayout(choices)
         layout.addLayout(_forms())
         layout.addWidget(explanation)
+        layout.addStretch(1)
         layout.addWidget(self.buttons)
+        self.resize(WIDTH, layout.totalHeightForWidth(WIDTH))
 
     def reference(self) -> str | Path:
         """Return what the user gave: a Path if it is there, else the text."""

@@ -33,11 +33,11 @@ class FoundList(ModelList):
 def facts(entry: Entry) -> str:
     """Tell authors, licence and date in one line."""
     authors = [author.name for author in entry.card.authors]
-    by = authors[0] + (" et al." if len(authors) > 1 else "") if authors else ""
+    by = authors[0].partition(",")[0] + (" et al." if len(authors) > 1 else "") if authors else ""
     published = str(entry.card.provenance.get("published") or "")
     return " · ".join(part for part in (by, entry.card.license or "no licence", published) if part)
 
 
 def weight(entry: Entry) -> str:
     """Tell format and size in one line."""
-    return " ".join(part for part in (format_of(entry.card), megabytes(entry.size)) if part)
+    return " ".join(part for part in (format_of(entry.card, short=True), megabytes(entry.size)) if part)

@@ -128,8 +128,11 @@ class KeptModels(QDialog):
             layout.addWidget(widget)
         layout.addLayout(actions)
         layout.addLayout(room)
-        for widget in (self.offline, self.progress, self.message, self.buttons):
+        for widget in (self.offline, self.progress, self.message):
             layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self.buttons)
+        self.resize(WIDTH, layout.totalHeightForWidth(WIDTH))
 
     def chosen(self) -> list[Kept]:
         """Return the models that are chosen in the list."""

@@ -72,7 +72,7 @@ class ModelStep(QWidget):
         self.facts = Facts(theme)
         self.facts.hide()
         self.purpose = MutedLabel()
-        self.more = Button("About this model")
+        self.more = Button("About")
         self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
         self.about = _rich_text()
         self.correct = Button("Correct…")
@@ -187,7 +187,6 @@ class ModelStep(QWidget):
     def _on_loading(self) -> None:
         loading, entry = self._loading, self._loading.entry
         self.more.setVisible(entry is not None)
-        self.purpose.setVisible(entry is not None)
         self.purpose.setText(first_sentence(entry.card.description) if entry else "")
         self._show_about(not self.about.isHidden())
         self._show_progress()
@@ -230,8 +229,8 @@ class ModelStep(QWidget):
         if step is None:
             self.progress.hide()
             return
-        words = STAGES[step.stage]
-        if step.done:
+        words = step.waiting or STAGES[step.stage]
+        if step.done and not step.waiting:
             words += f": {megabytes(step.done)}" + (f" of {megabytes(step.total)}" if step.total else "")
         self.progress.tell(words, step.done, step.total, self._loading.seconds_left)
 
@@ -239,8 +238,8 @@ class ModelStep(QWidget):
         entry = self._loading.entry
         self.about.setText(about(entry.card) if shown and entry else "")
         self.about.setVisible(shown and entry is not None)
-        self.purpose.setVisible(not shown and entry is not None)
-        self.more.setText("Less about this model" if shown else "About this model")
+        self.purpose.setVisible(not shown and bool(self.purpose.text()))
+        self.more.setText("Less" if shown else "About")
 
     def _on_told(self, told: dict[str, object]) -> None:
         assert self._loading.entry is not None

@@ -49,6 +49,7 @@ def host(url: str) -> str:
     return urlsplit(url).hostname or ""
 
 
-def format_of(card: ModelCard) -> str:
-    """Name the format of a model's file; empty when its card does not say."""
-    return FORMATS[card.weights[0].format] if card.weights else ""
+def format_of(card: ModelCard, short: bool = False) -> str:
+    """Name the format of a model's file, or the program it is for; empty when its card does not say."""
+    name = FORMATS[card.weights[0].format] if card.weights else ""
+    return name.replace("TensorFlow", "TF").partition(" ")[0] if short else name

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_webipred.catalogue.zenodo import SearchPage
 
 VISIBLE = 5
+NAMED = 5
 
 
 class ZenodoSearch(QWidget):
@@ -125,7 +126,10 @@ class ZenodoSearch(QWidget):
         self.purpose.setVisible(entry is not None)
         self.take.setVisible(entry is not None)
         if entry is not None:
-            self.purpose.setText(first_sentence(entry.card.description) or "The record does not say what it is for.")
+            purpose = first_sentence(entry.card.description) or "The record does not say what it is for."
+            by = "; ".join(author.name for author in entry.card.authors[:NAMED])
+            more = " et al." if len(entry.card.authors) > NAMED else ""
+            self.purpose.setText(f"{purpose}\nBy {by}{more}" if by else purpose)
             size = megabytes(entry.size)
             self.take.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
             self.take.setToolTip("The model is put into your list; it stays on this machine. No picture is ever sent.")
