@@ -220,16 +220,17 @@ def test_while_a_server_is_waited_for_the_reason_is_told_and_it_can_be_cancelled
     assert "fetch webipred-16" not in [thread.name for thread in threading.enumerate()]
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
 def test_a_server_that_accepts_and_says_nothing_can_be_cancelled(
-    card: ModelCard, monkeypatch: pytest.MonkeyPatch
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch, scheme: str
 ) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
-        monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", f"http://127.0.0.1:{listening.getsockname()[1]}")
+        monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", f"{scheme}://127.0.0.1:{listening.getsockname()[1]}")
         fetching = fetch(card)
         assert next(fetching) == Download(0, None)
         silent, _ = listening.accept()
         with silent:
-            silent.recv(1)  # the request is here
+            silent.recv(1)  # the request, or the beginning of the encryption, is here
             fetching.close()
             assert "fetch webipred-16" not in [thread.name for thread in threading.enumerate()]
 

@@ -31,8 +31,7 @@ def session(loopback: bool) -> requests.Session:
     made = requests.Session()
     made.trust_env = not loopback
     made.mount("http://", _Adapter())
-    if not loopback:
-        made.mount("https://", _Adapter(_trust()))
+    made.mount("https://", _Adapter(_trust()))
     return made
 
 
