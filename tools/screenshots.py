@@ -1,15 +1,23 @@
-"""Make the pictures in docs/images from the real panel; on a display, or with ``xvfb-run -a``."""
+"""Make the pictures in docs/images from the real panel; on a display, or with ``xvfb-run -a``.
+
+Zenodo is imitated as in the tests: no network is used, and the records in the pictures do not exist.
+"""
 
 from __future__ import annotations
 
 import os
+import sys
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 
-IMAGES = Path(__file__).parents[1] / "docs" / "images"
+ROOT = Path(__file__).parents[1]
+IMAGES = ROOT / "docs" / "images"
 WINDOW = (1400, 900)
+PANEL = 380  # the width at which all of it has to be readable
 SECONDS = 60
+DAY = 24 * 60 * 60
 SERIES = 40  # how often the focus series is repeated, so that its run can be seen running
 
 
@@ -17,11 +25,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         # Neither the user's preferences nor the user's models may show.
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
-        os.environ["NAPARI_WEBIPRED_CACHE"] = str(Path(folder) / "cache")
         IMAGES.mkdir(parents=True, exist_ok=True)
         for theme in ("dark", "light"):
+            cache = Path(folder) / theme / "napari-webipred"
+            os.environ["NAPARI_WEBIPRED_CACHE"] = str(cache)
             empty_to_results(theme)
             running(theme)
+            models_from_elsewhere(theme, Path(folder))
 
 
 def empty_to_results(theme: str) -> None:
@@ -60,6 +70,119 @@ def running(theme: str) -> None:
     panel.classify.progress.cancel.click()
     wait(lambda: not panel._bench.run.running)
     viewer.close()
+
+
+def models_from_elsewhere(theme: str, folder: Path) -> None:
+    """Search, download, an error, the form for what a model does not say, and the models on this machine."""
+    sys.path.insert(0, str(ROOT / "tests"))
+    from zenodo_server import ZenodoServer, model_zip
+
+    zenodo = ZenodoServer()
+    os.environ["NAPARI_WEBIPRED_ZENODO_URL"] = zenodo.url
+    try:
+        publish(zenodo)
+        viewer, panel = opened(theme)
+        dock = viewer.window._qt_window.findChildren(type(panel.parent()))[-1]
+        dock.setFixedWidth(PANEL)
+        searching(panel, theme)
+        downloading(zenodo, panel, theme)
+        failing(zenodo, panel, theme)
+        own = folder / "my-model.zip"
+        own.write_bytes(model_zip(classes=3))
+        panel.model.search.clear()
+        panel.model.add_model(own)
+        wait(lambda: not panel.model.facts.isHidden())
+        part(panel, f"form-{theme}")
+        dialogs(panel, theme)
+        viewer.close()
+    finally:
+        zenodo.close()
+        del os.environ["NAPARI_WEBIPRED_ZENODO_URL"]
+
+
+def publish(zenodo) -> None:
+    """Put records on the imitated server that look like those that there are."""
+    from zenodo_server import model_zip
+
+    found = [
+        ("Chest radiographs: normal or pneumonia (DenseNet-121)", "chest_tfjs.zip", 28, "Rivera, Ana", "2024-03-18"),
+        ("Tuberculosis screening on chest X-ray images, five networks", "densenet.onnx", 31, "Okafor, Chidi", "2023"),
+        ("Deep learning for chest X-ray view classification", "view_model.h5", 94, "Lindqvist, Maja", "2022-11-02"),
+        ("CheXlite: a small model for phones", "chexlite.keras", 9, "Tanaka, Yuki", "2025-01-27"),
+        ("Model of the course on medical imaging", "teachable machine.zip", 2, "Weber, Tom", "2021-06-30"),
+        ("Rib fractures in X-ray images", "ribs_tfjs.zip", 17, "Moreau, Lea", "2024-09-09"),
+    ]
+    records = []
+    for number, (title, name, size, author, date) in enumerate(found):
+        record = zenodo.publish(
+            str(1000001 + 2 * number),
+            {name: model_zip(classes=size * 80_000)},  # 12 bytes for a class
+            title=title,
+            description="Made to show how a record looks in the panel. It does not exist.",
+            publication_date=date,
+            creators=[{"name": author}, {"name": "Example, Erik"}],
+            license={"id": ("cc-by-4.0", "mit", "cc-by-nc-4.0")[number % 3]},
+        )
+        records.append(record)
+    zenodo.found(records, 57)
+
+
+def searching(panel, theme: str) -> None:
+    panel.model.search.setText("chest x-ray")
+    part(panel, f"search-{theme}")
+    panel.model.elsewhere.click()
+    wait(panel.model.zenodo.progress.isHidden)
+    panel.model.zenodo.list.setCurrentIndex(panel.model.zenodo.found.index(0, 0))
+    part(panel, f"zenodo-{theme}")
+
+
+def downloading(zenodo, panel, theme: str) -> None:
+    from zenodo_server import Answer
+
+    good = dict(zenodo.answers)
+    for path, answer in good.items():
+        if path.endswith(("chest_tfjs.zip", "chest_tfjs.zip/content")):
+            zenodo.answers[path] = Answer(body=answer.body, stall_after=12_000_000)
+    panel.model.zenodo.take.click()
+    wait(lambda: "12 MB" in panel.model.progress.words.text())
+    part(panel, f"download-{theme}")
+    panel.model.progress.cancel.click()
+    zenodo.released.set()
+    zenodo.answers.update(good)
+    wait(panel.model.progress.isHidden)
+
+
+def failing(zenodo, panel, theme: str) -> None:
+    record = zenodo.answers["/api/records/1000001"]
+    zenodo.fail("/api/records/1000001", "410_tombstone")
+    panel.model.download.click()
+    wait(lambda: panel.model.message.text != "")
+    part(panel, f"error-{theme}")
+    zenodo.answers["/api/records/1000001"] = record
+
+
+def dialogs(panel, theme: str) -> None:
+    """Show the page of models on this machine, with some that were fetched, and the dialog that takes others."""
+    from napari_webipred._napari.add_model import AddModel
+    from napari_webipred._napari.kept_models import KeptModels
+    from napari_webipred.catalogue import index, store
+
+    for number in ("1000001", "1000009", "1000011"):
+        for _ in store.fetch(index.resolve(number)):
+            pass
+    for age, entry in enumerate(store.entries()):
+        (entry.folder / "used").touch()
+        os.utime(entry.folder / "used", (time.time() - 9 * age * DAY,) * 2)
+    panel.model.kept.click()
+    page = panel.model.findChild(KeptModels)
+    wait(page.take_in.isEnabled)
+    page.list.setCurrentIndex(page.kept.index(1, 0))
+    shot(page, f"kept-models-{theme}")
+    page.reject()
+    panel.model.add.click()
+    asking = panel.model.findChild(AddModel)
+    shot(asking, f"add-model-{theme}")
+    asking.reject()
 
 
 def opened(theme: str):
@@ -106,13 +229,32 @@ def wait(condition: Callable[[], bool]) -> None:
 
 def take(viewer, panel, name: str) -> None:
     """Save a picture of the window, and one of the panel alone."""
+    settle()
+    viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
+    panel.grab().save(str(IMAGES / f"{name}-detail.png"))
+    print(f"docs/images/{name}.png")
+
+
+def part(panel, name: str) -> None:
+    """Save a picture of the first step of the panel."""
+    settle()
+    bottom = panel.sections[0].mapTo(panel, panel.sections[0].rect().bottomRight()).y()
+    shot(panel, name, bottom + 8)
+
+
+def shot(widget, name: str, height: int | None = None) -> None:
+    """Save a picture of a widget, or of its upper part."""
+    settle()
+    widget.grab().copy(0, 0, widget.width(), height or widget.height()).save(str(IMAGES / f"{name}.png"))
+    print(f"docs/images/{name}.png")
+
+
+def settle() -> None:
+    """Let everything that is due be painted."""
     from qtpy.QtWidgets import QApplication
 
     for _ in range(20):
         QApplication.processEvents()
-    viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
-    panel.grab().save(str(IMAGES / f"{name}-detail.png"))
-    print(f"docs/images/{name}.png")
 
 
 if __name__ == "__main__":

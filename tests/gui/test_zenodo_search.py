@@ -100,7 +100,7 @@ def test_a_result_is_downloaded_opened_and_joins_the_list(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
     assert panel.model.zenodo.take.isHidden()
     choose(qtbot, panel, 1)
-    assert panel.model.zenodo.purpose.text() == "Finds shadows.\nBy Roe, Jane; Doe, John"
+    assert panel.model.zenodo.purpose.text() == "Finds shadows.\nBy Roe, Jane; Doe, John · cc-by-4.0"
     assert found.requests == [PAGE]
     qtbot.mouseClick(panel.model.zenodo.take, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)

@@ -129,7 +129,8 @@ class ZenodoSearch(QWidget):
             purpose = first_sentence(entry.card.description) or "The record does not say what it is for."
             by = "; ".join(author.name for author in entry.card.authors[:NAMED])
             more = " et al." if len(entry.card.authors) > NAMED else ""
-            self.purpose.setText(f"{purpose}\nBy {by}{more}" if by else purpose)
+            licence = entry.card.license or "no licence stated"
+            self.purpose.setText(f"{purpose}\n" + (f"By {by}{more} · {licence}" if by else licence))
             size = megabytes(entry.size)
             self.take.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
             self.take.setToolTip("The model is put into your list; it stays on this machine. No picture is ever sent.")
