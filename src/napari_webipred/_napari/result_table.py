@@ -92,7 +92,7 @@ class ResultTable(QAbstractTableModel):
         if role == SORT_KEY:
             return p
         if role == Qt.ItemDataRole.ToolTipRole:
-            return f"{self._run.classes[number]}: {row.probabilities[number]}"
+            return tip(f"{self._run.classes[number]}: {row.probabilities[number]}")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return RIGHT
         if number in self._run.assigned(row):
