@@ -179,6 +179,6 @@ def test_a_family_of_networks_is_suggested_but_not_chosen(panel, shelf, qtbot, c
     choose(panel, "Brightness")
     form = panel.model.facts
     qtbot.waitUntil(lambda: not form.isHidden())
-    assert form.looks_like.text() == "It looks like MobileNetV2, which is published with “tf”."
+    assert form.looks_like.text() == "It looks like MobileNetV2, which is usually used with “tf”."
     assert form.scaling.currentData() is None
     assert not form.use.isEnabled()

@@ -14,6 +14,7 @@ from napari_webipred._napari.theme import Theme
 from napari_webipred.catalogue.card import ModelCard
 
 SCALINGS = {
+    "0-1": "0-1 – divided by 255",
     "torch": "torch – ImageNet mean and deviation",
     "tf": "tf – from -1 to 1",
     "caffe": "caffe – ImageNet mean, blue first",
@@ -107,7 +108,7 @@ class Facts(QWidget):
         scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
         _offer(self.scaling, scalings, self._scaling)
         family, mode = suggestion or ("", "")
-        self.looks_like.setText(f"It looks like {family}, which is published with “{mode}”." if family else "")
+        self.looks_like.setText(f"It looks like {family}, which is usually used with “{mode}”." if family else "")
         self.looks_like.setVisible(bool(family))
         left = {mode: words for mode, words in OUTPUTS.items() if not (needs_activation and mode == "in-model")}
         _offer(self.output, left, None if needs_activation else card.output.activation)
