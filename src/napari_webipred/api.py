@@ -35,7 +35,8 @@ def open_model(
         Names of the classes in output order, for a model that does not come with them.
     standardize : str, optional
         How pixel values are scaled, for a model whose card does not say so: ``"torch"`` (ImageNet mean and standard
-        deviation), ``"tf"`` (-1 to 1), ``"caffe"``, ``"minmax"``, ``"z-score"``, ``"grayscale"`` or ``"none"``.
+        deviation), ``"tf"`` (-1 to 1), ``"0-1"`` (x / 255), ``"caffe"``, ``"minmax"``, ``"z-score"``,
+        ``"grayscale"`` or ``"none"``.
     size : tuple of int, optional
         (width, height) in pixels, for a model that takes any size.
     activation : str, optional

@@ -64,7 +64,9 @@ def _parser() -> argparse.ArgumentParser:
     classify.add_argument("-m", "--model", required=True, help="catalogue id, DOI, hf:owner/name, address or path")
     classify.add_argument("-o", "--output", type=Path, help="CSV file to write; default: standard output")
     classify.add_argument("--classes", metavar="A,B", help="names of the classes, for a model that has none")
-    classify.add_argument("--standardize", metavar="MODE", help="torch, tf, caffe, minmax, z-score, grayscale, none")
+    classify.add_argument(
+        "--standardize", metavar="MODE", help="0-1, torch, tf, caffe, minmax, z-score, grayscale, none"
+    )
     classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that takes any")
     classify.add_argument(
         "--activation", metavar="A", help="softmax or sigmoid, for a model whose numbers are no probabilities yet; none"

@@ -16,6 +16,9 @@ from napari_webipred.catalogue.entry import write_whole
 from napari_webipred.catalogue.own import entries
 from napari_webipred.errors import OptionError
 
+# How a card says what is told in a word of its own: Keras' Rescaling(1 / 255) before the network.
+UNIT = "0-1"
+MODES = (UNIT, *(mode for mode in get_args(StandardizeMode) if mode != "custom"))
 ACTIVATIONS = ("softmax", "sigmoid", "none")
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 
@@ -32,7 +35,7 @@ class Told:
     classes : tuple of str, optional
         Names of the classes in output order.
     standardize : str, optional
-        How pixel values are scaled.
+        How pixel values are scaled: one of `MODES`.
     size : tuple of int, optional
         (width, height) of the model's input in pixels.
     activation : str, optional
@@ -62,9 +65,8 @@ def tell(
     names = None if classes is None else tuple(name.strip() for name in classes)
     if names is not None and (not names or "" in names or len(set(names)) < len(names)):
         raise OptionError(f"The class names {list(names)} are not usable.", "Give each class one name of its own.")
-    modes = get_args(StandardizeMode)
-    if standardize is not None and standardize not in modes:
-        raise OptionError(f"There is no standardise mode {standardize!r}.", f"Choose one of {', '.join(modes)}.")
+    if standardize is not None and standardize not in MODES:
+        raise OptionError(f"There is no standardise mode {standardize!r}.", f"Choose one of {', '.join(MODES)}.")
     if size is not None and not all(1 <= length <= 8192 for length in size):
         raise OptionError(f"A model input of {size[0]}x{size[1]} pixels is not possible.", "Give WIDTHxHEIGHT.")
     if activation is not None and activation not in ACTIVATIONS:
@@ -80,7 +82,10 @@ def apply(card: ModelCard, told: Told) -> ModelCard:
         update["provenance"] = {key: value for key, value in card.provenance.items() if key != "labels"}
     if told.standardize is not None:
         kept = card.preprocessing.model_dump(exclude={"profile"}) if card.preprocessing else {}
-        update["preprocessing"] = Preprocessing.model_validate({**kept, "standardize_mode": told.standardize})
+        scaling: dict[str, Any] = {"standardize_mode": told.standardize}
+        if told.standardize == UNIT:
+            scaling = {"standardize_mode": "custom", "rescale": 1 / 255, "mean": None, "std": None}
+        update["preprocessing"] = Preprocessing.model_validate({**kept, **scaling})
     if told.size is not None:
         kept = card.input.model_dump() if card.input else {}
         update["input"] = Input.model_validate({**kept, "width": told.size[0], "height": told.size[1]})
