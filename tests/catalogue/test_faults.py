@@ -208,7 +208,7 @@ def seen(tmp_path: Path, waits: list[float]) -> str:
     )
     # How much of the last piece arrives before a connection breaks differs from system to system.
     text = re.sub(r"after \d+ bytes", "after N bytes", text)
-    return re.sub(r"md5:[1-9a-f][0-9a-f]{31}", "md5:4f...", text)  # the model was zipped a moment ago
+    return re.sub(r"md5:(?!0{32})[0-9a-f]{32}", "md5:4f...", text)  # the model was zipped a moment ago
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.what)
