@@ -34,7 +34,8 @@ def table(title: str, suffix: str, reports: list[dict[str, Any]]) -> str:
     lines = [f"## {title}\n", "| file | what the user sees | s | MB |", "|---|---|---|---|"]
     for report in reports:
         name = report["case"].replace(":", "") + suffix
-        words = report["words"].replace(name, "FILE").replace(name.removesuffix(suffix), "FILE").replace("|", "\\|")
+        words = report["words"].replace(name, "FILE").replace("|", "\\|")
+        words = words.replace(f"The model {name.removesuffix(suffix)} ", "The model FILE ")
         words = words if len(words) <= 160 else words[:159] + "…"
         lines.append(f"| {report['case']} | {words} | {report['seconds']:.2f} | {report['megabytes']:.0f} |")
     return "\n".join(lines)
