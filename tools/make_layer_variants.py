@@ -159,6 +159,17 @@ def both() -> dict[str, Case]:
     made["numbers around a picture"] = lambda keras, x: (2.5 - x) * 3 + x / 4 - x
     made["reversed division"] = lambda keras, x: 3 / (x * x + 1)
 
+    for family in ("resnet50", "densenet", "mobilenet_v2"):
+        made[f"preprocess_input of {family}"] = lambda keras, x, family=family: keras.layers.Conv2D(2, 3)(
+            getattr(keras.applications, family).preprocess_input(x)
+        )
+    made["rows of numbers"] = lambda keras, x: (x * np.float32([1, 2, 3]) + 1) / 2 - np.float32([3, 1, 2])
+    made["rows of numbers after a layer"] = lambda keras, x: keras.layers.Conv2D(3, 1)(x) * np.float32([1, 2, 3])
+    made["backwards"] = lambda keras, x: keras.layers.Conv2D(4, 1)(x)[:, ::-1, ..., ::-2]
+    made["a part"] = lambda keras, x: x[:, 1:-1, 2:, :2]
+    made["a channel"] = lambda keras, x: x[..., -1]
+    made["a corner"] = lambda keras, x: x[:, 0, -2]
+
     def joined(axis: int) -> Case:
         def call(keras: Any, x: Any) -> Any:
             sides = keras.layers.Conv2D(3, 1)(x), keras.layers.Activation("relu")(x)

@@ -41,6 +41,10 @@ class Inbound:
     arguments: Mapping[str, Any]
 
 
+# A constant that a layer is called with: a number for each place along the last axis.
+Row = tuple[float, ...]
+_MAX_ROW = 4096
+
 # Stands for the model's own outputs among the calls; no layer has an empty name.
 OUTPUT = ("", 0)
 
@@ -94,12 +98,15 @@ def _read_call(layer: str, call: Any, items: Mapping[str, Item]) -> Inbound:
         kwargs = mapping(call.get("kwargs") or {}, f"What {layer} is called with")
         # Keras 3 predicts without training whatever was recorded here; Keras 2 holds to what was.
         named = {key: _keras_tensor(value) or value for key, value in kwargs.items() if key != "training"}
-        return Inbound(tuple(_tensors_and_numbers(call.get("args"), layer)), named)
-    operands: list[Reference | float] = []
+        args = call.get("args")
+        if items[layer].class_name == "GetItem" and isinstance(args, list) and len(args) == 2:
+            args, named["slice_spec"] = args[:1], args[1]
+        return Inbound(tuple(_operands(args, layer)), named)
+    operands: list[Reference | float | Row] = []
     arguments: dict[str, Any] = {}
     for entry in _entries(call, layer):
-        constant = entry[0] == "_CONSTANT_VALUE" and len(entry) > 2 and is_number(entry[2])
-        operands.append(float(entry[2]) if constant else _reference(entry, layer))
+        constant = constant_of(entry[2]) if entry[0] == "_CONSTANT_VALUE" and len(entry) > 2 else None
+        operands.append(_reference(entry, layer) if constant is None else constant)
         if len(entry) > 3 and isinstance(entry[3], dict):
             arguments.update(entry[3])
     # Operators of TensorFlow hide tensors among their arguments.
@@ -109,7 +116,7 @@ def _read_call(layer: str, call: Any, items: Mapping[str, Item]) -> Inbound:
     return Inbound(tuple(operands), arguments)
 
 
-def _tensors_and_numbers(args: Any, layer: str) -> Iterator[Reference | float]:
+def _operands(args: Any, layer: str) -> Iterator[Reference | float | Row]:
     todo = [args]
     while todo:
         value = todo.pop()
@@ -118,10 +125,22 @@ def _tensors_and_numbers(args: Any, layer: str) -> Iterator[Reference | float]:
             yield tensor
         elif isinstance(value, list):
             todo.extend(reversed(value))
-        elif is_number(value):
-            yield float(value)
         elif value is not None and not isinstance(value, (bool, str)):
-            raise ModelError(f"The layer {layer} is called in a way that cannot be read.", BROKEN)
+            constant = constant_of(value)
+            if constant is None:
+                raise ModelError(f"The layer {layer} is called in a way that cannot be read.", BROKEN)
+            yield constant
+
+
+def constant_of(value: Any) -> float | Row | None:
+    """Read a number, or numbers along the last axis, that a layer is called with; None if it is neither."""
+    if isinstance(value, dict) and value.get("class_name") in ("__tensor__", "__numpy__"):
+        value = mapping(value.get("config"), "What stands for a constant").get("value")
+    while isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
+        value = value[0]
+    if isinstance(value, list) and 0 < len(value) <= _MAX_ROW and all(map(is_number, value)):
+        return tuple(map(float, value))
+    return float(value) if is_number(value) else None
 
 
 def _keras_tensor(value: Any) -> Reference | None:

@@ -8,6 +8,7 @@ from napari_webipred.runtime.layers import (  # noqa: F401
     attention,
     convolution,
     dense,
+    indexing,
     merge,
     normalisation,
     operators,

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial, reduce
 
+import numpy as np
+
+from napari_webipred.runtime.connections import Row
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import stored_axis
 from napari_webipred.runtime.layers.build import Build, is_integer
@@ -12,19 +15,19 @@ from napari_webipred.runtime.layers.registry import layer
 
 
 @layer("Add", inputs=None, numbers=True)
-def add(build: Build, *tensors: Tensor | float) -> Tensor:
+def add(build: Build, *tensors: Tensor | float | Row) -> Tensor:
     """Add element by element."""
     return combine(build, "Add", tensors)
 
 
 @layer("Multiply", inputs=None, numbers=True)
-def multiply(build: Build, *tensors: Tensor | float) -> Tensor:
+def multiply(build: Build, *tensors: Tensor | float | Row) -> Tensor:
     """Multiply element by element."""
     return combine(build, "Mul", tensors)
 
 
 @layer("Subtract", inputs=2, numbers=True)
-def subtract(build: Build, *tensors: Tensor | float) -> Tensor:
+def subtract(build: Build, *tensors: Tensor | float | Row) -> Tensor:
     """Subtract the second from the first."""
     return combine(build, "Sub", tensors)
 
@@ -37,13 +40,13 @@ def average(build: Build, *tensors: Tensor) -> Tensor:
 
 
 @layer("Maximum", inputs=None, numbers=True)
-def maximum(build: Build, *tensors: Tensor | float) -> Tensor:
+def maximum(build: Build, *tensors: Tensor | float | Row) -> Tensor:
     """Take the largest, element by element."""
     return combine(build, "Max", tensors)
 
 
 @layer("Minimum", inputs=None, numbers=True)
-def minimum(build: Build, *tensors: Tensor | float) -> Tensor:
+def minimum(build: Build, *tensors: Tensor | float | Row) -> Tensor:
     """Take the smallest, element by element."""
     return combine(build, "Min", tensors)
 
@@ -69,7 +72,7 @@ def concatenate(build: Build, *tensors: Tensor) -> Tensor:
     return Tensor(name, tuple(shape), tensors[0].nchw)
 
 
-def combine(build: Build, op: str, operands: Sequence[Tensor | float]) -> Tensor:
+def combine(build: Build, op: str, operands: Sequence[Tensor | float | Row]) -> Tensor:
     """Apply an operation of two operands from left to right, with the broadcasting of Keras."""
     tensors = [operand for operand in operands if isinstance(operand, Tensor)]
     if len(operands) < 2:
@@ -81,7 +84,15 @@ def combine(build: Build, op: str, operands: Sequence[Tensor | float]) -> Tensor
     for tensor in tensors[1:]:
         shape = _broadcast(build, shape, tensor.shape)
     aligned = iter(tensors)
-    names = [next(aligned).name if isinstance(operand, Tensor) else build.constant(operand) for operand in operands]
+    names = []
+    for operand in operands:
+        if isinstance(operand, Tensor):
+            names.append(next(aligned).name)
+            continue
+        if isinstance(operand, tuple):
+            shape = _broadcast(build, shape, (*[1] * (len(shape) - 1), len(operand)))
+        numbers = np.asarray(operand, np.float32)
+        names.append(build.constant(numbers.reshape(-1, 1, 1) if tensors[0].nchw and numbers.ndim else numbers))
     return Tensor(reduce(partial(build.node, op), names), shape, tensors[0].nchw)
 
 

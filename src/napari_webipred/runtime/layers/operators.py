@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from napari_webipred.runtime.connections import is_number
+from napari_webipred.runtime.connections import Row, constant_of, is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import ACTIVATIONS, stored_axis
 from napari_webipred.runtime.layers.build import Build, is_integer
@@ -15,6 +15,7 @@ from napari_webipred.runtime.layers.registry import layer
 _BINARY = {
     "__operators__.add": "Add",
     "math.add": "Add",
+    "nn.bias_add": "Add",
     "math.subtract": "Sub",
     "math.multiply": "Mul",
     "math.truediv": "Div",
@@ -91,18 +92,25 @@ _REDUCTIONS = {
     "Sum": "ReduceSum",
 }
 _NORMALISED = {"nn.softmax": "Softmax", "nn.log_softmax": "LogSoftmax", "LogSoftmax": "LogSoftmax"}
+# How the second operand is called, if it is not the second in the list.
+_SECOND = ("y", "x2", "bias")
 _FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED)
 
 
 @layer(*(name for name in _FUNCTIONS if name[0].isupper()), inputs=None, numbers=True)
 @layer("TFOpLambda", inputs=None, numbers=True, function=tuple(name for name in _FUNCTIONS if not name[0].isupper()))
-def operator(build: Build, *operands: Tensor | float) -> Tensor:
+def operator(build: Build, *operands: Tensor | float | Row) -> Tensor:
     """Compute what an operator of TensorFlow or Keras 3 does, element by element or along axes."""
     name = build.option("function") if build.layer.class_name == "TFOpLambda" else build.layer.class_name
-    second = next((build.arguments[key] for key in ("y", "x2") if build.arguments.get(key) is not None), None)
-    given = [*operands, *([] if second is None else [second])]
-    if not all(isinstance(value, Tensor) or is_number(value) for value in given):
-        raise build.refuse(f"is called with {second!r:.80} instead of a number or a tensor")
+    second = next((build.arguments[key] for key in _SECOND if build.arguments.get(key) is not None), None)
+    given = list(operands)
+    if second is not None:
+        constant = second if isinstance(second, Tensor) else constant_of(second)
+        if constant is None:
+            raise build.refuse(f"is called with {second!r:.80} instead of a number or a tensor")
+        given.append(constant)
+    if build.arguments.get("data_format") not in (None, "NHWC"):
+        raise build.refuse(f"is called with data_format={build.arguments['data_format']!r:.80}")
     if name in _BINARY and len(given) == 2:
         return combine(build, _BINARY[name], given)
     x = given[0]
