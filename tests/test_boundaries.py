@@ -18,10 +18,11 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
 DATA = {"catalogue.card", "imaging.source", "results.row"}
-GROUND = {"errors", "settings"}
+GROUND = {"errors", "settings", "outside_json"}
 ALLOWED = {
     "__init__": {"api", "model", "catalogue.card", "errors"},
     "errors": set(),
+    "outside_json": set(),
     "settings": set(),
     "catalogue": GROUND,
     "imaging": GROUND | DATA,

@@ -31,6 +31,10 @@ class ArchiveError(ModelError):
     """A zip archive or model folder is broken, unsafe or too large."""
 
 
+class TooLargeError(ArchiveError):
+    """One of a model's files is larger than files of its kind are."""
+
+
 class ImageError(WebIPredError):
     """A picture cannot be read or does not fit the model."""
 

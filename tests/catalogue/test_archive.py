@@ -15,7 +15,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue import archive, member, zip_archive
+from napari_webipred import outside_json
+from napari_webipred.catalogue import member, zip_archive
 from napari_webipred.catalogue import model_folder as folders
 from napari_webipred.catalogue.archive import kind_of, open_files
 from napari_webipred.errors import ArchiveError
@@ -285,7 +286,7 @@ def test_damaged_content_is_named(tmp_path: Path) -> None:
 def test_a_json_that_is_too_large_is_refused(
     tmp_path: Path, model_folder: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(archive, "MAX_JSON_BYTES", 5)
+    monkeypatch.setattr(outside_json, "MAX_BYTES", 5)
     path = model_folder if where == "folder" else zip_of(tmp_path / "a.zip", {"model.json": TOPOLOGY})
     with pytest.raises(ArchiveError, match=r"model\.json .* 21 bytes; 5 are the most"):
         open_files(path)["model.json"]

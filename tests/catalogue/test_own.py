@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_webipred import outside_json
 from napari_webipred.catalogue import own
+from napari_webipred.catalogue.archive import open_files
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import ModelError
 
@@ -45,7 +47,7 @@ def test_labels_may_begin_with_a_byte_order_mark_and_end_lines_as_on_windows(enc
 def test_labels_in_an_unknown_encoding_are_not_guessed():
     card = filled(labels__txt="Hühnerei\nHund".encode("latin-1"))
     assert card.classes == ()
-    assert card.provenance["assumed"] == ["labels.txt is not text in UTF-8."]
+    assert card.provenance["assumed"] == ["labels.txt is not read: it is not text in UTF-8."]
 
 
 def test_numbers_that_count_the_lines_are_no_part_of_the_names():
@@ -86,10 +88,26 @@ def test_equal_names_are_told_apart_by_their_index():
     assert names(labels__txt="crane\ncat\ncrane") == ["crane (0)", "cat", "crane (2)"]
 
 
-def test_a_huge_file_of_labels_is_not_read():
-    card = filled(labels__txt="a\n" * 2**20)
+def test_a_huge_file_of_labels_is_not_read(tmp_path):
+    (tmp_path / "labels.txt").write_text("a\n" * 2**20, encoding="utf-8")
+    card = own.fill(LOCAL, open_files(tmp_path))
     assert card.classes == ()
-    assert "larger" in card.provenance["assumed"][0]
+    assert "labels.txt is not read: " in card.provenance["assumed"][0]
+    assert f"{2**21} bytes" in card.provenance["assumed"][0]
+
+
+@pytest.mark.parametrize("content", ["[1, 2", "[" + "0," * 300_000 + "0]"])
+def test_names_that_cannot_be_read_are_mentioned(content):
+    card = filled(class_names__json=content)
+    assert card.classes == ()
+    assert card.provenance["assumed"][0].startswith("class_names.json is not read: ")
+
+
+def test_a_huge_json_beside_the_model_says_nothing_and_hides_nothing(tmp_path, monkeypatch):
+    monkeypatch.setattr(outside_json, "MAX_BYTES", 100)
+    (tmp_path / "history.json").write_text("[" + "1," * 100 + "1]", encoding="utf-8")
+    (tmp_path / "model.json").write_text('{"userDefinedMetadata": {"labels": ["cat", "dog"]}}', encoding="utf-8")
+    assert own.fill(LOCAL, open_files(tmp_path)).class_names == ["cat", "dog"]
 
 
 def test_teachable_machine_brings_labels_and_its_own_preprocessing():

@@ -116,8 +116,8 @@ def sound(document: bytes = b"", weights: bytes = WEIGHTS, *more: Part, **zip_op
     return zipped(Part("model.json", document or model()), Part("weights.bin", weights), *more, **zip_options)
 
 
-def named(name: str | bytes, **more: Any) -> bytes:
-    return sound(b"", WEIGHTS, Part(name, b"x", **more))
+def named(name: str | bytes, content: bytes = b"x", **more: Any) -> bytes:
+    return sound(b"", WEIGHTS, Part(name, content, **more))
 
 
 def quantised(scale: str) -> bytes:
@@ -235,6 +235,11 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "bomb of 100 MB as weights": lambda: zipped(Part("model.json", model()), zeros(100 * 2**20)),
     "one bomb under many names": lambda: quoted(1500),
     "JSON of 60 MB": lambda: sound(b'{"modelTopology":"' + b" " * 60_000_000 + b'"}'),
+    "harmless: labels of 100 MB": lambda: named("labels.txt", b"a\n" * (50 * 2**20)),
+    "harmless: a list of names of 60 MB": lambda: named("class_names.json", b"[" + b'"a",' * 15_000_000 + b'"a"]'),
+    "harmless: another JSON of 60 MB": lambda: named("history.json", b"[" + b"1," * 30_000_000 + b"1]"),
+    "harmless: a million names": lambda: named("class_names.json", b"[" + b'"a",' * 1_000_000 + b'"a"]'),
+    "description in YAML of 60 MB": lambda: named("rdf.yaml", b"a: 1\n" * 12_000_000),
     # contradictions
     "members that overlap": lambda: zipped(Part("a.bin", bytes(99), STORED), Part("b.bin", b"x", offset=10)),
     "member beyond the end": lambda: named("x.bin", offset=2**31),

@@ -8,14 +8,15 @@ import weakref
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from io import BytesIO
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from napari_webipred.catalogue.member import MAX_BYTES, MAX_JSON_BYTES, Member, file_chunks, file_member
+from napari_webipred import outside_json
+from napari_webipred.catalogue.member import MAX_BYTES, MAX_SIDE_BYTES, Member, file_chunks, file_member
 from napari_webipred.catalogue.model_folder import folder_members
 from napari_webipred.catalogue.own import SIDE_FILES
 from napari_webipred.catalogue.zip_archive import ANOTHER_ARCHIVE, zip_members
-from napari_webipred.errors import ArchiveError
+from napari_webipred.errors import ArchiveError, TooLargeError
 
 SAVED_MODEL = "saved_model.pb"  # one of the files of a TensorFlow SavedModel, which is a folder
 
@@ -46,7 +47,8 @@ class ModelFiles(Mapping[str, bytes]):
     """The files of one model: relative names with ``/`` to content. Made by `open_files`.
 
     A content is read when it is asked for and is not kept. Reading raises `ArchiveError` if a file is not what was
-    announced when it was opened.
+    announced when it was opened, and `TooLargeError` for a JSON file of more than 8 MiB and a text or
+    YAML file of more than 1 MiB.
 
     Attributes
     ----------
@@ -71,8 +73,14 @@ class ModelFiles(Mapping[str, bytes]):
         self._members = dict(sorted(members.items()))
 
     def __getitem__(self, name: str) -> bytes:
+        member, limit = self._members[name], _limit(name)
+        if member.size > limit:
+            raise TooLargeError(
+                f"{name} in {self.path.name} has {member.size} bytes; {limit} are the most that can be read.",
+                ANOTHER_ARCHIVE,
+            )
         content = BytesIO()  # unlike `bytes.join`, it never holds everything twice
-        for chunk in self._chunks(name, self._members[name]):
+        for chunk in self._chunks(name, member):
             content.write(chunk)
         return content.getvalue()
 
@@ -87,12 +95,6 @@ class ModelFiles(Mapping[str, bytes]):
 
     def _chunks(self, name: str, member: Member) -> Iterator[bytes]:
         """Yield the content of a member, which must be exactly as long as it was announced."""
-        limit = MAX_JSON_BYTES if name.lower().endswith(".json") else MAX_BYTES
-        if member.size > limit:
-            raise ArchiveError(
-                f"{name} in {self.path.name} has {member.size} bytes; {limit} are the most that can be read.",
-                ANOTHER_ARCHIVE,
-            )
         seen = 0
         for chunk in member.chunks():
             seen += len(chunk)
@@ -127,6 +129,12 @@ class ModelFiles(Mapping[str, bytes]):
         return f"sha256:{digest.hexdigest()}"
 
 
+def _limit(name: str) -> int:
+    """Return how many bytes a file may have, which bounds the memory before it is unpacked."""
+    limits = {".json": outside_json.MAX_BYTES, ".txt": MAX_SIDE_BYTES, ".yaml": MAX_SIDE_BYTES, ".yml": MAX_SIDE_BYTES}
+    return limits.get(PurePosixPath(name).suffix.lower(), MAX_BYTES)
+
+
 def open_files(path: Path) -> ModelFiles:
     """Open a model folder, a topology ``.json`` (with its folder), a zip, HDF5 or ONNX file; nothing is unpacked.
 
@@ -151,7 +159,7 @@ def open_files(path: Path) -> ModelFiles:
     ------
     ArchiveError
         There is nothing at `path`, it is something else (which the message names), it is damaged, encrypted or unsafe,
-        or it holds more than 2000 files or 4 GiB (64 MiB in one JSON).
+        or it holds more than 2000 files or 4 GiB.
     """
     try:
         mode = path.stat().st_mode

@@ -15,8 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
+from napari_webipred import outside_json
 from napari_webipred.catalogue import index, store
 from napari_webipred.catalogue.archive import open_files
 from napari_webipred.catalogue.card import ModelCard
@@ -85,8 +86,6 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
         found[card.id] = card, entry
     contents = {file.sha256: (entry, file) for _, entry in found.values() for file in entry.files}
     count = Count(sum(file.size for _, file in contents.values()))
-    if count.total > _MAX_BYTES - 2**26 or len(contents) > _MAX_FILES:
-        raise OptionError("These models are too much for one bundle.", "Write several, with fewer models in each.")
     models = [
         {
             "card": card.model_dump(mode="json"),
@@ -96,6 +95,8 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
         for card, entry in found.values()
     ]
     manifest = json.dumps({"format": _FORMAT, "version": 1, "models": models}, indent=1)
+    if count.total > _MAX_BYTES - 2**26 or len(contents) > _MAX_FILES or outside_json.excess(manifest):
+        raise OptionError("These models are too much for one bundle.", "Write several, with fewer models in each.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with zipfile.ZipFile(temporary, "w") as bundle:
@@ -156,8 +157,8 @@ def _manifest(path: Path) -> _Manifest:
             "If it is the file of one model, say of which: `napari-webipred import FILE --as MODEL`.",
         )
     try:
-        manifest = _Manifest.model_validate(json.loads(files[_MANIFEST]))
-    except (ValidationError, ValueError, RecursionError) as error:
+        manifest = _Manifest.model_validate(outside_json.parse(files[_MANIFEST]))
+    except ValueError as error:
         raise _unsound(path, "its table of contents is not to be understood") from error
     if (manifest.format, manifest.version) != (_FORMAT, 1):
         raise _unsound(path, "it was written by another version")

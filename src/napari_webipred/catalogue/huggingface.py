@@ -11,9 +11,9 @@ from urllib.parse import quote, unquote, urlsplit
 from napari_webipred import settings
 from napari_webipred.catalogue import own, web
 from napari_webipred.catalogue.card import Author, Citation, ModelCard, Output, Weights, WeightSource
+from napari_webipred.catalogue.member import MAX_SIDE_BYTES
 from napari_webipred.catalogue.plain_text import day, plain_text
 from napari_webipred.catalogue.remote import (
-    MAX_SIDE_BYTES,
     RemoteFile,
     format_of,
     harmless,

@@ -11,7 +11,7 @@ from napari_webipred.errors import ArchiveError
 
 MAX_FILES = 2000
 MAX_BYTES = 4 * 2**30
-MAX_JSON_BYTES = 64 * 2**20
+MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; 1000 classes of ImageNet take 20 kB
 CHUNK = 2**20
 
 

@@ -4,25 +4,25 @@ from __future__ import annotations
 
 import ast
 import codecs
-import json
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from pydantic import ValidationError
 
+from napari_webipred import outside_json
 from napari_webipred.catalogue.card import ClassEntry, ModelCard, Output, Preprocessing, Weights, WeightSource
-from napari_webipred.errors import ModelError
+from napari_webipred.catalogue.member import MAX_SIDE_BYTES
+from napari_webipred.errors import ModelError, TooLargeError
 
 CARD_FILE = "webipred.json"
 LABEL_FILES = ("metadata.json", "class_names.json", "labels.txt")
 SIDE_FILES = (CARD_FILE, *LABEL_FILES)
 
-_MAX_BYTES = 2**20  # 1000 classes of ImageNet take 20 kB
-_MAX_TOPOLOGY_BYTES = 16 * 2**20
 _MAX_TOPOLOGIES = 16
 _MAX_LABELS = 100_000
 _MAX_LABEL = 200
@@ -78,21 +78,23 @@ def fill(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
     for base in LABEL_FILES:
         if (name := _find(files, base)) is None:
             continue
-        if len(content := files[name]) > _MAX_BYTES:
-            card = assume(card, f"{name} is not read, because it is larger than {_MAX_BYTES} bytes.")
+        try:
+            document = _lines_of(files[name]) if base == "labels.txt" else outside_json.parse(files[name])
+        except TooLargeError as error:
+            card = assume(card, f"{name} is not read: {error.message}")
             continue
-        if base == "labels.txt":
-            card = _with_labels(card, name, _lines_of(content))
+        except ValueError as error:
+            card = assume(card, f"{name} is not read: {error}.")
             continue
-        document = _json_of(content)
         if base == "metadata.json" and _is_teachable_machine(document):
             card = _with_teachable_machine(card)
-        if base == "class_names.json" or isinstance(document, dict):
+        if base != "metadata.json" or isinstance(document, dict):
             card = _with_labels(card, name, _labels_of(document))
     if not card.classes:
         others = (n for n in files if n.lower().endswith(".json") and PurePosixPath(n).name not in SIDE_FILES)
         for name in islice(others, _MAX_TOPOLOGIES):
-            card = _with_labels(card, name, _labels_of(_published(files[name])))
+            with suppress(TooLargeError):  # whatever it is, it is no topology
+                card = _with_labels(card, name, _labels_of(_published(files[name])))
     return card
 
 
@@ -107,7 +109,7 @@ def fill_from_properties(card: ModelCard, properties: Mapping[str, str]) -> Mode
         line ends. ``Image.NominalPixelRange``: the pixel range that the model takes.
     """
     for key in ("names", "classes", "labels", "class_names"):
-        if (text := properties.get(key)) and len(text) <= _MAX_BYTES:
+        if (text := properties.get(key)) and len(text) <= MAX_SIDE_BYTES:
             card = _with_labels(card, f"the property {key} of the model", _labels_of(_parse_property(text)))
     scaling = _PIXEL_RANGES.get(properties.get("Image.NominalPixelRange", ""))
     if card.preprocessing is None and scaling:
@@ -131,11 +133,11 @@ def _find(files: Mapping[str, bytes], base: str) -> str | None:
 
 def _read_card(name: str, content: bytes) -> ModelCard:
     try:
-        return ModelCard.model_validate({"id": "model", "name": "model", **json.loads(content[: _MAX_BYTES + 1])})
+        return ModelCard.model_validate({"id": "model", "name": "model", **outside_json.parse(content)})
     except ValidationError as error:
         places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise ModelError(f"The model card {name} is not valid: {places}.", "Correct the file or remove it.") from error
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError) as error:
         raise ModelError(f"The model card {name} is not a JSON object.", "Correct the file or remove it.") from error
 
 
@@ -246,51 +248,38 @@ def _distinct(names: list[str]) -> list[str]:
     return [f"{name} ({i})" if counts[name] > 1 else name for i, name in enumerate(names)]
 
 
-def _lines_of(content: bytes) -> list[str] | str:
+def _lines_of(content: bytes) -> list[str]:
     """Read a name a line; numbers before them, as in exports of Teachable Machine, are left out if they count up."""
-    text = _text_of(content)
-    if text is None:
-        return "is not text in UTF-8."
-    lines = [line.strip() for line in text.splitlines()]
+    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
+    try:
+        lines = [line.strip() for line in content.decode(encoding).splitlines()]
+    except UnicodeDecodeError as error:
+        raise ValueError("it is not text in UTF-8") from error
     while lines and not lines[-1]:
         lines.pop()
     numbered = [re.fullmatch(r"(\d{1,6})[ \t:,]+(.+)", line) for line in lines]
     if all(match and int(match[1]) == i for i, match in enumerate(numbered)):
         lines = [match[2] for match in numbered if match]
-    return _checked(lines)
-
-
-def _text_of(content: bytes) -> str | None:
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        return content.decode(encoding)
-    except UnicodeDecodeError:
-        return None
-
-
-def _json_of(content: bytes) -> Any:
-    """Parse JSON that may be anything; None if it is none."""
-    return _parsed(json.loads, _text_of(content) or "")
+    return lines
 
 
 def _parse_property(text: str) -> Any:
-    for parse in (json.loads, ast.literal_eval):
-        if (value := _parsed(parse, text)) is not None:
-            return value
-    return [part for part in re.split(r"[,;\n]", text) if part.strip()]
-
-
-def _parsed(parse: Callable[[str], Any], text: str) -> Any:
-    try:
-        return parse(text)
-    except (ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+    """Parse JSON or what Python prints; anything else is a list of parts."""
+    if outside_json.excess(text):
         return None
+    for parse in (outside_json.parse, ast.literal_eval):
+        with suppress(ValueError, SyntaxError, TypeError, RecursionError, MemoryError):
+            return parse(text)
+    return [part for part in re.split(r"[,;\n]", text) if part.strip()]
 
 
 def _published(content: bytes) -> Any:
     """Return what the publisher of a TensorFlow.js model has added to its topology."""
-    if b'"userDefinedMetadata"' not in content or len(content) > _MAX_TOPOLOGY_BYTES:
+    if b'"userDefinedMetadata"' not in content:
         return None
-    document = _json_of(content)
+    try:
+        document = outside_json.parse(content)
+    except ValueError:  # whoever reads the model says so
+        return None
     metadata = document.get("userDefinedMetadata") if isinstance(document, dict) else None
     return metadata if isinstance(metadata, dict) else None

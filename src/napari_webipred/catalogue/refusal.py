@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import math
 import re
 from datetime import UTC, datetime
@@ -10,7 +9,7 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from napari_webipred import settings
+from napari_webipred import outside_json, settings
 from napari_webipred.catalogue.errand import PassingError
 from napari_webipred.errors import CatalogueError
 
@@ -81,8 +80,8 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
     """
     host, status = host_of(response.url), response.status_code
     try:
-        answer = json.loads(body)
-    except (ValueError, RecursionError):
+        answer = outside_json.parse(body)
+    except ValueError:
         answer = None
     answer = answer if isinstance(answer, dict) else {}
     said = re.sub(r"\s+", " ", str(answer.get("message") or answer.get("error") or ""))[:200].strip(" .")

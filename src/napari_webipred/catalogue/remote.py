@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -10,12 +9,11 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
+from napari_webipred import outside_json
 from napari_webipred.catalogue import web
 from napari_webipred.catalogue.card import ModelCard, WeightFormat, Weights
-from napari_webipred.catalogue.member import MAX_FILES, MAX_JSON_BYTES
+from napari_webipred.catalogue.member import MAX_FILES, MAX_SIDE_BYTES
 from napari_webipred.errors import CatalogueError
-
-MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; 1000 classes of ImageNet take 20 kB
 
 _FORMATS: dict[str, WeightFormat] = {
     ".zip": "tfjs-layers",
@@ -96,8 +94,8 @@ def read_side_file(file: RemoteFile, limit: int = MAX_SIDE_BYTES) -> bytes:
 def read_json_file(file: RemoteFile, limit: int = MAX_SIDE_BYTES) -> dict[str, Any]:
     """Fetch a small file that must hold a JSON object; servers call its type as they like."""
     try:
-        document = json.loads(read_side_file(file, limit))
-    except (ValueError, RecursionError):
+        document = outside_json.parse(read_side_file(file, limit))
+    except ValueError:
         document = None
     if not isinstance(document, dict):
         host = urlsplit(file.url).hostname
@@ -124,7 +122,7 @@ def layers_files(topology: RemoteFile, listing: Mapping[str, RemoteFile] | None 
     CatalogueError
         The topology cannot be had, is none, names files outside its folder, or some that there are not.
     """
-    document = read_json_file(topology, MAX_JSON_BYTES)
+    document = read_json_file(topology, outside_json.MAX_BYTES)
     name, folder = PurePosixPath(topology.name).name, PurePosixPath(topology.name).parent
     paths = _shards(document)
     if paths is None or len(paths) >= MAX_FILES or len({path.casefold() for path in [name, *paths]}) <= len(paths):

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from napari_webipred import settings
+from napari_webipred import outside_json, settings
 from napari_webipred.catalogue import errand, refusal
 from napari_webipred.catalogue.refusal import host_of
 from napari_webipred.errors import CatalogueError
@@ -18,7 +17,6 @@ CHUNK = 64 * 2**10  # what a broken connection loses at most
 
 _CONNECT_SECONDS, _READ_SECONDS = 10.0, 20.0
 _MAX_REDIRECTS = 5
-_MAX_JSON_BYTES = 16 * 2**20
 
 
 def open_url(
@@ -116,7 +114,7 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
 
 
 def read_json(response: requests.Response, what: str) -> Any:
-    """Read an answer that must be JSON of at most 16 MiB."""
+    """Read an answer that must be JSON of at most 8 MiB."""
     host = host_of(response.url)
     content_type = response.headers.get("Content-Type", "")
     if "json" not in content_type:
@@ -125,8 +123,8 @@ def read_json(response: requests.Response, what: str) -> Any:
             "A proxy or login page may stand in between: open the address in a browser.",
         )
     try:
-        return json.loads(read_bytes(response, what, _MAX_JSON_BYTES))
-    except (ValueError, RecursionError) as error:
+        return outside_json.parse(read_bytes(response, what, outside_json.MAX_BYTES))
+    except ValueError as error:
         raise CatalogueError(f"{host} answers with broken data about {what}.", "Try again later.") from error
 
 

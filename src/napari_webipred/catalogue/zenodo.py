@@ -13,8 +13,9 @@ from urllib.parse import quote, unquote, urlencode
 from napari_webipred import settings
 from napari_webipred.catalogue import bioimageio, own, web
 from napari_webipred.catalogue.card import Author, Citation, ModelCard, Weights, WeightSource
+from napari_webipred.catalogue.member import MAX_SIDE_BYTES
 from napari_webipred.catalogue.plain_text import plain_text as plain_text
-from napari_webipred.catalogue.remote import MAX_SIDE_BYTES, RemoteFile, format_of, harmless, read_side_file, wanted
+from napari_webipred.catalogue.remote import RemoteFile, format_of, harmless, read_side_file, wanted
 from napari_webipred.catalogue.zenodo_record import Record as Record
 from napari_webipred.catalogue.zenodo_record import RecordFile as RecordFile
 from napari_webipred.catalogue.zenodo_record import record_of as record_of

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_webipred import outside_json
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.hdf5 import File, Node
-from napari_webipred.runtime.tfjs import MAX_TOPOLOGY_BYTES, LayersModel
+from napari_webipred.runtime.tfjs import LayersModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -91,12 +91,12 @@ def _topology(name: str, text: Any) -> dict[str, Any]:
 
 
 def _json(name: str, text: Any) -> Any:
-    if not isinstance(text, (str, bytes)) or len(text) > MAX_TOPOLOGY_BYTES:
-        raise ModelError(f"The description of the network in {name} is not text, or too long.", _AGAIN)
+    if not isinstance(text, (str, bytes)):
+        raise ModelError(f"The description of the network in {name} is not text.", _AGAIN)
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise ModelError(f"The description of the network in {name} is not valid JSON.", _AGAIN) from error
+        return outside_json.parse(text)
+    except ValueError as error:
+        raise ModelError(f"The description of the network in {name} is not valid JSON: {error}.", _AGAIN) from error
 
 
 # --- HDF5 ------------------------------------------------------------------------------------------------------------

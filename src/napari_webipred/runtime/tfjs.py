@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
+from napari_webipred import outside_json
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.graph_model import GraphModel, is_graph, read_graph_model
 from napari_webipred.runtime.shards import read_weights
@@ -15,11 +15,6 @@ from napari_webipred.runtime.shards import read_weights
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-# The topologies of the networks in use have 16 kB to 2 MB, and at most 60 000 values. Parsed, a value takes up to 125
-# bytes, and a letter up to four: both together bound the memory.
-MAX_TOPOLOGY_BYTES = 8 * 2**20
-MAX_TOPOLOGY_VALUES = 300_000
 
 _CHOOSE = "Choose a model that was converted to the TensorFlow.js Layers format."
 
@@ -96,10 +91,10 @@ def _find_document(files: Mapping[str, bytes], entry: str | None) -> tuple[str, 
     broken: list[ModelError] = []
     found: dict[str, dict[str, Any]] = {}
     for name in names:
-        content = files[name]
-        if b"modelTopology" not in content and not name.lower().endswith("model.json"):
-            continue
         try:
+            content = files[name]
+            if b"modelTopology" not in content and not name.lower().endswith("model.json"):
+                continue
             document = _parse(name, content)
         except ModelError as error:
             broken.append(error)
@@ -122,27 +117,12 @@ def _is_noise(name: str) -> bool:
     return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
 
 
-def _parse(name: str, content: bytes) -> Any:
-    if len(content) > MAX_TOPOLOGY_BYTES:
-        raise ModelError(
-            f"{name} has {len(content)} bytes; {MAX_TOPOLOGY_BYTES} are the most that a topology may have.", _CHOOSE
-        )
-    return _loads(name, content)
-
-
-def _loads(name: str, text: str | bytes) -> Any:
-    if isinstance(text, str):
-        values = sum(map(text.count, ("[", "{", ",")))
-    else:
-        values = sum(map(text.count, (b"[", b"{", b",")))
-    if values > MAX_TOPOLOGY_VALUES:
-        raise ModelError(f"{name} has more than {MAX_TOPOLOGY_VALUES} values, which no network in use has.", _CHOOSE)
+def _parse(name: str, text: str | bytes) -> Any:
     try:
-        return json.loads(text, object_hook=_unwrap)
-    except (ValueError, RecursionError) as error:
-        reason = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+        return outside_json.parse(text, _unwrap)
+    except ValueError as error:
         raise ModelError(
-            f"{name} is not a valid JSON file: {reason}.", "Get the model again from its source."
+            f"{name} is not a valid JSON file of a model: {error}.", "Get the model again from its source."
         ) from error
 
 
@@ -164,7 +144,7 @@ def _root(name: str, document: dict[str, Any]) -> tuple[dict[str, Any], str]:
     if topology.get("model_config") is not None:
         topology = topology["model_config"]
         if isinstance(topology, str):
-            topology = _loads(name, topology)
+            topology = _parse(name, topology)
         if not isinstance(topology, dict):
             raise ModelError(f"The model_config in {name} is not an object.", _CHOOSE)
     if "class_name" not in topology or "config" not in topology:
