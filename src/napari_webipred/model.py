@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Generator, Sequence
 from contextlib import suppress
@@ -187,10 +186,7 @@ def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progre
     from napari_webipred.catalogue import store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
-    # A graph has one output, so that another one of the same files is another graph.
-    output = card.output.tensor_name
-    key = checksum if output is None else f"sha256:{hashlib.sha256(f'{checksum} {output}'.encode()).hexdigest()}"
-    kept = store.compiled_path(key, COMPILER_VERSION)
+    kept = store.compiled_path(checksum, COMPILER_VERSION, card.output.tensor_name)
     if kept.is_file():
         yield Progress("load")
         with suppress(ModelError):  # a damaged graph is made again

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 
 import napari_webipred as wp
-from napari_webipred import cli
+from napari_webipred import cli, outside_json
 from napari_webipred.catalogue import bundle, carried, index, store
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.store import Download
@@ -133,6 +133,16 @@ def test_what_is_here_already_is_left_alone(written: Path) -> None:
 def test_what_belongs_to_the_program_needs_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match="demo is part of the program"):
         run(bundle.write(["demo"], tmp_path / "m.zip"))
+
+
+def test_a_bundle_whose_table_of_contents_would_not_be_read_is_not_written(
+    written: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    monkeypatch.setattr(outside_json, "MAX_BYTES", 1000)
+    with pytest.raises(OptionError, match="too much for one bundle"):
+        run(bundle.write(["webipred-16", "123"], tmp_path / "more.zip"))
+    assert not (tmp_path / "more.zip").exists()
 
 
 def test_a_bundle_that_cannot_be_written_is_told(tmp_path: Path) -> None:

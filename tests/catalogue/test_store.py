@@ -399,6 +399,7 @@ def test_removing_a_model_takes_its_compiled_graphs_along(
     (kept,) = store.entries()
     for checksum, version in ((kept.checksum, 1), (kept.checksum, 2), (CHECKSUM, 1)):
         assert store.keep_compiled(store.compiled_path(checksum, version), b"graph")
+    assert store.keep_compiled(store.compiled_path(kept.checksum, 2, "second output"), b"graph")
     freed = store.remove("webipred-16")
     assert files_below(cache) == [f"compiled/{'ab' * 32}-v1.onnx", f"compiled/{'ab' * 32}-v1.onnx.json"]
     assert freed > len(ZIP) + 10

@@ -13,11 +13,11 @@ from napari_webipred import settings
 from napari_webipred.catalogue.entry import caches, sha256_of, write_whole
 
 # A graph, or the note beside it.
-COMPILED = re.compile(r"[0-9a-f]{64}-v\d+\.onnx(\.json)?")
+COMPILED = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{16})?-v\d+\.onnx(\.json)?")
 _log = logging.getLogger(__name__)
 
 
-def compiled_path(checksum: str, version: int) -> Path:
+def compiled_path(checksum: str, version: int, output: str | None = None) -> Path:
     """Return where the compiled graph of a model lies, in the cache of all users or the own, or would lie.
 
     A graph that is not what was written is taken away: it would give other numbers without a word. The SHA-256 is
@@ -29,8 +29,12 @@ def compiled_path(checksum: str, version: int) -> Path:
         ``sha256:`` and 64 hexadecimal digits, of the model's files.
     version : int
         Version of the compiler.
+    output : str, optional
+        Which output of the model the graph gives, if not the one that the compiler chooses: another one of the same
+        files is another graph.
     """
-    name = f"{checksum.removeprefix('sha256:')}-v{version}.onnx"
+    chosen = "" if output is None else f"-{hashlib.sha256(output.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    name = f"{checksum.removeprefix('sha256:')}{chosen}-v{version}.onnx"
     if not COMPILED.fullmatch(name):
         raise ValueError(f"not a SHA-256 checksum: {checksum!r}")
     *shared, own = (cache / "compiled" / name for cache in caches())

@@ -158,7 +158,7 @@ def _remove(name: str, files: list[Path]) -> bool:
 
 def _compiled_of(digest: str) -> list[Path]:
     """Return the graphs that were compiled from a model with this SHA-256."""
-    return [*(settings.current().cache_folder / "compiled").glob(f"{digest}-v*.onnx*")]
+    return [*(settings.current().cache_folder / "compiled").glob(f"{digest}-*.onnx*")]
 
 
 def _own_files(folder: Path) -> list[Path]:
