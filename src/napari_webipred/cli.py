@@ -6,6 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, TextIO
@@ -14,7 +15,7 @@ from napari_webipred import cli_models, terminal
 from napari_webipred.errors import OptionError, WebIPredError
 
 if TYPE_CHECKING:
-    from napari_webipred.engine import Options
+    from napari_webipred.engine import Options, Picture
     from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.model import Model
 
@@ -104,11 +105,14 @@ def _open(reference: str | Path, **told: object) -> Model:
 
 def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
+    from napari_webipred.imaging.files import file_source
     from napari_webipred.samples import sample_pictures
 
     model = _open("demo")
     print(f"{model.card.name}\n{fill(model.card.description, 100)}\n")
-    return _run(model, [str(path) for path in sample_pictures()], options.output, Options(), show=True)
+    # Where the program is installed says nothing about a picture.
+    pictures = [replace(file_source(path), name=path.name) for path in sample_pictures()]
+    return _run(model, pictures, options.output, Options(), show=True)
 
 
 def _classify(options: argparse.Namespace) -> int:
@@ -128,7 +132,7 @@ def _classify(options: argparse.Namespace) -> int:
     return _run(model, options.inputs, options.output, how, show)
 
 
-def _run(model: Model, inputs: list[str], output: Path | None, options: Options, show: bool) -> int:
+def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: Options, show: bool) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
     from napari_webipred.results.export import CsvWriter
