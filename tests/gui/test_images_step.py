@@ -64,6 +64,7 @@ def test_only_image_layers_are_listed(viewer, panel):
             "7 planes along z · 3 channels as RGB · 8-bit · 50 × 40",
         ),
         (grey(5, 40, 50), {}, "5 planes · 8-bit · 50 × 40"),
+        (grey(5, 40, 50), {"axis_labels": ("axis -3", "axis -2", "axis -1")}, "5 planes · 8-bit · 50 × 40"),
         ([grey(80, 80), grey(40, 40)], {"multiscale": True}, "2-D, 8-bit · 80 × 80"),
     ],
 )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from contextlib import ExitStack
 from typing import Any
@@ -123,9 +124,10 @@ def _data_axes(layer: Image, axes: tuple[str, ...]) -> list[int]:
 
 
 def _axis_names(layer: Image) -> tuple[str, ...] | None:
-    """Names that somebody gave to the axes; napari's own are negative numbers."""
+    """Names that somebody gave to the axes; napari's own are ``-3``, in older versions ``axis -3``."""
     names = tuple(getattr(layer, "axis_labels", ()))[:-2]
-    given = all(names) and len(set(names)) == len(names) and not any(name.lstrip("-").isdigit() for name in names)
+    own = any(re.fullmatch(r"(axis )?-?\d+", name) for name in names)
+    given = all(names) and len(set(names)) == len(names) and not own
     return names if given else None
 
 
