@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import cli
+from napari_webipred.results.export import CsvWriter
 from napari_webipred.samples import sample_pictures
 from test_model import write_tfjs
 
@@ -100,6 +102,17 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
 def test_wrong_use_says_what_is_wrong_and_ends_with_2(folder, capsys, arguments, said):
     assert cli.main(["classify", str(folder / "a.png"), *arguments]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_a_disk_that_fills_up_is_told_with_the_file(folder, tmp_path, capsys, monkeypatch):
+    def full(writer, row):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(CsvWriter, "write", full)
+    assert cli.main(["classify", str(folder), "--model", "demo", "-o", str(tmp_path / "out.csv")]) == 2
+    assert f"{tmp_path / 'out.csv'} cannot be written: No space left on device." in capsys.readouterr().err
+    assert cli.main(["classify", str(folder), "--model", "demo"]) == 2
+    assert capsys.readouterr().err.endswith("napari-webipred: No space left on device\n")
 
 
 def test_a_folder_without_pictures_is_wrong_use(tmp_path, capsys):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
@@ -40,7 +40,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stderr.close()
         return DONE
     except OSError as error:
-        print(terminal.printable(f"napari-webipred: {error.strerror}: {error.filename}", sys.stderr), file=sys.stderr)
+        where = "" if error.filename is None else f": {error.filename}"
+        print(terminal.printable(f"napari-webipred: {error.strerror}{where}", sys.stderr), file=sys.stderr)
         return UNUSABLE
     except KeyboardInterrupt:
         print("napari-webipred: cancelled; the rows that were finished are written.", file=sys.stderr)
@@ -153,7 +154,7 @@ def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: 
     with ExitStack() as stack:
         stream = sys.stdout
         if output is not None:
-            stream = stack.enter_context(_writable(output))
+            stream = stack.enter_context(_written(output))
             stack.callback(record.write, output)  # also when cancelled: the rows so far are worth their record
         stack.callback(progress.clear)
         stack.callback(events.close)
@@ -178,11 +179,16 @@ def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: 
     return SOME_FAILED if failed else DONE
 
 
-def _writable(path: Path) -> TextIO:
+@contextmanager
+def _written(path: Path) -> Iterator[TextIO]:
+    """Open the file for the table; say which one it was if it cannot be opened, or the disk is full later."""
     try:
-        return path.open("w", encoding="utf-8", newline="")
+        with path.open("w", encoding="utf-8", newline="") as file:
+            yield file
     except OSError as error:
-        raise OptionError(f"{path} cannot be written: {error.strerror}.", "Choose another file.") from error
+        raise OptionError(
+            f"{path} cannot be written: {error.strerror}.", "Choose another file, or make room on the disk."
+        ) from error
 
 
 def _intensity(text: str) -> Intensity:
