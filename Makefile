@@ -1,6 +1,7 @@
 # make demo         classify bundled pictures: no display, no network beyond the installation
 # make test         everything that is checked: ruff, mypy, pytest
 # make bench        the speed that the README claims
+# make docs         the documentation as a site, in site/
 # make screenshots  the pictures in docs/images, from the real panel
 # make clean        remove what the others made
 #
@@ -21,7 +22,7 @@ ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
 
 # A virtual environment of which only half was made is no environment.
 .DELETE_ON_ERROR:
-.PHONY: demo test bench screenshots clean system-packages print-system-packages
+.PHONY: demo test bench docs screenshots clean system-packages print-system-packages
 
 demo: $(VENV)/.for-demo
 	$(BIN)/napari-webipred demo
@@ -40,6 +41,9 @@ test: $(VENV)/.for-test system-packages
 	    echo 'LEFT OUT: the tests of the panel, because there is no display and no xvfb-run (package xvfb).' >&2; \
 	    $(BIN)/pytest --ignore=$(GUI_TESTS); \
 	fi
+
+docs: $(VENV)/.for-test
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
 
 bench: $(VENV)/.for-demo
 	$(BIN)/python benchmarks/densenet.py
