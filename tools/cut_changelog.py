@@ -1,4 +1,4 @@
-"""Print what the changelog says about one version, for the notes of a release: ``python tools/cut_changelog.py 0.2.0``."""
+"""Print the section of the changelog about one version: ``python tools/cut_changelog.py 0.2.0``."""
 
 from __future__ import annotations
 
