@@ -224,7 +224,6 @@ def _row(model: Model, session: Session, number: int, source: Source, index: tup
     except MemoryError:
         return Row(number, source.name, position, error=str(ImageError("The picture does not fit into memory.")))
     except Exception as error:  # arrays may compute themselves when read, and fail in any way
-        return Row(
-            number, source.name, position, error=f"The picture cannot be read ({type(error).__name__}: {error})."
-        )
+        said = ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")
+        return Row(number, source.name, position, error=str(said))
     return Row(number, source.name, position, probabilities, prediction, "", intensity_range)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from napari_webipred.names import visible
+
 
 class WebIPredError(Exception):
     """Base of every error that a user can cause and mend.
+
+    Both texts may quote names from outside; characters that cannot be seen are escaped in them.
 
     Parameters
     ----------
@@ -15,9 +19,9 @@ class WebIPredError(Exception):
     """
 
     def __init__(self, message: str, hint: str = "") -> None:
-        super().__init__(message, hint)
-        self.message = message
-        self.hint = hint
+        self.message = visible(message)
+        self.hint = visible(hint)
+        super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:
         return f"{self.message} {self.hint}".strip()

@@ -347,7 +347,11 @@ def test_what_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
         raise PermissionError(13, "Permission denied", str(path))
 
     monkeypatch.setattr(Path, "open", refuse)
-    assert refusal(path) == "x.png cannot be read: Permission denied."
+    with pytest.raises(ImageError) as caught:
+        file_source(path).read(())
+    assert caught.value.message == "x.png cannot be read: you do not have permission to read it."
+    assert "permissions" in caught.value.hint
+    assert "get this one again" not in caught.value.hint
 
 
 def test_a_picture_that_does_not_fit_into_memory_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

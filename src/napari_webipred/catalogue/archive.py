@@ -11,7 +11,7 @@ from io import BytesIO
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-from napari_webipred import outside_json
+from napari_webipred import file_errors, outside_json
 from napari_webipred.catalogue.member import MAX_BYTES, MAX_SIDE_BYTES, Member, file_chunks, file_member
 from napari_webipred.catalogue.model_folder import folder_members
 from napari_webipred.catalogue.own import SIDE_FILES
@@ -121,12 +121,17 @@ class ModelFiles(Mapping[str, bytes]):
             for chunk in file_chunks(self.path):
                 digest.update(chunk)
         else:
-            digest.update((self.entry or "").encode() + b"\0")
+            digest.update(_encoded(self.entry or "") + b"\0")
             for name, member in self._members.items():
-                digest.update(name.encode() + b"\0" + member.size.to_bytes(8, "little"))
+                digest.update(_encoded(name) + b"\0" + member.size.to_bytes(8, "little"))
                 for chunk in self._chunks(name, member):
                     digest.update(chunk)
         return f"sha256:{digest.hexdigest()}"
+
+
+def _encoded(name: str) -> bytes:
+    """Encode a name in UTF-8; surrogates stand for the bytes of one that is not UTF-8 on disk."""
+    return name.encode("utf-8", "surrogatepass")
 
 
 def _limit(name: str) -> int:
@@ -190,7 +195,8 @@ def open_files(path: Path) -> ModelFiles:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveError(f"There is no file or folder {path}.", "Check the path for typing errors.") from error
     except OSError as error:
-        raise ArchiveError(f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file.") from error
+        reason, remedy = file_errors.reading(error)
+        raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
     what, hint = _NO_MODEL[kind]
     raise ArchiveError(f"{path.name} {what}.", hint)
 

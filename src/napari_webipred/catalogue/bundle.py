@@ -17,7 +17,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_webipred import outside_json
+from napari_webipred import file_errors, outside_json
 from napari_webipred.catalogue import index, store
 from napari_webipred.catalogue.archive import open_files
 from napari_webipred.catalogue.card import ModelCard
@@ -109,9 +109,8 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
                     yield from copy(source, target, file.name, file.size, [f"sha256:{digest}"], count)
         temporary.replace(path)
     except OSError as error:
-        raise CatalogueError(
-            f"The bundle {path.name} cannot be written: {error.strerror or error}.", "Choose another folder for it."
-        ) from error
+        reason, remedy = file_errors.writing(error)
+        raise CatalogueError(f"The bundle {path.name} cannot be written: {reason}.", remedy) from error
     finally:
         temporary.unlink(missing_ok=True)
     return path
@@ -146,6 +145,15 @@ def read(path: Path) -> Generator[Download, None, list[ModelCard]]:
                         yield from put(source, folder, file.name, file.size, sums, count)
                 finish(model.card, files, model.source)
     return [model.card for model in manifest.models]
+
+
+def is_bundle(path: Path) -> bool:
+    """Tell whether a file is a bundle of models that can be read."""
+    try:
+        _manifest(path)
+    except ArchiveError:
+        return False
+    return True
 
 
 def _manifest(path: Path) -> _Manifest:

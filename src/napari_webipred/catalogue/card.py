@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
 
 SCHEMA_VERSION = "1.0"
@@ -197,7 +198,8 @@ def read_card(path: Path) -> ModelCard:
     try:
         return ModelCard.model_validate_json(path.read_bytes())
     except OSError as error:
-        raise CatalogueError(f"The model card {path.name} cannot be read: {error.strerror}.") from error
+        reason, remedy = file_errors.reading(error)
+        raise CatalogueError(f"The model card {path.name} cannot be read: {reason}.", remedy) from error
     except ValidationError as error:
         places = "; ".join(f"{'.'.join(map(str, e['loc']))}: {e['msg']}" for e in error.errors()[:3])
         raise CatalogueError(f"The model card {path.name} is not valid: {places}.") from error

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any
 
-from napari_webipred import settings
+from napari_webipred import file_errors, settings
 from napari_webipred.catalogue import index, sources
 from napari_webipred.catalogue.card import ModelCard, Weights
 from napari_webipred.catalogue.entry import FILES, model_folder, read_entry, write_entry, write_whole
@@ -58,7 +58,12 @@ def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCar
     try:
         with path.open("rb") as source:
             head = source.read(512)
-            check_kind(expected.name, head)
+            try:
+                check_kind(expected.name, head)
+            except CatalogueError as error:  # which speaks of the file that should be here
+                raise ArchiveError(
+                    error.message.replace(expected.name, path.name), "Download the file again, or choose the right one."
+                ) from error
             source.seek(0)
             size = path.stat().st_size
             if expected.size not in (None, size):
@@ -72,7 +77,8 @@ def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCar
                 # Where it lay on this machine is nobody's business.
                 finish(card, [replace(expected, url="imported", size=size)], weights.source.model_dump())
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
-        raise ArchiveError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+        reason, remedy = file_errors.reading(error)
+        raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
     return card, expected.checksum is not None
 
 

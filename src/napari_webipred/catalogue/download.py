@@ -14,6 +14,7 @@ from typing import Any
 import filelock
 import pooch
 
+from napari_webipred import file_errors
 from napari_webipred.catalogue import refusal, sources
 from napari_webipred.catalogue.card import ModelCard, Weights
 from napari_webipred.catalogue.entry import (
@@ -227,12 +228,12 @@ def _leave(folder: Path) -> None:
 
 def unwritable(folder: Path, error: OSError) -> CatalogueError:
     """Say in words why a model cannot be kept."""
-    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+    if file_errors.out_of_space(error):
         return CatalogueError(
             f"There is too little space for the model in {folder}.",
-            "Make room with `napari-webipred cache --limit 1GB`, or set NAPARI_WEBIPRED_CACHE to a folder elsewhere.",
+            "Free up space with `napari-webipred cache --limit 1GB`, or set NAPARI_WEBIPRED_CACHE to another folder.",
         )
     return CatalogueError(
-        f"The model cannot be kept in {folder}: {error.strerror or error}.",
+        f"The model cannot be kept in {folder}: {file_errors.writing(error)[0]}.",
         "Set NAPARI_WEBIPRED_CACHE to a folder where you may write.",
     )

@@ -20,7 +20,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from napari_webipred import settings
+from napari_webipred import file_errors, settings
 from napari_webipred.catalogue.archive import open_files
 from napari_webipred.catalogue.card import Weights
 from napari_webipred.catalogue.remote import RemoteFile, is_harmless
@@ -145,9 +145,8 @@ class Entry:
             now = tuple(self._checked(file) for file in self.files)
             names = {path.relative_to(self.folder / FILES).as_posix() for path in _files_below(self.folder / FILES)}
         except OSError as error:
-            raise CatalogueError(
-                f"{self.path} cannot be read: {error.strerror}.", "Check the permissions of the cache folder."
-            ) from error
+            reason, remedy = file_errors.reading(error)
+            raise CatalogueError(f"{self.path} cannot be read: {reason}.", remedy) from error
         if None in now or names != {file.name for file in self.files}:
             if any((self.folder / FILES / file.name).exists() for file in self.files):
                 _log.warning("The file of the model %s is damaged.", self.id)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
 
+from napari_webipred import file_errors
 from napari_webipred.errors import ArchiveError
 
 MAX_FILES = 2000
@@ -35,7 +36,8 @@ def file_chunks(path: Path) -> Iterator[bytes]:
             while chunk := file.read(CHUNK):
                 yield chunk
     except OSError as error:
-        raise ArchiveError(f"{path} cannot be read: {error.strerror}.", "Check the permissions of the file.") from error
+        reason, remedy = file_errors.reading(error)
+        raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
 
 
 def is_noise(name: str) -> bool:

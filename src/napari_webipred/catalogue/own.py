@@ -18,6 +18,7 @@ from napari_webipred import outside_json
 from napari_webipred.catalogue.card import ClassEntry, ModelCard, Output, Preprocessing, Weights, WeightSource
 from napari_webipred.catalogue.member import MAX_SIDE_BYTES
 from napari_webipred.errors import ModelError, TooLargeError
+from napari_webipred.names import visible
 
 CARD_FILE = "webipred.json"
 LABEL_FILES = ("metadata.json", "class_names.json", "labels.txt")
@@ -33,7 +34,7 @@ def card_of_path(path: Path) -> ModelCard:
     path = path.resolve()
     stem = path.parent.name if path.name == "saved_model.pb" else path.stem
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:128] or "model"
-    return ModelCard(id=slug, name=stem or "model", weights=(_LOCAL,))
+    return ModelCard(id=slug, name=visible(stem) or "model", weights=(_LOCAL,))
 
 
 _LOCAL = Weights(format="tfjs-layers", source=WeightSource(type="local"))

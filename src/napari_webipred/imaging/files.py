@@ -10,9 +10,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from napari_webipred import file_errors
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.silence import silence
 from napari_webipred.imaging.source import Source
+from napari_webipred.names import escape, visible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -45,11 +47,11 @@ def find_pictures(paths: Iterable[str | Path]) -> tuple[list[str], list[str]]:
     pictures: list[str] = []
     left_out: list[str] = []
     for path in map(Path, paths):
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - unlike `Path.is_dir`, it never raises
             pictures.append(str(path))
             continue
         for found in sorted(_below(path), key=lambda file: [_natural(part) for part in file.relative_to(path).parts]):
-            is_picture = found.suffix.lower() in SUFFIXES or found.is_dir()
+            is_picture = found.suffix.lower() in SUFFIXES or os.path.isdir(found)  # noqa: PTH112
             (pictures if is_picture else left_out).append(str(found))
     return pictures, left_out
 
@@ -64,7 +66,7 @@ def file_source(path: str | Path) -> Source:
     Parameters
     ----------
     path : str or Path
-        Its spelling becomes the name of the source.
+        Its spelling becomes the name of the source, escaped by `napari_webipred.names.escape`.
 
     Returns
     -------
@@ -72,7 +74,7 @@ def file_source(path: str | Path) -> Source:
         Reading its planes raises ImageError if the file is missing, damaged, too large or no picture, in words that
         name the file without its folder. Describing the file never raises.
     """
-    name, path = str(path), Path(path)
+    name, path = escape(str(path)), Path(path)
     try:
         with _explained(path):
             described = _described(path, name)
@@ -92,7 +94,9 @@ def _described(path: Path, name: str) -> Source:
 
     status = path.stat()
     if stat.S_ISDIR(status.st_mode):
-        raise ImageError(f"{path.name} is a folder that cannot be read.")
+        raise ImageError(
+            f"{path.name} is a folder that cannot be read.", "Check its permissions, and that its disk is connected."
+        )
     if not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
         raise ImageError(f"{path.name} is not a file.")
     if not status.st_size:
@@ -114,10 +118,10 @@ def _explained(path: Path) -> Iterator[None]:
         with silence():
             yield
     except ImageError as error:
-        told = error.message if path.name in error.message else f"{path.name}: {error.message}"
+        told = error.message if visible(path.name) in error.message else f"{path.name}: {error.message}"
         raise ImageError(told, error.hint or ANOTHER_FILE) from error
     except FileNotFoundError as error:
-        raise ImageError(f"There is no file {path.name}.", "Check its name and folder.") from error
+        raise ImageError(f"There is no file {path.name}.", file_errors.reading(error)[1]) from error
     except UnidentifiedImageError as error:
         raise ImageError(
             f"{path.name} is not a picture that can be read, or its beginning is damaged.",
@@ -129,7 +133,8 @@ def _explained(path: Path) -> Iterator[None]:
         raise ImageError(f"{path.name} does not fit into memory.", "Scale it down first.") from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
-            raise ImageError(f"{path.name} cannot be read: {error.strerror}.", ANOTHER_FILE) from error
+            reason, remedy = file_errors.reading(error)
+            raise ImageError(f"{path.name} cannot be read: {reason}.", remedy) from error
         raise ImageError(
             f"{path.name} is damaged, cut short or written in a way that is not known here.",
             "Open it in another program and save it as PNG or as uncompressed TIFF.",

@@ -1,0 +1,54 @@
+r"""File names and other texts from outside, written so that every character of them can be seen.
+
+A file name may hold anything: control characters that rewrite a terminal, characters that turn the direction of the
+text, and bytes that are not UTF-8. Such a character is written as an escape sequence:
+
+- ``\x1b``: a control character; from ``\x80`` to ``\xff`` a byte that is not UTF-8;
+- ``\u202e``: any other such character;
+- ``\x5c``: a backslash, but only one that would look like the beginning of such a sequence.
+
+All other characters stay as they are, so ``C:\scans\a.png`` and ``Größe.png`` do too.
+"""
+
+from __future__ import annotations
+
+import re
+
+# Control characters, line separators, marks and overrides of the direction of writing, and surrogates, which stand for
+# bytes that are no UTF-8 (PEP 383) and cannot be written to any file.
+_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+_SEQUENCE = re.compile(
+    r"\\(?:x([01][0-9a-f]|5c|7f|[89a-f][0-9a-f])"
+    r"|u(00[89][0-9a-f]|061c|200[ef]|202[89a-e]|206[6-9]|d[89a-f][0-9a-f]{2}))"
+)
+_BYTES = 0xDC00  # a byte that is no UTF-8 is this many above its value
+
+
+def escape(name: str) -> str:
+    """Write a file name or path so that it can be seen, stored as UTF-8, and turned back by `unescape`."""
+    return visible(_SEQUENCE.sub(lambda found: rf"\x5c{found[0][1:]}", name))
+
+
+def unescape(text: str) -> str:
+    """Return the file name or path that `escape` has written: ``Path(unescape(text))`` is the file."""
+    return _SEQUENCE.sub(_character, text)
+
+
+def visible(text: str) -> str:
+    """Write a text that nobody has to turn back, such as a message: as `escape` does, but backslashes stay."""
+    return _UNSEEN.sub(_sequence, text)
+
+
+def _sequence(found: re.Match[str]) -> str:
+    code = ord(found[0])
+    if code < 0x80:
+        return f"\\x{code:02x}"
+    return f"\\x{code - _BYTES:02x}" if 0x80 <= code - _BYTES <= 0xFF else f"\\u{code:04x}"
+
+
+def _character(found: re.Match[str]) -> str:
+    byte, code = found.groups()
+    if code:
+        return chr(int(code, 16))
+    value = int(byte, 16)
+    return chr(value if value < 0x80 else _BYTES + value)
