@@ -32,6 +32,7 @@ from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.workbench import Workbench
 from napari_webipred.errors import OptionError
+from napari_webipred.names import visible
 from napari_webipred.results.row import Row
 
 ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Ascending"}
@@ -238,20 +239,27 @@ class ResultsView(QWidget):
 
 
 def _write(path: Path, run: Run) -> Generator[None, None, Path]:
-    from napari_webipred.results.export import write_csv
-    from napari_webipred.results.record import record_of
+    from napari_webipred.results.record import Record
+    from napari_webipred.results.result_file import ResultFile, claimed_table
 
     yield
     if not path.suffix:
         path = path.with_suffix(".csv")
         if path.exists():  # the dialog asked about the name without the suffix
             raise OptionError(f"{path.name} is there already.", "Choose it by its whole name to replace it.")
-    options = {"intensity": run.options.intensity, "threshold": run.options.threshold}
+    options = {"intensity": run.options.intensity, "threshold": run.options.threshold, "profile": run.options.profile}
+    record = Record(run.card, run.checksum, options, run.total)
+    if run.error:
+        record.stopped = str(run.error)
     try:
-        write_csv(path, run.rows, run.classes, run.axes)
-        record_of(run.rows, run.card, run.checksum, options, run.total).write(path)
-    except OSError as error:
-        raise OptionError(f"{path.name} cannot be written: {error.strerror}.", "Choose another place.") from error
+        with (
+            claimed_table(path, lambda there: there == path) as target,  # the dialog has asked about this one
+            ResultFile(target, record, run.classes, run.axes) as table,
+        ):
+            for row in run.rows:
+                table.write(row)
+    except OptionError as error:  # the folder takes much space, and the user has just chosen it
+        raise OptionError(error.message.replace(visible(str(path)), path.name), error.hint) from error
     return path
 
 

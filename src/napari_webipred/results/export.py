@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import TextIO
 
+from napari_webipred.names import visible
 from napari_webipred.results.columns import columns
 from napari_webipred.results.row import Row
 
 # A spreadsheet takes a cell that begins with one of these for a formula and runs it.
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 class CsvWriter:
@@ -46,13 +46,6 @@ class CsvWriter:
 
 
 def harmless(text: str) -> str:
-    """Put an apostrophe before a text that a spreadsheet would run as a formula."""
+    """Escape what cannot be seen, and put an apostrophe before what a spreadsheet would run as a formula."""
+    text = visible(text)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def write_csv(path: Path, rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = ()) -> None:
-    """Write all rows to a file; see `CsvWriter`. Raises OSError when the file cannot be written."""
-    with path.open("w", encoding="utf-8", newline="") as stream:
-        writer = CsvWriter(stream, classes, axes)
-        for row in rows:
-            writer.write(row)

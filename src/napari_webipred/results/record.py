@@ -3,24 +3,32 @@
 from __future__ import annotations
 
 import json
+import os
 import platform
-from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from napari_webipred import file_errors
 from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.names import visible
+from napari_webipred.results.output import replacing, unwritable, write_all
 from napari_webipred.results.row import Row
 
 LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifffile")
 # What of a card's provenance bears on its numbers.
 REMARKS = ("labels", "assumed", "notes", "self_test")
 BLACK_AND_WHITE = (0.0, 255.0)
+RUNNING = "still running, or ended without a chance to say why"
+# By so many bytes the end of a run may change its record, without the images; they are there from the beginning.
+_SPARE = 4096
+_MAX_BYTES = 2**28
 
 
 class Record:
-    """How a result was made; grows with each row and is written beside the CSV file at the end.
+    """How a result was made; grows with each row and is written beside the CSV file.
 
     Parameters
     ----------
@@ -31,21 +39,29 @@ class Record:
     options : dict
         Options of the run, in plain JSON values; a ``profile`` among them stands before the card's.
     total : int
-        How many planes were to be classified; fewer rows say that the run was cancelled.
+        How many planes were to be classified; fewer rows say that the run did not come to its end.
+
+    Attributes
+    ----------
+    done : int
+        How many planes have rows.
+    stopped : str
+        Why a run that did not come to its end has stopped.
     """
 
     def __init__(self, card: ModelCard, checksum: str, options: dict[str, Any], total: int) -> None:
+        self.stopped = "cancelled"
         self._card = card
         self._checksum = checksum
         self._options = options
         self._total = total
-        self._done = self._failed = 0
+        self.done = self._failed = 0
         self._inputs: dict[str, dict[str, Any]] = {}
 
     def add(self, row: Row) -> None:
         """Note which picture a row is of, and which of its intensities became black and white."""
         entry = self._inputs.setdefault(row.image, {"image": row.image})
-        self._done += 1
+        self.done += 1
         self._failed += row.failed
         if row.failed:
             entry["failed"] = entry.get("failed", 0) + 1
@@ -53,10 +69,11 @@ class Record:
             ranges = entry.setdefault("intensity_ranges", [])
             ranges.append([*row.position.values(), *(row.intensity_range or ())])
 
-    def as_dict(self) -> dict[str, Any]:
-        """Return the record as plain JSON values."""
+    def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
+        """Return the record as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""
         card = self._card
         preprocessing = card.preprocessing_under(self._options.get("profile"))
+        complete = self.done == self._total
         return {
             "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "model": {
@@ -74,8 +91,10 @@ class Record:
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,
             "options": self._options,
-            "complete": self._done == self._total,
-            "planes": {"asked": self._total, "done": self._done, "failed": self._failed},
+            "complete": complete,
+            "stopped": None if complete else self.stopped,
+            "planes": {"asked": self._total, "done": self.done, "failed": self._failed},
+            "table_checksum": table_checksum,
             "versions": {name: _version(name) for name in LIBRARIES},
             "python": platform.python_version(),
             "platform": platform.platform(),
@@ -83,19 +102,72 @@ class Record:
             "inputs": list(self._inputs.values()),
         }
 
-    def write(self, csv_path: Path) -> Path:
-        """Write the record beside a CSV file, as ``out.csv.json``, and return its path."""
-        path = csv_path.with_name(csv_path.name + ".json")
-        path.write_text(json.dumps(self.as_dict(), indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    def beginning(self) -> bytes:
+        """Return the record as it stands beside a table that is being written."""
+        content = _json({**self.as_dict(), "stopped": RUNNING})
+        return content.ljust(len(content) + _SPARE)
+
+    def write(self, csv_path: Path, table_checksum: str | None = None) -> Path:
+        """Write the record beside a CSV file, as ``out.csv.json``, and return its path.
+
+        On a full disk a record that is there already, see `beginning`, is made to say so; it does not list the images.
+
+        Raises
+        ------
+        OptionError
+            It cannot be written.
+        """
+        path = record_path(csv_path)
+        found = self.as_dict(table_checksum)
+        try:
+            with replacing(path, _json(found)):
+                pass
+        except OSError as error:
+            if file_errors.out_of_space(error):
+                with suppress(OSError):  # some file systems need space for that, too; then it says that the run is on
+                    _write_in_place(path, _json({**found, "inputs": []}))
+            raise unwritable(path, error) from error
         return path
 
 
-def record_of(rows: Iterable[Row], card: ModelCard, checksum: str, options: dict[str, Any], total: int) -> Record:
-    """Make the record of rows that are already there."""
-    record = Record(card, checksum, options, total)
-    for row in rows:
-        record.add(row)
-    return record
+def record_path(csv_path: Path) -> Path:
+    """Return where the record of a CSV file lies."""
+    return csv_path.with_name(csv_path.name + ".json")
+
+
+def read_record(path: Path) -> dict[str, Any] | None:
+    """Read the record of a table; None if there is none, or if it was not written by this program."""
+    try:
+        if path.stat().st_size > _MAX_BYTES:
+            return None
+        found = json.loads(path.read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return None
+    ours = isinstance(found, dict) and isinstance(found.get("versions"), dict) and LIBRARIES[0] in found["versions"]
+    return found if ours else None
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return (json.dumps(_visible(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _visible(value: Any) -> Any:
+    """Escape in all strings what could not be seen, or could not be written at all."""
+    if isinstance(value, str):
+        return visible(value)
+    if isinstance(value, dict):
+        return {_visible(key): _visible(part) for key, part in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_visible(part) for part in value]
+    return value
+
+
+def _write_in_place(path: Path, content: bytes) -> None:
+    """Write over a file without making it larger."""
+    with path.open("r+b", buffering=0) as file:
+        size = os.fstat(file.fileno()).st_size
+        if len(content) <= size:
+            write_all(file.fileno(), content.ljust(size))
 
 
 def _version(name: str) -> str | None:

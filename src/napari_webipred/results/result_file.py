@@ -1,0 +1,151 @@
+"""A table of results as a file that grows row by row, with the record beside it."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import io
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+
+from napari_webipred.errors import OptionError, WebIPredError
+from napari_webipred.results.export import CsvWriter
+from napari_webipred.results.output import Kind, check_replaced, claimed, replacing, to_disk, unwritable, write_all
+from napari_webipred.results.record import Record, read_record, record_path
+from napari_webipred.results.row import Row
+
+_MAX_HEADER = 2**24
+_MAX_REASON = 500
+
+
+@contextmanager
+def claimed_table(path: Path, may_replace: Callable[[Path], bool], inputs: Iterable[str | Path] = ()) -> Iterator[Path]:
+    """Make sure that a table and its record may be written; see `napari_webipred.results.output.claimed`."""
+    with claimed(path, TABLE, may_replace, inputs) as target:
+        check_replaced(record_path(target), lambda record: read_record(record) is not None, may_replace)
+        yield target
+
+
+def _is_ours(path: Path) -> bool:
+    """Tell whether a file is a table of this program, as its record says, and as it was when that was written."""
+    record = read_record(record_path(path))
+    if record is None:
+        return False
+    with path.open("rb") as file:
+        header = file.readline(_MAX_HEADER).decode("utf-8", "replace")
+        names = next(csv.reader([header]), [])
+        if names[:1] != ["image"] or not {"prediction", "error"} <= set(names):
+            return False
+        file.seek(0)
+        # A run that was ended by force did not come to writing the checksum.
+        return record.get("table_checksum") in (None, _checksum(hashlib.file_digest(file, "sha256").hexdigest()))
+
+
+TABLE = Kind("the results are CSV text", (".csv", ".txt", ""), _is_ours)
+
+
+def _checksum(digest: str) -> str:
+    return f"sha256:{digest}"
+
+
+class ResultFile:
+    """Writes rows as they come. Used as a context manager; its end completes the record.
+
+    The first row is written to a temporary file beside the target, which then replaces the target: until there is a
+    result, the old one stays. From then on every row is handed to the operating system at once, so that the end of
+    this process costs no row, and a row that does not fit on the disk leaves no part of itself.
+
+    Parameters
+    ----------
+    path : Path
+        Where to; see `claimed_table`.
+    record : Record
+        How the result is made; gets every row.
+    classes, axes : sequences of str
+        See `CsvWriter`.
+    """
+
+    def __init__(self, path: Path, record: Record, classes: Sequence[str], axes: Sequence[str] = ()) -> None:
+        self._path = path
+        self._record = record
+        self._text = io.StringIO(newline="")
+        self._writer = CsvWriter(self._text, classes, axes)
+        self._file: io.FileIO | None = None
+        self._size = 0
+        self._digest = hashlib.sha256()
+
+    def write(self, row: Row) -> None:
+        """Write one row.
+
+        Raises
+        ------
+        OptionError
+            It cannot be written; the rows before it are.
+        """
+        self._writer.write(row)
+        content = self._text.getvalue().encode()
+        self._text.seek(0)
+        self._text.truncate()
+        try:
+            if self._file is None:
+                self._file = self._begin(content)
+            else:
+                self._append(self._file, content)
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._size += len(content)
+        self._digest.update(content)
+        self._record.add(row)
+
+    def _begin(self, content: bytes) -> io.FileIO:
+        # Both are on the disk before one of them is replaced, the table first.
+        with replacing(record_path(self._path), self._record.beginning()), replacing(self._path, content):
+            pass
+        file = self._path.open("r+b", buffering=0)
+        file.seek(0, os.SEEK_END)
+        return file
+
+    def _append(self, file: io.FileIO, content: bytes) -> None:
+        try:
+            write_all(file.fileno(), content)
+        except OSError:
+            file.truncate(self._size)
+            raise
+
+    def __enter__(self) -> ResultFile:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        if self._file is None:
+            return
+        if error is not None:
+            self._record.stopped = _reason(error)
+        try:
+            self._finish(self._file)
+        except OptionError:
+            if not isinstance(error, WebIPredError):  # which says what the user has to do already
+                raise
+
+    def _finish(self, file: io.FileIO) -> None:
+        try:
+            with file:
+                to_disk(file.fileno())
+            size = self._path.stat().st_size
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._record.write(self._path, _checksum(self._digest.hexdigest()))
+        if size != self._size:
+            raise OptionError(
+                f"{self._path} was changed while it was being written.", "Classify again, with another output."
+            )
+
+
+def _reason(error: BaseException) -> str:
+    """Say in a few words what has ended a run."""
+    text = error.message if isinstance(error, WebIPredError) else str(error)
+    return text[:_MAX_REASON] or type(error).__name__
