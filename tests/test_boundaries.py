@@ -18,10 +18,12 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
 DATA = {"catalogue.card", "imaging.source", "results.row"}
-GROUND = {"errors", "settings", "outside_json"}
+GROUND = {"errors", "settings", "outside_json", "names", "file_errors"}
 ALLOWED = {
     "__init__": {"api", "model", "catalogue.card", "errors"},
-    "errors": set(),
+    "names": set(),
+    "errors": {"names"},
+    "file_errors": set(),
     "outside_json": set(),
     "settings": set(),
     "catalogue": GROUND,
@@ -30,6 +32,7 @@ ALLOWED = {
     "explain": GROUND | DATA | {"runtime", "imaging"},
     "results": GROUND | DATA,
     "terminal": GROUND | DATA,
+    "interruption": set(),
     "samples": GROUND | DATA,
     "completion": GROUND | DATA | {"catalogue", "runtime"},
     "self_test": GROUND | DATA | {"imaging", "results"},
@@ -38,8 +41,10 @@ ALLOWED = {
     "api": GROUND | DATA | {"engine", "model", "catalogue", "imaging", "results", "samples"},
     "cli": GROUND
     | DATA
-    | {"api", "engine", "model", "catalogue", "imaging", "results", "samples", "terminal", "cli_models"},
-    "cli_models": GROUND | DATA | {"model", "catalogue", "terminal"},
+    | {"api", "engine", "model", "catalogue", "imaging", "results", "samples", "terminal", "cli_models"}
+    | {"cli_parser", "interruption"},
+    "cli_models": GROUND | DATA | {"model", "catalogue", "results", "terminal", "cli_parser"},
+    "cli_parser": {"terminal"},
     "_napari": GROUND | DATA | {"api", "engine", "model", "catalogue", "imaging", "explain", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}

@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import cli
+from napari_webipred.names import escape, unescape, visible
 from napari_webipred.results.export import CsvWriter
 from napari_webipred.samples import sample_pictures
 from test_model import write_tfjs
@@ -96,7 +98,12 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
         (["--model", "demo", "--threshold", "2"], "threshold"),
         (["--model", "demo", "--standardize", "magic"], "magic"),
         (["--model", "demo", "--profile", "magic"], "aucmedi"),
-        (["--model", "demo", "-o", "/no/such/folder/out.csv"], "cannot be written"),
+        (["--model", "demo", "--range", "0:inf"], "LOW:HIGH"),
+        (["--model", "demo", "-o", "/no/such/folder/out.csv"], "its folder does not exist. Create the folder"),
+        (["--model", "demo", "-o", "."], "is a folder. Name a file in it"),
+        (["--model", "gone/model.h5"], "There is no file or folder gone/model.h5."),
+        (["--model", "./gone"], "There is no file or folder ./gone."),
+        (["--model", "a" * 300], "There is no model called"),
     ],
 )
 def test_wrong_use_says_what_is_wrong_and_ends_with_2(folder, capsys, arguments, said):
@@ -104,21 +111,117 @@ def test_wrong_use_says_what_is_wrong_and_ends_with_2(folder, capsys, arguments,
     assert said in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["clasify"], "There is no command 'clasify'. Did you mean classify?"),
+        (["--verison"], "There is no option --verison. Did you mean --version?"),
+        (["classify", "a.png", "--modle", "demo"], "There is no option --modle. Did you mean --model"),
+        (["classify", "a.png", "-m", "demo", "--ouput=x.csv"], "There is no option --ouput. Did you mean --output?"),
+        (["classify", "a.png"], "Missing: -m/--model. `napari-webipred classify --help` lists what can be given."),
+        (["classify", "a.png", "-m"], "-m/--model needs a value."),
+        (["classify", "a.png", "-m", "demo", "-x"], "-x is not understood. `napari-webipred classify --help`"),
+        (["classify", "a.png", "-m", "demo", "--threshold", "half"], "--threshold: half is not a number."),
+        (["models", "--page", "one"], "--page: one is not a whole number."),
+        (["a\x1b[2J\u202e"], r"There is no command 'a\x1b[2J\u202e'."),
+    ],
+)
+def test_a_mistake_on_the_command_line_is_answered_in_one_line(capsys, arguments, said):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 2
+    line, rest = capsys.readouterr().err.split("\n", 1)
+    assert line.startswith(f"napari-webipred: {said}")
+    assert rest == ""
+
+
+def test_an_option_may_be_shortened_and_names_may_begin_with_hyphens(folder, tmp_path, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "a.png").rename(folder / "--a.png")
+    out = tmp_path / "out.csv"
+    assert cli.main(["classify", "--mod", "demo", "--out", str(out), "--", "--a.png"]) == 0
+    assert [line[0] for line in read(out)[1:]] == ["'--a.png"]
+    assert json.loads((tmp_path / "out.csv.json").read_bytes())["inputs"] == [{"image": "--a.png"}]
+
+
+def test_nothing_at_all_is_answered_with_the_commands(capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([])
+    assert ended.value.code == 2
+    assert "classify" in capsys.readouterr().err
+
+
+def test_the_demo_model_cannot_be_removed_and_says_why(capsys):
+    assert cli.main(["remove", "Demo"]) == 2
+    assert "The demo model is part of the program and cannot be removed." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["scan.png", "scan.PNG", "net.onnx", "model.json", "table.xlsx"])
+@pytest.mark.parametrize("command", [["classify", "scan.png", "-m", "demo"], ["demo"]])
+def test_an_image_or_a_model_is_never_replaced_by_a_table(folder, capsys, monkeypatch, command, name):
+    monkeypatch.chdir(folder)
+    (folder / "a.png").rename(folder / "scan.png")
+    path = folder / name
+    if not path.exists():
+        path.write_text("precious")
+    before = {each: each.read_bytes() for each in folder.iterdir() if each.is_file()}
+    assert cli.main([*command, "-o", name, "--overwrite"]) == 2
+    assert f"{name} cannot be written" in capsys.readouterr().err or command[0] == "classify"
+    assert {each: each.read_bytes() for each in folder.iterdir() if each.is_file()} == before
+
+
+def test_an_output_that_is_an_input_is_refused_even_when_it_may_be_overwritten(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "a.png").rename(folder / "scan")
+    (folder / "model.txt").write_text("a model")
+    for given in (["./scan", "-m", "demo", "-o", "scan"], ["scan", "-m", "model.txt", "-o", "model.txt"]):
+        assert cli.main(["classify", *given, "--overwrite"]) == 2
+        assert f"{given[-1]} is one of the inputs" in capsys.readouterr().err
+    assert (folder / "scan").read_bytes().startswith(b"\x89PNG")
+
+
+@pytest.mark.parametrize("name", ["out.csv", "out.csv.json"])
+def test_a_file_that_is_no_result_of_ours_is_replaced_only_on_demand(folder, tmp_path, capsys, name):
+    out = tmp_path / "out.csv"
+    (tmp_path / name).write_text("a,table\r\nof,mine\r\n")
+    command = ["classify", str(folder / "a.png"), "-m", "demo", "-o", str(out)]
+    assert cli.main(command) == 2
+    assert f"{tmp_path / name} exists. This program has not written it" in capsys.readouterr().err
+    assert (tmp_path / name).read_text() == "a,table\r\nof,mine\r\n".replace("\r\n", "\n")
+    assert cli.main([*command, "--overwrite"]) == 0
+    assert cli.main(command) == 0  # now it is ours
+    assert len(read(out)) == 2
+
+
+def test_a_bundle_replaces_no_image_and_no_file_of_others(folder, capsys, monkeypatch):
+    monkeypatch.chdir(folder)
+    (folder / "mine.zip").write_bytes(b"PK\x05\x06" + bytes(18))
+    for name, said in (("a.png", "a bundle is a zip archive"), ("mine.zip", "This program has not written it")):
+        before = (folder / name).read_bytes()
+        assert cli.main(["bundle", "webipred-16", "-o", name]) == 2
+        assert said in capsys.readouterr().err
+        assert (folder / name).read_bytes() == before
+
+
 def test_a_disk_that_fills_up_is_told_with_the_file(folder, tmp_path, capsys, monkeypatch):
-    def full(writer, row):
+    def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        assert cli.main(["classify", str(folder), "--model", "demo", "-o", str(tmp_path / "out.csv")]) == 2
+    said = capsys.readouterr().err
+    assert f"{tmp_path / 'out.csv'} cannot be written: the disk is full. Free up space" in said
+    assert not list(tmp_path.glob("*out.csv*"))
     monkeypatch.setattr(CsvWriter, "write", full)
-    assert cli.main(["classify", str(folder), "--model", "demo", "-o", str(tmp_path / "out.csv")]) == 2
-    assert f"{tmp_path / 'out.csv'} cannot be written: No space left on device." in capsys.readouterr().err
     assert cli.main(["classify", str(folder), "--model", "demo"]) == 2
-    assert capsys.readouterr().err.endswith("napari-webipred: No space left on device\n")
+    assert "The output cannot be written: the disk is full. Free up space" in capsys.readouterr().err
 
 
 def test_a_folder_without_pictures_is_wrong_use(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert cli.main(["classify", str(tmp_path / "empty"), "--model", "demo"]) == 2
-    assert "no pictures" in capsys.readouterr().err
+    assert "no images" in capsys.readouterr().err
 
 
 def test_all_pictures_failing_is_told_by_the_exit_status(tmp_path, capsys):
@@ -179,11 +282,140 @@ def test_the_installed_program_prints_on_a_terminal_without_unicode(folder):
     assert b"###" in done.stdout
 
 
-def test_control_characters_in_names_do_not_reach_the_terminal(folder, tmp_path, capsys):
-    evil = folder / "a\x1b[2J.png"
-    evil.write_bytes(b"nothing")
-    cli.main(["classify", str(evil), "--model", "demo", "-o", str(tmp_path / "out.csv")])
-    assert "\x1b" not in capsys.readouterr().err
+NOT_UTF8 = pytest.mark.skipif(sys.platform in {"win32", "darwin"}, reason="only Linux has names that are no UTF-8")
+PROGRAM = [sys.executable, "-m", "napari_webipred.cli"]
+
+
+@pytest.fixture
+def strange(tmp_path) -> Path:
+    """A folder of images with names as attackers and old archives make them."""
+    folder = tmp_path / "strange\udcff"
+    try:
+        folder.mkdir()
+        for name in ("caf\udce9.png", r"caf\xe9.png", "a\x1b[2J\n.png", "b\u202egnp.png"):
+            Image.new("L", (20, 20), 128).save(folder / name)
+    except (OSError, UnicodeError):
+        pytest.skip("this file system does not take such names")
+    (folder / "broken\udce9\x1b[2J.png").write_bytes(b"nothing")
+    (folder / "notes\udce9\x1b[2J.txt").touch()
+    return folder
+
+
+def is_plain(text: str) -> bool:
+    return all(visible(line) == line for line in text.splitlines()) and not set(text) & set("\v\f\x85\u2028\u2029")
+
+
+@NOT_UTF8
+@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
+@pytest.mark.parametrize("output", ["out.csv", None])
+def test_names_that_are_no_utf8_end_nothing_and_are_found_again(strange, tmp_path, encoding, output):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding}
+    command = [*PROGRAM, "classify", strange, strange / "gone\udce9", "-m", "demo", *(["-o", output] if output else [])]
+    done = subprocess.run(command, capture_output=True, env=environment, check=False, cwd=tmp_path)
+    said = done.stderr.decode()
+    assert done.returncode == 1, said
+    assert "Traceback" not in said
+    assert is_plain(said)
+    table = (tmp_path / output).read_bytes() if output else done.stdout
+    assert is_plain(table.decode("utf-8"))
+    _, *rows = csv.reader(table.decode("utf-8").splitlines())
+    paths = [Path(unescape(row[0])) for row in rows]
+    assert set(paths) == {*strange.glob("*.png"), strange / "gone\udce9"}
+    assert [path.exists() for path in paths] == [not row[0].endswith(r"gone\xe9") for row in rows]
+    assert sum(not row[-1] for row in rows) == 4
+    assert len({row[0] for row in rows}) == 6
+    if output:
+        record = (tmp_path / "out.csv.json").read_bytes().decode("utf-8")
+        assert is_plain(record)
+        assert [entry["image"] for entry in json.loads(record)["inputs"]] == [row[0] for row in rows]
+
+
+@NOT_UTF8
+def test_python_takes_such_names_and_writes_them_in_the_same_way(strange):
+    table = wp.classify([strange, str(strange / "caf\udce9.png")], "demo")
+    table.to_csv().encode("utf-8")
+    assert {Path(unescape(name)) for name in table["image"]} == set(strange.glob("*.png"))
+    failed = table[table["error"] != ""]
+    assert list(failed["image"]) == [escape(str(strange / "broken\udce9\x1b[2J.png"))]
+    assert r"broken\xe9\x1b[2J.png" in failed["error"].iloc[0]
+
+
+@NOT_UTF8
+def test_such_names_of_models_and_outputs_end_nothing(strange, tmp_path):
+    (strange / "net\udce9\x1b[2J.onnx").write_bytes(b"nothing")
+    for model in (strange / "net\udce9\x1b[2J.onnx", strange / "gone\udce9\x1b[2J.onnx", "gone\udce9\x1b[2J"):
+        done = subprocess.run([*PROGRAM, "classify", strange, "-m", model], capture_output=True, check=False)
+        assert done.returncode == 2
+        assert is_plain(done.stderr.decode())
+        assert b"Traceback" not in done.stderr
+    model = write_tfjs(strange / "m\udce9\x1b[2J", activation="softmax")
+    (model / "extra\udce9\n.txt").touch()
+    for path in (model, (model / "model.json").rename(model / "net\udce9.json")):
+        table = wp.classify(sample_pictures()[0], wp.open_model(path, standardize="tf"))
+        assert list(table["error"]) == [""]
+    done = subprocess.run([*PROGRAM, "demo", "-o", strange / "out\udce9\x1b[2J.csv"], capture_output=True, check=False)
+    assert done.returncode == 0
+    assert is_plain(done.stdout.decode() + done.stderr.decode())
+    assert len(read(strange / "out\udce9\x1b[2J.csv")) == 6
+
+
+@pytest.mark.parametrize("command", [["demo"], ["models"], ["classify", str(sample_pictures()[0]), "-m", "demo"]])
+@pytest.mark.skipif(sys.platform == "win32", reason="the shell of Windows closes no streams")
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_a_stream_that_is_closed_ends_nothing(tmp_path, command, closed):
+    line = ["sh", "-c", f'exec "$@" {closed}', "sh", *PROGRAM, *command]
+    done = subprocess.run(line, capture_output=True, check=False, cwd=tmp_path)
+    assert done.returncode == 0
+    assert b"Traceback" not in done.stderr
+    if command == ["demo"]:
+        assert len(read(tmp_path / "demo.csv")) == 6
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
+@pytest.mark.parametrize("command", ["demo", "models", "classify"])
+def test_a_reader_that_has_seen_enough_ends_the_program_quietly(tmp_path, command):
+    arguments = [str(sample_pictures()[0]), "-m", "demo"] if command == "classify" else []
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(
+        [*PROGRAM, command, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False, cwd=tmp_path
+    )
+    os.close(writer)
+    assert done.returncode == 141
+    assert done.stderr == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
+@pytest.mark.parametrize("command", ["demo", "models", "classify"])
+def test_standard_output_on_a_full_disk_says_so(tmp_path, command):
+    arguments = [str(sample_pictures()[0]), "-m", "demo"] if command == "classify" else []
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*PROGRAM, command, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, cwd=tmp_path
+        )
+    assert done.returncode == 2
+    assert done.stderr.decode().startswith("napari-webipred: The output cannot be written: the disk is full. Free up")
+    assert done.stderr.count(b"\n") == 1
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such terminals")
+@pytest.mark.parametrize(("answer", "status"), [("y", 0), ("n", 2), ("", 2)])
+def test_on_a_terminal_the_user_is_asked_before_a_file_is_replaced(folder, tmp_path, answer, status):
+    (tmp_path / "out.csv").write_text("mine")
+    ours, terminal = os.openpty()
+    command = [*PROGRAM, "classify", folder / "a.png", "-m", "demo", "-o", "out.csv"]
+    with subprocess.Popen(command, stdin=terminal, stdout=terminal, stderr=terminal, cwd=tmp_path) as process:
+        os.close(terminal)
+        said = b""
+        while b"Replace it? [y/N]" not in said:
+            said += os.read(ours, 1000)
+        os.write(ours, answer.encode() + b"\n")
+        with suppress(OSError):  # so Linux says that the other end is closed
+            while more := os.read(ours, 1000):
+                said += more
+    os.close(ours)
+    assert process.returncode == status, said
+    assert ((tmp_path / "out.csv").read_text() == "mine") == (status == 2)
 
 
 def test_what_should_be_known_of_a_model_is_said_and_recorded(folder, tmp_path, capsys):

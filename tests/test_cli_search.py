@@ -19,7 +19,7 @@ def test_zenodo_is_searched_page_by_page(zenodo: ZenodoServer, capsys: pytest.Ca
     assert header.split() == ["MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"]
     words = first.split()
     assert words[:6] == ["10.5281/zenodo.123", "onnx", "1.5", "kB", "cc-by-4.0", "2023-03-30"]
-    assert first.endswith("Doe, Jane et al.  Chest ?[31mX-ray")
+    assert first.endswith("Doe, Jane et al.  Chest \\x1b[31mX-ray")
     assert second.startswith(f"{zenodo.url}/records/456/files/a.zip")
     assert err == "page 2 of 3; 70 records fit; `--page 3` shows more.\n"
     assert zenodo.queries[0]["page"] == "2"

@@ -208,7 +208,9 @@ def test_nothing_is_opened_for_writing_elsewhere(machine: Machine, tmp_path: Pat
     assert machine.work / "out.csv" in paths
     above = {machine.cache, *machine.cache.parents}  # folders that are made on the way to the cache
     elsewhere = {path for path in paths - above if not path.is_relative_to(machine.cache) and path.parts[1] != "dev"}
-    assert elsewhere == {machine.work / "out.csv", machine.work / "out.csv.json"}
+    beside = (".out.csv.{}.lock", ".out.csv.{}.tmp", ".out.csv.json.{}.tmp")
+    names = ["out.csv", "out.csv.json", *(name.format("napari-webipred") for name in beside)]
+    assert elsewhere == {machine.work / name for name in names}
 
 
 def test_nothing_of_a_picture_is_kept(machine: Machine) -> None:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 import argparse
+import io
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING
 
-from napari_webipred import cli_models, terminal
+from napari_webipred import cli_models, file_errors, terminal
+from napari_webipred.cli_parser import Parser, number
 from napari_webipred.errors import OptionError, WebIPredError
+from napari_webipred.interruption import Interrupted, interruptible, uninterrupted
 
 if TYPE_CHECKING:
-    from napari_webipred.engine import Options, Picture
+    from napari_webipred.engine import Event, Options, Picture, Started
     from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.model import Model
+    from napari_webipred.results.row import Row
 
 DONE, SOME_FAILED, UNUSABLE, CANCELLED = 0, 1, 2, 130
+NOT_READ = 141  # what a shell says of a program whose output nobody reads any more
+OVERWRITE = "replace the output even if it is not a table that this program has written"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -28,43 +35,55 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0: all done; 1: some pictures failed, the rest is written; 2: wrong use or unusable model; 130: cancelled.
+        0: all done; 1: some images failed, the rest is written; 2: wrong use or unusable model; 128 and the number of
+        the signal, such as 130 for Ctrl-C: stopped, the rows that were finished are written.
     """
-    options = _parser().parse_args(arguments)
+    terminal.open_streams()
     try:
-        return int(options.run(options) or DONE)
+        with interruptible():
+            options = _parsed(sys.argv[1:] if arguments is None else arguments)
+            status = int(options.run(options) or DONE)
+            sys.stdout.flush()
+            return status
     except WebIPredError as error:
-        print(terminal.printable(f"napari-webipred: {error}", sys.stderr), file=sys.stderr)
+        terminal.tell(f"napari-webipred: {error}")
         return UNUSABLE
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        sys.stderr.close()
-        return DONE
+        return NOT_READ
     except OSError as error:
-        where = "" if error.filename is None else f": {error.filename}"
-        print(terminal.printable(f"napari-webipred: {error.strerror}{where}", sys.stderr), file=sys.stderr)
+        reason, remedy = file_errors.writing(error)
+        output = f"The output cannot be written: {reason}. {remedy}"
+        terminal.tell(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
         return UNUSABLE
+    except Interrupted as stopped:
+        terminal.tell(f"napari-webipred: {stopped}.")
+        return stopped.exit_status
     except KeyboardInterrupt:
-        print("napari-webipred: cancelled; the rows that were finished are written.", file=sys.stderr)
+        terminal.tell("napari-webipred: cancelled.")
         return CANCELLED
+    finally:
+        terminal.release_streams()
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = Parser(
         prog="napari-webipred",
         description="Classify images with published deep-learning models, on this machine alone.",
-        epilog="Exit status: 0 all done, 1 some pictures failed, 2 wrong use or unusable model.",
+        epilog="Exit status: 0 all done, 1 some images failed, 2 wrong use or unusable model, 130 stopped by Ctrl-C.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
 
     demo = commands.add_parser("demo", help="classify bundled pictures with the bundled model; needs no network")
     demo.add_argument("-o", "--output", type=Path, default=Path("demo.csv"), help="default: %(default)s")
+    demo.add_argument("--overwrite", action="store_true", help=OVERWRITE)
     demo.set_defaults(run=_demo)
 
     classify = commands.add_parser("classify", help="classify image files and folders")
     classify.add_argument("inputs", nargs="+", metavar="INPUT", help="an image file or a folder of them")
     classify.add_argument("-m", "--model", required=True, help="catalogue id, DOI, hf:owner/name, address or path")
     classify.add_argument("-o", "--output", type=Path, help="CSV file to write; default: standard output")
+    classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
     classify.add_argument("--classes", metavar="A,B", help="names of the classes, for a model that has none")
     classify.add_argument(
         "--standardize", metavar="MODE", help="0-1, torch, tf, caffe, minmax, z-score, grayscale, none"
@@ -83,12 +102,12 @@ def _parser() -> argparse.ArgumentParser:
         "--profile", metavar="P", help="whose preprocessing: webipred, aucmedi, teachable-machine; default: the card's"
     )
     classify.add_argument(
-        "--threshold", type=float, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
+        "--threshold", type=number, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
     )
     classify.set_defaults(run=_classify)
 
     cli_models.add_commands(commands)
-    return parser
+    return parser.parse(arguments, commands.choices)
 
 
 def _version() -> str:
@@ -109,63 +128,62 @@ def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.imaging.files import file_source
     from napari_webipred.samples import sample_pictures
 
-    model = _open("demo")
-    print(f"{model.card.name}\n{fill(model.card.description, 100)}\n")
-    # Where the program is installed says nothing about a picture.
-    pictures = [replace(file_source(path), name=path.name) for path in sample_pictures()]
-    return _run(model, pictures, options.output, Options(), show=True)
+    with _claimed(options.output, options.overwrite) as output:
+        model = _open("demo")
+        terminal.show(model.card.name)
+        print(f"{fill(model.card.description, 100)}\n")
+        # Where the program is installed says nothing about a picture.
+        pictures = [replace(file_source(path), name=path.name) for path in sample_pictures()]
+        return _run(model, pictures, output, Options(), show=True)
 
 
 def _classify(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
 
     how = Options(intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile)
-    model = _open(
-        options.model,
-        classes=options.classes.split(",") if options.classes else None,
-        standardize=options.standardize,
-        size=_size(options.resize) if options.resize else None,
-        activation=options.activation,
-    )
-    for sentence in model.remarks:
-        terminal.tell(sentence)
-    show = options.output is None and sys.stdout.isatty()
-    return _run(model, options.inputs, options.output, how, show)
+    with _claimed(options.output, options.overwrite, [*options.inputs, options.model]) as output:
+        model = _open(
+            options.model,
+            classes=options.classes.split(",") if options.classes else None,
+            standardize=options.standardize,
+            size=_size(options.resize) if options.resize else None,
+            activation=options.activation,
+        )
+        for sentence in model.remarks:
+            terminal.tell(sentence)
+        show = output is None and sys.stdout.isatty()
+        return _run(model, options.inputs, output, how, show)
+
+
+@contextmanager
+def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> Iterator[Path | None]:
+    """Make sure that the table may be written, before anything else takes time."""
+    from napari_webipred.results.result_file import claimed_table
+
+    if path is None:
+        yield None
+        return
+    with claimed_table(path, lambda there: terminal.may_replace(there, overwrite), inputs) as output:
+        yield output
 
 
 def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: Options, show: bool) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
-    from napari_webipred.results.export import CsvWriter
-    from napari_webipred.results.record import Record
 
-    told = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
-    progress = terminal.ProgressLine()
-    events = engine.classify(model, inputs, options)
-    started = next(events)
-    assert isinstance(started, engine.Started)
-    if started.left_out:
-        names = ", ".join(started.left_out[:5]) + (", ..." if len(started.left_out) > 5 else "")
-        terminal.tell(f"Left out, because they are no pictures: {names}")
-    if not started.total:
-        raise OptionError("There are no pictures in what was given.", "Name image files, or folders that hold some.")
-    record = Record(model.card, model.checksum, told, started.total)
     failed = 0
-    with ExitStack() as stack:
-        stream = sys.stdout
-        if output is not None:
-            stream = stack.enter_context(_written(output))
-            stack.callback(record.write, output)  # also when cancelled: the rows so far are worth their record
+    # Closing the events waits for the images under way. The table and its record are complete before.
+    with closing(engine.classify(model, inputs, options)) as events, ExitStack() as stack:
+        started = _started(next(events))
+        progress = terminal.ProgressLine()
         stack.callback(progress.clear)
-        stack.callback(events.close)
-        writer = None if show and output is None else CsvWriter(stream, started.classes, started.axes)
+        write = stack.enter_context(_table(output, model, options, started)) if output or not show else None
         for event in events:
             if not isinstance(event, engine.RowDone):
                 continue
             row = event.row
-            record.add(row)
-            if writer:
-                writer.write(row)
+            if write:
+                write(row)
             if show:
                 progress.clear()
                 terminal.show_row(row, started.classes, sys.stdout)
@@ -173,22 +191,57 @@ def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: 
                 progress.clear()
                 terminal.tell(f"{row.image}: {row.error}")
             failed += row.failed
-            progress.show(f"{event.done} of {event.total} pictures", event.done, event.total)
+            progress.show(f"{event.done} of {event.total} images", event.done, event.total)
     if output is not None:
-        terminal.tell(f"{started.total - failed} of {started.total} pictures classified, written to {output}.")
+        terminal.tell(f"{started.total - failed} of {started.total} images classified, written to {output}.")
     return SOME_FAILED if failed else DONE
 
 
+def _started(event: Event) -> Started:
+    """Tell which files are no images, and make sure that there are others."""
+    from napari_webipred.engine import Started
+
+    assert isinstance(event, Started)
+    if event.left_out:
+        names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
+        terminal.tell(f"Left out, because they are no images: {names}")
+    if not event.total:
+        raise OptionError("There are no images in what was given.", "Name image files, or folders that hold some.")
+    return event
+
+
 @contextmanager
-def _written(path: Path) -> Iterator[TextIO]:
-    """Open the file for the table; say which one it was if it cannot be opened, or the disk is full later."""
+def _table(output: Path | None, model: Model, options: Options, started: Started) -> Iterator[Callable[[Row], None]]:
+    """Give the function that writes a row, to a file with a record beside it or to standard output."""
+    from napari_webipred.results.export import CsvWriter
+    from napari_webipred.results.record import Record
+    from napari_webipred.results.result_file import ResultFile
+
+    if output is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        writer = CsvWriter(sys.stdout, started.classes, started.axes)
+
+        def write_out(row: Row) -> None:
+            writer.write(row)
+            sys.stdout.flush()
+
+        yield write_out
+        return
+    told = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
+    record = Record(model.card, model.checksum, told, started.total)
     try:
-        with path.open("w", encoding="utf-8", newline="") as file:
-            yield file
-    except OSError as error:
-        raise OptionError(
-            f"{path} cannot be written: {error.strerror}.", "Choose another file, or make room on the disk."
-        ) from error
+        with ResultFile(output, record, started.classes, started.axes) as file:
+
+            def write(row: Row) -> None:
+                with uninterrupted():
+                    file.write(row)
+
+            yield write
+    except KeyboardInterrupt:
+        if record.done:
+            terminal.tell(f"{record.done} of {started.total} images are finished and written to {output}.")
+        raise
 
 
 def _intensity(text: str) -> Intensity:
@@ -197,10 +250,10 @@ def _intensity(text: str) -> Intensity:
     if text == "dtype":
         return "dtype"
     low, _, high = text.partition(":")
-    try:
-        return float(low), float(high)
-    except ValueError:
-        raise OptionError(f"--range {text} is not a range.", "Write it as LOW:HIGH, for example 0:4095.") from None
+    with suppress(ValueError):
+        if isfinite(float(low)) and isfinite(float(high)):
+            return float(low), float(high)
+    raise OptionError(f"--range {text} is not a range.", "Write it as LOW:HIGH, for example 0:4095.")
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -9,13 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred import settings, terminal
+from napari_webipred.cli_parser import whole_number
+from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.cli_parser import Parser
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]
+    Commands = argparse._SubParsersAction[Parser]
 
 
 def add_commands(commands: Commands) -> None:
@@ -24,7 +27,9 @@ def add_commands(commands: Commands) -> None:
     models.add_argument("--search", default="", metavar="TEXT", help="words that must occur")
     models.add_argument("--discipline", metavar="D", help="such as Radiology")
     models.add_argument("--zenodo", metavar="TEXT", help="search Zenodo for these words instead, of which it learns")
-    models.add_argument("--page", type=int, default=1, metavar="N", help="of what is found on Zenodo; default: 1")
+    models.add_argument(
+        "--page", type=whole_number, default=1, metavar="N", help="of what is found on Zenodo; default: 1"
+    )
     models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
     models.set_defaults(run=_models)
 
@@ -44,6 +49,7 @@ def add_commands(commands: Commands) -> None:
     bundle = commands.add_parser("bundle", help="write models into one file, for a machine without a network")
     bundle.add_argument("models", nargs="+", metavar="MODEL", help="as for fetch")
     bundle.add_argument("-o", "--output", type=Path, default=Path("models.zip"), help="default: %(default)s")
+    bundle.add_argument("--overwrite", action="store_true", help="replace the output even if it is no bundle")
     bundle.set_defaults(run=_bundle)
 
     take = commands.add_parser("import", help="put the models of a bundle into the cache; needs no network")
@@ -72,7 +78,8 @@ def _models(options: argparse.Namespace) -> None:
 
 
 def _print_json(cards: Sequence[ModelCard]) -> None:
-    print(json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True))
+    text = json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True)
+    print(text.replace("\x7f", "\\u007f"))  # the one control character that JSON does not escape
 
 
 def _search_zenodo(text: str, number: int, as_json: bool) -> None:
@@ -108,10 +115,14 @@ def _fetch(options: argparse.Namespace) -> None:
 
 
 def _remove(options: argparse.Namespace) -> None:
-    from napari_webipred.catalogue import store
+    from napari_webipred.catalogue import index, store
 
-    store.remove(options.model)
-    terminal.tell(f"{options.model} is removed from this machine.")
+    card = index.find(options.model)
+    name = card.id if card else options.model
+    if card and store.is_built_in(card):
+        raise OptionError(f"The {name} model is part of the program and cannot be removed.")
+    store.remove(name)
+    terminal.tell(f"{name} is removed from this machine.")
 
 
 def _cache(options: argparse.Namespace) -> None:
@@ -128,9 +139,9 @@ def _cache(options: argparse.Namespace) -> None:
         (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry.source))
         for entry in store.entries()
     ]
-    print(now.cache_folder)
+    terminal.show(str(now.cache_folder))
     if now.shared_cache:
-        print(f"{now.shared_cache} (shared)")
+        terminal.show(f"{now.shared_cache} (shared)")
     if rows:
         terminal.show_table(("MODEL", "SIZE", "USED", "", "FROM"), rows, sys.stdout)
     else:
@@ -147,10 +158,13 @@ def _origin(source: dict[str, object]) -> str:
 
 def _bundle(options: argparse.Namespace) -> None:
     from napari_webipred.catalogue import bundle
+    from napari_webipred.results.output import Kind, claimed
 
-    path = terminal.follow(
-        bundle.write(options.models, options.output), lambda step: step.waiting or f"write {options.output.name}"
-    )
+    kind = Kind("a bundle is a zip archive", (".zip",), bundle.is_bundle)
+    with claimed(options.output, kind, lambda there: terminal.may_replace(there, options.overwrite)) as output:
+        path = terminal.follow(
+            bundle.write(options.models, output), lambda step: step.waiting or f"write {options.output.name}"
+        )
     terminal.tell(
         f"{path} holds {', '.join(options.models)}; `napari-webipred import {path.name}` on the other machine."
     )

@@ -220,7 +220,7 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
 
     if isinstance(reference, Path):
         return own.card_of_path(reference), reference
-    if index.find(reference) is None and Path(reference).exists():
+    if index.find(reference) is None and os.path.exists(reference):  # noqa: PTH110 - unlike `Path.exists`, it never raises
         return own.card_of_path(Path(reference)), Path(reference)
     card = index.resolve(reference)
     download = store.fetch(card)

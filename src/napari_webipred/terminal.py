@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import Protocol, TextIO, TypeVar
 
+from napari_webipred.errors import OptionError
+from napari_webipred.names import visible
 from napari_webipred.results.row import Row
 
 BAR_WIDTH = 20
@@ -67,10 +72,9 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: Tex
 
 
 def printable(text: str, stream: TextIO) -> str:
-    """Replace control characters, which could rewrite the screen, and what the terminal cannot show."""
-    plain = "".join(c if c.isprintable() else "?" for c in text)
+    """Escape control characters, which could rewrite the screen, and replace what the terminal cannot show."""
     encoding = stream.encoding or "utf-8"
-    return plain.encode(encoding, "replace").decode(encoding)
+    return visible(text).encode(encoding, "replace").decode(encoding)
 
 
 def size(count: int | None) -> str:
@@ -85,10 +89,53 @@ def size(count: int | None) -> str:
     return f"{value:.1f} GB"
 
 
+def show(text: str) -> None:
+    """Print a line of what was asked for, on standard output."""
+    sys.stdout.write(f"{printable(text, sys.stdout)}\n")
+
+
 def tell(text: str) -> None:
     """Say something beside the result, on standard error."""
-    stream = sys.stderr
-    print(printable(text, stream), file=stream)
+    _tell(f"{printable(text, sys.stderr)}\n")
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # The terminal is closed: that must not end a run whose results go to a file.
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def may_replace(path: Path, overwrite: bool) -> bool:
+    """Ask whether a file may be replaced that is not ours, unless the user has said so already or cannot be asked.
+
+    Raises
+    ------
+    OptionError
+        Nobody can be asked.
+    """
+    said = f"{path} exists. This program has not written it, or it was changed since."
+    if overwrite:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise OptionError(said, "Choose another name, or add --overwrite to replace it.")
+    _tell(f"{printable(said, sys.stderr)} Replace it? [y/N] ")
+    return sys.stdin.buffer.readline().strip().lower() in {b"y", b"yes"}
+
+
+def open_streams() -> None:
+    """Open the standard streams that the shell has closed, so that no other file takes their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def release_streams() -> None:
+    """Drop what can no longer be printed, because nobody reads it or the disk is full; Python would complain of it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], str]) -> Result:
@@ -110,9 +157,8 @@ def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], s
 class ProgressLine:
     """One line on standard error that is written over again; silent where nobody watches."""
 
-    def __init__(self, stream: TextIO | None = None) -> None:
-        self._stream = stream or sys.stderr
-        self._shown = self._stream.isatty()
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
         self._begin = time.monotonic()
         self._last = 0.0
 
@@ -125,11 +171,9 @@ class ProgressLine:
         left = ""
         if total and 0 < done < total:
             left = f", about {(now - self._begin) / done * (total - done):.0f} s left"
-        self._stream.write(f"\r\x1b[K{what}{left}")
-        self._stream.flush()
+        _tell(f"\r\x1b[K{printable(what, sys.stderr)}{left}")
 
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+            _tell("\r\x1b[K")

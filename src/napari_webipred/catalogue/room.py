@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import difflib
 import logging
 import re
 from contextlib import suppress
 from pathlib import Path
 
-from napari_webipred import settings
+from napari_webipred import file_errors, settings
 from napari_webipred.catalogue.card import read_card
 from napari_webipred.catalogue.compiled import COMPILED
 from napari_webipred.catalogue.entry import FILES, LEFT_OVER, LOCK_SUFFIX, USED, all_entries, read_entry
@@ -27,16 +28,21 @@ def remove(id: str) -> int:  # noqa: A002
     """
     entry = read_entry(id)
     if entry is None:
-        shared = any(entry.id == id for entry in all_entries())
-        raise CatalogueError(
-            f"The model {id!r} lies in the cache of all users, where nothing is removed."
-            if shared
-            else f"There is no fetched model {id!r} to remove.",
-            "`napari-webipred cache` lists those that there are.",
-        )
+        raise _not_removable(id)
     digest = entry.checksum.removeprefix("sha256:")
     told = settings.current().cache_folder / "told" / f"{digest}.json"
     return _delete([*_own_files(entry.folder), *_compiled_of(digest), *([told] if told.exists() else [])])
+
+
+def _not_removable(id: str) -> CatalogueError:  # noqa: A002
+    there = [entry.id for entry in all_entries()]
+    hint = "`napari-webipred cache` lists those that there are."
+    if id in there:
+        return CatalogueError(f"The model {id!r} lies in the cache of all users, where nothing is removed.", hint)
+    similar = difflib.get_close_matches(id, there, n=2)
+    return CatalogueError(
+        f"There is no fetched model {id!r} to remove.", f"Did you mean {' or '.join(similar)}?" if similar else hint
+    )
 
 
 def wipe() -> int:
@@ -197,8 +203,9 @@ def _delete(files: list[Path]) -> int:
             size = path.stat().st_size
             path.unlink()
         except OSError as error:
+            reason, _ = file_errors.writing(error)
             raise CatalogueError(
-                f"{path} cannot be removed: {error.strerror}.", "Close programs that use it."
+                f"{path} cannot be removed: {reason}.", "Close programs that use it, or change its permissions."
             ) from error
         freed += size
     folders = {path.parent for path in files}

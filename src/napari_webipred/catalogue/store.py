@@ -125,6 +125,11 @@ def cards() -> list[ModelCard]:
     return found
 
 
+def is_built_in(card: ModelCard) -> bool:
+    """Tell whether a model is part of the program."""
+    return _built_in(card) is not None
+
+
 def _built_in(card: ModelCard) -> Path | None:
     for weights in card.weights:
         if weights.source.type == "builtin":
