@@ -183,7 +183,7 @@ import os, signal
 write, written = os.write, []
 def hit(descriptor, content):
     written.append(content)
-    if len(written) == 4:  # the record, the first row, the second row, the third row
+    if len(written) == 4:  # the first row, the record, the second row, the third row
         os.kill(os.getpid(), signal.SIGTERM)
     return write(descriptor, content)
 os.write = hit

@@ -172,7 +172,6 @@ def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: 
     from napari_webipred import engine
 
     failed = 0
-    # Closing the events waits for the images under way. The table and its record are complete before.
     with closing(engine.classify(model, inputs, options)) as events, ExitStack() as stack:
         started = _started(next(events))
         progress = terminal.ProgressLine()

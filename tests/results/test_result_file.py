@@ -20,14 +20,12 @@ from napari_webipred.errors import OptionError
 from napari_webipred.imaging.files import SUFFIXES
 from napari_webipred.names import visible
 from napari_webipred.results.record import RUNNING, Record, read_record, record_path
-from napari_webipred.results.result_file import ResultFile, claimed_table
+from napari_webipred.results.result_file import TABLE, ResultFile, claimed_table
 from napari_webipred.results.row import Row
-from napari_webipred.runtime import formats
 
 CARD = ModelCard(id="test", name="Test", classes=[{"index": 0, "name": "A"}, {"index": 1, "name": "B"}])
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a matter of POSIX")
-# One truth per fact: what the readers take for an image or a model is no name for a table.
-READ = sorted({*SUFFIXES, *formats._SUFFIXES, *remote._FORMATS, ".json", ".pb"})
+MODELS = [".zip", ".onnx", ".h5", ".hdf5", ".keras", ".json", ".pb"]
 
 
 def row(name: str = "a.png") -> Row:
@@ -106,6 +104,13 @@ def test_an_output_that_is_a_link_to_an_input_or_to_an_image_is_refused(out: Pat
     assert (scan.read_text(), image.read_text()) == ("pixels", "pixels")
 
 
+def test_a_record_that_would_replace_an_input_is_refused(out: Path) -> None:
+    model = record_path(out)
+    model.write_text("{}")
+    with pytest.raises(OptionError, match=r"out\.csv\.json is one of the inputs"):
+        write(out, inputs=[model], may_replace=lambda there: True)
+
+
 def test_an_output_spelled_in_another_case_is_an_input_where_the_disk_does_not_tell_them_apart(out: Path) -> None:
     out.write_text("pixels")
     if not out.with_name("OUT.csv").exists():
@@ -114,7 +119,14 @@ def test_an_output_spelled_in_another_case_is_an_input_where_the_disk_does_not_t
         write(out.with_name("OUT.csv"), inputs=[out])
 
 
-@pytest.mark.parametrize("suffix", [*READ, *(suffix.upper() for suffix in READ), ".xlsx", ".tsv", ".parquet"])
+def test_no_reader_takes_the_name_of_a_table_for_an_image_or_a_model() -> None:
+    """The readers keep the truth about their suffixes."""
+    assert not set(TABLE.suffixes) & SUFFIXES
+    assert [remote.format_of(f"results{suffix}") for suffix in TABLE.suffixes] == [None] * len(TABLE.suffixes)
+    assert None not in [remote.format_of(f"model{suffix}") for suffix in MODELS[:-1]]
+
+
+@pytest.mark.parametrize("suffix", [*sorted(SUFFIXES), *MODELS, ".PNG", ".H5", ".xlsx", ".tsv", ".parquet"])
 def test_a_table_is_never_written_under_the_name_of_an_image_a_model_or_a_spreadsheet(out: Path, suffix: str) -> None:
     path = out.with_suffix(suffix)
     with pytest.raises(OptionError, match=r"Choose a name that ends in \.csv"):
@@ -131,7 +143,7 @@ def test_names_that_csv_text_may_have_are_taken(out: Path, name: str) -> None:
 def test_a_folder_is_no_output(out: Path) -> None:
     with pytest.raises(OptionError, match=r"is a folder\. Name a file in it") as caught:
         write(out.parent)
-    assert f"{out.parent / 'results'}.csv" in caught.value.hint
+    assert f"{out.parent / 'output'}.csv" in caught.value.hint
 
 
 @POSIX
@@ -289,17 +301,21 @@ def test_a_run_that_ends_before_its_first_row_leaves_the_old_result(out: Path) -
         assert files(out.parent) == before
 
 
-@pytest.mark.parametrize("fails", ["fsync", "replace", "write"])
+@pytest.mark.parametrize("fails", ["fsync", "replace the record", "replace the table", "write"])
 def test_a_failed_start_leaves_the_old_result_and_nothing_beside_it(out: Path, monkeypatch, fails: str) -> None:
     """A full disk, or a table that a spreadsheet has open on Windows, which lets nobody replace it."""
     write(out, "abc")
     before = files(out.parent)
 
-    def refuse(*_: object) -> None:
+    replace = Path.replace
+
+    def refuse(*paths: object) -> Path:
+        if fails == "replace the table" and paths[1] != out:
+            return replace(*paths)
         raise PermissionError(errno.EACCES, "Access is denied")
 
     with monkeypatch.context() as patched:
-        if fails == "replace":
+        if fails.startswith("replace"):
             patched.setattr(Path, "replace", refuse)
         else:
             patched.setattr(os, fails, refuse)
@@ -366,7 +382,7 @@ def test_a_stream_that_takes_half_a_row_and_then_fails_leaves_whole_lines(out: P
 
     def half(descriptor: int, content: memoryview) -> int:
         rows.append(bytes(content))
-        if len(rows) > 4:  # the record, the table with its first row, one more row, a half
+        if len(rows) > 4:  # the table with its first row, the record, one more row, a half
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         return original(descriptor, content[: len(content) // 2] if len(rows) == 4 else content)
 

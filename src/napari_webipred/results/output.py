@@ -70,8 +70,7 @@ def claimed(
                 raise OptionError(
                     f"{path} is a folder.", f"Name a file in it, such as {path / 'output'}{kind.suffixes[0]}."
                 )
-            if any(_is_same(target, Path(each)) for each in inputs):
-                raise OptionError(f"{path} is one of the inputs.", "Choose another name for the output.")
+            check_input(path, inputs)
             if any(each.suffix.lower() not in kind.suffixes for each in (path, target)):
                 raise OptionError(
                     f"{path} cannot be written: {kind.content}.", f"Choose a name that ends in {kind.suffixes[0]}."
@@ -93,11 +92,12 @@ def unwritable(path: Path, error: OSError) -> OptionError:
     return OptionError(f"{path} cannot be written: {reason}.", remedy)
 
 
-def _is_same(target: Path, other: Path) -> bool:
-    try:
-        return target.samefile(other)
-    except OSError:  # one of them is not there, or is the name of a model
-        return False
+def check_input(path: Path, inputs: Iterable[str | Path]) -> None:
+    """Raise OptionError if a file that is to be written is also read, under whatever name."""
+    for each in inputs:
+        with suppress(OSError):  # one of them is not there, or is the identifier of a model
+            if path.samefile(each):
+                raise OptionError(f"{path} is one of the inputs.", "Choose another name for the output.")
 
 
 def check_replaced(path: Path, is_ours: Callable[[Path], bool], may_replace: Callable[[Path], bool]) -> None:

@@ -7,13 +7,22 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 
 from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.results.export import CsvWriter
-from napari_webipred.results.output import Kind, check_replaced, claimed, replacing, to_disk, unwritable, write_all
+from napari_webipred.results.output import (
+    Kind,
+    check_input,
+    check_replaced,
+    claimed,
+    replacing,
+    to_disk,
+    unwritable,
+    write_all,
+)
 from napari_webipred.results.record import Record, read_record, record_path
 from napari_webipred.results.row import Row
 
@@ -24,7 +33,9 @@ _MAX_REASON = 500
 @contextmanager
 def claimed_table(path: Path, may_replace: Callable[[Path], bool], inputs: Iterable[str | Path] = ()) -> Iterator[Path]:
     """Make sure that a table and its record may be written; see `napari_webipred.results.output.claimed`."""
+    inputs = list(inputs)
     with claimed(path, TABLE, may_replace, inputs) as target:
+        check_input(record_path(target), inputs)
         check_replaced(record_path(target), lambda record: read_record(record) is not None, may_replace)
         yield target
 
@@ -101,9 +112,21 @@ class ResultFile:
         self._record.add(row)
 
     def _begin(self, content: bytes) -> io.FileIO:
-        # Both are on the disk before one of them is replaced, the table first.
-        with replacing(record_path(self._path), self._record.beginning()), replacing(self._path, content):
-            pass
+        record = record_path(self._path)
+        before = record.read_bytes() if record.exists() else None
+        try:
+            # Both are on the disk before the record is replaced and then the table: whenever this process ends, there
+            # is never a table with the record of another one that says it is complete.
+            with replacing(self._path, content), replacing(record, self._record.beginning()):
+                pass
+        except OSError:  # such as a table that a spreadsheet has open on Windows
+            with suppress(OSError):
+                if before is None:
+                    record.unlink(missing_ok=True)
+                else:
+                    with replacing(record, before):
+                        pass
+            raise
         file = self._path.open("r+b", buffering=0)
         file.seek(0, os.SEEK_END)
         return file
