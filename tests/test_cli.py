@@ -101,8 +101,11 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
         (["--model", "demo", "--range", "0:inf"], "LOW:HIGH"),
         (["--model", "demo", "-o", "/no/such/folder/out.csv"], "its folder does not exist. Create the folder"),
         (["--model", "demo", "-o", "."], "is a folder. Name a file in it"),
-        (["--model", "gone/model.h5"], "There is no file or folder gone/model.h5."),
-        (["--model", "./gone"], "There is no file or folder ./gone."),
+        (
+            ["--model", "gone/model.h5"],
+            "There is no model called 'gone/model.h5', and no file or folder either. Check its name",
+        ),
+        (["--model", "./gone"], "no file or folder either"),
         (["--model", "a" * 300], "There is no model called"),
     ],
 )

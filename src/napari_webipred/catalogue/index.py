@@ -118,8 +118,11 @@ def _is_same(card: ModelCard, found: ModelCard) -> bool:
 
 def unknown(reference: str) -> CatalogueError:
     """Return the error for a name that no model has, with those it may have been meant for, or for a missing file."""
-    if remote.format_of(reference) or reference.startswith((".", "/", "~")) or "\\" in reference:
-        return CatalogueError(f"There is no file or folder {reference}.", "Check its name and folder.")
+    is_path = remote.format_of(reference) or reference.startswith((".", "/", "~")) or "\\" in reference
+    if is_path and "://" not in reference:
+        return CatalogueError(
+            f"There is no model called {reference!r}, and no file or folder either.", "Check its name and folder."
+        )
     name = reference.strip().casefold()
     ids = [card.id for card in cards()]
     similar = [known for known in ids if name and name in known.casefold()]
