@@ -17,7 +17,7 @@ PACKAGE = "napari_webipred"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
-DATA = {"catalogue.card", "imaging.source", "results.row"}
+DATA = {"catalogue.card", "imaging.source", "results.row", "runtime.outputs"}
 GROUND = {"errors", "settings", "outside_json", "names", "file_errors"}
 ALLOWED = {
     "__init__": {"api", "model", "catalogue.card", "errors"},
@@ -36,7 +36,7 @@ ALLOWED = {
     "samples": GROUND | DATA,
     "completion": GROUND | DATA | {"catalogue", "runtime"},
     "self_test": GROUND | DATA | {"imaging", "results"},
-    "model": GROUND | DATA | {"catalogue", "runtime", "completion", "self_test"},
+    "model": GROUND | DATA | {"catalogue", "runtime", "results", "completion", "self_test"},
     "engine": GROUND | DATA | {"model", "catalogue", "runtime", "imaging", "explain", "results"},
     "api": GROUND | DATA | {"engine", "model", "catalogue", "imaging", "results", "samples"},
     "cli": GROUND

@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import re
 import subprocess
 import sys
 from contextlib import suppress
@@ -18,7 +19,7 @@ from napari_webipred import cli
 from napari_webipred.names import escape, unescape, visible
 from napari_webipred.results.export import CsvWriter
 from napari_webipred.samples import sample_pictures
-from test_model import write_tfjs
+from test_model import write_heads, write_strange, write_tfjs
 
 
 @pytest.fixture
@@ -120,7 +121,7 @@ def test_wrong_use_says_what_is_wrong_and_ends_with_2(folder, capsys, arguments,
         (["clasify"], "There is no command 'clasify'. Did you mean classify?"),
         (["--verison"], "There is no option --verison. Did you mean --version?"),
         (["classify", "a.png", "--modle", "demo"], "There is no option --modle. Did you mean --model"),
-        (["classify", "a.png", "-m", "demo", "--ouput=x.csv"], "There is no option --ouput. Did you mean --output?"),
+        (["classify", "a.png", "-m", "demo", "--ouput=x.csv"], "There is no option --ouput. Did you mean --output"),
         (["classify", "a.png"], "Missing: -m/--model. `napari-webipred classify --help` lists what can be given."),
         (["classify", "a.png", "-m"], "-m/--model needs a value."),
         (["classify", "a.png", "-m", "demo", "-x"], "-x is not understood. `napari-webipred classify --help`"),
@@ -142,7 +143,7 @@ def test_an_option_may_be_shortened_and_names_may_begin_with_hyphens(folder, tmp
     monkeypatch.chdir(folder)
     (folder / "a.png").rename(folder / "--a.png")
     out = tmp_path / "out.csv"
-    assert cli.main(["classify", "--mod", "demo", "--out", str(out), "--", "--a.png"]) == 0
+    assert cli.main(["classify", "--mod", "demo", "-o", str(out), "--", "--a.png"]) == 0
     assert [line[0] for line in read(out)[1:]] == ["'--a.png"]
     assert json.loads((tmp_path / "out.csv.json").read_bytes())["inputs"] == [{"image": "--a.png"}]
 
@@ -437,3 +438,53 @@ def test_a_network_of_a_known_family_is_told_when_the_scaling_is_asked_for(folde
     model = write_tfjs(tmp_path / "m", activation="softmax", name="block_16_project")
     assert cli.main(["classify", str(folder / "a.png"), "-m", str(model)]) == 2
     assert "looks like MobileNetV2, which is usually trained with tf" in capsys.readouterr().err
+
+
+def test_classes_without_names_are_told_and_how_to_name_them(folder, tmp_path, capsys):
+    model = write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid")
+    arguments = ["classify", str(folder / "a.png"), "-m", str(model), "--standardize", "tf"]
+    assert cli.main(arguments) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("image,0,1,prediction,error")
+    assert "Class 0 is the one for which the network gives numbers near 0." in shown.err
+    assert "--classes" in shown.err
+    assert cli.main([*arguments, "--classes", "ill,healthy"]) == 0
+    shown = capsys.readouterr()
+    assert shown.out.startswith("image,ill,healthy,prediction,error")
+    assert "--classes" not in shown.err
+
+
+def test_the_output_of_several_is_asked_for_chosen_and_recorded(folder, tmp_path, capsys):
+    model = write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 1))
+    out = tmp_path / "out.csv"
+    arguments = ["classify", str(folder / "a.png"), "-m", str(model), "--standardize", "none", "-o", str(out)]
+    assert cli.main(arguments) == 2
+    said = capsys.readouterr().err
+    assert "low (1 number); mid (1 number)" in said
+    assert "--output-name" in said
+    assert not out.exists()
+    assert cli.main([*arguments, "--output-name", "mid"]) == 0
+    record = json.loads((tmp_path / "out.csv.json").read_text())["model"]
+    assert record["output"]["tensor_name"] == "mid"
+    assert record["task"] == "regression"
+
+
+def test_a_value_is_shown_with_its_unit_and_without_a_bar(folder, tmp_path, capsys, monkeypatch):
+    model = write_tfjs(tmp_path / "m", outputs=1)
+    classes = [{"index": 0, "name": "age", "unit": "years"}]
+    (model / "webipred.json").write_text(json.dumps({"task": "regression", "classes": classes}))
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    assert cli.main(["classify", str(folder / "a.png"), "-m", str(model), "--standardize", "0-1"]) == 0
+    shown = capsys.readouterr().out
+    assert re.search(r"    age \d[\d.e-]* years$", shown, re.MULTILINE)
+    assert "█" not in shown
+    assert "*" not in shown
+
+
+def test_numbers_that_are_no_probabilities_end_the_program_with_one_message(folder, tmp_path, capsys):
+    model = write_strange(tmp_path / "m.onnx", 9)
+    out = tmp_path / "out.csv"
+    arguments = ["classify", str(folder), str(folder), "-m", str(model), "--standardize", "none", "-o", str(out)]
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.count("are no probabilities") == 1
+    assert cli.main([*arguments, "--activation", "none"]) in {0, 1}

@@ -7,7 +7,7 @@ import pytest
 
 from napari_webipred import engine
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ImageError, OptionError
+from napari_webipred.errors import ActivationError, ImageError, OptionError
 from napari_webipred.imaging.source import Source
 
 
@@ -25,6 +25,7 @@ class MeanModel:
     )
     classes = ("dark", "bright")
     suggestion = None
+    needs_activation = False
 
     def session(self, threads: int) -> MeanModel:
         return self
@@ -184,3 +185,21 @@ def test_options_that_mean_nothing_are_refused(options):
 
 def test_no_pictures_give_no_rows():
     assert rows([]) == []
+
+
+def test_numbers_that_are_no_probabilities_end_the_run_in_the_order_of_the_pictures():
+    """They are the model's fault: no row after that could be trusted, and none before is taken back."""
+
+    class Doubtful(MeanModel):
+        def predict(self, batch):
+            return super().predict(batch) * (3 if batch.max() > 200 else 1)
+
+    model, done = Doubtful(), []
+    images = [flat(value) for value in (0, 10, 20, 250, 30)]
+    with pytest.raises(ActivationError, match="no probabilities"):  # noqa: PT012
+        for event in engine.classify(model, images, engine.Options(workers=3)):
+            done.append(event)
+    assert [event.row.prediction for event in done[1:]] == ["dark"] * 3
+    assert model.needs_activation
+    with pytest.raises(ActivationError, match="Mean"):
+        next(engine.classify(model, images))

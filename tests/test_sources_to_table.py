@@ -107,7 +107,7 @@ def test_a_model_that_gives_probabilities_already_is_not_taken_for_one_that_give
     publish_on_hugging_face(world, PREPROCESSOR, CONFIG, onnx_model("Softmax"))
     model = opened(opening("hf:owner/colours"))
     assert model.card.output.activation == "in-model"
-    assert "The network ends in Softmax already, so none is applied after it." in model.remarks
+    assert "The network ends in a softmax already, so no softmax is applied after it." in model.remarks
     expected = np.exp([-1, 1, -1]) / np.exp([-1, 1, -1]).sum()
     assert wp.classify([GREEN], model).iloc[0]["green"] == pytest.approx(expected[1], rel=1e-5)
 

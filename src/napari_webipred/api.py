@@ -23,6 +23,7 @@ def open_model(
     standardize: str | None = None,
     size: tuple[int, int] | None = None,
     activation: str | None = None,
+    output: str | int | None = None,
 ) -> Model:
     """Open a model; one that is not on this machine is downloaded first.
 
@@ -42,6 +43,9 @@ def open_model(
     activation : str, optional
         What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"`` or ``"sigmoid"``;
         ``"none"`` shows the numbers as they are.
+    output : str or int, optional
+        Which of several outputs gives the classes: its name, or its number from 0. Needed only where names, sizes and
+        the model's card do not decide; the error then lists the outputs.
 
     Returns
     -------
@@ -50,9 +54,12 @@ def open_model(
     Raises
     ------
     WebIPredError
-        There is no such model, it cannot be fetched, or its files cannot be used.
+        There is no such model, it cannot be fetched, or its files cannot be used; or several of its outputs could give
+        the classes.
     """
-    steps = opening(reference, classes=classes, standardize=standardize, size=size, activation=activation)
+    steps = opening(
+        reference, classes=classes, standardize=standardize, size=size, activation=activation, output=output
+    )
     while True:
         try:
             next(steps)
@@ -87,7 +94,14 @@ def classify(
     -------
     pandas.DataFrame
         A row per picture or plane: ``image``, axes of stacks, one float32 column per class in the model's order,
-        ``prediction``, ``error``. A picture that cannot be read has NaN and an error.
+        ``prediction``, ``error``. A picture that cannot be read has NaN and an error. A model that gives a value has
+        one column for it (``value``, or its name on the card) and an empty ``prediction``.
+
+    Raises
+    ------
+    OptionError
+        Something is not known that is needed: how pixel values are scaled, the input size, or what makes
+        probabilities of the model's numbers.
     """
     from napari_webipred.results.table import to_frame
 

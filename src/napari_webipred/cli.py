@@ -93,6 +93,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         "--activation", metavar="A", help="softmax or sigmoid, for a model whose numbers are no probabilities yet; none"
     )
     classify.add_argument(
+        "--output-name", metavar="NAME", help="which output gives the classes, for a model with several; or its number"
+    )
+    classify.add_argument(
         "--range",
         default="auto",
         metavar="LOW:HIGH",
@@ -148,9 +151,12 @@ def _classify(options: argparse.Namespace) -> int:
             standardize=options.standardize,
             size=_size(options.resize) if options.resize else None,
             activation=options.activation,
+            output=options.output_name,
         )
         for sentence in model.remarks:
             terminal.tell(sentence)
+        if not model.card.is_named:
+            terminal.tell("To name the classes, list their names in this order with --classes.")
         show = output is None and sys.stdout.isatty()
         return _run(model, options.inputs, output, how, show)
 
@@ -185,7 +191,7 @@ def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: 
                 write(row)
             if show:
                 progress.clear()
-                terminal.show_row(row, started.classes, sys.stdout)
+                terminal.show_row(row, model.card, sys.stdout)
             elif row.failed:
                 progress.clear()
                 terminal.tell(f"{row.image}: {row.error}")

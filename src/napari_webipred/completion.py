@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 from pydantic import ValidationError
 
 from napari_webipred.catalogue import own
-from napari_webipred.catalogue.card import Input, ModelCard
+from napari_webipred.catalogue.card import FIRST_CLASS, Input, ModelCard, Task
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime import facts
+from napari_webipred.runtime.outputs import choose, outputs_in
 
 if TYPE_CHECKING:
     from napari_webipred.runtime.session import Session
-
-# Operations after which numbers are certainly not probabilities that exclude each other.
-_LINEAR = {"Gemm", "MatMul", "Conv", "BatchNormalization", "GlobalAveragePool", "Relu", "LeakyRelu", "LogSoftmax"}
 
 
 def complete(card: ModelCard, session: Session) -> ModelCard:
@@ -30,26 +28,49 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
     Returns
     -------
     ModelCard
-        With input size, classes (numbered if they have no names) and what the network ends in
-        (``output.ending``). ``provenance["assumed"]`` says what could only be assumed, ``provenance["notes"]`` what
-        the user should know of the file.
+        With input size, classes (numbered if they have no names), the chosen one of several outputs
+        (``output.tensor_name``), what the network ends in (``output.ending``), and the task that follows from that.
+        ``provenance["assumed"]`` says what could only be assumed, ``provenance["notes"]`` what the user should know
+        of the file.
 
     Raises
     ------
     ModelError
-        The card promises another input size, number of channels or number of classes.
+        The card promises another input size, number of channels or number of classes, or the graph is that of another
+        output.
+    UndecidedOutputError
+        Several outputs could give the classes.
     """
+    said = card.task if "task" in card.model_fields_set else None
+    card = _with_output(card, session)
     card = own.fill_from_properties(card, session.properties)
     card = card.model_copy(update={"input": _input(card, session)})
-    card = own.fit_labels(card, session.output_size)
-    card = card.model_copy(update=_classes(card, session.output_size))
-    return _with_notes(_with_ending(card, session), session)
+    card = _with_ending(card, session)
+    card = _with_task(card, session.output_size, said)
+    card = _with_classes(card, session.output_size, said)
+    return _with_notes(card, session)
 
 
 def suggestion(session: Session) -> tuple[str, str] | None:
     """Return which family the network looks like, and the scaling that this family is published with."""
     family, _, mode = session.properties.get(facts.FAMILY, "").rpartition(" ")
     return (family, mode) if family else None
+
+
+def _with_output(card: ModelCard, session: Session) -> ModelCard:
+    """Write down which of several outputs gives the classes, and why, unless the user or the card names it."""
+    outputs, number = outputs_in(session.properties)
+    if not outputs:
+        return card
+    chosen, reason = choose(f"The model {card.name}", outputs, card.output.tensor_name, len(card.classes))
+    if chosen.number != number:
+        raise ModelError(f"The compiled model of {card.name} gives another output than the chosen one.")
+    card = card.model_copy(update={"output": card.output.model_copy(update={"tensor_name": chosen.name})})
+    if not reason:
+        return card
+    return own.assume(
+        card, f"Of the model's {len(outputs)} outputs “{chosen.name}” ({chosen.words}) is used, because {reason}."
+    )
 
 
 def _input(card: ModelCard, session: Session) -> Input | None:
@@ -77,47 +98,109 @@ def _input(card: ModelCard, session: Session) -> Input | None:
         raise ModelError(f"The model {card.name} takes pictures of {width}x{height} pixels, too many.") from error
 
 
-def _classes(card: ModelCard, outputs: int) -> dict[str, object]:
-    """Match the classes of a card with the number of the model's outputs; without names they are numbered."""
-    names = card.class_names
-    if outputs == 1:
-        if not names:
-            names = ["negative", "positive"]
-        if len(names) == 1:
-            names = [f"not {names[0]}", names[0]]
-        if len(names) == 2:
-            return {"task": "binary", "classes": card.classes if len(card.classes) == 2 else own.entries(names)}
-    elif not names:
-        return {"classes": own.entries([str(i) for i in range(outputs)])}
-    elif len(names) == outputs:
-        return {}
-    raise ModelError(
-        f"The model {card.name} has {outputs} outputs, but {len(names)} class names are given.",
-        "Give one name for each output, in the model's order.",
-    )
+# --- what the numbers are --------------------------------------------------------------------------------------------
 
 
 def _with_ending(card: ModelCard, session: Session) -> ModelCard:
-    """Write down what the network ends in, and what follows from that where the card says nothing."""
-    ending = session.properties.get(facts.ENDING) or None
-    card = card.model_copy(update={"output": card.output.model_copy(update={"ending": ending})})
+    """Write down what the network ends in, and which activation is still to be applied."""
+    ending = session.properties.get(facts.ENDING) or "unknown"
     activation = card.output.activation
-    if activation == "in-model" and ending in _LINEAR:
-        return own.assume(
-            card,
-            f"The network ends in {ending}, without softmax or sigmoid, so its numbers are no probabilities yet: "
-            "tell the activation (softmax, sigmoid or none).",
-        )
-    if ending is not None and activation == ending.lower():
-        output = card.output.model_copy(update={"activation": "in-model"})
-        card = card.model_copy(update={"output": output})
-        card = own.assume(card, f"The network ends in {ending} already, so none is applied after it.")
+    remark = ""
+    if ending in {"softmax", "sigmoid"} and activation in {"softmax", "sigmoid"}:
+        remark = f"The network ends in a {ending} already, so no {activation} is applied after it."
         activation = "in-model"
-    independent = activation == "sigmoid" or (activation == "in-model" and ending == "Sigmoid")
-    if independent and session.output_size > 1 and "task" not in card.model_fields_set:
+    elif ending == "log-softmax" and activation in {"in-model", "sigmoid"}:
+        remark = "The network gives logarithms of probabilities; softmax makes the probabilities of them."
+        activation = "softmax"
+    if session.output_size == 1 and (activation == "softmax" or ending in {"softmax", "log-softmax"}):
+        raise ModelError(
+            f"The model {card.name} gives one number per image, and a softmax over one number is always 1.",
+            "If the model's number tells two classes apart, its activation is sigmoid; if it is a value, none.",
+        )
+    card = card.model_copy(
+        update={"output": card.output.model_copy(update={"ending": ending, "activation": activation})}
+    )
+    return own.assume(card, remark) if remark else card
+
+
+def _with_task(card: ModelCard, outputs: int, said: Task | None) -> ModelCard:
+    """Write down what the numbers mean, as far as the card does not say it."""
+    ending, activation = card.output.ending or "unknown", card.output.activation
+    if said == "regression":
+        return card
+    remark = _DOUBTS.get(ending) if activation == "in-model" else None
+    if outputs == 1:
+        task: Task = "binary"
+        if activation == "none":
+            task = "regression"
+        elif (ending, activation) == ("linear", "in-model") and said is None and len(card.classes) != 2:
+            task, remark = "regression", _VALUE
+        card = card.model_copy(update={"task": task})
+    elif said is None and (activation == "sigmoid" or (ending, activation) == ("sigmoid", "in-model")):
         card = card.model_copy(update={"task": "multi-label"})
-        return own.assume(card, "Each class has a sigmoid of its own, so several classes may be assigned to a picture.")
+        remark = "Each class has a sigmoid of its own, so several classes may be assigned to an image."
+    return own.assume(card, remark) if remark else card
+
+
+_VALUE = (
+    "The network gives one number per image and ends without softmax or sigmoid, so the number is shown as a value, "
+    "not as classes. If it is the logit of two classes, the activation sigmoid makes probabilities of it."
+)
+_DOUBTS = {
+    "linear": "The network ends without softmax or sigmoid, so its numbers are no probabilities yet.",
+    "clipped": "The network only cuts its numbers off at 0 and 1. They are taken for probabilities.",
+    "unknown": "The network does not show whether its numbers are probabilities. They are taken for that if they lie "
+    "from 0 to 1 and, for classes that exclude each other, add up to 1.",
+}
+
+
+# --- what the classes are called -------------------------------------------------------------------------------------
+
+
+def _with_classes(card: ModelCard, outputs: int, said: Task | None) -> ModelCard:
+    """Match the classes of a card with the numbers of the model; without names they are numbered."""
+    if card.task == "regression" and outputs == 1:
+        return _with_value(card)
+    wanted = 2 if card.task == "binary" else outputs
+    card = own.fit_labels(card, wanted)
+    if card.task == "binary" and len(card.classes) == 1:
+        card = _with_opposite(card, said)
+    if not card.classes:
+        remark = "The model does not name its classes, so they are numbered in the order of its outputs."
+        if card.task == "binary":
+            remark = (
+                f"The model gives one number per image and does not name its two classes. {FIRST_CLASS} Which is which "
+                "often follows from the alphabetical order of the folders that the model was trained with."
+            )
+        return own.assume(card.model_copy(update={"classes": own.numbered(wanted)}), remark)
+    if len(card.classes) != wanted:
+        raise ModelError(
+            f"The model {card.name} has {wanted} {'classes' if outputs == 1 else 'outputs'}, but {len(card.classes)} "
+            "class names are given.",
+            "Give one name for each, in the model's order.",
+        )
     return card
+
+
+def _with_opposite(card: ModelCard, said: Task | None) -> ModelCard:
+    """Name two classes by the name of one, if the publisher's card says that the number is its probability."""
+    (name,) = card.class_names
+    if said is not None:
+        return card.model_copy(update={"classes": own.entries([f"not {name}", name])})
+    raise ModelError(
+        f"The model {card.name} gives one number for two classes, and one name ({name}) does not say whether numbers "
+        "near 0 or near 1 mean it.",
+        f"Give both names in order. {FIRST_CLASS}",
+    )
+
+
+def _with_value(card: ModelCard) -> ModelCard:
+    """Name the one value that a model gives."""
+    if len(card.classes) == 1:
+        return card
+    if card.classes:
+        card = own.assume(card, f"Its {len(card.classes)} names of classes are not used, because a value has only one.")
+    return card.model_copy(update={"classes": own.entries(["value"])})
 
 
 def _with_notes(card: ModelCard, session: Session) -> ModelCard:

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from napari_webipred.catalogue.card import Profile
-from napari_webipred.errors import ImageError, OptionError, WebIPredError
+from napari_webipred.errors import ActivationError, ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.files import file_source, find_pictures
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.preprocess import Intensity, prepare
 from napari_webipred.imaging.source import Source, unreadable
 from napari_webipred.model import Model, available_cores
-from napari_webipred.results.probabilities import assigned, class_probabilities
+from napari_webipred.results.probabilities import HINT, assigned, class_probabilities
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
@@ -130,7 +130,8 @@ def classify(
     Raises
     ------
     OptionError
-        The model's card does not say how pixel values are scaled or how large pictures are, nor did the user.
+        Neither the model's card nor the user says how pixel values are scaled, how large images are, or what makes
+        probabilities of the model's numbers. The last may show only with the first rows.
     """
     if model.card.preprocessing_under(options.profile) is None:
         family, mode = model.suggestion or ("", "")
@@ -143,6 +144,10 @@ def classify(
         raise OptionError(
             f"The model {model.card.name} takes pictures of any size.",
             "Tell the size it was trained with: --resize 224x224 in the shell, size=(224, 224) in Python.",
+        )
+    if model.needs_activation:
+        raise ActivationError(
+            f"It is not known what makes probabilities of the numbers that the model {model.card.name} gives.", HINT
         )
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
@@ -219,6 +224,9 @@ def _row(model: Model, session: Session, number: int, source: Source, index: tup
         )
         probabilities = class_probabilities(session.predict(pixels[None])[0], card)
         prediction = assigned(probabilities, card, options.threshold)
+    except ActivationError:  # it is the model's fault, so that no other row can be trusted either
+        model.needs_activation = True
+        raise
     except WebIPredError as error:
         return Row(number, source.name, position, error=str(error))
     except MemoryError:

@@ -49,3 +49,7 @@ class CatalogueError(WebIPredError):
 
 class OptionError(WebIPredError):
     """An option has a value that means nothing, or one that is needed is missing."""
+
+
+class ActivationError(OptionError):
+    """The numbers of a model are no probabilities, and nobody has said what makes some of them."""

@@ -5,20 +5,23 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np
 
 from napari_webipred import completion, self_test
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue import told as telling
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ModelError
+from napari_webipred.errors import ActivationError, ModelError
+from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
+from napari_webipred.runtime.outputs import UndecidedOutputError, outputs_in
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import ArrayLike, NDArray
 
     from napari_webipred.catalogue.archive import ModelFiles
@@ -57,6 +60,12 @@ class Model:
     suggestion : tuple of (str, str), or None
         The family that the network looks like and the scaling that this family was published with, such as
         ``("MobileNetV2", "tf")``: a proposal for the user, which never counts by itself.
+    outputs : tuple of ModelOutput
+        The outputs that could give the classes, if there are several; ``card.output.tensor_name`` names the chosen
+        one. Empty for most models.
+    needs_activation : bool
+        Whether the model gives numbers that are no probabilities, and nobody has said what makes some of them. For
+        most networks this is known at once, for others once they have computed something.
     """
 
     def __init__(self, card: ModelCard, checksum: str, graph: Path | bytes) -> None:
@@ -69,6 +78,8 @@ class Model:
         self.output_size = session.output_size
         self.card = completion.complete(card, session)
         self.suggestion = completion.suggestion(session)
+        self.outputs = tuple(output for output in outputs_in(session.properties)[0] if output.size is not None)
+        self.needs_activation = needs_activation(self.card)
 
     @property
     def remarks(self) -> list[str]:
@@ -102,8 +113,18 @@ class Model:
         return self.session(available_cores()).predict(batch)
 
     def warm_up(self) -> None:
-        """Run the model once on an empty picture, so that the first real one does not wait."""
-        self.session(available_cores()).warm_up()
+        """Run the model once on noise, so that the first real image does not wait, and look at what it gives."""
+        height, width, channels = self.input_shape
+        if self.card.input is not None:
+            height, width = self.card.input.height, self.card.input.width
+        noise = np.random.default_rng(0).standard_normal((1, height or 64, width or 64, channels), np.float32)
+        numbers = self.predict(noise)[0]
+        try:
+            class_probabilities(numbers, self.card)
+        except ActivationError:
+            self.needs_activation = True
+        except ModelError:  # the numbers are not finite, which for noise means nothing
+            pass
 
     def session(self, threads: int) -> Session:
         """Return the session that computes one picture on this many threads; made when first asked for."""
@@ -129,6 +150,7 @@ def opening(
     standardize: str | None = None,
     size: tuple[int, int] | None = None,
     activation: str | None = None,
+    output: str | int | None = None,
 ) -> Generator[Progress, None, Model]:
     """Open a model step by step; closing the generator cancels, also a download.
 
@@ -148,6 +170,8 @@ def opening(
     activation : str, optional
         What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"``, ``"sigmoid"``;
         ``"none"`` shows the numbers as they are.
+    output : str or int, optional
+        Which of several outputs gives the classes: its name, or its number from 0.
 
     Yields
     ------
@@ -160,11 +184,12 @@ def opening(
     Raises
     ------
     WebIPredError
-        There is no such model, it cannot be fetched, or its files cannot be used.
+        There is no such model, it cannot be fetched, or its files cannot be used. `UndecidedOutputError` if several
+        of its outputs could give the classes.
     """
     from napari_webipred.catalogue import archive, bioimageio
 
-    given = telling.tell(classes, standardize, size, activation)
+    given = telling.tell(classes, standardize, size, activation, output)
     card, path = yield from _locate(reference)
     files = archive.open_files(path)
     checksum = files.checksum
@@ -173,7 +198,7 @@ def opening(
         given = given.over(telling.recall(checksum))
         card = bioimageio.fill_from_package(own.fill(card, files), files)
     whole = telling.apply(card, given)
-    if (given.standardize, given.size, given.activation) != (None, None, None):
+    if replace(given, classes=None) != telling.Told():
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
     model = yield from _load(whole, files, checksum)
     if remembered and given != telling.Told():
@@ -239,6 +264,8 @@ def _compile(files: ModelFiles, card: ModelCard) -> bytes:
     from napari_webipred.runtime.formats import compile_files
 
     try:
-        return compile_files(files, files.kind, files.entry, card.output.tensor_name)
+        return compile_files(files, files.kind, files.entry, card.output.tensor_name, len(card.classes))
+    except UndecidedOutputError as error:
+        raise UndecidedOutputError(f"The model {card.name}", error.outputs) from error
     except ModelError as error:
         raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint) from error

@@ -9,11 +9,14 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.row import Row
+
+if TYPE_CHECKING:
+    from napari_webipred.catalogue.card import ModelCard
 
 BAR_WIDTH = 20
 
@@ -47,19 +50,24 @@ def bar(probability: float, width: int = BAR_WIDTH, stream: TextIO | None = None
     return full * length + empty * (width - length)
 
 
-def show_row(row: Row, classes: Sequence[str], stream: TextIO) -> None:
-    """Print one picture: its name, and a line per class with a bar; the assigned class is marked."""
+def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
+    """Print one picture: its name, and a line per class with a bar; the assigned class is marked.
+
+    Numbers that are no probabilities have no bar.
+    """
     place = " ".join(f"{axis}={i}" for axis, i in row.position.items())
     print(printable(f"{row.image} {place}".strip(), stream), file=stream)
     if row.probabilities is None:
         print(printable(f"  failed: {row.error}", stream), file=stream)
         return
-    width = max(map(len, classes))
+    width = max(map(len, card.class_names))
     chosen = set(row.prediction.split("; "))
-    for name, probability in zip(classes, row.probabilities, strict=True):
-        mark = "*" if name in chosen else " "
-        line = f"  {mark} {name:<{width}} {bar(float(probability), stream=stream)} {probability:.3f}"
-        print(printable(line, stream), file=stream)
+    for entry, number in zip(card.classes, row.probabilities, strict=True):
+        mark = "*" if entry.name in chosen else " "
+        shown = f"{bar(float(number), stream=stream)} {number:.3f}"
+        if not card.has_probabilities:
+            shown = entry.value(float(number))
+        print(printable(f"  {mark} {entry.name:<{width}} {shown}", stream), file=stream)
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:

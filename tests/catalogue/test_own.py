@@ -184,8 +184,8 @@ def test_nothing_overrules_the_card_at_hand():
 def test_labels_that_do_not_fit_the_outputs_are_not_used_and_that_is_said():
     card = own.fit_labels(filled(labels__txt="cat\ndog"), 3)
     assert card.classes == ()
-    assert card.provenance["assumed"] == ["labels.txt names 2 classes, but the model has 3 outputs: they are numbered."]
-    assert own.fit_labels(filled(labels__txt="cat\ndog"), 1).class_names == ["cat", "dog"]
+    assert card.provenance["assumed"] == ["labels.txt names 2 classes, but the model has 3: they are numbered."]
+    assert own.fit_labels(filled(labels__txt="cat\ndog"), 2).class_names == ["cat", "dog"]
 
 
 def test_properties_of_an_onnx_file_name_classes_and_pixel_range():

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.formats import compile_files
+from napari_webipred.runtime.outputs import UndecidedOutputError
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
 
@@ -69,7 +70,7 @@ MEAN = node("mean", "Mean", "image", "axes", keep_dims={"b": False})
 AXES = np.array([1, 2], np.int32)
 
 
-def graph(*nodes: dict[str, Any], **constants: np.ndarray) -> Files:
+def graph(*nodes: dict[str, Any], signature: dict[str, Any] | None = None, **constants: np.ndarray) -> Files:
     constants = {"axes": AXES, **constants}
     weights = [
         {"name": name, "shape": list(a.shape), "dtype": "int32" if a.dtype == np.int32 else "float32"}
@@ -77,6 +78,7 @@ def graph(*nodes: dict[str, Any], **constants: np.ndarray) -> Files:
     ]
     document = {
         "format": "graph-model",
+        "signature": signature,
         "modelTopology": {"node": [*(node(name, "Const") for name in constants), *nodes]},
         "weightsManifest": [{"paths": ["w.bin"], "weights": weights}],
     }
@@ -154,15 +156,31 @@ def test_pixels_are_multiplied_by_a_matrix_whether_or_not_they_are_put_in_rows()
     np.testing.assert_allclose(session(files).predict(PICTURES), expected, rtol=1e-6)
 
 
-def test_of_several_outputs_the_named_one_counts_else_the_last():
+def test_of_several_outputs_the_named_one_counts_and_nothing_is_guessed():
     files = graph(IMAGE, MEAN, node("a", "Neg", "mean"), node("b", "Square", "mean"))
-    np.testing.assert_allclose(session(files).predict(PICTURES), MEANS**2)
+    with pytest.raises(UndecidedOutputError, match=r"2 outputs .* a \(3 numbers\); b \(3 numbers\)"):
+        session(files)
     np.testing.assert_allclose(session(files, "a").predict(PICTURES), -MEANS)
     np.testing.assert_allclose(session(files, "a:0").predict(PICTURES), -MEANS)
     np.testing.assert_allclose(session(files, "0").predict(PICTURES), -MEANS)
     np.testing.assert_allclose(session(graph(IMAGE, MEAN), "only one, whatever its name").predict(PICTURES), MEANS)
-    with pytest.raises(ModelError, match="no output 'c', but a, b"):
+    np.testing.assert_allclose(session(files, "b").predict(PICTURES), MEANS**2)
+    with pytest.raises(ModelError, match=r"no output 'c', but a \(3 numbers\); b"):
         session(files, "c")
+
+
+def test_outputs_that_are_one_tensor_need_no_choice():
+    signature = {"outputs": {key: {"name": f"{name}:0"} for key, name in (("probs", "y"), ("output_0", "same"))}}
+    files = graph(IMAGE, MEAN, node("y", "Softmax", "mean"), node("same", "Identity", "y"), signature=signature)
+    np.testing.assert_allclose(session(files).predict(PICTURES).sum(1), 1, rtol=1e-6)
+
+
+def test_maps_and_lists_of_lists_are_refused_with_their_shape():
+    with pytest.raises(ModelError, match="a map of 2 x 2 x 3 numbers per image, as a segmentation model does"):
+        session(graph(IMAGE, node("y", "Sigmoid", "image")))
+    files = graph(IMAGE, node("r", "Reshape", "image", "shape"), node("y", "Softmax", "r"), shape=np.int32([-1, 4, 3]))
+    with pytest.raises(ModelError, match="gives 4 x 3 numbers per image"):
+        session(files)
 
 
 def test_all_operations_that_are_not_supported_are_named_at_once():

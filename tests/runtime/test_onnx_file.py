@@ -12,6 +12,7 @@ from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.onnx_file import adapt
+from napari_webipred.runtime.outputs import UndecidedOutputError
 from napari_webipred.runtime.session import Session
 
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
@@ -77,9 +78,15 @@ def test_tensors_may_be_called_as_ours():
 
 
 def test_of_several_outputs_the_named_one_counts():
-    made = model([MEAN, helper.make_node("Neg", ["y"], ["z"])])
-    made.graph.output.append(helper.make_tensor_value_info("z", FLOAT, [None, 3, 1, 1]))
-    refused(made, "several outputs")
+    made = model([MEAN, helper.make_node("Neg", ["y"], ["z"]), helper.make_node("Identity", ["y"], ["same"])])
+    for name in ("z", "same"):
+        made.graph.output.append(helper.make_tensor_value_info(name, FLOAT, [None, 3, 1, 1]))
+    np.testing.assert_allclose(session(made).predict(PICTURES), -MEANS)  # the others are computed on the way to it
+    made.graph.node.append(helper.make_node("Abs", ["x"], ["a"]))
+    made.graph.node.append(helper.make_node("GlobalMaxPool", ["a"], ["other"]))
+    made.graph.output.append(helper.make_tensor_value_info("other", FLOAT, [None, 3, 1, 1]))
+    with pytest.raises(UndecidedOutputError, match=r"2 outputs .* z \(3 numbers\); other \(3 numbers\)"):
+        session(made)
     np.testing.assert_allclose(session(made, "z").predict(PICTURES), -MEANS)
     np.testing.assert_allclose(session(made, "0").predict(PICTURES), MEANS)
     np.testing.assert_allclose(session(model(), "only one, whatever its name").predict(PICTURES), MEANS)
@@ -174,7 +181,8 @@ def test_results_whose_size_cannot_be_told_are_refused():
         (model(taken=[None, 48]), "not an image model"),
         (model(taken=[7, 3, 4, 4]), "exactly 7 pictures"),
         (model(kind=INT64), "INT64"),
-        (model([helper.make_node("Relu", ["x"], ["y"])], given=NCHW), "no output that lists classes"),
+        (model([helper.make_node("Relu", ["x"], ["y"])], given=NCHW), "a map of 3 x 4 x 4 numbers per image"),
+        (model([helper.make_node("Flatten", ["x"], ["y"], axis=3)], given=[None, 4]), "gives 12 x 4 numbers per image"),
         (model([helper.make_node("GlobalAveragePool", ["nowhere"], ["y"])]), "."),
         (b"", "without a network"),
         (b"\x08\x08\x3a\xff\xff\xff\xff\x0f", "damaged"),
@@ -185,7 +193,7 @@ def test_what_is_no_image_classifier_is_refused_in_words(made, words):
     refused(made, words)
 
 
-@pytest.mark.parametrize("text", [b"GlobalAveragePool", b"x"])
+@pytest.mark.parametrize("text", [b"GlobalAveragePool", b"x", b"y"])
 def test_texts_that_are_none_are_refused(text):
     content = model().SerializeToString().replace(text, b"\x80" + text[1:])
     with pytest.raises(ModelError):

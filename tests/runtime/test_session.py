@@ -38,7 +38,6 @@ def test_batches_of_any_size_are_taken(graph: bytes) -> None:
     session = Session(graph, 1)
     for n in (0, 1, 5):
         assert session.predict(np.zeros((n, 2, 2, 1), np.uint8)).shape == (n, 2)
-    session.warm_up()
 
 
 @pytest.mark.parametrize("shape", [(2, 2, 1), (1, 2, 3, 1), (1, 2, 2, 3), (1, 1, 2, 2, 1)])
@@ -141,3 +140,19 @@ def test_the_session_alone_withstands_that_optimizer() -> None:
     model = onnx.helper.make_model(network, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
     made = Session(model.SerializeToString(), 1).predict(-np.ones((1, 1, 8, 8)))
     assert made.reshape(4, 4)[0].tolist() == [0, 0, 0, 0]
+
+
+def test_numbers_for_another_number_of_images_are_refused() -> None:
+    """As from a network that gives a row for each object that it finds."""
+    import onnx
+    from onnx import TensorProto, helper
+
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 2, 2, 1])
+    classes = helper.make_tensor_value_info("classes", TensorProto.FLOAT, ["batch", 2])
+    node = helper.make_node("Flatten", ["image"], ["flat"], axis=2)
+    pair = helper.make_node("MatMul", ["flat", "kernel"], ["classes"])
+    kernel = onnx.numpy_helper.from_array(np.ones((2, 2), np.float32), "kernel")
+    graph = helper.make_graph([node, pair], "g", [image], [classes], [kernel])
+    made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
+    with pytest.raises(ModelError, match=r"shape \(6, 2\) for 3 images"):
+        Session(made, 1).predict(np.zeros((3, 2, 2, 1)))

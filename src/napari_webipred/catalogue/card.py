@@ -12,7 +12,7 @@ from napari_webipred.errors import CatalogueError
 
 SCHEMA_VERSION = "1.0"
 
-Task = Literal["multi-class", "multi-label", "binary"]
+Task = Literal["multi-class", "multi-label", "binary", "regression"]
 ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
 Profile = Literal["webipred", "aucmedi", "teachable-machine"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
@@ -28,12 +28,34 @@ class _Part(BaseModel):
 
 
 class ClassEntry(_Part):
-    """One class: its place in the model's output, its short name and a name for people."""
+    """One class: its place in the model's output, its short name and a name for people.
+
+    Of a model that gives values (``task`` is ``"regression"``) it is one of these; only such have a ``unit``.
+    """
 
     index: Annotated[int, Field(ge=0)]
     name: str
     label: str | None = None
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    unit: str | None = None
+
+    @property
+    def is_named(self) -> bool:
+        """Whether anybody has named it."""
+        return self != unnamed(self.index)
+
+    def value(self, number: float) -> str:
+        """Write a number that is no probability for people: ``63.25 years``."""
+        return f"{number:.6g} {self.unit or ''}".rstrip()
+
+
+# Of two classes that one number tells apart.
+FIRST_CLASS = "Class 0 is the one for which the network gives numbers near 0."
+
+
+def unnamed(index: int) -> ClassEntry:
+    """Make a class that nobody has named."""
+    return ClassEntry(index=index, name=str(index), label=f"class {index} (not named)")
 
 
 class Input(_Part):
@@ -78,8 +100,9 @@ class Preprocessing(_Part):
 class Output(_Part):
     """What still has to be done to the model's numbers to make probabilities of them.
 
-    Of several outputs, ``tensor_name`` (a name, or a number from 0) is the one that gives the classes; else the last.
-    ``ending`` is the operation that the numbers come from, such as ``Softmax``; it is read from the network.
+    Of several outputs, ``tensor_name`` (a name, or a number from 0) is the one that gives the classes.
+    ``ending`` is what the numbers are, as far as the network tells: ``"softmax"``, ``"sigmoid"``, ``"log-softmax"``,
+    ``"clipped"``, ``"linear"`` or ``"unknown"``; see `napari_webipred.runtime.ending`.
     """
 
     activation: Literal["in-model", "softmax", "sigmoid", "none"] = "in-model"
@@ -127,6 +150,8 @@ class Citation(_Part):
 class ModelCard(_Part):
     """Everything about a model but its numbers; the JSON form follows card schema 1.0.
 
+    ``task`` says what the numbers mean: one class for an image (``"multi-class"``), any number of them
+    (``"multi-label"``), two classes told apart by one number (``"binary"``), or values (``"regression"``).
     ``classes`` may be empty and ``preprocessing`` None where the source of a model does not say;
     such a model can be opened, but classifies only once the user has told what is missing.
     """
@@ -174,6 +199,16 @@ class ModelCard(_Part):
     def class_names(self) -> list[str]:
         """Names of the classes in the order of the model's outputs."""
         return [entry.name for entry in self.classes]
+
+    @property
+    def has_probabilities(self) -> bool:
+        """Whether what is shown lies between 0 and 1."""
+        return self.task != "regression" and self.output.activation != "none"
+
+    @property
+    def is_named(self) -> bool:
+        """Whether anybody has named the classes."""
+        return any(entry.is_named for entry in self.classes)
 
     def preprocessing_under(self, profile: Profile | None) -> Preprocessing | None:
         """Return how pictures are prepared if the user chooses another profile than the card's; None is the card's.

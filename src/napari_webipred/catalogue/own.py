@@ -15,7 +15,15 @@ from typing import Any
 from pydantic import ValidationError
 
 from napari_webipred import outside_json
-from napari_webipred.catalogue.card import ClassEntry, ModelCard, Output, Preprocessing, Weights, WeightSource
+from napari_webipred.catalogue.card import (
+    ClassEntry,
+    ModelCard,
+    Output,
+    Preprocessing,
+    Weights,
+    WeightSource,
+    unnamed,
+)
 from napari_webipred.catalogue.member import MAX_SIDE_BYTES
 from napari_webipred.errors import ModelError, TooLargeError
 from napari_webipred.names import visible
@@ -48,6 +56,11 @@ def is_local(card: ModelCard) -> bool:
 def entries(names: Sequence[str]) -> tuple[ClassEntry, ...]:
     """Make classes of names in output order."""
     return tuple(ClassEntry(index=i, name=name) for i, name in enumerate(names))
+
+
+def numbered(count: int) -> tuple[ClassEntry, ...]:
+    """Make so many classes that nobody has named."""
+    return tuple(map(unnamed, range(count)))
 
 
 def fill(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
@@ -189,17 +202,18 @@ def assume(card: ModelCard, sentence: str) -> ModelCard:
     return card.model_copy(update={"provenance": {**card.provenance, "assumed": assumed}})
 
 
-def fit_labels(card: ModelCard, outputs: int) -> ModelCard:
-    """Remove the classes, and note that, if the names found beside the model are not as many as its outputs.
+def fit_labels(card: ModelCard, wanted: int) -> ModelCard:
+    """Remove the classes, and note that, if the names found beside the model are not as many as its classes.
 
     Names that the user or the publisher's card gives are not touched.
     """
     source = card.provenance.get("labels")
     count = len(card.classes)
-    if source is None or count == outputs or (outputs == 1 and count == 2):
+    if source is None or count in (0, wanted):
         return card
-    numbered = card.model_copy(update={"classes": ()})
-    return assume(numbered, f"{source} names {count} classes, but the model has {outputs} outputs: they are numbered.")
+    without = card.model_copy(update={"classes": ()})
+    names = f"{count} class{'es' * (count != 1)}"
+    return assume(without, f"{source} names {names}, but the model has {wanted}: they are numbered.")
 
 
 def _labels_of(document: Any) -> list[str] | str:

@@ -33,19 +33,22 @@ class Told:
     Attributes
     ----------
     classes : tuple of str, optional
-        Names of the classes in output order.
+        Names of the classes in output order; empty if they are not to be named.
     standardize : str, optional
         How pixel values are scaled: one of `MODES`.
     size : tuple of int, optional
         (width, height) of the model's input in pixels.
     activation : str, optional
         What makes probabilities of the model's numbers: ``"softmax"``, ``"sigmoid"`` or ``"none"``.
+    output : str, optional
+        Which of several outputs gives the classes: its name, or its number from 0.
     """
 
     classes: tuple[str, ...] | None = None
     standardize: str | None = None
     size: tuple[int, int] | None = None
     activation: str | None = None
+    output: str | None = None
 
     def over(self, older: Told) -> Told:
         """Return both; where both tell something, this one counts."""
@@ -53,7 +56,11 @@ class Told:
 
 
 def tell(
-    classes: Sequence[str] | None, standardize: str | None, size: tuple[int, int] | None, activation: str | None
+    classes: Sequence[str] | None,
+    standardize: str | None,
+    size: tuple[int, int] | None,
+    activation: str | None,
+    output: str | int | None = None,
 ) -> Told:
     """Check what the user tells.
 
@@ -63,7 +70,7 @@ def tell(
         Something in it means nothing.
     """
     names = None if classes is None else tuple(name.strip() for name in classes)
-    if names is not None and (not names or "" in names or len(set(names)) < len(names)):
+    if names is not None and ("" in names or len(set(names)) < len(names)):
         raise OptionError(f"The class names {list(names)} are not usable.", "Give each class one name of its own.")
     if standardize is not None and standardize not in MODES:
         raise OptionError(f"There is no standardise mode {standardize!r}.", f"Choose one of {', '.join(MODES)}.")
@@ -71,7 +78,7 @@ def tell(
         raise OptionError(f"A model input of {size[0]}x{size[1]} pixels is not possible.", "Give WIDTHxHEIGHT.")
     if activation is not None and activation not in ACTIVATIONS:
         raise OptionError(f"There is no activation {activation!r}.", f"Choose one of {', '.join(ACTIVATIONS)}.")
-    return Told(names, standardize, size, activation)
+    return Told(names, standardize, size, activation, None if output is None else str(output))
 
 
 def apply(card: ModelCard, told: Told) -> ModelCard:
@@ -89,8 +96,9 @@ def apply(card: ModelCard, told: Told) -> ModelCard:
     if told.size is not None:
         kept = card.input.model_dump() if card.input else {}
         update["input"] = Input.model_validate({**kept, "width": told.size[0], "height": told.size[1]})
-    if told.activation is not None:
-        update["output"] = Output.model_validate({**card.output.model_dump(), "activation": told.activation})
+    output = {"activation": told.activation, "tensor_name": told.output}
+    if given := {key: value for key, value in output.items() if value is not None}:
+        update["output"] = Output.model_validate({**card.output.model_dump(), **given})
     return card.model_copy(update=update)
 
 
@@ -103,7 +111,11 @@ def recall(checksum: str) -> Told:
         document = json.loads(path.read_bytes())
         size = document["size"]
         return tell(
-            document["classes"], document["standardize"], size and (int(size[0]), int(size[1])), document["activation"]
+            document["classes"],
+            document["standardize"],
+            size and (int(size[0]), int(size[1])),
+            document["activation"],
+            document.get("output"),
         )
     except FileNotFoundError:
         return Told()

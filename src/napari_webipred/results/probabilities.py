@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_webipred.errors import ModelError
+from napari_webipred.errors import ActivationError, ModelError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -28,7 +28,7 @@ def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArra
         What the model gives.
     card : ModelCard
         Says which activation is still to be applied. A binary model gives p, the probability of its second class,
-        and the first gets 1 - p.
+        and the first gets 1 - p. Values (``task`` is ``"regression"``) stay as they are.
 
     Returns
     -------
@@ -37,7 +37,9 @@ def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArra
     Raises
     ------
     ModelError
-        The numbers are not finite, or are no probabilities although the card promises them.
+        The numbers are not finite.
+    ActivationError
+        They are no probabilities, and the card does not say what makes some of them.
     """
     if not np.isfinite(numbers).all():
         raise ModelError("The model gave numbers that are not finite.", "The picture may hold extreme values.")
@@ -47,32 +49,48 @@ def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArra
         numbers = powers / powers.sum()
     elif activation == "sigmoid":
         numbers = (1 / (1 + np.exp(-numbers.astype(np.float64)))).astype(np.float32)
-    elif activation == "in-model" and (numbers.min() < -ROUNDING or numbers.max() > 1 + ROUNDING):
-        raise ModelError(
-            f"The model gives {numbers.min():.3g} to {numbers.max():.3g}, which are no probabilities.",
-            "Tell which activation makes probabilities of them: softmax, sigmoid, or none to see them as they are.",
-        )
-    elif activation == "in-model" and _should_add_up(card) and abs(numbers.sum() - 1) > ADDING_UP:
-        raise ModelError(
-            f"The model's numbers add up to {numbers.sum():.3g}, so they are no probabilities of its classes.",
-            "Tell which activation makes probabilities of them: softmax, sigmoid, or none to see them as they are.",
-        )
+    elif activation == "in-model" and card.task != "regression":
+        _check(numbers, card)
     if len(numbers) == 1 and card.task == "binary":
         numbers = np.array([1 - numbers[0], numbers[0]], np.float32)
     return numbers.astype(np.float32, copy=False)
 
 
+def needs_activation(card: ModelCard) -> bool:
+    """Tell whether a model certainly gives no probabilities, and nobody has said what makes some of its numbers."""
+    output = card.output
+    return output.ending == "linear" and output.activation == "in-model" and card.task != "regression"
+
+
+def _check(numbers: NDArray[np.float32], card: ModelCard) -> None:
+    """Refuse numbers that are no probabilities."""
+    fault = ""
+    if needs_activation(card):
+        fault = f"The network of {card.name} ends without softmax or sigmoid, so its numbers are no probabilities."
+    elif numbers.min() < -ROUNDING or numbers.max() > 1 + ROUNDING:
+        fault = f"The model {card.name} gives {numbers.min():.3g} to {numbers.max():.3g}, which are no probabilities."
+    elif _should_add_up(card) and abs(numbers.sum() - 1) > ADDING_UP:
+        fault = f"The numbers of {card.name} add up to {numbers.sum():.3g}, so they are no probabilities."
+    if fault:
+        raise ActivationError(fault, HINT)
+
+
+HINT = "Choose the `activation` that makes probabilities of them: softmax or sigmoid. With none they stay as they are."
+
+
 def _should_add_up(card: ModelCard) -> bool:
-    """Tell whether the classes exclude each other although the network does not end in softmax or sigmoids."""
-    return card.task == "multi-class" and card.output.ending not in {None, "Softmax", "Sigmoid"}
+    """Tell whether the classes exclude each other although the network is not known to see to that."""
+    return card.task == "multi-class" and card.output.ending not in {None, "softmax", "sigmoid"}
 
 
 def assigned(probabilities: NDArray[np.float32], card: ModelCard, threshold: float) -> str:
     """Name the class that a picture belongs to.
 
     The most probable class (the first of equals); of a multi-label model every class whose probability reaches its
-    own threshold, or else ``threshold``, joined by ``"; "``: possibly none.
+    own threshold, or else ``threshold``, joined by ``"; "``: possibly none. Values belong to no class.
     """
+    if card.task == "regression":
+        return ""
     names = card.class_names
     if card.task != "multi-label":
         return names[int(probabilities.argmax())]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,9 +14,11 @@ import numpy as np
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
 from napari_webipred.runtime.connections import listed
-from napari_webipred.runtime.facts import ENDING, ending
+from napari_webipred.runtime.ending import ends
+from napari_webipred.runtime.facts import ENDING
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
+from napari_webipred.runtime.outputs import ModelOutput, Shape, described
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flatten
 
@@ -31,15 +34,43 @@ MAX_TENSOR = 2**30
 _BROKEN = "Ask the publisher of the model for a new conversion."
 
 
-def compile_model(model: LayersModel, output: str | None = None) -> bytes:
+def outputs_of(model: LayersModel) -> list[ModelOutput]:
+    """Describe the outputs of a TensorFlow.js Layers model; what cannot be computed has no shape.
+
+    Raises
+    ------
+    ModelError
+        The topology is malformed.
+    """
+    whole = flatten(model.topology)
+    network = ancestors(whole, *whole.outputs)
+    graph = Graph()
+    made: list[Tensor | None] = []
+    for call in network.calls:
+        known = call.layer.class_name == "InputLayer" or not any(faults(call.layer))
+        made.append(None)
+        if known and all(made[ref.call] for ref in call.refs):
+            with suppress(ModelError):  # what needs it cannot be computed; if it is chosen, compiling it says why
+                made[-1] = _made(graph, network, call, made, _keras_major(model.keras_version))
+    layers = [network.calls[ref.call].layer for ref in network.outputs]
+    names = [layer.name for layer in layers]
+    tensors: list[tuple[str, tuple[str, Shape] | None]] = []
+    for ref, layer in zip(network.outputs, layers, strict=True):
+        tensor = made[ref.call]
+        plain = graph.plain(tensor) if tensor else None
+        name = layer.name if names.count(layer.name) == 1 else layer.path
+        tensors.append((name, (plain.name, plain.shape) if plain else None))
+    return described(model.file, tensors, graph.nodes, graph.constants)
+
+
+def compile_model(model: LayersModel, output: int = -1) -> bytes:
     """Compile a TensorFlow.js Layers model.
 
     Parameters
     ----------
     model : LayersModel
-    output : str, optional
-        Which of several outputs gives the classes: the name of its layer, or its number, counted from 0. The last one
-        by default.
+    output : int
+        Number of the output that gives the classes. The last one by default.
 
     Returns
     -------
@@ -54,7 +85,7 @@ def compile_model(model: LayersModel, output: str | None = None) -> bytes:
         do not fit.
     """
     whole = flatten(model.topology)
-    network = ancestors(whole, _class_output(model.file, whole, output))
+    network = ancestors(whole, whole.outputs[output])
     _check_supported(model.file, network)
     _check_inputs(model.file, network)
     graph = Graph()
@@ -65,17 +96,6 @@ def compile_model(model: LayersModel, output: str | None = None) -> bytes:
     names = bind(model.file, needed, sorted(graph.spare, key=lambda weight: weight.path), idle, model.weights)
     arrays = {weight: model.weights[name] for weight, name in names.items()}
     return serialise(graph, arrays, *shapes)
-
-
-def _class_output(file: str, network: Network, output: str | None) -> Ref:
-    if output is None or len(network.outputs) == 1:
-        return network.outputs[-1]
-    layers = [network.calls[ref.call].layer for ref in network.outputs]
-    for i, (ref, layer) in enumerate(zip(network.outputs, layers, strict=True)):
-        if output.removesuffix(":0") in {layer.name, layer.path, str(i)}:
-            return ref
-    names = ", ".join(layer.name[:80] for layer in layers[:30])
-    raise ModelError(f"{file} has no output {output[:200]!r}, but {names}.", "Name one of these in the model's card.")
 
 
 def _check_supported(file: str, network: Network) -> None:
@@ -122,36 +142,45 @@ def _keras_major(version: str) -> int:
 
 def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | None, ...], int]:
     """Turn all calls into nodes; return the shape of a picture and the number of numbers that come out for it."""
-    made: list[Tensor] = []
-    picture: tuple[int | None, ...] = ()
+    made: list[Tensor | None] = []
+    for call in network.calls:
+        made.append(_made(graph, network, call, made, keras))
+    last = made[-1]
+    assert last is not None
+    last = graph.plain(last)
+    if None in last.shape:
+        raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
+    graph.finish(last.name)
+    image = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
+    picture = _input_shape(image.config) or ()
+    return (*picture[1:], *picture[:1]) if _channels_first(network) else picture, math.prod(n or 1 for n in last.shape)
+
+
+def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | None], keras: int) -> Tensor:
+    """Turn a call into nodes, after those that it needs."""
+    if call.layer.class_name == "InputLayer":
+        return _image(graph, network, call)
 
     def tensor(value: Any) -> Any:
         return made[value.call] if isinstance(value, Ref) else value
 
-    for call in network.calls:
-        if call.layer.class_name == "InputLayer":
-            picture = _input_shape(call.layer.config) or ()
-            if _channels_first(network):
-                made.append(Tensor(graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]), picture))
-                picture = (*picture[1:], *picture[:1])
-            else:
-                made.append(Tensor(INPUT, picture))
-            if picture[-1] is None:
-                fault = f"The input {call.layer.path} has no fixed number of channels."
-                raise ModelError(fault, "Choose a model that classifies pictures.")
-            continue
-        _check_call(call)
-        arguments = {key: tensor(value) for key, value in call.arguments.items()}
-        build = Build(graph, call.layer, keras, arguments)
-        result = KINDS[call.layer.class_name].build(build, *map(tensor, call.operands))
-        if math.prod(n or 1 for n in result.shape) > MAX_TENSOR:
-            raise build.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
-        made.append(result)
-    last = graph.plain(made[-1])
-    if None in last.shape:
-        raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
-    graph.finish(last.name)
-    return picture, math.prod(n or 1 for n in last.shape)
+    _check_call(call)
+    arguments = {key: tensor(value) for key, value in call.arguments.items()}
+    build = Build(graph, call.layer, keras, arguments)
+    result = KINDS[call.layer.class_name].build(build, *map(tensor, call.operands))
+    if math.prod(n or 1 for n in result.shape) > MAX_TENSOR:
+        raise build.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
+    return result
+
+
+def _image(graph: Graph, network: Network, call: Call) -> Tensor:
+    """Return the tensor that the network takes, in the order that it wants."""
+    picture = _input_shape(call.layer.config) or (None, None, None)
+    first = _channels_first(network)
+    if picture[0 if first else -1] is None:
+        fault = f"The input {call.layer.path} has no fixed number of channels."
+        raise ModelError(fault, "Choose a model that classifies pictures.")
+    return Tensor(graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]) if first else INPUT, picture)
 
 
 def _channels_first(network: Network) -> bool:
@@ -190,8 +219,8 @@ def serialise(
     model = onnx.ModelProto(ir_version=_IR, producer_name="napari-webipred", producer_version=str(COMPILER_VERSION))
     model.opset_import.add(domain="", version=_OPSET)
     model.graph.name = "network"
-    made_by = ending([(node.op, node.inputs, (node.output,)) for node in graph.nodes], OUTPUT)
-    model.metadata_props.add(key=ENDING, value=made_by)
+    (end,) = ends(graph.nodes, graph.constants, [OUTPUT])
+    model.metadata_props.add(key=ENDING, value=end.ending)
     model.graph.input.append(onnx.helper.make_tensor_value_info(INPUT, float32, sizes))
     model.graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, float32, ["batch", size]))
     for node in graph.nodes:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.runtime.graph_model import GraphModel
@@ -11,16 +11,13 @@ from napari_webipred.runtime.graph_model import GraphModel
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
-# Names of the properties: the last operation that matters; a family and its scaling; why a browser cannot load it.
+# Names of the properties: what the numbers are; a family and its scaling; why a browser cannot load it.
 ENDING = "webipred.ending"
 FAMILY = "webipred.family"
 BROWSER = "webipred.browser"
 PREFIX = "webipred."
 
 _MAX_NAMES = 50_000
-
-# Operations that do not change the numbers.
-_MOVES = {"Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout"}
 
 # Names of layers that tell a network of keras.applications, and the scaling that it was published with. The first
 # that fits counts; the weights may have been trained anew with another one.
@@ -116,33 +113,6 @@ def _layers(topology: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         name = layer.get("name") or (config.get("name") if isinstance(config, dict) else None)
         if isinstance(name, str) and isinstance(layer.get("class_name"), str):
             yield name, layer["class_name"].rpartition(">")[2]
-
-
-def ending(nodes: Sequence[tuple[str, Sequence[str], Sequence[str]]], output: str) -> str:
-    """Return the operation that the numbers of an output come from.
-
-    Parameters
-    ----------
-    nodes : sequence of (operation, inputs, outputs)
-    output : str
-        Name of a tensor.
-
-    Returns
-    -------
-    str
-        Such as ``"Softmax"``, ``"Sigmoid"`` or ``"Gemm"``; operations that only move numbers do not count. Empty if
-        that cannot be told.
-    """
-    makers = {name: (op, inputs) for op, inputs, outputs in nodes for name in outputs}
-    for _ in range(len(_MOVES) * 4):
-        op, inputs = makers.get(output, ("", ()))
-        made = [name for name in inputs if name in makers]
-        if op == "Add" and len(made) == 1 and makers[made[0]][0] in {"Gemm", "MatMul", "Conv"}:
-            return makers[made[0]][0]  # the sum is its bias
-        if op not in _MOVES or not inputs:
-            return op
-        output = inputs[0]
-    return ""
 
 
 def with_facts(graph: bytes, facts: Mapping[str, str]) -> bytes:

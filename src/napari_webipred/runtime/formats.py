@@ -16,7 +16,9 @@ _SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
 _SAVED_MODEL = "saved_model.pb"
 
 
-def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, output: str | None = None) -> bytes:
+def compile_files(
+    files: Mapping[str, bytes], kind: str, entry: str | None, output: str | None = None, classes: int = 0
+) -> bytes:
     """Make a graph of the files of a model, whatever their format. Nothing in them is executed.
 
     Parameters
@@ -27,7 +29,9 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
     entry : str, optional
         Name of the model's file among them, if it is known.
     output : str, optional
-        Name or number of the output that gives the classes; the last one by default.
+        Name or number of the output that gives the classes, if the user or the card names it.
+    classes : int
+        How many names of classes are known, which may decide between several outputs.
 
     Returns
     -------
@@ -38,13 +42,16 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
     ------
     ModelError
         There is no model, more than one, or it cannot be used.
+    UndecidedOutputError
+        Several outputs could give the classes.
     """
     from napari_webipred.runtime import compiler, facts, graph_compiler, keras_file, onnx_file, saved_model, tfjs
     from napari_webipred.runtime.graph_model import GraphModel
+    from napari_webipred.runtime.outputs import choose, properties_of
 
     form, file = _form(files, kind, entry)
     if form == "onnx":
-        return onnx_file.adapt(file, files[file], output)
+        return onnx_file.adapt(file, files[file], output, classes)
     model: LayersModel | GraphModel
     if form == "hdf5":
         model = keras_file.read_h5(file, files[file])
@@ -55,10 +62,16 @@ def compile_files(files: Mapping[str, bytes], kind: str, entry: str | None, outp
     else:
         model = tfjs.read_model(files, entry)
     if isinstance(model, GraphModel):
-        graph = graph_compiler.compile_graph(model, output)
+        outputs = graph_compiler.outputs_of(model)
+        chosen, _ = choose(model.file, outputs, output, classes)
+        graph = graph_compiler.compile_graph(model, chosen.number)
     else:
-        graph = compiler.compile_model(model, output)
-    found = facts.facts_of(model, published_for_browsers=form == "tfjs")
+        outputs = compiler.outputs_of(model)
+        chosen, _ = choose(model.file, outputs, output, classes)
+        graph = compiler.compile_model(model, chosen.number)
+    if chosen.size is None:
+        raise ModelError(f"The output {chosen.name} of {model.file} cannot be computed.", "Choose another model.")
+    found = facts.facts_of(model, published_for_browsers=form == "tfjs") | properties_of(outputs, chosen)
     del model  # before the graph is copied, so that there are never three times the weights
     return facts.with_facts(graph, found)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import math
 from collections import Counter
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
@@ -16,20 +18,46 @@ from napari_webipred.runtime.graph import INPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
 from napari_webipred.runtime.operations import OPERATIONS, Step, Value
 from napari_webipred.runtime.operations.step import UNSUPPORTED
+from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, described
 
 _LEAVES = {"Placeholder", "Const"}
 _MAX_CHAIN = 100
 _FLOATS = {"DT_FLOAT", "DT_HALF", "DT_DOUBLE"}
 
 
-def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
+def outputs_of(model: GraphModel) -> list[ModelOutput]:
+    """Describe the outputs of a TensorFlow graph; what cannot be computed has no shape."""
+    model = _without_identities(model)
+    graph = Graph()
+    values: dict[str, Value] = {}
+    try:
+        order = _order(model, list(model.outputs.values()), everything=False)
+        picture = _picture(model, order)
+    except ModelError:  # compiling any of them says what is wrong
+        order, picture = [], ()
+    for operation in order:
+        inputs = operation.inputs if operation.op not in _LEAVES else ()
+        if all(name in values and index == 0 for name, index in inputs):
+            with suppress(ModelError):  # what needs it cannot be computed; if it is chosen, compiling it says why
+                values[operation.name] = _value(model, graph, operation, values, {}, picture)
+    tensors: list[tuple[str, tuple[str, Shape] | None]] = []
+    for name, (source, index) in model.outputs.items():
+        value = values.get(source) if index == 0 else None
+        plain = graph.plain(value) if isinstance(value, Tensor) else None
+        tensors.append((name, (plain.name, plain.shape) if plain else None))
+    if model.guessed and any(tensor for _, tensor in tensors):  # what is left over in a graph is no output
+        tensors = [(name, tensor or ("", NO_LIST)) for name, tensor in tensors]
+    return described(model.file, tensors, graph.nodes, graph.constants)
+
+
+def compile_graph(model: GraphModel, output: int = -1) -> bytes:
     """Compile a TensorFlow graph. Only operations of a list are accepted, and none is run by TensorFlow.
 
     Parameters
     ----------
     model : GraphModel
-    output : str, optional
-        Name of the output that gives the classes; the last one by default.
+    output : int
+        Number of the output that gives the classes. The last one by default.
 
     Returns
     -------
@@ -42,22 +70,15 @@ def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
         The graph is malformed, takes no picture, or has operations that are not supported (all kinds are named).
     """
     model = _without_identities(model)
-    wanted = _output(model, output)
-    order = _order(model, wanted)
+    wanted = list(model.outputs.values())[output]
+    order = _order(model, [wanted])
     _check_supported(model, order)
     picture = _picture(model, order)
     graph = Graph()
     arrays: dict[Weight, NDArray[np.float32]] = {}
     values: dict[str, Value] = {}
     for operation in order:
-        if operation.op == "Placeholder":
-            values[operation.name] = Tensor(INPUT, picture)
-        elif operation.op == "Const":
-            if operation.name not in model.constants:
-                raise ModelError(f"The constant {operation.name[:200]} in {model.file} holds no numbers.", BROKEN)
-            values[operation.name] = model.constants[operation.name]
-        else:
-            values[operation.name] = _value(graph, operation, values, arrays)
+        values[operation.name] = _value(model, graph, operation, values, arrays, picture)
     scores = values[wanted[0]]
     if not isinstance(scores, Tensor):
         raise ModelError(f"The output {wanted[0][:200]} of {model.file} does not depend on the picture.", BROKEN)
@@ -67,19 +88,6 @@ def compile_graph(model: GraphModel, output: str | None = None) -> bytes:
     graph.finish(last.name)
     _check_weights(model, graph, arrays)
     return serialise(graph, arrays, picture, math.prod(size or 1 for size in last.shape))
-
-
-def _output(model: GraphModel, output: str | None) -> Edge:
-    if output is None or len(model.outputs) == 1:
-        return next(reversed(model.outputs.values()))
-    name = output.removesuffix(":0")
-    for i, (key, place) in enumerate(model.outputs.items()):
-        if name in {key, place[0], str(i)}:
-            return place
-    raise ModelError(
-        f"{model.file} has no output {output[:200]!r}, but {', '.join(list(model.outputs)[:20])}.",
-        "Name one of these in the model's card.",
-    )
 
 
 def _without_identities(model: GraphModel) -> GraphModel:
@@ -99,19 +107,25 @@ def _without_identities(model: GraphModel) -> GraphModel:
     return replace(model, operations=operations, outputs={key: source(edge) for key, edge in model.outputs.items()})
 
 
-def _order(model: GraphModel, wanted: Edge) -> list[Operation]:
-    """Sort what the output needs so that each operation comes after those it takes its tensors from."""
+def _order(model: GraphModel, wanted: Sequence[Edge], *, everything: bool = True) -> list[Operation]:
+    """Sort what outputs need so that each operation comes after those it takes its tensors from.
+
+    ``everything`` says that nothing of it may be missing.
+    """
     needed: dict[str, list[str]] = {}
-    todo = [wanted]
+    todo = [*wanted]
     while todo:
         name, index = todo.pop()
+        if not everything and (index or name not in model.operations):
+            continue
         if name not in model.operations:
             raise ModelError(f"The graph in {model.file} refers to {name[:200]}, which is not there.", BROKEN)
         operation = model.operations[name]
         if index:
             raise ModelError(f"The output {index} of {name[:200]} ({operation.op}) is not supported.", UNSUPPORTED)
         if name not in needed:
-            needed[name] = [source for source, _ in operation.inputs] if operation.op not in _LEAVES else []
+            sources = [source for source, number in operation.inputs if number == 0 and source in model.operations]
+            needed[name] = sources if operation.op not in _LEAVES else []
             todo += operation.inputs if operation.op not in _LEAVES else ()
     try:
         return [model.operations[name] for name in TopologicalSorter(needed).static_order()]
@@ -149,9 +163,23 @@ def _picture(model: GraphModel, order: list[Operation]) -> tuple[int | None, ...
 
 
 def _value(
-    graph: Graph, operation: Operation, values: dict[str, Value], arrays: dict[Weight, NDArray[np.float32]]
+    model: GraphModel,
+    graph: Graph,
+    operation: Operation,
+    values: Mapping[str, Value],
+    arrays: dict[Weight, NDArray[np.float32]],
+    picture: tuple[int | None, ...],
 ) -> Value:
+    """Turn an operation into nodes, after those that it needs."""
+    if operation.op == "Placeholder":
+        return Tensor(INPUT, picture)
+    if operation.op == "Const":
+        if operation.name not in model.constants:
+            raise ModelError(f"The constant {operation.name[:200]} in {model.file} holds no numbers.", BROKEN)
+        return model.constants[operation.name]
     step = Step(graph, operation, tuple(values[name] for name, _ in operation.inputs), arrays)
+    if operation.op not in OPERATIONS:
+        raise step.refuse("is not supported")
     value = OPERATIONS[operation.op](step)
     if isinstance(value, Tensor) and math.prod(size or 1 for size in value.shape) > MAX_TENSOR:
         raise step.refuse(f"makes a tensor of shape {list(value.shape)}, which is too large", BROKEN)

@@ -60,12 +60,15 @@ class GraphModel:
         Values of the operations that are constants.
     outputs : dict of str to (str, int)
         What comes out, by the names that the publisher gave.
+    guessed : bool
+        Whether nobody says what comes out, so that it is whatever no other operation takes.
     """
 
     file: str
     operations: dict[str, Operation]
     constants: dict[str, NDArray[np.float32]]
     outputs: dict[str, Edge]
+    guessed: bool = False
 
 
 def is_graph(document: Mapping[str, Any]) -> bool:
@@ -107,7 +110,8 @@ def read_graph_model(name: str, document: Mapping[str, Any], files: Mapping[str,
     missing = [each.name for each in operations.values() if each.op == "Const" and each.name not in constants]
     if missing and (needed := set(missing) & _used(operations)):
         raise ModelError(f"The values of constants in {name} are missing: {', '.join(sorted(needed)[:10])}.", BROKEN)
-    return GraphModel(name, operations, constants, _outputs(name, document, operations))
+    outputs = _named_outputs(document, operations)
+    return GraphModel(name, operations, constants, outputs or _ends(name, operations), guessed=not outputs)
 
 
 def edge(text: str) -> Edge:
@@ -192,8 +196,8 @@ def _shape(value: Any) -> tuple[int | None, ...] | None:
     return tuple(size if size is not None and size >= 0 else None for size in sizes)
 
 
-def _outputs(file: str, document: Mapping[str, Any], operations: Mapping[str, Operation]) -> dict[str, Edge]:
-    """Find what comes out: what the signature names, else what no other operation takes."""
+def _named_outputs(document: Mapping[str, Any], operations: Mapping[str, Operation]) -> dict[str, Edge]:
+    """Return what comes out according to the signature; nothing if there is none."""
     metadata = document.get("userDefinedMetadata")
     signature = document.get("signature") or (metadata.get("signature") if isinstance(metadata, dict) else None)
     named = signature.get("outputs") if isinstance(signature, dict) else None
@@ -201,11 +205,15 @@ def _outputs(file: str, document: Mapping[str, Any], operations: Mapping[str, Op
     for key, info in (named if isinstance(named, dict) else {}).items():
         text = info.get("name") if isinstance(info, dict) else None
         found[key.removesuffix(":0")] = edge(text if isinstance(text, str) else key)
-    found = {key: place for key, place in found.items() if place[0] in operations}
-    if not found:
-        used = _used(operations)
-        ends = (each.name for each in operations.values() if each.op not in {"NoOp", "Const"} and each.name not in used)
-        found = {name: (name, 0) for name in ends}
+    return {key: place for key, place in found.items() if place[0] in operations}
+
+
+def _ends(file: str, operations: Mapping[str, Operation]) -> dict[str, Edge]:
+    """Return what no other operation takes."""
+    used = _used(operations)
+    inner = {"NoOp", "Const", "Placeholder"}
+    ends = (each.name for each in operations.values() if each.op not in inner and each.name not in used)
+    found = {name: (name, 0) for name in ends}
     if not found:
         raise ModelError(f"The graph in {file} has no output.", BROKEN)
     return found

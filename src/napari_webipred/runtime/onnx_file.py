@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.facts import ENDING, PREFIX, ending
-from napari_webipred.runtime.graph import INPUT, OUTPUT
+from napari_webipred.runtime.facts import ENDING, PREFIX
+from napari_webipred.runtime.graph import INPUT, OUTPUT, Node
+from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, choose, described, properties_of
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TypeProto
 
 # 4 GiB of float32 for one picture; the largest tensors of the networks in use are a hundredth of that.
@@ -38,7 +43,7 @@ _PLAIN = (
 )
 
 
-def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
+def adapt(name: str, content: bytes, output: str | None = None, classes: int = 0) -> bytes:
     """Check an ONNX file and wrap it, so that `napari_webipred.runtime.session.Session` can run it.
 
     Parameters
@@ -47,7 +52,9 @@ def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
         Name of the file, for messages.
     content : bytes
     output : str, optional
-        Name or number, from 0, of the output that gives the classes; needed where several outputs could.
+        Name or number, from 0, of the output that gives the classes, if there are several.
+    classes : int
+        How many names of classes are known, which may decide between several outputs.
 
     Returns
     -------
@@ -63,12 +70,12 @@ def adapt(name: str, content: bytes, output: str | None = None) -> bytes:
         absurd size, or does not turn one picture into class scores.
     """
     try:
-        return _adapted(name, _parse(name, content), output)
+        return _adapted(name, _parse(name, content), output, classes)
     except UnicodeError as error:  # texts are not looked at when the file is parsed
         raise _damaged(name) from error
 
 
-def _adapted(name: str, model: ModelProto, output: str | None) -> bytes:
+def _adapted(name: str, model: ModelProto, output: str | None, classes: int) -> bytes:
     _check_nodes(name, model)
     graph = model.graph
     given = {tensor.name for tensor in graph.initializer}
@@ -80,19 +87,24 @@ def _adapted(name: str, model: ModelProto, output: str | None) -> bytes:
     batch, *sizes = _picture_shape(name, picture.type)
     nchw = _is_nchw(name, sizes)
     shapes = _shapes(name, model, None in sizes)
-    scores, count = _class_scores(name, graph, shapes, output)
-    made_by = ending([(node.op_type, node.input, node.output) for node in graph.node], scores)
+    outputs = _outputs(name, graph, shapes)
+    chosen, _ = choose(name, outputs, output, classes)
+    scores = graph.output[chosen.number].name
+    facts = {ENDING: chosen.ending, **properties_of(outputs, chosen)}
     source, elements = picture.name, picture.type.tensor_type.elem_type
     _free_names(graph)
     source, scores = (f"{value}_" if value in (INPUT, OUTPUT) else value for value in (source, scores))
     _wrap(graph, source, elements, nchw, scores)
     height, width, channels = (*sizes[1:], sizes[0]) if nchw else sizes
-    _declare(graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", count])
+    _declare(
+        graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
+    )
     model.ir_version = max(model.ir_version, _OLDEST_IR)
     kept = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
-    model.metadata_props.add(key=ENDING, value=made_by)
+    for key, value in facts.items():
+        model.metadata_props.add(key=key, value=value)
     data: bytes = model.SerializeToString(deterministic=True)
     return data
 
@@ -227,26 +239,57 @@ def _is_known(types: dict[str, TypeProto], tensor: str) -> bool:
     return kind is not None and kind.tensor_type.HasField("shape") and None not in _dims(kind)
 
 
-def _class_scores(name: str, graph: GraphProto, types: dict[str, TypeProto], output: str | None) -> tuple[str, int]:
-    """Find the output with a fixed number of floating-point numbers per picture: the only one, or that of the card."""
+def _outputs(name: str, graph: GraphProto, types: dict[str, TypeProto]) -> list[ModelOutput]:
+    """Describe the outputs; only floating-point numbers for each image can be class scores."""
+    texts = [value.name for value in graph.output]
+    texts += [text for node in graph.node for text in (node.op_type, *node.input, *node.output)]
+    if not all(isinstance(text, str) for text in texts):  # bytes that are no UTF-8 stay bytes
+        raise _damaged(name)
+    shapes = {value.name: _scores_shape(types.get(value.name, value.type)) for value in graph.output}
+    if all(shape == NO_LIST for shape in shapes.values()):
+        outputs = ", ".join(f"{value.name} {_dims(value.type)}" for value in graph.output[:10])
+        raise ModelError(f"{name} has no output that lists classes: {outputs}.", _PLAIN)
+    tensors = [(value.name, (value.name, shapes[value.name])) for value in graph.output]
+    return described(name, tensors, _nodes(graph), _constants(graph))
+
+
+def _scores_shape(kind: TypeProto) -> Shape:
+    """Return the sizes of an output for one image."""
     import onnx
 
-    found = {}
-    for i, value in enumerate(graph.output):
-        if output not in {None, value.name, str(i)} and len(graph.output) > 1:
-            continue
-        kind = types.get(value.name, value.type)
-        dims = _dims(kind)
-        floats = kind.tensor_type.elem_type in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16)
-        if floats and len(dims) in (2, 4) and dims[1:] and None not in dims[1:]:
-            count = math.prod(size or 1 for size in dims[1:])
-            if max(size or 1 for size in dims[1:]) == count:  # (n, 1, 1) is a list of classes, (7, 7, n) a feature map
-                found[value.name] = count
-    if len(found) != 1:
-        outputs = ", ".join(f"{value.name} {_dims(value.type)}" for value in graph.output[:10])
-        what = "no output that lists classes" if not found else "several outputs that could be the classes"
-        raise ModelError(f"{name} has {what}: {outputs}.", _PLAIN)
-    return next(iter(found.items()))
+    dims = _dims(kind)
+    floats = (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE)
+    if kind.tensor_type.elem_type not in floats or not kind.tensor_type.HasField("shape") or not dims:
+        return NO_LIST
+    if dims[0] in (None, 1):
+        return tuple(dims[1:])
+    return NO_LIST if sum(size != 1 for size in dims) < 2 else tuple(dims)
+
+
+def _nodes(graph: GraphProto) -> Iterator[Node]:
+    for node in graph.node:
+        numbers = {each.name: each.i if each.type == each.INT else each.f for each in node.attribute}
+        for made in node.output:
+            yield Node(node.op_type, tuple(node.input), made, dict(numbers))
+
+
+def _constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
+    """Return the small constants, by name."""
+    import onnx
+
+    tensors = [(tensor.name, tensor) for tensor in graph.initializer]
+    found: dict[str, NDArray[Any]] = {}
+    for node in graph.node:
+        for attribute in node.attribute if node.op_type == "Constant" and node.output else ():
+            if attribute.HasField("t"):
+                tensors.append((node.output[0], attribute.t))
+            elif attribute.name in {"value_float", "value_int"}:
+                found[node.output[0]] = np.array(attribute.f if attribute.HasField("f") else attribute.i)
+    for name, tensor in tensors:
+        if math.prod(tensor.dims) <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL:
+            with suppress(ValueError, TypeError, KeyError):  # ONNX Runtime says what is wrong with it
+                found[name] = onnx.numpy_helper.to_array(tensor)
+    return found
 
 
 def _free_names(graph: GraphProto) -> None:

@@ -89,12 +89,12 @@ class Session:
         except Exception as error:  # ONNX Runtime has no common class for what it raises
             raise ModelError(f"The model cannot be computed: {_first_line(error)}", _BROKEN) from error
         result: NDArray[np.float32] = classes
+        if result.shape != (len(pictures), self.output_size):
+            raise ModelError(
+                f"The model gives numbers of the shape {result.shape} for {len(pictures)} images.",
+                "Choose a model that gives one list of numbers for each image.",
+            )
         return result
-
-    def warm_up(self) -> None:
-        """Run the model once on an empty picture, so that the first real one does not wait."""
-        height, width, channels = self.input_shape
-        self.predict(np.zeros((1, height or 64, width or 64, channels), np.float32))
 
 
 def _open(graph: Path | bytes, threads: int) -> Any:

@@ -110,9 +110,9 @@ def flatten(topology: Mapping[str, Any]) -> Network:
     return Network(tuple(work.calls), tuple(outputs))
 
 
-def ancestors(network: Network, output: Ref) -> Network:
-    """Leave out every call that `output` does not need."""
-    needed = {output.call}
+def ancestors(network: Network, *outputs: Ref) -> Network:
+    """Leave out every call that `outputs` do not need."""
+    needed = {output.call for output in outputs}
     for index in reversed(range(len(network.calls))):
         if index in needed:
             needed.update(ref.call for ref in network.calls[index].refs)
@@ -129,7 +129,7 @@ def ancestors(network: Network, output: Ref) -> Network:
         )
         for index in places
     )
-    return Network(tuple(calls), (moved(output),))
+    return Network(tuple(calls), tuple(map(moved, outputs)))
 
 
 # --- models ----------------------------------------------------------------------------------------------------------
