@@ -69,3 +69,16 @@ def test_a_damaged_compiled_graph_is_made_anew(published, tmp_path):
     graph.write_bytes(whole[: len(whole) // 2])
     assert wp.open_model("webipred-16").classes == ["NORMAL", "PNEUMONIA"]
     assert Path(graph).read_bytes() == whole
+
+
+def test_a_model_means_the_same_when_it_is_opened_from_the_cache(zenodo, monkeypatch):
+    """What nobody has said of a model must not be taken for said once its card lies on this machine."""
+    zenodo.publish("1000001", {CONVERTED: model_zip(3, activation="sigmoid")})
+    zenodo.publish("1000003", {CONVERTED: model_zip(1, activation="linear")})
+    cards = [wp.open_model(number).card for number in ("1000001", "1000003")]
+    assert [card.task for card in cards] == ["multi-label", "regression"]
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    for card in cards:
+        again = wp.open_model(card.id)
+        assert again.card.task == card.task
+        assert again.remarks == [*card.provenance["assumed"]]

@@ -27,7 +27,7 @@ TEMPLATE = json.loads((DATA / "record_7785993.SYNTHETIC.json").read_text())
 CONVERTED = "257299_model_converted.zip"
 
 
-def model_zip(classes: int = 2, size: int = 224, channels: int = 3) -> bytes:
+def model_zip(classes: int = 2, size: int = 224, channels: int = 3, activation: str = "softmax") -> bytes:
     """Return a zip with a very small TensorFlow.js Layers model: global average, then a dense layer with softmax."""
     layers = [
         {
@@ -37,7 +37,7 @@ def model_zip(classes: int = 2, size: int = 224, channels: int = 3) -> bytes:
         {"class_name": "GlobalAveragePooling2D", "config": {"name": "average", "data_format": "channels_last"}},
         {
             "class_name": "Dense",
-            "config": {"name": "classes", "units": classes, "activation": "softmax", "use_bias": True},
+            "config": {"name": "classes", "units": classes, "activation": activation, "use_bias": True},
         },
     ]
     kernel = np.linspace(-1, 1, channels * classes, dtype="<f4").reshape(channels, classes)

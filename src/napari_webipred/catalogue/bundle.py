@@ -88,7 +88,7 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
     count = Count(sum(file.size for _, file in contents.values()))
     models = [
         {
-            "card": card.model_dump(mode="json"),
+            "card": card.model_dump(mode="json", exclude_unset=True),
             "source": entry.source,
             "files": [{key: getattr(file, key) for key in _File.model_fields} for file in entry.files],
         }

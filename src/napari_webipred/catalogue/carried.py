@@ -107,7 +107,7 @@ def place(card: ModelCard) -> Iterator[Path]:
         with exclusive(folder, errand):
             if read_entry(card.id) is None:
                 # By its card the folder is recognised as ours, even if this process is killed now.
-                write_whole(folder / "card.json", card.model_dump_json(indent=1).encode())
+                write_whole(folder / "card.json", card.model_dump_json(indent=1, exclude_unset=True).encode())
             try:
                 yield folder
             finally:
@@ -165,5 +165,5 @@ def copy(
 
 def finish(card: ModelCard, files: Iterable[RemoteFile], source: dict[str, Any]) -> None:
     """Note that a model is complete."""
-    write_whole(model_folder(card.id) / "card.json", card.model_dump_json(indent=1).encode())
+    write_whole(model_folder(card.id) / "card.json", card.model_dump_json(indent=1, exclude_unset=True).encode())
     write_entry(card.id, files, source)

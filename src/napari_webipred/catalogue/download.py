@@ -130,7 +130,7 @@ class Transfer:
         return write_entry(self._card.id, files, self._weights.source.model_dump())
 
     def _write_card(self, folder: Path) -> None:
-        write_whole(folder / "card.json", self._card.model_dump_json(indent=1).encode())
+        write_whole(folder / "card.json", self._card.model_dump_json(indent=1, exclude_unset=True).encode())
 
     def _retrieve(self, file: RemoteFile, folder: Path, before: int) -> Path:
         """Let pooch compare the file's checksum and move it into place, unless it is there already."""
