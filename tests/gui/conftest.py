@@ -49,6 +49,8 @@ class MeanModel:
     checksum = "sha256:00"
     input_shape = (4, 4, 3)
     suggestion: tuple[str, str] | None = None
+    outputs = ()
+    needs_activation = False
 
     def __init__(self, model_card: ModelCard = BRIGHTNESS) -> None:
         self.card = model_card

@@ -46,3 +46,19 @@ def test_the_order_of_the_chart_leaves_the_table_alone(viewer, panel, classify):
     assert [bar.name for bar in panel.results.chart.bars] == ["bright", "dark"]
     header = panel.results.sorted.headerData(2, Qt.Orientation.Horizontal)
     assert header == "dark"
+
+
+def test_a_value_is_written_with_its_unit_and_has_no_bar(viewer, panel):
+    value = Bar("age", "", 0.9, False, "0.9 years")
+    assert value.shown == "0.9 years"
+    assert value.explained == "age: 0.9 years"
+    chart = panel.results.chart
+    chart.resize(240, 60)
+    drawn = []
+    for bar in (value, Bar("age", "", 0.9, False)):
+        chart.show_bars([bar])
+        image = chart.grab().toImage()
+        colour = chart._theme.colour("secondary").rgb()
+        drawn.append(sum(image.pixel(x, y) == colour for x in range(240) for y in range(30)))
+    assert drawn[0] == 0
+    assert drawn[1] > 100

@@ -4,6 +4,7 @@ import io
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("napari")
@@ -12,7 +13,9 @@ from onnx import TensorProto, helper, save
 from qtpy.QtCore import Qt
 from tests.gui.conftest import flat
 
+from napari_webipred._napari.about import about
 from napari_webipred.errors import ModelError
+from test_model import write_heads, write_strange, write_tfjs
 from zenodo_server import model_zip
 
 KERAS = Path(__file__).parents[1] / "goldens" / "keras"
@@ -75,10 +78,13 @@ def test_a_folder_of_teachable_machine_without_its_labels_is_asked_about(
     with zipfile.ZipFile(io.BytesIO(model_zip(3, size=8))) as archive:
         archive.extractall(folder)
     panel, form = asked(folder)
-    assert panel.classify.why.text() == "Tell first what the model does not say."
+    assert panel.classify.why.text() == "Fill in the missing settings first."
+    assert form.heading.text() == "Some settings are missing. The people who trained the model know them."
     assert not form.use.isEnabled()
     assert form.size.isHidden()
-    assert form.count.text() == "3 names, or none"
+    assert form.activation_row.isHidden()  # it ends in a softmax
+    assert form.output_row.isHidden()
+    assert form.count.text() == "3 names, or leave empty"
     pick(form.scaling, "tf")
     assert form.use.isEnabled()
     qtbot.keyClicks(form.classes, "cat, dog")
@@ -114,12 +120,9 @@ def test_numbers_that_are_no_probabilities_and_a_missing_size_are_asked_about(vi
     pick(form.scaling, "none")
     form.width_.setValue(16)
     form.height_.setValue(12)
-    use(panel, qtbot)
-    qtbot.waitUntil(lambda: not form.isHidden())
-    assert form.size.isHidden()
     assert not form.use.isEnabled()
-    assert form.output.findData("in-model") == -1
-    pick(form.output, "softmax")
+    assert form.activation.findData("in-model") == -1
+    pick(form.activation, "softmax")
     use(panel, qtbot)
     assert form.isHidden()
     viewer.add_image(flat(200), name="a")
@@ -133,8 +136,8 @@ def test_a_keras_file_is_asked_about_and_can_be_corrected(viewer, asked, qtbot, 
     panel, form = asked(next(KERAS.glob("*.h5")))
     outputs = panel._bench.loading.model.output_size
     pick(form.scaling, "none")
-    if form.output.currentData() is None:
-        pick(form.output, "softmax")
+    if not form.activation_row.isHidden():
+        pick(form.activation, "softmax")
     use(panel, qtbot)
     assert form.isHidden()
     assert not panel.model.correct.isHidden()
@@ -182,3 +185,116 @@ def test_a_family_of_networks_is_suggested_but_not_chosen(panel, shelf, qtbot, c
     assert form.looks_like.text() == "It looks like MobileNetV2, which is usually used with “tf”."
     assert form.scaling.currentData() is None
     assert not form.use.isEnabled()
+
+
+def test_a_sigmoid_without_names_asks_for_two_in_order(viewer, asked, qtbot, pick, tmp_path):
+    panel, form = asked(write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid"))
+    assert form.count.text() == "2 names, or leave empty"
+    assert not form.order.isHidden()
+    assert form.order.text() == "Class 0 is the one for which the network gives numbers near 0."
+    assert form.activation_row.isHidden()
+    pick(form.scaling, "none")
+    qtbot.keyClicks(form.classes, "parasitised")
+    assert form.count.text() == "1 of 2 names"
+    assert not form.use.isEnabled()
+    qtbot.keyClicks(form.classes, ", uninfected")
+    use(panel, qtbot)
+    assert panel._bench.loading.model.card.class_names == ["parasitised", "uninfected"]
+
+
+def test_classes_without_names_are_shown_as_not_named(viewer, asked, qtbot, pick, tmp_path):
+    panel, form = asked(write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid"))
+    pick(form.scaling, "none")
+    use(panel, qtbot)
+    viewer.add_image(flat(60), name="a")
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    assert panel.results.model.headings() == ["Image", "Class", "0", "1"]
+    assert [bar.words for bar in panel.results.chart.bars] == ["class 0 (not named)", "class 1 (not named)"]
+    assert "class 1 (not named)" in about(panel._bench.loading.model.card)
+
+
+def test_names_can_be_taken_back(asked, qtbot, pick, tmp_path):
+    panel, form = asked(write_tfjs(tmp_path / "m", activation="softmax"))
+    pick(form.scaling, "none")
+    qtbot.keyClicks(form.classes, "a, b")
+    use(panel, qtbot)
+    qtbot.mouseClick(panel.model.correct, Qt.MouseButton.LeftButton)
+    assert form.heading.text() == "Settings of this model. They are kept for the next time."
+    assert form.names() == ["a", "b"]
+    form.classes.selectAll()
+    qtbot.keyClick(form.classes, Qt.Key.Key_Delete)
+    use(panel, qtbot)
+    assert not panel._bench.loading.model.card.is_named
+
+
+def test_of_several_outputs_one_is_chosen_first_and_may_be_changed(viewer, asked, qtbot, pick, tmp_path):
+    panel, form = asked(write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2)))
+    assert form.heading.text() == "The model has 2 outputs that could give the classes. Choose one."
+    assert panel.model.message.text == ""
+    assert form.others.isHidden()
+    assert not form.use.isEnabled()
+    assert [form.output.itemText(i) for i in range(3)] == ["Please choose…", "low – 1 number", "mid – 2 numbers"]
+    pick(form.output, "mid")
+    use(panel, qtbot)
+    qtbot.waitUntil(lambda: not form.isHidden())
+    assert not form.others.isHidden()
+    assert form.output.currentData() == "mid"
+    assert form.count.text() == "2 names, or leave empty"
+    pick(form.scaling, "none")
+    pick(form.activation, "softmax")
+    qtbot.keyClicks(form.classes, "a, b")
+    use(panel, qtbot)
+    assert form.isHidden()
+    qtbot.mouseClick(panel.model.correct, Qt.MouseButton.LeftButton)
+    pick(form.output, "low")
+    assert form.activation.findData("softmax") == -1
+    pick(form.activation, "none")
+    assert form.names() == []  # two names are none for one value
+    assert form.count.text() == "1 name, or leave empty"
+    use(panel, qtbot)
+    card = panel._bench.loading.model.card
+    assert (card.task, card.class_names, card.output.tensor_name) == ("regression", ["value"], "low")
+
+
+def test_one_linear_number_is_offered_as_a_value_and_as_two_classes(viewer, asked, qtbot, pick, tmp_path):
+    panel, form = asked(write_tfjs(tmp_path / "m", outputs=1))
+    assert form.activation.currentData() == "none"
+    assert form.count.text() == "1 name, or leave empty"
+    assert form.order.isHidden()
+    pick(form.scaling, "none")
+    pick(form.activation, "sigmoid")
+    assert form.count.text() == "2 names, or leave empty"
+    assert not form.order.isHidden()
+    pick(form.activation, "none")
+    qtbot.keyClicks(form.classes, "age")
+    use(panel, qtbot)
+    viewer.add_image(flat(60), name="a")
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    table = panel.results.model
+    assert table.headings() == ["Image", "Class", "age"]
+    assert panel.results.table.isColumnHidden(1)
+    assert table.index(0, 2).data() == "60"
+    assert [bar.shown for bar in panel.results.chart.bars] == ["60"]
+    assert panel.results.order.isHidden()
+
+
+def test_numbers_that_show_to_be_no_probabilities_when_warming_up_are_asked_about(asked, tmp_path):
+    _, form = asked(write_strange(tmp_path / "m.onnx"))
+    assert form.activation.findData("in-model") == -1
+    assert form.activation.currentData() is None
+
+
+def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, qtbot, choose, monkeypatch):
+    monkeypatch.setattr(shelf.models["brightness"], "predict", lambda batch: np.float32([[-3, 9]] * len(batch)))
+    viewer.add_image(flat(60), name="a")
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
+    assert "gives -3 to 9, which are no probabilities" in panel.classify.message.text
+    assert panel.model.facts.activation.currentData() is None
+    assert panel.sections[0].header.isChecked()  # although a run folds this step
+    assert not panel.classify.button.isEnabled()

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_webipred._napari.layers import _grid
 from napari_webipred._napari.workbench import _benches, bare, workbench
 from napari_webipred.engine import Options
+from napari_webipred.runtime.outputs import ModelOutput
 
 
 def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
@@ -338,8 +339,11 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
     classify(panel, "Eye")
     panel.sections[0].header.setChecked(True)
     panel.model.more.click()
-    unknown = panel._bench.loading.model.card.model_copy(update={"input": None, "preprocessing": None})
-    panel.model.facts.ask(unknown, 3, ("InceptionResNetV2", "tf"), needs_activation=True)
+    model = panel._bench.loading.model
+    model.card = model.card.model_copy(update={"input": None, "preprocessing": None})
+    model.suggestion, model.needs_activation = ("InceptionResNetV2", "tf"), True
+    model.outputs = tuple(ModelOutput(i, f"a rather long name of an output {i}", (3,)) for i in range(2))
+    panel.model.facts.ask(model)
     panel.model.correct.show()
     panel.model.zenodo.heading.setText("12345 records on Zenodo for “words that are long”")
     panel.model.zenodo.show()

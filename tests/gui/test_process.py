@@ -60,7 +60,7 @@ class Slow:
         "id": "slow", "name": "Slow", "classes": [{"index": 0, "name": "a"}, {"index": 1, "name": "b"}],
         "input": {"width": 4, "height": 4, "channels": 3}, "preprocessing": {"standardize_mode": "none"},
     })
-    classes, checksum = ["a", "b"], "sha256:00"
+    classes, checksum, needs_activation = ["a", "b"], "sha256:00", False
     def session(self, threads):
         return self
     def predict(self, batch):

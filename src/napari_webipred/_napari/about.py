@@ -28,7 +28,7 @@ def about(card: ModelCard) -> str:
     paragraphs = [
         ("", card.description),
         ("What for", card.intended_use),
-        ("Classes", _classes(card)),
+        ("Value" if card.task == "regression" else "Classes", _classes(card)),
         ("Input", _input(card)),
         ("Good to know", "\n".join(_remarks(card))),
         ("Published performance", _performance(card)),
@@ -61,7 +61,8 @@ def is_code(name: str, label: str) -> bool:
 
 def _named(entry: ClassEntry) -> str:
     label = entry.label or ""
-    return f"{entry.name}: {label}" if is_code(entry.name, label) else label or entry.name
+    words = f"{entry.name}: {label}" if entry.is_named and is_code(entry.name, label) else label or entry.name
+    return f"{words} ({entry.unit})" if entry.unit else words
 
 
 def _input(card: ModelCard) -> str:

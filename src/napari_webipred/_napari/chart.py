@@ -23,12 +23,16 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One class: its name, a name for people, its probability and whether it is assigned to the picture."""
+    """One class: its name, a name for people, its probability and whether it is assigned to the picture.
+
+    A number that is no probability has the words that are shown in place of a bar, such as ``63.2 years``.
+    """
 
     name: str
     label: str
     probability: float
     assigned: bool
+    value: str = ""
 
     @property
     def words(self) -> str:
@@ -38,7 +42,12 @@ class Bar:
     @property
     def explained(self) -> str:
         """All that is known of it."""
-        return f"{self.label or self.name}: {self.probability:.6g}"
+        return f"{self.label or self.name}: {self.shown if self.value else f'{self.probability:.6g}'}"
+
+    @property
+    def shown(self) -> str:
+        """The number as it is written."""
+        return self.value or f"{self.probability:.3f}"
 
 
 def ordered(bars: Sequence[Bar], order: Order) -> list[Bar]:
@@ -62,7 +71,7 @@ class Chart(QWidget):
     def show_bars(self, bars: Sequence[Bar]) -> None:
         """Draw these bars from top to bottom."""
         self._bars = list(bars)
-        self.setAccessibleDescription("; ".join(f"{bar.words} {bar.probability:.3f}" for bar in bars))
+        self.setAccessibleDescription("; ".join(f"{bar.words} {bar.shown}" for bar in bars))
         self.updateGeometry()
         self.update()
 
@@ -94,7 +103,8 @@ class Chart(QWidget):
         names = min(widest, int(self.width() * 0.42))
         values = metrics.horizontalAdvance(VALUE) + PADDING
         track = QRectF(names + PADDING, 0, self.width() - names - values - 2 * PADDING, self.line_height())
-        self._paint_scale(painter, track)
+        if not any(bar.value for bar in self._bars):
+            self._paint_scale(painter, track)
         for number, bar in enumerate(self._bars):
             top = number * self.line_height()
             painter.setFont(bold if bar.assigned else self.font())
@@ -103,8 +113,12 @@ class Chart(QWidget):
             name = painter.fontMetrics().elidedText(bar.words, Qt.TextElideMode.ElideRight, names)
             area = QRectF(0, top, names, self.line_height())
             painter.drawText(area, middle | Qt.AlignmentFlag.AlignRight.value, name)
+            if bar.value:
+                area = QRectF(track.left(), top, track.width() + values, self.line_height())
+                painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft.value, bar.shown)
+                continue
             area = QRectF(track.right() + PADDING, top, values, self.line_height())
-            painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft.value, f"{bar.probability:.3f}")
+            painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft.value, bar.shown)
             painter.setPen(Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.colour("current") if bar.assigned else self._theme.colour("secondary"))
             thick = self.line_height() * BAR

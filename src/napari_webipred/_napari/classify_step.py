@@ -89,7 +89,7 @@ class ClassifyStep(QWidget):
         if loading.model is None:
             missing = _way_to_model(loading)
         elif loading.asks:
-            missing = "Tell first what the model does not say."
+            missing = "Fill in the missing settings first."
         elif count == 0:
             missing = "Open or select an image first."
         self.button.setVisible(not running)
@@ -128,6 +128,7 @@ class ClassifyStep(QWidget):
         self.refresh()
         if run.error is not None:
             self.message.show_error(run.error)
+            self._bench.loading.changed.emit()  # the run may have shown that the model lacks a setting
         elif run.cancelled:
             self.message.show_note(f"Cancelled after {len(run.rows)} of {run.total}; these rows are kept.")
         elif run.failed:

@@ -24,7 +24,7 @@ class Entry:
     here : bool
         Whether it is on this machine, so that no network is needed.
     told : dict
-        What the user told of the model: ``classes``, ``standardize``, ``size``.
+        What the user told of the model: ``output``, ``classes``, ``standardize``, ``size``, ``activation``.
     """
 
     card: ModelCard

@@ -28,8 +28,6 @@ class Loading(QObject):
         How far it is while it is being opened.
     error : Exception or None
         Why it could not be opened.
-    needs_activation : bool
-        Whether it gives numbers that are no probabilities, and nobody has said how they become some.
     """
 
     changed = Signal()
@@ -40,7 +38,6 @@ class Loading(QObject):
         self.model: Model | None = None
         self.progress: Progress | None = None
         self.error: Exception | None = None
-        self.needs_activation = False
         self._task: Task | None = None
 
     def choose(self, entry: Entry | None) -> None:
@@ -85,7 +82,7 @@ class Loading(QObject):
             told = self.entry is not None and bool(self.entry.told)
             return isinstance(self.error, OptionError) or (told and type(self.error) is ModelError)
         card = self.model.card
-        return card.preprocessing is None or card.input is None or self.needs_activation
+        return card.preprocessing is None or card.input is None or self.model.needs_activation
 
     def _end(self) -> None:
         self._task = self.progress = None
@@ -94,10 +91,9 @@ class Loading(QObject):
         self.progress = events[-1]
         self.changed.emit()
 
-    def _on_done(self, opened: tuple[Model, bool]) -> None:
+    def _on_done(self, model: Model) -> None:
         assert self.entry is not None
         self._end()
-        model, self.needs_activation = opened
         self.model, self.entry.card, self.entry.here = model, model.card, True
         self.changed.emit()
 
@@ -107,27 +103,10 @@ class Loading(QObject):
         self.changed.emit()
 
 
-def _open(entry: Entry) -> Generator[Progress, None, tuple[Model, bool]]:
+def _open(entry: Entry) -> Generator[Progress, None, Model]:
     from napari_webipred.model import Progress, opening
 
     model = yield from opening(entry.reference, **entry.told)
     yield Progress("load")
     model.warm_up()
-    return model, _gives_other_than_probabilities(model)
-
-
-def _gives_other_than_probabilities(model: Model) -> bool:
-    """Try it: a network without softmax or sigmoid at its end shows that on almost any picture."""
-    import numpy as np
-
-    from napari_webipred.results.probabilities import class_probabilities
-
-    if model.card.output.activation != "in-model" or model.card.input is None:
-        return False
-    size = (1, model.card.input.height, model.card.input.width, model.card.input.channels or 3)
-    noise = np.random.default_rng(0).normal(size=size).astype(np.float32)
-    try:
-        class_probabilities(model.predict(noise)[0], model.card)
-    except ModelError:
-        return True
-    return False
+    return model

@@ -28,6 +28,7 @@ from napari_webipred._napari.workbench import Workbench
 from napari_webipred._napari.zenodo_search import ZenodoSearch
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.store import Download
+from napari_webipred.runtime.outputs import UndecidedOutputError
 
 STAGES = {"download": "Downloading", "compile": "Preparing the model, only this once", "load": "Loading the model"}
 VISIBLE_MODELS = 4
@@ -207,7 +208,7 @@ class ModelStep(QWidget):
                 self.models.refresh(entry)
         if loading.error is not self._said:
             self._said = loading.error
-            if loading.error is None:
+            if loading.error is None or isinstance(loading.error, UndecidedOutputError):  # the form says it
                 self.message.clear()
             else:
                 self.message.show_error(loading.error, retry=not loading.asks)
@@ -219,8 +220,9 @@ class ModelStep(QWidget):
     def _ask(self) -> None:
         loading = self._loading
         if loading.model is not None:
-            model = loading.model
-            self.facts.ask(model.card, model.output_size, model.suggestion, loading.needs_activation)
+            self.facts.ask(loading.model)
+        elif isinstance(loading.error, UndecidedOutputError):
+            self.facts.ask_output(loading.error.outputs)
         else:
             self.facts.show()  # what was told was wrong, and is still there to be corrected
 

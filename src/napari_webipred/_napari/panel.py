@@ -47,7 +47,7 @@ class ClassifyPanel(QWidget):
             Section("", "Results", self.results, theme),
         ]
         self._lay_out()
-        self._bench.loading.changed.connect(self._summarise)
+        self._bench.loading.changed.connect(self._on_loading)
         self.images.changed.connect(self._summarise)
         self.classify.started.connect(self._on_started)
         self.results.chosen.connect(self._go_to)
@@ -110,6 +110,11 @@ class ClassifyPanel(QWidget):
         # What was chosen stands in the header, and the results need the room.
         self.sections[0].header.setChecked(False)
         self.sections[-1].header.setChecked(True)
+
+    def _on_loading(self) -> None:
+        if self._bench.loading.asks:  # the form must not stay folded
+            self.sections[0].header.setChecked(True)
+        self._summarise()
 
     def _attend(self) -> None:
         if self._bench.run is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
@@ -46,7 +47,16 @@ class ResultTable(QAbstractTableModel):
 
     def headings(self) -> list[str]:
         """Name the columns."""
-        return ["Image", *self._run.axes, "Class", *self._run.classes] if self._run else []
+        if self._run is None:
+            return []
+        units = [f" ({entry.unit})" if entry.unit else "" for entry in self._run.card.classes]
+        names = map("".join, zip(self._run.classes, units, strict=True))
+        return ["Image", *self._run.axes, "Class", *names]
+
+    @property
+    def class_column(self) -> int:
+        """Number of the column with the assigned classes, which a model that gives values has not."""
+        return 1 + len(self._run.axes) if self._run else -1
 
     def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
         return 0 if parent.isValid() else self._count
@@ -85,10 +95,15 @@ class ResultTable(QAbstractTableModel):
     def _probability(self, row: Row, number: int, role: int) -> Any:
         assert self._run is not None
         if row.probabilities is None:
-            return -1.0 if role == SORT_KEY else None
+            if self._run.card.task == "regression" and number == 0:  # there is no column of classes to say it in
+                if role == Qt.ItemDataRole.ForegroundRole:
+                    return self._theme.colour("error")
+                if role != SORT_KEY:
+                    return _text(row.error, role)
+            return -math.inf if role == SORT_KEY else None
         p = float(row.probabilities[number])
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{p:.{DECIMALS}f}"
+            return f"{p:.{DECIMALS}f}" if self._run.card.has_probabilities else f"{p:.6g}"
         if role == SORT_KEY:
             return p
         if role == Qt.ItemDataRole.ToolTipRole:

@@ -130,6 +130,9 @@ class ResultsView(QWidget):
         self.message.clear()
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.detail.hide()
+        values = run is not None and run.card.task == "regression"
+        for column in range(self.model.columnCount()):
+            self.table.setColumnHidden(column, values and column == self.model.class_column)
         if run is not None:
             self.origin.setText(f"by {run.card.name}")
             self._fit_columns(run)
@@ -199,11 +202,8 @@ class ResultsView(QWidget):
             self.error.show_error(OptionError(row.error))
             return
         self.error.clear()
-        assigned = run.assigned(row)
-        bars = [
-            Bar(entry.name, entry.label or "", float(p), number in assigned)
-            for number, (entry, p) in enumerate(zip(run.card.classes, row.probabilities, strict=True))
-        ]
+        bars = _bars(run, row)
+        self.order.setVisible(len(bars) > 1)
         self.chart.show_bars(ordered(bars, self.order.currentData()))
         lines = min(len(bars), MOST_VISIBLE_BARS) + 1
         self.chart_area.setFixedHeight(lines * self.chart.line_height() + 4)
@@ -236,6 +236,21 @@ class ResultsView(QWidget):
         self._bench.run = None
         self.show_run()
         self.cleared.emit()
+
+
+def _bars(run: Run, row: Row) -> list[Bar]:
+    """Make a bar for each class; numbers that are no probabilities are only written."""
+    assigned = run.assigned(row)
+    return [
+        Bar(
+            entry.name if entry.is_named else entry.label or entry.name,
+            entry.label or "" if entry.is_named else "",
+            float(number),
+            entry.index in assigned,
+            "" if run.card.has_probabilities else entry.value(float(number)),
+        )
+        for entry, number in zip(run.card.classes, () if row.probabilities is None else row.probabilities, strict=True)
+    ]
 
 
 def _write(path: Path, run: Run) -> Generator[None, None, Path]:

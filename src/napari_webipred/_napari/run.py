@@ -76,7 +76,7 @@ class Run(QObject):
 
     def assigned(self, row: Row) -> list[int]:
         """Return which classes are assigned: the most probable (ties all), or all that reach the threshold."""
-        if row.probabilities is None:
+        if row.probabilities is None or self.card.task == "regression":
             return []
         if self.card.task != "multi-label":
             return [int(i) for i in np.flatnonzero(row.probabilities == row.probabilities.max())]
