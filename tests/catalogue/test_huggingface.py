@@ -223,6 +223,14 @@ def test_several_labels_at_once_are_sigmoids(hub: Hub) -> None:
     assert (card.task, card.output.activation) == ("multi-label", "sigmoid")
 
 
+@pytest.mark.parametrize("said", [{"problem_type": "regression"}, {"id2label": {"0": "LABEL_0"}}])
+def test_a_model_trained_for_a_value_gives_no_classes(hub: Hub, said: dict[str, Any]) -> None:
+    hub.publish({"config.json": {**CONFIG, **said}, "model.onnx": b""})
+    card = resolve("hf:owner/name")
+    assert (card.task, card.output.activation) == ("regression", "in-model")
+    assert "assumed" not in card.provenance
+
+
 @pytest.mark.parametrize("changes", [{"gated": "manual"}, {"private": True}])
 def test_what_is_not_public_is_told(hub: Hub, changes: dict[str, Any]) -> None:
     hub.publish({"model.onnx": b""}, **changes)

@@ -235,11 +235,15 @@ def _with_config(card: ModelCard, config: dict[str, Any]) -> ModelCard:
         update["classes"] = own.entries(names)
         provenance["labels"] = "config.json"
     several = config.get("problem_type") == "multi_label_classification"
-    if several:
-        update["task"] = "multi-label"
+    labels = config.get("id2label")
+    # With one label transformers trains for a value, whether the configuration says so or not.
+    value = config.get("problem_type") == "regression" or (isinstance(labels, dict) and len(labels) == 1)
+    if several or value:
+        update["task"] = "multi-label" if several else "regression"
     kinds = config.get("architectures")
     kind = kinds[0] if isinstance(kinds, list) and kinds and isinstance(kinds[0], str) else ""
-    if kind.endswith("ForImageClassification") and card.weights[0].format == "onnx":
+    logits = kind.endswith("ForImageClassification") and update.get("task") != "regression"
+    if logits and card.weights[0].format == "onnx":
         activation = "sigmoid" if several else "softmax"
         update["output"] = Output.model_validate({"activation": activation})
         provenance["assumed"] = [
