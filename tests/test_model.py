@@ -444,19 +444,19 @@ def test_of_several_outputs_the_card_chooses_and_each_choice_has_a_graph_of_its_
 
 
 def test_outputs_of_which_nothing_decides_are_asked_about_and_the_answer_is_remembered(tmp_path):
-    folder = write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2))
+    folder = write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2), top=("Max", 3))
     for _ in range(2):
         with pytest.raises(
-            UndecidedOutputError, match=r"The model m has 2 outputs .*low \(1 number\); mid \(2 numbers\)"
+            UndecidedOutputError, match=r"The model m has 3 outputs, .*low \(1 number\); mid \(2 numbers\)"
         ):
             wp.open_model(folder)
     model = wp.open_model(folder, output="mid", activation="softmax")
     assert model.predict(FOUR).tolist() == [[1, 1]]
     assert model.card.output.tensor_name == "mid"
-    assert [output.name for output in model.outputs] == ["low", "mid"]
+    assert [output.name for output in model.outputs] == ["low", "mid", "top"]
     again = wp.open_model(folder)
     assert again.predict(FOUR).tolist() == [[1, 1]]
-    assert [output.words for output in again.outputs] == ["1 number", "2 numbers"]
+    assert [output.words for output in again.outputs] == ["1 number", "2 numbers", "3 numbers"]
     assert wp.open_model(folder, output=0, activation="none").predict(FOUR) == 4
 
 

@@ -96,3 +96,12 @@ def test_a_test_that_cannot_be_run_is_told_and_does_no_harm(tmp_path, test, word
 def test_a_test_of_another_number_of_classes_is_refused(tmp_path):
     with pytest.raises(ModelError, match="expects 3 probabilities, the model gives 2"):
         wp.open_model(write_model(tmp_path / "m", image=INLINE, probabilities=[0.2, 0.3, 0.5]))
+
+
+def test_a_test_of_numbers_that_are_no_probabilities_is_refused_as_the_cards_fault(tmp_path):
+    folder = write_model(tmp_path / "m", image=INLINE, probabilities=RIGHT)
+    card = json.loads((folder / "webipred.json").read_text())
+    del card["output"]
+    (folder / "webipred.json").write_text(json.dumps(card))
+    with pytest.raises(ModelError, match=r"The self-test of m fails.*no probabilities"):
+        wp.open_model(folder)

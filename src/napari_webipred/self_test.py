@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
-from napari_webipred.errors import ModelError, WebIPredError
+from napari_webipred.errors import ActivationError, ModelError, WebIPredError
 from napari_webipred.imaging.preprocess import prepare
 from napari_webipred.imaging.raster import open_image, to_array
 from napari_webipred.results.probabilities import class_probabilities
@@ -78,7 +78,10 @@ def run(
         return "The self-test of the card could not be run: it is not known how pictures are prepared."
     size = (card.input.height, card.input.width, card.input.channels or 3)
     prepared, _ = prepare(pixels, *size, card.preprocessing, card.input.channel_order)
-    given = class_probabilities(predict(prepared[None])[0], card)
+    try:
+        given = class_probabilities(predict(prepared[None])[0], card)
+    except ActivationError as error:  # the card is at fault, not the user
+        raise ModelError(f"The self-test of {card.name} fails. {error.message}", error.hint) from error
     if len(given) != len(test.probabilities):
         raise ModelError(
             f"The self-test of {card.name} expects {len(test.probabilities)} probabilities, the model gives "

@@ -229,12 +229,13 @@ def test_names_can_be_taken_back(asked, qtbot, pick, tmp_path):
 
 
 def test_of_several_outputs_one_is_chosen_first_and_may_be_changed(viewer, asked, qtbot, pick, tmp_path):
-    panel, form = asked(write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2)))
-    assert form.heading.text() == "The model has 2 outputs that could give the classes. Choose one."
+    panel, form = asked(write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2), top=("Max", 4)))
+    assert form.heading.text() == "The model has 3 outputs. Choose the one that gives the classes."
     assert panel.model.message.text == ""
     assert form.others.isHidden()
     assert not form.use.isEnabled()
-    assert [form.output.itemText(i) for i in range(3)] == ["Please choose…", "low – 1 number", "mid – 2 numbers"]
+    offered = [form.output.itemText(i) for i in range(form.output.count())]
+    assert offered == ["Please choose…", "low – 1 number", "mid – 2 numbers", "top – 4 numbers"]
     pick(form.output, "mid")
     use(panel, qtbot)
     qtbot.waitUntil(lambda: not form.isHidden())

@@ -25,6 +25,7 @@ def outputs(*given: tuple[str, tuple[int | None, ...] | None, Ending] | tuple[An
 
 LOGITS = ("logits", (3,), "linear")
 FEATURES = ("features", (512,), "linear", False)
+AGE = ("age", (1,), "linear")
 
 
 def chosen(given: list[ModelOutput], wanted: str | None = None, classes: int = 0) -> str:
@@ -60,19 +61,20 @@ def test_the_number_of_class_names_decides_first():
     given = outputs(("kind", (3,), "softmax"), ("sex", (2,), "linear"))
     assert chosen(given, classes=2) == "sex"
     assert "as many numbers as there are names" in reason(given, 2)
-    assert chosen(given, classes=9) == "kind"
     assert chosen(outputs(("a", (3,), "softmax"), ("b", (1,), "sigmoid")), classes=2) == "b"
 
 
-def test_probabilities_go_before_other_numbers():
-    given = outputs(FEATURES, ("age", (1,), "linear"), ("sex", (2,), "softmax"))
+def test_class_scores_go_before_values_and_features():
+    given = outputs(FEATURES, AGE, ("sex", (2,), "softmax"))
     assert chosen(given) == "sex"
-    assert "only its numbers are probabilities" in reason(given)
-
-
-def test_what_is_computed_on_the_way_gives_no_classes():
+    assert reason(given) == "no other gives class scores"
+    assert chosen(outputs(LOGITS, AGE)) == "logits"
     assert chosen(outputs(FEATURES, LOGITS)) == "logits"
-    assert "on the way to it" in reason(outputs(FEATURES, LOGITS))
+
+
+def test_what_is_computed_on_the_way_to_a_value_is_not_the_value():
+    assert chosen(outputs(FEATURES, AGE)) == "age"
+    assert reason(outputs(FEATURES, AGE)) == "the others are computed on the way to it"
 
 
 def test_the_logits_below_a_softmax_are_not_chosen():
@@ -85,7 +87,11 @@ def test_the_logits_below_a_softmax_are_not_chosen():
         (outputs(("main", (3,), "softmax"), ("auxiliary", (3,), "softmax")), 0),
         (outputs(("main", (3,), "softmax"), ("auxiliary", (3,), "softmax")), 3),
         (outputs(("kind", (3,), "softmax"), ("sex", (2,), "softmax")), 4),
-        (outputs(LOGITS, ("age", (1,), "linear")), 0),
+        (outputs(("kind", (3,), "softmax"), ("sex", (2,), "linear")), 4),
+        (outputs(AGE, ("weight", (1,), "linear")), 0),
+        # Logits, too, may be what counts, and not what a sigmoid says of the quality.
+        (outputs(LOGITS, ("quality", (1,), "sigmoid")), 0),
+        (outputs(("embedding", (128,), "linear"), ("probs", (5,), "softmax")), 0),
         # A diagnosis is no mere step on the way to whether it is malignant.
         (outputs(("diagnosis", (7,), "softmax", False), ("malignant", (1,), "sigmoid")), 0),
         # One that cannot be computed here might be the one.
@@ -93,7 +99,7 @@ def test_the_logits_below_a_softmax_are_not_chosen():
     ],
 )
 def test_where_nothing_decides_the_user_is_asked(given, classes):
-    with pytest.raises(UndecidedOutputError, match="outputs that could give the classes") as raised:
+    with pytest.raises(UndecidedOutputError, match="not clear which one gives the classes") as raised:
         choose("m.h5", given, None, classes)
     assert [output.name for output in raised.value.outputs] == [output.name for output in given]
     assert raised.value.hint

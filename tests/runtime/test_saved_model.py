@@ -153,7 +153,7 @@ def test_millions_of_tiny_fields_do_not_fill_the_memory():
             compile_files({"saved_model.pb": content}, "folder", None)
 
 
-@settings(max_examples=60)
+@settings(max_examples=60, deadline=None)
 @given(st.data())
 def test_changed_bytes_give_a_model_or_a_model_error(data):
     files = stored("gated-keras2")

@@ -130,7 +130,7 @@ class Facts(QWidget):
 
     def ask_output(self, outputs: Sequence[ModelOutput]) -> None:
         """Ask only which output of a model gives the classes; the rest depends on that."""
-        self.heading.setText(f"The model has {len(outputs)} outputs that could give the classes. Choose one.")
+        self.heading.setText(f"The model has {len(outputs)} outputs. Choose the one that gives the classes.")
         self.others.hide()
         self._offer_outputs(outputs, None)
         self.show()

@@ -79,11 +79,11 @@ class ModelOutput:
 
 
 class UndecidedOutputError(OptionError):
-    """Several outputs of a model could give the classes; ``outputs`` are those."""
+    """Nothing decides which output of a model gives the classes; ``outputs`` are those that could be used."""
 
     def __init__(self, file: str, outputs: Sequence[ModelOutput]) -> None:
         super().__init__(
-            f"{file} has {len(outputs)} outputs that could give the classes: {_listed(outputs)}.",
+            f"{file} has {len(outputs)} outputs, and it is not clear which one gives the classes: {_listed(outputs)}.",
             "Choose one by its name: --output-name in the shell, output= in Python.",
         )
         self.outputs = tuple(outputs)
@@ -141,8 +141,8 @@ def choose(
     """Find the output that gives the classes.
 
     Of several the first of these decides: what the user or the card names; that only one gives a list of numbers for
-    an image; that it gives as many numbers as there are names of classes; that only its numbers are probabilities;
-    that the others are computed on the way to it.
+    an image; that it gives as many numbers as there are names of classes; that the others give a single value or are
+    computed on the way to it.
 
     Parameters
     ----------
@@ -177,22 +177,23 @@ def choose(
         raise ModelError(f"{file} has no output that lists classes: {_listed(outputs)}.", _WHOLE_IMAGE)
     if not any(output.size for output in left):  # whoever compiles it will say why it cannot be computed
         return left[-1], ""
-    reason = "only this one gives one list of numbers for an image"
+    usable, reason = left, "only this one gives one list of numbers for an image"
     for clue, fits in _clues(classes).items():
         fitting = [output for output in left if fits(output)]
         if len(_sources(left)) > 1 and 0 < len(fitting) < len(left):
             left, reason = fitting, clue
     if len(_sources(left)) > 1:
-        raise UndecidedOutputError(file, left)
+        raise UndecidedOutputError(file, usable)
     return left[0], reason
 
 
 def _clues(classes: int) -> dict[str, Callable[[ModelOutput], bool]]:
+    """Return what speaks for an output, in words and as a test, the strongest first."""
     return {
         "it gives as many numbers as there are names of classes": lambda output: output.size == classes,
         "its one number can tell the two named classes apart": lambda output: output.size == 1 and classes == 2,
-        "only its numbers are probabilities": lambda output: output.ending in _PROBABILITIES,
-        "the others are computed on the way to it": lambda output: output.final or output.ending in _PROBABILITIES,
+        "no other gives class scores": lambda output: output.ending != "linear" or (output.final and output.size != 1),
+        "the others are computed on the way to it": lambda output: output.ending != "linear" or output.final,
     }
 
 
