@@ -169,7 +169,7 @@ def opening(
         (width, height) in pixels, for a model that takes any size.
     activation : str, optional
         What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"``, ``"sigmoid"``;
-        ``"none"`` shows the numbers as they are.
+        ``"none"`` shows the numbers as they are, ``"in-model"`` takes an earlier answer back.
     output : str or int, optional
         Which of several outputs gives the classes: its name, or its number from 0.
 

@@ -13,6 +13,7 @@ from onnx import TensorProto, helper, save
 from qtpy.QtCore import Qt
 from tests.gui.conftest import flat
 
+from napari_webipred import open_model
 from napari_webipred._napari.about import about
 from napari_webipred.errors import ModelError
 from test_model import write_heads, write_strange, write_tfjs
@@ -256,6 +257,19 @@ def test_of_several_outputs_one_is_chosen_first_and_may_be_changed(viewer, asked
     use(panel, qtbot)
     card = panel._bench.loading.model.card
     assert (card.task, card.class_names, card.output.tensor_name) == ("regression", ["value"], "low")
+
+
+def test_an_activation_can_be_taken_back(asked, qtbot, pick, tmp_path):
+    folder = write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid")
+    open_model(folder, activation="none")
+    panel, form = asked(folder)
+    assert form.activation.currentData() == "none"
+    assert form.count.text() == "1 name, or leave empty"
+    pick(form.scaling, "none")
+    pick(form.activation, "in-model")
+    use(panel, qtbot)
+    card = panel._bench.loading.model.card
+    assert (card.task, card.class_names) == ("binary", ["0", "1"])
 
 
 def test_one_linear_number_is_offered_as_a_value_and_as_two_classes(viewer, asked, qtbot, pick, tmp_path):

@@ -178,7 +178,7 @@ class Facts(QWidget):
             if output.size == 1 and chosen == "in-model" and not self._doubted:
                 chosen = "none"
         _offer(self.activation, choices, chosen)
-        self.activation_row.setVisible(output.ending not in PROBABILITIES)
+        self.activation_row.setVisible(output.ending not in PROBABILITIES or chosen == "none")
 
     def _on_changed(self) -> None:
         if self.others.isHidden():
@@ -210,8 +210,8 @@ class Facts(QWidget):
             told["standardize"] = scaling
         if (names := self.names()) != self._known:
             told["classes"] = names
-        if not self.activation_row.isHidden() and self.activation.currentData() != "in-model":
-            told["activation"] = self.activation.currentData()
+        if not self.activation_row.isHidden() and (activation := self.activation.currentData()) != self._activation:
+            told["activation"] = activation
         if not self.size.isHidden():
             told["size"] = (self.width_.value(), self.height_.value())
         return told

@@ -19,7 +19,7 @@ from napari_webipred.errors import OptionError
 # How a card says what is told in a word of its own: Keras' Rescaling(1 / 255) before the network.
 UNIT = "0-1"
 MODES = (UNIT, *(mode for mode in get_args(StandardizeMode) if mode != "custom"))
-ACTIVATIONS = ("softmax", "sigmoid", "none")
+ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 
 _MAX_BYTES = 2**22
@@ -39,7 +39,8 @@ class Told:
     size : tuple of int, optional
         (width, height) of the model's input in pixels.
     activation : str, optional
-        What makes probabilities of the model's numbers: ``"softmax"``, ``"sigmoid"`` or ``"none"``.
+        What makes probabilities of the model's numbers: ``"softmax"``, ``"sigmoid"``, the model itself (``"in-model"``)
+        or nothing (``"none"``).
     output : str, optional
         Which of several outputs gives the classes: its name, or its number from 0.
     """
