@@ -11,7 +11,7 @@ def test_the_demonstration_model_judges_the_sample_pictures(viewer, open_panel, 
     """The main job with nothing put in its place."""
     layers = viewer.open_sample("napari-webipred", "image-quality")
     panel = open_panel()
-    choose(panel, "Image quality of microscopy and medical pictures")
+    choose(panel, "Image quality of microscopy and medical images")
     qtbot.waitUntil(panel.classify.button.isEnabled, timeout=60_000)
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     run = panel._bench.run
