@@ -307,6 +307,102 @@ def test_a_model_in_one_file_brings_only_what_names_its_classes(tmp_path: Path, 
     assert files.checksum == "sha256:" + hashlib.sha256(content).hexdigest()
 
 
+def location(name: str) -> bytes:
+    """An entry of an ONNX tensor that names the file with its numbers, as Protocol Buffers write it."""
+    length = len(name.encode())
+    size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
+    return b"\x0a\x08location\x12" + size + name.encode()
+
+
+LONG = "weights" * 20
+
+
+def test_an_onnx_file_brings_the_plain_files_beside_it_that_it_names(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    named = [
+        "m.data",
+        LONG,
+        "gone",
+        "sub/w",
+        "../up",
+        "..",
+        "/etc/passwd",
+        ".hidden",
+        "link",
+        "C:x",
+        "\u0007",
+        "w" * 255,
+    ]
+    broken = location("w" * 200).replace(b"w" * 200, b"\xff" * 200)
+    path.write_bytes(b"\x08\x08\x12\x07pytorch" + broken + b"".join(map(location, named)))
+    (tmp_path / "sub").mkdir()
+    for name in ("m.data", LONG, "unnamed.data", "sub/w", ".hidden"):
+        (tmp_path / name).write_bytes(b"numbers")
+    (tmp_path / "link").symlink_to(tmp_path / "m.data")
+    files = open_files(path)
+    assert set(files) == {"m.onnx", "m.data", LONG}
+    before = files.checksum
+    (tmp_path / "m.data").write_bytes(b"other n")
+    assert open_files(path).checksum != before
+    assert {"m.onnx", "m.data", LONG} <= set(open_files(tmp_path))
+
+
+def test_a_name_on_the_border_of_two_pieces_is_found(tmp_path: Path) -> None:
+    (tmp_path / "m.data").write_bytes(b"numbers")
+    entry = location("m.data")
+    for before in range(member.CHUNK - len(entry) - 4, member.CHUNK):
+        (tmp_path / "m.onnx").write_bytes(b"\x08\x08\x12\x07pytorch".ljust(before, b"-") + entry)
+        assert set(open_files(tmp_path / "m.onnx")) == {"m.onnx", "m.data"}
+
+
+def test_an_onnx_file_that_names_very_many_files_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "m.onnx"
+    path.write_bytes(b"\x08\x08\x12\x07pytorch" + b"".join(location(f"w{i}") for i in range(2100)))
+    with pytest.raises(ArchiveError, match=r"m\.onnx names more than 2000 files"):
+        open_files(path)
+
+
+def test_weights_alone_bring_what_may_be_their_network(tmp_path: Path) -> None:
+    path = tmp_path / "m.h5"
+    (tmp_path / "m.json").write_text('{"class_name": "Sequential", "config": {}}')
+    (tmp_path / "other.json").write_text('{"a": 1}')
+    path.write_bytes(b"\x89HDF\r\n\x1a\n weights")
+    assert set(open_files(path)) == {"m.h5", "m.json"}
+    path.write_bytes(b"\x89HDF\r\n\x1a\n model_config weights")
+    assert set(open_files(path)) == {"m.h5"}
+
+
+def test_a_keras_archive_is_one_file_of_which_the_members_are_read_when_asked(tmp_path: Path) -> None:
+    content = {"config.json": b"{}", "model.weights.h5": b"weights", "metadata.json": b"{}"}
+    path = zip_of(tmp_path / "m.keras", content)
+    outer = zip_of(tmp_path / "outer.zip", {"m.keras": path.read_bytes()})
+    for files in (open_files(path), open_files(tmp_path), open_files(outer)):
+        assert "m.keras" in files
+        assert "config.json" not in files
+        assert dict(files.unpacked("m.keras")) == content
+    assert (open_files(path).kind, open_files(path).entry) == ("keras", "m.keras")
+    assert open_files(path).checksum == "sha256:" + hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def test_a_keras_archive_within_another_is_judged_as_strictly(tmp_path: Path) -> None:
+    inner = zip_of(tmp_path / "m.keras", {"config.json": b"{}", "up.txt": b"x" * 99})
+    content = inner.read_bytes().replace(b"up.txt", b"../xyz")
+    files = open_files(zip_of(tmp_path / "outer.zip", {"m.keras": content}))
+    with pytest.raises(ArchiveError, match=r"m\.keras is refused: its member '\.\./xyz' points outside"):
+        files.unpacked("m.keras")
+
+
+def test_a_path_goes_on_in_a_zip_with_the_files_around_its_end(tmp_path: Path) -> None:
+    members = {"labels.txt": b"", "a/m.onnx": b"", "a/labels.txt": b"", "a/b/w.data": b"", "c/labels.txt": b""}
+    path = zip_of(tmp_path / "a.zip", members)
+    files = open_files(path / "a" / "m.onnx")
+    assert files.entry == "a/m.onnx"
+    assert list(files) == ["a/b/w.data", "a/labels.txt", "a/m.onnx", "labels.txt"]
+    for wrong in (path / "nothing", path / ".." / "a.zip", path / "a"):
+        with pytest.raises(ArchiveError, match="no file"):
+            open_files(wrong)
+
+
 @pytest.mark.parametrize(
     ("content", "words"),
     [

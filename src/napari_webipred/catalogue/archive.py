@@ -5,23 +5,26 @@ from __future__ import annotations
 import hashlib
 import stat
 import weakref
+import zipfile
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from io import BytesIO
+from io import BytesIO, IOBase
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from napari_webipred import file_errors, outside_json
 from napari_webipred.catalogue.member import MAX_BYTES, MAX_SIDE_BYTES, Member, file_chunks, file_member
 from napari_webipred.catalogue.model_folder import folder_members
+from napari_webipred.catalogue.needed_files import data_files, is_plain_file, network_files
 from napari_webipred.catalogue.own import SIDE_FILES
 from napari_webipred.catalogue.zip_archive import ANOTHER_ARCHIVE, zip_members
 from napari_webipred.errors import ArchiveError, TooLargeError
 
 SAVED_MODEL = "saved_model.pb"  # one of the files of a TensorFlow SavedModel, which is a folder
 
-Kind = Literal["zip", "json", "html", "hdf5", "onnx", "empty", "unknown"]
-_WHOLE = {"zip", "hdf5", "onnx"}  # one file is the whole model
+Kind = Literal["zip", "keras", "json", "html", "hdf5", "onnx", "empty", "unknown"]
+# The members that make a zip archive a model that Keras 3 saved.
+_KERAS = {"config.json", "model.weights.h5"}
 
 
 def kind_of(head: bytes) -> Kind:
@@ -47,7 +50,7 @@ class ModelFiles(Mapping[str, bytes]):
     """The files of one model: relative names with ``/`` to content. Made by `open_files`.
 
     A content is read when it is asked for and is not kept. Reading raises `ArchiveError` if a file is not what was
-    announced when it was opened, and `TooLargeError` for a JSON file of more than 8 MiB and a text or
+    announced when it was opened, and `TooLargeError` for a JSON file of more than 8 MiB and a text, CSV or
     YAML file of more than 1 MiB.
 
     Attributes
@@ -66,11 +69,13 @@ class ModelFiles(Mapping[str, bytes]):
         members: Mapping[str, Member],
         entry: str | None = None,
         kind: Literal["folder"] | Kind = "folder",
+        beside: Mapping[str, Member] | None = None,
     ) -> None:
         self.path = path
         self.entry = entry
         self.kind = kind
-        self._members = dict(sorted(members.items()))
+        self._numbers = dict(sorted(members.items()))  # on which the numbers of the model depend
+        self._members = dict(sorted({**(beside or {}), **members}.items()))
 
     def __getitem__(self, name: str) -> bytes:
         member, limit = self._members[name], _limit(name)
@@ -108,21 +113,35 @@ class ModelFiles(Mapping[str, bytes]):
                 ANOTHER_ARCHIVE,
             )
 
+    def unpacked(self, name: str) -> ModelFiles:
+        """Open an archive that is one of the files, a model that Keras 3 saved.
+
+        Raises
+        ------
+        ArchiveError
+            It is damaged, unsafe or too large.
+        """
+        member = self._members[name]
+        last = PurePosixPath(name).name
+        return _of_zip(self.path / name, *zip_members(last, self[name] if member.path is None else member.path))
+
     @cached_property
     def checksum(self) -> str:
-        """``sha256:`` and the SHA-256 of all of the model, in hexadecimal digits.
+        """``sha256:`` and the SHA-256 of all that the model's numbers depend on, in hexadecimal digits.
 
-        For a zip, HDF5 or ONNX file this is the hash of that file. For a folder it is the hash, over the files in the
+        For a model in one file this is the hash of that file. For several it is the hash, over the files in the
         order of their names, of each name in UTF-8, a zero byte, the size as eight bytes (little endian) and the
         content; before them stand the entry's name (or nothing) and a zero byte, for two topologies may share a folder.
+        What only names the classes of a model in one file is no part of it.
         """
         digest = hashlib.sha256()
-        if self.kind in _WHOLE:
+        alone = self.entry is None or list(self._numbers) == [self.entry]
+        if alone and self.path.is_file() and self.kind != "json":
             for chunk in file_chunks(self.path):
                 digest.update(chunk)
         else:
             digest.update(_encoded(self.entry or "") + b"\0")
-            for name, member in self._members.items():
+            for name, member in self._numbers.items():
                 digest.update(_encoded(name) + b"\0" + member.size.to_bytes(8, "little"))
                 for chunk in self._chunks(name, member):
                     digest.update(chunk)
@@ -136,24 +155,27 @@ def _encoded(name: str) -> bytes:
 
 def _limit(name: str) -> int:
     """Return how many bytes a file may have, which bounds the memory before it is unpacked."""
-    limits = {".json": outside_json.MAX_BYTES, ".txt": MAX_SIDE_BYTES, ".yaml": MAX_SIDE_BYTES, ".yml": MAX_SIDE_BYTES}
-    return limits.get(PurePosixPath(name).suffix.lower(), MAX_BYTES)
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".json":
+        return outside_json.MAX_BYTES
+    return MAX_SIDE_BYTES if suffix in {".txt", ".csv", ".yaml", ".yml"} else MAX_BYTES
 
 
 def open_files(path: Path) -> ModelFiles:
-    """Open a model folder, a topology ``.json`` (with its folder), a zip, HDF5 or ONNX file; nothing is unpacked.
+    """Open a model folder, a topology ``.json`` (with its folder), a zip, Keras or ONNX file; nothing is unpacked.
 
-    A file ``saved_model.pb`` stands for its folder.
+    A file ``saved_model.pb`` stands for its folder. A path that goes on behind a zip archive, as in
+    ``models.zip/small/model.onnx``, means that file in it.
 
     What a file is, its content tells, not its name. Hidden files, ``__MACOSX`` and zips within are left out. Of a
-    folder only files that can belong to a model count: ``.json``, ``.yaml``, ``.bin``, ``.txt``, ``.onnx``, ``.h5``,
-    ``.pb``, names without a suffix, and names with ``shard`` in them, at most four folders deep. Beside an HDF5 or ONNX
-    file only those count that can name its classes (`napari_webipred.catalogue.own.SIDE_FILES`).
+    folder only files that can belong to a model count, at most four folders deep
+    (`napari_webipred.catalogue.model_folder`). Beside a Keras or ONNX file only those count that can name its classes
+    (`napari_webipred.catalogue.own.SIDE_FILES`) and those that it needs (`napari_webipred.catalogue.needed_files`).
 
     Parameters
     ----------
     path : Path
-        Folder, JSON file, zip archive, HDF5 or ONNX file.
+        Folder, JSON file, zip archive, Keras or ONNX file.
 
     Returns
     -------
@@ -167,6 +189,8 @@ def open_files(path: Path) -> ModelFiles:
         or it holds more than 2000 files or 4 GiB.
     """
     try:
+        if (outer := _zip_around(path)) is not None:
+            return _file_in_zip(outer, path.relative_to(outer).as_posix())
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
             return ModelFiles(path, folder_members(path))
@@ -176,29 +200,67 @@ def open_files(path: Path) -> ModelFiles:
             )
         if path.name == SAVED_MODEL:
             return ModelFiles(path.parent, folder_members(path.parent))
-        with path.open("rb") as opened:
-            kind = kind_of(opened.read(512))
-        if kind == "json":
-            members = folder_members(path.parent)
-            members[path.name] = file_member(path)
-            return ModelFiles(path, members, path.name, kind)
-        if kind == "zip":
-            members, file = zip_members(path)
-            files = ModelFiles(path, members, kind=kind)
-            weakref.finalize(files, file.close)
-            return files
-        if kind in _WHOLE:
-            beside = {name: path.with_name(name) for name in SIDE_FILES}
-            members = {name: file_member(other) for name, other in beside.items() if _is_plain_file(other)}
-            members[path.name] = file_member(path)
-            return ModelFiles(path, members, path.name, kind)
+        return _of_file(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveError(f"There is no file or folder {path}.", "Check the path for typing errors.") from error
     except OSError as error:
         reason, remedy = file_errors.reading(error)
-        raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
+        raise ArchiveError(f"{path.name} cannot be read: {reason}.", remedy) from error
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is something at a path, or whether it could lie in a zip archive."""
+    return path.exists() or _zip_around(path) is not None
+
+
+def _of_file(path: Path) -> ModelFiles:
+    with path.open("rb") as opened:
+        kind = kind_of(opened.read(512))
+    own = {path.name: file_member(path)}
+    beside = {name: file_member(path.with_name(name)) for name in SIDE_FILES if is_plain_file(path, name)}
+    match kind:
+        case "json":
+            return ModelFiles(path, folder_members(path.parent) | own, path.name, kind)
+        case "zip":
+            members, file = zip_members(path.name, path)
+            if not members.keys() >= _KERAS:
+                return _of_zip(path, members, file)
+            file.close()
+            return ModelFiles(path, own, path.name, "keras", beside)
+        case "onnx" | "hdf5":
+            needed = data_files(path) if kind == "onnx" else network_files(path)
+            own |= {name: file_member(place) for name, place in needed.items()}
+            return ModelFiles(path, own, path.name, kind, beside)
     what, hint = _NO_MODEL[kind]
     raise ArchiveError(f"{path.name} {what}.", hint)
+
+
+def _of_zip(path: Path, members: Mapping[str, Member], file: IOBase, entry: str | None = None) -> ModelFiles:
+    files = ModelFiles(path, members, entry, "zip")
+    weakref.finalize(files, file.close)
+    return files
+
+
+def _zip_around(path: Path) -> Path | None:
+    """Return the zip archive that a path goes on behind; None if it does not."""
+    around = next((parent for parent in path.parents if parent.is_file()), None)
+    return around if around is not None and zipfile.is_zipfile(around) else None
+
+
+def _file_in_zip(archive: Path, entry: str) -> ModelFiles:
+    """Open one of several models in a zip archive, with the files of its folder and those in the folders around it."""
+    members, file = zip_members(archive.name, archive)
+    if entry not in members:
+        file.close()
+        present = ", ".join(list(members)[:10]) or "no file at all"
+        raise ArchiveError(f"There is no file {entry} in {archive.name}; found {present}.", "Choose one of its files.")
+    folder = PurePosixPath(entry).parent
+    around = {
+        name: member
+        for name, member in members.items()
+        if (place := PurePosixPath(name).parent).is_relative_to(folder) or folder.is_relative_to(place)
+    }
+    return _of_zip(archive, around, file, entry)
 
 
 _NO_MODEL = {
@@ -212,7 +274,3 @@ _NO_MODEL = {
         "Choose a TensorFlow.js model (a zip archive, a folder or a model.json), a Keras file or an ONNX file.",
     ),
 }
-
-
-def _is_plain_file(path: Path) -> bool:
-    return path.is_file() and not path.is_symlink()

@@ -24,6 +24,7 @@ from napari_webipred.catalogue.remote import (
 from napari_webipred.catalogue.transformers import preprocessing_of
 from napari_webipred.errors import CatalogueError
 
+_CONFIG = "config.json"
 _MAX_CONFIG_BYTES = 4 * 2**20
 _PART = r"[A-Za-z0-9_][A-Za-z0-9._-]{0,95}"
 _SHORT = re.compile(rf"hf:({_PART}/{_PART})(?:@([^/\s]+))?(?:/(\S.*))?")
@@ -92,8 +93,8 @@ def resolve(reference: str) -> ModelCard:
         files = [file for place in (folder / name, PurePosixPath(name)) if (file := listing.get(place.as_posix()))]
         return next((file for file in files if (file.size or 0) <= limit), None)
 
-    side = {name: file for name in own.SIDE_FILES if (file := beside(name, MAX_SIDE_BYTES))}
-    settled = beside("config.json", _MAX_CONFIG_BYTES)
+    side = {name: file for name in own.SIDE_FILES if name != _CONFIG and (file := beside(name, MAX_SIDE_BYTES))}
+    settled = beside(_CONFIG, _MAX_CONFIG_BYTES)
     config = read_json_file(settled, _MAX_CONFIG_BYTES) if settled else {}
     prepared = beside("preprocessor_config.json", MAX_SIDE_BYTES)
     preprocessor = read_json_file(prepared) if prepared else None

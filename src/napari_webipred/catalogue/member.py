@@ -18,15 +18,16 @@ CHUNK = 2**20
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A file that may be read: how large it says it is and how to get its content in pieces."""
+    """A file that may be read: how large it says it is, how to get its content in pieces, and where it is on disk."""
 
     size: int
     chunks: Callable[[], Iterator[bytes]]
+    path: Path | None = None
 
 
 def file_member(path: Path) -> Member:
     """Describe a file on disk."""
-    return Member(path.stat().st_size, partial(file_chunks, path))
+    return Member(path.stat().st_size, partial(file_chunks, path), path)
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
@@ -37,7 +38,7 @@ def file_chunks(path: Path) -> Iterator[bytes]:
                 yield chunk
     except OSError as error:
         reason, remedy = file_errors.reading(error)
-        raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
+        raise ArchiveError(f"{path.name} cannot be read: {reason}.", remedy) from error
 
 
 def is_noise(name: str) -> bool:

@@ -8,12 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from napari_webipred.catalogue.member import MAX_BYTES, MAX_FILES, Member, file_member, is_noise
+from napari_webipred.catalogue.needed_files import data_files
 from napari_webipred.errors import ArchiveError
 
 _MAX_ENTRIES_SEEN = 20_000
 _MAX_DEPTH = 4
-_SUFFIXES = {"", ".json", ".yaml", ".bin", ".txt", ".weights", ".buf", ".dat"}
-_SUFFIXES |= {".onnx", ".h5", ".hdf5", ".pb", ".index"}
+_SUFFIXES = {"", ".json", ".yaml", ".bin", ".txt", ".csv", ".weights", ".buf", ".dat"}
+_SUFFIXES |= {".onnx", ".h5", ".hdf5", ".keras", ".pb", ".index"}
 _OWN_FOLDER = "Put the files of the model, and nothing else, into a folder of their own."
 
 
@@ -37,6 +38,9 @@ def folder_members(folder: Path) -> dict[str, Member]:
             raise ArchiveError(f"{name} in {folder.name} is a link to a place outside the folder.", _OWN_FOLDER)
         if path.is_file():
             members[name] = file_member(path)
+    for name in [name for name in members if name.lower().endswith(".onnx")]:
+        below = name[: name.rfind("/") + 1]
+        members |= {below + data: file_member(path) for data, path in data_files(folder / name).items()}
     if len(members) > MAX_FILES or sum(member.size for member in members.values()) > MAX_BYTES:
         raise ArchiveError(
             f"The folder {folder.name} holds more than {MAX_FILES} files or {MAX_BYTES} bytes that could be a model's.",

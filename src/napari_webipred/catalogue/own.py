@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ast
-import codecs
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -24,17 +23,16 @@ from napari_webipred.catalogue.card import (
     WeightSource,
     unnamed,
 )
+from napari_webipred.catalogue.labels import LABEL_FILES, names_in
 from napari_webipred.catalogue.member import MAX_SIDE_BYTES
 from napari_webipred.errors import ModelError, TooLargeError
 from napari_webipred.names import visible
 
 CARD_FILE = "webipred.json"
-LABEL_FILES = ("metadata.json", "class_names.json", "labels.txt")
 SIDE_FILES = (CARD_FILE, *LABEL_FILES)
 
 _MAX_TOPOLOGIES = 16
-_MAX_LABELS = 100_000
-_MAX_LABEL = 200
+_SHOWN = 3
 
 
 def card_of_path(path: Path) -> ModelCard:
@@ -63,18 +61,21 @@ def numbered(count: int) -> tuple[ClassEntry, ...]:
     return tuple(map(unnamed, range(count)))
 
 
-def fill(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
+def fill(card: ModelCard, files: Mapping[str, bytes], near: str | None = None) -> ModelCard:
     """Complete a card by what lies beside the model.
 
     Read are, the first that says something counts: ``webipred.json`` (a whole card; its name and identifier count
-    for a user's own model), ``metadata.json`` of Teachable Machine, ``class_names.json``, ``labels.txt`` (a name a
-    line), and ``userDefinedMetadata`` of a topology. Never does a file overrule what the card says already.
+    for a user's own model), the files that name classes in the order of `napari_webipred.catalogue.labels.LABEL_FILES`,
+    and ``userDefinedMetadata`` of a topology. Never does a file overrule what the card says already; that it
+    says something else is noted.
 
     Parameters
     ----------
     card : ModelCard
     files : mapping of str to bytes
-        Files of the model by their names; those nearest to the top count.
+        Files of the model by their names; of two with the same last part, that nearest to the model counts.
+    near : str, optional
+        Name of the model's file, if that is known; else those nearest to the top count.
 
     Returns
     -------
@@ -87,28 +88,28 @@ def fill(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
     ModelError
         There is a ``webipred.json`` that is not a valid card.
     """
-    if own := _find(files, CARD_FILE):
+    if own := _find(files, CARD_FILE, near):
         card = _merge(card, _read_card(own, files[own]))
-    for base in LABEL_FILES:
-        if (name := _find(files, base)) is None:
+    for base, read in LABEL_FILES.items():
+        if (name := _find(files, base, near)) is None:
             continue
         try:
-            document = _lines_of(files[name]) if base == "labels.txt" else outside_json.parse(files[name])
+            content = files[name]
+            names = read(content)
         except TooLargeError as error:
             card = assume(card, f"{name} is not read: {error.message}")
             continue
         except ValueError as error:
             card = assume(card, f"{name} is not read: {error}.")
             continue
-        if base == "metadata.json" and _is_teachable_machine(document):
+        if base == "metadata.json" and _is_teachable_machine(content):
             card = _with_teachable_machine(card)
-        if base != "metadata.json" or isinstance(document, dict):
-            card = _with_labels(card, name, _labels_of(document))
+        card = _with_labels(card, name, names)
     if not card.classes:
         others = (n for n in files if n.lower().endswith(".json") and PurePosixPath(n).name not in SIDE_FILES)
         for name in islice(others, _MAX_TOPOLOGIES):
-            with suppress(TooLargeError):  # whatever it is, it is no topology
-                card = _with_labels(card, name, _labels_of(_published(files[name])))
+            with suppress(TooLargeError, ValueError):  # whatever it is, it is no topology with names
+                card = _with_labels(card, name, names_in(_published(files[name])))
     return card
 
 
@@ -123,8 +124,13 @@ def fill_from_properties(card: ModelCard, properties: Mapping[str, str]) -> Mode
         line ends. ``Image.NominalPixelRange``: the pixel range that the model takes.
     """
     for key in ("names", "classes", "labels", "class_names"):
-        if (text := properties.get(key)) and len(text) <= MAX_SIDE_BYTES:
-            card = _with_labels(card, f"the property {key} of the model", _labels_of(_parse_property(text)))
+        told = card.classes and "labels" not in card.provenance  # by the user or the publisher's card
+        if (text := properties.get(key)) and len(text) <= MAX_SIDE_BYTES and not told:
+            source = f"the property {key} of the model"
+            try:
+                card = _with_labels(card, source, names_in(_parse_property(text)))
+            except ValueError as error:
+                card = assume(card, f"{source} is not read: {error}.")
     scaling = _PIXEL_RANGES.get(properties.get("Image.NominalPixelRange", ""))
     if card.preprocessing is None and scaling:
         card = card.model_copy(update={"preprocessing": Preprocessing.model_validate(scaling)})
@@ -139,10 +145,38 @@ _PIXEL_RANGES: dict[str, dict[str, Any]] = {
 }
 
 
-def _find(files: Mapping[str, bytes], base: str) -> str | None:
-    """Find a file by the last part of its name, nearest to the top."""
-    names = [name for name in files if PurePosixPath(name).name == base]
-    return min(names, key=lambda name: (name.count("/"), name), default=None)
+def fill_from_profile(card: ModelCard, profile: str | None) -> ModelCard:
+    """Take the preprocessing of the program that has made a model, as its structure tells, if the classes are known.
+
+    Parameters
+    ----------
+    card : ModelCard
+    profile : str or None
+        Only ``"teachable-machine"`` can be known.
+    """
+    if profile != "teachable-machine" or card.preprocessing is not None or not card.classes:
+        return card
+    return assume(
+        _with_teachable_machine(card),
+        "The network is built as Teachable Machine builds its image models, so images are prepared as there: the "
+        "largest square in the centre is used, and the rest is cut off.",
+    )
+
+
+def _find(files: Mapping[str, bytes], base: str, near: str | None) -> str | None:
+    """Find a file by the last part of its name: beside the model, in the folders around it, or else below."""
+    home = PurePosixPath(near or "").parent.parts
+
+    def distance(name: str) -> tuple[bool, int, str]:
+        folder = PurePosixPath(name).parent.parts
+        below = len(folder) > len(home)
+        return below, abs(len(folder) - len(home)), name
+
+    def related(name: str) -> bool:
+        folder = PurePosixPath(name).parent.parts
+        return all(a == b for a, b in zip(folder, home, strict=False))
+
+    return min((n for n in files if PurePosixPath(n).name == base and related(n)), key=distance, default=None)
 
 
 def _read_card(name: str, content: bytes) -> ModelCard:
@@ -164,10 +198,14 @@ def _merge(card: ModelCard, own: ModelCard) -> ModelCard:
         wanted.discard("name")
     if is_local(card) and own.id == "model":
         wanted.discard("id")
-    return card.model_copy(update={key: getattr(own, key) for key in wanted})
+    update = {key: getattr(own, key) for key in wanted}
+    if is_local(card) and own.weights:
+        update["weights"] = (card.weights[0].model_copy(update={"entry_point": own.weights[0].entry_point}),)
+    return card.model_copy(update=update)
 
 
-def _is_teachable_machine(document: Any) -> bool:
+def _is_teachable_machine(content: bytes) -> bool:
+    document = outside_json.parse(content)
     if not isinstance(document, dict):
         return False
     return "tmVersion" in document and document.get("packageName", "@teachablemachine/image") in (
@@ -186,19 +224,36 @@ def _with_teachable_machine(card: ModelCard) -> ModelCard:
     return card.model_copy(update=update)
 
 
-def _with_labels(card: ModelCard, source: str, labels: list[str] | str) -> ModelCard:
-    """Give a card without classes these ones, or note why they are not used."""
-    if card.classes or not labels:
+def _with_labels(card: ModelCard, source: str, names: list[str]) -> ModelCard:
+    """Give a card without classes these ones; note if it has others."""
+    if not names:
         return card
-    if isinstance(labels, str):
-        return assume(card, f"{source} {labels}")
-    provenance = {**card.provenance, "labels": source}
-    return card.model_copy(update={"classes": entries(_distinct(labels)), "provenance": provenance})
+    if not card.classes:
+        provenance = {**card.provenance, "labels": source}
+        return card.model_copy(update={"classes": entries(_distinct(names)), "provenance": provenance})
+    known = card.provenance.get("labels", "the card")
+    if known == source or list(map(_plain, _distinct(names))) in _names_of(card):
+        return card
+    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+    return assume(card, f"{source} names the classes differently ({shown}); those of {known} are used.")
+
+
+def _names_of(card: ModelCard) -> list[list[str]]:
+    """Return the names of the classes, and those that are for people, as far as spelling does not matter."""
+    return [
+        [_plain(entry.name) for entry in card.classes],
+        [_plain(entry.label or entry.name) for entry in card.classes],
+    ]
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
 
 
 def assume(card: ModelCard, sentence: str) -> ModelCard:
     """Note in a card what could only be assumed."""
     assumed = [*card.provenance.get("assumed", []), sentence]
+    assumed = list(dict.fromkeys(assumed))  # a file may be read again
     return card.model_copy(update={"provenance": {**card.provenance, "assumed": assumed}})
 
 
@@ -216,66 +271,18 @@ def fit_labels(card: ModelCard, wanted: int) -> ModelCard:
     return assume(without, f"{source} names {names}, but the model has {wanted}: they are numbered.")
 
 
-def _labels_of(document: Any) -> list[str] | str:
-    """Take names out of a JSON value: a list, names by index, indices by name, or one of these under a known key."""
-    if isinstance(document, dict):
-        for key in ("labels", "classes", "class_names", "classNames", "names"):
-            if isinstance(document.get(key), (list, dict)):
-                return _labels_of(document[key])
-        pairs = list(document.items())
-        if pairs and all(str(key).isdecimal() and len(str(key)) < 8 and isinstance(v, str) for key, v in pairs):
-            document = _in_order([(int(key), value) for key, value in pairs])
-        elif pairs and all(type(value) is int for _, value in pairs):
-            document = _in_order([(value, str(key)) for key, value in pairs])
-        else:
-            return []
-    if not isinstance(document, list) or not document:
-        return []
-    return _checked(document)
-
-
 def label_names(document: Any) -> list[str]:
     """Return the class names that a JSON value holds, clean and each only once; none if they cannot be used."""
-    names = _labels_of(document)
-    return [] if isinstance(names, str) else _distinct(names)
-
-
-def _in_order(pairs: list[tuple[int, str]]) -> list[str] | None:
-    pairs.sort()
-    return [name for _, name in pairs] if [index for index, _ in pairs] == list(range(len(pairs))) else None
-
-
-def _checked(labels: Sequence[Any]) -> list[str] | str:
-    """Return the labels as clean text, or words that say why they are not used."""
-    if len(labels) > _MAX_LABELS:
-        return f"names more than {_MAX_LABELS} classes, which cannot be."
-    if not all(isinstance(label, (str, int)) for label in labels):
-        return "holds class names that are no text."
-    names = [" ".join(str(label).split()) for label in labels]
-    if not all(0 < len(name) <= _MAX_LABEL and name.isprintable() for name in names):
-        return "holds class names that are empty, too long or not printable."
-    return names
+    try:
+        return _distinct(names_in(document))
+    except ValueError:
+        return []
 
 
 def _distinct(names: list[str]) -> list[str]:
     """Tell equal names apart by their index; ImageNet calls a bird and a machine crane."""
     counts = Counter(names)
     return [f"{name} ({i})" if counts[name] > 1 else name for i, name in enumerate(names)]
-
-
-def _lines_of(content: bytes) -> list[str]:
-    """Read a name a line; numbers before them, as in exports of Teachable Machine, are left out if they count up."""
-    encoding = "utf-16" if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8-sig"
-    try:
-        lines = [line.strip() for line in content.decode(encoding).splitlines()]
-    except UnicodeDecodeError as error:
-        raise ValueError("it is not text in UTF-8") from error
-    while lines and not lines[-1]:
-        lines.pop()
-    numbered = [re.fullmatch(r"(\d{1,6})[ \t:,]+(.+)", line) for line in lines]
-    if all(match and int(match[1]) == i for i, match in enumerate(numbered)):
-        lines = [match[2] for match in numbered if match]
-    return lines
 
 
 def _parse_property(text: str) -> Any:

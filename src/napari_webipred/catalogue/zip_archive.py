@@ -11,7 +11,7 @@ import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
-from io import FileIO
+from io import SEEK_END, BytesIO, FileIO
 from pathlib import Path
 
 from napari_webipred.catalogue.member import CHUNK, MAX_BYTES, MAX_FILES, Member, is_noise
@@ -41,13 +41,25 @@ _BROKEN = (
 )
 
 
-class _ZipFile(FileIO):
+class _OnDisk(FileIO):
     """A zip on disk of which never more than a few MiB are read at once, so that no size in it must be believed."""
 
     def read(self, size: int | None = -1, /) -> bytes:
-        if size is not None and size > _MAX_DIRECTORY_BYTES:
-            raise ArchiveError(f"The table of contents of {Path(str(self.name)).name} is too large.", ANOTHER_ARCHIVE)
+        _check_read(size)
         return super().read(size) or b""
+
+
+class _InMemory(BytesIO):
+    """A zip that lies in another archive, read as one on disk."""
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        _check_read(size)
+        return super().read(size)
+
+
+def _check_read(size: int | None) -> None:
+    if size is not None and size > _MAX_DIRECTORY_BYTES:
+        raise zipfile.BadZipFile("its table of contents is too large")
 
 
 @contextmanager
@@ -58,18 +70,25 @@ def _explained(damage: str) -> Iterator[None]:
         raise ArchiveError(f"{damage}: {error}.", ANOTHER_ARCHIVE) from error
 
 
-def zip_members(path: Path) -> tuple[dict[str, Member], FileIO]:
+def zip_members(name: str, source: Path | bytes) -> tuple[dict[str, Member], FileIO | BytesIO]:
     """List the members of a zip archive; nothing is unpacked.
 
     One bad member refuses the whole archive, for an honest one has none: a name that leads outside, twice the same name
     (also when it differs only in case or in how accents are written), a link, a device, an encrypted member, members
     that share bytes, and a table of contents that contradicts what it points to.
 
+    Parameters
+    ----------
+    name : str
+        What to call the archive in messages.
+    source : Path or bytes
+        Where it lies, or its content.
+
     Returns
     -------
     members : dict of str to Member
         Without what operating systems add, hidden files and zips within. Reading them raises ArchiveError.
-    file : FileIO
+    file : FileIO or BytesIO
         To be closed when they are no longer needed.
 
     Raises
@@ -77,19 +96,19 @@ def zip_members(path: Path) -> tuple[dict[str, Member], FileIO]:
     ArchiveError
         The archive is damaged, unsafe or too large.
     """
-    file = _ZipFile(path)
+    file = _OnDisk(source) if isinstance(source, Path) else _InMemory(source)
     try:
-        with _explained(f"{path.name} is a damaged zip archive"):
+        with _explained(f"{name} is a damaged zip archive"):
             archive = zipfile.ZipFile(file)
             infos = archive.infolist()
-            _check_amount(path, infos)
-            _check_names(path.name, infos)
-            _check_places(path.name, file, infos, archive.start_dir)
+            _check_amount(name, file.seek(0, SEEK_END), infos)
+            _check_names(name, infos)
+            _check_places(name, file, infos, archive.start_dir)
     except ArchiveError:
         file.close()
         raise
     members = {
-        info.filename: Member(info.file_size, partial(_chunks, path.name, archive, info))
+        info.filename: Member(info.file_size, partial(_chunks, name, archive, info))
         for info in infos
         if not info.is_dir() and not is_noise(info.filename)
     }
@@ -102,11 +121,10 @@ def _chunks(name: str, archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Itera
             yield chunk
 
 
-def _check_amount(path: Path, infos: list[zipfile.ZipInfo]) -> None:
-    name = path.name
+def _check_amount(name: str, packed: int, infos: list[zipfile.ZipInfo]) -> None:
     if len(infos) > MAX_FILES:
         raise ArchiveError(f"{name} holds {len(infos)} files; {MAX_FILES} are the most allowed.", ANOTHER_ARCHIVE)
-    total, packed = sum(info.file_size for info in infos), path.stat().st_size
+    total = sum(info.file_size for info in infos)
     if total > MAX_BYTES:
         raise ArchiveError(f"{name} unpacks to {total} bytes; {MAX_BYTES} are the most allowed.", ANOTHER_ARCHIVE)
     if total > _MAX_SUSPICIOUS_BYTES and total > _MAX_RATIO * packed:
@@ -162,7 +180,7 @@ def _fault(info: zipfile.ZipInfo) -> str | None:
     return None
 
 
-def _check_places(name: str, file: FileIO, infos: list[zipfile.ZipInfo], directory: int) -> None:
+def _check_places(name: str, file: FileIO | BytesIO, infos: list[zipfile.ZipInfo], directory: int) -> None:
     """Refuse members that share bytes, and those of which header and table of contents say different things."""
     end = 0
     for number, info in enumerate(sorted(infos, key=lambda info: info.header_offset)):
@@ -182,7 +200,7 @@ def _check_places(name: str, file: FileIO, infos: list[zipfile.ZipInfo], directo
             raise ArchiveError(f"{name} is refused: {member} does not end where it should.", ANOTHER_ARCHIVE)
 
 
-def _length_of_header(file: FileIO, info: zipfile.ZipInfo) -> int | None:
+def _length_of_header(file: FileIO | BytesIO, info: zipfile.ZipInfo) -> int | None:
     """Read the header before the content of a member; None if it contradicts the table of contents."""
     file.seek(info.header_offset)
     fields = _LOCAL_HEADER.unpack(file.read(_LOCAL_HEADER.size))
