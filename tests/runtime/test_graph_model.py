@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import base64
 import contextlib
+import io
 import json
 import zipfile
 from collections.abc import Callable
@@ -153,6 +154,79 @@ def test_pixels_are_multiplied_by_a_matrix_whether_or_not_they_are_put_in_rows()
         two=np.array([2], np.int32), matrix=np.arange(6, dtype=np.float32).reshape(3, 2),
     )  # fmt: skip
     expected = (PICTURES @ np.arange(6).reshape(3, 2)).mean((1, 2))
+    np.testing.assert_allclose(session(files).predict(PICTURES), expected, rtol=1e-6)
+
+
+# --- images in other orders than TensorFlow's ------------------------------------------------------------------------
+
+RANDOM = np.random.default_rng(0)
+CHANNELS_FIRST = node("x", "Placeholder", shape={"shape": {"dim": [{"size": n} for n in ("-1", "3", "10", "12")]}})
+
+
+def uniform(*shape: int) -> np.ndarray:
+    return RANDOM.uniform(-1, 1, shape).astype(np.float32)
+
+
+def test_a_graph_that_takes_channels_first_gives_the_numbers_of_tensorflow_js():
+    """What comes is scaled and padded as it is, then turned for a convolution and back."""
+    with zipfile.ZipFile(GRAPHS.parent / "channels_first.zip") as archive:
+        files = {name: archive.read(name) for name in archive.namelist()}
+    x, expected = (np.load(io.BytesIO(files[name])) for name in ("x.npy", "y.npy"))
+    opened = session(files)
+    assert opened.input_shape == (10, 12, 3)
+    np.testing.assert_allclose(opened.predict(x.transpose(0, 2, 3, 1)), expected, atol=1e-6)
+
+
+def test_a_graph_that_computes_with_channels_first_gives_the_numbers_of_the_same_with_channels_last():
+    """TensorFlow.js itself cannot run the first of the two."""
+    constants = {"kernel": uniform(3, 3, 3, 5), "bias": uniform(5), "dense": uniform(5, 4)}
+
+    def numbers(form: str) -> np.ndarray:
+        first = form == "NCHW"
+
+        def four(height: int, width: int) -> dict[str, Any]:
+            sizes = (1, 1, height, width) if first else (1, height, width, 1)
+            return {"list": {"i": [str(size) for size in sizes]}}
+
+        last = node("x", "Placeholder", shape={"shape": {"dim": [{"size": n} for n in ("-1", "10", "12", "3")]}})
+        form_of = {"data_format": text(form)}
+        files = graph(
+            CHANNELS_FIRST if first else last,
+            node(
+                "c", "Conv2D", "x", "kernel", padding=text("SAME"), strides=four(1, 2), dilations=four(1, 1), **form_of
+            ),
+            node("b", "BiasAdd", "c", "bias", **form_of),
+            node("r", "Relu", "b"),
+            node("p", "MaxPool", "r", padding=text("VALID"), ksize=four(2, 3), strides=four(2, 1), **form_of),
+            node("m", "Mean", "p", "axes", keep_dims={"b": False}),
+            node("y", "MatMul", "m", "dense"),
+            **constants,
+            axes=np.array([2, 3] if first else [1, 2], np.int32),
+        )
+        return session(files).predict(pictures)
+
+    pictures = uniform(2, 10, 12, 3)
+    np.testing.assert_allclose(numbers("NCHW"), numbers("NHWC"), rtol=1e-5, atol=1e-6)
+
+
+def test_where_both_orders_are_possible_channels_come_last():
+    both = node("image", "Placeholder", shape={"shape": {"dim": [{"size": n} for n in ("-1", "3", "4", "3")]}})
+    assert session(graph(both, MEAN)).input_shape == (3, 4, 3)
+
+
+def test_a_graph_without_channels_takes_grey_images():
+    flat = node("image", "Placeholder", shape={"shape": {"dim": [{"size": n} for n in ("-1", "4", "6")]}})
+    files = graph(flat, node("y", "Mean", "image", "last", keep_dims={"b": False}), last=np.array([2], np.int32))
+    opened = session(files)
+    assert opened.input_shape == (4, 6, 1)
+    pictures = uniform(2, 4, 6, 1)
+    np.testing.assert_allclose(opened.predict(pictures), pictures[..., 0].mean(2), rtol=1e-5)
+
+
+def test_zeros_may_be_put_around_channels():
+    pads = np.array([[0, 0], [1, 0], [0, 2], [1, 3]], np.int32)
+    files = graph(IMAGE, node("padded", "Pad", "image", "pads"), node("y", "Mean", "padded", "axes"), pads=pads)
+    expected = np.pad(PICTURES, pads).mean((1, 2))
     np.testing.assert_allclose(session(files).predict(PICTURES), expected, rtol=1e-6)
 
 

@@ -17,10 +17,12 @@ from napari_webipred.runtime.connections import listed
 from napari_webipred.runtime.ending import ends
 from napari_webipred.runtime.facts import ENDING
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
+from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
+from napari_webipred.runtime.initializer import write_initializer
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
 from napari_webipred.runtime.outputs import ModelOutput, Shape, described
 from napari_webipred.runtime.tfjs import LayersModel
-from napari_webipred.runtime.topology import Call, Network, Ref, ancestors, flatten
+from napari_webipred.runtime.topology import Call, Layer, Network, Ref, ancestors, flatten
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -120,20 +122,12 @@ def _check_inputs(file: str, network: Network) -> None:
     if None in shapes.values():
         config = inputs[0].config
         given = config.get("batch_input_shape") or config.get("batch_shape")
-        raise ModelError(
-            f"{file} is not an image model: its input has the shape {given!r:.80}, not batch, height, width, channels.",
-            "Choose a model that classifies pictures.",
-        )
+        raise not_an_image(file, given)
 
 
-def _input_shape(config: Mapping[str, Any]) -> tuple[int | None, int | None, int | None] | None:
-    """Return the three sizes of a picture, or None if the input is none."""
-    shape = config.get("batch_input_shape") or config.get("batch_shape")
-    if not isinstance(shape, list) or len(shape) != 4:
-        return None
-    if not all(n is None or (type(n) is int and 0 < n < 2**20) for n in shape[1:]):
-        return None
-    return shape[1], shape[2], shape[3]
+def _input_shape(config: Mapping[str, Any]) -> tuple[int | None, ...] | None:
+    """Return the sizes of a picture, or None if the input is none."""
+    return image_sizes(config.get("batch_input_shape") or config.get("batch_shape"))
 
 
 def _keras_major(version: str) -> int:
@@ -151,15 +145,14 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
     if None in last.shape:
         raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
     graph.finish(last.name)
-    image = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
-    picture = _input_shape(image.config) or ()
-    return (*picture[1:], *picture[:1]) if _channels_first(network) else picture, math.prod(n or 1 for n in last.shape)
+    taken = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
+    return _image(network, taken).shape, math.prod(n or 1 for n in last.shape)
 
 
 def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | None], keras: int) -> Tensor:
     """Turn a call into nodes, after those that it needs."""
     if call.layer.class_name == "InputLayer":
-        return _image(graph, network, call)
+        return _image(network, call.layer).tensor(graph)
 
     def tensor(value: Any) -> Any:
         return made[value.call] if isinstance(value, Ref) else value
@@ -173,14 +166,13 @@ def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | No
     return result
 
 
-def _image(graph: Graph, network: Network, call: Call) -> Tensor:
-    """Return the tensor that the network takes, in the order that it wants."""
-    picture = _input_shape(call.layer.config) or (None, None, None)
-    first = _channels_first(network)
-    if picture[0 if first else -1] is None:
-        fault = f"The input {call.layer.path} has no fixed number of channels."
+def _image(network: Network, layer: Layer) -> ImageInput:
+    """Return the image that a network takes, with a fixed number of channels."""
+    image = ImageInput(_input_shape(layer.config) or (None, None, None), _channels_first(network))
+    if image.shape[-1] is None:
+        fault = f"The input {layer.path} has no fixed number of channels."
         raise ModelError(fault, "Choose a model that classifies pictures.")
-    return Tensor(graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]) if first else INPUT, picture)
+    return image
 
 
 def _channels_first(network: Network) -> bool:
@@ -226,8 +218,6 @@ def serialise(
     for node in graph.nodes:
         made = model.graph.node.add(op_type=node.op, input=node.inputs, output=[node.output])
         made.attribute.extend(onnx.helper.make_attribute(key, value) for key, value in sorted(node.attributes.items()))
-    # Protocol Buffers merge messages that are written one after the other. So the weights are written one by one, and
-    # never is there a second copy of all of them in memory.
     written = io.BytesIO()
     written.write(model.SerializeToString(deterministic=True))
     for name, constant in graph.constants.items():
@@ -238,28 +228,10 @@ def serialise(
     return written.getvalue()
 
 
-# Numbers of fields in ONNX, and the wire type of those that hold bytes: ModelProto.graph, GraphProto.initializer,
-# TensorProto.raw_data.
-_GRAPH, _INITIALIZER, _RAW_DATA = (number << 3 | 2 for number in (7, 5, 9))
-
-
 def _write_constant(written: io.BytesIO, name: str, array: NDArray[Any]) -> None:
-    """Write a model that holds nothing but one constant. Its numbers, which are most of a model, are copied once."""
     import onnx
 
     tensor = onnx.TensorProto(name=name, dims=array.shape)
     tensor.data_type = onnx.TensorProto.FLOAT if array.dtype == np.float32 else onnx.TensorProto.INT64
     numbers = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    inner = tensor.SerializeToString(deterministic=True) + bytes([_RAW_DATA]) + _varint(numbers.nbytes)
-    initializer = bytes([_INITIALIZER]) + _varint(len(inner) + numbers.nbytes) + inner
-    written.write(bytes([_GRAPH]) + _varint(len(initializer) + numbers.nbytes) + initializer)
-    written.write(numbers.data.cast("B") if numbers.size else b"")
-
-
-def _varint(number: int) -> bytes:
-    """Write an integer as Protocol Buffers do: seven bits a byte, the lowest first."""
-    pieces = []
-    while number > 127:
-        pieces.append(number & 127 | 128)
-        number >>= 7
-    return bytes([*pieces, number])
+    write_initializer(written, tensor, numbers.data.cast("B") if numbers.size else memoryview(b""))

@@ -14,8 +14,9 @@ from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.compiler import MAX_TENSOR, serialise
-from napari_webipred.runtime.graph import INPUT, Graph, Tensor, Weight
+from napari_webipred.runtime.graph import Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
+from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
 from napari_webipred.runtime.operations import OPERATIONS, Step, Value
 from napari_webipred.runtime.operations.step import UNSUPPORTED
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, described
@@ -32,14 +33,14 @@ def outputs_of(model: GraphModel) -> list[ModelOutput]:
     values: dict[str, Value] = {}
     try:
         order = _order(model, list(model.outputs.values()), everything=False)
-        picture = _picture(model, order)
+        image = _image(model, order)
     except ModelError:  # compiling any of them says what is wrong
-        order, picture = [], ()
+        order, image = [], ImageInput(())
     for operation in order:
         inputs = operation.inputs if operation.op not in _LEAVES else ()
         if all(name in values and index == 0 for name, index in inputs):
             with suppress(ModelError):  # what needs it cannot be computed; if it is chosen, compiling it says why
-                values[operation.name] = _value(model, graph, operation, values, {}, picture)
+                values[operation.name] = _value(model, graph, operation, values, {}, image)
     tensors: list[tuple[str, tuple[str, Shape] | None]] = []
     for name, (source, index) in model.outputs.items():
         value = values.get(source) if index == 0 else None
@@ -73,12 +74,12 @@ def compile_graph(model: GraphModel, output: int = -1) -> bytes:
     wanted = list(model.outputs.values())[output]
     order = _order(model, [wanted])
     _check_supported(model, order)
-    picture = _picture(model, order)
+    image = _image(model, order)
     graph = Graph()
     arrays: dict[Weight, NDArray[np.float32]] = {}
     values: dict[str, Value] = {}
     for operation in order:
-        values[operation.name] = _value(model, graph, operation, values, arrays, picture)
+        values[operation.name] = _value(model, graph, operation, values, arrays, image)
     scores = values[wanted[0]]
     if not isinstance(scores, Tensor):
         raise ModelError(f"The output {wanted[0][:200]} of {model.file} does not depend on the picture.", BROKEN)
@@ -87,7 +88,7 @@ def compile_graph(model: GraphModel, output: int = -1) -> bytes:
         raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
     graph.finish(last.name)
     _check_weights(model, graph, arrays)
-    return serialise(graph, arrays, picture, math.prod(size or 1 for size in last.shape))
+    return serialise(graph, arrays, image.shape, math.prod(size or 1 for size in last.shape))
 
 
 def _without_identities(model: GraphModel) -> GraphModel:
@@ -141,8 +142,8 @@ def _check_supported(model: GraphModel, order: list[Operation]) -> None:
         raise ModelError(f"{model.file} has operations that are not supported: {found}.", UNSUPPORTED)
 
 
-def _picture(model: GraphModel, order: list[Operation]) -> tuple[int | None, ...]:
-    """Return height, width and channels of the one picture that the graph takes."""
+def _image(model: GraphModel, order: list[Operation]) -> ImageInput:
+    """Return the one image that the graph takes."""
     inputs = [each for each in order if each.op == "Placeholder"]
     if len(inputs) != 1:
         names = ", ".join(each.name[:80] for each in inputs[:10]) or "none"
@@ -153,13 +154,11 @@ def _picture(model: GraphModel, order: list[Operation]) -> tuple[int | None, ...
         raise ModelError(
             f"{model.file} takes numbers of the type {kind!r:.40}, not floating-point pixels.", UNSUPPORTED
         )
-    sizes = shape[1:] if isinstance(shape, tuple) and len(shape) == 4 else None
-    if sizes is None or sizes[2] is None or not all(size is None or 0 < size < 2**20 for size in sizes):
-        raise ModelError(
-            f"{model.file} is not an image model: its input has the shape {shape!r:.80}.",
-            "Choose a model that classifies pictures.",
-        )
-    return sizes
+    sizes = image_sizes(shape)
+    if sizes is None or (len(sizes) == 3 and sizes[2] is None and sizes[0] not in (1, 3)):
+        raise not_an_image(model.file, shape)
+    # TensorFlow has channels last; networks that came from elsewhere may begin with what turns them.
+    return ImageInput(sizes, len(sizes) == 3 and sizes[0] in (1, 3) and sizes[2] not in (1, 3))
 
 
 def _value(
@@ -168,11 +167,11 @@ def _value(
     operation: Operation,
     values: Mapping[str, Value],
     arrays: dict[Weight, NDArray[np.float32]],
-    picture: tuple[int | None, ...],
+    image: ImageInput,
 ) -> Value:
     """Turn an operation into nodes, after those that it needs."""
     if operation.op == "Placeholder":
-        return Tensor(INPUT, picture)
+        return image.tensor(graph)
     if operation.op == "Const":
         if operation.name not in model.constants:
             raise ModelError(f"The constant {operation.name[:200]} in {model.file} holds no numbers.", BROKEN)

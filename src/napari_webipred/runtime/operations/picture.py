@@ -148,10 +148,16 @@ def padding(step: Step) -> Value:
     """Put zeros around a picture."""
     x, margins = step.tensor(), step.integers(1)
     zeros = step.operation.op == "Pad" or not step.array(2).any()
-    if len(x.shape) != 3 or len(margins) != 8 or any(margins[i] for i in (0, 1, 6, 7)) or not zeros:
+    if len(x.shape) != 3 or len(margins) != 8 or any(margins[:2]) or min(margins) < 0 or not zeros:
         what = "zeros" if zeros else "other numbers than zero"
         raise step.refuse(f"puts {what} around a tensor of shape {list(x.shape)}, {margins} wide")
-    return step.layer("ZeroPadding2D", x, padding=[margins[2:4], margins[4:6]])
+    if not any(margins[6:]):
+        return step.layer("ZeroPadding2D", x, padding=[margins[2:4], margins[4:6]])
+    # Channels come first, or channels of zeros are added.
+    plain = step.graph.plain(x)
+    pads = step.graph.constant([0, *margins[2::2], 0, *margins[3::2]], np.int64)
+    sizes = zip(step.known(x), margins[2::2], margins[3::2], strict=True)
+    return Tensor(step.node("Pad", plain.name, pads), tuple(size + before + after for size, before, after in sizes))
 
 
 @operation("ResizeBilinear", "ResizeNearestNeighbor")

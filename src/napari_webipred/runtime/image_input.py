@@ -1,0 +1,63 @@
+"""The one input of a network: in which shapes it may be an image, and how the image becomes that."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.graph import INPUT, Graph, Tensor
+
+_MAX_SIZE = 2**20
+_NARROWEST = 4  # what is narrower is a list of points or a signal
+
+
+def not_an_image(file: str, shape: Any) -> ModelError:
+    """Return the error for a network whose input of this shape, batch included, is no image."""
+    flat = isinstance(shape, (list, tuple)) and len(shape) == 2
+    return ModelError(
+        f"{file} is not an image model: its input has the shape {shape!r:.80}, not batch, height, width, channels.",
+        "It takes a list of numbers. If these are pixels, save the model with an input of height and width."
+        if flat
+        else "Choose a model that classifies images.",
+    )
+
+
+def image_sizes(shape: Any) -> tuple[int | None, ...] | None:
+    """Return the sizes of an image without the batch: three, or two where it has no channels; None if it is none."""
+    if not isinstance(shape, (list, tuple)) or len(shape) not in (3, 4):
+        return None
+    sizes = tuple(shape[1:])
+    least = _NARROWEST if len(sizes) == 2 else 1
+    return sizes if all(size is None or (type(size) is int and least <= size < _MAX_SIZE) for size in sizes) else None
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """The image that a network takes.
+
+    Attributes
+    ----------
+    sizes : tuple of (int or None)
+        As the network says them, without the batch: three, or height and width of one without channels.
+    channels_first : bool
+        True if the first of three sizes is the number of channels.
+    """
+
+    sizes: tuple[int | None, ...]
+    channels_first: bool = False
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Height, width and channels."""
+        if len(self.sizes) == 2:
+            return (*self.sizes, 1)
+        return (*self.sizes[1:], self.sizes[0]) if self.channels_first else self.sizes
+
+    def tensor(self, graph: Graph) -> Tensor:
+        """Return what the network takes, made of the image that the graph takes."""
+        if len(self.sizes) == 2:  # zeros stand for the sizes as they are
+            return Tensor(graph.node("Reshape", INPUT, graph.constant([0, 0, 0], np.int64)), self.sizes)
+        return Tensor(graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]) if self.channels_first else INPUT, self.sizes)
