@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
+from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime import external_data
 from napari_webipred.runtime.facts import ENDING, PREFIX
 from napari_webipred.runtime.graph import INPUT, OUTPUT, Node
+from napari_webipred.runtime.image_input import image_sizes, not_an_image
+from napari_webipred.runtime.microsoft_operators import is_known, like_standard
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, choose, described, properties_of
 
 if TYPE_CHECKING:
@@ -43,7 +47,13 @@ _PLAIN = (
 )
 
 
-def adapt(name: str, content: bytes, output: str | None = None, classes: int = 0) -> bytes:
+def adapt(
+    name: str,
+    content: bytes,
+    output: str | None = None,
+    classes: int = 0,
+    files: Mapping[str, bytes] | None = None,
+) -> bytes:
     """Check an ONNX file and wrap it, so that `napari_webipred.runtime.session.Session` can run it.
 
     Parameters
@@ -55,6 +65,8 @@ def adapt(name: str, content: bytes, output: str | None = None, classes: int = 0
         Name or number, from 0, of the output that gives the classes, if there are several.
     classes : int
         How many names of classes are known, which may decide between several outputs.
+    files : mapping of str to bytes, optional
+        The files of the model, in which it may keep weights: `name` is one of them.
 
     Returns
     -------
@@ -66,18 +78,19 @@ def adapt(name: str, content: bytes, output: str | None = None, classes: int = 0
     Raises
     ------
     ModelError
-        The file is damaged, needs other files, operators that are not ONNX's own or control flow, makes tensors of
-        absurd size, or does not turn one picture into class scores.
+        The file is damaged, needs files that are missing, operators that are not known or control flow, makes tensors
+        of absurd size, or does not turn one picture into class scores.
     """
     try:
-        return _adapted(name, _parse(name, content), output, classes)
+        return _adapted(name, _parse(name, content), output, classes, files or {})
     except UnicodeError as error:  # texts are not looked at when the file is parsed
         raise _damaged(name) from error
 
 
-def _adapted(name: str, model: ModelProto, output: str | None, classes: int) -> bytes:
+def _adapted(name: str, model: ModelProto, output: str | None, classes: int, files: Mapping[str, bytes]) -> bytes:
     _check_nodes(name, model)
     graph = model.graph
+    outside = _take_small(name, model, files)
     given = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in given]
     if len(inputs) != 1:
@@ -85,7 +98,7 @@ def _adapted(name: str, model: ModelProto, output: str | None, classes: int) -> 
         raise ModelError(f"{name} takes {len(inputs)} inputs ({names}) instead of one picture.", _PLAIN)
     picture = inputs[0]
     batch, *sizes = _picture_shape(name, picture.type)
-    nchw = _is_nchw(name, sizes)
+    order = _order(name, sizes)
     shapes = _shapes(name, model, None in sizes)
     outputs = _outputs(name, graph, shapes)
     chosen, _ = choose(name, outputs, output, classes)
@@ -94,8 +107,8 @@ def _adapted(name: str, model: ModelProto, output: str | None, classes: int) -> 
     source, elements = picture.name, picture.type.tensor_type.elem_type
     _free_names(graph)
     source, scores = (f"{value}_" if value in (INPUT, OUTPUT) else value for value in (source, scores))
-    _wrap(graph, source, elements, nchw, scores)
-    height, width, channels = (*sizes[1:], sizes[0]) if nchw else sizes
+    _wrap(graph, source, elements, order, scores)
+    height, width, channels = _picture(sizes, order)
     _declare(
         graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
     )
@@ -105,8 +118,32 @@ def _adapted(name: str, model: ModelProto, output: str | None, classes: int) -> 
     model.metadata_props.extend(kept)
     for key, value in facts.items():
         model.metadata_props.add(key=key, value=value)
-    data: bytes = model.SerializeToString(deterministic=True)
-    return data
+    return _written(name, model, outside, files)
+
+
+def _take_small(name: str, model: ModelProto, files: Mapping[str, bytes]) -> list[external_data.Outside]:
+    """Read small tensors that lie in other files, for they may be sizes; return the large ones, which are weights."""
+    nodes = model.graph.node
+    inner = external_data.locate(name, _attribute_tensors(name, nodes), files, _MAX_BYTES)
+    outer = external_data.locate(name, model.graph.initializer, files, _MAX_BYTES)
+    small = [each for each in outer if math.prod(each.tensor.dims) <= _SMALL]
+    external_data.fill(name, [*inner, *small], files)
+    return [each for each in outer if math.prod(each.tensor.dims) > _SMALL]
+
+
+def _written(name: str, model: ModelProto, outside: list[external_data.Outside], files: Mapping[str, bytes]) -> bytes:
+    """Write the model, with those of its weights that lie in other files behind it."""
+    if not outside:
+        whole: bytes = model.SerializeToString(deterministic=True)
+        return whole
+    tensors = model.graph.initializer
+    for i in reversed(range(len(tensors))):
+        if external_data.is_external(tensors[i]):
+            del tensors[i]
+    written = BytesIO()
+    written.write(model.SerializeToString(deterministic=True))
+    external_data.write(written, name, outside, files)
+    return written.getvalue()
 
 
 def _parse(name: str, content: bytes) -> ModelProto:
@@ -130,22 +167,18 @@ def _damaged(name: str) -> ModelError:
 
 
 def _check_nodes(name: str, model: ModelProto) -> None:
-    """Refuse what could read other files, run other code or never end."""
-    import onnx
-
+    """Refuse what could run other code or never end."""
     nodes = model.graph.node
     if len(nodes) > _MAX_NODES:
         raise ModelError(f"{name} has {len(nodes)} operations; {_MAX_NODES} are the most.", _PLAIN)
     if model.functions or model.training_info:
         raise ModelError(f"{name} defines functions of its own or holds training steps.", _PLAIN)
-    foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes if node.domain not in ("", "ai.onnx")})
+    foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes if not is_known(node)})
     if foreign:
-        raise ModelError(f"{name} uses operators that are not ONNX's own: {', '.join(foreign[:10])}.", _PLAIN)
+        raise ModelError(f"{name} uses operators that are not supported: {', '.join(foreign[:10])}.", _PLAIN)
     if model.graph.sparse_initializer:
         raise ModelError(f"{name} holds sparse weights.", _PLAIN)
     for tensor in (*model.graph.initializer, *_attribute_tensors(name, nodes)):
-        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
-            raise ModelError(f"{name} keeps the weights {tensor.name[:80]!r} in another file.", _PLAIN)
         if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > _MAX_TENSOR:
             raise ModelError(
                 f"The tensor {tensor.name[:80]!r} in {name} has the shape {list(tensor.dims)[:8]}.", _PLAIN
@@ -179,21 +212,34 @@ def _picture_shape(name: str, kind: TypeProto) -> list[int | None]:
         known = onnx.TensorProto.DataType.values()
         shown = onnx.TensorProto.DataType.Name(taken) if taken in known else taken
         raise ModelError(f"{name} takes numbers of the type {shown}, not floating-point pixels.", _PLAIN)
-    if len(dims) != 4 or any(size is not None and size > 2**20 for size in dims):
-        raise ModelError(f"{name} is not an image model: its input has the shape {dims[:8]}.", _PLAIN)
+    if image_sizes(dims) is None:
+        raise not_an_image(name, dims)
     if dims[0] not in (None, 1):
         raise ModelError(f"{name} takes exactly {dims[0]} pictures at a time.", _PLAIN)
     return dims
 
 
-def _is_nchw(name: str, sizes: list[int | None]) -> bool:
+def _order(name: str, sizes: list[int | None]) -> str:
+    """Tell in which order the network takes a picture: as ONNX calls it, or ``"HW"`` for one without channels."""
+    if len(sizes) == 2:
+        return "HW"
     first, last = sizes[0] in (1, 3), sizes[2] in (1, 3)
     if first == last:
         what = "two axes" if first else "no axis"
         raise ModelError(
             f"{name} is not an image model: its input of {sizes} has {what} that could be grey or colour.", _PLAIN
         )
-    return first
+    return "NCHW" if first else "NHWC"
+
+
+def _picture(sizes: list[int | None], order: str) -> tuple[int | None, int | None, int | None]:
+    """Return height, width and channels."""
+    match order:
+        case "HW":
+            return sizes[0], sizes[1], 1
+        case "NCHW":
+            return sizes[1], sizes[2], sizes[0]
+    return sizes[0], sizes[1], sizes[2]
 
 
 def _shapes(name: str, model: ModelProto, open_sizes: bool) -> dict[str, TypeProto]:
@@ -204,7 +250,7 @@ def _shapes(name: str, model: ModelProto, open_sizes: bool) -> dict[str, TypePro
     bare.opset_import.extend(model.opset_import)
     graph = model.graph
     bare.graph.name = "network"
-    bare.graph.node.extend(graph.node)
+    bare.graph.node.extend(standard for node in graph.node for standard in like_standard(node))
     bare.graph.output.extend(graph.output)
     given = {tensor.name for tensor in graph.initializer}
     bare.graph.input.extend(value for value in graph.input if value.name not in given)
@@ -304,16 +350,23 @@ def _free_names(graph: GraphProto) -> None:
             tensor.name = f"{tensor.name}_"
 
 
-def _wrap(graph: GraphProto, source: str, elements: int, nchw: bool, scores: str) -> None:
+def _wrap(graph: GraphProto, source: str, elements: int, order: str, scores: str) -> None:
     import onnx
 
     float32 = onnx.TensorProto.FLOAT
     make = onnx.helper.make_node
-    turn = make("Transpose", [INPUT], ["image as stored"], perm=[0, 3, 1, 2]) if nchw else None
-    first = [turn or make("Identity", [INPUT], ["image as stored"])]
-    first.append(make("Cast", ["image as stored"], [source], to=elements))
+    match order:
+        case "HW":  # zeros stand for the sizes as they are
+            sizes = onnx.helper.make_tensor("height and width", onnx.TensorProto.INT64, [3], [0, 0, 0])
+            graph.initializer.append(sizes)
+            first = make("Reshape", [INPUT, sizes.name], ["image as stored"])
+        case "NCHW":
+            first = make("Transpose", [INPUT], ["image as stored"], perm=[0, 3, 1, 2])
+        case _:
+            first = make("Identity", [INPUT], ["image as stored"])
+    cast = make("Cast", ["image as stored"], [source], to=elements)
     last = [make("Flatten", [scores], ["flat scores"], axis=1), make("Cast", ["flat scores"], [OUTPUT], to=float32)]
-    nodes = [*first, *graph.node, *last]
+    nodes = [first, cast, *graph.node, *last]
     del graph.node[:]
     graph.node.extend(nodes)
 

@@ -1,0 +1,130 @@
+"""ONNX tensors whose numbers lie in files beside the model."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from io import BytesIO
+from itertools import groupby
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING
+
+from napari_webipred.errors import ModelError
+from napari_webipred.runtime.initializer import write_initializer
+
+if TYPE_CHECKING:
+    from onnx import TensorProto
+
+_TOGETHER = "Put all files of the model into one folder and choose that folder, or export the model again as one file."
+_HARMFUL = "Do not use this model unless you trust where it comes from."
+# Name and bytes of an element by ONNX' number of its type; texts and numbers that share a byte are not kept outside.
+_TYPES = {
+    2: ("UINT8", 1), 3: ("INT8", 1), 9: ("BOOL", 1),
+    4: ("UINT16", 2), 5: ("INT16", 2), 10: ("FLOAT16", 2), 16: ("BFLOAT16", 2),
+    1: ("FLOAT", 4), 6: ("INT32", 4), 12: ("UINT32", 4),
+    7: ("INT64", 8), 11: ("DOUBLE", 8), 13: ("UINT64", 8),
+}  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A tensor, and where its numbers lie: a file, and bytes in it."""
+
+    tensor: TensorProto
+    file: str
+    offset: int
+    size: int
+
+
+def is_external(tensor: TensorProto) -> bool:
+    """Tell whether the numbers of a tensor lie in another file."""
+    import onnx
+
+    return bool(tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data)
+
+
+def locate(name: str, tensors: Iterable[TensorProto], files: Mapping[str, bytes], most: int) -> list[Outside]:
+    """Find out where the numbers of tensors lie, before any of them is read.
+
+    Parameters
+    ----------
+    name : str
+        Name of the model's file among `files`; the others lie in its folder or below.
+    tensors : iterable of TensorProto
+        Of which the shapes have been checked. Those whose numbers are in the model itself are left out.
+    files : mapping of str to bytes
+    most : int
+        How many bytes all of them may have.
+
+    Raises
+    ------
+    ModelError
+        A tensor lies outside the model's folder, in a file that is missing, or is not as long as its shape says; or
+        they take more bytes than `most`.
+    """
+    found = [_locate(name, tensor) for tensor in tensors if is_external(tensor)]
+    missing = sorted({each.file for each in found} - set(files))
+    if missing:
+        raise ModelError(f"The files with the weights of {name} are missing: {', '.join(missing[:10])}.", _TOGETHER)
+    total = sum(each.size for each in found)
+    if total > most:
+        raise ModelError(f"The weights of {name} take {total} bytes; {most} are the most that can be run.", _TOGETHER)
+    return found
+
+
+def _locate(name: str, tensor: TensorProto) -> Outside:
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    location = entries.get("location", "")
+    parts = location.split("/")
+    if any(part in ("", ".", "..") for part in parts) or re.search(r"[\\:\0]", location):
+        raise ModelError(
+            f"{name} refers to the file {location[:200]!r}, which is not a name below the model's own folder.", _HARMFUL
+        )
+    kind, width = _TYPES.get(tensor.data_type, ("", 0))
+    offset, length = (entries.get(key, "0") for key in ("offset", "length"))
+    size = math.prod(tensor.dims) * width
+    sizes_agree = "length" not in entries or length == str(size)
+    if not kind or not re.fullmatch(r"[0-9]{1,18}", offset) or not sizes_agree:
+        raise ModelError(
+            f"The tensor {tensor.name[:80]!r} in {name} ({kind or 'of an unknown type'}, shape "
+            f"{list(tensor.dims)[:8]}) cannot lie at {offset[:20]!r}, {length[:20]!r} bytes long.",
+            _TOGETHER,
+        )
+    return Outside(tensor, str(PurePosixPath(name).parent.joinpath(*parts)), int(offset), size)
+
+
+def fill(name: str, outside: Iterable[Outside], files: Mapping[str, bytes]) -> None:
+    """Read the numbers of tensors into the model itself."""
+    for each, numbers in _read(name, outside, files):
+        each.tensor.CopyFrom(_description(each))
+        each.tensor.raw_data = bytes(numbers)
+
+
+def write(written: BytesIO, name: str, outside: Iterable[Outside], files: Mapping[str, bytes]) -> None:
+    """Write the numbers of tensors behind a model, file by file, so that they are in memory twice at most."""
+    for each, numbers in _read(name, outside, files):
+        write_initializer(written, _description(each), numbers)
+
+
+def _description(each: Outside) -> TensorProto:
+    import onnx
+
+    return onnx.TensorProto(name=each.tensor.name, dims=each.tensor.dims, data_type=each.tensor.data_type)
+
+
+def _read(name: str, outside: Iterable[Outside], files: Mapping[str, bytes]) -> Iterator[tuple[Outside, memoryview]]:
+    here = sorted(outside, key=lambda each: (each.file, each.offset))
+    for file, group in groupby(here, key=lambda each: each.file):
+        content, end = memoryview(files[file]), 0
+        for each in group:
+            if each.offset < end or each.offset + each.size > len(content):
+                # Tensors that share bytes could make a large model of a small file.
+                raise ModelError(
+                    f"The tensor {each.tensor.name[:80]!r} of {name} is not where it should be in {file}, which has "
+                    f"{len(content)} bytes.",
+                    "Get the model again from its source; the download may be incomplete.",
+                )
+            end = each.offset + each.size
+            yield each, content[each.offset : end]
