@@ -44,6 +44,7 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
     said = card.task if "task" in card.model_fields_set else None
     card = _with_output(card, session)
     card = own.fill_from_properties(card, session.properties)
+    card = own.fill_from_profile(card, session.properties.get(facts.PROFILE))
     card = card.model_copy(update={"input": _input(card, session)})
     card = _with_ending(card, session)
     card = _with_task(card, session.output_size, said)

@@ -7,14 +7,17 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.runtime.graph_model import GraphModel
+from napari_webipred.runtime.teachable_machine import is_teachable_machine
 
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
-# Names of the properties: what the numbers are; a family and its scaling; why a browser cannot load it.
+# Names of the properties: what the numbers are; a family and its scaling; why a browser cannot load it; the program that
+# made it, if that is known by its structure, which is the profile with which images are prepared for it.
 ENDING = "webipred.ending"
 FAMILY = "webipred.family"
 BROWSER = "webipred.browser"
+PROFILE = "webipred.profile"
 PREFIX = "webipred."
 
 _MAX_NAMES = 50_000
@@ -68,13 +71,15 @@ def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -
     Returns
     -------
     dict of str to str
-        ``FAMILY``: such as ``"MobileNetV2 tf"``; ``BROWSER``: a reason.
+        ``FAMILY``: such as ``"MobileNetV2 tf"``; ``BROWSER``: a reason; ``PROFILE``: ``"teachable-machine"``.
     """
     if isinstance(model, GraphModel):
         names = {part for name in model.operations for part in name.split("/")}
         return _family(names, scales_itself=False)
     layers = list(_layers(model.topology))
     facts = _family({name for name, _ in layers}, scales_itself=any(kind in _SCALING for _, kind in layers[:6]))
+    if is_teachable_machine(model.topology):
+        facts[PROFILE] = "teachable-machine"
     if published_for_browsers:
         lacking = sorted({kind for _, kind in layers} & _NOT_IN_A_BROWSER)
         if model.keras_version.startswith("3"):
