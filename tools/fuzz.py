@@ -160,7 +160,7 @@ def run(name: str, content: bytes, folder: Path) -> None:
     try:
         if path.suffix in {".zip", ".h5", ".keras", ".onnx"}:
             files = open_files(path)
-            session = Session(compile_files(files, files.kind, files.entry), 1)
+            session = Session(compile_files(files, files.kind, files.entry, unpacked=files.unpacked), 1)
             height, width, channels = session.input_shape
             if (height or 8) * (width or 8) * channels <= 2**18:
                 import numpy as np

@@ -196,7 +196,7 @@ def opening(
     remembered = card.preprocessing is None or not card.classes
     if remembered:
         given = given.over(telling.recall(checksum))
-        card = bioimageio.fill_from_package(own.fill(card, files), files)
+        card = bioimageio.fill_from_package(own.fill(card, files, files.entry), files)
     whole = telling.apply(card, given)
     if replace(given, classes=None) != telling.Told():
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
@@ -207,12 +207,12 @@ def opening(
 
 
 def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progress, None, Model]:
-    """Open the compiled graph of a model, after making it if it is not there."""
+    """Open the compiled graph of a model, after making it if it is not there. Of a refused model nothing is kept."""
     from napari_webipred.catalogue import store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
-    kept = store.compiled_path(checksum, COMPILER_VERSION, card.output.tensor_name)
-    if kept.is_file():
+    kept = store.compiled_path(checksum, COMPILER_VERSION, _choice(card, files))
+    if was_kept := kept.is_file():
         yield Progress("load")
         with suppress(ModelError):  # a damaged graph is made again
             model = Model(card, checksum, kept)
@@ -223,9 +223,27 @@ def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progre
     yield Progress("load")
     if card.test is not None:
         graph = facts.with_facts(graph, _test(Model(card, checksum, graph), files))
-    model = Model(card, checksum, kept if store.keep_compiled(kept, graph) else graph)
-    _test(model, files)
+    is_kept = store.keep_compiled(kept, graph)
+    try:
+        model = Model(card, checksum, kept if is_kept else graph)
+        _test(model, files)
+    except BaseException:
+        if is_kept and not was_kept:
+            store.discard_compiled(kept)
+        raise
     return model
+
+
+def _choice(card: ModelCard, files: ModelFiles) -> str | None:
+    """Name what of the files is compiled, if that is not all that they hold: each choice has a graph of its own."""
+    entry = _entry(card, files) if files.entry is None else None
+    return card.output.tensor_name if entry is None else f"{entry}\0{card.output.tensor_name or ''}"
+
+
+def _entry(card: ModelCard, files: ModelFiles) -> str | None:
+    """Return the model's file: what the user pointed at, or what the card says of several."""
+    named = (weights.entry_point for weights in card.weights)
+    return files.entry or next((entry for entry in named if entry in files), None)
 
 
 def _test(model: Model, files: ModelFiles) -> dict[str, str]:
@@ -241,11 +259,11 @@ def _test(model: Model, files: ModelFiles) -> dict[str, str]:
 
 def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard, Path]]:
     """Find the card and the files of a model; download them if they are not on this machine."""
-    from napari_webipred.catalogue import index, store
+    from napari_webipred.catalogue import archive, index, store
 
     if isinstance(reference, Path):
         return own.card_of_path(reference), reference
-    if index.find(reference) is None and os.path.exists(reference):  # noqa: PTH110 - unlike `Path.exists`, it never raises
+    if index.find(reference) is None and archive.exists(Path(reference)):
         return own.card_of_path(Path(reference)), Path(reference)
     card = index.resolve(reference)
     download = store.fetch(card)
@@ -263,8 +281,18 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
 def _compile(files: ModelFiles, card: ModelCard) -> bytes:
     from napari_webipred.runtime.formats import compile_files
 
+    # Of a file of the user's own nothing is known.
+    form = card.weights[0].format if card.weights and not own.is_local(card) else None
     try:
-        return compile_files(files, files.kind, files.entry, card.output.tensor_name, len(card.classes))
+        return compile_files(
+            files,
+            files.kind,
+            _entry(card, files),
+            card.output.tensor_name,
+            len(card.classes),
+            unpacked=files.unpacked,
+            preferred=form,
+        )
     except UndecidedOutputError as error:
         raise UndecidedOutputError(f"The model {card.name}", error.outputs) from error
     except ModelError as error:

@@ -187,6 +187,56 @@ def end_of_zip64() -> bytes:
     return whole[:-22] + record + locator + whole[-22:-12] + b"\xff" * 10 + b"\0\0"
 
 
+# --- ONNX files with weights in other files, and archives within -----------------------------------------------------
+
+
+def number(field: int, value: int) -> bytes:
+    """A number, or the beginning of what is as many bytes long, as Protocol Buffers write it."""
+    pieces, rest = bytearray([field]), value
+    while rest > 127:
+        pieces.append(rest & 127 | 128)
+        rest >>= 7
+    return bytes([*pieces, rest])
+
+
+def message(field: int, content: bytes | str) -> bytes:
+    data = content.encode() if isinstance(content, str) else content
+    return number(field << 3 | 2, len(data)) + data
+
+
+def tensor(name: str, sizes: tuple[int, ...], **outside: str) -> bytes:
+    """A tensor of float32 whose numbers lie in another file."""
+    entries = b"".join(message(13, message(1, key) + message(2, value)) for key, value in outside.items())
+    return (
+        b"".join(number(1 << 3, size) for size in sizes) + number(2 << 3, 1) + message(8, name) + entries + b"\x70\x01"
+    )
+
+
+def onnx(*tensors: bytes) -> bytes:
+    """A picture of 4x4x3, flat, times ``w`` of 48x2."""
+
+    def value(name: str, *sizes: int) -> bytes:
+        dims = b"".join(message(1, number(1 << 3, size)) for size in sizes)
+        return message(1, name) + message(2, message(1, number(1 << 3, 1) + message(2, dims)))
+
+    def step(kind: str, result: str, *taken: str) -> bytes:
+        return message(1, b"".join(message(1, name) for name in taken) + message(2, result) + message(4, kind))
+
+    steps = step("Flatten", "f", "x") + step("MatMul", "y", "f", "w")
+    weights = b"".join(message(5, each) for each in tensors)
+    ends = message(11, value("x", 1, 4, 4, 3)) + message(12, value("y", 1, 2))
+    return number(1 << 3, 8) + message(7, steps + message(2, "g") + weights + ends) + message(8, number(2 << 3, 17))
+
+
+def with_data(*parts: Part, sizes: tuple[int, ...] = (48, 2), count: int = 1, **outside: str) -> bytes:
+    places = {"location": "weights.bin"} | outside
+    others = (tensor(f"w{i}", sizes, **places) for i in range(1, count))
+    return zipped(Part("model.onnx", onnx(tensor("w", (48, 2), **places), *others)), *parts)
+
+
+DATA = Part("weights.bin", WEIGHTS[:384])
+
+
 # Python does or does not know second names; in either case nothing leads outside.
 EITHER = {"second name leads up"}
 
@@ -290,6 +340,36 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "input of a terapixel": lambda: sound(model(shape=(None, 10**6, 10**6, 3))),
     "padding by a billion": lambda: sound(model(layer("ZeroPadding2D", "p", padding=[10**9, 10**9]))),
     "enlarging by a million": lambda: sound(model(layer("UpSampling2D", "u", size=[10**6, 10**6]))),
+    # weights in other files, and archives within
+    "ONNX weights lead up": lambda: with_data(DATA, location=OUTSIDE),
+    "ONNX weights lead up from within": lambda: with_data(DATA, location="a/../../weights.bin"),
+    "ONNX weights lie at an absolute place": lambda: with_data(DATA, location="/etc/passwd"),
+    "ONNX weights lie on a drive": lambda: with_data(DATA, location="C:\\Windows\\win.ini"),
+    "ONNX weights are missing": lambda: with_data(),
+    "ONNX weights lie beyond the end": lambda: with_data(DATA, offset="999999999999"),
+    "ONNX weights lie before the beginning": lambda: with_data(DATA, offset="-8"),
+    "ONNX weights are shorter than their shape": lambda: with_data(DATA, length="8"),
+    "ONNX weights are cut short": lambda: with_data(Part("weights.bin", WEIGHTS[:383])),
+    "ONNX weights of a terabyte": lambda: with_data(DATA, sizes=(2**20, 2**18), count=2),
+    "ONNX weights are used a thousand times": lambda: with_data(zeros(2**23), sizes=(2**17, 2), count=1000),
+    "ONNX weights of three gigabytes": lambda: with_data(DATA, sizes=(2**20, 2**8), count=4),
+    "ONNX weights are the model itself": lambda: with_data(location="model.onnx"),
+    "ONNX file names 100000 files": lambda: zipped(
+        Part("model.onnx", onnx(*(tensor(f"w{i}", (48, 2), location=f"w{i}") for i in range(100_000))))
+    ),
+    "Keras file within is a bomb": lambda: zipped(Part("model.keras", zipped(Part("config.json"), zeros(2**28)))),
+    "Keras file within leads up": lambda: zipped(Part("model.keras", zipped(Part("../config.json", b"{}")))),
+    "Keras file within is none": lambda: zipped(Part("model.keras", b"PK\x03\x04")),
+    "Keras file within a Keras file": lambda: zipped(Part("model.keras", zipped(Part("model.keras", zipped())))),
+    "network without weights": lambda: zipped(
+        Part("model.json", json.dumps({"class_name": "Model", "config": {}}).encode())
+    ),
+    "two hundred Keras files": lambda: zipped(*(Part(f"{i}.keras", b"PK\x03\x04") for i in range(200))),
+    "harmless: ONNX weights in another file": lambda: with_data(DATA),
+    "harmless: ONNX weights at the end of 100 MB": lambda: with_data(zeros(100 * 2**20), offset=str(100 * 2**20 - 384)),
+    "harmless: labels of a million commas": lambda: named("labels.txt", b"," * 1_000_000),
+    "harmless: a table of a million columns": lambda: named("labels.csv", b"a," * 500_000),
+    "harmless: names that lead to names": lambda: named("classes.json", b'{"labels":' * 900 + b"1" + b"}" * 900),
     # strange, but no harm
     "harmless: sound": sound,
     "harmless: in a folder": lambda: zipped(Part("m/model.json", model()), Part("m/weights.bin", WEIGHTS)),

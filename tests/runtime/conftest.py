@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_webipred.runtime.compiler import compile_model
+from napari_webipred.runtime.formats import compile_files
 from napari_webipred.runtime.session import Session
-from napari_webipred.runtime.tfjs import read_layers_model
 
 Files = dict[str, bytes]
 Arrays = Mapping[str, NDArray[Any]]
@@ -45,7 +44,7 @@ def layer_files() -> Callable[..., Files]:
 
 @pytest.fixture
 def open_session() -> Callable[[Mapping[str, bytes]], Session]:
-    return lambda files, entry=None: Session(compile_model(read_layers_model(files, entry)), 1)
+    return lambda files, entry=None: Session(compile_files(files, "folder", entry), 1)
 
 
 @pytest.fixture

@@ -215,7 +215,7 @@ def opened(path: Path) -> None:
     """Do with a file what the program does, and expect a model or an error in plain words, in little memory."""
     with little_memory(path.stat().st_size), suppress(WebIPredError):
         files = open_files(path)
-        compile_files(files, files.kind, files.entry)
+        compile_files(files, files.kind, files.entry, unpacked=files.unpacked)
 
 
 @pytest.mark.parametrize("method", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])

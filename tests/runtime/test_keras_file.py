@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from napari_webipred.errors import ModelError
 from napari_webipred.model import Model, opening
 from napari_webipred.runtime.compiler import compile_model
-from napari_webipred.runtime.keras_file import keras_folder, read_h5, read_keras
+from napari_webipred.runtime.keras_file import keras_folders, read_h5, read_keras
 from napari_webipred.runtime.session import Session
 
 h5py = pytest.importorskip("h5py")
@@ -227,9 +227,9 @@ write_h5_once = write_h5()
 
 
 def test_a_keras_archive_is_known_by_its_two_files():
-    assert keras_folder(["config.json", "model.weights.h5"]) == ""
-    assert keras_folder(["a/model.weights.h5", "a/config.json", "x"]) == "a/"
-    assert keras_folder(["a/model.weights.h5", "config.json"]) is None
+    assert keras_folders(["config.json", "model.weights.h5"]) == [""]
+    assert keras_folders(["a/model.weights.h5", "a/config.json", "x"]) == ["a/"]
+    assert keras_folders(["a/model.weights.h5", "config.json"]) == []
 
 
 @pytest.mark.parametrize("config", [b"{", b"[]", b"{}", b'{"class_name": "Sequential", "config": 3}', b"[" * 10**5])

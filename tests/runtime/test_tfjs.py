@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError, WebIPredError
 from napari_webipred.runtime.compiler import compile_model
+from napari_webipred.runtime.formats import compile_files
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
 
@@ -31,7 +32,7 @@ def topology_of(files: Files) -> dict[str, Any]:
 
 def message(files: Files, entry: str | None = None) -> str:
     with pytest.raises(ModelError) as refusal:
-        read_layers_model(files, entry)
+        compile_files(files, "folder", entry)
     assert refusal.value.hint
     return refusal.value.message
 
@@ -97,7 +98,7 @@ def test_of_several_models_one_has_to_be_chosen(dense_files: Files, open_session
         ({"m.json": b'{"modelTopology": '}, None, "m.json is not a valid JSON"),
         ({"model.json": b"\xff\xfe\xfd"}, None, "model.json is not a valid JSON"),
         ({"m.json": b"[" * 100_000}, "m.json", "nested too deeply"),
-        ({"m.json": b"{}"}, "m.json", "not that of a TensorFlow.js model"),
+        ({"m.json": b"{}"}, "m.json", "describes no model"),
         ({"m.json": b"{}"}, "n.json", "no file n.json"),
         ({"m.json": b" " * (2**23 + 1)}, "m.json", "8388609 bytes"),
         ({"m.json": b"[" + b"0," * 300_000 + b"0]"}, "m.json", "more than 300000 values"),
@@ -120,7 +121,9 @@ def test_what_holds_no_model_says_what_was_found(files: Files, entry: str | None
     ],
 )
 def test_another_kind_of_model_is_named(document: dict[str, Any], words: str, dense_files: Files) -> None:
-    said = message(changed(dense_files, **document))
+    with pytest.raises(ModelError) as caught:
+        read_layers_model(changed(dense_files, **document))
+    said = caught.value.message
     assert words in said
     assert "model.json" in said
 

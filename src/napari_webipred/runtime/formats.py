@@ -1,23 +1,69 @@
-"""Which format the files of a model are in, and the way from there to a graph that can be run."""
+"""Which of the files is the model and in which format, and the way from there to a graph that can be run."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal, TypeAlias
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime import keras_file, tfjs
+from napari_webipred.runtime.graph_model import GraphModel
 
 if TYPE_CHECKING:
-    from napari_webipred.runtime.graph_model import GraphModel
     from napari_webipred.runtime.tfjs import LayersModel
 
-_SUFFIXES = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5"}
+Files: TypeAlias = Mapping[str, bytes]
+Form: TypeAlias = Literal["tfjs", "keras", "hdf5", "architecture", "saved-model", "onnx"]
+
+_SUFFIXES: dict[str, Form] = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5", ".keras": "keras"}
+# What cards call the formats.
+_CALLED: dict[str, Form] = {
+    "tfjs-layers": "tfjs",
+    "tfjs-graph": "tfjs",
+    "keras-h5": "hdf5",
+    "keras-v3": "keras",
+    "onnx": "onnx",
+}
 _SAVED_MODEL = "saved_model.pb"
+_HDF5 = b"\x89HDF"
+_LOOKED_FOR = (
+    "a TensorFlow.js model (model.json), a Keras file (.keras, .h5, .hdf5), Keras weights with their network in a "
+    "JSON file, a SavedModel (saved_model.pb) and an ONNX file (.onnx)"
+)
+_CHOOSE = "Give the path of one of them; that of a file in a zip archive is archive.zip/FILE."
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A model among files.
+
+    Attributes
+    ----------
+    form : str
+        Its format; ``"architecture"`` is a JSON by Keras whose weights lie in a file beside it.
+    name : str
+        Name of its file; of a Keras archive that was unpacked, the name of the weights.
+    """
+
+    form: Form
+    name: str
+
+
+def _no_archives(name: str) -> Files:
+    raise ModelError(f"{name} is an archive, which cannot be opened here.", "Choose that file itself.")
 
 
 def compile_files(
-    files: Mapping[str, bytes], kind: str, entry: str | None, output: str | None = None, classes: int = 0
+    files: Files,
+    kind: str,
+    entry: str | None,
+    output: str | None = None,
+    classes: int = 0,
+    *,
+    unpacked: Callable[[str], Files] = _no_archives,
+    preferred: str | None = None,
 ) -> bytes:
     """Make a graph of the files of a model, whatever their format. Nothing in them is executed.
 
@@ -25,13 +71,17 @@ def compile_files(
     ----------
     files : mapping of str to bytes
     kind : str
-        What was opened: ``"onnx"``, ``"hdf5"``, or else a folder, archive or JSON.
+        What was opened: ``"onnx"``, ``"hdf5"``, ``"keras"``, or else a folder, archive or JSON.
     entry : str, optional
         Name of the model's file among them, if it is known.
     output : str, optional
         Name or number of the output that gives the classes, if the user or the card names it.
     classes : int
         How many names of classes are known, which may decide between several outputs.
+    unpacked : callable
+        Opens an archive that is one of the files, such as ``model.keras``, and returns the files in it.
+    preferred : str, optional
+        The format of the model as its card calls it, which chooses one of several in different formats.
 
     Returns
     -------
@@ -45,22 +95,13 @@ def compile_files(
     UndecidedOutputError
         Several outputs could give the classes.
     """
-    from napari_webipred.runtime import compiler, facts, graph_compiler, keras_file, onnx_file, saved_model, tfjs
-    from napari_webipred.runtime.graph_model import GraphModel
+    from napari_webipred.runtime import compiler, facts, graph_compiler, onnx_file
     from napari_webipred.runtime.outputs import choose, properties_of
 
-    form, file = _form(files, kind, entry)
-    if form == "onnx":
-        return onnx_file.adapt(file, files[file], output, classes)
-    model: LayersModel | GraphModel
-    if form == "hdf5":
-        model = keras_file.read_h5(file, files[file])
-    elif form == "keras":
-        model = keras_file.read_keras(files, file)
-    elif form == "saved-model":
-        model = saved_model.read_saved_model(files, file)
-    else:
-        model = tfjs.read_model(files, entry)
+    found = Found(_form_of(files, kind, entry), entry) if entry is not None else find_model(files, preferred)
+    if found.form == "onnx":
+        return onnx_file.adapt(found.name, files[found.name], output, classes, files)
+    model = _read(files, found, unpacked)
     if isinstance(model, GraphModel):
         outputs = graph_compiler.outputs_of(model)
         chosen, _ = choose(model.file, outputs, output, classes)
@@ -71,28 +112,151 @@ def compile_files(
         graph = compiler.compile_model(model, chosen.number)
     if chosen.size is None:
         raise ModelError(f"The output {chosen.name} of {model.file} cannot be computed.", "Choose another model.")
-    found = facts.facts_of(model, published_for_browsers=form == "tfjs") | properties_of(outputs, chosen)
+    told = facts.facts_of(model, published_for_browsers=found.form == "tfjs") | properties_of(outputs, chosen)
     del model  # before the graph is copied, so that there are never three times the weights
-    return facts.with_facts(graph, found)
+    return facts.with_facts(graph, told)
 
 
-def _form(files: Mapping[str, bytes], kind: str, entry: str | None) -> tuple[str, str]:
-    """Tell the format of a model, and which of the files, or which folder, it is.
+def _form_of(files: Files, kind: str, entry: str) -> Form:
+    """Tell the format of the file that the user pointed at: by its content if it was opened, else by its name."""
+    match kind:
+        case "onnx" | "hdf5" | "keras":
+            return kind
+    path = PurePosixPath(entry)
+    if path.name == _SAVED_MODEL:
+        return "saved-model"
+    if (form := _SUFFIXES.get(path.suffix.lower())) is not None:
+        return form
+    if entry not in files:
+        raise ModelError(f"There is no file {entry} in this model.", "Choose the model.json of the model.")
+    document = tfjs.parse(entry, files[entry])
+    if tfjs.is_architecture(document):
+        return "architecture"
+    if isinstance(document, dict) and "modelTopology" in document:
+        return "tfjs"
+    raise ModelError(f"{entry} is a JSON file, but describes no model.", f"Looked for: {_LOOKED_FOR}.")
 
-    A TensorFlow.js model counts first, because only it can have other formats beside it without doubt.
+
+def find_model(files: Files, preferred: str | None = None) -> Found:
+    """Find the one model among files, or the one in this format (a card's word for it).
+
+    Raises
+    ------
+    ModelError
+        There is none, or more than one; all are named.
     """
-    from napari_webipred.runtime.keras_file import keras_folder
+    documents, broken = tfjs.topologies(files)
+    found = list(_models(files, documents))
+    for chosen in (found, [each for each in found if each.form == _CALLED.get(preferred or "")]):
+        if len(chosen) == 1:
+            return chosen[0]
+    if found:
+        names = ", ".join(each.name for each in found[:10]) + (", ..." if len(found) > 10 else "")
+        raise ModelError(f"There are {len(found)} models here: {names}.", _CHOOSE)
+    if documents:
+        raise _without_weights(next(iter(documents)))
+    if broken:
+        raise broken[0]
+    present = ", ".join([name for name in files if not tfjs.is_noise(name)][:10]) or "no file at all"
+    raise ModelError(f"There is no model here; found {present}.", f"Looked for: {_LOOKED_FOR}.")
 
-    if kind in {"onnx", "hdf5"}:
-        return kind, entry or ""
-    if entry is not None or any(PurePosixPath(name).name == "model.json" for name in files):
-        return "tfjs", ""
-    if (folder := keras_folder(list(files))) is not None:
-        return "keras", folder
-    found = {name: "saved-model" for name in files if PurePosixPath(name).name == _SAVED_MODEL}
-    suffixes = {name: PurePosixPath(name).suffix.lower() for name in files}
-    found |= {name: _SUFFIXES[suffix] for name, suffix in suffixes.items() if suffix in _SUFFIXES}
-    if len(found) > 1:
-        names = ", ".join(list(found)[:10])
-        raise ModelError(f"There are {len(found)} models here: {names}.", "Choose one of these files.")
-    return next(((form, name) for name, form in found.items()), ("tfjs", ""))
+
+def _models(files: Files, documents: Mapping[str, object]) -> Iterator[Found]:
+    unpacked = {folder + keras_file.WEIGHTS for folder in keras_file.keras_folders(list(files))}
+    for name in files:
+        path = PurePosixPath(name)
+        if tfjs.is_noise(name):
+            continue
+        if name in unpacked:
+            yield Found("keras", name)
+        elif path.name == _SAVED_MODEL:
+            yield Found("saved-model", name)
+        elif (form := _SUFFIXES.get(path.suffix.lower())) is not None:
+            yield Found(form, name)
+        elif name in documents and not tfjs.is_architecture(documents[name]):
+            yield Found("tfjs", name)
+
+
+def _read(files: Files, found: Found, unpacked: Callable[[str], Files]) -> LayersModel | GraphModel:
+    from napari_webipred.runtime import saved_model
+
+    name = found.name
+    match found.form:
+        case "saved-model":
+            return saved_model.read_saved_model(files, name)
+        case "architecture":
+            weights = _weights_for(files, name)
+            return keras_file.read_pair(name, files[name], weights, files[weights])
+        case "hdf5":
+            return _read_hdf5(files, name)
+        case "keras" if name.endswith(keras_file.WEIGHTS):
+            return keras_file.read_keras(files, name.removesuffix(keras_file.WEIGHTS))
+        case "keras":
+            try:
+                return keras_file.read_keras(unpacked(name), "", name)
+            except ModelError:
+                if not files[name].startswith(_HDF5):  # which older versions of Keras wrote under this name, too
+                    raise
+                return _read_hdf5(files, name)
+    return tfjs.read_model(files, name)
+
+
+def _read_hdf5(files: Files, name: str) -> LayersModel:
+    """Read a whole model, or weights alone with their network in a JSON file beside them."""
+    content = files[name]
+    if keras_file.has_network(name, content):
+        return keras_file.read_h5(name, content)
+    documents, broken = tfjs.topologies({each: files[each] for each in _beside(files, name, ".json")})
+    networks = _partners(name, [each for each, document in documents.items() if tfjs.is_architecture(document)])
+    if len(networks) == 1:
+        return keras_file.read_pair(networks[0], files[networks[0]], name, content)
+    if not networks and broken:
+        raise broken[0]
+    stem = _stem(name)
+    if not networks:
+        raise ModelError(
+            f"{name} holds weights only, without the network that they belong to.",
+            f"Put the network beside it as {stem}.json (model.to_json() in Keras), or save the whole model again: "
+            "model.save('model.keras').",
+        )
+    raise ModelError(
+        f"{name} holds weights only, and several files beside it describe a network: {', '.join(networks[:10])}.",
+        f"Call the one that belongs to it {stem}.json, or choose that JSON file.",
+    )
+
+
+def _weights_for(files: Files, name: str) -> str:
+    """Return the file with the weights of a network that a JSON file describes."""
+    found = _partners(name, _beside(files, name, ".h5", ".hdf5"))
+    if len(found) == 1:
+        return found[0]
+    if not found:
+        raise _without_weights(name)
+    raise ModelError(
+        f"{name} describes a network only, and several files beside it could hold its weights: "
+        f"{', '.join(found[:10])}.",
+        f"Call the one that belongs to it {_stem(name)}.weights.h5, or choose that file.",
+    )
+
+
+def _without_weights(name: str) -> ModelError:
+    return ModelError(
+        f"{name} holds the architecture of a Keras model only; its weights are missing.",
+        f"Put the file with its weights, such as {_stem(name)}.h5 or {_stem(name)}.weights.h5, beside it.",
+    )
+
+
+def _beside(files: Files, name: str, *suffixes: str) -> list[str]:
+    """Return the files with one of these suffixes in the same folder."""
+    folder = PurePosixPath(name).parent
+    paths = [PurePosixPath(each) for each in files if not tfjs.is_noise(each)]
+    return [str(path) for path in paths if path.parent == folder and path.suffix.lower() in suffixes]
+
+
+def _partners(name: str, others: Sequence[str]) -> Sequence[str]:
+    """Return those of several files that are called as another but for the suffixes; all if none is."""
+    return [each for each in others if _stem(each) == _stem(name)] or others
+
+
+def _stem(name: str) -> str:
+    return PurePosixPath(name).name.partition(".")[0]

@@ -54,7 +54,46 @@ def read_h5(name: str, content: bytes) -> LayersModel:
     return LayersModel(name, topology, version if isinstance(version, str) else "", _weights_of(name, stored), {})
 
 
-def read_keras(files: Mapping[str, bytes], folder: str = "") -> LayersModel:
+def has_network(name: str, content: bytes) -> bool:
+    """Tell whether an HDF5 file describes the network that its weights belong to; raise `ModelError` if damaged."""
+    return File(name, content).root.attribute("model_config") is not None
+
+
+def read_pair(network: str, description: bytes, name: str, content: bytes) -> LayersModel:
+    """Read a network that Keras wrote as JSON (``model.to_json()``) and its weights (``model.save_weights(...)``).
+
+    Parameters
+    ----------
+    network : str
+        Name of the JSON file, for messages.
+    description : bytes
+        Its content.
+    name : str
+        Name of the HDF5 file with the weights, as Keras 2 or 3 writes it.
+    content : bytes
+
+    Returns
+    -------
+    LayersModel
+
+    Raises
+    ------
+    ModelError
+        As `read_h5`.
+    """
+    topology = _topology(network, description)
+    root = File(name, content).root
+    stored = root.child("model_weights") or root  # of a whole model, or of weights that Keras 2 saved alone
+    if stored.attribute("layer_names") is not None or stored.attribute("layer_names0") is not None:
+        version = "3.0" if "module" in topology else topology.get("keras_version") or stored.attribute("keras_version")
+        weights = _weights_of(name, stored)
+    else:
+        version = "3.0"
+        weights = dict(_numbered(name, root, topology, (), 0))
+    return LayersModel(network, topology, version if isinstance(version, str) else "", weights, {})
+
+
+def read_keras(files: Mapping[str, bytes], folder: str = "", name: str = "") -> LayersModel:
     """Read a model of Keras 3: the members of a ``.keras`` archive.
 
     Parameters
@@ -62,6 +101,8 @@ def read_keras(files: Mapping[str, bytes], folder: str = "") -> LayersModel:
     files : mapping of str to bytes
     folder : str
         What the names of ``config.json`` and ``model.weights.h5`` begin with.
+    name : str
+        Name of the archive, for messages; not given if it was unpacked by the user.
 
     Returns
     -------
@@ -73,14 +114,17 @@ def read_keras(files: Mapping[str, bytes], folder: str = "") -> LayersModel:
         As `read_h5`.
     """
     config, weights = folder + CONFIG, folder + WEIGHTS
-    topology = _topology(config, files[config])
+    if not {config, weights} <= set(files):
+        raise ModelError(f"{name or folder} is no Keras file: {CONFIG} or {WEIGHTS} is missing in it.", _AGAIN)
+    topology = _topology(name or config, files[config])
     version = "3.0"
     if (metadata := files.get(f"{folder}metadata.json")) is not None:
-        document = _json(f"{folder}metadata.json", metadata)
+        document = _json(name or f"{folder}metadata.json", metadata)
         if isinstance(document, dict) and isinstance(document.get("keras_version"), str):
             version = document["keras_version"]
-    arrays = dict(_numbered(weights, File(weights, files[weights]).root, topology, (), 0))
-    return LayersModel(config, topology, version, arrays, {})
+    shown = name or weights
+    arrays = dict(_numbered(shown, File(shown, files[weights]).root, topology, (), 0))
+    return LayersModel(name or config, topology, version, arrays, {})
 
 
 def _topology(name: str, text: Any) -> dict[str, Any]:
@@ -217,7 +261,7 @@ def _snake(class_name: str) -> str:
     return re.sub(r"([a-z])([A-Z])", r"\1_\2", split).lower()
 
 
-def keras_folder(names: Sequence[str]) -> str | None:
-    """Return what the names of an unpacked ``.keras`` archive begin with; None if there is none among the files."""
+def keras_folders(names: Sequence[str]) -> list[str]:
+    """Return what the names of each unpacked ``.keras`` archive among files begin with."""
     folders = [name.removesuffix(WEIGHTS) for name in names if name == WEIGHTS or name.endswith(f"/{WEIGHTS}")]
-    return next((folder for folder in folders if folder + CONFIG in names), None)
+    return [folder for folder in folders if folder + CONFIG in names]

@@ -36,7 +36,7 @@ def read_saved_model(files: Mapping[str, bytes], name: str) -> GraphModel:
     ----------
     files : mapping of str to bytes
     name : str
-        Name of ``saved_model.pb`` among them; ``variables/`` lies beside it.
+        Name of ``saved_model.pb`` among them; ``variables/``, or what belongs into it, lies beside it.
 
     Returns
     -------
@@ -92,7 +92,10 @@ class _Variables:
     """The variables of a SavedModel, by the operations that stand for them."""
 
     def __init__(self, files: Mapping[str, bytes], name: str, keys: Mapping[str, str]) -> None:
-        index = str(PurePosixPath(name).parent / "variables" / "variables.index")
+        # In a folder of their own, or beside it if the files were downloaded one by one.
+        folder = PurePosixPath(name).parent
+        places = [str(folder / "variables" / "variables.index"), str(folder / "variables.index")]
+        index = next((place for place in places if place in files), places[0])
         self._checkpoint = Checkpoint(files, index) if index in files else None
         self._index = index
         self._keys = keys

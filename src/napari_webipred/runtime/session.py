@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -119,7 +120,9 @@ def _open(graph: Path | bytes, threads: int) -> Any:
             enable_fallback=0,
         )
     except Exception as error:  # ONNX Runtime has no common class for what it raises
-        raise ModelError(f"The compiled model cannot be opened: {_first_line(error)}", _BROKEN) from error
+        # Where the graph lies in the cache says nothing to the user.
+        reason = re.sub(r"Load model from .* failed: ?", "", _first_line(error))
+        raise ModelError(f"The compiled model cannot be opened: {reason}", _BROKEN) from error
 
 
 def _signature(session: Any) -> tuple[tuple[int | None, int | None, int], int]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_webipred import outside_json
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.connections import MODEL_CLASSES
 from napari_webipred.runtime.graph_model import GraphModel, is_graph, read_graph_model
 from napari_webipred.runtime.shards import read_weights
 
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _CHOOSE = "Choose a model that was converted to the TensorFlow.js Layers format."
+_MAX_FOUND = 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,21 +46,21 @@ class LayersModel:
     metadata: dict[str, Any]
 
 
-def read_model(files: Mapping[str, bytes], entry: str | None = None) -> LayersModel | GraphModel:
+def read_model(files: Mapping[str, bytes], entry: str) -> LayersModel | GraphModel:
     """Read a TensorFlow.js model of either kind; else as `read_layers_model`."""
-    name, document = _find_document(files, entry)
-    return read_graph_model(name, document, files) if is_graph(document) else _layers_model(name, document, files)
+    document = _document(files, entry)
+    return read_graph_model(entry, document, files) if is_graph(document) else _layers_model(entry, document, files)
 
 
-def read_layers_model(files: Mapping[str, bytes], entry: str | None = None) -> LayersModel:
+def read_layers_model(files: Mapping[str, bytes], entry: str = "model.json") -> LayersModel:
     """Read the topology and the weights of a Layers model.
 
     Parameters
     ----------
     files : mapping of str to bytes
         The files of the model by their relative names with ``/``. The model may lie in a subfolder.
-    entry : str, optional
-        Name of the topology JSON; looked for when it is not given.
+    entry : str
+        Name of the topology JSON among them; `topologies` finds it.
 
     Returns
     -------
@@ -67,9 +69,9 @@ def read_layers_model(files: Mapping[str, bytes], entry: str | None = None) -> L
     Raises
     ------
     ModelError
-        There is no topology, or more than one; it is not that of a Layers model; or its weights are not all there.
+        There is no topology; it is not that of a Layers model; or its weights are not all there.
     """
-    return _layers_model(*_find_document(files, entry), files)
+    return _layers_model(entry, _document(files, entry), files)
 
 
 def _layers_model(name: str, document: dict[str, Any], files: Mapping[str, bytes]) -> LayersModel:
@@ -79,45 +81,56 @@ def _layers_model(name: str, document: dict[str, Any], files: Mapping[str, bytes
     return LayersModel(name, topology, keras_version, weights, metadata if isinstance(metadata, dict) else {})
 
 
-def _find_document(files: Mapping[str, bytes], entry: str | None) -> tuple[str, dict[str, Any]]:
-    if entry is not None:
-        if entry not in files:
-            raise ModelError(f"There is no file {entry} in this model.", "Choose the model.json of the model.")
-        document = _parse(entry, files[entry])
-        if not isinstance(document, dict) or "modelTopology" not in document:
-            raise ModelError(f"{entry} is a JSON file, but not that of a TensorFlow.js model.", _CHOOSE)
-        return entry, document
-    names = [name for name in files if name.lower().endswith(".json") and not _is_noise(name)]
-    broken: list[ModelError] = []
+def _document(files: Mapping[str, bytes], entry: str) -> dict[str, Any]:
+    if entry not in files:
+        raise ModelError(f"There is no file {entry} in this model.", "Choose the model.json of the model.")
+    document = parse(entry, files[entry])
+    if not isinstance(document, dict) or "modelTopology" not in document:
+        raise ModelError(f"{entry} is a JSON file, but not that of a TensorFlow.js model.", _CHOOSE)
+    return document
+
+
+def topologies(files: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Any]], list[ModelError]]:
+    """Find the JSON files that describe a network.
+
+    Returns
+    -------
+    documents : dict of str to dict
+        By their names: those of TensorFlow.js, which have a ``modelTopology``, and those that Keras wrote without
+        weights, which have a ``class_name`` and a ``config``. No more than twenty are looked for.
+    broken : list of ModelError
+        What is wrong with others that could be one.
+    """
     found: dict[str, dict[str, Any]] = {}
-    for name in names:
+    broken: list[ModelError] = []
+    for name in files:
+        if not name.lower().endswith(".json") or is_noise(name) or len(found) >= _MAX_FOUND:
+            continue
         try:
             content = files[name]
-            if b"modelTopology" not in content and not name.lower().endswith("model.json"):
-                continue
-            document = _parse(name, content)
+            marked = b"modelTopology" in content or b'"class_name"' in content
+            document = parse(name, content) if marked or name.lower().endswith("model.json") else None
         except ModelError as error:
             broken.append(error)
             continue
-        if isinstance(document, dict) and "modelTopology" in document:
+        if isinstance(document, dict) and ("modelTopology" in document or is_architecture(document)):
             found[name] = document
-    if len(found) == 1:
-        return next(iter(found.items()))
-    if found:
-        raise ModelError(
-            f"There are {len(found)} models here: {', '.join(found)}.", "Choose one of these JSON files itself."
-        )
-    if broken:
-        raise broken[0]
-    present = ", ".join([name for name in files if not _is_noise(name)][:10]) or "no file at all"
-    raise ModelError(f"There is no TensorFlow.js model here; found {present}.", _CHOOSE)
+    return found, broken
 
 
-def _is_noise(name: str) -> bool:
+def is_architecture(document: Any) -> bool:
+    """Tell whether this is the JSON of a Keras model without its weights."""
+    known = isinstance(document, dict) and isinstance(document.get("class_name"), str) and "config" in document
+    return known and document["class_name"] in MODEL_CLASSES
+
+
+def is_noise(name: str) -> bool:
+    """Tell whether this is a hidden file or what macOS adds to archives."""
     return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
 
 
-def _parse(name: str, text: str | bytes) -> Any:
+def parse(name: str, text: str | bytes) -> Any:
+    """Parse the JSON of a model; raise `ModelError` if it is none."""
     try:
         return outside_json.parse(text, _unwrap)
     except ValueError as error:
@@ -144,7 +157,7 @@ def _root(name: str, document: dict[str, Any]) -> tuple[dict[str, Any], str]:
     if topology.get("model_config") is not None:
         topology = topology["model_config"]
         if isinstance(topology, str):
-            topology = _parse(name, topology)
+            topology = parse(name, topology)
         if not isinstance(topology, dict):
             raise ModelError(f"The model_config in {name} is not an object.", _CHOOSE)
     if "class_name" not in topology or "config" not in topology:
