@@ -18,9 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import napari_webipred as wp
-from napari_webipred import settings
+from napari_webipred import outside_json, settings
+from napari_webipred.catalogue import model_folder
 from napari_webipred.catalogue.archive import open_files
-from napari_webipred.errors import ArchiveError, ModelError
+from napari_webipred.errors import ArchiveError, CatalogueError, ModelError
 from napari_webipred.runtime.formats import Found, find_model
 from napari_webipred.runtime.teachable_machine import is_teachable_machine
 from test_model import write_tfjs
@@ -182,6 +183,28 @@ def test_of_several_networks_and_weights_those_of_one_name_belong_together(folde
     assert "several files beside it describe a network: m.json, other.json" in refusal(folder / "x.weights.h5")[0]
     assert "could hold its weights: m.weights.h5, x.weights.h5" in refusal(folder / "other.json")[0]
     assert "2 models here: m.weights.h5, x.weights.h5" in refusal(folder)[0]
+
+
+def test_a_large_json_beside_weights_does_not_hide_their_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_keras_2_weights(folder)
+    monkeypatch.setattr(outside_json, "MAX_BYTES", (folder / "architecture.json").stat().st_size)
+    (folder / "annotations.json").write_text("[" + "1, " * 10_000 + "1]")
+    assert is_golden(folder)
+
+
+def test_tables_of_a_data_set_beside_a_model_do_not_count(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    as_h5(folder)
+    (folder / "labels.csv").write_text("a\nb\nc")
+    for i in range(5):
+        (folder / f"{i}.csv").write_text("x")
+    monkeypatch.setattr(model_folder, "MAX_FILES", 2)
+    assert wp.open_model(folder).classes == ["a", "b", "c"]
+
+
+def test_a_reference_that_is_no_path_is_looked_up(tmp_path: Path) -> None:
+    for reference in ("x" * 5000, "no/such/model.zip/x.h5", "a\0b"):
+        with pytest.raises(CatalogueError, match="no model called"):
+            wp.open_model(reference)
 
 
 def test_what_lacks_its_weights_or_its_network_is_told(folder: Path) -> None:
@@ -544,12 +567,11 @@ def test_a_graph_that_cannot_be_run_is_told_without_its_place_in_the_cache(folde
     outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3, 1, 1])]
     graph = helper.make_graph(nodes, "g", inputs, outputs)
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    graph_weights = numpy_helper.from_array(np.zeros(3, np.float32), "w")
-    graph_weights.dims[0] = 4
-    model.graph.initializer.append(graph_weights)
+    model.graph.initializer.append(numpy_helper.from_array(np.zeros((1, 3, 1, 1), np.int64), "w"))
     model.graph.node.append(helper.make_node("Add", ["y", "w"], ["z"]))
     model.graph.output[0].name = "z"
     onnx.save(model, folder / "m.onnx")
     message, _ = refusal(folder / "m.onnx")
+    assert "The compiled model cannot be opened" in message
     assert str(settings.current().cache_folder) not in message
     assert kept("compiled") == []

@@ -210,7 +210,10 @@ def open_files(path: Path) -> ModelFiles:
 
 def exists(path: Path) -> bool:
     """Tell whether there is something at a path, or whether it could lie in a zip archive."""
-    return path.exists() or _zip_around(path) is not None
+    try:
+        return path.exists() or _zip_around(path) is not None
+    except OSError:  # what is too long for a path is an address, or nothing
+        return False
 
 
 def _of_file(path: Path) -> ModelFiles:

@@ -7,13 +7,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from napari_webipred.catalogue.labels import LABEL_FILES
 from napari_webipred.catalogue.member import MAX_BYTES, MAX_FILES, Member, file_member, is_noise
 from napari_webipred.catalogue.needed_files import data_files
 from napari_webipred.errors import ArchiveError
 
 _MAX_ENTRIES_SEEN = 20_000
 _MAX_DEPTH = 4
-_SUFFIXES = {"", ".json", ".yaml", ".bin", ".txt", ".csv", ".weights", ".buf", ".dat"}
+_SUFFIXES = {"", ".json", ".yaml", ".bin", ".txt", ".weights", ".buf", ".dat"}
 _SUFFIXES |= {".onnx", ".h5", ".hdf5", ".keras", ".pb", ".index"}
 _OWN_FOLDER = "Put the files of the model, and nothing else, into a folder of their own."
 
@@ -66,7 +67,7 @@ def _names_below(folder: Path) -> Iterator[str]:
                 if entry.is_dir(follow_symlinks=False):
                     if depth < _MAX_DEPTH:
                         todo.append((f"{name}/", depth + 1))
-                elif Path(name).suffix.lower() in _SUFFIXES or _is_part(entry.name):
+                elif Path(name).suffix.lower() in _SUFFIXES or entry.name in LABEL_FILES or _is_part(entry.name):
                     yield name
 
 

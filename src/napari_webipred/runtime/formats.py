@@ -206,7 +206,7 @@ def _read_hdf5(files: Files, name: str) -> LayersModel:
     content = files[name]
     if keras_file.has_network(name, content):
         return keras_file.read_h5(name, content)
-    documents, broken = tfjs.topologies({each: files[each] for each in _beside(files, name, ".json")})
+    documents, broken = tfjs.topologies(files, _beside(files, name, ".json"))
     networks = _partners(name, [each for each, document in documents.items() if tfjs.is_architecture(document)])
     if len(networks) == 1:
         return keras_file.read_pair(networks[0], files[networks[0]], name, content)

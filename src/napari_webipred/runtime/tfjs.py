@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -90,8 +90,16 @@ def _document(files: Mapping[str, bytes], entry: str) -> dict[str, Any]:
     return document
 
 
-def topologies(files: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Any]], list[ModelError]]:
+def topologies(
+    files: Mapping[str, bytes], among: Iterable[str] | None = None
+) -> tuple[dict[str, dict[str, Any]], list[ModelError]]:
     """Find the JSON files that describe a network.
+
+    Parameters
+    ----------
+    files : mapping of str to bytes
+    among : iterable of str, optional
+        Names of those of the files that are looked at; by default all.
 
     Returns
     -------
@@ -103,7 +111,7 @@ def topologies(files: Mapping[str, bytes]) -> tuple[dict[str, dict[str, Any]], l
     """
     found: dict[str, dict[str, Any]] = {}
     broken: list[ModelError] = []
-    for name in files:
+    for name in files if among is None else among:
         if not name.lower().endswith(".json") or is_noise(name) or len(found) >= _MAX_FOUND:
             continue
         try:
