@@ -112,9 +112,9 @@ def compile_files(
         graph = compiler.compile_model(model, chosen.number)
     if chosen.size is None:
         raise ModelError(f"The output {chosen.name} of {model.file} cannot be computed.", "Choose another model.")
-    told = facts.facts_of(model, published_for_browsers=found.form == "tfjs") | properties_of(outputs, chosen)
+    properties = facts.facts_of(model, published_for_browsers=found.form == "tfjs") | properties_of(outputs, chosen)
     del model  # before the graph is copied, so that there are never three times the weights
-    return facts.with_facts(graph, told)
+    return facts.with_facts(graph, properties)
 
 
 def _form_of(files: Files, kind: str, entry: str) -> Form:

@@ -124,8 +124,9 @@ def _adapted(name: str, model: ModelProto, output: str | None, classes: int, fil
 def _take_small(name: str, model: ModelProto, files: Mapping[str, bytes]) -> list[external_data.Outside]:
     """Read small tensors that lie in other files, for they may be sizes; return the large ones, which are weights."""
     nodes = model.graph.node
-    inner = external_data.locate(name, _attribute_tensors(name, nodes), files, _MAX_BYTES)
-    outer = external_data.locate(name, model.graph.initializer, files, _MAX_BYTES)
+    most = _MAX_BYTES - model.ByteSize()  # all of it becomes one file
+    inner = external_data.locate(name, _attribute_tensors(name, nodes), files, most)
+    outer = external_data.locate(name, model.graph.initializer, files, most - sum(each.size for each in inner))
     small = [each for each in outer if math.prod(each.tensor.dims) <= _SMALL]
     external_data.fill(name, [*inner, *small], files)
     return [each for each in outer if math.prod(each.tensor.dims) > _SMALL]
