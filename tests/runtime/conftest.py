@@ -8,8 +8,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from napari_webipred.runtime.formats import compile_files
+from napari_webipred.runtime.compiler import compile_model
+from napari_webipred.runtime.formats import find_model
 from napari_webipred.runtime.session import Session
+from napari_webipred.runtime.tfjs import read_layers_model
 
 Files = dict[str, bytes]
 Arrays = Mapping[str, NDArray[Any]]
@@ -44,7 +46,12 @@ def layer_files() -> Callable[..., Files]:
 
 @pytest.fixture
 def open_session() -> Callable[[Mapping[str, bytes]], Session]:
-    return lambda files, entry=None: Session(compile_files(files, "folder", entry), 1)
+    """Open a model without asking what its outputs mean; those of layers are no lists of classes."""
+
+    def opened(files: Mapping[str, bytes], entry: str | None = None) -> Session:
+        return Session(compile_model(read_layers_model(files, entry or find_model(files).name)), 1)
+
+    return opened
 
 
 @pytest.fixture

@@ -57,7 +57,7 @@ def test_numbers_are_read_at_their_place() -> None:
 
 def test_files_are_looked_for_in_the_folder_of_the_model() -> None:
     content = model(location="deeper/w.data").SerializeToString()
-    graph = adapt("a/m.onnx", content, None, {"a/deeper/w.data": DATA, "deeper/w.data": b""})
+    graph = adapt("a/m.onnx", content, files={"a/deeper/w.data": DATA, "deeper/w.data": b""})
     np.testing.assert_allclose(Session(graph, 1).predict(PICTURES), EXPECTED, rtol=1e-5)
 
 
