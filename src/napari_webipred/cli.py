@@ -46,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except WebIPredError as error:
-        terminal.tell(f"napari-webipred: {error}")
+        terminal.tell(f"napari-webipred: {terminal.in_words(error)}")
         return UNUSABLE
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         return NOT_READ

@@ -138,12 +138,14 @@ def classify(
         likely = f" It looks like {family}, which is usually trained with {mode}." if family else ""
         raise OptionError(
             f"It is not known how the model {model.card.name} wants pixel values to be scaled.",
-            f"Tell it: --standardize in the shell, standardize= in Python. Those who trained the model know.{likely}",
+            f"Those who trained the model know which `standardize` mode it needs.{likely}",
+            "complete settings",
         )
     if model.card.input is None:
         raise OptionError(
             f"The model {model.card.name} takes pictures of any size.",
-            "Tell the size it was trained with: --resize 224x224 in the shell, size=(224, 224) in Python.",
+            "Give the `size` in pixels that it was trained with, for example 224 by 224.",
+            "complete settings",
         )
     if model.needs_activation:
         raise ActivationError(

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from napari_webipred.names import visible
+
+# What the user can do about an error where the way to it differs: a button of the panel, a command in a terminal.
+# Each front has a table with its words for these.
+Remedy = Literal["complete settings", "free space", "import file", "list models", "list stored models", "write bundle"]
 
 
 class WebIPredError(Exception):
@@ -15,12 +21,15 @@ class WebIPredError(Exception):
     message : str
         What is wrong, with the offending value and the file or layer it stands in. One sentence.
     hint : str, optional
-        What to do next. One sentence, addressed to someone who does not program.
+        What to do next. One sentence, addressed to someone who does not program, true in every front.
+    remedy : Remedy, optional
+        What helps as well; each front says in its own words how it is done.
     """
 
-    def __init__(self, message: str, hint: str = "") -> None:
+    def __init__(self, message: str, hint: str = "", remedy: Remedy | None = None) -> None:
         self.message = visible(message)
         self.hint = visible(hint)
+        self.remedy = remedy
         super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:

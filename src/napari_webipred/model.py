@@ -296,4 +296,4 @@ def _compile(files: ModelFiles, card: ModelCard) -> bytes:
     except UndecidedOutputError as error:
         raise UndecidedOutputError(f"The model {card.name}", error.outputs) from error
     except ModelError as error:
-        raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint) from error
+        raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint, error.remedy) from error

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
-from napari_webipred.errors import OptionError
+from napari_webipred.errors import OptionError, Remedy, WebIPredError
 from napari_webipred.names import visible
 from napari_webipred.results.row import Row
 
@@ -19,6 +19,14 @@ if TYPE_CHECKING:
     from napari_webipred.catalogue.card import ModelCard
 
 BAR_WIDTH = 20
+REMEDIES: dict[Remedy, str] = {
+    "complete settings": "--standardize, --resize and --activation take them.",
+    "free space": "`napari-webipred cache --limit 1GB` removes the models that were not used for longest.",
+    "import file": "`napari-webipred import FILE --as MODEL` imports a file that you have downloaded by hand.",
+    "list models": "`napari-webipred models` lists the catalogue.",
+    "list stored models": "`napari-webipred cache` lists them.",
+    "write bundle": "`napari-webipred bundle MODEL` writes one.",
+}
 
 Result = TypeVar("Result")
 
@@ -100,6 +108,9 @@ def size(count: int | None) -> str:
 def show(text: str) -> None:
     """Print a line of what was asked for, on standard output."""
     sys.stdout.write(f"{printable(text, sys.stdout)}\n")
+def in_words(error: WebIPredError) -> str:
+    """Return what went wrong, and what to do next in a terminal."""
+    return f"{error} {REMEDIES[error.remedy]}" if error.remedy else str(error)
 
 
 def tell(text: str) -> None:

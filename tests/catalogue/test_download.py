@@ -432,7 +432,7 @@ def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(CatalogueError, match=r"The proxy does not lead to zenodo\.invalid") as caught:
         read("https://zenodo.invalid/x")
-    assert "napari-webipred import" in caught.value.hint
+    assert caught.value.remedy == "import file"
 
 
 def test_this_machine_itself_is_asked_without_a_proxy(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:

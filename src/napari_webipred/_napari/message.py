@@ -10,6 +10,7 @@ from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
+from napari_webipred._napari.remedies import hint_of
 from napari_webipred._napari.theme import Theme
 from napari_webipred.errors import WebIPredError
 
@@ -70,7 +71,7 @@ class Message(QFrame):
     def show_error(self, error: Exception, retry: bool = False) -> None:
         """Say what went wrong and what to do next; offer the details of an error that nobody foresaw."""
         if isinstance(error, WebIPredError):
-            self._show(error.message, error.hint, "error", "", retry)
+            self._show(error.message, hint_of(error), "error", "", retry)
             return
         details = "".join(traceback.format_exception(error))
         text = f"Something unforeseen went wrong: {type(error).__name__}: {error}"

@@ -162,7 +162,8 @@ def _manifest(path: Path) -> _Manifest:
     if files.kind != "zip" or _MANIFEST not in files:
         raise ArchiveError(
             f"{path.name} is no bundle of models.",
-            "If it is the file of one model, say of which: `napari-webipred import FILE --as MODEL`.",
+            "If it is the file of one model, say which model it is.",
+            "import file",
         )
     try:
         manifest = _Manifest.model_validate(outside_json.parse(files[_MANIFEST]))

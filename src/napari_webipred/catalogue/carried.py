@@ -52,7 +52,8 @@ def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCar
     if (weights.source.file_key or weights.source.url or "").endswith("model.json"):
         raise OptionError(
             f"The model {card.id} has several files.",
-            "Write a bundle of it with `napari-webipred bundle` on a machine with a network, and import that.",
+            "On a machine with a network, write a bundle of it, and import that.",
+            "write bundle",
         )
     expected = _expected(card, weights, path)
     try:

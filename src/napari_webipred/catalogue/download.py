@@ -159,7 +159,8 @@ class Transfer:
                         continue
                     raise CatalogueError(
                         f"{file.name} has arrived damaged: its checksum is not {file.checksum}.",
-                        "Try again; if it stays so, a proxy may be changing files on their way. " + refusal.way_out(),
+                        "Try again; if it stays so, a proxy may be changing files on their way.",
+                        refusal.BY_HAND,
                     ) from error
         finally:
             logger.setLevel(level)
@@ -231,7 +232,8 @@ def unwritable(folder: Path, error: OSError) -> CatalogueError:
     if file_errors.out_of_space(error):
         return CatalogueError(
             f"There is too little space for the model in {folder}.",
-            "Free up space with `napari-webipred cache --limit 1GB`, or set NAPARI_WEBIPRED_CACHE to another folder.",
+            "Free up space on this disk, or set NAPARI_WEBIPRED_CACHE to another folder.",
+            "free space",
         )
     return CatalogueError(
         f"The model cannot be kept in {folder}: {file_errors.writing(error)[0]}.",

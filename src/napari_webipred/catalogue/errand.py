@@ -9,7 +9,7 @@ from contextlib import suppress
 from contextvars import ContextVar
 from types import TracebackType
 
-from napari_webipred.errors import CatalogueError
+from napari_webipred.errors import CatalogueError, Remedy
 
 TRIES = 5
 LONGEST_WAIT = 120.0  # seconds that a download waits if a server asks for it
@@ -24,14 +24,16 @@ class PassingError(CatalogueError):
 
     Parameters
     ----------
-    message, hint : str
+    message, hint, remedy
         See `WebIPredError`.
     wait : float, optional
         Seconds after which the server wants to be asked again, if it has said so.
     """
 
-    def __init__(self, message: str, hint: str = "", wait: float | None = None) -> None:
-        super().__init__(message, hint)
+    def __init__(
+        self, message: str, hint: str = "", remedy: Remedy | None = None, *, wait: float | None = None
+    ) -> None:
+        super().__init__(message, hint, remedy)
         self.wait = wait
 
 

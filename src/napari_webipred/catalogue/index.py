@@ -130,7 +130,5 @@ def unknown(reference: str) -> CatalogueError:
     if similar:
         hint = f"Did you mean {' or '.join(dict.fromkeys(similar[:3]))}?"
     else:
-        hint = (
-            "Choose one that `napari-webipred models` lists, or give a Zenodo DOI, hf:owner/name, an address or a file."
-        )
-    return CatalogueError(f"There is no model called {reference!r}.", hint)
+        hint = "Choose a model of the catalogue, or give a Zenodo DOI, hf:owner/name, an address or a file."
+    return CatalogueError(f"There is no model called {reference!r}.", hint, "list models")

@@ -161,7 +161,8 @@ class Part:
     def _broken_off(self, done: int) -> PassingError:
         return PassingError(
             f"The download of {self._file.name} broke off after {done} bytes.",
-            "Try again: it goes on where it has stopped if the server lets it. " + refusal.way_out(),
+            "Try again: it goes on where it has stopped if the server lets it.",
+            refusal.BY_HAND,
         )
 
 
@@ -184,7 +185,8 @@ def check_kind(name: str, head: bytes) -> None:
     if kind == "html":
         raise CatalogueError(
             f"A web page has arrived instead of {name}.",
-            "A proxy or login page may stand in between: open the address in a browser. " + refusal.way_out(),
+            "A proxy or login page may stand in between: open the address in a browser.",
+            refusal.BY_HAND,
         )
     if kind != wanted:
         raise CatalogueError(f"{name} is not {words}.", "Choose another model, or tell its publisher.")

@@ -9,20 +9,15 @@ from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from napari_webipred import outside_json, settings
+from napari_webipred import outside_json
 from napari_webipred.catalogue.errand import PassingError
-from napari_webipred.errors import CatalogueError
+from napari_webipred.errors import CatalogueError, Remedy
 
 if TYPE_CHECKING:
     import requests
 
 
-def way_out() -> str:
-    """Return what always helps: the file comes by other means. It names the folder that it is for."""
-    return (
-        "Or get the file by other means: `napari-webipred import FILE --as MODEL` puts it into "
-        f"{settings.current().cache_folder}."
-    )
+BY_HAND: Remedy = "import file"  # what always helps: the file comes by other means
 
 
 def broken_connection(url: str, error: Exception) -> CatalogueError:
@@ -35,22 +30,21 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:
     if isinstance(error, requests.exceptions.SSLError) or _cause(error, ssl.SSLCertVerificationError):
         return CatalogueError(
             f"The certificate of {host} cannot be verified.",
-            "If your institution inspects traffic, set NAPARI_WEBIPRED_CA_FILE to its certificate file. " + way_out(),
+            "If your institution inspects traffic, set NAPARI_WEBIPRED_CA_FILE to its certificate file.",
+            BY_HAND,
         )
     if isinstance(error, requests.exceptions.ProxyError):
         return CatalogueError(
-            f"The proxy does not lead to {host}.", "Check HTTPS_PROXY with your administrator. " + way_out()
+            f"The proxy does not lead to {host}.", "Check HTTPS_PROXY with your administrator.", BY_HAND
         )
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return CatalogueError("The address of the proxy is none.", "Check HTTPS_PROXY with your administrator.")
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return PassingError(f"{host} does not answer.", "Try again later. " + way_out())
+        return PassingError(f"{host} does not answer.", "Try again later.", BY_HAND)
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         # So says `requests` that REQUESTS_CA_BUNDLE names no file.
         return CatalogueError(f"{host} cannot be asked: {error}.", "Check REQUESTS_CA_BUNDLE.")
-    return PassingError(
-        f"{host} cannot be reached.", "Check the network connection and the proxy settings. " + way_out()
-    )
+    return PassingError(f"{host} cannot be reached.", "Check the network connection and the proxy settings.", BY_HAND)
 
 
 def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
@@ -103,25 +97,27 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
             code = f" (reference {reference[1].decode()})" if reference else ""
             return CatalogueError(
                 f"{host} has blocked requests from this network{code}.",
-                "Wait some minutes; if it stays so, try without VPN or proxy. " + way_out(),
+                "Wait some minutes; if it stays so, try without VPN or proxy.",
+                BY_HAND,
             )
         case 407:
             return CatalogueError(
                 f"The proxy does not lead to {host}: it wants to know who you are.",
-                "Write HTTPS_PROXY as http://name:password@host:port, as your administrator tells you. " + way_out(),
+                "Write HTTPS_PROXY as http://name:password@host:port, as your administrator tells you.",
+                BY_HAND,
             )
         case 408 | 425:
-            return PassingError(f"{host} was not ready for us (status {status}).", "Try again later. " + way_out())
+            return PassingError(f"{host} was not ready for us (status {status}).", "Try again later.", BY_HAND)
         case 429:
             wait = retry_after(response.headers.get("Retry-After"))
             return PassingError(
-                f"{host} has had too many requests from here.", f"Try again in {_in_words(wait)}.", wait
+                f"{host} has had too many requests from here.", f"Try again in {_in_words(wait)}.", wait=wait
             )
         case status if status >= 500:
             wait = retry_after(response.headers.get("Retry-After")) if status == 503 else None
             when = "later" if wait is None else f"in {_in_words(wait)}"
             return PassingError(
-                f"{host} is out of order or too busy (status {status}).", f"Try again {when}. " + way_out(), wait
+                f"{host} is out of order or too busy (status {status}).", f"Try again {when}.", BY_HAND, wait=wait
             )
         case _:
             return CatalogueError(

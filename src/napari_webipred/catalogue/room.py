@@ -36,13 +36,13 @@ def remove(id: str) -> int:  # noqa: A002
 
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
     there = [entry.id for entry in all_entries()]
-    hint = "`napari-webipred cache` lists those that there are."
     if id in there:
-        return CatalogueError(f"The model {id!r} lies in the cache of all users, where nothing is removed.", hint)
+        return CatalogueError(
+            f"The model {id!r} lies in the cache of all users, where nothing is removed.", remedy="list stored models"
+        )
     similar = difflib.get_close_matches(id, there, n=2)
-    return CatalogueError(
-        f"There is no fetched model {id!r} to remove.", f"Did you mean {' or '.join(similar)}?" if similar else hint
-    )
+    hint = f"Did you mean {' or '.join(similar)}?" if similar else "Choose one of the models that you have downloaded."
+    return CatalogueError(f"There is no fetched model {id!r} to remove.", hint, "list stored models")
 
 
 def wipe() -> int:

@@ -81,8 +81,8 @@ def fetch(card: ModelCard) -> Generator[Download, None, Path]:
         raise CatalogueError(
             f"The model {card.id} is {'damaged' if noted else 'not on this machine'}, "
             "and use of the network is switched off.",
-            "Allow it (it is forbidden in the panel or by NAPARI_WEBIPRED_OFFLINE), import a bundle, or choose a model "
-            f"that is here: {here}.",
+            "Allow it (untick Offline in the panel, or unset NAPARI_WEBIPRED_OFFLINE), import a bundle, or choose a "
+            f"model that is here: {here}.",
         )
     from napari_webipred.catalogue.download import Transfer
 

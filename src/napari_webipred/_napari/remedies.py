@@ -1,0 +1,19 @@
+"""What the panel says about an error: the hint that holds everywhere, and where in the panel something helps."""
+
+from __future__ import annotations
+
+from napari_webipred.errors import Remedy, WebIPredError
+
+REMEDIES: dict[Remedy, str] = {
+    "complete settings": "“Edit settings…” below the list of models takes them.",
+    "free space": "“Free up space” under “On this machine…” removes the models that were not used for longest.",
+    "import file": "Or download the file in a browser, and choose “Import…” under “On this machine…”.",
+    "list models": "Search the list of models.",
+    "list stored models": "“On this machine…” lists them.",
+    "write bundle": "“Export…” under “On this machine…” writes one.",
+}
+
+
+def hint_of(error: WebIPredError) -> str:
+    """Return what to do next in the panel."""
+    return f"{error.hint} {REMEDIES[error.remedy]}".strip() if error.remedy else error.hint
