@@ -13,6 +13,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
+from tests.gui.conftest import card
 
 from napari_webipred._napari.layers import _grid
 from napari_webipred._napari.workbench import _benches, bare, workbench
@@ -238,6 +239,17 @@ def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assign
         panel.results.sorted.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(5)
     ]
     assert marked == [False, False, True, True, False]
+
+
+def test_columns_of_classes_with_short_names_are_as_wide_as_their_numbers(viewer, panel, shelf, qtbot, classify):
+    shelf.models["brightness"].card = card("numbered", "Numbered", {"0": None, "1": None})
+    viewer.add_image(flat(51), name="a")
+    viewer.add_image(flat(255), name="b")
+    classify(panel)
+    table = panel.results.table
+    assert cells(panel, 0)[2:] == ["0.800", "0.200"]
+    for column in (2, 3):
+        assert table.columnWidth(column) >= table.sizeHintForColumn(column)
 
 
 def test_cancelling_keeps_the_rows_that_are_there(viewer, panel, shelf, qtbot, choose):

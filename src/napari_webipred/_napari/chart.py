@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QSizePolicy, QToolTip, QWidget
 
 from napari_webipred._napari.about import is_code
 from napari_webipred._napari.label import tip
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 
 Order = Literal["model", "descending", "ascending"]
 PADDING = 6
@@ -108,7 +108,7 @@ class Chart(QWidget):
         for number, bar in enumerate(self._bars):
             top = number * self.line_height()
             painter.setFont(bold if bar.assigned else self.font())
-            painter.setPen(self._theme.colour("text", 1.0 if bar.assigned else 0.8))
+            painter.setPen(self._theme.readable("text", "background", 1.0 if bar.assigned else 0.8))
             middle = Qt.AlignmentFlag.AlignVCenter.value
             name = painter.fontMetrics().elidedText(bar.words, Qt.TextElideMode.ElideRight, names)
             area = QRectF(0, top, names, self.line_height())
@@ -120,7 +120,9 @@ class Chart(QWidget):
             area = QRectF(track.right() + PADDING, top, values, self.line_height())
             painter.drawText(area, middle | Qt.AlignmentFlag.AlignLeft.value, bar.shown)
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(self._theme.colour("current") if bar.assigned else self._theme.colour("secondary"))
+            painter.setBrush(
+                self._theme.readable("current" if bar.assigned else "secondary", "background", ratio=SHAPE_CONTRAST)
+            )
             thick = self.line_height() * BAR
             length = track.width() * min(max(bar.probability, 0.0), 1.0)
             painter.drawRoundedRect(QRectF(track.left(), top + (self.line_height() - thick) / 2, length, thick), 2, 2)
@@ -133,7 +135,7 @@ class Chart(QWidget):
             x = track.left() + value * track.width()
             painter.setPen(QPen(self._theme.colour("text", 0.18), 1))
             painter.drawLine(int(x), 0, int(x), bottom)
-            painter.setPen(self._theme.colour("text", 0.6))
+            painter.setPen(self._theme.readable("text", "background", 0.6))
             area = QRectF(x - 24, bottom, 48, self.line_height())
             if value in (0.0, 0.5, 1.0):
                 painter.drawText(area, Qt.AlignmentFlag.AlignCenter.value, f"{value:g}")

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.remedies import hint_of
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 from napari_webipred.errors import WebIPredError
 
 STRIPE = 4
@@ -96,5 +96,5 @@ class Message(QFrame):
         area = QRectF(self.rect())
         painter.setBrush(self._theme.colour(self._colour, 0.15))
         painter.drawRoundedRect(area, 3, 3)
-        painter.setBrush(self._theme.colour(self._colour))
+        painter.setBrush(self._theme.readable(self._colour, "background", ratio=SHAPE_CONTRAST))
         painter.drawRoundedRect(QRectF(0, 0, STRIPE, area.height()), 2, 2)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
@@ -9,6 +10,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred._napari.classify_step import ClassifyStep
+from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.layers import image_layers, position_shown, show, understanding
 from napari_webipred._napari.model_step import ModelStep
@@ -35,7 +37,7 @@ class ClassifyPanel(QWidget):
         self._viewer = napari_viewer
         self._bench = workbench(napari_viewer)
         self._going = False
-        theme = Theme(napari_viewer)
+        self._theme = theme = Theme(napari_viewer)
         self.model = ModelStep(self._bench, theme)
         self.images = ImagesStep(napari_viewer, theme)
         self.classify = ClassifyStep(self._bench, self.images, theme)
@@ -53,11 +55,12 @@ class ClassifyPanel(QWidget):
         self.results.chosen.connect(self._go_to)
         self.results.cleared.connect(self._summarise)
         self._listening = True
-        for emitter in self._emitters():
-            emitter.connect(self._follow)
+        for emitter, heard in self._emitters():
+            emitter.connect(heard)
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.classify.button.click)
+        self._show_focus()
         self._attend()
         self._summarise()
 
@@ -96,12 +99,19 @@ class ClassifyPanel(QWidget):
         if listening == self._listening:
             return
         self._listening = listening
-        for emitter in self._emitters():
-            (emitter.connect if listening else emitter.disconnect)(self._follow)
+        for emitter, heard in self._emitters():
+            (emitter.connect if listening else emitter.disconnect)(heard)
         (self.images.layers.follow if listening else self.images.layers.leave)()
 
-    def _emitters(self) -> list[Any]:
-        return [self._viewer.dims.events.current_step, self._viewer.layers.selection.events.active]
+    def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
+        return [
+            (self._viewer.dims.events.current_step, self._follow),
+            (self._viewer.layers.selection.events.active, self._follow),
+            (self._viewer.events.theme, self._show_focus),
+        ]
+
+    def _show_focus(self, event: Any = None) -> None:
+        self.setStyleSheet(focus_sheet(self._theme))
 
     def _on_started(self) -> None:
         self._attend()

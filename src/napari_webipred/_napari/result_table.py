@@ -87,7 +87,7 @@ class ResultTable(QAbstractTableModel):
             return _number(row.position.get(self._run.axes[column - 1]), role)
         if column == axes + 1:
             if role == Qt.ItemDataRole.ForegroundRole and row.failed:
-                return self._theme.colour("error")
+                return self._theme.readable("error", "foreground")
             words = [self._run.classes[number] for number in self._run.assigned(row)]
             return _text(row.error or row.prediction or "; ".join(words) or "none", role)
         return self._probability(row, column - axes - 2, role)

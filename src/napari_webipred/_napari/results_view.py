@@ -9,7 +9,7 @@ from datetime import datetime
 from pathlib import Path
 
 from qtpy.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QGuiApplication, QKeySequence, QShortcut
+from qtpy.QtGui import QFont, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -23,7 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_webipred._napari.button import Button
-from napari_webipred._napari.chart import Bar, Chart, ordered
+from napari_webipred._napari.chart import VALUE, Bar, Chart, ordered
 from napari_webipred._napari.label import ElidedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.result_table import SORT_KEY, ResultTable
@@ -40,6 +40,7 @@ MOST_VISIBLE_ROWS = 6
 MOST_VISIBLE_BARS = 9
 IMAGE_WIDTH = 120
 ROOM = 14
+UNBOUNDED = "-1000.000"  # how wide numbers become that are no probabilities
 
 
 class ResultsView(QWidget):
@@ -159,8 +160,12 @@ class ResultsView(QWidget):
     def _fit_columns(self, run: Run) -> None:
         header = self.table.horizontalHeader()
         first = 2 + len(run.axes)
+        bold = QFont(self.table.font())
+        bold.setBold(True)  # as the assigned class is written
+        number = QFontMetrics(bold).horizontalAdvance(UNBOUNDED if run.card.output.activation == "none" else VALUE)
         for column in range(self.model.columnCount()):
-            header.resizeSection(column, header.sectionSizeHint(column) + 4)
+            least = number + ROOM if column >= first else 0
+            header.resizeSection(column, max(header.sectionSizeHint(column) + 4, least))
         header.resizeSection(0, IMAGE_WIDTH)
         widest = max(self.table.fontMetrics().horizontalAdvance(name) for name in run.classes)
         header.resizeSection(first - 1, min(max(widest + ROOM, header.sectionSize(first - 1)), IMAGE_WIDTH))

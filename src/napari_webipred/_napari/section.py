@@ -6,7 +6,7 @@ from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QFont, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 
 BADGE = 20
 GAP = 8
@@ -58,9 +58,10 @@ class Header(QAbstractButton):
         area = QRectF(self.rect())
         text = self._theme.colour("text")
         if self.underMouse() or self.hasFocus():
-            painter.setPen(Qt.PenStyle.NoPen)
+            frame = self._theme.readable("highlight", on="foreground", ratio=SHAPE_CONTRAST)
+            painter.setPen(QPen(frame, 1) if self.hasFocus() else Qt.PenStyle.NoPen)
             painter.setBrush(self._theme.colour("foreground"))
-            painter.drawRoundedRect(area, 3, 3)
+            painter.drawRoundedRect(area.adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         left = 2.0
         bold = QFont(self.font())
         bold.setBold(True)
@@ -80,7 +81,7 @@ class Header(QAbstractButton):
         left += width + GAP
         right = area.right() - 22
         painter.setFont(self.font())
-        painter.setPen(self._theme.colour("text", 0.66))
+        painter.setPen(self._theme.readable("text", "background", 0.66))
         elided = painter.fontMetrics().elidedText(self._summary, Qt.TextElideMode.ElideRight, int(right - left))
         painter.drawText(
             QRectF(left, 0, right - left, area.height()), middle | Qt.AlignmentFlag.AlignRight.value, elided

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from qtpy.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from qtpy.QtGui import QFont, QPainter
+from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 
 SECOND_LINE = Qt.ItemDataRole.UserRole + 1
 REMARK = Qt.ItemDataRole.UserRole + 2
@@ -33,32 +33,40 @@ class TwoLines(QStyledItemDelegate):
         painter.save()
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         enabled = bool(option.state & QStyle.StateFlag.State_Enabled)
-        selected = bool(option.state & QStyle.StateFlag.State_Selected)
-        if selected:
-            painter.fillRect(option.rect, self._theme.colour("highlight"))
-            painter.fillRect(
-                QRect(option.rect.topLeft(), QSize(3, option.rect.height())), self._theme.colour("current")
-            )
-        elif option.state & QStyle.StateFlag.State_MouseOver and enabled:
-            painter.fillRect(option.rect, self._theme.colour("highlight", 0.35))
+        on = self._paint_ground(painter, option)
         area = option.rect.adjusted(PADDING + 3, PADDING - 1, -PADDING, -PADDING + 1)
         if index.data(Qt.ItemDataRole.CheckStateRole) is not None:
             if enabled:
                 self._paint_box(painter, self.box(option.rect), is_checked(index))
             area.setLeft(area.left() + BOX + PADDING + 2)
-        strength = 1.0 if enabled else 0.45
         upper = QRect(area.left(), area.top(), area.width(), area.height() // 2)
         lower = upper.translated(0, area.height() - area.height() // 2)
         title = QFont(option.font)
         title.setWeight(QFont.Weight.DemiBold)
-        _text(painter, upper, title, self._theme, strength, index.data(Qt.ItemDataRole.DisplayRole))
+        full = self._theme.readable("text", on) if enabled else self._theme.colour("text", 0.45)
+        _text(painter, upper, title, full, index.data(Qt.ItemDataRole.DisplayRole))
         remark = index.data(REMARK) or ""
         width = option.fontMetrics.horizontalAdvance(remark) + 4 if remark else 0
         right = QRect(lower.right() - width, lower.top(), width, lower.height())
         second = lower.adjusted(0, 0, -width - PADDING if remark else 0, 0)
-        _text(painter, second, option.font, self._theme, 0.7 * strength if enabled else 0.75, index.data(SECOND_LINE))
-        _text(painter, right, option.font, self._theme, 0.85 * strength, remark)
+        _text(painter, second, option.font, self._theme.readable("text", on, 0.7), index.data(SECOND_LINE))
+        _text(painter, right, option.font, self._theme.readable("text", on, 0.85), remark)
         painter.restore()
+
+    def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> str:
+        """Paint what lies below the words; return the name of the colour that they are read on."""
+        state, area = option.state, option.rect
+        selected = bool(state & QStyle.StateFlag.State_Selected)
+        if selected:
+            painter.fillRect(area, self._theme.colour("highlight"))
+            painter.fillRect(QRect(area.topLeft(), QSize(3, area.height())), self._theme.colour("current"))
+        elif state & QStyle.StateFlag.State_MouseOver and state & QStyle.StateFlag.State_Enabled:
+            painter.fillRect(area, self._theme.colour("highlight", 0.35))
+        on = "highlight" if selected else "primary"
+        if state & QStyle.StateFlag.State_HasFocus:
+            painter.setPen(self._theme.readable("highlight", on, ratio=SHAPE_CONTRAST))
+            painter.drawRect(area.adjusted(0, 0, -1, -1))
+        return on
 
     @staticmethod
     def box(item: QRect) -> QRect:
@@ -66,7 +74,7 @@ class TwoLines(QStyledItemDelegate):
         return QRect(item.left() + PADDING + 3, item.center().y() - BOX // 2 + 1, BOX, BOX)
 
     def _paint_box(self, painter: QPainter, box: QRect, checked: bool) -> None:
-        painter.setPen(self._theme.colour("current" if checked else "secondary"))
+        painter.setPen(self._theme.readable("current" if checked else "secondary", "primary", ratio=SHAPE_CONTRAST))
         painter.setBrush(self._theme.colour("current" if checked else "background"))
         painter.drawRoundedRect(box, 2, 2)
         if checked:
@@ -109,9 +117,9 @@ def list_view(theme: Theme, name: str, rows: int) -> QListView:
     return view
 
 
-def _text(painter: QPainter, area: QRect, font: QFont, theme: Theme, strength: float, text: str | None) -> None:
+def _text(painter: QPainter, area: QRect, font: QFont, colour: QColor, text: str | None) -> None:
     painter.setFont(font)
-    painter.setPen(theme.colour("text", strength))
+    painter.setPen(colour)
     # Names often differ at their end only.
     elided = painter.fontMetrics().elidedText(text or "", Qt.TextElideMode.ElideMiddle, area.width())
     painter.drawText(area, Qt.AlignmentFlag.AlignVCenter.value | Qt.AlignmentFlag.AlignLeft.value, elided)

@@ -1,0 +1,24 @@
+"""A frame around the control that the keyboard works on, which napari's own style does not show."""
+
+from __future__ import annotations
+
+from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
+
+# The frame takes the place of padding that napari's style gives to these controls (napari/_qt/qt_resources/styles), so
+# that nothing moves when the keyboard comes and goes.
+SHEET = """
+QPushButton:focus {{ border: 1px solid {frame}; padding: 3px; }}
+QComboBox:focus {{ border: 1px solid {frame}; padding: 2px 9px 2px 7px; }}
+QComboBox QAbstractItemView:focus {{ border: 0px; padding: 1px; }}
+QAbstractSpinBox:focus {{ border: 1px solid {frame}; padding: 0px 9px; }}
+QLineEdit:focus {{ border: 1px solid {frame}; padding: 1px; }}
+QCheckBox:focus, QRadioButton:focus, QLabel:focus, QAbstractScrollArea:focus {{
+    border: 1px solid {frame};
+    padding: 0px;
+}}
+"""
+
+
+def focus_sheet(theme: Theme) -> str:
+    """Return a style sheet that frames whatever has the keyboard's focus in the theme's colour of what is chosen."""
+    return SHEET.format(frame=theme.readable("highlight", on="primary", ratio=SHAPE_CONTRAST).name())

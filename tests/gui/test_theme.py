@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from itertools import product
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor
+from tests.gui.conftest import flat
+
+from napari_webipred._napari.theme import SHAPE_CONTRAST, TEXT_CONTRAST, Theme, blended, contrast, readable
+
+THEMES = ("dark", "light")
+COLOURS = st.builds(QColor, *[st.integers(0, 255)] * 3)
+
+
+def colours(theme: str) -> Theme:
+    return Theme(SimpleNamespace(theme=theme))
+
+
+def test_contrast_is_what_wcag_says():
+    white, black, grey = QColor("white"), QColor("black"), QColor(119, 119, 119)
+    assert contrast(white, black) == contrast(black, white) == pytest.approx(21)
+    assert contrast(grey, grey) == 1
+    assert contrast(grey, white) == pytest.approx(4.48, abs=0.005)  # the well-known grey that just fails
+
+
+@given(COLOURS, COLOURS)
+@example(QColor(153, 18, 31), QColor(46, 51, 62))
+def test_every_colour_has_a_readable_variant_on_every_background(colour, background):
+    variant = readable(colour, background)
+    assert contrast(variant, background) >= TEXT_CONTRAST
+    if contrast(colour, background) >= TEXT_CONTRAST:
+        assert variant == colour
+
+
+def test_the_readable_variant_of_a_red_is_a_red():
+    variant = readable(QColor(153, 18, 31), QColor(46, 51, 62))
+    assert variant.red() > 1.5 * max(variant.green(), variant.blue())
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_error_text_in_the_table_can_be_read(viewer, panel, qtbot, classify, theme):
+    viewer.theme = theme
+    viewer.add_image(flat(10), name="good")
+    viewer.add_image(np.full((40, 40), np.nan), name="holes", contrast_limits=(0, 1))
+    classify(panel)
+    shown = panel.results.sorted.index(1, 1).data(Qt.ItemDataRole.ForegroundRole)
+    assert contrast(shown, colours(theme).colour("foreground")) >= TEXT_CONTRAST
+    assert shown != colours(theme).colour("text")
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_texts_and_bars_can_be_told_from_what_is_below_them(theme):
+    theme = colours(theme)
+    for strength, on in product((0.6, 0.66, 0.7, 0.85, 1.0), ("background", "primary", "highlight", "current")):
+        assert contrast(theme.readable("text", on, strength), theme.colour(on)) >= TEXT_CONTRAST
+    for bar in ("current", "secondary"):
+        shown = theme.readable(bar, "background", ratio=SHAPE_CONTRAST)
+        assert contrast(shown, theme.colour("background")) >= SHAPE_CONTRAST
+    assigned = blended(theme.colour("current"), theme.colour("foreground"), 0.55)
+    assert contrast(theme.colour("text"), assigned) >= TEXT_CONTRAST
