@@ -161,10 +161,12 @@ def choose(qtbot):
 
 @pytest.fixture
 def classify(qtbot, choose):
-    """Choose a model, click Classify and wait for the rows."""
+    """Choose a model, click Classify and wait for the rows; those of the run before need not be saved."""
     from qtpy.QtCore import Qt
 
     def classify_it(panel, name: str = "Brightness"):
+        if panel._bench.run is not None:
+            panel._bench.run.saved = True
         choose(panel, name)
         qtbot.waitUntil(panel.classify.button.isEnabled)
         qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)

@@ -302,7 +302,7 @@ def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypa
 
 def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     viewer.add_image(flat(255))
-    classify(panel)
+    classify(panel).saved = True
     qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton)
     assert panel._bench.run is None
     assert panel.results.sorted.rowCount() == 0

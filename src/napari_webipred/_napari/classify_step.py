@@ -11,6 +11,7 @@ from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.workbench import Workbench
@@ -30,10 +31,18 @@ class ClassifyStep(QWidget):
 
     started = Signal()
 
-    def __init__(self, bench: Workbench, images: ImagesStep, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        bench: Workbench,
+        images: ImagesStep,
+        results: ResultsView,
+        theme: Theme,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._bench = bench
         self._images = images
+        self._results = results
         self.button = MainButton("Classify", theme)
         self.why = MutedLabel()
         self.why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
@@ -64,11 +73,23 @@ class ClassifyStep(QWidget):
         self._attend()
 
     def classify(self) -> None:
-        """Start a run; its rows take the place of those of the run before."""
+        """Start a run, whose rows take the place of those of the last one; ask first if those are not saved.
+
+        If something is missing for a run, this is said in the panel. The answer to the question is not waited for.
+        """
+        if missing := self._missing():
+            self.message.show_note(missing)
+        else:
+            self._results.discard_rows(self._start)
+
+    def _start(self) -> None:
         from napari_webipred import engine  # the panel opens sooner without it
 
         model = self._bench.loading.model
-        assert model is not None
+        missing = self._missing()  # while the question was open, something may have changed
+        if missing or model is None:
+            self.message.show_note(missing)
+            return
         self.message.clear()
         try:
             layers, sources = self._images.sources()
@@ -82,24 +103,30 @@ class ClassifyStep(QWidget):
 
     def refresh(self) -> None:
         """Say what a click would do, or what is missing for it."""
-        run, loading = self._bench.run, self._bench.loading
-        running = run is not None and run.running
-        count = self._images.count()
-        missing = ""
-        if loading.model is None:
-            missing = _way_to_model(loading)
-        elif loading.asks:
-            missing = "Fill in the missing settings first."
-        elif count == 0:
-            missing = "Open or select an image first."
+        loading, running, missing = self._bench.loading, self._running, self._missing()
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
-        self.button.setText("Classify" if count == 0 else f"Classify {count} image{'s' * (count > 1)}")
+        self.button.setText(_call(*self._images.count()))
         self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
         card = loading.model.card if loading.model else None
         self.limit.setVisible(card is not None and card.task == "multi-label" and not running)
+
+    @property
+    def _running(self) -> bool:
+        return self._bench.run is not None and self._bench.run.running
+
+    def _missing(self) -> str:
+        """Say why no run can be started now; empty when one can."""
+        loading = self._bench.loading
+        if self._running:
+            return "Images are being classified. Wait, or cancel first."
+        if loading.model is None:
+            return _way_to_model(loading)
+        if loading.asks:
+            return "Fill in the missing settings first."
+        return "" if self._images.count()[1] else "Open or select an image first."
 
     def _attend(self) -> None:
         """Show the progress of the run, also of one that began before this panel was opened."""
@@ -133,6 +160,14 @@ class ClassifyStep(QWidget):
             self.message.show_note(f"Cancelled after {len(run.rows)} of {run.total}; these rows are kept.")
         elif run.failed:
             self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Choose a row to see why.")
+
+
+def _call(images: int, planes: int) -> str:
+    """Say what a click does."""
+    if planes == 0:
+        return "Classify"
+    of = f" ({planes} planes)" if planes > images else ""
+    return f"Classify {images} image{'s' * (images > 1)}{of}"
 
 
 def _way_to_model(loading: Loading) -> str:

@@ -76,9 +76,10 @@ class ImagesStep(QWidget):
         point = None if self.planes.isChecked() else tuple(self._viewer.dims.point)
         return layers, [source_of(layer, point) for layer in layers]
 
-    def count(self) -> int:
-        """Count the planes that will be classified."""
-        return sum(map(len, self.sources()[1]))
+    def count(self) -> tuple[int, int]:
+        """Count the images and the planes that will be classified."""
+        sources = self.sources()[1]
+        return len(sources), sum(map(len, sources))
 
     @property
     def summary(self) -> str:

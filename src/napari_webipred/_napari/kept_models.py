@@ -18,7 +18,6 @@ from qtpy.QtWidgets import (
     QFileDialog,
     QHBoxLayout,
     QLabel,
-    QMessageBox,
     QVBoxLayout,
     QWidget,
 )
@@ -31,6 +30,7 @@ from napari_webipred._napari.kept_list import KEPT, Kept, KeptList
 from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.question import Answer, ask
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import list_view
@@ -213,16 +213,14 @@ class KeptModels(QDialog):
         self._work("Removing", keeping.remove([kept.entry.id for kept in self.chosen()]))
 
     def _on_remove_all(self) -> None:
-        question = QMessageBox(self)
-        question.setIcon(QMessageBox.Icon.Question)
-        question.setWindowTitle("Remove all models")
-        question.setText("Remove all models from this machine?")
-        question.setInformativeText("What was fetched, what was made of it and what you told about models is deleted.")
-        remove = question.addButton("Remove all", QMessageBox.ButtonRole.DestructiveRole)
-        question.setDefaultButton(question.addButton(QMessageBox.StandardButton.Cancel))
-        remove.clicked.connect(lambda: self._work("Removing", keeping.wipe()))
-        question.finished.connect(question.deleteLater)
-        question.open()
+        ask(
+            self,
+            "Remove all models",
+            "Remove all models from this machine?",
+            "What was downloaded and compiled, and the settings of models, are deleted. The list of your own models is "
+            "emptied; their files stay.",
+            [Answer("Remove all", lambda: self._work("Removing", keeping.wipe()), destroys=True)],
+        )
 
     def _on_make_room(self) -> None:
         self._work("Making room", keeping.limit(round(self.most.value() * GIGABYTE)))

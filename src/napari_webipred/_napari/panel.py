@@ -40,8 +40,8 @@ class ClassifyPanel(QWidget):
         self._theme = theme = Theme(napari_viewer)
         self.model = ModelStep(self._bench, theme)
         self.images = ImagesStep(napari_viewer, theme)
-        self.classify = ClassifyStep(self._bench, self.images, theme)
         self.results = ResultsView(self._bench, theme)
+        self.classify = ClassifyStep(self._bench, self.images, self.results, theme)
         self.sections = [
             Section("1", "Model", self.model, theme),
             Section("2", "Images", self.images, theme),

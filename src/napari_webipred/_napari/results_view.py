@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from napari_webipred._napari.button import Button
 from napari_webipred._napari.chart import VALUE, Bar, Chart, ordered
 from napari_webipred._napari.label import ElidedLabel
 from napari_webipred._napari.message import Message
+from napari_webipred._napari.question import Answer, ask
 from napari_webipred._napari.result_table import SORT_KEY, ResultTable
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.task import Task
@@ -61,6 +62,7 @@ class ResultsView(QWidget):
         super().__init__(parent)
         self._bench = bench
         self._task: Task | None = None
+        self._saving: tuple[Run, Callable[[], None]] | None = None
         self._pointing = False
         self.model = ResultTable(theme, self)
         self.sorted = QSortFilterProxyModel(self)
@@ -88,12 +90,12 @@ class ResultsView(QWidget):
         self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows, to paste them into a spreadsheet")
         self.clear = Button("Clear")
-        self.clear.setToolTip("Throw these results away")
+        self.clear.setToolTip("Discard these results; asks first if they are not saved")
         self._lay_out()
         self.order.currentIndexChanged.connect(self._show_row)
-        self.save.clicked.connect(self._on_save)
+        self.save.clicked.connect(lambda: self._save(_nothing))
         self.copy.clicked.connect(self._on_copy)
-        self.clear.clicked.connect(self._on_clear)
+        self.clear.clicked.connect(lambda: self.discard_rows(self._clear))
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.clicked.connect(self._on_clicked)
         shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
@@ -220,24 +222,49 @@ class ResultsView(QWidget):
         rows = [run.rows[self.sorted.mapToSource(self.sorted.index(i, 0)).row()] for i in range(self.sorted.rowCount())]
         QGuiApplication.clipboard().setText(_tab_separated(rows, run))
 
-    def _on_save(self) -> None:
+    def discard_rows(self, then: Callable[[], None]) -> None:
+        """Call `then`, which discards the rows; ask first if they are not saved.
+
+        The answer is not waited for. Rows that the user wants to save are discarded only when they are saved.
+        """
         run = self._bench.run
-        if run is None:
+        if run is None or not run.unsaved:
+            then()
+            return
+        if self._saving is not None:  # by the user's own word; what is to come waits for it
+            self._saving = run, then
+            return
+        count = "1 row is" if len(run.rows) == 1 else f"{len(run.rows)} rows are"
+        answers = [Answer("Save…", lambda: self._save(then)), Answer("Discard", then, destroys=True)]
+        ask(self, "Results not saved", f"{count} not saved.", "Save the results before they are discarded?", answers)
+
+    def _save(self, then: Callable[[], None]) -> None:
+        """Ask where to, write all rows beside the window, and call `then` if that has worked."""
+        run = self._bench.run
+        if run is None or self._saving is not None:
             return
         suggested = f"{run.card.id}-{datetime.now():%Y-%m-%d}.csv"
         name, _ = QFileDialog.getSaveFileName(self, "Save the results", suggested, "CSV (*.csv)")
         if not name:
             return
+        self._saving = run, then
         self._task = Task(_write(Path(name), run))
-        self._task.done.connect(
-            lambda saved: self.message.show_note(
-                f"Saved {saved.name}.", f"How it was made stands in {saved.name}.json."
-            )
-        )
-        self._task.failed.connect(self.message.show_error)
+        self._task.done.connect(self._on_saved)
+        self._task.failed.connect(self._on_not_saved)
         self._task.start()
 
-    def _on_clear(self) -> None:
+    def _on_saved(self, path: Path) -> None:
+        assert self._saving is not None
+        (run, then), self._saving = self._saving, None
+        run.saved = True
+        self.message.show_note(f"Saved {path.name}.", f"{path.name}.json says how the results were made.")
+        then()
+
+    def _on_not_saved(self, error: Exception) -> None:
+        self._saving = None
+        self.message.show_error(error)
+
+    def _clear(self) -> None:
         self._bench.run = None
         self.show_run()
         self.cleared.emit()
@@ -256,6 +283,10 @@ def _bars(run: Run, row: Row) -> list[Bar]:
         )
         for entry, number in zip(run.card.classes, () if row.probabilities is None else row.probabilities, strict=True)
     ]
+
+
+def _nothing() -> None:
+    """Leave the rows where they are."""
 
 
 def _write(path: Path, run: Run) -> Generator[None, None, Path]:

@@ -32,6 +32,13 @@ class Run(QObject):
         What is read of each layer.
     options : engine.Options
         How they are classified.
+
+    Attributes
+    ----------
+    rows : list of Row
+        What has come out so far.
+    saved : bool
+        Whether all rows stand in a file.
     """
 
     grown = Signal(int, int)
@@ -51,6 +58,7 @@ class Run(QObject):
         self.running = True
         self.error: Exception | None = None
         self.cancelled = False
+        self.saved = False
         self._layers = [weakref.ref(layer) for layer in layers]
         self._begin = time.monotonic()
         self._task = Task(engine.classify(model, list(sources), options))
@@ -86,6 +94,11 @@ class Run(QObject):
         return [int(i) for i in np.flatnonzero(row.probabilities >= np.array(thresholds, np.float32))]
 
     @property
+    def unsaved(self) -> bool:
+        """Whether there are rows that would be lost with this run."""
+        return bool(self.rows) and not self.saved
+
+    @property
     def failed(self) -> int:
         """How many rows have no probabilities."""
         return sum(row.failed for row in self.rows)
@@ -104,6 +117,7 @@ class Run(QObject):
         if rows:
             first = len(self.rows)
             self.rows.extend(rows)
+            self.saved = False
             self.grown.emit(first, len(self.rows) - 1)
 
     def _on_done(self) -> None:

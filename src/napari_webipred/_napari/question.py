@@ -1,0 +1,58 @@
+"""Questions that do not stop the program: a box over the window, with buttons that say what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from qtpy.QtWidgets import QMessageBox, QWidget
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A button of a question.
+
+    Attributes
+    ----------
+    text : str
+        What it does, in a word or two.
+    action : callable
+        Is called when the button was pressed and the box is closed.
+    destroys : bool
+        Whether something is lost by it.
+    """
+
+    text: str
+    action: Callable[[], None]
+    destroys: bool = False
+
+
+def ask(parent: QWidget, title: str, question: str, explanation: str, answers: Sequence[Answer]) -> None:
+    """Ask, unless a question is being asked there already; return at once.
+
+    Return presses the first button that destroys nothing; Escape cancels, for which there is always a button.
+    """
+    if (open_one := parent.findChild(QMessageBox)) is not None:
+        open_one.raise_()
+        return
+    box = QMessageBox(parent)
+    box.setIcon(QMessageBox.Icon.Question)
+    box.setWindowTitle(title)
+    box.setText(question)
+    box.setInformativeText(explanation)
+    roles = {False: QMessageBox.ButtonRole.AcceptRole, True: QMessageBox.ButtonRole.DestructiveRole}
+    buttons = [(box.addButton(answer.text, roles[answer.destroys]), answer) for answer in answers]
+    cancel = box.addButton(QMessageBox.StandardButton.Cancel)
+    box.setDefaultButton(next((button for button, answer in buttons if not answer.destroys), cancel))
+    box.setEscapeButton(cancel)
+
+    def on_finished() -> None:
+        pressed = box.clickedButton()
+        box.setParent(None)  # the next question may be asked
+        box.deleteLater()
+        for button, answer in buttons:
+            if button is pressed:
+                answer.action()
+
+    box.finished.connect(on_finished)
+    box.open()

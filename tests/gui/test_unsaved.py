@@ -1,0 +1,200 @@
+"""Rows that are not saved are never discarded without a question."""
+
+from __future__ import annotations
+
+import csv
+import threading
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+from tests.gui.conftest import flat
+
+from napari_webipred._napari import results_view
+
+WAYS = {
+    "Classify": lambda panel, qtbot: qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton),
+    "Ctrl+Return": lambda panel, qtbot: qtbot.keyClick(
+        panel.images.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
+    ),
+    "a script": lambda panel, qtbot: panel.classify.classify(),
+    "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton),
+}
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    """Shortcuts want a window that is shown."""
+    return make_napari_viewer_proxy(show=True)
+
+
+@pytest.fixture
+def run(viewer, panel, classify, qtbot):
+    """Two rows that are not saved; the next run would have three."""
+    for value in (51, 204):
+        viewer.add_image(flat(value), name=f"image {value}")
+    run = classify(panel)
+    viewer.add_image(flat(0), name="one more")
+    panel.activateWindow()
+    qtbot.waitUntil(panel.isActiveWindow)
+    return run
+
+
+@pytest.fixture(params=WAYS)
+def begin(request, panel, qtbot):
+    """Do what would discard the rows, in each of the ways there are."""
+    return lambda: WAYS[request.param](panel, qtbot)
+
+
+@pytest.fixture
+def target(monkeypatch, tmp_path):
+    """The file that the user chooses when asked where to save."""
+    path = tmp_path / "kept.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    return path
+
+
+def question(panel) -> QMessageBox | None:
+    return panel.results.findChild(QMessageBox)
+
+
+def answer(panel, qtbot, text: str) -> None:
+    box = question(panel)
+    (button,) = (button for button in box.buttons() if button.text().replace("&", "") == text)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+def went_on(panel, run) -> bool:
+    """Whether the old rows are gone: a new run is complete, or there is none."""
+    new = panel._bench.run
+    return new is not run and (new is None or (not new.running and len(new.rows) == 3))
+
+
+def is_kept(panel, run) -> bool:
+    return panel._bench.run is run and panel.results.sorted.rowCount() == 2 and run.unsaved
+
+
+def test_the_rows_stay_while_the_question_is_open(panel, run, begin):
+    begin()
+    assert "2 rows are not saved." in question(panel).text()
+    assert {button.text().replace("&", "") for button in question(panel).buttons()} == {"Save…", "Discard", "Cancel"}
+    assert is_kept(panel, run)
+    question(panel).close()
+
+
+def test_it_is_asked_once(panel, run, begin):
+    begin()
+    first = question(panel)
+    panel.classify.classify()
+    assert panel.results.findChildren(QMessageBox) == [first]
+    first.close()
+
+
+@pytest.mark.parametrize("how", ["button", "escape"])
+def test_cancel_keeps_the_rows(panel, run, begin, qtbot, how):
+    begin()
+    if how == "button":
+        answer(panel, qtbot, "Cancel")
+    else:
+        qtbot.keyClick(question(panel), Qt.Key.Key_Escape)
+    assert question(panel) is None
+    assert is_kept(panel, run)
+
+
+def test_discard_goes_on_without_them(panel, run, begin, qtbot):
+    begin()
+    answer(panel, qtbot, "Discard")
+    qtbot.waitUntil(lambda: went_on(panel, run))
+
+
+def test_save_saves_them_and_then_goes_on(panel, run, begin, qtbot, target):
+    begin()
+    answer(panel, qtbot, "Save…")
+    qtbot.waitUntil(lambda: went_on(panel, run))
+    with target.open(newline="", encoding="utf-8") as stream:
+        assert [line["image"] for line in csv.DictReader(stream)] == ["image 51", "image 204"]
+
+
+def test_return_saves_and_discards_nothing(panel, run, begin, qtbot, target):
+    begin()
+    qtbot.keyClick(question(panel), Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: went_on(panel, run))
+    assert target.exists()
+
+
+def test_no_place_chosen_keeps_the_rows(panel, run, begin, qtbot, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: ("", ""))
+    begin()
+    answer(panel, qtbot, "Save…")
+    assert is_kept(panel, run)
+
+
+def test_a_save_that_fails_keeps_the_rows_and_says_so(panel, run, begin, qtbot, monkeypatch, tmp_path):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "out.csv"), ""))
+    begin()
+    answer(panel, qtbot, "Save…")
+    qtbot.waitUntil(lambda: "out.csv" in panel.results.message.text)
+    assert is_kept(panel, run)
+    assert panel.results.save.isEnabled()
+
+
+def test_rows_that_are_saved_are_not_asked_about(panel, run, begin, qtbot, target):
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not run.unsaved)
+    begin()
+    assert question(panel) is None
+    qtbot.waitUntil(lambda: went_on(panel, run))
+
+
+def test_what_comes_while_the_rows_are_being_saved_waits_for_that(panel, run, begin, qtbot, target, monkeypatch):
+    gate = threading.Event()
+    write = results_view._write
+
+    def slowly(*arguments):
+        while not gate.wait(0.01):
+            yield
+        return (yield from write(*arguments))
+
+    monkeypatch.setattr(results_view, "_write", slowly)
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    begin()
+    assert question(panel) is None
+    assert is_kept(panel, run)
+    gate.set()
+    qtbot.waitUntil(lambda: went_on(panel, run))
+    assert target.exists()
+
+
+def test_a_running_run_is_not_replaced_by_another(viewer, panel, shelf, qtbot, choose):
+    viewer.add_image(np.zeros((30, 40, 40), np.uint8))
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    shelf.models["brightness"].gate.clear()
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    run = panel._bench.run
+    WAYS["Ctrl+Return"](panel, qtbot)
+    panel.classify.classify()
+    assert panel._bench.run is run
+    assert "cancel first" in panel.classify.message.text
+    shelf.models["brightness"].gate.set()
+    qtbot.waitUntil(lambda: not run.running)
+    assert len(run.rows) == 30
+
+
+def test_a_script_is_told_what_is_missing(panel):
+    panel.classify.classify()
+    assert "Choose a model first." in panel.classify.message.text
+
+
+def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose):
+    viewer.add_image(np.zeros((3000, 4, 4), np.uint8))
+    viewer.add_image(flat(1))
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    assert panel.classify.button.text() == "Classify 2 images (3001 planes)"
+    qtbot.mouseClick(panel.images.current, Qt.MouseButton.LeftButton)
+    assert panel.classify.button.text() == "Classify 2 images"
