@@ -198,3 +198,34 @@ def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose)
     assert panel.classify.button.text() == "Classify 2 images (3001 planes)"
     qtbot.mouseClick(panel.images.current, Qt.MouseButton.LeftButton)
     assert panel.classify.button.text() == "Classify 2 images"
+
+
+@pytest.mark.parametrize("text", ["Cancel", "Save…", "Discard"])
+def test_closing_napari_asks_too(panel, run, qtbot, target, monkeypatch, text):
+    window = panel.window()
+    assert not window.close()  # as Ctrl+W does
+    assert window.isVisible()
+    closed: list[bool] = []
+    with monkeypatch.context() as kept_open:  # the fixture closes the window once more
+        kept_open.setattr(window, "close", lambda: closed.append(True))
+        answer(panel, qtbot, text)
+        qtbot.waitUntil(lambda: closed == [True] or text == "Cancel")
+    assert target.exists() == (text == "Save…")
+    assert closed == [] or text != "Cancel"
+    assert is_kept(panel, run) == (text != "Save…")
+
+
+def test_a_script_that_closes_the_viewer_is_not_asked(make_napari_viewer, shelf, qtbot, monkeypatch):
+    viewer = make_napari_viewer(show=True)
+    _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
+    qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+    asked: list[object] = []
+    monkeypatch.setattr(panel.results, "discard_rows", asked.append)
+    monkeypatch.setattr(panel._closing, "_would_lose", lambda: True)
+    monkeypatch.setattr(panel._closing, "_ask", asked.append)
+    window = panel.window()
+    assert not window.close()
+    assert len(asked) == 1
+    viewer.close()
+    assert len(asked) == 1
+    assert not window.isVisible()

@@ -10,6 +10,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred._napari.classify_step import ClassifyStep
+from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.layers import image_layers, position_shown, show, understanding
@@ -54,6 +55,7 @@ class ClassifyPanel(QWidget):
         self.classify.started.connect(self._on_started)
         self.results.chosen.connect(self._go_to)
         self.results.cleared.connect(self._summarise)
+        self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.discard_rows)
         self._listening = True
         for emitter, heard in self._emitters():
             emitter.connect(heard)
@@ -93,6 +95,8 @@ class ClassifyPanel(QWidget):
         """Stop following the viewer when the panel is taken out of its dock, and go on when it comes back."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
+        if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
+            self._closing.follow()  # a dock is put into its window after the panel into the dock
         return bool(super().event(event))
 
     def _listen(self, listening: bool) -> None:
@@ -131,6 +135,9 @@ class ClassifyPanel(QWidget):
             self._bench.run.grown.connect(self._summarise)
             self._bench.run.ended.connect(self._summarise)
             self._bench.run.ended.connect(self._follow)
+
+    def _has_unsaved_rows(self) -> bool:
+        return self._bench.run is not None and self._bench.run.unsaved
 
     def _summarise(self) -> None:
         loading, run = self._bench.loading, self._bench.run
