@@ -17,6 +17,7 @@ from napari_webipred._napari.kept_list import KEPT
 from napari_webipred._napari.kept_models import KeptModels
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.catalogue import index, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
@@ -80,7 +81,7 @@ def test_models_are_listed_with_source_last_use_and_size(fetched, page):
     assert first.data(SECOND_LINE) == f"Zenodo record 1000003 · used {first.data(KEPT).used}"
     assert first.data(KEPT).used > dialog.kept.index(1, 0).data(KEPT).used
     assert first.data(REMARK) == "0.0 MB"
-    assert dialog.total.text().startswith("2 models, ")
+    assert dialog.total.text().startswith("2 downloaded models, ")
     assert dialog.place.text() == str(settings.current().cache_folder)
 
 
@@ -158,7 +159,7 @@ def test_a_bundle_carries_models_to_an_empty_cache_without_a_network(fetched, pa
     choose_row(qtbot, dialog, 0)
     choose_row(qtbot, dialog, 1, Qt.KeyboardModifier.ControlModifier)
     press(qtbot, dialog, dialog.export)
-    assert "2 models in carried.zip." in dialog.message.text
+    assert "2 models exported to carried.zip." in dialog.message.text
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "other"))
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     dialog = page()
@@ -168,13 +169,82 @@ def test_a_bundle_carries_models_to_an_empty_cache_without_a_network(fetched, pa
     assert "Model of 2 classes" in dialog.message.text
 
 
-def test_what_is_no_bundle_is_told(page, qtbot, monkeypatch, tmp_path):
-    path = tmp_path / "model.zip"
-    path.write_bytes(model_zip())
+def test_what_is_neither_a_bundle_nor_a_model_is_told(page, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "letter.zip"
+    path.write_bytes(b"Dear colleague")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     dialog = page()
     press(qtbot, dialog, dialog.take_in)
-    assert "model.zip is no bundle" in dialog.message.text
+    assert "letter.zip is not a model" in dialog.message.text
+
+
+def ask_which(qtbot, dialog: KeptModels, monkeypatch, path: Path) -> WhichModel:
+    """Import a file and wait for the question which model it is."""
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    qtbot.mouseClick(dialog.take_in, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.findChild(WhichModel) is not None)
+    return dialog.findChild(WhichModel)
+
+
+def proposed(asking: WhichModel) -> list[tuple[str, str]]:
+    rows = [asking.filter.index(row, 0) for row in range(asking.filter.rowCount())]
+    return [(index.data(), index.data(REMARK)) for index in rows]
+
+
+def test_a_file_downloaded_by_hand_is_imported_as_the_model_that_the_user_says(page, qtbot, monkeypatch, tmp_path):
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    path = tmp_path / "download(1).zip"
+    path.write_bytes(model_zip(classes=2))
+    dialog = page()
+    asking = ask_which(qtbot, dialog, monkeypatch, path)
+    assert not asking.take.isEnabled()
+    qtbot.keyClicks(asking.search, "chest x-ray")
+    assert [name for name, _ in proposed(asking)] == [index.find("webipred-16").name]
+    place = asking.list.visualRect(asking.filter.index(0, 0)).center()
+    qtbot.mouseClick(asking.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    with qtbot.waitSignal(dialog.changed):
+        qtbot.mouseClick(asking.take, Qt.MouseButton.LeftButton)
+    idle(qtbot, dialog)
+    assert [entry.id for entry in store.entries()] == ["webipred-16"]
+    assert "could not be checked" in dialog.message.text
+    assert names(dialog) == [index.find("webipred-16").name]
+
+
+def test_the_model_with_the_checksum_of_the_file_is_proposed_first(fetched, page, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "download(1).zip"
+    path.write_bytes(store.entries()[1].path.read_bytes())
+    dialog = page()
+    asking = ask_which(qtbot, dialog, monkeypatch, path)
+    assert proposed(asking)[0] == ("Model of 5 classes", "same checksum")
+    assert {remark for _, remark in proposed(asking)[1:]} == {""}
+    assert asking.take.isEnabled()
+    qtbot.keyClick(asking, Qt.Key.Key_Return)
+    idle(qtbot, dialog)
+    assert dialog.message.text == "<b>Imported: Model of 5 classes.</b>"
+
+
+def test_a_file_of_another_model_is_refused(fetched, page, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "download(1).zip"
+    path.write_bytes(store.entries()[1].path.read_bytes())
+    dialog = page()
+    asking = ask_which(qtbot, dialog, monkeypatch, path)
+    row = [name for name, _ in proposed(asking)].index("Model of 2 classes")
+    asking.list.setCurrentIndex(asking.filter.index(row, 0))
+    qtbot.mouseClick(asking.take, Qt.MouseButton.LeftButton)
+    idle(qtbot, dialog)
+    assert "has" in dialog.message.text
+    assert "bytes" in dialog.message.text
+    assert all(entry.is_sound() for entry in store.entries())
+
+
+def test_the_user_may_change_their_mind_about_importing(page, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "download(1).zip"
+    path.write_bytes(model_zip())
+    dialog = page()
+    asking = ask_which(qtbot, dialog, monkeypatch, path)
+    qtbot.keyClick(asking, Qt.Key.Key_Escape)
+    assert dialog.take_in.isEnabled()
+    assert store.entries() == []
 
 
 def test_offline_counts_for_this_process(page, qtbot):

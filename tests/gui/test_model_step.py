@@ -132,6 +132,7 @@ def test_the_same_folder_is_listed_once(panel, shelf, qtbot, tmp_path):
     shelf.models[tmp_path] = shelf.models["eye"]
     for _ in range(2):
         panel.model.add_model(tmp_path)
+        qtbot.waitUntil(panel.model.progress.isHidden)
     assert panel.model.models.rowCount() == 4
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,22 +20,59 @@ class Entry:
     card : ModelCard
         What is known of the model.
     reference : str or Path
-        What `opening` takes to open it.
+        What `opening` takes to open it; a Path is one of the user's own models.
     here : bool
         Whether it is on this machine, so that no network is needed.
     told : dict
         What the user told of the model: ``output``, ``classes``, ``standardize``, ``size``, ``activation``.
+    listed : bool
+        Whether it stands in the list of own models, for the next time.
+    gone : bool
+        Whether the user's own file is not where it was.
+    refused : str
+        Why it cannot be used; empty as far as is known.
     """
 
     card: ModelCard
     reference: str | Path
     here: bool
     told: dict[str, Any] = field(default_factory=dict)
+    listed: bool = False
+    gone: bool = False
+    refused: str = ""
+
+    @property
+    def key(self) -> str | Path:
+        """What tells it from others: where the user's own model lies, else the identifier."""
+        return self.reference if self.own else self.card.id
+
+    @property
+    def own(self) -> bool:
+        """Whether it is one of the user's own models."""
+        return isinstance(self.reference, Path)
 
     @property
     def place(self) -> str:
-        """Discipline and procedure in one line."""
-        return " · ".join(part for part in (self.card.discipline, self.card.procedure) if part) or origin_of(self.card)
+        """Whether it is the user's own, discipline and procedure in one line."""
+        own = origin_of(self.card) if self.own else ""
+        parts = (own, self.card.discipline, self.card.procedure)
+        return " · ".join(part for part in parts if part) or origin_of(self.card)
+
+    @property
+    def state(self) -> str:
+        """Whether it can be used, in some words."""
+        if self.gone:
+            return "file not found"
+        if self.refused and self.here:
+            return "cannot be used"
+        return "on this machine" if self.here else f"download {megabytes(self.size)}".strip()
+
+    @property
+    def explained(self) -> str:
+        """What a tool tip says: name, place, where the user's own file lies, and why it cannot be used."""
+        folder = str(self.reference.parent) if isinstance(self.reference, Path) else ""
+        reason = f"{self.state}: {self.refused}" if self.refused and self.here and not self.gone else self.state
+        return " – ".join(part for part in (self.card.name, self.place, folder, reason) if part)
 
     @property
     def curated(self) -> bool:
@@ -48,13 +85,52 @@ class Entry:
         return self.card.weights[0].size if self.card.weights else None
 
 
-def built_in() -> Generator[None, None, list[Entry]]:
-    """List the catalogue; a generator, so that it can run beside the window."""
-    from napari_webipred.catalogue import index, store
+def listed() -> Generator[None, None, list[Entry]]:
+    """List the user's own models and the catalogue; a generator, so that it can run beside the window."""
+    from napari_webipred.catalogue import index, own_models, refused, store
 
-    entries = [Entry(card, card.id, store.path_of(card) is not None) for card in index.cards()]
     yield
-    return entries
+    reasons = refused.reasons()
+    own = [own_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in own_models.own_models()]
+    known = [
+        Entry(card, card.id, store.path_of(card) is not None, refused=reasons.get(card.id, ""))
+        for card in index.cards()
+    ]
+    return [*own, *known]
+
+
+def own_entry(path: Path, name: str, refused: str = "", listed: bool = True) -> Entry:
+    """Make an entry that says nothing but the name; the model's own card takes its place once it is open."""
+    return Entry(ModelCard(id="own", name=name), path, here=True, listed=listed, refused=refused)
+
+
+def missing(entries: Sequence[Entry]) -> Generator[Entry, None, None]:
+    """Look for the files of the user's own models, and yield those that are not there; a drive may take long to say."""
+    for entry in entries:
+        if isinstance(entry.reference, Path) and not is_there(entry.reference):
+            yield entry
+
+
+def is_there(path: Path) -> bool:
+    """Whether there is such a file or folder, as far as can be seen."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
+
+
+def merged(before: Sequence[Entry], now: Sequence[Entry]) -> list[Entry]:
+    """Return the entries that there are now, those that were there before as the same objects.
+
+    An own model that was never in the list on the disk stays, and so does a model that is still to be downloaded.
+    """
+    known = {entry.key: entry for entry in before}
+    for entry in now:
+        if (old := known.get(entry.key)) is not None:
+            old.here, old.refused = entry.here, entry.refused
+    keys = {entry.key for entry in now}
+    others = [e for e in before if e.key not in keys and not (e.listed if e.own else e.here)]
+    return [*others, *(known.get(entry.key, entry) for entry in now)]
 
 
 def megabytes(size: int | None) -> str:

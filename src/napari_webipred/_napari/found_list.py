@@ -23,7 +23,7 @@ class FoundList(ModelList):
         if role == SECOND_LINE:
             return facts(entry)
         if role == REMARK:
-            return "on this machine" if entry.here else weight(entry)
+            return entry.state if entry.here else weight(entry)
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
             words = f"{entry.card.name} – {facts(entry)} – {weight(entry)}"
             return tip(words) if role == Qt.ItemDataRole.ToolTipRole else words

@@ -9,16 +9,21 @@ from collections.abc import Generator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from napari_webipred._napari.entry import megabytes
+from napari_webipred._napari.entry import Entry, is_there, megabytes
 from napari_webipred._napari.kept_list import Kept
+from napari_webipred._napari.origin import OWN, origin
 from napari_webipred.catalogue.store import Download
 from napari_webipred.errors import WebIPredError
+
+if TYPE_CHECKING:
+    from napari_webipred.catalogue.known_file import Proposal
 
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """What is in the cache: the models, and how many bytes they and what was made of them take."""
+    """What is on this machine: the models, and how many bytes those in the cache take, compiled ones included."""
 
     kept: tuple[Kept, ...]
     usage: int
@@ -26,27 +31,49 @@ class Look:
 
 def look() -> Generator[None, None, Look]:
     """List the models, those used last first."""
-    from napari_webipred.catalogue import store
+    from napari_webipred.catalogue import own_models, refused, store
 
     yield
     names = {card.id: card.name for card in store.cards()}
-    kept = [Kept(entry, names.get(entry.id, entry.id), entry.used) for entry in store.entries()]
+    reasons = refused.reasons()
+    kept = [
+        Kept(
+            entry.id,
+            names.get(entry.id, entry.id),
+            origin(entry.source),
+            entry.used,
+            entry.size,
+            fetched=entry.fetched[:10],
+            shared=entry.shared,
+            refused=reasons.get(entry.id, ""),
+        )
+        for entry in store.entries()
+    ]
+    for model in own_models.own_models():
+        why = reasons.get(str(model.path), "")
+        gone = not is_there(model.path)
+        kept.append(Kept(model.path, model.name, OWN, model.used[:10], refused=why, gone=gone))
     return Look(tuple(sorted(kept, key=lambda each: each.used, reverse=True)), store.usage())
 
 
-def remove(ids: Sequence[str]) -> Generator[None, None, str]:
-    """Delete models."""
+def remove(references: Sequence[str | Path]) -> Generator[None, None, str]:
+    """Delete models from the cache, and take the user's own from the list; their files stay."""
     from napari_webipred.catalogue import store
 
-    freed = 0
-    for id in ids:  # noqa: A001
+    freed, own = 0, 0
+    for reference in references:
         yield
-        freed += store.remove(id)
-    return f"{megabytes(freed)} freed."
+        if isinstance(reference, Path):
+            freed += store.forget(reference)
+            own += 1
+        else:
+            freed += store.remove(reference)
+    stay = {0: "", 1: " Your own file stays where it is."}.get(own, " Your own files stay where they are.")
+    return f"Removed. {megabytes(freed)} freed.{stay}"
 
 
 def wipe() -> Generator[None, None, str]:
-    """Delete all models, and what was told about models."""
+    """Delete all models and their settings, and empty the list of the user's own."""
     from napari_webipred.catalogue import store
 
     yield
@@ -68,7 +95,7 @@ def export(ids: Sequence[str], path: Path) -> Generator[Download, None, str]:
 
     yield Download(0, None)
     yield from bundle.write(ids, path)
-    return f"{len(ids)} model{'s' * (len(ids) != 1)} in {path.name}."
+    return f"{len(ids)} model{'s' * (len(ids) != 1)} exported to {path.name}."
 
 
 def is_bundle(path: Path) -> bool:
@@ -82,6 +109,23 @@ def is_bundle(path: Path) -> bool:
     return False  # opening it as a model will tell what is wrong with it
 
 
+def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
+    """Return which models a file may be; none if it is a bundle, which says that itself.
+
+    Raises
+    ------
+    ArchiveError
+        It is neither a bundle nor a model.
+    """
+    from napari_webipred.catalogue import archive, known_file
+
+    yield Download(0, None)
+    if is_bundle(path):
+        return []
+    archive.open_files(path)
+    return (yield from known_file.proposals(path))
+
+
 def take_in(path: Path) -> Generator[Download, None, str]:
     """Put the models of a bundle into the cache."""
     from napari_webipred.catalogue import bundle
@@ -89,3 +133,43 @@ def take_in(path: Path) -> Generator[Download, None, str]:
     yield Download(0, None)
     cards = yield from bundle.read(path)
     return f"Imported: {', '.join(card.name for card in cards)}."
+
+
+def take_as(path: Path, id: str) -> Generator[Download, None, str]:  # noqa: A002
+    """Put a file into the cache as the model of the catalogue that it is."""
+    from napari_webipred.catalogue import carried
+
+    card, compared = yield from carried.take(path, id)
+    doubt = "" if compared else " Its checksum is not known, so the file could not be checked."
+    return f"Imported: {card.name}.{doubt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was noted about a model that was opened, or could not be."""
+
+    here: bool
+    gone: bool
+    refused: str
+
+
+def note_opened(reference: str | Path, name: str, checksum: str) -> Generator[None, None, Outcome]:
+    """Note that a model can be used."""
+    from napari_webipred.catalogue import own_models, refused
+
+    yield
+    refused.note(reference, "")
+    if isinstance(reference, Path):
+        own_models.note_use(reference, name, checksum)
+    return Outcome(here=True, gone=False, refused="")
+
+
+def note_refused(entry: Entry, reason: str) -> Generator[None, None, Outcome]:
+    """Note why a model cannot be used, unless its file is not there."""
+    from napari_webipred.catalogue import refused, store
+
+    yield
+    if isinstance(entry.reference, Path) and not is_there(entry.reference):
+        return Outcome(here=True, gone=True, refused="")
+    refused.note(entry.key, reason)
+    return Outcome(here=entry.own or store.path_of(entry.card) is not None, gone=False, refused=reason)

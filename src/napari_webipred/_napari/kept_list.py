@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, Qt
 
 from napari_webipred._napari.entry import megabytes
 from napari_webipred._napari.label import tip
-from napari_webipred._napari.origin import origin
 from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
-from napari_webipred.catalogue.entry import Entry
 
 NOWHERE = QModelIndex()
 KEPT = Qt.ItemDataRole.UserRole + 10
@@ -19,27 +18,56 @@ KEPT = Qt.ItemDataRole.UserRole + 10
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A model in the cache.
+    """A model in the cache, or one of the user's own.
 
     Attributes
     ----------
-    entry : catalogue.entry.Entry
-        What is noted about it.
+    reference : str or Path
+        Its identifier in the cache, or where the user's own file lies.
     name : str
         What people call it.
+    origin : str
+        Where it comes from, in some words.
     used : str
         Day of the last use, ISO 8601.
+    size : int or None
+        Bytes that it takes in the cache; None for the user's own.
+    fetched : str
+        Day of the download; empty for the user's own.
+    shared : bool
+        Whether it lies in the cache of all users.
+    refused : str
+        Why it cannot be used; empty as far as is known.
+    gone : bool
+        Whether the user's own file is not where it was.
     """
 
-    entry: Entry
+    reference: str | Path
     name: str
+    origin: str
     used: str
+    size: int | None = None
+    fetched: str = ""
+    shared: bool = False
+    refused: str = ""
+    gone: bool = False
 
     @property
     def facts(self) -> str:
         """Source and last use in one line."""
-        where = " · for all users" if self.entry.shared else ""
-        return f"{origin(self.entry.source)} · used {self.used}{where}"
+        return f"{self.origin} · used {self.used}{' · for all users' if self.shared else ''}"
+
+    @property
+    def state(self) -> str:
+        """What is wrong with it, else its size."""
+        return "file not found" if self.gone else "cannot be used" if self.refused else megabytes(self.size)
+
+    @property
+    def explained(self) -> str:
+        """What a tool tip says."""
+        where = str(self.reference.parent) if isinstance(self.reference, Path) else f"downloaded {self.fetched}"
+        state = f"{self.state}: {self.refused}" if self.refused and not self.gone else self.state
+        return " – ".join(part for part in (self.name, self.facts, where, state) if part)
 
 
 class KeptList(QAbstractListModel):
@@ -62,15 +90,14 @@ class KeptList(QAbstractListModel):
         if not index.isValid():
             return None
         kept = self.kept[index.row()]
-        size = megabytes(kept.entry.size)
         if role == Qt.ItemDataRole.DisplayRole:
             return kept.name
         if role == SECOND_LINE:
             return kept.facts
         if role == REMARK:
-            return size
+            return kept.state
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip(f"{kept.name} – {kept.facts} – fetched {kept.entry.fetched[:10]} – {size}")
+            return tip(kept.explained)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{kept.name}, {kept.facts}, {size}"
+            return f"{kept.name}, {kept.facts}, {kept.state}"
         return kept if role == KEPT else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
@@ -25,6 +25,7 @@ from qtpy.QtWidgets import (
 from napari_webipred import settings
 from napari_webipred._napari import keeping
 from napari_webipred._napari.button import Button
+from napari_webipred._napari.delete_key import DeleteKey
 from napari_webipred._napari.entry import megabytes
 from napari_webipred._napari.kept_list import KEPT, Kept, KeptList
 from napari_webipred._napari.label import ElidedLabel, MutedLabel
@@ -34,16 +35,21 @@ from napari_webipred._napari.question import Answer, ask
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import list_view
+from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.catalogue.store import Download
 
+if TYPE_CHECKING:
+    from napari_webipred.catalogue.known_file import Proposal
+
 BUNDLES = "Bundles of models (*.zip)"
+FILES = "Bundles and models (*.zip *.onnx *.h5 *.hdf5 *.keras)"
 VISIBLE = 6
 WIDTH = 480
 GIGABYTE = 10**9
 
 
 class KeptModels(QDialog):
-    """Lists what has been fetched, makes room, and says whether the network may be used.
+    """Lists the models on this machine, frees up space, and says whether the network may be used.
 
     Signals
     -------
@@ -57,6 +63,7 @@ class KeptModels(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Models on this machine")
         self.setMinimumWidth(WIDTH)
+        self._theme = theme
         self._task: Task | None = None
         self.place = ElidedLabel()
         self.folder = Button("Open folder")
@@ -64,26 +71,31 @@ class KeptModels(QDialog):
         self.list = list_view(theme, "Models on this machine", VISIBLE)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setModel(self.kept)
-        self.nothing = MutedLabel("No model has been fetched yet. What you download is listed here.")
+        self.nothing = MutedLabel("No models yet. What you download, and your own models, are listed here.")
         self.total = MutedLabel()
         self.export = Button("Export…")
-        self.export.setToolTip("Write the chosen models into one file, to carry them to a machine without a network")
+        self.export.setToolTip(
+            "Write the selected downloaded models into a bundle: one file, for a machine without a network"
+        )
         self.take_in = Button("Import…")
-        self.take_in.setToolTip("Read such a file; every checksum is compared")
+        self.take_in.setToolTip("Add the models of a bundle, or a model's file that you have downloaded by hand")
         self.remove = Button("Remove")
-        self.remove.setToolTip("Delete the chosen models from this machine; they can be downloaded again")
+        self.remove.setToolTip(
+            "Delete the selected models from this machine; they can be downloaded again.\n"
+            "Your own models are only taken from the list: their files stay."
+        )
         self.remove_all = Button("Remove all…")
-        self.remove_all.setToolTip("Delete all models and what was made of them; asks first")
+        self.remove_all.setToolTip("Delete all models on this machine and all settings of models; asks first")
         self.most = QDoubleSpinBox()
         self.most.setRange(0, 10_000)
         self.most.setDecimals(1)
         self.most.setSuffix(" GB")
         self.most.setValue(5)
-        self.most.setAccessibleName("Most space that the models may take")
-        self.make_room = Button("Make room")
-        self.make_room.setToolTip("Delete the models that were not used for longest, until the others fit")
+        self.most.setAccessibleName("Space that the models may take")
+        self.make_room = Button("Free up space")
+        self.make_room.setToolTip("Delete the models that were not used for longest, until the rest takes no more")
         self.offline = QCheckBox("&Offline: use no network until napari is closed")
-        self.offline.setToolTip("Models on this machine work; nothing is searched for or downloaded")
+        self.offline.setToolTip("Models on this machine can be used; nothing is searched for or downloaded")
         self.progress = ProgressLine("the work on the models")
         self.message = Message(theme)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
@@ -95,6 +107,7 @@ class KeptModels(QDialog):
         self.export.clicked.connect(self._on_export)
         self.take_in.clicked.connect(self._on_import)
         self.remove.clicked.connect(self._on_remove)
+        self.delete = DeleteKey(self.list, self._on_remove)
         self.remove_all.clicked.connect(self._on_remove_all)
         self.make_room.clicked.connect(self._on_make_room)
         self.offline.setChecked(settings.current().offline)
@@ -174,8 +187,9 @@ class KeptModels(QDialog):
         self.kept.fill(list(look.kept))
         self.list.setVisible(bool(look.kept))
         self.nothing.setVisible(not look.kept)
-        count = len(look.kept)
-        self.total.setText(f"{count} model{'s' * (count != 1)}, {megabytes(look.usage)} with what was made of them")
+        count = sum(isinstance(kept.reference, str) for kept in look.kept)
+        models = f"{count} downloaded model{'s' * (count != 1)}"
+        self.total.setText(f"{models}, {megabytes(look.usage)} including compiled models")
         self.total.setVisible(bool(look.kept))
         self._enable()
 
@@ -195,9 +209,10 @@ class KeptModels(QDialog):
         self.changed.emit()
 
     def _enable(self) -> None:
-        idle, chosen = self._task is None, bool(self.chosen())
-        self.export.setEnabled(idle and chosen)
-        self.remove.setEnabled(idle and chosen)
+        idle, chosen = self._task is None, self.chosen()
+        downloaded = [kept for kept in chosen if isinstance(kept.reference, str)]
+        self.export.setEnabled(idle and bool(downloaded) and len(downloaded) == len(chosen))
+        self.remove.setEnabled(idle and bool(chosen))
         for widget in (self.take_in, self.make_room):
             widget.setEnabled(idle)
         self.remove_all.setEnabled(idle and bool(self.kept.kept))
@@ -205,12 +220,15 @@ class KeptModels(QDialog):
     def _on_open(self) -> None:
         folder = settings.current().cache_folder
         if not folder.is_dir():
-            self.message.show_note(f"There is no folder {folder} yet.", "It is made when the first model is fetched.")
+            self.message.show_note(
+                f"The folder {folder} does not exist yet.", "It is created when the first model is downloaded."
+            )
         elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
-            self.message.show_note("No program wants to show the folder.", f"Open it yourself: {folder}")
+            self.message.show_note("The folder cannot be opened.", f"Open it in a file manager: {folder}")
 
     def _on_remove(self) -> None:
-        self._work("Removing", keeping.remove([kept.entry.id for kept in self.chosen()]))
+        if chosen := [kept.reference for kept in self.chosen()]:
+            self._work("Removing", keeping.remove(chosen))
 
     def _on_remove_all(self) -> None:
         ask(
@@ -223,19 +241,34 @@ class KeptModels(QDialog):
         )
 
     def _on_make_room(self) -> None:
-        self._work("Making room", keeping.limit(round(self.most.value() * GIGABYTE)))
+        self._work("Freeing up space", keeping.limit(round(self.most.value() * GIGABYTE)))
 
     def _on_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Export models", "models.zip", BUNDLES)
         if name:
             path = Path(name)
             path = path if path.suffix else path.with_suffix(".zip")
-            self._work("Writing", keeping.export([kept.entry.id for kept in self.chosen()], path))
+            ids = [kept.reference for kept in self.chosen() if isinstance(kept.reference, str)]
+            self._work("Writing", keeping.export(ids, path))
 
     def _on_import(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{BUNDLES};;All files (*)")
-        if name:
-            self._work("Reading", keeping.take_in(Path(name)))
+        name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{FILES};;All files (*)")
+        if name and self._task is None:
+            self.message.clear()
+            self._start("Reading", keeping.examine(Path(name)), partial(self._on_examined, Path(name)))
+
+    def _on_examined(self, path: Path, proposals: list[Proposal]) -> None:
+        """Import a bundle at once; of a model's file ask which model it is."""
+        self._task = None
+        self.progress.hide()
+        if not proposals:
+            self._work("Importing", keeping.take_in(path))
+            return
+        self._enable()
+        dialog = WhichModel(path.name, proposals, self._theme, self)
+        dialog.accepted.connect(lambda: self._work("Importing", keeping.take_as(path, dialog.chosen())))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
 
     def _on_offline(self, offline: bool) -> None:
         settings.set_offline(offline)

@@ -6,7 +6,7 @@ from typing import Any
 
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterProxyModel, Qt
 
-from napari_webipred._napari.entry import Entry, megabytes
+from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
 
@@ -45,17 +45,16 @@ class ModelList(QAbstractListModel):
         if not index.isValid():
             return None
         entry = self.entries[index.row()]
-        remark = "on this machine" if entry.here else " ".join(("download", megabytes(entry.size))).strip()
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.card.name
         if role == SECOND_LINE:
             return entry.place
         if role == REMARK:
-            return remark
+            return entry.state
         if role == Qt.ItemDataRole.ToolTipRole:
-            return tip(f"{entry.card.name} – {entry.place} – {remark}")
+            return tip(entry.explained)
         if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{entry.card.name}, {entry.place}, {remark}"
+            return f"{entry.card.name}, {entry.place}, {entry.state}"
         return entry if role == ENTRY else None
 
 

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from pathlib import Path
 
 from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred import settings
+from napari_webipred._napari import keeping
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
+from napari_webipred._napari.adding import Added, look_up
 from napari_webipred._napari.button import Button, MainButton
-from napari_webipred._napari.entry import Entry, built_in, megabytes
+from napari_webipred._napari.entry import Entry, listed, megabytes, merged, missing
 from napari_webipred._napari.facts import Facts
-from napari_webipred._napari.keeping import is_bundle
 from napari_webipred._napari.kept_models import KeptModels
 from napari_webipred._napari.label import MutedLabel, first_sentence
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
+from napari_webipred._napari.model_menu import ModelMenu
 from napari_webipred._napari.origin import server_of
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.task import Task
@@ -26,7 +27,6 @@ from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import list_view
 from napari_webipred._napari.workbench import Workbench
 from napari_webipred._napari.zenodo_search import ZenodoSearch
-from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.store import Download
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
@@ -64,6 +64,7 @@ class ModelStep(QWidget):
         self.filter.setSourceModel(self.models)
         self.list = list_view(theme, "Models", VISIBLE_MODELS)
         self.list.setModel(self.filter)
+        self.menu = ModelMenu(self.list)
         self.nothing = MutedLabel("No model fits. Clear the search and the filters to see all.")
         self.nothing.hide()
         self.message = Message(theme)
@@ -91,12 +92,14 @@ class ModelStep(QWidget):
         self.correct.clicked.connect(self._ask)
         self.kept.clicked.connect(self._on_kept)
         self.list.selectionModel().currentChanged.connect(self._on_current)
+        self.menu.agreed.connect(self._on_remove)
         self.download.clicked.connect(self._loading.start)
         self.progress.cancelled.connect(self._on_cancel)
         self.message.retried.connect(self._loading.start)
         self.facts.told.connect(self._on_told)
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
         self._loading.changed.connect(self._on_loading)
+        bench.outcomes.noted.connect(self._on_noted)
         self._fill()
 
     def _lay_out(self) -> None:
@@ -141,10 +144,34 @@ class ModelStep(QWidget):
         if self._bench.entries:
             self._on_catalogue(self._bench.entries)
             return
-        self._task = Task(built_in())
-        self._task.done.connect(self._on_catalogue)
+        self._task = Task(listed())
+        self._task.done.connect(self._on_listed)
         self._task.failed.connect(self.message.show_error)
         self._task.start()
+
+    def _on_listed(self, entries: list[Entry]) -> None:
+        self._on_catalogue(entries)
+        task = Task(missing(entries))
+        task.events.connect(self._on_missing)
+        task.start()
+
+    def _on_missing(self, entries: list[Entry]) -> None:
+        for entry in entries:
+            entry.gone = True
+            self._refresh(entry)
+
+    def _refresh(self, entry: Entry) -> None:
+        if entry in self.models.entries:
+            self.models.refresh(entry)
+
+    def _on_noted(self, entry: Entry) -> None:
+        self._refresh(entry)
+        if entry.gone and entry is self._loading.entry:
+            folder = entry.reference.parent if isinstance(entry.reference, Path) else ""
+            self.message.show_note(
+                f"{entry.card.name} is no longer in {folder}.",
+                "Connect the drive it is on, or remove it from the list (Delete key).",
+            )
 
     def _on_catalogue(self, entries: list[Entry]) -> None:
         self._bench.entries = entries
@@ -177,6 +204,7 @@ class ModelStep(QWidget):
         entry = index.data(ENTRY)
         if entry is not None and entry is not self._loading.entry:
             self.facts.hide()
+            self.message.clear()
             self._loading.choose(entry)
 
     def _on_cancel(self) -> None:
@@ -204,8 +232,7 @@ class ModelStep(QWidget):
             self.download.setToolTip(
                 f"Fetch the model from {server_of(entry.card)}; it stays on this machine. No picture is ever sent."
             )
-            if entry in self.models.entries:
-                self.models.refresh(entry)
+            self._refresh(entry)
         if loading.error is not self._said:
             self._said = loading.error
             if loading.error is None or isinstance(loading.error, UndecidedOutputError):  # the form says it
@@ -265,7 +292,7 @@ class ModelStep(QWidget):
 
     def _on_wanted(self, entry: Entry) -> None:
         self._show_zenodo(False)
-        self._on_added([entry])
+        self._on_added(Added((entry,)))
         if self._loading.entry is not None and not self._loading.entry.here:
             self._loading.start()
 
@@ -277,23 +304,17 @@ class ModelStep(QWidget):
 
     def _on_kept_changed(self) -> None:
         """Look at the catalogue anew: models came or went, or the network was switched."""
-        self._task = Task(built_in())
+        self._task = Task(listed())
         self._task.done.connect(self._on_listed_again)
         self._task.failed.connect(self.message.show_error)
         self._task.start()
 
     def _on_listed_again(self, entries: list[Entry]) -> None:
-        before = {entry.card.id: entry for entry in self.models.entries if isinstance(entry.reference, str)}
-        for entry in entries:
-            if (known := before.get(entry.card.id)) is not None:
-                known.here = entry.here
-        ids = {entry.card.id for entry in entries}
-        own = [e for e in self.models.entries if isinstance(e.reference, Path) or (e.card.id not in ids and not e.here)]
-        chosen = self._loading.entry
-        self._on_catalogue([*own, *(before.get(entry.card.id, entry) for entry in entries)])
+        chosen, used = self._loading.entry, self._loading.model or self._loading.error
+        self._on_catalogue(merged(self.models.entries, entries))
         if chosen is not None and chosen not in self.models.entries:
             self._loading.choose(None)
-        elif chosen is not None and self._loading.model is not None and not chosen.here:
+        elif chosen is not None and used is not None and not chosen.here:
             self._loading.choose(chosen)
         else:
             self._on_loading()
@@ -304,12 +325,9 @@ class ModelStep(QWidget):
         All models of a bundle are put on this machine and into the list.
         """
         self.message.clear()
-        if isinstance(reference, Path) and reference.suffix.lower() != ".zip":
-            self._on_added([_own(reference)])
-            return
         name = reference.name if isinstance(reference, Path) else reference
         self.progress.tell(f"Looking up {name}")
-        self._task = Task(_look_up(reference))
+        self._task = Task(look_up(reference))
         self._task.events.connect(self._on_importing)
         self._task.done.connect(self._on_added)
         self._task.failed.connect(self._on_not_found)
@@ -317,48 +335,42 @@ class ModelStep(QWidget):
 
     def _on_importing(self, steps: list[Download]) -> None:
         step = steps[-1]
-        self.progress.tell(f"Importing: {megabytes(step.done)} of {megabytes(step.total)}", step.done, step.total)
+        self.progress.tell(f"Reading: {megabytes(step.done)} of {megabytes(step.total)}", step.done, step.total)
 
     def _on_not_found(self, error: Exception) -> None:
         self.progress.hide()
         self.message.show_error(error)
 
-    def _on_added(self, entries: list[Entry]) -> None:
+    def _on_remove(self, entry: Entry) -> None:
+        """Take a model away as the user wants it, and look at what is left."""
+        entry.listed = True  # so that it goes even if the list on the disk could not be written
+        self._task = Task(keeping.remove([entry.key]))
+        self._task.done.connect(self._on_removed)
+        self._task.failed.connect(self.message.show_error)
+        self._task.start()
+
+    def _on_removed(self, words: str) -> None:
+        self._on_kept_changed()
+        self.message.show_note(words)
+
+    def _on_added(self, added: Added) -> None:
         self.progress.hide()
-        for entry in entries:
-            own = isinstance(entry.reference, Path)
-            same = (
-                other
-                for other in self.models.entries
-                if (other.reference == entry.reference if own else other.card.id == entry.card.id)
-            )
-            known = next(same, None)
+        for entry in added.entries:
+            known = next((other for other in self.models.entries if other.key == entry.key), None)
             if known is None:
                 self.models.add(entry)
                 self._bench.entries = self.models.entries
                 known = entry
             known.here = known.here or entry.here
+            known.listed, known.gone = known.listed or entry.listed, False
         self.search.clear()
         self.discipline.setCurrentIndex(0)
         self.procedure.setCurrentIndex(0)
         self._point_at(known)
-
-
-def _look_up(reference: str | Path) -> Generator[Download, None, list[Entry]]:
-    from napari_webipred.catalogue import bundle, index, store
-
-    if isinstance(reference, str):
-        card = index.resolve(reference)
-        return [Entry(card, reference, store.path_of(card) is not None)]
-    if not is_bundle(reference):
-        return [_own(reference)]
-    cards = yield from bundle.read(reference)
-    return [Entry(card, card.id, here=True) for card in cards]
-
-
-def _own(path: Path) -> Entry:
-    """Make a card that says nothing but the name; the model's own card takes its place once it is open."""
-    return Entry(ModelCard(id="own", name=path.stem or str(path)), path, here=True)
+        if known is self._loading.entry and self._loading.error is not None:
+            self._loading.choose(known)  # the file may be another one now
+        if added.note:
+            self.message.show_note(added.note)
 
 
 def _filter(everything: str, tip: str) -> QComboBox:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 from napari_webipred import settings
 from napari_webipred.catalogue.card import ModelCard
 
+OWN = "your file"
 FORMATS = {
     "tfjs-layers": "TensorFlow.js",
     "tfjs-graph": "TensorFlow.js graph",
@@ -27,7 +28,7 @@ def origin(source: dict[str, Any]) -> str:
     if kind == "builtin":
         return "part of this plugin"
     if kind == "local":
-        return "a file of yours"
+        return OWN
     return host(str(source.get("url") or "")) or str(kind)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
 
@@ -30,6 +31,7 @@ class Answer:
 def ask(parent: QWidget, title: str, question: str, explanation: str, answers: Sequence[Answer]) -> None:
     """Ask, unless a question is being asked there already; return at once.
 
+    What comes from outside may stand in `question` only, which is shown as plain text.
     Return presses the first button that destroys nothing; Escape cancels, for which there is always a button.
     """
     if (open_one := parent.findChild(QMessageBox)) is not None:
@@ -38,6 +40,7 @@ def ask(parent: QWidget, title: str, question: str, explanation: str, answers: S
     box = QMessageBox(parent)
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(title)
+    box.setTextFormat(Qt.TextFormat.PlainText)  # it may hold the name of a model
     box.setText(question)
     box.setInformativeText(explanation)
     roles = {False: QMessageBox.ButtonRole.AcceptRole, True: QMessageBox.ButtonRole.DestructiveRole}

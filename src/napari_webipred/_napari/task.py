@@ -13,6 +13,8 @@ from qtpy.QtCore import QObject, Signal
 # Often enough to look alive, seldom enough that a fast model does not drown the window in signals.
 SECONDS_BETWEEN_EVENTS = 0.05
 
+_under_way: set[Task] = set()  # what nobody holds any more has to come to its end as well
+
 
 @dataclass(frozen=True, slots=True)
 class _Failure:
@@ -66,6 +68,7 @@ class Task(QObject):
 
     def start(self) -> None:
         """Begin."""
+        _under_way.add(self)
         self._worker.start()
 
     def cancel(self) -> None:
@@ -89,6 +92,7 @@ class Task(QObject):
         self._silent = True  # napari stops workers by itself when a window is closed
 
     def _on_finished(self) -> None:
+        _under_way.discard(self)
         if self._silent:
             self.cancelled.emit()
 

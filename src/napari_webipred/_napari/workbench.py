@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.loading import Loading
+from napari_webipred._napari.outcome import Outcomes
 from napari_webipred._napari.run import Run
 
 
@@ -21,6 +22,8 @@ class Workbench:
         The models of the catalogue and those the user added; empty until they were read.
     loading : Loading
         The chosen model.
+    outcomes : Outcomes
+        What is noted about the models that were chosen.
     run : Run or None
         The latest run with its rows.
     """
@@ -28,6 +31,10 @@ class Workbench:
     entries: list[Entry] = field(default_factory=list)
     loading: Loading = field(default_factory=Loading)
     run: Run | None = None
+    outcomes: Outcomes = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.outcomes = Outcomes(self.loading)
 
 
 _benches: WeakKeyDictionary[Any, Workbench] = WeakKeyDictionary()

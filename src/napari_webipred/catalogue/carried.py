@@ -49,7 +49,7 @@ def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCar
     weights = wanted(card)
     if weights is None:
         raise OptionError(f"The model {card.id} needs no file: it is part of the program.", "Just use it.")
-    if (weights.source.file_key or weights.source.url or "").endswith("model.json"):
+    if is_folder(weights):
         raise OptionError(
             f"The model {card.id} has several files.",
             "On a machine with a network, write a bundle of it, and import that.",
@@ -81,6 +81,11 @@ def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCar
         reason, remedy = file_errors.reading(error)
         raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
     return card, expected.checksum is not None
+
+
+def is_folder(weights: Weights) -> bool:
+    """Tell whether a model is a topology with weights beside it, not one file."""
+    return (weights.source.file_key or weights.source.url or "").endswith("model.json")
 
 
 def _expected(card: ModelCard, weights: Weights, path: Path) -> RemoteFile:

@@ -9,6 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from napari_webipred import file_errors, settings
+from napari_webipred.catalogue import own_models, refused, small_file
 from napari_webipred.catalogue.card import read_card
 from napari_webipred.catalogue.compiled import COMPILED
 from napari_webipred.catalogue.entry import FILES, LEFT_OVER, LOCK_SUFFIX, USED, all_entries, read_entry
@@ -29,9 +30,32 @@ def remove(id: str) -> int:  # noqa: A002
     entry = read_entry(id)
     if entry is None:
         raise _not_removable(id)
-    digest = entry.checksum.removeprefix("sha256:")
-    told = settings.current().cache_folder / "told" / f"{digest}.json"
-    return _delete([*_own_files(entry.folder), *_compiled_of(digest), *([told] if told.exists() else [])])
+    refused.note(id, "")
+    return _delete([*_own_files(entry.folder), *_made_of(entry.checksum)])
+
+
+def forget(path: Path) -> int:
+    """Forget one of the user's own models, its settings and what was compiled from it; return the bytes freed.
+
+    The model itself stays where it is. What belongs to another model with the same files stays as well.
+
+    Raises
+    ------
+    CatalogueError
+        Something cannot be removed.
+    """
+    refused.note(path, "")
+    model = own_models.forget(path)
+    checksum = model.checksum if model else ""
+    others = {other.checksum for other in own_models.own_models()} | {entry.checksum for entry in all_entries()}
+    return _delete(_made_of(checksum)) if checksum and checksum not in others else 0
+
+
+def _made_of(checksum: str) -> list[Path]:
+    """Return the settings of a model, and the graphs that were compiled from it."""
+    digest = checksum.removeprefix("sha256:")
+    settings_file = settings.current().cache_folder / "told" / f"{digest}.json"
+    return [*_compiled_of(digest), *([settings_file] if settings_file.exists() else [])]
 
 
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
@@ -46,15 +70,18 @@ def _not_removable(id: str) -> CatalogueError:  # noqa: A002
 
 
 def wipe() -> int:
-    """Remove all models, compiled graphs and what was told of models; return the bytes freed.
+    """Remove all models, compiled graphs, the settings of models and the list of own models; return the bytes freed.
 
-    Nothing else in the cache folder is touched.
+    Nothing else in the cache folder is touched, and the user's own models stay where they are.
     """
     cache = settings.current().cache_folder
     files = [path for path in (cache / "compiled").glob("*") if _is_compiled(path)]
     files += [path for path in (cache / "told").glob("*") if _TOLD.fullmatch(path.name) or _is_left_over(path)]
     for path in (cache / "models").glob("*"):
         files += [path] if path.name.endswith(LOCK_SUFFIX) else _own_files(path)
+    for name in (own_models.FILE, refused.FILE):
+        noted = small_file.path_of(name)
+        files += [path for path in (noted, Path(f"{noted}{small_file.LOCK_SUFFIX}")) if path.is_file()]
     freed = _delete(files)
     for folder in (cache / "compiled", cache / "told", cache / "models"):
         with suppress(OSError):  # It does not exist, or holds something of the user's.

@@ -2,6 +2,7 @@
 
 Below the cache folder lie ``models/<id>/`` with the model's ``files``, ``card.json`` and ``entry.json``, ``compiled/``
 with the graphs made of the models, and ``told/`` with what the user has told about models that do not say it.
+``own-models.json`` lists the user's own models, ``refused.json`` those that cannot be used.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from napari_webipred.catalogue.compiled import discard_compiled as discard_compi
 from napari_webipred.catalogue.compiled import keep_compiled as keep_compiled
 from napari_webipred.catalogue.entry import Entry, all_entries, find_entries
 from napari_webipred.catalogue.remote import wanted
+from napari_webipred.catalogue.room import forget as forget
 from napari_webipred.catalogue.room import keep_limit
 from napari_webipred.catalogue.room import limit as limit
 from napari_webipred.catalogue.room import remove as remove

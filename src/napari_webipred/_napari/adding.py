@@ -1,0 +1,43 @@
+"""What has to be found out before a model from elsewhere stands in the list; it is done beside the window."""
+
+from __future__ import annotations
+
+from collections.abc import Generator
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_webipred._napari.entry import Entry, is_there, own_entry
+from napari_webipred._napari.keeping import is_bundle
+from napari_webipred.catalogue.store import Download
+
+
+@dataclass(frozen=True, slots=True)
+class Added:
+    """Models for the list, and what the user should know about them."""
+
+    entries: tuple[Entry, ...]
+    note: str = ""
+
+
+def look_up(reference: str | Path) -> Generator[Download, None, Added]:
+    """Find out what a reference means.
+
+    A server is asked about a name or an address. All models of a bundle are put on this machine. A file that is that of
+    a known model is put on this machine as that model; any other path is one of the user's own models, and remembered.
+    """
+    from napari_webipred.catalogue import bundle, carried, index, known_file, own, own_models, store
+
+    if isinstance(reference, str):
+        card = index.resolve(reference)
+        return Added((Entry(card, reference, store.path_of(card) is not None),))
+    if is_bundle(reference):
+        cards = yield from bundle.read(reference)
+        return Added(tuple(Entry(card, card.id, here=True) for card in cards))
+    if (known := (yield from known_file.known_model(reference))) is not None:
+        if store.path_of(known) is None:
+            yield from carried.take(reference, known.id)
+        note = f"{reference.name} is the model “{known.name}”, which is used with its card."
+        return Added((Entry(known, known.id, here=True),), note)
+    name = own.card_of_path(reference).name
+    listed = is_there(reference) and own_models.remember(reference, name)
+    return Added((own_entry(reference.absolute(), name, listed=listed),))

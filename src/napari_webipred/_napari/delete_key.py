@@ -1,0 +1,35 @@
+"""The Delete key in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent
+from qtpy.QtWidgets import QAbstractItemView
+
+
+class DeleteKey(QObject):
+    """Calls a function when Delete is pressed in a list, where no shortcut of the window with that key counts.
+
+    Parameters
+    ----------
+    view : QAbstractItemView
+        The list.
+    action : callable
+        Is called without arguments.
+    """
+
+    def __init__(self, view: QAbstractItemView, action: Callable[[], None]) -> None:
+        super().__init__(view)
+        self._action = action
+        view.installEventFilter(self)
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if not isinstance(event, QKeyEvent) or event.key() != Qt.Key.Key_Delete:
+            return False
+        if event.type() == QEvent.Type.ShortcutOverride:
+            event.accept()
+        elif event.type() == QEvent.Type.KeyPress:
+            self._action()
+        return True

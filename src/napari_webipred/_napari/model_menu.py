@@ -1,0 +1,66 @@
+"""The context menu of the list of models, and its Delete key: models can be removed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import QObject, QPoint, Qt, Signal
+from qtpy.QtWidgets import QListView, QMenu
+
+from napari_webipred._napari.delete_key import DeleteKey
+from napari_webipred._napari.entry import Entry, megabytes
+from napari_webipred._napari.model_list import ENTRY
+from napari_webipred._napari.question import Answer, ask
+
+
+class ModelMenu(QObject):
+    """Offers to remove what is on this machine; it asks before anything is deleted that was downloaded.
+
+    Signals
+    -------
+    agreed : Entry
+        The user wants this model removed.
+    """
+
+    agreed = Signal(object)
+
+    def __init__(self, view: QListView) -> None:
+        super().__init__(view)
+        self._view = view
+        self.menu = QMenu(view)
+        self.remove = self.menu.addAction("")
+        self.remove.triggered.connect(self._on_remove)
+        view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        view.customContextMenuRequested.connect(self._on_menu)
+        self.key = DeleteKey(view, lambda: self._wish(view.currentIndex().data(ENTRY)))
+        self._entry: Entry | None = None
+
+    def _on_menu(self, place: QPoint) -> None:
+        self._entry = self._view.indexAt(place).data(ENTRY)
+        if self._entry is not None and is_removable(self._entry):
+            self.remove.setText("Remove from the list" if self._entry.own else "Remove from this machine…")
+            self.menu.popup(self._view.viewport().mapToGlobal(place))
+
+    def _on_remove(self) -> None:
+        self._wish(self._entry)
+
+    def _wish(self, entry: Entry | None) -> None:
+        if entry is None or not is_removable(entry):
+            return
+        if entry.own:
+            self.agreed.emit(entry)
+            return
+        size = f" ({megabytes(entry.size)})" if entry.size else ""
+        ask(
+            self._view,
+            "Remove model",
+            f"Remove “{entry.card.name}” from this machine?",
+            f"Its file and its settings are deleted. With a network it can be downloaded again{size}.",
+            [Answer("Remove", lambda: self.agreed.emit(entry), destroys=True)],
+        )
+
+
+def is_removable(entry: Entry) -> bool:
+    """Whether there is something to remove: what is part of the program, or not on this machine, is not."""
+    downloaded = entry.here and any(weights.source.type != "builtin" for weights in entry.card.weights)
+    return isinstance(entry.reference, Path) or downloaded

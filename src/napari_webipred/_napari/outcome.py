@@ -1,0 +1,50 @@
+"""What becomes of the chosen model: whether it could be used is noted on the disk and in the list."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_webipred._napari import keeping
+from napari_webipred._napari.entry import Entry
+from napari_webipred._napari.loading import Loading
+from napari_webipred._napari.task import Task
+from napari_webipred.errors import ModelError
+
+
+class Outcomes(QObject):
+    """Follows the loading of models; lives as long as the viewer.
+
+    Signals
+    -------
+    noted : Entry
+        Something else is known of this model now.
+    """
+
+    noted = Signal(object)
+
+    def __init__(self, loading: Loading, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._loading = loading
+        self._last: object = None
+        loading.changed.connect(self._on_loading)
+
+    def _on_loading(self) -> None:
+        entry, model, error = self._loading.entry, self._loading.model, self._loading.error
+        if entry is None or (model or error) is self._last:
+            return
+        self._last = model or error
+        if model is not None and (entry.own or entry.refused):
+            reference = entry.reference if entry.own else model.card.id
+            self._note(entry, Task(keeping.note_opened(reference, model.card.name, model.checksum)))
+        elif isinstance(error, ModelError) and not self._loading.asks:
+            self._note(entry, Task(keeping.note_refused(entry, error.message)))
+
+    def _note(self, entry: Entry, task: Task) -> None:
+        task.done.connect(partial(self._on_noted, entry))
+        task.start()
+
+    def _on_noted(self, entry: Entry, outcome: keeping.Outcome) -> None:
+        entry.here, entry.gone, entry.refused = outcome.here, outcome.gone, outcome.refused
+        self.noted.emit(entry)

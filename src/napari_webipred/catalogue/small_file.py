@@ -1,0 +1,63 @@
+"""A small JSON file in the cache folder that several programs change: read with care, written whole.
+
+It only spares the user something, so a file that is broken counts as none, and one that cannot be written is let be.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from napari_webipred import settings
+from napari_webipred.catalogue.entry import write_whole
+
+MAX_BYTES = 2**20
+LOCK_SUFFIX = ".lock"
+_SECONDS = 5
+_log = logging.getLogger(__name__)
+
+
+def path_of(name: str) -> Path:
+    """Return where the file lies, whether or not it is there."""
+    return settings.current().cache_folder / name
+
+
+def read(name: str) -> Any:
+    """Return what the file holds; None if there is none, or if it is not to be understood."""
+    path = path_of(name)
+    try:
+        if path.stat().st_size > MAX_BYTES:
+            raise ValueError(f"it has more than {MAX_BYTES} bytes")
+        return json.loads(path.read_bytes())
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, RecursionError) as error:
+        _log.warning("%s is not used: %s", path, error)
+        return None
+
+
+def change(name: str, change_it: Callable[[Any], Any]) -> bool:
+    """Write into the file what a function makes of what it holds; tell whether that has worked.
+
+    Other programs wait meanwhile.
+    """
+    import filelock
+
+    path = path_of(name)
+    lock = filelock.FileLock(f"{path}{LOCK_SUFFIX}")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            lock.acquire(timeout=_SECONDS)
+        except (filelock.Timeout, NotImplementedError) as error:
+            _log.info("Going on without a lock: %s", error)  # some network drives have none
+        write_whole(path, json.dumps(change_it(read(name)), indent=1).encode())
+    except OSError as error:
+        _log.warning("%s cannot be written: %s", path, error.strerror)
+        return False
+    finally:
+        lock.release()
+    return True

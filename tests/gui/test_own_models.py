@@ -1,0 +1,315 @@
+"""The user's own models are listed in every viewer until they are removed, whatever becomes of their files."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtGui import QContextMenuEvent
+from qtpy.QtWidgets import QApplication, QMessageBox
+
+from napari_webipred._napari.kept_models import KeptModels
+from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+from napari_webipred.catalogue import index, own_models, store, told
+from napari_webipred.catalogue.card import ModelCard
+from zenodo_server import CONVERTED, ZenodoServer, model_zip
+
+CARD = """{"name": "My model", "classes": [{"index": 0, "name": "a"}, {"index": 1, "name": "b"}],
+"preprocessing": {"standardize_mode": "tf"}}"""
+
+
+@pytest.fixture
+def new_panel(make_napari_viewer_proxy, qtbot):
+    """Open the panel in a viewer of its own, as after a restart, and wait for its list."""
+
+    def open_it():
+        _, panel = make_napari_viewer_proxy().window.add_plugin_dock_widget("napari-webipred", "Classify images")
+        qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+        return panel
+
+    return open_it
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """An own model with a card that says all that is needed."""
+    import io
+    import zipfile
+
+    path = tmp_path / "models of mine" / "first"
+    with zipfile.ZipFile(io.BytesIO(model_zip(2, size=8))) as archive:
+        archive.extractall(path)
+    (path / "webipred.json").write_text(CARD)
+    return path
+
+
+def line(panel, name: str, role=REMARK) -> str | None:
+    """What the list says of a model; None if it is not there."""
+    rows = [panel.model.filter.index(row, 0) for row in range(panel.model.filter.rowCount())]
+    return next((str(row.data(role)) for row in rows if row.data() == name), None)
+
+
+def select(panel, qtbot, name: str) -> QPoint:
+    view = panel.model.list
+    (row,) = (row for row in range(panel.model.filter.rowCount()) if panel.model.filter.index(row, 0).data() == name)
+    view.scrollTo(panel.model.filter.index(row, 0))
+    place = view.visualRect(panel.model.filter.index(row, 0)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    return place
+
+
+def right_click(panel, qtbot, name: str):
+    """Open the context menu of a model and return it."""
+    place = select(panel, qtbot, name)
+    view = panel.model.list.viewport()
+    event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, view.mapToGlobal(place))
+    QApplication.sendEvent(view, event)
+    return panel.model.menu.menu
+
+
+def add(panel, qtbot, path: Path) -> None:
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    qtbot.waitUntil(lambda: own_models.own_models()[0].checksum != "")
+
+
+def settled(panel) -> bool:
+    loading = panel._bench.loading
+    return loading.progress is None and (loading.model or loading.error) is not None
+
+
+def test_a_model_opened_by_its_path_is_listed_in_the_next_viewer(folder, new_panel, qtbot, choose):
+    add(new_panel(), qtbot, folder)
+    panel = new_panel()
+    assert line(panel, "My model") == "on this machine"
+    assert line(panel, "My model", SECOND_LINE) == "your file"
+    assert str(folder.parent) in line(panel, "My model", Qt.ItemDataRole.ToolTipRole)
+    choose(panel, "My model")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    assert panel._bench.loading.model.classes == ["a", "b"]
+
+
+def test_the_model_used_last_is_listed_first(folder, new_panel, qtbot, tmp_path):
+    panel = new_panel()
+    add(panel, qtbot, folder)
+    other = tmp_path / "second"
+    other.mkdir()
+    for path in folder.rglob("*"):
+        if path.is_file():
+            (other / path.name).write_bytes(path.read_bytes().replace(b"My model", b"Another"))
+    panel.model.add_model(other)
+    qtbot.waitUntil(lambda: [model.name for model in own_models.own_models()] == ["Another", "My model"])
+    panel = new_panel()
+    assert [panel.model.filter.index(row, 0).data() for row in range(2)] == ["Another", "My model"]
+
+
+def test_models_that_a_script_adds_at_once_are_all_listed(new_panel, qtbot, tmp_path):
+    panel = new_panel()
+    for name in ("a.zip", "b.zip", "c.zip"):
+        (tmp_path / name).write_bytes(model_zip())
+        panel.model.add_model(tmp_path / name)
+    qtbot.waitUntil(lambda: all(line(panel, name) for name in "abc"))
+    assert len(own_models.own_models()) == 3
+
+
+@pytest.mark.parametrize("how", ["key", "menu"])
+def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_panel, qtbot, tmp_path, how):
+    path = tmp_path / "mine.zip"
+    path.write_bytes(model_zip(2, size=8))
+    panel = new_panel()
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: not panel.model.facts.isHidden(), timeout=30_000)
+    panel._bench.loading.entry.told["standardize"] = "tf"
+    panel._bench.loading.start()
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None and not panel._bench.loading.asks, timeout=30_000)
+    checksum = panel._bench.loading.model.checksum
+    assert told.recall(checksum).standardize == "tf"
+    qtbot.waitUntil(lambda: own_models.own_models()[0].checksum == checksum)
+    if how == "key":
+        select(panel, qtbot, "mine")
+        qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
+    else:
+        menu = right_click(panel, qtbot, "mine")
+        assert menu.isVisible()
+        assert panel.model.menu.remove.text() == "Remove from the list"
+        qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(panel.model.menu.remove).center())
+    qtbot.waitUntil(lambda: line(panel, "mine") is None)
+    assert path.exists()
+    assert told.recall(checksum) == told.Told()
+    assert own_models.own_models() == []
+    assert panel._bench.loading.entry is None
+    assert "stays where it is" in panel.model.message.text
+
+
+def test_what_is_part_of_the_program_cannot_be_removed(new_panel, qtbot):
+    panel = new_panel()
+    name = index.find("demo").name
+    assert not right_click(panel, qtbot, name).isVisible()
+    qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
+    assert panel.model.list.findChild(QMessageBox) is None
+    assert line(panel, name) == "on this machine"
+
+
+def test_a_model_whose_file_is_gone_says_so_and_can_be_removed(folder, new_panel, qtbot):
+    add(new_panel(), qtbot, folder)
+    folder.rename(folder.with_name("moved"))
+    panel = new_panel()
+    qtbot.waitUntil(lambda: line(panel, "My model") == "file not found")
+    select(panel, qtbot, "My model")
+    qtbot.waitUntil(lambda: "no longer in" in panel.model.message.text, timeout=30_000)
+    qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: line(panel, "My model") is None)
+    assert own_models.own_models() == []
+
+
+def test_a_model_whose_file_comes_back_can_be_used_again(folder, new_panel, qtbot):
+    add(new_panel(), qtbot, folder)
+    moved = folder.rename(folder.with_name("moved"))
+    panel = new_panel()
+    qtbot.waitUntil(lambda: line(panel, "My model") == "file not found")
+    moved.rename(folder)
+    select(panel, qtbot, "My model")
+    qtbot.waitUntil(lambda: line(panel, "My model") == "on this machine", timeout=30_000)
+
+
+def test_an_own_model_that_is_refused_is_not_said_to_be_usable(new_panel, qtbot, tmp_path):
+    path = tmp_path / "letter.onnx"
+    path.write_bytes(b"Dear colleague")
+    panel = new_panel()
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: line(panel, "letter") == "cannot be used")
+    again = new_panel()
+    assert line(again, "letter") == "cannot be used"
+    assert "letter.onnx is not a model" in line(again, "letter", Qt.ItemDataRole.ToolTipRole)
+    select(again, qtbot, "letter")
+    qtbot.waitUntil(lambda: settled(again))
+    qtbot.keyClick(again.model.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: line(again, "letter") is None)
+    assert path.exists()
+
+
+def test_a_refused_model_that_was_mended_can_be_added_again(new_panel, qtbot, tmp_path):
+    path = tmp_path / "mine.zip"
+    path.write_bytes(model_zip()[:-50])
+    panel = new_panel()
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: line(panel, "mine") == "cannot be used")
+    path.write_bytes(model_zip())
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: line(panel, "mine") == "on this machine", timeout=30_000)
+    assert panel._bench.loading.model is not None
+
+
+def test_a_downloaded_model_that_is_refused_says_so_and_can_be_removed(zenodo: ZenodoServer, new_panel, qtbot):
+    zenodo.publish("7785993", {CONVERTED: model_zip().replace(b"Dense", b"Dance")})
+    panel = new_panel()
+    name = index.find("webipred-16").name
+    select(panel, qtbot, name)
+    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: line(panel, name) == "cannot be used", timeout=30_000)
+    again = new_panel()
+    assert line(again, name) == "cannot be used"
+    menu = right_click(again, qtbot, name)
+    assert again.model.menu.remove.text() == "Remove from this machine…"
+    menu.close()
+    qtbot.keyClick(again.model.list, Qt.Key.Key_Delete)
+    question = again.model.list.findChild(QMessageBox)
+    assert store.entries() != []
+    (button,) = (button for button in question.buttons() if button.text().replace("&", "") == "Remove")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: str(line(again, name)).startswith("download"))
+    assert store.entries() == []
+    assert not again.model.download.isHidden()
+
+
+def open_page(panel, qtbot) -> KeptModels:
+    qtbot.mouseClick(panel.model.kept, Qt.MouseButton.LeftButton)
+    dialog = panel.model.findChild(KeptModels)
+    qtbot.waitUntil(dialog.take_in.isEnabled)
+    return dialog
+
+
+@pytest.mark.parametrize("how", ["button", "key"])
+def test_own_models_stand_on_the_page_of_this_machine_and_can_be_removed_there(folder, new_panel, qtbot, how):
+    panel = new_panel()
+    add(panel, qtbot, folder)
+    dialog = open_page(panel, qtbot)
+    first = dialog.kept.index(0, 0)
+    assert first.data() == "My model"
+    assert first.data(SECOND_LINE).startswith("your file · used ")
+    assert str(folder.parent) in first.data(Qt.ItemDataRole.ToolTipRole)
+    qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=dialog.list.visualRect(first).center())
+    assert not dialog.export.isEnabled()
+    if how == "button":
+        qtbot.mouseClick(dialog.remove, Qt.MouseButton.LeftButton)
+    else:
+        qtbot.keyClick(dialog.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: line(panel, "My model") is None)
+    assert dialog.kept.rowCount() == 0
+    assert (folder / "webipred.json").exists()
+
+
+def test_removing_all_models_empties_the_list_and_the_question_says_so(folder, new_panel, qtbot):
+    panel = new_panel()
+    add(panel, qtbot, folder)
+    dialog = open_page(panel, qtbot)
+    qtbot.mouseClick(dialog.remove_all, Qt.MouseButton.LeftButton)
+    question = dialog.findChild(QMessageBox)
+    assert "list of your own models" in question.informativeText()
+    (button,) = (button for button in question.buttons() if button.text().replace("&", "") == "Remove all")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: line(panel, "My model") is None)
+    assert own_models.own_models() == []
+    assert folder.is_dir()
+
+
+def test_the_file_of_a_known_model_is_that_model(new_panel, qtbot, tmp_path):
+    path = tmp_path / "download(3).zip"
+    path.write_bytes(store.path_of(index.find("demo")).read_bytes())
+    panel = new_panel()
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    assert panel._bench.loading.model.card.id == "demo"
+    assert "download(3).zip is the model" in panel.model.message.text
+    assert own_models.own_models() == []
+
+
+def test_the_file_of_a_model_that_is_not_here_yet_is_imported(new_panel, qtbot, tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    content = model_zip()
+    path = tmp_path / "download(3).zip"
+    path.write_bytes(content)
+    cards = index.cards()
+    (card,) = (card for card in cards if card.id == "webipred-16")
+    weights = card.weights[0].model_copy(
+        update={"size": len(content), "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+    )
+    known: ModelCard = card.model_copy(update={"weights": (weights,)})
+    monkeypatch.setattr(index, "cards", lambda: [known if other.id == known.id else other for other in cards])
+    panel = new_panel()
+    panel.model.add_model(path)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    assert panel._bench.loading.model.classes == ["NORMAL", "PNEUMONIA"]
+    assert [entry.id for entry in store.entries()] == ["webipred-16"]
+    assert f"the model “{known.name}”" in panel.model.message.text
+    path.unlink()
+    again = new_panel()
+    assert line(again, known.name) == "on this machine"
+
+
+def test_a_cache_that_cannot_be_written_keeps_the_model_in_this_viewer(folder, new_panel, qtbot, tmp_path, monkeypatch):
+    (tmp_path / "a file").write_text("")
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "a file" / "cache"))
+    panel = new_panel()
+    panel.model.add_model(folder)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    dialog = open_page(panel, qtbot)
+    dialog.changed.emit()
+    with qtbot.waitSignal(panel.model._task.done):  # the models are listed anew
+        pass
+    assert line(panel, "My model") == "on this machine"
