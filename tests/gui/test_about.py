@@ -17,4 +17,4 @@ def test_what_was_assumed_and_how_the_self_test_went_is_told():
 
 
 def test_a_card_without_remarks_has_no_heading_for_them():
-    assert "Good to know" not in about(CHEST)
+    assert "Notes" not in about(CHEST)

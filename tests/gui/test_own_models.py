@@ -296,7 +296,7 @@ def test_the_file_of_a_model_that_is_not_here_yet_is_imported(new_panel, qtbot, 
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
     assert panel._bench.loading.model.classes == ["NORMAL", "PNEUMONIA"]
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
-    assert f"the model “{known.name}”" in panel.model.message.text
+    assert f"is the model “{known.name}” of the catalogue" in panel.model.message.text
     path.unlink()
     again = new_panel()
     assert line(again, known.name) == "on this machine"

@@ -15,11 +15,11 @@ SCALING = {
     "torch": "ImageNet mean and deviation",
     "tf": "-1 to 1",
     "caffe": "ImageNet mean, BGR",
-    "minmax": "0 to 1 by each picture's range",
-    "z-score": "each picture's mean and deviation",
-    "grayscale": "0 to 255 by each picture's range",
+    "minmax": "0 to 1, by each image's range",
+    "z-score": "mean 0 and deviation 1 of each image",
+    "grayscale": "0 to 255, by each image's range",
     "none": "0 to 255",
-    "custom": "as its card says",
+    "custom": "values of its own",
 }
 
 
@@ -27,17 +27,17 @@ def about(card: ModelCard) -> str:
     """Describe a model as HTML in which every text from outside is escaped and nothing is loaded from anywhere."""
     paragraphs = [
         ("", card.description),
-        ("What for", card.intended_use),
+        ("Intended use", card.intended_use),
         ("Value" if card.task == "regression" else "Classes", _classes(card)),
         ("Input", _input(card)),
-        ("Good to know", "\n".join(_remarks(card))),
+        ("Notes", "\n".join(_remarks(card))),
         ("Published performance", _performance(card)),
         ("Limitations", card.limitations),
         ("Licence", card.license or "not stated; see where the model comes from"),
         ("Authors", ", ".join(author.name for author in card.authors)),
-        ("To cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
+        ("Please cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
         ("Published", " ".join(filter(None, (_date(card), _address(card.record_doi, None))))),
-        ("From", origin_of(card)),
+        ("Source", origin_of(card)),
         ("File", " ".join(filter(None, (format_of(card), megabytes(card.weights[0].size if card.weights else None))))),
     ]
     return "".join(_paragraph(title, text) for title, text in paragraphs if text)
@@ -50,7 +50,7 @@ def _paragraph(title: str, text: str) -> str:
 
 def _classes(card: ModelCard) -> str:
     lines = [_named(entry) for entry in card.classes]
-    rule = "\nA picture may belong to several of them, or to none." if card.task == "multi-label" else ""
+    rule = "\nAn image may have several of these classes, or none." if card.task == "multi-label" else ""
     return "\n".join(lines) + rule if lines else "not stated"
 
 
@@ -84,7 +84,7 @@ def _performance(card: ModelCard) -> str:
     where = next((card.metrics[key] for key in ("test_set", "source") if isinstance(card.metrics.get(key), str)), "")
     held_out = card.metrics.get("held_out")
     if not where and isinstance(held_out, dict) and held_out.get("n"):
-        where = f"{held_out['n']} pictures that were held out from training"
+        where = f"{held_out['n']} images that were held out from training"
     return ", ".join(figures) + (f"\n{where}" if where and figures else "")
 
 

@@ -45,10 +45,7 @@ class AddModel(QDialog):
         self.field.setAccessibleName("DOI, address or name of a model, file or folder")
         question = QLabel("&DOI, address or name of a model, or a file or folder:")
         question.setBuddy(self.field)
-        explanation = MutedLabel(
-            "A server is asked about the model when you click Add; the model itself is downloaded only when you ask "
-            "for it."
-        )
+        explanation = MutedLabel("Add looks the model up on its server. It is downloaded only when you click Download.")
         file = Button("Choose &file…")
         folder = Button("Choose f&older…")
         file.clicked.connect(self._choose_file)

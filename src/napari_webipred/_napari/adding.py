@@ -36,7 +36,7 @@ def look_up(reference: str | Path) -> Generator[Download, None, Added]:
     if (known := (yield from known_file.known_model(reference))) is not None:
         if store.path_of(known) is None:
             yield from carried.take(reference, known.id)
-        note = f"{reference.name} is the model “{known.name}”, which is used with its card."
+        note = f"{reference.name} is the model “{known.name}” of the catalogue."
         return Added((Entry(known, known.id, here=True),), note)
     name = own.card_of_path(reference).name
     listed = is_there(reference) and own_models.remember(reference, name)

@@ -50,7 +50,7 @@ class ClassifyStep(QWidget):
         self.threshold.setRange(0, 1)
         self.threshold.setSingleStep(0.01)
         self.threshold.setValue(THRESHOLD)
-        self.threshold.setToolTip("A picture belongs to every class whose probability reaches this threshold")
+        self.threshold.setToolTip("An image is assigned every class whose probability is at least this threshold")
         label = QLabel("&Threshold")
         label.setBuddy(self.threshold)
         self.limit = QWidget()
@@ -106,7 +106,7 @@ class ClassifyStep(QWidget):
         loading, running, missing = self._bench.loading, self._running, self._missing()
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
-        self.button.setText(_call(*self._images.count()))
+        self.button.setText(_call(len(self._images.layers.ticked()), self._images.count()))
         self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
@@ -121,12 +121,12 @@ class ClassifyStep(QWidget):
         """Say why no run can be started now; empty when one can."""
         loading = self._bench.loading
         if self._running:
-            return "Images are being classified. Wait, or cancel first."
+            return "Images are being classified: wait, or cancel first."
         if loading.model is None:
             return _way_to_model(loading)
         if loading.asks:
             return "Fill in the missing settings first."
-        return "" if self._images.count()[1] else "Open or select an image first."
+        return "" if self._images.count() else "Open or select an image first."
 
     def _attend(self) -> None:
         """Show the progress of the run, also of one that began before this panel was opened."""
@@ -157,9 +157,9 @@ class ClassifyStep(QWidget):
             self.message.show_error(run.error)
             self._bench.loading.changed.emit()  # the run may have shown that the model lacks a setting
         elif run.cancelled:
-            self.message.show_note(f"Cancelled after {len(run.rows)} of {run.total}; these rows are kept.")
+            self.message.show_note(f"Cancelled. {len(run.rows)} of {run.total} rows are kept.")
         elif run.failed:
-            self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Choose a row to see why.")
+            self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Select a row to see why.")
 
 
 def _call(images: int, planes: int) -> str:

@@ -38,14 +38,14 @@ class ImagesStep(QWidget):
         self._viewer = viewer
         self.layers = LayerList(viewer, self)
         self.all = QCheckBox()
-        self.all.setToolTip("Tick all images, or none")
+        self.all.setToolTip("Select all images, or none")
         self.list = list_view(theme, "Images", MOST_VISIBLE)
         self.list.setModel(self.layers)
         self.hint = MutedLabel(HINT)
         self.current = QRadioButton("Current plane")
-        self.current.setToolTip("Of a stack, classify only the plane that the viewer shows")
+        self.current.setToolTip("Classify only the plane of a stack that the viewer shows")
         self.planes = QRadioButton("All planes")
-        self.planes.setToolTip("Of a stack, classify every plane and give each a row of its own")
+        self.planes.setToolTip("Classify every plane of a stack; each plane has its own row")
         self.planes.setChecked(True)
         self.stack = QWidget()
         row = QHBoxLayout(self.stack)
@@ -76,10 +76,9 @@ class ImagesStep(QWidget):
         point = None if self.planes.isChecked() else tuple(self._viewer.dims.point)
         return layers, [source_of(layer, point) for layer in layers]
 
-    def count(self) -> tuple[int, int]:
-        """Count the images and the planes that will be classified."""
-        sources = self.sources()[1]
-        return len(sources), sum(map(len, sources))
+    def count(self) -> int:
+        """Count the planes that will be classified."""
+        return sum(map(len, self.sources()[1]))
 
     @property
     def summary(self) -> str:

@@ -32,7 +32,7 @@ class IntensityChoice(QWidget):
         self.mode.addItem("Fixed range", "fixed")
         self.mode.setToolTip(
             "<qt>Which intensities become black and white for the model.<br>"
-            "<b>Automatic</b>: 8-bit pictures as they are, all others from their smallest to their largest value."
+            "<b>Automatic</b>: 8-bit images as they are, all others from their smallest to their largest value."
             "<br>The contrast limits of the layer never change a result.</qt>"
         )
         self.mode.setAccessibleName("Intensity range")

@@ -77,7 +77,7 @@ def wipe() -> Generator[None, None, str]:
     from napari_webipred.catalogue import store
 
     yield
-    return f"{megabytes(store.wipe())} freed."
+    return f"All models are removed. {megabytes(store.wipe())} freed."
 
 
 def limit(most: int) -> Generator[None, None, str]:

@@ -74,8 +74,8 @@ class Message(QFrame):
             self._show(error.message, hint_of(error), "error", "", retry)
             return
         details = "".join(traceback.format_exception(error))
-        text = f"Something unforeseen went wrong: {type(error).__name__}: {error}"
-        self._show(text, "Please report it with the details.", "error", details, retry)
+        text = f"Unexpected error: {type(error).__name__}: {error}"
+        self._show(text, "Please report it, with the details that “Copy details” copies.", "error", details, retry)
 
     def _show(self, text: str, hint: str, colour: str, details: str, retry: bool) -> None:
         self._colour, self._details = colour, details

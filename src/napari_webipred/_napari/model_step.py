@@ -30,7 +30,11 @@ from napari_webipred._napari.zenodo_search import ZenodoSearch
 from napari_webipred.catalogue.store import Download
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
-STAGES = {"download": "Downloading", "compile": "Preparing the model, only this once", "load": "Loading the model"}
+STAGES = {
+    "download": "Downloading",
+    "compile": "Preparing the model (only the first time)",
+    "load": "Loading the model",
+}
 VISIBLE_MODELS = 4
 WIDEST_WORDS = 190
 
@@ -52,20 +56,20 @@ class ModelStep(QWidget):
         self.add = Button("Add model…")
         self.add.setToolTip("Use a model from Zenodo, Hugging Face, an address, a file or a folder")
         self.elsewhere = Button()
-        self.elsewhere.setToolTip("Send these words to Zenodo and list the models found there; only when you click")
+        self.elsewhere.setToolTip("Sends these words to Zenodo, only when you click")
         self.elsewhere.hide()
         self.zenodo = ZenodoSearch(theme)
         self.zenodo.hide()
         self.offline = MutedLabel("Offline: only models on this machine can be used.")
         self.discipline = _filter("All disciplines", "Show only models of this medical discipline")
-        self.procedure = _filter("All procedures", "Show only models for this kind of picture")
+        self.procedure = _filter("All procedures", "Show only models for this kind of image")
         self.models = ModelList(self)
         self.filter = ModelFilter(self)
         self.filter.setSourceModel(self.models)
         self.list = list_view(theme, "Models", VISIBLE_MODELS)
         self.list.setModel(self.filter)
         self.menu = ModelMenu(self.list)
-        self.nothing = MutedLabel("No model fits. Clear the search and the filters to see all.")
+        self.nothing = MutedLabel("No model found. Clear the search and the filters to see all.")
         self.nothing.hide()
         self.message = Message(theme)
         self.download = MainButton("Download", theme)
@@ -77,10 +81,10 @@ class ModelStep(QWidget):
         self.more = Button("About")
         self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
         self.about = _rich_text()
-        self.correct = Button("Correct…")
-        self.correct.setToolTip("Tell anew what the model does not say: classes, scaling, output")
+        self.correct = Button("Edit settings…")
+        self.correct.setToolTip("Change the settings of this model: class names, scaling, output")
         self.kept = Button("On this machine…")
-        self.kept.setToolTip("Models on this machine: size, last use, removing, bundles, use of the network")
+        self.kept.setToolTip("See, remove, export and import the models on this machine; work offline")
         self._lay_out()
         self.search.textChanged.connect(self._narrow)
         self.discipline.currentIndexChanged.connect(self._narrow)
@@ -230,7 +234,7 @@ class ModelStep(QWidget):
             size = megabytes(entry.size)
             self.download.setText(f"Download ({size})" if size else "Download")
             self.download.setToolTip(
-                f"Fetch the model from {server_of(entry.card)}; it stays on this machine. No picture is ever sent."
+                f"Download the model from {server_of(entry.card)} and keep it on this machine. No image is ever sent."
             )
             self._refresh(entry)
         if loading.error is not self._said:
@@ -370,7 +374,7 @@ class ModelStep(QWidget):
         if known is self._loading.entry and self._loading.error is not None:
             self._loading.choose(known)  # the file may be another one now
         if added.note:
-            self.message.show_note(added.note)
+            self.message.show_note(added.note, "Its classes, scaling and licence are taken from there.")
 
 
 def _filter(everything: str, tip: str) -> QComboBox:

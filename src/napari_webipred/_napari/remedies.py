@@ -5,12 +5,12 @@ from __future__ import annotations
 from napari_webipred.errors import Remedy, WebIPredError
 
 REMEDIES: dict[Remedy, str] = {
-    "complete settings": "“Edit settings…” below the list of models takes them.",
-    "free space": "“Free up space” under “On this machine…” removes the models that were not used for longest.",
-    "import file": "Or download the file in a browser, and choose “Import…” under “On this machine…”.",
+    "complete settings": "Click “Edit settings…” below the list of models.",
+    "free space": "“On this machine…” > “Free up space” removes the models that were not used for longest.",
+    "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
-    "write bundle": "“Export…” under “On this machine…” writes one.",
+    "write bundle": "“On this machine…” > “Export…” writes one.",
 }
 
 

@@ -86,7 +86,7 @@ class ResultsView(QWidget):
         self.error = Message(theme)
         self.message = Message(theme)
         self.save = Button("Save CSV…")
-        self.save.setToolTip("Save all rows, and beside them how they were made (.csv.json)")
+        self.save.setToolTip("Save all rows, and a record of how they were made (.csv.json)")
         self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows, to paste them into a spreadsheet")
         self.clear = Button("Clear")

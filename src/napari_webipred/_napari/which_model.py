@@ -55,8 +55,8 @@ class WhichModel(QDialog):
         self.list = list_view(theme, "Models that the file may be", VISIBLE)
         self.list.setModel(self.filter)
         explanation = MutedLabel(
-            "The file is compared with the checksum of the model that you choose, if that is known. "
-            "With the wrong model the results would be wrong."
+            "If the checksum of the model is known, the file is compared with it. With the wrong model, the results "
+            "would be wrong."
         )
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.take = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)

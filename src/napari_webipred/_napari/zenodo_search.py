@@ -96,7 +96,7 @@ class ZenodoSearch(QWidget):
         self.heading.setText(f"Zenodo: “{self._text}”")
         for widget in (self.list, self.pages, self.purpose, self.take, self.message):
             widget.hide()
-        self.progress.tell("Asking Zenodo")
+        self.progress.tell("Searching Zenodo")
         self._task = Task(_search(self._text, page))
         self._task.done.connect(self._on_found)
         self._task.failed.connect(self._on_failed)
@@ -133,7 +133,7 @@ class ZenodoSearch(QWidget):
             self.purpose.setText(f"{purpose}\n" + (f"By {by}{more} · {licence}" if by else licence))
             size = megabytes(entry.size)
             self.take.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
-            self.take.setToolTip("The model is put into your list; it stays on this machine. No picture is ever sent.")
+            self.take.setToolTip("Download the model and keep it on this machine. No image is ever sent.")
 
     def _on_take(self) -> None:
         entry = self.list.currentIndex().data(ENTRY)
