@@ -108,6 +108,8 @@ def size(count: int | None) -> str:
 def show(text: str) -> None:
     """Print a line of what was asked for, on standard output."""
     sys.stdout.write(f"{printable(text, sys.stdout)}\n")
+
+
 def in_words(error: WebIPredError) -> str:
     """Return what went wrong, and what to do next in a terminal."""
     return f"{error} {REMEDIES[error.remedy]}" if error.remedy else str(error)
