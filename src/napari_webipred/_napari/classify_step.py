@@ -173,6 +173,8 @@ def _call(images: int, planes: int) -> str:
 def _way_to_model(loading: Loading) -> str:
     if loading.entry is None:
         return "Choose a model first."
-    if loading.progress is not None or loading.error is not None or loading.entry.here:
+    if loading.error is not None:
+        return "The model cannot be opened."
+    if loading.progress is not None or loading.entry.here:
         return "The model is not ready yet."
     return "Download the model first."

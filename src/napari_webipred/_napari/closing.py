@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections.abc import Callable
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMainWindow, QWidget
 
 
@@ -66,8 +66,8 @@ class ClosingWindow(QObject):
 def _is_shown(window: QMainWindow) -> bool:
     """Whether the viewer can still be seen: ``viewer.close()`` hides it before it closes the window."""
     centre = window.centralWidget()
-    inside = [] if centre is None else centre.findChildren(QWidget, "", Qt.FindChildOption.FindDirectChildrenOnly)
-    return any(child.isVisible() for child in inside)
+    inside = [] if centre is None else centre.children()
+    return any(isinstance(child, QWidget) and child.isVisible() for child in inside)
 
 
 def _main_window(widget: QWidget | None) -> QMainWindow | None:

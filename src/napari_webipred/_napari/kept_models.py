@@ -235,7 +235,7 @@ class KeptModels(QDialog):
             self,
             "Remove all models",
             "Remove all models from this machine?",
-            "What was downloaded and compiled, and the settings of models, are deleted. The list of your own models is "
+            "Downloaded models, compiled models and the settings of models are deleted. The list of your own models is "
             "emptied; their files stay.",
             [Answer("Remove all", lambda: self._work("Removing", keeping.wipe()), destroys=True)],
         )

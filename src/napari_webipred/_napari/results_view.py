@@ -137,7 +137,7 @@ class ResultsView(QWidget):
         for column in range(self.model.columnCount()):
             self.table.setColumnHidden(column, values and column == self.model.class_column)
         if run is not None:
-            self.origin.setText(f"by {run.card.name}")
+            self.origin.setText(f"Model: {run.card.name}")
             self._fit_columns(run)
             run.grown.connect(self._on_grown)
             run.ended.connect(self._on_grown)
