@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
+from napari_webipred import file_errors
 from napari_webipred.catalogue import index
 from napari_webipred.catalogue.card import ModelCard, Weights
 from napari_webipred.catalogue.carried import is_folder
@@ -100,7 +101,8 @@ def _compared(path: Path, cards: Sequence[ModelCard]) -> Generator[Download, Non
         }
         sums = yield from _checksums(path, size, {checksum.partition(":")[0] for checksum in wanted_sums})
     except OSError as error:
-        raise ArchiveError(f"{path} cannot be read: {error.strerror}.", "Check the path.") from error
+        reason, remedy = file_errors.reading(error)
+        raise ArchiveError(f"{path.name} cannot be read: {reason}.", remedy) from error
     return {id: _likeness(path, size, sums, fact) for id, fact in facts.items()}  # noqa: A001
 
 
