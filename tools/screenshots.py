@@ -18,7 +18,7 @@ WINDOW = (1400, 900)
 PANEL = 380  # the width at which all of it has to be readable
 SECONDS = 60
 DAY = 24 * 60 * 60
-SERIES = 40  # how often the focus series is repeated, so that its run can be seen running
+SERIES = 120  # how often the focus series is repeated, so that its run can be seen running
 
 
 def main() -> None:
@@ -178,10 +178,26 @@ def dialogs(panel, theme: str) -> None:
     wait(page.take_in.isEnabled)
     page.list.setCurrentIndex(page.kept.index(1, 0))
     shot(page, f"kept-models-{theme}")
+    importing(page, theme)
     page.reject()
     panel.model.add.click()
     asking = panel.model.findChild(AddModel)
     shot(asking, f"add-model-{theme}")
+    asking.reject()
+
+
+def importing(page, theme: str) -> None:
+    """Show the question which model a file is that was downloaded by hand."""
+    from napari_webipred._napari.which_model import WhichModel
+    from napari_webipred.catalogue import index, known_file
+
+    proposals = [known_file.Proposal(card, "nothing") for card in index.cards() if card.id.startswith("webipred")]
+    proposals.sort(key=lambda proposal: proposal.card.id != "webipred-16")
+    proposals[0] = known_file.Proposal(proposals[0].card, "name")
+    asking = WhichModel("257299_model_converted.zip", proposals, page._theme, page)
+    asking.open()
+    asking.list.setCurrentIndex(asking.filter.index(0, 0))
+    shot(asking, f"import-{theme}")
     asking.reject()
 
 
