@@ -149,7 +149,9 @@ def classify(
         )
     if model.needs_activation:
         raise ActivationError(
-            f"It is not known what makes probabilities of the numbers that the model {model.card.name} gives.", HINT
+            f"It is not known what makes probabilities of the numbers that the model {model.card.name} gives.",
+            HINT,
+            "complete settings",
         )
     begin = time.perf_counter()
     sources, left_out = find_sources(images)

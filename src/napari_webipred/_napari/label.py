@@ -65,3 +65,17 @@ class ElidedLabel(QLabel):
         self.style().drawItemText(
             painter, self.contentsRect(), flags, self.palette(), True, text, QPalette.ColorRole.WindowText
         )
+
+
+def rich_text_label() -> QLabel:
+    """Make a hidden label for HTML in which all text from outside is escaped; it can be selected and opens no link."""
+    label = QLabel()
+    label.setTextFormat(Qt.TextFormat.RichText)
+    label.setWordWrap(True)
+    label.setOpenExternalLinks(False)
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
+    label.setTextInteractionFlags(
+        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
+    )
+    label.hide()
+    return label

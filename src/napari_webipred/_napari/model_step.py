@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari import keeping
@@ -16,7 +16,7 @@ from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.entry import Entry, listed, megabytes, merged, missing
 from napari_webipred._napari.facts import Facts
 from napari_webipred._napari.kept_models import KeptModels
-from napari_webipred._napari.label import MutedLabel, first_sentence
+from napari_webipred._napari.label import MutedLabel, first_sentence, rich_text_label
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
 from napari_webipred._napari.model_menu import ModelMenu
@@ -80,7 +80,7 @@ class ModelStep(QWidget):
         self.purpose = MutedLabel()
         self.more = Button("About")
         self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
-        self.about = _rich_text()
+        self.about = rich_text_label()
         self.correct = Button("Edit settings…")
         self.correct.setToolTip("Change the settings of this model: class names, scaling, output")
         self.kept = Button("On this machine…")
@@ -385,16 +385,3 @@ def _filter(everything: str, tip: str) -> QComboBox:
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.setMinimumContentsLength(8)
     return box
-
-
-def _rich_text() -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.RichText)
-    label.setWordWrap(True)
-    label.setOpenExternalLinks(False)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.setTextInteractionFlags(
-        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-    )
-    label.hide()
-    return label

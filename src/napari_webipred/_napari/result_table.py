@@ -97,7 +97,7 @@ class ResultTable(QAbstractTableModel):
         if row.probabilities is None:
             if self._run.card.task == "regression" and number == 0:  # there is no column of classes to say it in
                 if role == Qt.ItemDataRole.ForegroundRole:
-                    return self._theme.colour("error")
+                    return self._theme.readable("error", "foreground")
                 if role != SORT_KEY:
                     return _text(row.error, role)
             return -math.inf if role == SORT_KEY else None

@@ -41,7 +41,7 @@ MOST_VISIBLE_ROWS = 6
 MOST_VISIBLE_BARS = 9
 IMAGE_WIDTH = 120
 ROOM = 14
-UNBOUNDED = "-1000.000"  # how wide numbers become that are no probabilities
+UNBOUNDED = "-1.23457e+06"  # how wide numbers become that are no probabilities
 
 
 class ResultsView(QWidget):
@@ -164,7 +164,7 @@ class ResultsView(QWidget):
         first = 2 + len(run.axes)
         bold = QFont(self.table.font())
         bold.setBold(True)  # as the assigned class is written
-        number = QFontMetrics(bold).horizontalAdvance(UNBOUNDED if run.card.output.activation == "none" else VALUE)
+        number = QFontMetrics(bold).horizontalAdvance(VALUE if run.card.has_probabilities else UNBOUNDED)
         for column in range(self.model.columnCount()):
             least = number + ROOM if column >= first else 0
             header.resizeSection(column, max(header.sectionSizeHint(column) + 4, least))

@@ -72,7 +72,7 @@ def _check(numbers: NDArray[np.float32], card: ModelCard) -> None:
     elif _should_add_up(card) and abs(numbers.sum() - 1) > ADDING_UP:
         fault = f"The numbers of {card.name} add up to {numbers.sum():.3g}, so they are no probabilities."
     if fault:
-        raise ActivationError(fault, HINT)
+        raise ActivationError(fault, HINT, "complete settings")
 
 
 HINT = "Choose the `activation` that makes probabilities of them: softmax or sigmoid. With none they stay as they are."

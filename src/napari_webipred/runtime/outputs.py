@@ -84,7 +84,8 @@ class UndecidedOutputError(OptionError):
     def __init__(self, file: str, outputs: Sequence[ModelOutput]) -> None:
         super().__init__(
             f"{file} has {len(outputs)} outputs, and it is not clear which one gives the classes: {_listed(outputs)}.",
-            "Choose one by its name: --output-name in the shell, output= in Python.",
+            "Choose one by its name (`output`).",
+            "complete settings",
         )
         self.outputs = tuple(outputs)
 
