@@ -7,6 +7,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 
 from napari_webipred._napari.chart import Bar, ordered
+from napari_webipred._napari.theme import SHAPE_CONTRAST
 
 
 def bars(*probabilities: float) -> list[Bar]:
@@ -58,7 +59,7 @@ def test_a_value_is_written_with_its_unit_and_has_no_bar(viewer, panel):
     for bar in (value, Bar("age", "", 0.9, False)):
         chart.show_bars([bar])
         image = chart.grab().toImage()
-        colour = chart._theme.colour("secondary").rgb()
+        colour = chart._theme.readable("secondary", "background", ratio=SHAPE_CONTRAST).rgb()
         drawn.append(sum(image.pixel(x, y) == colour for x in range(240) for y in range(30)))
     assert drawn[0] == 0
     assert drawn[1] > 100
