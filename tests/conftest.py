@@ -13,7 +13,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
     for variable in ("NAPARI_WEBIPRED_ZENODO_URL", "HF_ENDPOINT", "NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    for variable in ("OFFLINE", "SHARED_CACHE", "CACHE_LIMIT", "CA_FILE"):
+    for variable in ("OFFLINE", "SHARED_CACHE", "CACHE_LIMIT", "CA_FILE", "MEMORY_LIMIT"):
         monkeypatch.delenv(f"NAPARI_WEBIPRED_{variable}", raising=False)
     monkeypatch.setattr("napari_webipred.settings._offline", False)
     # Nobody waits for a busy server here.

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
 DATA = {"catalogue.card", "imaging.source", "results.row", "runtime.outputs"}
-GROUND = {"errors", "settings", "outside_json", "names", "file_errors"}
+GROUND = {"errors", "settings", "outside_json", "names", "file_errors", "limits"}
 ALLOWED = {
     "__init__": {"api", "model", "catalogue.card", "errors"},
     "names": set(),
@@ -26,6 +26,7 @@ ALLOWED = {
     "file_errors": set(),
     "outside_json": set(),
     "settings": set(),
+    "limits": {"errors", "settings"},
     "catalogue": GROUND,
     "imaging": GROUND | DATA,
     "runtime": GROUND | DATA,

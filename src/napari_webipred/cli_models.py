@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from napari_webipred import settings, terminal
 from napari_webipred.cli_parser import whole_number
 from napari_webipred.errors import OptionError
+from napari_webipred.limits import bytes_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -126,14 +127,14 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 def _cache(options: argparse.Namespace) -> None:
-    from napari_webipred.catalogue import room, store
+    from napari_webipred.catalogue import store
 
     now = settings.current()
     if options.wipe:
         terminal.tell(f"{terminal.size(store.wipe())} removed; the cache is empty now.")
         return
     if options.limit:
-        removed = store.limit(room.bytes_of(options.limit))
+        removed = store.limit(bytes_of(options.limit))
         terminal.tell(f"removed: {', '.join(removed) or 'no model'}.")
     rows = [
         (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry.source))

@@ -1,4 +1,4 @@
-"""Where models are kept, whether the network may be used, and where Zenodo and the other sources are."""
+"""Where models are kept, how much memory and whether the network may be used, and where Zenodo and others are."""
 
 from __future__ import annotations
 
@@ -27,6 +27,8 @@ class Settings:
         Such a folder for many users, which is searched first and never written.
     cache_limit : str
         How large the cache may become, such as ``5GB``; empty for any size.
+    memory_limit : str
+        How much memory models and images may take, such as ``2GB``; empty for the default.
     offline : bool
         True forbids every use of the network.
     ca_file : Path or None
@@ -38,6 +40,7 @@ class Settings:
     cache_folder: Path
     shared_cache: Path | None
     cache_limit: str
+    memory_limit: str
     offline: bool
     ca_file: Path | None
     zenodo_url: str
@@ -49,15 +52,16 @@ def current() -> Settings:
     """Read the settings from the environment.
 
     ``NAPARI_WEBIPRED_CACHE`` and ``NAPARI_WEBIPRED_SHARED_CACHE`` (folders), ``NAPARI_WEBIPRED_CACHE_LIMIT``,
-    ``NAPARI_WEBIPRED_OFFLINE`` (``1``, ``true``, ``yes`` or ``on``), ``NAPARI_WEBIPRED_CA_FILE``,
-    ``NAPARI_WEBIPRED_ZENODO_URL``, ``HF_ENDPOINT`` (which other programs of Hugging Face read, too) and
-    ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` are looked at on every call, so a change counts at once.
+    ``NAPARI_WEBIPRED_MEMORY_LIMIT``, ``NAPARI_WEBIPRED_OFFLINE`` (``1``, ``true``, ``yes`` or ``on``),
+    ``NAPARI_WEBIPRED_CA_FILE``, ``NAPARI_WEBIPRED_ZENODO_URL``, ``HF_ENDPOINT`` (which other programs of Hugging Face
+    read, too) and ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` are looked at on every call, so a change counts at once.
     """
     offline = os.environ.get("NAPARI_WEBIPRED_OFFLINE", "").strip().lower()
     return Settings(
         cache_folder=_path("NAPARI_WEBIPRED_CACHE") or default_cache_folder(),
         shared_cache=_path("NAPARI_WEBIPRED_SHARED_CACHE"),
         cache_limit=os.environ.get("NAPARI_WEBIPRED_CACHE_LIMIT", "").strip(),
+        memory_limit=os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip(),
         offline=_offline or offline in {"1", "true", "yes", "on"},
         ca_file=_path("NAPARI_WEBIPRED_CA_FILE"),
         zenodo_url=_address("NAPARI_WEBIPRED_ZENODO_URL", ZENODO_URL),

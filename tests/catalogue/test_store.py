@@ -18,11 +18,11 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred import settings
-from napari_webipred.catalogue import download, entry, index, room, store
+from napari_webipred.catalogue import download, entry, index, store
 from napari_webipred.catalogue.card import ModelCard, read_card
 from napari_webipred.catalogue.store import Download, fetch, path_of
 from napari_webipred.catalogue.zenodo import card_of, look_up
-from napari_webipred.errors import CatalogueError, OptionError
+from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, error_answer, model_zip
 
 RECORD = "7785993"
@@ -559,28 +559,6 @@ def test_the_limit_of_the_settings_is_kept_after_each_download_and_spares_what_h
     with caplog.at_level(logging.WARNING):
         get(model_of(zenodo, 4))
     assert "'much' is no amount of space" in caplog.text
-
-
-@pytest.mark.parametrize(
-    ("text", "size"),
-    [
-        ("0", 0),
-        ("5GB", 5 * 10**9),
-        ("1.5 gb", 15 * 10**8),
-        ("2GiB", 2**31),
-        ("7k", 7000),
-        ("12 B", 12),
-        ("1TB", 10**12),
-    ],
-)
-def test_amounts_of_space_are_read_as_people_write_them(text: str, size: int) -> None:
-    assert room.bytes_of(text) == size
-
-
-@pytest.mark.parametrize("text", ["", "GB", "-1GB", "1e9", "5 XB", "1,5GB", "5 i"])
-def test_what_is_no_amount_of_space_is_told(text: str) -> None:
-    with pytest.raises(OptionError, match="no amount of space"):
-        room.bytes_of(text)
 
 
 def test_a_model_that_another_process_is_fetching_is_not_evicted(zenodo: ZenodoServer, cache: Path) -> None:

@@ -14,6 +14,7 @@ from napari_webipred.catalogue.card import read_card
 from napari_webipred.catalogue.compiled import COMPILED
 from napari_webipred.catalogue.entry import FILES, LEFT_OVER, LOCK_SUFFIX, USED, all_entries, read_entry
 from napari_webipred.errors import CatalogueError, OptionError
+from napari_webipred.limits import bytes_of
 
 _log = logging.getLogger(__name__)
 _TOLD = re.compile(r"[0-9a-f]{64}\.json")
@@ -87,22 +88,6 @@ def wipe() -> int:
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             folder.rmdir()
     return freed
-
-
-def bytes_of(text: str) -> int:
-    """Read a number of bytes as people write it: ``2GB``, ``500 MB``, ``1.5 GiB``.
-
-    Raises
-    ------
-    OptionError
-        It is none.
-    """
-    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
-    if not found:
-        raise OptionError(f"{text!r} is no amount of space.", "Write it as 5GB or 500MB.")
-    number, unit, binary = found.groups()
-    factor = (1024 if binary else 1000) ** (" kmgt".index(unit) if unit else 0)
-    return int(float(number) * factor)
 
 
 def usage() -> int:

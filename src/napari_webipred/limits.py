@@ -1,0 +1,121 @@
+"""What is too large, too many or too small to be worked with, and why."""
+
+from __future__ import annotations
+
+import math
+import os
+import re
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from napari_webipred import settings
+from napari_webipred.errors import OptionError
+
+# Of an image file. Pillow, too, starts to speak of a decompression bomb here: 256 MiB of 8-bit RGB.
+PIXELS_AT_MOST = 89_478_485
+# Bytes of one decoded page of a TIFF file, which may have more bits and channels than other formats.
+PAGE_AT_MOST = 512 * 2**20
+# Of a JPEG file. A progressive one has about ten, and each costs a walk over all pixels.
+SCANS_AT_MOST = 100
+# An image of less than a quarter of the model's width or height is enlarged more than fourfold: three of four pixels
+# (or more) that the model sees are then interpolated, which is not what it was trained on.
+SMALLEST_SHARE = 1 / 4
+
+MEMORY_SETTING = "NAPARI_WEBIPRED_MEMORY_LIMIT"
+SHARE_OF_MEMORY = 1 / 4  # what is left is for napari, its layers, the model and other programs
+BUDGET_AT_MOST = 4 * 10**9  # a machine with more memory has it for other work, too
+UNKNOWN_MEMORY = 4 * 10**9  # what a computer has at least that does not say how much
+
+
+def memory_budget() -> int:
+    """Return how many bytes may be in use for one purpose at a time.
+
+    ``NAPARI_WEBIPRED_MEMORY_LIMIT`` says it, such as ``8GB``; by default it is a quarter of the memory that this process may
+    use (of the computer, the container or the job of a cluster), at most 4 GB.
+
+    Raises
+    ------
+    OptionError
+        The setting is no amount of memory.
+    """
+    if text := settings.current().memory_limit:
+        try:
+            return bytes_of(text)
+        except OptionError:
+            raise OptionError(
+                f"The setting {MEMORY_SETTING} is {text!r}, which is no amount of memory.",
+                "Write it as 8GB or 500MB.",
+            ) from None
+    return min(int(_memory() * SHARE_OF_MEMORY), BUDGET_AT_MOST)
+
+
+def bytes_of(text: str) -> int:
+    """Read a number of bytes as people write it: ``2GB``, ``500 MB``, ``1.5 GiB``.
+
+    Raises
+    ------
+    OptionError
+        It is none.
+    """
+    found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
+    if not found:
+        raise OptionError(f"{text!r} is no amount of space.", "Write it as 5GB or 500MB.")
+    number, unit, binary = found.groups()
+    factor = (1024 if binary else 1000) ** (" kmgt".index(unit) if unit else 0)
+    return int(float(number) * factor)
+
+
+def amount(size: int, *, round_up: bool = False) -> str:
+    """Write a number of bytes for people: ``2.5 GB``; rounded up and without the space where it is to be typed."""
+    unit, name = (10**9, "GB") if size >= 10**9 else (10**6, "MB")
+    if round_up:
+        return f"{math.ceil(size / unit)}{name}"
+    return f"{size / unit:.1f} {name}" if unit == 10**9 else f"{math.ceil(size / unit)} {name}"
+
+
+def _memory() -> int:
+    """Return the bytes of memory that this process may use."""
+    of_computer = _windows_memory() if sys.platform == "win32" else _posix_memory()
+    return min(of_computer, _control_group_memory() or of_computer)
+
+
+def _posix_memory() -> int:
+    with suppress(ValueError, OSError):  # the system does not know these names
+        size = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+        return size if size > 0 else UNKNOWN_MEMORY
+    return UNKNOWN_MEMORY
+
+
+def _windows_memory() -> int:
+    import ctypes
+
+    class Status(ctypes.Structure):
+        _fields_ = (
+            ("length", ctypes.c_ulong),
+            ("load", ctypes.c_ulong),
+            ("total", ctypes.c_ulonglong),
+            ("others", ctypes.c_ulonglong * 6),
+        )
+
+    status = Status(length=ctypes.sizeof(Status))
+    windows = ctypes.windll.kernel32  # type: ignore[attr-defined, unused-ignore]
+    return int(status.total) if windows.GlobalMemoryStatusEx(ctypes.byref(status)) else UNKNOWN_MEMORY
+
+
+def _control_group_memory(processes: Path = Path("/proc/self/cgroup"), root: Path = Path("/sys/fs/cgroup")) -> int:
+    """Return the limit that Linux sets for a container or a job of a cluster; 0 for none."""
+    limits = []
+    with suppress(OSError):  # another system, or no control groups
+        for line in processes.read_text(encoding="utf-8").splitlines():
+            _, controllers, group = line.split(":", 2)
+            if controllers and "memory" not in controllers.split(","):
+                continue
+            top, name = (root / "memory", "memory.limit_in_bytes") if controllers else (root, "memory.max")
+            folder = top / group.lstrip("/")
+            for each in [folder, *folder.parents]:  # every group above has a limit, too
+                with suppress(OSError, ValueError):  # not there, or "max"
+                    limits.append(int((each / name).read_text(encoding="ascii")))
+                if each == top:
+                    break
+    return min(limits, default=0)
