@@ -15,8 +15,9 @@ import numpy as np
 from pydantic import BaseModel, Field, ValidationError
 
 from napari_webipred.errors import ActivationError, ModelError, WebIPredError
+from napari_webipred.imaging.decoding import to_array
 from napari_webipred.imaging.preprocess import prepare
-from napari_webipred.imaging.raster import open_image, to_array
+from napari_webipred.imaging.raster import open_image
 from napari_webipred.results.probabilities import class_probabilities
 
 if TYPE_CHECKING:

@@ -147,6 +147,8 @@ PICTURES: dict[str, Callable[[], bytes]] = {
     "harmless: PNG whose pixels inflate to 256 MB": lambda: png(pixels=b"\0").replace(
         chunk(b"IDAT", zlib.compress(b"\0")), chunk(b"IDAT", bomb(2**28))
     ),
+    "harmless: PNG of 20 million x 3": lambda: png(20_000_000, 3, pixels=bytes(60_000_003)),
+    "harmless: PNG of 1 x 10 million": lambda: png(1, 10_000_000, pixels=bytes(20_000_000)),
     "PNG with text of 256 MB": lambda: png(8, 8, chunk(b"zTXt", b"a\0\0" + bomb(2**28))),
     "PNG with 200 texts of 900 kB": lambda: png(
         8, 8, *[chunk(b"zTXt", b"a\0\0" + zlib.compress(bytes(900_000)))] * 200

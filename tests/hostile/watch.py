@@ -28,7 +28,10 @@ NEEDED = {
         *(f"{PACKAGE}.catalogue.{name}" for name in ("archive", "bioimageio", "index", "store", "own", "told")),
         *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.compiler", "runtime.formats", "runtime.session")),
     ],
-    "picture": ["PIL.Image", "tifffile", f"{PACKAGE}.imaging.files", f"{PACKAGE}.imaging.tiff"],
+    "picture": [
+        *("PIL.Image", "tifffile", f"{PACKAGE}.catalogue.card"),
+        *(f"{PACKAGE}.imaging.{name}" for name in ("files", "preprocess", "tiff")),
+    ],
 }
 
 
@@ -41,11 +44,16 @@ def archive(path: Path) -> str:
 
 
 def picture(path: Path) -> str:
-    """Read a picture, and of many planes the first three, as a classification does."""
+    """Read and prepare a picture, and of many planes the first three, as a classification does."""
+    from napari_webipred.catalogue.card import Preprocessing
     from napari_webipred.imaging.files import file_source
+    from napari_webipred.imaging.preprocess import prepare
 
-    source = file_source(path)
-    planes = [source.read(index).shape for index in islice(source.indices(), 3)]
+    source, planes = file_source(path), []
+    for index in islice(source.indices(), 3):
+        pixels = source.read(index)
+        prepare(pixels, 224, 224, 3, Preprocessing(standardize_mode="torch"))
+        planes.append(pixels.shape)
     return f"opened: {len(source)} plane{'s' * (len(source) != 1)}, the first {'x'.join(map(str, planes[0]))}"
 
 

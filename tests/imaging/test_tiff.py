@@ -253,7 +253,9 @@ def test_only_the_plane_that_is_read_is_decoded(tmp_path: Path, monkeypatch: pyt
     tifffile.imwrite(tmp_path / "x.tif", STACK, photometric="minisblack", compression="zlib")
     decoded = []
     original = tifffile.TiffPage.asarray
-    monkeypatch.setattr(tifffile.TiffPage, "asarray", lambda page: decoded.append(page.index) or original(page))
+    monkeypatch.setattr(
+        tifffile.TiffPage, "asarray", lambda page, **how: decoded.append(page.index) or original(page, **how)
+    )
     source = file_source(tmp_path / "x.tif")
     assert decoded == []
     np.testing.assert_array_equal(source.read((1, 3)), STACK[1, 3])

@@ -7,6 +7,7 @@ import re
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -85,7 +86,7 @@ def file_source(path: str | Path) -> Source:
         with _explained(path):
             return described.read(index)
 
-    return Source(name, read, described.axes, described.shape)
+    return replace(described, read=read)
 
 
 def _described(path: Path, name: str) -> Source:

@@ -9,7 +9,7 @@ import numpy as np
 from napari_webipred.errors import ImageError, OptionError
 from napari_webipred.imaging.intensity import Intensity as Intensity
 from napari_webipred.imaging.intensity import intensity_range, to_eight_bit
-from napari_webipred.imaging.resize import bilinear, spans
+from napari_webipred.imaging.resize import Grid, bilinear, spans
 from napari_webipred.imaging.standardise import standardise
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def prepare(
     ----------
     pixels : ndarray, shape (height, width) or (height, width, channels)
         Channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. Boolean, integer or floating-point type, native
-        or not. It is not changed.
+        or not. It is not changed. A masked array is taken if nothing in it is masked.
     height, width, channels : int
         Of the model input, in pixels. Grey becomes RGB by repetition; RGB becomes grey by the weights .299, .587 and
         .114, after resizing and without rounding, unless the profile has its own way.
@@ -78,35 +78,46 @@ def prepare(
     OptionError
         The options contradict each other or mean nothing.
     """
-    pixels = np.asarray(pixels)
+    pixels = np.asanyarray(pixels)
     shown = _colours(pixels)
+    if np.ma.is_masked(pixels if pixels.ndim == 2 else pixels[..., :shown]):
+        raise ImageError(
+            "The image has masked pixels, whose values are not known.", "Fill them first, for example: array.filled(0)."
+        )
+    pixels = np.asarray(pixels)
     if channels not in {1, 3}:
         raise ImageError(f"The model takes pictures of {channels} channels.", "Only grey and RGB pictures can be made.")
     shape, target = (pixels.shape[0], pixels.shape[1]), (height, width)
     grid = bilinear(shape, spans(shape, target, preprocessing), target)
     low, high = intensity_range(pixels if pixels.ndim == 2 else pixels[..., :shown], intensity)
-    neighbours = to_eight_bit(grid.gather(pixels, shown), low, high)
     grey = channels == 1 or channel_order == "L"
-    if preprocessing.profile == "aucmedi":
-        whole = np.rint(neighbours).astype(np.uint8)
-        resized = grid.blend_whole(_whole_grey(whole) if grey else whole).astype(np.float32)
-    else:
-        resized = grid.blend(neighbours)
-        if grey:
-            resized = _grey(resized, TEACHABLE_MACHINE_LUMA if preprocessing.profile == "teachable-machine" else LUMA)
+    resized = np.empty((height, width, 1 if grey else shown), np.float32)
+    # Per row of the target, two of the picture and the neighbours in float64 are at hand.
+    for rows, band in grid.bands(2 * max(pixels[0].nbytes, 2 * width * shown * 8)):
+        levels = to_eight_bit(band.gather(pixels, shown), low, high)
+        resized[rows] = _resized(levels, band, grey, preprocessing.profile)
     coloured = _in_order(resized, channels, channel_order, preprocessing.standardize_mode)
     return standardise(coloured, preprocessing), (low, high)
+
+
+def _resized(levels: NDArray[np.float32], grid: Grid, grey: bool, profile: str) -> NDArray[Any]:
+    """Mix gathered neighbours, in grey or colours, as the program of the profile does."""
+    if profile == "aucmedi":
+        whole = np.rint(levels).astype(np.uint8)
+        return grid.blend_whole(_whole_grey(whole) if grey else whole)
+    resized = grid.blend(levels)
+    return _grey(resized, TEACHABLE_MACHINE_LUMA if profile == "teachable-machine" else LUMA) if grey else resized
 
 
 def _colours(pixels: NDArray[Any]) -> int:
     """Count the channels that are not alpha, and refuse what is no picture."""
     if pixels.ndim not in {2, 3} or (pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4):
         raise ImageError(
-            f"An array of shape {pixels.shape} is no picture.",
-            "A picture has a height, a width and, if it is not grey, 3 (RGB) or 4 (RGBA) channels.",
+            f"An array of shape {pixels.shape} is no image.",
+            "An image has a height, a width and, if it is not grey, 3 (RGB) or 4 (RGBA) channels.",
         )
     if not pixels.size:
-        raise ImageError(f"The picture is empty: its shape is {pixels.shape}.", "Leave it out.")
+        raise ImageError(f"The image is empty: its shape is {pixels.shape}.", "Leave it out.")
     if pixels.dtype.kind not in "buif":
         raise ImageError(
             f"Pixels of the type {pixels.dtype} have no intensity.", "Convert them to whole or real numbers first."

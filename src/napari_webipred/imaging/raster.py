@@ -13,7 +13,16 @@ from typing import IO, TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging.decoding import (
+    bands,
+    decode,
+    decode_16_bit,
+    decodes_into_array,
+    memory_per_pixel,
+    to_array,
+)
 from napari_webipred.imaging.source import Source
+from napari_webipred.limits import PIXELS_AT_MOST, SCANS_AT_MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,11 +31,18 @@ if TYPE_CHECKING:
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second picture in a JPEG is a thumbnail or a depth map
-PIXELS_AT_MOST = 89_478_485  # where Pillow, too, starts to speak of a decompression bomb: 256 MiB of RGB
-SCANS_AT_MOST = 100  # of a JPEG; a progressive one has about ten, and each costs a walk over all pixels
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
+# Raw modes of 16-bit colours in a PNG, of which Pillow gives 8 bits, and their number of channels.
+DEEP = {"LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 
+# Bytes per pixel that decoders take besides what they give.
+WEBP_DECODER = 12  # two canvases of 4 channels, and what it gives, once more
+ANIMATION = 20  # the frame, the one before and what replaces it, in colours and as they are stored
+POINTER, LARGEST_PIXEL = 8, 8
+COEFFICIENT = 2  # and per channel, of a JPEG in several scans: it is decoded when the last has come
+
+_one_at_a_time = Lock()  # Pillow must not decode the same image in two threads
 _hushed: list[Any] = []  # our entry among the filters of warnings, once it is there
 
 
@@ -46,14 +62,37 @@ def raster_source(path: Path, name: str) -> Source:
     """
     with open_image(path, FORMATS) as image:
         _check_size(image)
-        if image.format == "JPEG":
-            _check_scans(path)
+        scans = _scans(path) if image.format in {"JPEG", "MPO"} else 1
         frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
+        memory = _memory(image, scans) if frames == 1 else _memory_of_frame(image) + path.stat().st_size
     if frames == 1:
-        return Source(name, lambda _: _still(path))
+        return Source(name, lambda _: _still(path), memory=lambda _: memory)
     if frames * BYTES_OF_A_FRAME > path.stat().st_size:
         raise ImageError(f"{path.name} claims to hold {frames} frames, which do not fit into it.")
-    return Source(name, _Animation(path, frames).read, ("frame",), (frames,))
+    return Source(name, _Animation(path, frames).read, ("frame",), (frames,), memory=lambda _: memory)
+
+
+def pillow_source(image: Image, name: str) -> Source:
+    """Describe an image of Pillow: what it shows now, of an animation the current frame.
+
+    EXIF orientation is honoured in an image as it was opened, as in its file; what was made of it (converted, turned,
+    cut) is taken as it is.
+
+    Raises
+    ------
+    ImageError
+        The image has more than 89 megapixels.
+    """
+    from PIL.ImageFile import ImageFile
+
+    _check_size(image)
+    memory = _memory_of_frame(image)
+
+    def read(_: tuple[int, ...]) -> NDArray[Any]:
+        with _one_at_a_time:
+            return _plane(image) if isinstance(image, ImageFile) else to_array(image)
+
+    return Source(name, read, memory=lambda _: memory)
 
 
 def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
@@ -68,18 +107,6 @@ def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
     return Image.open(file, formats=formats)
 
 
-def to_array(image: Image) -> NDArray[Any]:
-    """Decode: grey of any depth as it is, everything else as RGB or RGBA of 8 bits."""
-    mode = image.mode
-    if mode in {"P", "PA"}:
-        image = image.convert("RGBA" if mode == "PA" or "transparency" in image.info else "RGB")
-    elif mode in {"CMYK", "YCbCr", "LAB", "HSV", "RGBX"}:
-        image = image.convert("RGB")
-    elif mode in {"La", "RGBa"}:
-        image = image.convert("RGBA")
-    return np.asarray(image)
-
-
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     """Turn and mirror a plane as the tag *Orientation* of EXIF and TIFF says (1 to 8); a view, no copy."""
     if orientation >= 5:
@@ -91,48 +118,77 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels
 
 
+def _memory(image: ImageFile, scans: int) -> int:
+    """Return the bytes that decoding a still image takes at most."""
+    in_pillow, in_array = memory_per_pixel(image)
+    stored_as = _stored_as(image)
+    if stored_as in DEEP:
+        each = 4 if stored_as == "LA;16B" else 8
+    elif decodes_into_array(image):
+        each = max(in_pillow, in_array) + (COEFFICIENT * len(image.getbands()) if scans > 1 else 0)
+    else:
+        each = in_pillow + (WEBP_DECODER if image.format == "WEBP" else in_array)
+    return image.width * image.height * each + memory_of_lines(image.width, image.height)
+
+
+def memory_of_lines(width: int, height: int) -> int:
+    """Return the bytes that Pillow needs for the lines of an image, which count if it is very narrow or very flat."""
+    return POINTER * height + 2 * LARGEST_PIXEL * width  # a list of all lines, and the two that are being decoded
+
+
+def _memory_of_frame(image: Image) -> int:
+    return image.width * image.height * ANIMATION
+
+
 def _still(path: Path) -> NDArray[Any]:
     with open_image(path, FORMATS) as image:
         _check_size(image)  # again: the file may be another by now
-        stored_as = image.tile[0][3] if image.format == "PNG" and image.tile else None
-        pixels = to_array(image)
-        orientation = _orientation(image)
-    if stored_as in {"RGB;16B", "RGBA;16B", "LA;16B"}:
-        pixels = _deep(path, stored_as, pixels)
-    return upright(pixels, orientation)
+        stored_as = _stored_as(image)
+        pixels = _deep(path, image, stored_as) if stored_as in DEEP else decode(image)
+        return upright(pixels, _orientation(image))
 
 
-def _deep(path: Path, stored_as: str, upper: NDArray[np.uint8]) -> NDArray[np.uint16]:
-    """Read the whole depth of a 16-bit PNG, of which Pillow has only given the upper bytes."""
+def _stored_as(image: ImageFile) -> str:
+    """Name the raw mode of a PNG as Pillow does; empty for other formats."""
+    return str(image.tile[0][3]) if image.format == "PNG" and image.tile else ""
+
+
+def _deep(path: Path, image: ImageFile, stored_as: str) -> NDArray[np.uint16]:
+    """Read the whole depth of a 16-bit PNG."""
     if stored_as == "LA;16B":  # the two bytes of grey and the two of alpha pass for four channels
-        return _decoded(path, "RGBA").view(">u2").astype(np.uint16)
-    lower = _decoded(path, stored_as.replace("16B", "16L"))  # of the other byte order, the upper byte is the lower one
-    return upper.astype(np.uint16) << np.uint16(8) | lower
+        _as_if_stored(image, "RGBA")
+        swapped = decode(image).view(">u2")
+        pixels = swapped.view(np.uint16)
+        for rows in bands(len(pixels), pixels.strides[0]):
+            pixels[rows] = swapped[rows].copy()
+        return pixels
+    with open_image(path, ("PNG",)) as again:
+        _check_size(again)
+        _as_if_stored(again, stored_as.replace("16B", "16L"))  # of this byte order, the upper byte is the lower one
+        return decode_16_bit(image, again, DEEP[stored_as])
 
 
-def _decoded(path: Path, stored_as: str) -> NDArray[np.uint8]:
-    """Decode a PNG as if its bytes were stored in another of Pillow's raw modes."""
-    with open_image(path, ("PNG",)) as image:
-        _check_size(image)
-        image.tile = [image.tile[0]._replace(args=stored_as)]
-        return np.asarray(image)
+def _as_if_stored(image: ImageFile, raw_mode: str) -> None:
+    """Let a PNG be decoded as if its bytes were stored in another of Pillow's raw modes."""
+    image.tile = [image.tile[0]._replace(args=raw_mode)]
 
 
 def _check_size(image: Image) -> None:
     if image.width * image.height > PIXELS_AT_MOST:
         raise ImageError(
-            f"The picture has {image.width}x{image.height} pixels, more than {PIXELS_AT_MOST // 10**6} megapixels.",
+            f"The image has {image.width}x{image.height} pixels, more than {PIXELS_AT_MOST // 10**6} megapixels.",
             "Scale it down first; a model sees a few hundred pixels of it anyway.",
         )
 
 
-def _check_scans(path: Path) -> None:
+def _scans(path: Path) -> int:
+    """Count the scans of a JPEG, and refuse too many."""
     with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
         at = -1
-        for _ in range(SCANS_AT_MOST):
+        for count in range(SCANS_AT_MOST):
             at = content.find(b"\xff\xda", at + 1)  # start of scan; elsewhere this pair is rare
             if at < 0:
-                return
+                return count
     raise ImageError(
         f"{path.name} is a JPEG in more than {SCANS_AT_MOST} scans, which would take very long to decode.",
         "Open it in another program and save it anew.",
@@ -170,7 +226,7 @@ class _Animation:
                 image = open_image(BytesIO(self._path.read_bytes()), FORMATS)
                 _check_size(image)
             image.seek(frame)
-            plane = np.array(_plane(image))
+            plane = _plane(image)
             if frame < self._last:
                 self._image = image
             return plane

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from napari_webipred.catalogue.card import Preprocessing
 
 
+BAND = 2**20  # bytes that are worked on at a time: they stay in the cache of the processor
 ONE = 2048  # the weight 1 in OpenCV's fixed-point numbers
 
 
@@ -52,6 +54,28 @@ class Grid:
     across: NDArray[np.float32]
     halves: bool
 
+    def bands(self, row: int) -> Iterator[tuple[slice, Grid]]:
+        """Cut the target into bands that can be resized one after the other: the result is the same, bit for bit.
+
+        Parameters
+        ----------
+        row : int
+            Bytes that are needed for a row of the target at a time; a band needs about 1 MiB, or is one row.
+
+        Yields
+        ------
+        rows : slice
+            Rows of the target.
+        grid : Grid
+            The resize to these.
+        """
+        height = len(self.down)
+        count = max(1, BAND // max(row, 1))
+        above, below = self.rows[:height], self.rows[height:]
+        for top in range(0, height, count):
+            rows = slice(top, top + count)
+            yield rows, replace(self, rows=np.concatenate([above[rows], below[rows]]), down=self.down[rows])
+
     def gather(self, pixels: NDArray[Any], channels: int) -> NDArray[Any]:
         """Take the neighbours of all target pixels, so that what follows costs the same for pictures of any size.
 
@@ -67,10 +91,13 @@ class Grid:
             Of the same dtype.
         """
         interleaved = 1 if pixels.ndim == 2 else pixels.shape[2]
-        lines = pixels[self.rows].reshape(len(self.rows), -1)
         # Plain columns of numbers are gathered several times faster than pixels of three.
-        places = self.columns[:, None] * interleaved + np.arange(channels)
-        return lines.take(places.ravel(), axis=1).reshape(len(self.rows), len(self.columns), channels)
+        places = (self.columns[:, None] * interleaved + np.arange(channels)).ravel()
+        if len(self.rows) * pixels[0].nbytes <= BAND:
+            lines = pixels[self.rows].reshape(len(self.rows), -1).take(places, axis=1)
+        else:  # rows so long that copies of them would count
+            lines = np.stack([pixels[row].reshape(-1).take(places) for row in self.rows])
+        return lines.reshape(len(self.rows), len(self.columns), channels)
 
     def blend(self, neighbours: NDArray[np.float32]) -> NDArray[np.float32]:
         """Mix the gathered neighbours: along x, then along y, every product and sum rounded to float32.

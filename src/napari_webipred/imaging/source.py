@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -32,6 +32,9 @@ class Source:
         Lengths of these axes.
     only : tuple of int, or None
         The one plane to take; None takes all of them.
+    memory : callable
+        Takes an index as ``read`` does and returns how many bytes of memory reading that plane takes at most, as far as
+        can be said without reading it: 0, the default, where the pixels are in memory already.
     """
 
     name: str
@@ -39,6 +42,7 @@ class Source:
     axes: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
     only: tuple[int, ...] | None = None
+    memory: Callable[[tuple[int, ...]], int] = field(default=lambda index: 0)
 
     def __len__(self) -> int:
         """Count the planes to classify."""

@@ -60,7 +60,9 @@ def standardise(picture: NDArray[np.float32], preprocessing: Preprocessing) -> N
     if mode == "torch":
         return _affine(picture, None, TORCH_MEAN, TORCH_STD, mode, divisor=255)
     if mode == "tf":
-        return picture / np.float32(127.5) - np.float32(1)
+        scaled = picture / np.float32(127.5)
+        scaled -= np.float32(1)
+        return scaled
     if mode == "caffe":
         return _affine(np.ascontiguousarray(picture[..., ::-1]), None, CAFFE_MEAN, None, mode)
     if mode == "custom":
@@ -114,13 +116,14 @@ def _affine(
     def along_row(values: Sequence[float]) -> NDArray[np.float32]:
         return np.tile(np.broadcast_to(np.array(values, np.float32), channels), width)
 
-    rows = picture.reshape(height, width * channels)  # long rows are computed several times faster than pixels of three
+    # Long rows are computed several times faster than pixels of three.
+    rows = picture.reshape(height, width * channels).copy()
     if divisor is not None:
-        rows = rows / np.float32(divisor)
+        rows /= np.float32(divisor)
     if rescale is not None:
-        rows = rows * np.float32(rescale)
+        rows *= np.float32(rescale)
     if mean is not None:
-        rows = rows - along_row(mean)
+        rows -= along_row(mean)
     if std is not None:
-        rows = rows / along_row(std)
+        rows /= along_row(std)
     return rows.reshape(height, width, channels)

@@ -6,7 +6,6 @@ import math
 import os
 import re
 import struct
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,16 +15,17 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging.raster import open_image, to_array, upright
+from napari_webipred.imaging.decoding import decode
+from napari_webipred.imaging.deflate import DEFLATE, STEP, inflated, is_in_large_strips, read_large_strips
+from napari_webipred.imaging.raster import memory_of_lines, open_image, upright
 from napari_webipred.imaging.source import Source
+from napari_webipred.limits import PAGE_AT_MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 BIG_TIFF = 43
-BYTES_AT_MOST = 512 * 2**20  # of one decoded page
-DEFLATE = {8, 32946}
 PLAIN = {1, *DEFLATE, 32773}  # compressions that tifffile reads without a package of codecs: none, Deflate, PackBits
 FLOAT_PREDICTOR = 3
 DEFLATE_RATIO = 1032  # no Deflate stream grows by more
@@ -68,7 +68,13 @@ def tiff_source(path: Path, name: str) -> Source:
             stack = _stack_of_pages(file)
     if stack.offset is not None and stack.offset + stack.bytes > path.stat().st_size:
         raise ImageError("The file is cut short: it does not hold all the planes of its stack.")
-    return Source(name, lambda index: _read(path, stack, index), stack.axes, stack.shape)
+    return Source(
+        name,
+        lambda index: _read(path, stack, index),
+        stack.axes,
+        stack.shape,
+        memory=lambda index: stack.memory[stack.place(index)[0]],
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,14 +91,22 @@ class _Stack:
         Where all planes start one after the other, if they share one page, as in large stacks of ImageJ.
     bytes : int
         Length of all planes, if there is an offset.
+    memory : tuple of int
+        Bytes that reading each page takes at most.
     """
 
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     pages: tuple[int, ...]
+    memory: tuple[int, ...]
     inside: int = 1
     offset: int | None = None
     bytes: int = 0
+
+    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+        """Return where a plane is: which of the pages, and which plane inside of it or after the offset."""
+        number = int(np.ravel_multi_index(index, self.shape)) if index else 0
+        return (0, number) if self.offset is not None else divmod(number, self.inside)
 
 
 @contextmanager
@@ -146,7 +160,8 @@ def _stack_of_series(file: TiffFile) -> _Stack | None:
     if len(alike) < len(parts) or any(part.offset is not None for part in alike):
         return None
     pages = tuple(page for part in alike for page in part.pages)
-    return _Stack(("series", *first.axes), (len(parts), *first.shape), pages, first.inside)
+    memory = tuple(size for part in alike for size in part.memory)
+    return _Stack(("series", *first.axes), (len(parts), *first.shape), pages, memory, first.inside)
 
 
 def _stack_of(series: TiffPageSeries) -> _Stack | None:
@@ -160,10 +175,11 @@ def _stack_of(series: TiffPageSeries) -> _Stack | None:
         return None  # parts of the stack lie in other files
     numbers = tuple(page.index for page in pages if page is not None)
     planes, held = math.prod(shape), series.keyframe.size
+    memory = (_memory(series.keyframe),) * len(numbers)
     if len(numbers) * held == series.size and planes % len(numbers) == 0:
-        return _Stack(axes, shape, numbers, planes // len(numbers))
+        return _Stack(axes, shape, numbers, memory, planes // len(numbers))
     if series.dataoffset is not None and held * planes == series.size:
-        return _Stack(axes, shape, numbers[:1], offset=series.dataoffset, bytes=series.nbytes)
+        return _Stack(axes, shape, numbers[:1], memory[:1], offset=series.dataoffset, bytes=series.nbytes)
     return None
 
 
@@ -175,27 +191,43 @@ def _names(letters: str) -> tuple[str, ...]:
 
 
 def _stack_of_pages(file: TiffFile) -> _Stack:
-    pages = [number for number, page in enumerate(file.pages) if not (page.is_reduced or page.is_mask)]
+    pages = {n: _memory(page) for n, page in enumerate(file.pages) if not (page.is_reduced or page.is_mask)}
     if len(pages) <= 1:
-        return _Stack((), (), tuple(pages) or (0,))
-    return _Stack(("page",), (len(pages),), tuple(pages))
+        return _Stack((), (), tuple(pages) or (0,), tuple(pages.values()) or (0,))
+    return _Stack(("page",), (len(pages),), tuple(pages), tuple(pages.values()))
+
+
+def _memory(page: TiffPage) -> int:
+    """Return the bytes that reading a page takes at most; 0 for one that will be refused."""
+    if not page.size or page.dtype is None or "Y" not in page.axes or "X" not in page.axes:
+        return 0
+    pixels = page.imagewidth * page.imagelength
+    chunk = math.prod(page.chunks) * page.dtype.itemsize
+    if not _is_for_tifffile(page):
+        size = pixels * (page.dtype.itemsize if page.samplesperpixel == 1 else 4)
+        turned = size if _orientation(page) > 1 else 0  # Pillow makes a copy
+        return int(chunk + size + turned + memory_of_lines(page.imagewidth, page.imagelength))
+    colours = 3 * pixels if page.photometric == PALETTE else 0
+    copies = 0 if page.is_contiguous or is_in_large_strips(page) else 3
+    return int(page.nbytes + colours + copies * chunk)
 
 
 def _read(path: Path, stack: _Stack, index: tuple[int, ...]) -> NDArray[Any]:
-    number = int(np.ravel_multi_index(index, stack.shape)) if index else 0
-    place, part = (0, 0) if stack.offset is not None else divmod(number, stack.inside)
+    place, part = stack.place(index)
     with _opened(path) as file:
         page = file.pages[stack.pages[place]]
         _check_page(page, path.stat().st_size)
         if stack.offset is not None:
-            offset = stack.offset + number * page.nbytes
+            offset = stack.offset + part * page.nbytes
             pixels = np.fromfile(path, np.dtype(file.byteorder + page.dtype.char), page.size, offset=offset)
             pixels = pixels.reshape(page.shape)
-        elif page.compression in PLAIN and page.predictor != FLOAT_PREDICTOR and page.photometric <= PALETTE:
-            pixels = page.asarray()
-        else:
+        elif not _is_for_tifffile(page):
             return _by_pillow(path, page)
-        if stack.inside > 1:
+        elif is_in_large_strips(page):
+            pixels = read_large_strips(page)
+        else:
+            pixels = page.asarray(buffersize=STEP)
+        if stack.offset is None and stack.inside > 1:
             planes = np.moveaxis(pixels, -1, 0) if page.axes.endswith("S") else pixels
             pixels = planes.reshape(stack.inside, *planes.shape[-2:])[part]
         else:
@@ -203,14 +235,18 @@ def _read(path: Path, stack: _Stack, index: tuple[int, ...]) -> NDArray[Any]:
         return upright(_black_is_zero(pixels, page), _orientation(page))
 
 
+def _is_for_tifffile(page: TiffPage) -> bool:
+    return page.compression in PLAIN and page.predictor != FLOAT_PREDICTOR and page.photometric <= PALETTE
+
+
 def _check_page(page: TiffPage, file_size: int) -> None:
     """Refuse a page before anything is decoded if it is too large, or is not all there."""
     if not page.size or page.dtype is None or "Y" not in page.axes or "X" not in page.axes:
         raise ImageError("The page has no pixels of a kind that can be read.")
     chunk = math.prod(page.chunks) * page.dtype.itemsize
-    if max(page.nbytes, chunk) > BYTES_AT_MOST:
+    if max(page.nbytes, chunk) > PAGE_AT_MOST:
         raise ImageError(
-            f"The page has {page.imagewidth}x{page.imagelength} pixels, more than {BYTES_AT_MOST // 2**20} MiB.",
+            f"The page has {page.imagewidth}x{page.imagelength} pixels, more than {PAGE_AT_MOST // 2**20} MiB.",
             "Scale it down first; a model sees a few hundred pixels of it anyway.",
         )
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
@@ -218,29 +254,17 @@ def _check_page(page: TiffPage, file_size: int) -> None:
         raise ImageError("The file is cut short: a part of the pixels is missing.")
     if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < page.nbytes:
         raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
-    if page.compression in DEFLATE:
+    if page.compression in DEFLATE and not is_in_large_strips(page):
         for offset, count in places:
-            if count * DEFLATE_RATIO > BYTES_AT_MOST:
-                _check_deflate(page, offset, count, chunk)
-
-
-def _check_deflate(page: TiffPage, offset: int, count: int, expected: int) -> None:
-    """Inflate in small steps and keep nothing: zlib itself would fill the memory."""
-    file = page.parent.filehandle
-    file.seek(offset)
-    inflating = zlib.decompressobj()
-    rest, length = file.read(count), 0
-    while rest and not inflating.eof:
-        length += len(inflating.decompress(rest, 2**20))
-        rest = inflating.unconsumed_tail
-        if length > expected:
-            raise ImageError("The file is damaged: its pixels inflate to more than it claims.")
+            if count * DEFLATE_RATIO > PAGE_AT_MOST:
+                for _ in inflated(page, offset, count, chunk):  # zlib itself would fill the memory
+                    pass
 
 
 def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:
     with open_image(path, ("TIFF",)) as image:
         image.seek(page.index)
-        pixels = to_array(image)  # Pillow turns it upright and inverts it up to 8 bits
+        pixels = decode(image)  # Pillow turns it upright and inverts it up to 8 bits
     return pixels if pixels.dtype == np.uint8 or pixels.dtype == bool else _black_is_zero(pixels, page)
 
 
@@ -265,12 +289,15 @@ def _in_colour(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
 
 
 def _black_is_zero(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
+    """Invert whole numbers of which zero is white, in place."""
     if page.photometric != WHITE_IS_ZERO or PHOTOMETRIC not in page.tags:
         return pixels
     if pixels.dtype.kind == "f":
         raise ImageError("Zero is white in this file, but for real numbers it does not say what is black.")
-    inverted: NDArray[Any] = ~pixels
-    return inverted & (2**page.bitspersample - 1) if pixels.dtype.kind == "u" else inverted
+    np.invert(pixels, out=pixels)
+    if pixels.dtype.kind == "u":
+        pixels &= pixels.dtype.type(2**page.bitspersample - 1)
+    return pixels
 
 
 def _orientation(page: TiffPage) -> int:

@@ -1,0 +1,51 @@
+"""The memory of images at work: who wants to read one waits until there is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+
+from napari_webipred.errors import ImageError
+
+
+class ImageMemory:
+    """Counts the bytes of all images that are read and prepared, of any number of runs in this process."""
+
+    def __init__(self) -> None:
+        self._in_use = 0
+        self._changed = Condition()
+
+    @contextmanager
+    def reserved(self, size: int, budget: int) -> Iterator[None]:
+        """Wait until all images together, with this one of so many bytes, stay within the budget.
+
+        Raises
+        ------
+        ImageError
+            The image alone is larger than the budget.
+        """
+        if size > budget:
+            raise ImageError(
+                f"Reading the image takes {_gigabytes(size)} of memory, more than the {_gigabytes(budget)} that images "
+                "may take.",
+                f"Scale it down first, or allow more with the setting NAPARI_WEBIPRED_MEMORY={_enough(size)}.",
+            )
+        with self._changed:
+            self._changed.wait_for(lambda: self._in_use + size <= budget)
+            self._in_use += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._in_use -= size
+                self._changed.notify_all()
+
+
+def _gigabytes(size: int) -> str:
+    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
+
+
+def _enough(size: int) -> str:
+    """Write the smallest setting that allows so many bytes."""
+    return f"{-(-size // 10**9)}GB" if size > 10**9 else f"{-(-size // 10**8) * 100}MB"

@@ -1,0 +1,51 @@
+"""How much memory reading and preparing an image takes, measured in a process of its own.
+
+    python tests/imaging/peak_memory.py FILE
+
+prints a JSON object: bytes of the decoded ``image``, of the ``peak`` above what the process had before, and what was
+``expected`` before the image was read. Linux only.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+
+def measured(path: Path) -> dict[str, int]:
+    """Read and prepare the last plane of a file in a process of its own."""
+    done = subprocess.run([sys.executable, __file__, str(path)], stdout=subprocess.PIPE, text=True, check=True)
+    report: dict[str, int] = json.loads(done.stdout)
+    return report
+
+
+def _peak() -> int:
+    """Bytes that this process has had at most; unlike those of `resource`, they do not start with the parent's."""
+    line = next(line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM"))
+    return 1024 * int(line.split()[1])
+
+
+def main() -> None:
+    """Measure in this process."""
+    import numpy as np
+
+    from napari_webipred.catalogue.card import Preprocessing
+    from napari_webipred.imaging.files import file_source
+    from napari_webipred.imaging.preprocess import prepare
+
+    path = Path(sys.argv[1])
+    how = Preprocessing(standardize_mode="torch")
+    prepare(np.zeros((9, 9, 3), np.float32), 224, 224, 3, how)
+    source = file_source(path)  # which imports what is needed for it
+    before = _peak()
+    index = list(source.indices())[-1]
+    pixels = source.read(index)
+    prepare(pixels, 224, 224, 3, how)
+    expected = source.memory(index) if hasattr(source, "memory") else 0
+    print(json.dumps({"image": pixels.nbytes, "peak": _peak() - before, "expected": expected}))
+
+
+if __name__ == "__main__":
+    main()
