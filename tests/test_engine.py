@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -138,6 +139,86 @@ def test_only_a_few_pictures_are_in_memory_however_many_there_are():
             with lock:
                 alive.discard(event.row.source)
     assert most <= 8
+
+
+class Counted:
+    """Sources that know how many of them are being read at the same time; each waits a little for a second one."""
+
+    def __init__(self, size: int, patience: float) -> None:
+        self.size, self.patience, self.now, self.most = size, patience, 0, 0
+        self.lock, self.together = threading.Lock(), threading.Barrier(2)
+
+    def source(self, number: int) -> Source:
+        return Source(str(number), self.read, memory=lambda index: self.size)
+
+    def read(self, index):
+        with self.lock:
+            self.now += 1
+            self.most = max(self.most, self.now)
+        try:
+            self.together.wait(self.patience)
+        except threading.BrokenBarrierError:
+            self.together.reset()
+        with self.lock:
+            self.now -= 1
+        return flat(7)
+
+
+def test_images_wait_for_one_another_where_memory_is_short(monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
+    large, small = Counted(600_000, patience=0.02), Counted(400_000, patience=60)
+    assert not any(row.failed for row in rows([large.source(i) for i in range(8)], workers=4))
+    assert large.most == 1
+    assert not any(row.failed for row in rows([small.source(i) for i in range(8)], workers=4))
+    assert small.most == 2
+
+
+def test_an_image_that_is_larger_than_the_budget_costs_no_other_its_result(monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
+    huge = Source("huge", lambda index: pytest.fail("it was read"), memory=lambda index: 2_000_000)
+    done = rows([flat(10), huge, flat(20)])
+    assert [row.failed for row in done] == [False, True, False]
+    assert "takes 2 MB of memory, more than the 1 MB" in done[1].error
+    assert "NAPARI_WEBIPRED_MEMORY_LIMIT" in done[1].error
+
+
+def test_two_runs_share_the_memory(monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
+    images = Counted(600_000, patience=0.02)
+    with ThreadPoolExecutor(2) as pool:
+        list(pool.map(lambda _: rows([images.source(i) for i in range(4)]), range(2)))
+    assert images.most == 1
+
+
+def test_a_setting_of_memory_that_is_no_amount_is_told_before_anything_is_read(monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "a lot")
+    with pytest.raises(OptionError, match="NAPARI_WEBIPRED_MEMORY_LIMIT"):
+        next(engine.classify(MeanModel(), [flat(0)]))
+
+
+def test_what_waits_for_memory_is_not_read_after_closing(monkeypatch):
+    reading, may_end, read = threading.Event(), threading.Event(), []
+
+    class Pool(ThreadPoolExecutor):
+        def shutdown(self, *how, **more):
+            may_end.set()
+            super().shutdown(*how, **more)
+
+    def read_long(index):
+        reading.set()
+        assert may_end.wait(60)
+        return flat(0)
+
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
+    monkeypatch.setattr(engine, "ThreadPoolExecutor", Pool)
+    long = Source("long", read_long, memory=lambda index: 900_000)
+    next_one = Source("next", lambda index: read.append(1) or flat(0), memory=lambda index: 900_000)
+    events = engine.classify(MeanModel(), [flat(0), long, *[next_one] * 3], engine.Options(workers=2))
+    next(events)
+    next(events)
+    assert reading.wait(60)
+    events.close()
+    assert read == []
 
 
 def test_a_model_whose_scaling_is_unknown_asks_for_it():

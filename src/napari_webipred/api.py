@@ -95,13 +95,17 @@ def classify(
     pandas.DataFrame
         A row per picture or plane: ``image``, axes of stacks, one float32 column per class in the model's order,
         ``prediction``, ``error``. A picture that cannot be read has NaN and an error. A model that gives a value has
-        one column for it (``value``, or its name on the card) and an empty ``prediction``.
+        one column for it (``value``, or its name on the card) and an empty ``prediction``. ``table.attrs["remarks"]``
+        lists what should be known about single rows, such as that an image is blank: pairs of a row's number and a
+        text.
 
     Raises
     ------
     OptionError
         Something is not known that is needed: how pixel values are scaled, the input size, or what makes
         probabilities of the model's numbers.
+    Exception
+        Whatever an iterable of images raises itself.
     """
     from napari_webipred.results.table import to_frame
 

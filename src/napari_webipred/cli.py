@@ -192,9 +192,9 @@ def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: 
             if show:
                 progress.clear()
                 terminal.show_row(row, model.card, sys.stdout)
-            elif row.failed:
+            elif row.error or row.remark:
                 progress.clear()
-                terminal.tell(f"{row.image}: {row.error}")
+                terminal.tell(f"{terminal.title(row)}: {row.error or row.remark}")
             failed += row.failed
             progress.show(f"{event.done} of {event.total} images", event.done, event.total)
     if output is not None:

@@ -2,26 +2,34 @@
 
 from __future__ import annotations
 
+import io
+import os
 import time
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
-from pathlib import Path
+from dataclasses import dataclass, field
+from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from napari_webipred.catalogue.card import Profile
 from napari_webipred.errors import ActivationError, ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.files import file_source, find_pictures
-from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.memory import ImageMemory
+from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.preprocess import Intensity, prepare
-from napari_webipred.imaging.source import Source, unreadable
+from napari_webipred.imaging.remarks import remark_on
+from napari_webipred.imaging.source import Source
+from napari_webipred.limits import memory_budget
 from napari_webipred.model import Model, available_cores
 from napari_webipred.results.probabilities import HINT, assigned, class_probabilities
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from napari_webipred.runtime.session import Session
 
 # From this many planes on, each core works on a picture of its own: the cores then never wait for one another,
@@ -105,8 +113,10 @@ class Finished:
 
 
 Event: TypeAlias = Started | RowDone | Finished
-Picture: TypeAlias = Any  # str, Path, Source or anything like a NumPy array
+Picture: TypeAlias = Any  # str, Path, Source, an image of Pillow or anything like a NumPy array
 DEFAULTS = Options()
+
+_image_memory = ImageMemory()
 
 
 def classify(
@@ -125,13 +135,18 @@ def classify(
     ------
     Started, then one RowDone per plane, then Finished
         A picture that cannot be read gives a row with an error; the others go on. However many pictures there are,
-        only a few of them are in memory at any time.
+        only a few of them are in memory at any time, and no more than the budget for memory allows: then they wait for
+        one another. Arrays that an iterable gives are all held until they are classified, because an iterable is gone
+        through first, to count the rows.
 
     Raises
     ------
     OptionError
         Neither the model's card nor the user says how pixel values are scaled, how large images are, or what makes
-        probabilities of the model's numbers. The last may show only with the first rows.
+        probabilities of the model's numbers, which may show only with the first rows; the images are a mapping, such
+        as a dict; or the setting for memory is no amount.
+    Exception
+        Whatever an iterable of images raises: nothing is classified by then.
     """
     if model.card.preprocessing_under(options.profile) is None:
         family, mode = model.suggestion or ("", "")
@@ -153,13 +168,14 @@ def classify(
             HINT,
             "complete settings",
         )
+    budget = memory_budget()
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
     total = sum(map(len, sources))
     axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
     yield Started(total, tuple(model.classes), axes, left_out)
     done = failed = 0
-    with closing(_rows(model, sources, total, options)) as rows:
+    with closing(_rows(model, sources, total, options, budget)) as rows:
         for row in rows:
             done += 1
             failed += row.failed
@@ -168,74 +184,109 @@ def classify(
 
 
 def find_sources(images: Picture | Iterable[Picture]) -> tuple[list[Source], tuple[str, ...]]:
-    """Make a source of each picture, and name the files in given folders that are none."""
-    single = isinstance(images, (str, Path, Source)) or hasattr(images, "shape")
-    items: Iterable[Any] = [images] if single else images
+    """Make a source of each picture, and name the files in given folders that are none.
+
+    What is no image, or cannot be used, becomes a source that says so when it is read.
+    """
     sources: list[Source] = []
     left_out: list[str] = []
-    for item in items:
+    for item in _items(images):
         if isinstance(item, Source):
             sources.append(item)
-        elif isinstance(item, (str, Path)):
-            pictures, others = find_pictures([item])
+        elif isinstance(item, (str, os.PathLike)):
+            pictures, others = find_pictures([os.fsdecode(item)])
             sources.extend(map(file_source, pictures))
             left_out.extend(others)
         else:
-            sources.append(_array(item, f"array {len(sources)}"))
+            sources.append(given_source(item, f"array {len(sources)}"))
     return sources, tuple(left_out)
 
 
-def _array(item: Any, name: str) -> Source:
-    try:
-        return array_source(item, name)
-    except WebIPredError as error:
-        return unreadable(name, error)
+def _items(images: Picture | Iterable[Picture]) -> Iterable[Picture]:
+    """Tell one image from several."""
+    if isinstance(images, Mapping):
+        raise OptionError(
+            f"The images are given as a {type(images).__name__}, whose keys are no images.",
+            "Give a list of its values.",
+        )
+    if isinstance(images, (str, bytes, bytearray, os.PathLike, Source, io.IOBase)):
+        return [images]
+    if hasattr(images, "shape"):
+        return images if _is_column(images) else [images]
+    return images if hasattr(images, "__iter__") else [images]
 
 
-def _rows(model: Model, sources: list[Source], total: int, options: Options) -> Generator[Row, None, None]:
+def _is_column(images: Any) -> bool:
+    """Tell a column of paths or arrays, as NumPy and pandas have them, from an array of pixels."""
+    kind = getattr(getattr(images, "dtype", None), "kind", "")
+    return getattr(images, "ndim", 0) == 1 and kind in ("O", "U", "S", "T")
+
+
+@dataclass(frozen=True, slots=True)
+class _Work:
+    """What is the same for all planes of a run; ``closed`` is set when no more rows are wanted."""
+
+    model: Model
+    session: Session
+    options: Options
+    budget: int
+    closed: Flag = field(default_factory=Flag)
+
+
+def _rows(model: Model, sources: list[Source], total: int, options: Options, budget: int) -> Generator[Row, None, None]:
     cores = available_cores()
     workers = min(options.workers or cores, max(total, 1))
     session = model.session(1 if workers > 1 and total >= PICTURES_FOR_ONE_CORE_EACH else cores)
+    work = _Work(model, session, options, budget)
     pool = ThreadPoolExecutor(workers, thread_name_prefix="napari-webipred")
     waiting: deque[Future[Row]] = deque()
     try:
         for number, source in enumerate(sources):
             for index in source.indices():
-                waiting.append(pool.submit(_row, model, session, number, source, index, options))
+                waiting.append(pool.submit(_row, work, number, source, index))
                 if len(waiting) > 2 * workers:
                     yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
     finally:
+        work.closed.set()
         pool.shutdown(wait=True, cancel_futures=True)
 
 
-def _row(model: Model, session: Session, number: int, source: Source, index: tuple[int, ...], options: Options) -> Row:
+def _row(work: _Work, number: int, source: Source, index: tuple[int, ...]) -> Row:
     position = source.position(index)
+    card = work.model.card
     try:
-        card = model.card
-        preprocessing = card.preprocessing_under(options.profile)
-        assert card.input is not None
-        assert preprocessing is not None
-        pixels, intensity_range = prepare(
-            source.read(index),
-            card.input.height,
-            card.input.width,
-            card.input.channels or 3,
-            preprocessing,
-            card.input.channel_order,
-            options.intensity,
-        )
-        probabilities = class_probabilities(session.predict(pixels[None])[0], card)
-        prediction = assigned(probabilities, card, options.threshold)
+        prepared, intensity_range, remark = _prepared(work, source, index)
+        probabilities = class_probabilities(work.session.predict(prepared[None])[0], card)
+        prediction = assigned(probabilities, card, work.options.threshold)
     except ActivationError:  # it is the model's fault, so that no other row can be trusted either
-        model.needs_activation = True
+        work.model.needs_activation = True
         raise
     except WebIPredError as error:
         return Row(number, source.name, position, error=str(error))
     except MemoryError:
-        return Row(number, source.name, position, error=str(ImageError("The picture does not fit into memory.")))
+        return Row(number, source.name, position, error=str(ImageError("The image does not fit into memory.")))
     except Exception as error:  # arrays may compute themselves when read, and fail in any way
         said = ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")
         return Row(number, source.name, position, error=str(said))
-    return Row(number, source.name, position, probabilities, prediction, "", intensity_range)
+    return Row(number, source.name, position, probabilities, prediction, "", intensity_range, remark)
+
+
+def _prepared(
+    work: _Work, source: Source, index: tuple[int, ...]
+) -> tuple[NDArray[np.float32], tuple[float, float], str]:
+    """Read a plane, when there is memory for it, and make the model's input of it; also say what to remark."""
+    card = work.model.card
+    preprocessing = card.preprocessing_under(work.options.profile)
+    assert card.input is not None
+    assert preprocessing is not None
+    height, width, channels = card.input.height, card.input.width, card.input.channels or 3
+    with _image_memory.reserved(source.memory(index), work.budget):
+        if work.closed.is_set():  # while it waited
+            raise ImageError("The run was cancelled.")
+        pixels = source.read(index)
+        prepared, intensity_range = prepare(
+            pixels, height, width, channels, preprocessing, card.input.channel_order, work.options.intensity
+        )
+        return prepared, intensity_range, remark_on(pixels, height, width, intensity_range)

@@ -31,8 +31,8 @@ UNKNOWN_MEMORY = 4 * 10**9  # what a computer has at least that does not say how
 def memory_budget() -> int:
     """Return how many bytes may be in use for one purpose at a time.
 
-    ``NAPARI_WEBIPRED_MEMORY_LIMIT`` says it, such as ``8GB``; by default it is a quarter of the memory that this process may
-    use (of the computer, the container or the job of a cluster), at most 4 GB.
+    ``NAPARI_WEBIPRED_MEMORY_LIMIT`` says it, such as ``8GB``; by default it is a quarter of the memory that this
+    process may use (of the computer, the container or the job of a cluster), at most 4 GB.
 
     Raises
     ------

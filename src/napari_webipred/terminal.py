@@ -63,8 +63,7 @@ def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
 
     Numbers that are no probabilities have no bar.
     """
-    place = " ".join(f"{axis}={i}" for axis, i in row.position.items())
-    print(printable(f"{row.image} {place}".strip(), stream), file=stream)
+    print(printable(title(row), stream), file=stream)
     if row.probabilities is None:
         print(printable(f"  failed: {row.error}", stream), file=stream)
         return
@@ -76,6 +75,13 @@ def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
         if not card.has_probabilities:
             shown = entry.value(float(number))
         print(printable(f"  {mark} {entry.name:<{width}} {shown}", stream), file=stream)
+    if row.remark:
+        print(printable(f"  remark: {row.remark}", stream), file=stream)
+
+
+def title(row: Row) -> str:
+    """Name an image, and which of its planes this is: ``cells.tif t=0 z=12``."""
+    return " ".join([row.image, *(f"{axis}={i}" for axis, i in row.position.items())])
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:

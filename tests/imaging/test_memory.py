@@ -126,8 +126,12 @@ def test_memory_is_given_back_after_an_error() -> None:
 @pytest.mark.parametrize(
     ("size", "budget", "words"),
     [
-        (1_100_000_000, 500_000_000, "takes 1.1 GB of memory, more than the 0.5 GB .* NAPARI_WEBIPRED_MEMORY=2GB"),
-        (70_000_000, 20_000_000, "takes 70 MB of memory, more than the 20 MB .* NAPARI_WEBIPRED_MEMORY=100MB"),
+        (
+            1_100_000_000,
+            500_000_000,
+            "takes 1.1 GB of memory, more than the 500 MB .* NAPARI_WEBIPRED_MEMORY_LIMIT=2GB",
+        ),
+        (70_000_000, 20_000_000, "takes 70 MB of memory, more than the 20 MB .* NAPARI_WEBIPRED_MEMORY_LIMIT=70MB"),
     ],
 )
 def test_an_image_that_is_too_large_alone_is_refused_with_the_limit_and_how_to_raise_it(

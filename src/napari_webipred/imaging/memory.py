@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from threading import Condition
 
 from napari_webipred.errors import ImageError
+from napari_webipred.limits import MEMORY_SETTING, amount
 
 
 class ImageMemory:
@@ -27,9 +28,8 @@ class ImageMemory:
         """
         if size > budget:
             raise ImageError(
-                f"Reading the image takes {_gigabytes(size)} of memory, more than the {_gigabytes(budget)} that images "
-                "may take.",
-                f"Scale it down first, or allow more with the setting NAPARI_WEBIPRED_MEMORY={_enough(size)}.",
+                f"Reading the image takes {amount(size)} of memory, more than the {amount(budget)} for all images.",
+                f"Scale it down first, or allow more with the setting {MEMORY_SETTING}={amount(size, round_up=True)}.",
             )
         with self._changed:
             self._changed.wait_for(lambda: self._in_use + size <= budget)
@@ -40,12 +40,3 @@ class ImageMemory:
             with self._changed:
                 self._in_use -= size
                 self._changed.notify_all()
-
-
-def _gigabytes(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 1e8 else f"{size / 1e6:.0f} MB"
-
-
-def _enough(size: int) -> str:
-    """Write the smallest setting that allows so many bytes."""
-    return f"{-(-size // 10**9)}GB" if size > 10**9 else f"{-(-size // 10**8) * 100}MB"

@@ -1,19 +1,45 @@
-"""The planes of arrays: n-dimensional, lazy, multiscale."""
+"""The planes of arrays: n-dimensional, lazy, multiscale; and what is given as an image and is none."""
 
 from __future__ import annotations
 
 import math
+import operator
+import sys
 from collections.abc import Sequence
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.errors import ImageError, OptionError
-from napari_webipred.imaging.source import Source
+from napari_webipred.errors import ImageError, OptionError, WebIPredError
+from napari_webipred.imaging.raster import pillow_source
+from napari_webipred.imaging.source import Source, unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+# A lazy plane is put together of its chunks: both are in memory for a while.
+CHUNKS_AND_PLANE = 2
+WIDEST = 8  # bytes of a number of a library whose types are not those of NumPy
+WHAT_IS_AN_IMAGE = "Give the path of a file, an array, or an image of Pillow."
+
+
+def given_source(item: Any, name: str) -> Source:
+    """Describe what somebody gives as an image and is no path: an array, nested lists, an image of Pillow.
+
+    Never raises: reading what is no image, or cannot be used, says why.
+    """
+    pillow = sys.modules.get("PIL.Image")  # who has not imported it has no such image
+    try:
+        if pillow is not None and isinstance(item, pillow.Image):
+            return pillow_source(item, name)
+        return array_source(item, name)
+    except WebIPredError as error:
+        return unreadable(name, error)
+    except Exception as error:  # arrays of other libraries may fail in any way
+        return unreadable(
+            name, ImageError(f"{name} cannot be used ({type(error).__name__}: {error}).", WHAT_IS_AN_IMAGE)
+        )
 
 
 def array_source(
@@ -36,8 +62,9 @@ def array_source(
     name : str
         What the user calls it.
     rgb : bool, optional
-        Whether the last axis are the channels of RGB or RGBA. By default it is if it has a length of 3 or 4: grey
-        pictures that narrow are not classified, whereas napari, which also shows other data, wants larger sides.
+        Whether the last axis are the channels of RGB or RGBA. By default it is if it has a length of 3 or 4, or of 1,
+        which is grey: images that narrow are not classified, whereas napari, which also shows other data, wants larger
+        sides.
     axes : sequence of str, optional
         Names of the leading axes; of xarray its own by default, else ``"axis_0"``, ``"axis_1"``, ... One that is called
         ``c``, ``channel`` or ``channels`` and has a length of 3 holds the channels of RGB, not planes.
@@ -47,28 +74,28 @@ def array_source(
     Returns
     -------
     Source
-        Reading may raise whatever a lazy array raises when it is computed.
+        Reading may raise whatever a lazy array raises when it is computed. A plane of a masked array stays one.
 
     Raises
     ------
     ImageError
-        The array has no height and width.
+        This is no array, has no height and width, is empty, or holds something else than whole or real numbers.
     OptionError
         ``rgb``, ``axes`` or ``only`` do not go with the shape.
     """
     full = _full_size(data, name)
-    shape = tuple(int(length) for length in full.shape)
-    if len(shape) < 2:
-        raise ImageError(f"{name} has the shape {shape}, so it is no picture.", "Give an array of 2 or more axes.")
+    shape = _shape(full, name)
     if rgb is None:
-        rgb = len(shape) > 2 and shape[-1] in {3, 4}
+        last_is_channels = len(shape) > 2 and shape[-1] in {1, 3, 4}
     elif rgb and (len(shape) < 3 or shape[-1] not in {3, 4}):
         raise OptionError(
             f"{name} has the shape {shape}, so its last axis cannot be RGB.", "That axis has 3 or 4 channels."
         )
-    leading = shape[: -3 if rgb else -2]
+    else:
+        last_is_channels = rgb
+    leading = shape[: -3 if last_is_channels else -2]
     names = _names(full, axes, len(leading), name)
-    colours = None if rgb else colour_axis(names, leading)
+    colours = None if last_is_channels else colour_axis(names, leading)
     if colours is not None:
         names, leading = names[:colours] + names[colours + 1 :], leading[:colours] + leading[colours + 1 :]
     if only is not None:
@@ -79,12 +106,14 @@ def array_source(
                 "Give one place, counted from 0, for each of them.",
             )
 
+    size = _bytes_of_plane(full, math.prod(shape) // math.prod(leading))
+
     def read(index: tuple[int, ...]) -> NDArray[Any]:
         if colours is not None:
-            return np.moveaxis(np.asarray(full[(*index[:colours], slice(None), *index[colours:])]), 0, -1)
-        return np.asarray(full[index] if index else full)
+            return np.moveaxis(_computed(full[(*index[:colours], slice(None), *index[colours:])]), 0, -1)
+        return _computed(full[index] if index else full)
 
-    return Source(name, read, names, leading, only)
+    return Source(name, read, names, leading, only, memory=lambda index: size)
 
 
 def colour_axis(names: Sequence[str], lengths: Sequence[int]) -> int | None:
@@ -94,18 +123,57 @@ def colour_axis(names: Sequence[str], lengths: Sequence[int]) -> int | None:
 
 
 def _full_size(data: Any, name: str) -> Any:
-    """Take the first level of a multiscale picture, and anything else as it is."""
-    if not isinstance(data, Sequence):
-        return data if hasattr(data, "shape") else np.asarray(data)
-    if not all(hasattr(level, "shape") for level in data):
-        return np.asarray(data)
-    sizes = [math.prod(level.shape) for level in data]
-    if not sizes or any(next_size >= size for size, next_size in pairwise(sizes)):
+    """Take the first level of a multiscale image, and make an array of nested lists and what can become one."""
+    if isinstance(data, Sequence) and not isinstance(data, (str, bytes, bytearray)):
+        if not all(hasattr(level, "shape") for level in data):
+            return np.asarray(data)
+        sizes = [math.prod(level.shape) for level in data]
+        if not sizes or any(next_size >= size for size, next_size in pairwise(sizes)):
+            raise ImageError(
+                f"{name} is a list of {len(sizes)} arrays that do not shrink like the levels of a multiscale picture.",
+                "Give them as pictures of their own, or stack them into one array.",
+            )
+        return data[0]
+    if hasattr(data, "shape"):
+        return data
+    if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
+        return np.asanyarray(data)
+    raise ImageError(f"{name} is no image: its type is {type(data).__name__}.", WHAT_IS_AN_IMAGE)
+
+
+def _shape(full: Any, name: str) -> tuple[int, ...]:
+    """Return the shape of an array that can be classified."""
+    try:
+        shape = tuple(operator.index(length) for length in full.shape)
+    except TypeError:
         raise ImageError(
-            f"{name} is a list of {len(sizes)} arrays that do not shrink like the levels of a multiscale picture.",
-            "Give them as pictures of their own, or stack them into one array.",
+            f"{name} has an unknown shape: {full.shape}.", "Of a Dask array, call compute_chunk_sizes() first."
+        ) from None
+    if len(shape) < 2:
+        raise ImageError(f"{name} has the shape {shape}, so it is no image.", "Give an array of 2 or more axes.")
+    if min(shape) < 1:
+        raise ImageError(f"{name} is empty: its shape is {shape}.", "Leave it out.")
+    kind = getattr(getattr(full, "dtype", None), "kind", None)
+    if kind not in (None, *"buif"):  # None: other libraries have their own types; see when it is computed
+        raise ImageError(
+            f"{name} has the type {full.dtype}, which has no intensity.", "Convert it to whole or real numbers first."
         )
-    return data[0]
+    return shape
+
+
+def _bytes_of_plane(full: Any, numbers: int) -> int:
+    """Estimate the memory that computing so many numbers takes; none where they are there already."""
+    if isinstance(full, np.ndarray):
+        return 0
+    itemsize = getattr(getattr(full, "dtype", None), "itemsize", WIDEST)
+    return int(numbers * itemsize * CHUNKS_AND_PLANE)
+
+
+def _computed(plane: Any) -> NDArray[Any]:
+    """Compute a plane; a mask of NumPy stays."""
+    if hasattr(plane, "__dask_graph__"):
+        plane = plane.compute()  # the conversion to NumPy by Dask drops masks
+    return np.asanyarray(plane)
 
 
 def _names(array: Any, axes: Sequence[str] | None, count: int, name: str) -> tuple[str, ...]:

@@ -59,10 +59,12 @@ class Record:
         self._inputs: dict[str, dict[str, Any]] = {}
 
     def add(self, row: Row) -> None:
-        """Note which picture a row is of, and which of its intensities became black and white."""
+        """Note which image a row is of, which of its intensities became black and white, and the remark on it."""
         entry = self._inputs.setdefault(row.image, {"image": row.image})
         self.done += 1
         self._failed += row.failed
+        if row.remark:
+            entry.setdefault("remarks", []).append([*row.position.values(), row.remark])
         if row.failed:
             entry["failed"] = entry.get("failed", 0) + 1
         elif row.intensity_range not in (None, BLACK_AND_WHITE):

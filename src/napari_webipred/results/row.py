@@ -31,6 +31,8 @@ class Row:
         Why there are no probabilities; empty when there are.
     intensity_range : tuple of float, or None
         The intensities that became black (0) and white (255).
+    remark : str
+        Why the probabilities may mean little: the image is blank, or far smaller than the model input. Mostly empty.
     """
 
     source: int
@@ -40,6 +42,7 @@ class Row:
     prediction: str = ""
     error: str = ""
     intensity_range: tuple[float, float] | None = None
+    remark: str = ""
 
     @property
     def failed(self) -> bool:

@@ -21,7 +21,8 @@ def to_frame(rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = 
     -------
     pandas.DataFrame
         Columns as in the CSV file: ``image``, axes (nullable integers), classes (float32, NaN where the picture
-        failed), ``prediction``, ``error``.
+        failed), ``prediction``, ``error``. ``attrs["remarks"]`` lists what should be known about single rows, such as
+        that an image is blank: pairs of a row's number, counted from 0, and a text.
     """
     import pandas as pd
 
@@ -37,4 +38,6 @@ def to_frame(rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = 
         [row.prediction for row in rows],
         [row.error for row in rows],
     ]
-    return pd.DataFrame(dict(zip(columns(axes, classes), values, strict=True)))
+    frame = pd.DataFrame(dict(zip(columns(axes, classes), values, strict=True)))
+    frame.attrs["remarks"] = [(i, row.remark) for i, row in enumerate(rows) if row.remark]
+    return frame
