@@ -194,6 +194,24 @@ def test_a_picture_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, c
     assert panel.results.chart_area.isHidden()
 
 
+def test_a_remark_stands_with_the_row_and_is_announced(viewer, panel, qtbot, classify):
+    textured = np.random.default_rng(0).integers(0, 255, (40, 40), np.uint8)
+    viewer.add_image(textured, name="good")
+    viewer.add_image(np.full((40, 40), 7, np.uint8), name="empty <b>slide</b>", contrast_limits=(0, 255))
+    run = classify(panel)
+    assert [row.remark for row in run.rows] == ["", "The image is blank: all its pixels are the same."]
+    assert "There is a remark on 1 of 2 rows." in panel.classify.message.text
+    click_row(panel, qtbot, 1)
+    assert "The image is blank" in panel.results.remark.text
+    assert not panel.results.chart_area.isHidden()
+    class_cell = panel.results.model.index(1, 1)
+    assert "The image is blank" in class_cell.data(Qt.ItemDataRole.ToolTipRole)
+    assert class_cell.data() == "⚠ dark"
+    assert panel.results.model.index(0, 1).data() in {"dark", "bright"}
+    click_row(panel, qtbot, 0)
+    assert panel.results.remark.text == ""
+
+
 def test_rows_stay_when_their_layer_is_gone(viewer, panel, qtbot, classify):
     viewer.add_image(flat(10), name="gone soon")
     viewer.add_image(flat(20), name="stays")

@@ -11,6 +11,7 @@ from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.result_table import REMARK
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
@@ -160,6 +161,9 @@ class ClassifyStep(QWidget):
             self.message.show_note(f"Cancelled. {len(run.rows)} of {run.total} rows are kept.")
         elif run.failed:
             self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Select a row to see why.")
+        elif run.remarked:
+            remarks = f"There is a remark on {run.remarked} of {run.total} rows."
+            self.message.show_note(remarks, f"Select a row marked with {REMARK} to read it.")
 
 
 def _call(images: int, planes: int) -> str:

@@ -16,6 +16,7 @@ from napari_webipred.results.row import Row
 NOWHERE = QModelIndex()
 SORT_KEY = Qt.ItemDataRole.UserRole + 1
 DECIMALS = 3
+REMARK = "⚠"  # stands before the class of a row that has one
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
@@ -88,8 +89,11 @@ class ResultTable(QAbstractTableModel):
         if column == axes + 1:
             if role == Qt.ItemDataRole.ForegroundRole and row.failed:
                 return self._theme.readable("error", "foreground")
+            if role == Qt.ItemDataRole.ToolTipRole and row.remark:
+                return tip(row.remark)
             words = [self._run.classes[number] for number in self._run.assigned(row)]
-            return _text(row.error or row.prediction or "; ".join(words) or "none", role)
+            text = row.error or row.prediction or "; ".join(words) or "none"
+            return f"{REMARK} {text}" if row.remark and role == Qt.ItemDataRole.DisplayRole else _text(text, role)
         return self._probability(row, column - axes - 2, role)
 
     def _probability(self, row: Row, number: int, role: int) -> Any:

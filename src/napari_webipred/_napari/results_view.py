@@ -84,6 +84,7 @@ class ResultsView(QWidget):
         self.chart_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.chart_area.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.error = Message(theme)
+        self.remark = Message(theme)
         self.message = Message(theme)
         self.save = Button("Save CSV…")
         self.save.setToolTip("Save all rows, and a record of how they were made (.csv.json)")
@@ -118,6 +119,7 @@ class ResultsView(QWidget):
         detail.addLayout(top)
         detail.addWidget(self.chart_area)
         detail.addWidget(self.error)
+        detail.addWidget(self.remark)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -205,10 +207,13 @@ class ResultsView(QWidget):
         self.name.setText(f"{row.image} · {place}" if place else row.image)
         self.chart_area.setVisible(not row.failed)
         self.order.setVisible(not row.failed)
+        self.error.clear()
+        self.remark.clear()
         if row.probabilities is None:
             self.error.show_error(OptionError(row.error))
             return
-        self.error.clear()
+        if row.remark:
+            self.remark.show_note(row.remark)
         bars = _bars(run, row)
         self.order.setVisible(len(bars) > 1)
         self.chart.show_bars(ordered(bars, self.order.currentData()))

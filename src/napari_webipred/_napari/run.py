@@ -104,6 +104,11 @@ class Run(QObject):
         return sum(row.failed for row in self.rows)
 
     @property
+    def remarked(self) -> int:
+        """How many rows have a remark."""
+        return sum(bool(row.remark) for row in self.rows)
+
+    @property
     def seconds_left(self) -> float | None:
         """Roughly how long the rest takes; None before the first row."""
         if not self.rows:
