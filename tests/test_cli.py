@@ -68,6 +68,31 @@ def test_the_command_line_and_python_give_the_very_same_numbers(folder, tmp_path
     np.testing.assert_array_equal(from_file, table[classes].to_numpy())
 
 
+def test_remarks_are_said_and_recorded_and_the_columns_stay(folder, tmp_path, capsys):
+    pages = [Image.fromarray(np.full((300, 300), value, np.uint8)) for value in (7, 9)]
+    pages[0].save(folder / "blank.tif", save_all=True, append_images=pages[1:])
+    out = tmp_path / "out.csv"
+    cli.main(["classify", str(folder / "blank.tif"), str(folder / "a.png"), "--model", "demo", "-o", str(out)])
+    header, *lines = read(out)
+    assert header == ["image", "page", *wp.open_model("demo").classes, "prediction", "error"]
+    assert [line[-1] for line in lines] == [""] * 3
+    messages = capsys.readouterr().err
+    for page in (0, 1):
+        assert f"blank.tif page={page}: The image is blank: all its pixels are the same.\n" in messages
+    record = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
+    blank, small = record["inputs"]
+    assert [entry[0] for entry in blank["remarks"]] == [0, 1]
+    assert small["remarks"] == [["The image has only 60x40 pixels, far fewer than the 224x224 that the model sees."]]
+    assert wp.classify([folder / "a.png"], "demo").attrs["remarks"] == [(0, small["remarks"][0][0])]
+
+
+def test_on_a_terminal_a_remark_stands_below_the_bars(folder, capsys, monkeypatch):
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
+    cli.main(["classify", str(folder / "a.png"), "--model", "demo"])
+    printed = capsys.readouterr().out.splitlines()
+    assert printed[-1] == "  remark: The image has only 60x40 pixels, far fewer than the 224x224 that the model sees."
+
+
 def test_without_an_output_the_table_goes_to_standard_output(folder, capsys):
     assert cli.main(["classify", str(folder / "a.png"), "--model", "demo"]) == 0
     header, line = csv.reader(capsys.readouterr().out.splitlines())

@@ -68,6 +68,18 @@ def test_a_range_that_is_not_that_of_8_bit_pictures_is_recorded():
     assert record["inputs"] == [{"image": "s.tif", "intensity_ranges": [[0, 10.0, 4095.0]]}]
 
 
+def test_remarks_stand_with_their_image_and_plane():
+    record = made(
+        Row(0, "s.tif", {"z": 0}, P, "A"),
+        Row(0, "s.tif", {"z": 1}, P, "A", remark="It is blank."),
+        Row(1, "x.png", {}, P, "A", remark="It is small."),
+    )
+    assert record["inputs"] == [
+        {"image": "s.tif", "remarks": [[1, "It is blank."]]},
+        {"image": "x.png", "remarks": [["It is small."]]},
+    ]
+
+
 def test_failed_planes_are_counted():
     assert made(Row(0, "x.png", error="broken"))["inputs"] == [{"image": "x.png", "failed": 1}]
 

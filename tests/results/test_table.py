@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -38,3 +39,10 @@ def test_the_table_and_the_csv_file_hold_the_same_numbers():
 
 def test_no_pictures_give_an_empty_table_with_columns():
     assert list(to_frame([], ("A",)).columns) == ["image", "A", "prediction", "error"]
+
+
+def test_remarks_are_attributes_of_the_table_and_no_column():
+    frame = to_frame([ROWS[0], replace(ROWS[1], remark="It is blank.")], ["A", "B"])
+    assert list(frame.columns) == ["image", "A", "B", "prediction", "error"]
+    assert frame.attrs["remarks"] == [(1, "It is blank.")]
+    assert to_frame([], ["A"]).attrs["remarks"] == []
