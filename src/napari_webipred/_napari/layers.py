@@ -54,8 +54,6 @@ def understanding(layer: Image) -> tuple[str, bool]:
         return error.message, False
     data = bare(layer.data)
     first = data[0] if layer.multiscale else data
-    if 0 in first.shape:
-        return "The layer is empty.", False
     height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]
     pixels = ("RGBA" if first.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(first.dtype))
     colours = len(source.axes) < first.ndim - 2 - layer.rgb
