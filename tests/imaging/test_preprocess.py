@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import runpy
+import tracemalloc
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -137,6 +138,19 @@ def test_threads_get_the_same_tensors() -> None:
         together = list(pool.map(lambda p: tensor(p, how("torch"), 64), pictures))
     for result, pixels in zip(together, pictures, strict=True):
         np.testing.assert_array_equal(result, tensor(pixels, how("torch"), 64))
+
+
+@pytest.mark.parametrize("shape", [(1, 20_000_000), (3, 7_000_000, 3), (3000, 3000, 3), (20_000_000, 1)])
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_preparing_takes_little_memory_whatever_the_shape(shape: tuple[int, ...], dtype: Any) -> None:
+    pixels = np.zeros(shape, dtype)
+    pixels[0, 0] = 9
+    tensor(pixels[:9, :9], how("torch"), 224)
+    tracemalloc.start()
+    tensor(pixels, how("torch"), 224)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 12 * 2**20
 
 
 # Resize modes
