@@ -170,7 +170,7 @@ def test_an_option_may_be_shortened_and_names_may_begin_with_hyphens(folder, tmp
     out = tmp_path / "out.csv"
     assert cli.main(["classify", "--mod", "demo", "-o", str(out), "--", "--a.png"]) == 0
     assert [line[0] for line in read(out)[1:]] == ["'--a.png"]
-    assert json.loads((tmp_path / "out.csv.json").read_bytes())["inputs"] == [{"image": "--a.png"}]
+    assert [each["image"] for each in json.loads((tmp_path / "out.csv.json").read_bytes())["inputs"]] == ["--a.png"]
 
 
 def test_nothing_at_all_is_answered_with_the_commands(capsys):
