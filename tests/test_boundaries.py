@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
 DATA = {"catalogue.card", "imaging.source", "results.row", "runtime.outputs"}
-GROUND = {"errors", "settings", "outside_json", "names", "file_errors", "limits"}
+GROUND = {"errors", "settings", "outside_json", "names", "file_errors", "limits", "cancellation", "workers"}
 ALLOWED = {
     "__init__": {"api", "model", "catalogue.card", "errors"},
     "names": set(),
@@ -27,6 +27,8 @@ ALLOWED = {
     "outside_json": set(),
     "settings": set(),
     "limits": {"errors", "settings"},
+    "cancellation": {"errors"},
+    "workers": set(),
     "catalogue": GROUND,
     "imaging": GROUND | DATA,
     "runtime": GROUND | DATA,

@@ -48,6 +48,18 @@ class TooLargeError(ArchiveError):
     """One of a model's files is larger than files of its kind are."""
 
 
+class LimitError(ModelError):
+    """A model needs more memory or time than it may take."""
+
+
+class SlowModelError(LimitError):
+    """A model computes so much for one image that the user should be asked before it is used."""
+
+
+class CancelledError(WebIPredError):
+    """The user has cancelled a computation before it was finished."""
+
+
 class ImageError(WebIPredError):
     """A picture cannot be read or does not fit the model."""
 

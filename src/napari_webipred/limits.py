@@ -1,4 +1,4 @@
-"""What is too large, too many or too small to be worked with, and why."""
+"""What is too large, too many, too small or too slow to be worked with, and why; `docs/limits.md` is for users."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ from pathlib import Path
 from napari_webipred import settings
 from napari_webipred.errors import OptionError
 
+# --- images -----------------------------------------------------------------------------------------------------------
+
 # Of an image file. Pillow, too, starts to speak of a decompression bomb here: 256 MiB of 8-bit RGB.
 PIXELS_AT_MOST = 89_478_485
 # Bytes of one decoded page of a TIFF file, which may have more bits and channels than other formats.
@@ -22,8 +24,48 @@ SCANS_AT_MOST = 100
 # (or more) that the model sees are then interpolated, which is not what it was trained on.
 SMALLEST_SHARE = 1 / 4
 
+# --- models: what a file may hold ------------------------------------------------------------------------------------
+
+# Bytes that opening a model may take: so many, and so many for each byte of its files. What opens a model reads it,
+# compiles it and hands it to ONNX Runtime, which holds it twice for a moment.
+OPENING, OPENING_PER_BYTE = 64 * 2**20, 4
+# Operations of a compiled network. NASNetLarge has 1,500; a large Swin transformer, every small step of which is
+# written down, 16,000. ONNX Runtime needs 0.2 ms to open each.
+OPERATIONS = 20_000
+# Layers of a Keras model, each counted as often as it is called, those of nested models within one another, and how
+# deep these are nested: a hostile file could double the number of calls on each level.
+CALLS, LAYERS, NESTED_MODELS = 20_000, 100_000, 16
+# Fields of a compiled network: names of tensors, attributes, sizes. An operation has about seven.
+GRAPH_VALUES = 300_000
+# Numbers of one attribute, such as the axes of a transposition. Tensors among the attributes do not count.
+ATTRIBUTE_NUMBERS = 10_000
+# Constants with no more numbers than this are followed through computations, to learn the sizes that they make.
+KNOWN_NUMBERS = 256
+# Numbers that a layer or an operation of TensorFlow makes: 4 GB. Here its name can still be told; what all of them need
+# is told of the compiled network.
+LAYER_NUMBERS = 2**30
+# Numbers of one tensor. This is 256 GB: what is larger needs no further look.
+TENSOR_NUMBERS = 2**36
+# Classes of a model. ImageNet-21k, the largest set of labels in wide use, has 21,843.
+CLASSES = 100_000
+# Bytes of constants that are computed from others when a network is opened, besides as many as its weights have. More
+# is computed again in each run, where it counts as what a run needs.
+FOLDED = 32 * 2**20
+
+# --- models: what they may cost --------------------------------------------------------------------------------------
+
+# Multiply-adds for one image. VGG16 needs 0.016e12, EfficientNetB7 at 600 pixels 0.06e12, the largest vision
+# transformers 1e12. Below, an image takes less than a minute on a single slow core.
+WORK = 10**12
+# What one core does at least, to tell roughly how long an image takes.
+WORK_PER_SECOND = 2 * 10**10
+# Seconds that a cancelled computation may go on until it is left behind; ONNX Runtime stops between two operations.
+PATIENCE = 1.0
+
+# --- memory ----------------------------------------------------------------------------------------------------------
+
 MEMORY_SETTING = "NAPARI_WEBIPRED_MEMORY_LIMIT"
-SHARE_OF_MEMORY = 1 / 4  # what is left is for napari, its layers, the model and other programs
+SHARE_OF_MEMORY = 1 / 4  # what is left is for napari, its layers and other programs
 BUDGET_AT_MOST = 4 * 10**9  # a machine with more memory has it for other work, too
 UNKNOWN_MEMORY = 4 * 10**9  # what a computer has at least that does not say how much
 
