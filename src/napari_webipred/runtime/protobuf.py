@@ -5,6 +5,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator
 
+import numpy as np
+
 from napari_webipred.errors import ModelError
 
 # Of a message, and of a list in one: what is larger stands as raw bytes in honest files.
@@ -31,10 +33,15 @@ class Message:
 
     def __init__(self, data: memoryview | bytes) -> None:
         self._fields: dict[int, list[int | memoryview]] = {}
-        for count, (number, value) in enumerate(_fields(memoryview(data))):
+        for count, (number, value) in enumerate(fields(memoryview(data))):
             if count > _MAX_VALUES:
                 raise broken()
             self._fields.setdefault(number, []).append(value)
+
+    @property
+    def size(self) -> int:
+        """How many values it has, those of nested messages not counted."""
+        return sum(map(len, self._fields.values()))
 
     def messages(self, number: int) -> Iterator[Message]:
         """Read the nested messages of a field."""
@@ -86,6 +93,18 @@ class Message:
         """Tell whether a field is there."""
         return number in self._fields
 
+    def count(self, number: int, width: int = 0) -> int:
+        """Count the numbers of a field that is a list of them; each has `width` bytes, or 0 for seven bits a byte."""
+        counted = 0
+        for value in self._fields.get(number, []):
+            if isinstance(value, int):
+                counted += 1
+            elif width:
+                counted += len(value) // width
+            else:
+                counted += int(np.count_nonzero(np.frombuffer(value, np.uint8) < 0x80))
+        return counted
+
     def number(self, number: int) -> float:
         """Return a number of 32 bits; 0 if there is none."""
         view = self.view(number)
@@ -110,7 +129,8 @@ def broken() -> ModelError:
     return ModelError("The file is damaged: it is not in the format that its name tells.", "Get the model again.")
 
 
-def _fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
+    """Yield number and value of each field, in the order of the file."""
     at = 0
     while at < len(data):
         key, at = varint(data, at)

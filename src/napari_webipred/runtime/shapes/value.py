@@ -1,0 +1,44 @@
+"""What is known of a tensor before anything is computed."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from numpy.typing import NDArray
+
+from napari_webipred.runtime.onnx_graph import ELEMENT_TYPES
+
+Shape: TypeAlias = tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """A tensor.
+
+    Attributes
+    ----------
+    element_type : int
+        ONNX' number for the type of its elements.
+    shape : tuple of int
+    numbers : ndarray, optional
+        Its content, if that is small and does not depend on the image.
+    constant : bool
+        Whether it does not depend on the image.
+    """
+
+    element_type: int
+    shape: Shape
+    numbers: NDArray[Any] | None = None
+    constant: bool = False
+
+    @property
+    def size(self) -> int:
+        """How many numbers it has."""
+        return math.prod(self.shape)
+
+    @property
+    def bytes(self) -> int:
+        """How much memory it takes."""
+        return math.ceil(self.size * ELEMENT_TYPES[self.element_type].bytes)
