@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from napari_webipred import engine
+from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ActivationError, ImageError, OptionError
+from napari_webipred.errors import ActivationError, CancelledError, ImageError, OptionError
 from napari_webipred.imaging.source import Source
+from napari_webipred.workers import Workers
 
 
 class MeanModel:
@@ -119,6 +121,47 @@ def test_closing_cancels_what_has_not_begun():
     assert len(read) == at_close
 
 
+class EndlessModel(MeanModel):
+    """Predicts until it is told to stop."""
+
+    def __init__(self) -> None:
+        self.begun = threading.Event()
+        self.ended: list[str] = []
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        stop = threading.Event()
+        with current().ending(stop.set):
+            self.begun.set()
+            stop.wait()
+        self.ended.append(threading.current_thread().name)
+        raise CancelledError("It was cancelled.")
+
+
+def test_closing_ends_predictions_that_are_under_way():
+    model = EndlessModel()
+    events = engine.classify(model, [failing(ImageError("It is broken.")), flat(0)], engine.Options(workers=2))
+    assert [type(next(events)) for _ in range(2)] == [engine.Started, engine.RowDone]
+    assert model.begun.wait(20)
+    events.close()
+    assert len(model.ended) == 1
+    assert not [t for t in threading.enumerate() if t.name.startswith("napari-webipred")]
+
+
+def test_a_run_ends_when_the_thread_that_waits_for_it_is_cancelled():
+    model, cancellation = EndlessModel(), Cancellation()
+
+    def classify() -> list[object]:
+        with cancellation.active():
+            return list(engine.classify(model, [flat(0)] * 3))
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(classify)
+        assert model.begun.wait(20)
+        cancellation.cancel()
+        with pytest.raises(CancelledError):
+            running.result()
+
+
 def test_only_a_few_pictures_are_in_memory_however_many_there_are():
     alive, most, lock = set(), 0, threading.Lock()
 
@@ -199,10 +242,11 @@ def test_a_setting_of_memory_that_is_no_amount_is_told_before_anything_is_read(m
 def test_what_waits_for_memory_is_not_read_after_closing(monkeypatch):
     reading, may_end, read = threading.Event(), threading.Event(), []
 
-    class Pool(ThreadPoolExecutor):
-        def shutdown(self, *how, **more):
-            may_end.set()
-            super().shutdown(*how, **more)
+    close = Workers.close
+
+    def close_late(workers, patience):
+        may_end.set()
+        return close(workers, 60)
 
     def read_long(index):
         reading.set()
@@ -210,7 +254,7 @@ def test_what_waits_for_memory_is_not_read_after_closing(monkeypatch):
         return flat(0)
 
     monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
-    monkeypatch.setattr(engine, "ThreadPoolExecutor", Pool)
+    monkeypatch.setattr(Workers, "close", close_late)
     long = Source("long", read_long, memory=lambda index: 900_000)
     next_one = Source("next", lambda index: read.append(1) or flat(0), memory=lambda index: 900_000)
     events = engine.classify(MeanModel(), [flat(0), long, *[next_one] * 3], engine.Options(workers=2))

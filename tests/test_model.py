@@ -9,9 +9,10 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 import napari_webipred as wp
+from hostile import models
 from napari_webipred import settings
 from napari_webipred.catalogue import store, told
-from napari_webipred.errors import ActivationError, ModelError, OptionError
+from napari_webipred.errors import ActivationError, LimitError, ModelError, OptionError, SlowModelError
 from napari_webipred.model import Progress, opening
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
@@ -165,6 +166,61 @@ def test_an_onnx_file_is_opened_with_what_it_says_about_itself(tmp_path):
         row = wp.classify(np.full((9, 9, 3), [0, 255, 0], np.uint8), model).iloc[0]
         assert row["prediction"] == "green"
         np.testing.assert_allclose(row["green"], np.e / (2 + np.e), rtol=1e-6)
+
+
+def kept(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "cache").rglob("*") if path.is_file())
+
+
+def test_nothing_stays_of_a_model_that_onnx_runtime_refuses(tmp_path):
+    """What it takes is right, and every size is known; only it adds numbers of two types."""
+    numbers = helper.make_node("Constant", [], ["n"], value_ints=[1, 2, 3])
+    made = helper.make_graph(
+        [numbers, helper.make_node("GlobalAveragePool", ["x"], ["m"]), helper.make_node("Flatten", ["m"], ["f"]),
+         helper.make_node("Add", ["f", "n"], ["y"])],
+        "g",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3, 4, 6])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3])],
+    )  # fmt: skip
+    path = tmp_path / "mixed.onnx"
+    onnx.save(helper.make_model(made, opset_imports=[helper.make_opsetid("", 17)], ir_version=8), path)
+    with pytest.raises(ModelError, match="The model mixed cannot be used") as refusal:
+        wp.open_model(path)
+    assert str(tmp_path / "cache") not in str(refusal.value)
+    assert kept(tmp_path) == []
+
+
+def endless(path: Path) -> Path:
+    path.write_bytes(models.products(2000, 1000))
+    return path
+
+
+def test_a_model_that_computes_very_long_is_used_only_if_that_is_allowed(tmp_path):
+    path = endless(tmp_path / "endless.onnx")
+    with pytest.raises(SlowModelError, match=r"The model endless cannot be used: .* trillion multiplications"):
+        wp.open_model(path)
+    assert kept(tmp_path) == []
+    assert wp.open_model(path, allow_slow=True).output_size == 3
+    assert kept(tmp_path) != []
+    with pytest.raises(SlowModelError):
+        wp.open_model(path)
+
+
+def test_a_model_of_any_size_is_held_to_the_limits_at_the_size_that_is_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "200MB")
+    path = tmp_path / "attention.onnx"
+    path.write_bytes(models.attention())
+    assert wp.open_model(path, size=(32, 32)).predict(np.ones((1, 32, 32, 3))).shape == (1, 3)
+    with pytest.raises(LimitError, match=r"The model attention cannot be used: .* 200 MB are allowed"):
+        wp.open_model(path, size=(100, 100))
+
+
+def test_a_second_session_is_opened_only_where_there_is_memory_for_it(tmp_path, monkeypatch):
+    model = wp.open_model(write_tfjs(tmp_path / "pets"), standardize="tf")
+    monkeypatch.setattr("napari_webipred.runtime.reservation.MEMORY.fits", lambda weights, run: False)
+    assert model.session(97) is model.session(98)
+    monkeypatch.undo()
+    assert model.session(2) is not model.session(3)
 
 
 def test_labels_may_lie_beside_an_onnx_file(tmp_path):

@@ -7,12 +7,13 @@ import os
 import time
 from collections import deque
 from collections.abc import Generator, Iterable, Mapping
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from contextlib import closing
 from dataclasses import dataclass, field
-from threading import Event as Flag
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
+from napari_webipred import limits
+from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.catalogue.card import Profile
 from napari_webipred.errors import ActivationError, ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.files import file_source, find_pictures
@@ -21,10 +22,10 @@ from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.preprocess import Intensity, prepare
 from napari_webipred.imaging.remarks import remark_on
 from napari_webipred.imaging.source import Source
-from napari_webipred.limits import memory_budget
 from napari_webipred.model import Model, available_cores
 from napari_webipred.results.probabilities import HINT, assigned, class_probabilities
 from napari_webipred.results.row import Row
+from napari_webipred.workers import Workers, wait_for
 
 if TYPE_CHECKING:
     import numpy as np
@@ -168,7 +169,7 @@ def classify(
             HINT,
             "complete settings",
         )
-    budget = memory_budget()
+    budget = limits.memory_budget()
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
     total = sum(map(len, sources))
@@ -224,13 +225,13 @@ def _is_column(images: Any) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Work:
-    """What is the same for all planes of a run; ``closed`` is set when no more rows are wanted."""
+    """What is the same for all planes of a run, which ends when it is cancelled."""
 
     model: Model
     session: Session
     options: Options
     budget: int
-    closed: Flag = field(default_factory=Flag)
+    cancellation: Cancellation = field(default_factory=Cancellation)
 
 
 def _rows(model: Model, sources: list[Source], total: int, options: Options, budget: int) -> Generator[Row, None, None]:
@@ -238,19 +239,27 @@ def _rows(model: Model, sources: list[Source], total: int, options: Options, bud
     workers = min(options.workers or cores, max(total, 1))
     session = model.session(1 if workers > 1 and total >= PICTURES_FOR_ONE_CORE_EACH else cores)
     work = _Work(model, session, options, budget)
-    pool = ThreadPoolExecutor(workers, thread_name_prefix="napari-webipred")
+    pool = Workers[Row](workers, "napari-webipred")
     waiting: deque[Future[Row]] = deque()
     try:
-        for number, source in enumerate(sources):
-            for index in source.indices():
-                waiting.append(pool.submit(_row, work, number, source, index))
-                if len(waiting) > 2 * workers:
-                    yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+        # Whoever cancels this thread's work means these threads, too.
+        with current().ending(work.cancellation.cancel):
+            for number, source in enumerate(sources):
+                for index in source.indices():
+                    waiting.append(pool.submit(_row, work, number, source, index))
+                    if len(waiting) > 2 * workers:
+                        yield _next(waiting, work.cancellation)
+            while waiting:
+                yield _next(waiting, work.cancellation)
     finally:
-        work.closed.set()
-        pool.shutdown(wait=True, cancel_futures=True)
+        work.cancellation.cancel()
+        pool.close(limits.PATIENCE)
+
+
+def _next(waiting: deque[Future[Row]], cancellation: Cancellation) -> Row:
+    row = wait_for(waiting.popleft())
+    cancellation.check()
+    return row
 
 
 def _row(work: _Work, number: int, source: Source, index: tuple[int, ...]) -> Row:
@@ -258,7 +267,8 @@ def _row(work: _Work, number: int, source: Source, index: tuple[int, ...]) -> Ro
     card = work.model.card
     try:
         prepared, intensity_range, remark = _prepared(work, source, index)
-        probabilities = class_probabilities(work.session.predict(prepared[None])[0], card)
+        with work.cancellation.active():
+            probabilities = class_probabilities(work.session.predict(prepared[None])[0], card)
         prediction = assigned(probabilities, card, work.options.threshold)
     except ActivationError:  # it is the model's fault, so that no other row can be trusted either
         work.model.needs_activation = True
@@ -283,8 +293,7 @@ def _prepared(
     assert preprocessing is not None
     height, width, channels = card.input.height, card.input.width, card.input.channels or 3
     with _image_memory.reserved(source.memory(index), work.budget):
-        if work.closed.is_set():  # while it waited
-            raise ImageError("The run was cancelled.")
+        work.cancellation.check()  # it may have waited for long
         pixels = source.read(index)
         prepared, intensity_range = prepare(
             pixels, height, width, channels, preprocessing, card.input.channel_order, work.options.intensity

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator, Sequence
-from contextlib import suppress
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from threading import Lock
@@ -16,7 +16,7 @@ from napari_webipred import completion, self_test
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue import told as telling
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ActivationError, ModelError
+from napari_webipred.errors import ActivationError, LimitError, ModelError
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import UndecidedOutputError, outputs_in
@@ -68,15 +68,20 @@ class Model:
         most networks this is known at once, for others once they have computed something.
     """
 
-    def __init__(self, card: ModelCard, checksum: str, graph: Path | bytes) -> None:
+    def __init__(self, card: ModelCard, checksum: str, graph: Path | bytes, *, allow_slow: bool = False) -> None:
         self.checksum = checksum
         self._graph = graph
+        self._allow_slow = allow_slow
         self._sessions: dict[int, Session] = {}
         self._lock = Lock()
-        session = self.session(available_cores())
+        with _named(card):
+            session = self.session(available_cores())
         self.input_shape = session.input_shape
         self.output_size = session.output_size
         self.card = completion.complete(card, session)
+        if self.card.input is not None:
+            with _named(card):
+                session.check_image(self.card.input.height, self.card.input.width)
         self.suggestion = completion.suggestion(session)
         self.outputs = tuple(output for output in outputs_in(session.properties)[0] if output.size is not None)
         self.needs_activation = needs_activation(self.card)
@@ -127,13 +132,23 @@ class Model:
             pass
 
     def session(self, threads: int) -> Session:
-        """Return the session that computes one picture on this many threads; made when first asked for."""
+        """Return the session that computes one picture on this many threads; made when first asked for.
+
+        Each session holds the weights. Where there is no memory for another one, the first is returned.
+        """
         from napari_webipred.runtime.session import Session
 
         with self._lock:
+            first = next(iter(self._sessions.values()), None)
             if threads not in self._sessions:
-                self._sessions[threads] = Session(self._graph, threads)
+                if first is not None and not first.has_room_beside():
+                    return first
+                self._sessions[threads] = Session(self._graph, threads, allow_slow=self._allow_slow)
             return self._sessions[threads]
+
+    def kept_at(self, path: Path) -> None:
+        """Read the graph from a file from now on, instead of keeping it in memory."""
+        self._graph = path
 
 
 def available_cores() -> int:
@@ -151,6 +166,7 @@ def opening(
     size: tuple[int, int] | None = None,
     activation: str | None = None,
     output: str | int | None = None,
+    allow_slow: bool = False,
 ) -> Generator[Progress, None, Model]:
     """Open a model step by step; closing the generator cancels, also a download.
 
@@ -172,6 +188,8 @@ def opening(
         ``"none"`` shows the numbers as they are, ``"in-model"`` takes an earlier answer back.
     output : str or int, optional
         Which of several outputs gives the classes: its name, or its number from 0.
+    allow_slow : bool
+        Whether the model may need more than `napari_webipred.limits.WORK` multiply-adds for an image.
 
     Yields
     ------
@@ -183,9 +201,11 @@ def opening(
 
     Raises
     ------
+    SlowModelError
+        The model computes very long for an image, and `allow_slow` is not given.
     WebIPredError
-        There is no such model, it cannot be fetched, or its files cannot be used. `UndecidedOutputError` if several
-        of its outputs could give the classes.
+        There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory.
+        `UndecidedOutputError` if several of its outputs could give the classes.
     """
     from napari_webipred.catalogue import archive, bioimageio
 
@@ -200,37 +220,37 @@ def opening(
     whole = telling.apply(card, given)
     if replace(given, classes=None) != telling.Told():
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
-    model = yield from _load(whole, files, checksum)
+    model = yield from _load(whole, files, checksum, allow_slow)
     if remembered and given != telling.Told():
         telling.keep(checksum, given)
     return model
 
 
-def _load(card: ModelCard, files: ModelFiles, checksum: str) -> Generator[Progress, None, Model]:
+def _load(card: ModelCard, files: ModelFiles, checksum: str, allow_slow: bool) -> Generator[Progress, None, Model]:
     """Open the compiled graph of a model, after making it if it is not there. Of a refused model nothing is kept."""
     from napari_webipred.catalogue import store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
     kept = store.compiled_path(checksum, COMPILER_VERSION, _choice(card, files))
-    if was_kept := kept.is_file():
+    if kept.is_file():
         yield Progress("load")
-        with suppress(ModelError):  # a damaged graph is made again
-            model = Model(card, checksum, kept)
+        try:
+            model = Model(card, checksum, kept, allow_slow=allow_slow)
             _test(model, files)
             return model
+        except LimitError:
+            raise
+        except ModelError:
+            pass  # a damaged graph is made again
     yield Progress("compile")
-    graph = _compile(files, card)
+    with _named(card):
+        graph = _compile(files, card)
     yield Progress("load")
-    if card.test is not None:
-        graph = facts.with_facts(graph, _test(Model(card, checksum, graph), files))
-    is_kept = store.keep_compiled(kept, graph)
-    try:
-        model = Model(card, checksum, kept if is_kept else graph)
-        _test(model, files)
-    except BaseException:
-        if is_kept and not was_kept:
-            store.discard_compiled(kept)
-        raise
+    model = Model(card, checksum, graph, allow_slow=allow_slow)
+    graph = facts.with_facts(graph, _test(model, files))
+    # What ONNX Runtime does not open is not kept.
+    if store.keep_compiled(kept, graph):
+        model.kept_at(kept)
     return model
 
 
@@ -279,12 +299,13 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
 
 
 def _compile(files: ModelFiles, card: ModelCard) -> bytes:
+    from napari_webipred.runtime.bounds import with_bounds
     from napari_webipred.runtime.formats import compile_files
 
     # Of a file of the user's own nothing is known.
     form = card.weights[0].format if card.weights and not own.is_local(card) else None
     try:
-        return compile_files(
+        graph = compile_files(
             files,
             files.kind,
             _entry(card, files),
@@ -295,5 +316,15 @@ def _compile(files: ModelFiles, card: ModelCard) -> bytes:
         )
     except UndecidedOutputError as error:
         raise UndecidedOutputError(f"The model {card.name}", error.outputs) from error
+    return with_bounds(graph)
+
+
+@contextmanager
+def _named(card: ModelCard) -> Iterator[None]:
+    """Say in errors which model it is about."""
+    try:
+        yield
+    except UndecidedOutputError:
+        raise
     except ModelError as error:
         raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint, error.remedy) from error

@@ -112,6 +112,11 @@ def model(
     return json.dumps({"modelTopology": topology, "weightsManifest": manifest, **more}).encode()
 
 
+def pooled(before: dict[str, Any]) -> bytes:
+    """A model that takes the largest number of each channel of whatever a layer makes."""
+    return model(before, layer("GlobalMaxPooling2D", "most"), entries=[{**KERNEL, "shape": [3, 2]}, BIAS])
+
+
 def sound(document: bytes = b"", weights: bytes = WEIGHTS, *more: Part, **zip_options: Any) -> bytes:
     return zipped(Part("model.json", document or model()), Part("weights.bin", weights), *more, **zip_options)
 
@@ -340,6 +345,8 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "input of a terapixel": lambda: sound(model(shape=(None, 10**6, 10**6, 3))),
     "padding by a billion": lambda: sound(model(layer("ZeroPadding2D", "p", padding=[10**9, 10**9]))),
     "enlarging by a million": lambda: sound(model(layer("UpSampling2D", "u", size=[10**6, 10**6]))),
+    "enlarging by 4720": lambda: sound(pooled(layer("UpSampling2D", "u", size=[4720, 4720])), WEIGHTS[:32]),
+    "padding by 9438": lambda: sound(pooled(layer("ZeroPadding2D", "p", padding=[9438, 9438])), WEIGHTS[:32]),
     # weights in other files, and archives within
     "ONNX weights lead up": lambda: with_data(DATA, location=OUTSIDE),
     "ONNX weights lead up from within": lambda: with_data(DATA, location="a/../../weights.bin"),

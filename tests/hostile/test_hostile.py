@@ -9,7 +9,9 @@ import pytest
 
 from hostile.archives import ARCHIVES, EITHER
 from hostile.folder import opened
+from hostile.models import MODELS
 from hostile.pictures import PICTURES
+from napari_webipred import limits
 
 MEGABYTES = 300
 
@@ -24,6 +26,11 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return opened("picture", ".dat", PICTURES, tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def models(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return opened("model", ".onnx", MODELS, tmp_path_factory.mktemp("hostile"))
 
 
 def wrong(reports: list[dict[str, Any]], kinds: set[str]) -> list[dict[str, Any]]:
@@ -45,7 +52,29 @@ def wrong(reports: list[dict[str, Any]], kinds: set[str]) -> list[dict[str, Any]
 
 def test_hostile_archives_are_refused_by_name_and_strange_ones_are_opened(archives: list[dict[str, Any]]) -> None:
     assert len(archives) >= 40
-    assert wrong(archives, {"ArchiveError", "TooLargeError", "ModelError"}) == []
+    assert wrong(archives, {"ArchiveError", "TooLargeError", "LimitError", "ModelError"}) == []
+
+
+def test_hostile_models_are_refused_by_name_and_strange_ones_are_run(models: list[dict[str, Any]]) -> None:
+    assert len(models) >= 60
+    assert wrong(models, {"ArchiveError", "LimitError", "ModelError", "SlowModelError"}) == []
+
+
+def test_refusing_a_model_takes_no_more_memory_than_opening_may(models: list[dict[str, Any]]) -> None:
+    """64 MB, and four times the file."""
+    least = min(report["megabytes"] for report in models)
+    assert [
+        report
+        for report in models
+        if report["kind"] and report["megabytes"] - least > (limits.OPENING + 4 * report["bytes"]) / 2**20
+    ] == []
+
+
+def test_no_refused_model_leaves_a_graph_in_the_cache(models: list[dict[str, Any]], tmp_path_factory: Any) -> None:
+    folders = {path.resolve() for path in tmp_path_factory.getbasetemp().glob("hostile*/model")}
+    (cache,) = (path.parent / "cache" for path in folders)
+    kept = list((cache / "compiled").glob("*.onnx"))
+    assert len(kept) == sum(not report["kind"] for report in models)
 
 
 def test_hostile_pictures_are_refused_by_name_and_strange_ones_are_opened(pictures: list[dict[str, Any]]) -> None:

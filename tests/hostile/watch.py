@@ -1,6 +1,6 @@
 """Open each file in a process of its own, under a watch: what does the user see, how long, how much memory?
 
-    python tests/hostile/watch.py archive|picture FOLDER
+    python tests/hostile/watch.py archive|model|picture FOLDER
 
 Prints a JSON object per file of the folder: its name; ``words``, which are the error or what was opened; ``hint`` and
 ``kind`` of an error, or empty; seconds of the processor and megabytes at the peak. POSIX only.
@@ -28,6 +28,11 @@ NEEDED = {
         *(f"{PACKAGE}.catalogue.{name}" for name in ("archive", "bioimageio", "index", "store", "own", "told")),
         *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.compiler", "runtime.formats", "runtime.session")),
     ],
+    "model": [
+        *("onnx", "onnx.numpy_helper", "onnxruntime"),
+        *(f"{PACKAGE}.catalogue.{name}" for name in ("archive", "bioimageio", "index", "store", "own", "told")),
+        *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.onnx_file", "runtime.formats", "runtime.session")),
+    ],
     "picture": [
         *("PIL.Image", "tifffile", f"{PACKAGE}.catalogue.card"),
         *(f"{PACKAGE}.imaging.{name}" for name in ("files", "preprocess", "tiff")),
@@ -41,6 +46,17 @@ def archive(path: Path) -> str:
 
     model = napari_webipred.open_model(path, standardize="none", classes=["a", "b"])
     return f"opened: input {model.input_shape}, {model.output_size} classes"
+
+
+def model(path: Path) -> str:
+    """Open an ONNX file as the user does, and run it once."""
+    import numpy as np
+
+    import napari_webipred
+
+    opened = napari_webipred.open_model(path, standardize="none")
+    opened.predict(np.zeros((1, *(size or 64 for size in opened.input_shape)), np.float32))
+    return f"opened: input {opened.input_shape}, {opened.output_size} classes"
 
 
 def picture(path: Path) -> str:
@@ -83,7 +99,7 @@ def watched(work: Callable[[Path], str], path: Path) -> dict[str, object]:
 
 def main() -> None:
     """Watch every file of a folder."""
-    work = {"archive": archive, "picture": picture}[sys.argv[1]]
+    work = {"archive": archive, "model": model, "picture": picture}[sys.argv[1]]
     for name in NEEDED[sys.argv[1]]:
         importlib.import_module(name)  # once, instead of in every child
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

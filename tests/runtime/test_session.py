@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
+import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +13,8 @@ import onnx
 import onnxruntime
 import pytest
 
-from napari_webipred.errors import ModelError
+from napari_webipred.cancellation import Cancellation
+from napari_webipred.errors import CancelledError, ModelError
 from napari_webipred.runtime.compiler import compile_model
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
@@ -86,6 +91,78 @@ def test_threads_may_share_a_session(graph: bytes) -> None:
     with ThreadPoolExecutor(4) as pool:
         for k, made in enumerate(pool.map(session.predict, batches)):
             np.testing.assert_array_equal(made, np.repeat([[16 * k + 0.5, 20 * k - 0.5]], 3, 0))
+
+
+def endless() -> bytes:
+    """A network that computes for hours: products of matrices, one after the other."""
+    value, node, constant = onnx.helper.make_tensor_value_info, onnx.helper.make_node, onnx.helper.make_tensor
+    nodes = [node("Reshape", ["image", "row"], ["n"]), node("Expand", ["n", "square"], ["p0"])]
+    nodes += [node("MatMul", [f"p{i}", f"p{i}"], [f"p{i + 1}"]) for i in range(5000)]
+    nodes += [node("ReduceMax", ["p5000"], ["most"], keepdims=1), node("Flatten", ["most"], ["classes"])]
+    network = onnx.helper.make_graph(
+        nodes,
+        "network",
+        [value("image", 1, ["batch", 1, 1, 1])],
+        [value("classes", 1, ["batch", 1])],
+        [constant("row", 7, [2], [1, 1]), constant("square", 7, [2], [2000, 2000])],
+    )
+    made = onnx.helper.make_model(network, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
+    content: bytes = made.SerializeToString()
+    return content
+
+
+def test_a_prediction_is_ended_from_another_thread() -> None:
+    session, cancellation, begun = Session(endless(), 1, allow_slow=True), Cancellation(), threading.Event()
+
+    def predict() -> None:
+        with cancellation.active():
+            begun.set()
+            session.predict(np.zeros((1, 1, 1, 1)))
+
+    with ThreadPoolExecutor(1) as pool:
+        future = pool.submit(predict)
+        assert begun.wait(20)
+        cancellation.cancel()
+        with pytest.raises(CancelledError):
+            future.result()
+
+
+def test_what_was_cancelled_once_harms_no_later_prediction(graph: bytes) -> None:
+    session, cancellation = Session(graph, 1), Cancellation()
+    cancellation.cancel()
+    with pytest.raises(CancelledError), cancellation.active():
+        session.predict(np.zeros((1, 2, 2, 1)))
+    np.testing.assert_array_equal(session.predict(np.zeros((1, 2, 2, 1))), [[0.5, -0.5]])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows sends signals to whole groups of processes")
+def test_ctrl_c_interrupts_a_prediction_in_the_main_thread(tmp_path: Path) -> None:
+    """Python itself would hear of it when the network has been computed, hours later."""
+    path = tmp_path / "endless.onnx"
+    path.write_bytes(endless())
+    code = """
+import signal, sys
+from pathlib import Path
+import numpy as np
+from napari_webipred.runtime.session import Session
+signal.signal(signal.SIGINT, signal.default_int_handler)
+session = Session(Path(sys.argv[1]), 1, allow_slow=True)
+print("ready", flush=True)
+try:
+    session.predict(np.zeros((1, 1, 1, 1)))
+except KeyboardInterrupt:
+    print("interrupted", flush=True)
+"""
+    child = subprocess.Popen([sys.executable, "-c", code, path], stdout=subprocess.PIPE, text=True)
+    try:
+        assert child.stdout is not None
+        assert child.stdout.readline() == "ready\n"
+        child.send_signal(signal.SIGINT)
+        said, _ = child.communicate()
+        assert said == "interrupted\n"
+        assert child.returncode == 0
+    finally:
+        child.kill()
 
 
 def test_zeros_around_negative_values_count_in_max_pooling(

@@ -65,13 +65,6 @@ def keep_compiled(path: Path, data: bytes) -> bool:
     return True
 
 
-def discard_compiled(path: Path) -> None:
-    """Take away a compiled graph that `keep_compiled` has written, and the note beside it."""
-    for written in (path, path.with_name(f"{path.name}.json")):
-        with suppress(OSError):  # Then the next use of the model finds it and tries it again.
-            written.unlink()
-
-
 def _note(path: Path, sha256: str) -> None:
     stat = path.stat()
     note = {"size": stat.st_size, "mtime_ns": stat.st_mtime_ns, "sha256": sha256}

@@ -16,7 +16,6 @@ from pathlib import Path
 from napari_webipred import settings
 from napari_webipred.catalogue.card import ModelCard, read_card
 from napari_webipred.catalogue.compiled import compiled_path as compiled_path
-from napari_webipred.catalogue.compiled import discard_compiled as discard_compiled
 from napari_webipred.catalogue.compiled import keep_compiled as keep_compiled
 from napari_webipred.catalogue.entry import Entry, all_entries, find_entries
 from napari_webipred.catalogue.remote import wanted

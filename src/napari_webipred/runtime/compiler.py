@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_webipred import limits
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
 from napari_webipred.runtime.connections import listed
@@ -31,8 +32,6 @@ __all__ = ["COMPILER_VERSION", "compile_model", "serialise"]
 
 _OPSET = 17
 _IR = 8
-# 4 GiB of float32 for one picture; the largest tensors of the networks in use are a hundredth of that.
-MAX_TENSOR = 2**30
 _BROKEN = "Ask the publisher of the model for a new conversion."
 
 
@@ -161,7 +160,7 @@ def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | No
     arguments = {key: tensor(value) for key, value in call.arguments.items()}
     build = Build(graph, call.layer, keras, arguments)
     result = KINDS[call.layer.class_name].build(build, *map(tensor, call.operands))
-    if math.prod(n or 1 for n in result.shape) > MAX_TENSOR:
+    if math.prod(n or 1 for n in result.shape) > limits.LAYER_NUMBERS:
         raise build.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
     return result
 

@@ -30,9 +30,10 @@ _TYPES = {
 
 @dataclass(frozen=True, slots=True)
 class Outside:
-    """A tensor, and where its numbers lie: a file, and bytes in it."""
+    """A tensor, its name in the file, and where its numbers lie: a file, and bytes in it."""
 
     tensor: TensorProto
+    name: str
     file: str
     offset: int
     size: int
@@ -92,7 +93,7 @@ def _locate(name: str, tensor: TensorProto) -> Outside:
             f"{list(tensor.dims)[:8]}) cannot lie at {offset[:20]!r}, {length[:20]!r} bytes long.",
             _TOGETHER,
         )
-    return Outside(tensor, str(PurePosixPath(name).parent.joinpath(*parts)), int(offset), size)
+    return Outside(tensor, tensor.name, str(PurePosixPath(name).parent.joinpath(*parts)), int(offset), size)
 
 
 def fill(name: str, outside: Iterable[Outside], files: Mapping[str, bytes]) -> None:
@@ -122,7 +123,7 @@ def _read(name: str, outside: Iterable[Outside], files: Mapping[str, bytes]) -> 
             if each.offset < end or each.offset + each.size > len(content):
                 # Tensors that share bytes could make a large model of a small file.
                 raise ModelError(
-                    f"The tensor {each.tensor.name[:80]!r} of {name} is not where it should be in {file}, which has "
+                    f"The tensor {each.name[:80]!r} of {name} is not where it should be in {file}, which has "
                     f"{len(content)} bytes.",
                     "Get the model again from its source; the download may be incomplete.",
                 )

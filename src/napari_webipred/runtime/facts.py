@@ -13,11 +13,13 @@ if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
 # Names of the properties: what the numbers are; a family and its scaling; why a browser cannot load it; the program
-# that made it, if that is known by its structure, which is the profile with which images are prepared for it.
+# that made it, if that is known by its structure, which is the profile with which images are prepared for it; what it
+# needs in memory and work.
 ENDING = "webipred.ending"
 FAMILY = "webipred.family"
 BROWSER = "webipred.browser"
 PROFILE = "webipred.profile"
+BOUNDS = "webipred.bounds"
 PREFIX = "webipred."
 
 _MAX_NAMES = 50_000

@@ -9,13 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred import limits
+from napari_webipred.errors import LimitError
+
 # Names of the one input and the one output of a compiled model.
 INPUT = "image"
 OUTPUT = "classes"
 
 # Raised whenever the same model compiles to another graph, so that those on disk are made anew. It stands here because
 # a graph on disk is opened without the compiler.
-COMPILER_VERSION = 8
+COMPILER_VERSION = 9
 
 Attribute = int | float | str | Sequence[int]
 
@@ -105,7 +108,18 @@ class Graph:
     _known: dict[Any, Any] = field(default_factory=dict)
 
     def node(self, op: str, *inputs: str, **attributes: Attribute) -> str:
-        """Append an operation and return the name of its output."""
+        """Append an operation and return the name of its output.
+
+        Raises
+        ------
+        LimitError
+            The graph has more operations than any network in use.
+        """
+        if len(self.nodes) >= limits.OPERATIONS:
+            raise LimitError(
+                f"The network has more than {limits.OPERATIONS} operations, more than any network in use.",
+                "Choose a smaller model.",
+            )
         output = f"t{len(self.nodes)}"
         self.nodes.append(Node(op, inputs, output, attributes))
         return output

@@ -12,8 +12,9 @@ from graphlib import CycleError, TopologicalSorter
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred import limits
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.compiler import MAX_TENSOR, serialise
+from napari_webipred.runtime.compiler import serialise
 from napari_webipred.runtime.graph import Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
 from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
@@ -180,7 +181,7 @@ def _value(
     if operation.op not in OPERATIONS:
         raise step.refuse("is not supported")
     value = OPERATIONS[operation.op](step)
-    if isinstance(value, Tensor) and math.prod(size or 1 for size in value.shape) > MAX_TENSOR:
+    if isinstance(value, Tensor) and math.prod(size or 1 for size in value.shape) > limits.LAYER_NUMBERS:
         raise step.refuse(f"makes a tensor of shape {list(value.shape)}, which is too large", BROKEN)
     return value
 

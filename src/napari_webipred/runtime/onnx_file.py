@@ -4,44 +4,38 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.errors import ModelError
+from napari_webipred import limits
+from napari_webipred.errors import LimitError, ModelError
 from napari_webipred.runtime import external_data
 from napari_webipred.runtime.facts import ENDING, PREFIX
-from napari_webipred.runtime.graph import INPUT, OUTPUT, Node
+from napari_webipred.runtime.graph import Node
 from napari_webipred.runtime.image_input import image_sizes, not_an_image
-from napari_webipred.runtime.microsoft_operators import is_known, like_standard
+from napari_webipred.runtime.microsoft_operators import is_known
+from napari_webipred.runtime.onnx_graph import read_graph
+from napari_webipred.runtime.onnx_wrapping import declare, rename, wrap
+from napari_webipred.runtime.order import in_order
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, choose, described, properties_of
+from napari_webipred.runtime.shapes import infer
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TypeProto
 
-# 4 GiB of float32 for one picture; the largest tensors of the networks in use are a hundredth of that.
-_MAX_TENSOR = 2**30
-_MAX_NODES = 100_000
 # A protobuf message cannot be larger.
 _MAX_BYTES = 2**31 - 1
-# Larger constants are weights, of which only the shape matters for the shapes of what is computed.
+# Larger constants are weights, of which only the shape matters for what outputs are.
 _SMALL = 4096
-# Operators whose result may be as large as a number in the file says, without the network being large itself.
-_SIZED_BY_VALUES = {
-    "ConstantOfShape",
-    "Expand",
-    "Tile",
-    "Range",
-    "Pad",
-    "Resize",
-    "Upsample",
-    "OneHot",
-    "CenterCropPad",
-}
+# Sizes at which a network that takes images of any size is tried.
+_TRIED = (224, 256)
 _OLDEST_IR = 4  # from here on, what is a constant need not be listed as an input
+# Versions of ONNX' own operators that ONNX Runtime computes; `napari_webipred.runtime.shapes` knows all of them.
+_OLDEST_OPSET, _NEWEST_OPSET = 7, 26
 _PLAIN = (
     "Export the model again, as one file of standard operators with one picture as input and class scores as output."
 )
@@ -79,17 +73,26 @@ def adapt(
     ------
     ModelError
         The file is damaged, needs files that are missing, operators that are not known or control flow, makes tensors
-        of absurd size, or does not turn one picture into class scores.
+        whose size cannot be told, or does not turn one picture into class scores.
     """
     try:
+        with _named(name):
+            graph = read_graph(content)  # before the library of ONNX makes objects of everything in it
+        if graph.operations and not _OLDEST_OPSET <= graph.opset <= _NEWEST_OPSET:
+            raise ModelError(
+                f"{name} uses version {graph.opset} of the operators of ONNX; {_OLDEST_OPSET} to {_NEWEST_OPSET} can "
+                "be run.",
+                "Export the model again for another version, such as 17.",
+            )
         return _adapted(name, _parse(name, content), output, classes, files or {})
     except UnicodeError as error:  # texts are not looked at when the file is parsed
         raise _damaged(name) from error
 
 
 def _adapted(name: str, model: ModelProto, output: str | None, classes: int, files: Mapping[str, bytes]) -> bytes:
-    _check_nodes(name, model)
     graph = model.graph
+    _check_texts(name, graph)
+    _check_nodes(name, model)
     outside = _take_small(name, model, files)
     given = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in given]
@@ -104,12 +107,11 @@ def _adapted(name: str, model: ModelProto, output: str | None, classes: int, fil
     chosen, _ = choose(name, outputs, output, classes)
     scores = graph.output[chosen.number].name
     facts = {ENDING: chosen.ending, **properties_of(outputs, chosen)}
-    source, elements = picture.name, picture.type.tensor_type.elem_type
-    _free_names(graph)
-    source, scores = (f"{value}_" if value in (INPUT, OUTPUT) else value for value in (source, scores))
-    _wrap(graph, source, elements, order, scores)
+    ours, elements = rename(graph), picture.type.tensor_type.elem_type
+    source, scores = ours[picture.name], ours[scores]
+    wrap(graph, source, elements, order, scores)
     height, width, channels = _picture(sizes, order)
-    _declare(
+    declare(
         graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
     )
     model.ir_version = max(model.ir_version, _OLDEST_IR)
@@ -167,11 +169,16 @@ def _damaged(name: str) -> ModelError:
     return ModelError(f"{name} is a damaged ONNX file.", "Get the file again from its source.")
 
 
+def _check_texts(name: str, graph: GraphProto) -> None:
+    texts = [value.name for values in (graph.input, graph.output, graph.initializer) for value in values]
+    texts += [text for node in graph.node for text in (node.op_type, *node.input, *node.output)]
+    if not all(isinstance(text, str) for text in texts):  # bytes that are no UTF-8 stay bytes
+        raise _damaged(name)
+
+
 def _check_nodes(name: str, model: ModelProto) -> None:
     """Refuse what could run other code or never end."""
     nodes = model.graph.node
-    if len(nodes) > _MAX_NODES:
-        raise ModelError(f"{name} has {len(nodes)} operations; {_MAX_NODES} are the most.", _PLAIN)
     if model.functions or model.training_info:
         raise ModelError(f"{name} defines functions of its own or holds training steps.", _PLAIN)
     foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes if not is_known(node)})
@@ -180,7 +187,7 @@ def _check_nodes(name: str, model: ModelProto) -> None:
     if model.graph.sparse_initializer:
         raise ModelError(f"{name} holds sparse weights.", _PLAIN)
     for tensor in (*model.graph.initializer, *_attribute_tensors(name, nodes)):
-        if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > _MAX_TENSOR:
+        if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > limits.TENSOR_NUMBERS:
             raise ModelError(
                 f"The tensor {tensor.name[:80]!r} in {name} has the shape {list(tensor.dims)[:8]}.", _PLAIN
             )
@@ -244,54 +251,66 @@ def _picture(sizes: list[int | None], order: str) -> tuple[int | None, int | Non
 
 
 def _shapes(name: str, model: ModelProto, open_sizes: bool) -> dict[str, TypeProto]:
-    """Infer the types of all tensors for one picture, without the weights, and refuse absurd sizes."""
+    """Tell the types of the outputs for one picture. What depends on the size of the picture is left open.
+
+    Returns
+    -------
+    dict of str to TypeProto
+        Empty if the size is open and the network does not take those that are tried.
+    """
     import onnx
 
-    bare = onnx.ModelProto(ir_version=_OLDEST_IR)
-    bare.opset_import.extend(model.opset_import)
-    graph = model.graph
-    bare.graph.name = "network"
-    bare.graph.node.extend(standard for node in graph.node for standard in like_standard(node))
-    bare.graph.output.extend(graph.output)
-    given = {tensor.name for tensor in graph.initializer}
-    bare.graph.input.extend(value for value in graph.input if value.name not in given)
-    bare.graph.input[0].type.tensor_type.shape.dim[0].dim_value = 1
-    for tensor in graph.initializer:
-        if math.prod(tensor.dims) <= _SMALL:
-            bare.graph.initializer.append(tensor)
-        else:
-            bare.graph.input.append(
-                onnx.helper.make_tensor_value_info(tensor.name, tensor.data_type, list(tensor.dims))
-            )
-    try:
-        inferred = onnx.shape_inference.infer_shapes(bare, strict_mode=True, data_prop=True)
-    except Exception as error:  # the C++ behind raises more kinds than it documents
-        reason = (str(error).strip().splitlines() or ["unknown"])[0][:200]
-        raise ModelError(f"The operations in {name} do not fit together: {reason}", _PLAIN) from error
-    types = {value.name: value.type for value in (*inferred.graph.value_info, *inferred.graph.output)}
-    for tensor_name, kind in types.items():
-        dims = _dims(kind)
-        if math.prod(size or 1 for size in dims) > _MAX_TENSOR:
-            raise ModelError(
-                f"The tensor {tensor_name[:80]!r} in {name} has the shape {dims[:8]}, which is too large.", _PLAIN
-            )
-    for node in graph.node:
-        if node.op_type in _SIZED_BY_VALUES and not open_sizes and not all(_is_known(types, o) for o in node.output):
-            raise ModelError(f"It cannot be told how large the result of {node.op_type} in {name} would be.", _PLAIN)
+    with _named(name):
+        graph = in_order(read_graph(_without_weights(model).SerializeToString()))
+        (given,) = graph.inputs.values()
+        found = []
+        for size in _TRIED if open_sizes else _TRIED[:1]:
+            batch = tuple(n or (size if i else 1) for i, n in enumerate(given.sizes or ()))
+            try:
+                found.append(infer(graph, dict.fromkeys(graph.inputs, batch)))
+            except ModelError as error:
+                if open_sizes and not isinstance(error, LimitError):
+                    return {}
+                raise
+    types = {}
+    for declared in model.graph.output:
+        shapes = [values[declared.name].shape for values in found]
+        dims = [sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True)]
+        told = _dims(declared.type)
+        if len(told) == len(dims):  # the file may know what the size of the images has to be
+            dims = [told[i] if size is None else size for i, size in enumerate(dims)]
+        types[declared.name] = onnx.helper.make_tensor_type_proto(found[0][declared.name].element_type, dims)
     return types
 
 
-def _is_known(types: dict[str, TypeProto], tensor: str) -> bool:
-    kind = types.get(tensor)
-    return kind is not None and kind.tensor_type.HasField("shape") and None not in _dims(kind)
+def _without_weights(model: ModelProto) -> ModelProto:
+    """Return the network with the numbers of small constants only, and the shapes of the others."""
+    import onnx
+
+    bare = onnx.ModelProto()
+    bare.opset_import.extend(model.opset_import)
+    bare.graph.node.extend(model.graph.node)
+    bare.graph.input.extend(model.graph.input)
+    bare.graph.output.extend(model.graph.output)
+    for tensor in model.graph.initializer:
+        if math.prod(tensor.dims) <= limits.KNOWN_NUMBERS:
+            bare.graph.initializer.append(tensor)
+        else:
+            bare.graph.initializer.add(name=tensor.name, data_type=tensor.data_type, dims=tensor.dims)
+    return bare
+
+
+@contextmanager
+def _named(name: str) -> Iterator[None]:
+    """Say in errors which file it is about."""
+    try:
+        yield
+    except ModelError as error:
+        raise type(error)(f"{name}: {error.message}", error.hint or _PLAIN) from error
 
 
 def _outputs(name: str, graph: GraphProto, types: dict[str, TypeProto]) -> list[ModelOutput]:
     """Describe the outputs; only floating-point numbers for each image can be class scores."""
-    texts = [value.name for value in graph.output]
-    texts += [text for node in graph.node for text in (node.op_type, *node.input, *node.output)]
-    if not all(isinstance(text, str) for text in texts):  # bytes that are no UTF-8 stay bytes
-        raise _damaged(name)
     shapes = {value.name: _scores_shape(types.get(value.name, value.type)) for value in graph.output}
     if all(shape == NO_LIST for shape in shapes.values()):
         outputs = ", ".join(f"{value.name} {_dims(value.type)}" for value in graph.output[:10])
@@ -337,45 +356,3 @@ def _constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
             with suppress(ValueError, TypeError, KeyError):  # ONNX Runtime says what is wrong with it
                 found[name] = onnx.numpy_helper.to_array(tensor)
     return found
-
-
-def _free_names(graph: GraphProto) -> None:
-    """Rename the tensors that are called like our input and output."""
-    for node in graph.node:
-        for names in (node.input, node.output):
-            for i, value in enumerate(names):
-                if value in (INPUT, OUTPUT):
-                    names[i] = f"{value}_"
-    for tensor in graph.initializer:
-        if tensor.name in (INPUT, OUTPUT):
-            tensor.name = f"{tensor.name}_"
-
-
-def _wrap(graph: GraphProto, source: str, elements: int, order: str, scores: str) -> None:
-    import onnx
-
-    float32 = onnx.TensorProto.FLOAT
-    make = onnx.helper.make_node
-    match order:
-        case "HW":  # zeros stand for the sizes as they are
-            sizes = onnx.helper.make_tensor("height and width", onnx.TensorProto.INT64, [3], [0, 0, 0])
-            graph.initializer.append(sizes)
-            first = make("Reshape", [INPUT, sizes.name], ["image as stored"])
-        case "NCHW":
-            first = make("Transpose", [INPUT], ["image as stored"], perm=[0, 3, 1, 2])
-        case _:
-            first = make("Identity", [INPUT], ["image as stored"])
-    cast = make("Cast", ["image as stored"], [source], to=elements)
-    last = [make("Flatten", [scores], ["flat scores"], axis=1), make("Cast", ["flat scores"], [OUTPUT], to=float32)]
-    nodes = [first, cast, *graph.node, *last]
-    del graph.node[:]
-    graph.node.extend(nodes)
-
-
-def _declare(graph: GraphProto, picture: list[int | str | None], scores: list[int | str]) -> None:
-    import onnx
-
-    for values in (graph.input, graph.output, graph.value_info):
-        del values[:]
-    graph.input.append(onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, picture))
-    graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, scores))

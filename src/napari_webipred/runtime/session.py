@@ -2,24 +2,38 @@
 
 from __future__ import annotations
 
+import mmap
 import re
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.errors import ModelError
+from napari_webipred import limits
+from napari_webipred.cancellation import Cancellation, current
+from napari_webipred.errors import LimitError, ModelError
+from napari_webipred.runtime import arena
+from napari_webipred.runtime.bounds import Bounds, bounds_of, first_bounds, known_bounds, read_network
 from napari_webipred.runtime.graph import INPUT, OUTPUT
+from napari_webipred.runtime.onnx_graph import read_properties
+from napari_webipred.runtime.reservation import MEMORY
+from napari_webipred.workers import Workers, wait_for
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_webipred.runtime.shapes import Shape
+
 _BROKEN = "Open the model again; if that does not help, it cannot be used."
 _FATAL_ONLY = 4
+_KNOWN_BATCHES = 16
 
 
 class Session:
     """A compiled model, ready to predict on this machine's processor.
+
+    Before ONNX Runtime sees the network, it is told how much memory it needs, and one that needs too much is refused.
 
     Parameters
     ----------
@@ -27,6 +41,8 @@ class Session:
         What `napari_webipred.runtime.compiler.compile_model` returns, or a file with it.
     threads : int
         How many threads work on one call of `predict`.
+    allow_slow : bool
+        Whether it may compute very long for an image.
 
     Attributes
     ----------
@@ -40,21 +56,32 @@ class Session:
     Raises
     ------
     ModelError
-        The graph cannot be read or is not one of ours.
+        The graph cannot be read, is not one of ours, or needs too much memory.
+    SlowModelError
+        It computes very long for an image, and that is not allowed.
     """
 
     input_shape: tuple[int | None, int | None, int]
     output_size: int
     properties: dict[str, str]
 
-    def __init__(self, graph: Path | bytes, threads: int) -> None:
-        self._session = _open(graph, threads)
+    def __init__(self, graph: Path | bytes, threads: int, *, allow_slow: bool = False) -> None:
+        self._graph = graph
+        self._allow_slow = allow_slow
+        self._known: dict[Shape, Bounds] = {}
+        self._bounds = self._first_bounds()
+        self._check(self._bounds)
+        self._session = _open(graph, threads, self._bounds.folds)
         self.input_shape, self.output_size = _signature(self._session)
         self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
+        MEMORY.hold(self, self._bounds.weights)
         self._singly = self._session.get_inputs()[0].shape[:1] == [1]
 
     def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
         """Run the model. Several threads may do so at the same time.
+
+        Ctrl-C and the `napari_webipred.cancellation.Cancellation` that the calling thread works under interrupt it
+        after the operation that is being computed. Runs that need more memory than is free wait for others.
 
         Parameters
         ----------
@@ -68,7 +95,9 @@ class Session:
         Raises
         ------
         ModelError
-            The batch is not numeric or has another shape, or the computation fails.
+            The batch is not numeric or has another shape, needs too much memory, or the computation fails.
+        CancelledError
+            The computation was cancelled.
         """
         try:
             pictures = np.ascontiguousarray(batch, np.float32)
@@ -83,12 +112,85 @@ class Session:
                 f"The batch has the shape {pictures.shape}; the model takes (n, {wanted}).",
                 "Give a batch of pictures as (n, height, width, channels), each resized to the model's input.",
             )
-        if self._singly and len(pictures) > 1:
+        if len(pictures) > 1 and not self._fits_at_once(pictures.shape):
             return np.concatenate([self.predict(picture[None]) for picture in pictures])
+        self._check(self.bounds(pictures.shape))
+        cancellation = current()
+        if threading.current_thread() is not threading.main_thread():
+            return self._run(pictures, cancellation)
+        # Python hears of Ctrl-C between its own instructions only, so the main thread waits for another one.
+        worker = Workers[Any](1, "napari-webipred-predict")
         try:
-            (classes,) = self._session.run([OUTPUT], {INPUT: pictures})
-        except Exception as error:  # ONNX Runtime has no common class for what it raises
-            raise ModelError(f"The model cannot be computed: {_first_line(error)}", _BROKEN) from error
+            result: NDArray[np.float32] = wait_for(worker.submit(self._run, pictures, cancellation))
+            return result
+        except KeyboardInterrupt:
+            cancellation.cancel()
+            raise
+        finally:
+            worker.close(limits.PATIENCE)
+
+    def bounds(self, batch: Shape) -> Bounds:
+        """Tell what a batch of (images, height, width, channels) needs in memory and work.
+
+        Raises
+        ------
+        ModelError
+            The network does not take images of this size.
+        """
+        shape = (max(batch[0], 1), *batch[1:])
+        if shape == self._bounds.batch:
+            return self._bounds
+        if shape not in self._known:
+            found = bounds_of(read_network(_content(self._graph)), shape)
+            if len(self._known) >= _KNOWN_BATCHES:
+                self._known.clear()
+            self._known[shape] = found
+        return self._known[shape]
+
+    def check_image(self, height: int, width: int) -> None:
+        """Refuse images of a size for which the network needs too much memory, or computes very long.
+
+        Raises
+        ------
+        ModelError
+        SlowModelError
+        """
+        self._check(self.bounds((1, height, width, self.input_shape[2])))
+
+    def has_room_beside(self) -> bool:
+        """Tell whether a second session of the same network would leave memory for two images."""
+        return MEMORY.fits(self._bounds.weights, max(each.run for each in (self._bounds, *self._known.values())))
+
+    def _fits_at_once(self, batch: Shape) -> bool:
+        if self._singly:
+            return False
+        bounds = self.bounds(batch)
+        return bounds.weights + bounds.run <= limits.memory_budget()
+
+    def _first_bounds(self) -> Bounds:
+        """Return what the graph itself tells, or what follows from it."""
+        content = _content(self._graph)
+        return known_bounds(read_properties(content)) or first_bounds(read_network(content))
+
+    def _check(self, bounds: Bounds) -> None:
+        bounds.check_memory()
+        if not self._allow_slow:
+            bounds.check_work()
+
+    def _run(self, pictures: NDArray[np.float32], cancellation: Cancellation) -> NDArray[np.float32]:
+        import onnxruntime
+
+        options = onnxruntime.RunOptions()
+
+        def end() -> None:
+            options.terminate = True
+
+        with MEMORY.running(self.bounds(pictures.shape).run, cancellation), cancellation.ending(end):
+            try:
+                (classes,) = self._session.run([OUTPUT], {INPUT: pictures}, options)
+            except Exception as error:  # ONNX Runtime has no common class for what it raises
+                cancellation.check()
+                raise _explained(error) from error
         result: NDArray[np.float32] = classes
         if result.shape != (len(pictures), self.output_size):
             raise ModelError(
@@ -98,7 +200,18 @@ class Session:
         return result
 
 
-def _open(graph: Path | bytes, threads: int) -> Any:
+def _content(graph: Path | bytes) -> memoryview:
+    """Look at a graph without making a copy of it."""
+    if isinstance(graph, bytes):
+        return memoryview(graph)
+    try:
+        with graph.open("rb") as file:
+            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
+    except (OSError, ValueError) as error:  # an empty file cannot be mapped
+        raise ModelError("The compiled model cannot be read.", _BROKEN) from error
+
+
+def _open(graph: Path | bytes, threads: int, folds: bool) -> Any:
     import onnxruntime
 
     # The variable in the environment, which the package sets, is what counts; this is for processes that imported
@@ -110,12 +223,15 @@ def _open(graph: Path | bytes, threads: int) -> Any:
     options.inter_op_num_threads = 1
     options.log_severity_level = _FATAL_ONLY
     try:
-        return onnxruntime.InferenceSession(
+        arena.give_back()
+        arena.use_limited_memory(options)
+        session = onnxruntime.InferenceSession(
             graph if isinstance(graph, bytes) else str(graph),
             options,
             providers=["CPUExecutionProvider"],
-            # It turns zeros around a picture into minus infinity when a MaxPool follows, which changes the result.
-            disabled_optimizers=["Pad_Fusion"],
+            # The first turns zeros around a picture into minus infinity when a MaxPool follows, which changes the
+            # result; the second computes what depends on no image, however large it becomes.
+            disabled_optimizers=["Pad_Fusion", *(() if folds else ("ConstantFolding",))],
             # Trying again with the same provider changes nothing, and is announced on standard output.
             enable_fallback=0,
         )
@@ -123,6 +239,8 @@ def _open(graph: Path | bytes, threads: int) -> Any:
         # Where the graph lies in the cache says nothing to the user.
         reason = re.sub(r"Load model from .* failed: ?", "", _first_line(error))
         raise ModelError(f"The compiled model cannot be opened: {reason}", _BROKEN) from error
+    arena.trim()
+    return session
 
 
 def _signature(session: Any) -> tuple[tuple[int | None, int | None, int], int]:
@@ -131,8 +249,22 @@ def _signature(session: Any) -> tuple[tuple[int | None, int | None, int], int]:
         picture, classes = inputs[0].shape, outputs[0].shape
         if len(picture) == 4 and len(classes) == 2 and isinstance(picture[3], int) and isinstance(classes[1], int):
             height, width = (size if isinstance(size, int) else None for size in picture[1:3])
+            if classes[1] > limits.CLASSES:
+                raise LimitError(
+                    f"The network gives {classes[1]} numbers for each image; {limits.CLASSES} classes are the most.",
+                    "Choose a model that classifies images.",
+                )
             return (height, width, picture[3]), classes[1]
     raise ModelError("The compiled model does not take a picture and return classes.", _BROKEN)
+
+
+def _explained(error: Exception) -> ModelError:
+    if arena.is_exhausted(error):
+        return LimitError(
+            f"The network needs more memory than the {limits.amount(limits.memory_budget())} that are allowed.",
+            f"Allow more with the setting {limits.MEMORY_SETTING}, such as 8GB, or choose a smaller model.",
+        )
+    return ModelError(f"The model cannot be computed: {_first_line(error)}", _BROKEN)
 
 
 def _first_line(error: Exception) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
+from napari_webipred import limits
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.connections import (
     BROKEN,
@@ -20,11 +21,6 @@ from napari_webipred.runtime.connections import (
     order_of,
     references,
 )
-
-# Nested models are inlined; a hostile file could double the number of calls on each level.
-_MAX_CALLS = 20_000
-_MAX_LAYERS = 100_000
-_MAX_DEPTH = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +141,8 @@ class _Work:
 
 def _expand(model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], work: _Work) -> list[Ref]:
     """Append the calls of a model and return its outputs. The root makes its own inputs: there `inputs` is None."""
-    if len(scope) > _MAX_DEPTH:
-        raise ModelError(f"Models are nested more than {_MAX_DEPTH} deep in {'/'.join(scope)[:80]}.", BROKEN)
+    if len(scope) > limits.NESTED_MODELS:
+        raise ModelError(f"Models are nested more than {limits.NESTED_MODELS} deep in {'/'.join(scope)[:80]}.", BROKEN)
     if model.class_name == "Sequential":
         return _expand_sequential(model, inputs, scope, work)
     if model.class_name in MODEL_CLASSES:
@@ -234,8 +230,8 @@ def _apply(
 
 
 def _append(work: _Work, call: Call) -> Ref:
-    if len(work.calls) >= _MAX_CALLS:
-        raise ModelError(f"The model makes more than {_MAX_CALLS} calls of layers.", BROKEN)
+    if len(work.calls) >= limits.CALLS:
+        raise ModelError(f"The model makes more than {limits.CALLS} calls of layers.", BROKEN)
     work.calls.append(call)
     return Ref(len(work.calls) - 1)
 
@@ -243,14 +239,14 @@ def _append(work: _Work, call: Call) -> Ref:
 def _count(work: _Work, items: int) -> None:
     """Count the layers that are looked at, called or not; models that are called again are read again."""
     work.layers += items + 1
-    if work.layers > _MAX_LAYERS:
-        raise ModelError(f"The model has more than {_MAX_LAYERS} layers, those called again counted again.", BROKEN)
+    if work.layers > limits.LAYERS:
+        raise ModelError(f"The model has more than {limits.LAYERS} layers, those called again counted again.", BROKEN)
 
 
 def _input_shape(model: Item) -> Any:
     """Find the batch input shape of a Sequential model: in its first layer, however deep, or else in its own config."""
     item, own = model, None
-    for _ in range(_MAX_DEPTH):
+    for _ in range(limits.NESTED_MODELS):
         config = item.config if isinstance(item.config, dict) else {}
         own = own or config.get("build_input_shape")
         for key in ("batch_input_shape", "batch_shape"):

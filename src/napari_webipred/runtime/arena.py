@@ -1,0 +1,85 @@
+"""The memory in which ONNX Runtime computes: one for all sessions of this process, with a limit."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from contextlib import suppress
+from functools import cache
+from typing import Any
+
+import numpy as np
+
+from napari_webipred import limits
+
+# An ONNX model that returns its one number.
+_IDENTITY = bytes.fromhex(
+    "08083a370a100a017812017922084964656e74697479120167"
+    "5a0f0a0178120a0a0808011204"
+    "0a020801620f0a0179120a0a08080112040a0208014204"
+    "0a001011"
+)
+
+
+def use_limited_memory(options: Any) -> None:
+    """Let a session compute in the memory that all share, and keep its weights beside it.
+
+    Parameters
+    ----------
+    options : onnxruntime.SessionOptions
+    """
+    # A plan of all tensors, made in the first run, would be a second memory beside the one in which that run was
+    # computed: twice as much for nothing that can be measured.
+    options.enable_mem_pattern = False
+    if _limited():
+        options.add_session_config_entry("session.use_env_allocators", "1")
+        # So the limit is about what is computed: how large the weights are is known anyway.
+        options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
+
+
+@cache
+def _limited() -> bool:
+    """Make the shared memory, once; False where this is not possible: each session then has its own, without limit."""
+    import onnxruntime
+
+    where = onnxruntime.OrtMemoryInfo(
+        "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
+    )
+    with suppress(Exception):  # ONNX Runtime has no common class for what it raises
+        onnxruntime.create_and_register_allocator(
+            where, onnxruntime.OrtArenaCfg({"max_mem": limits.memory_budget(), **_AS_ALWAYS})
+        )
+        return True
+    return False
+
+
+# -1: as ONNX Runtime has it anyway.
+_AS_ALWAYS = dict.fromkeys(("arena_extend_strategy", "initial_chunk_size_bytes", "max_dead_bytes_per_chunk"), -1)
+
+
+def give_back() -> None:
+    """Give the memory that no session uses any more back to the system."""
+    if not _limited.cache_info().currsize:
+        return
+    import onnxruntime
+
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = 4
+    options.intra_op_num_threads = options.inter_op_num_threads = 1
+    use_limited_memory(options)
+    session = onnxruntime.InferenceSession(_IDENTITY, options, providers=["CPUExecutionProvider"])
+    shrink = onnxruntime.RunOptions()
+    shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
+    session.run(None, {"x": np.zeros(1, np.float32)}, shrink)
+
+
+def trim() -> None:
+    """Give back what was needed to open a network only; on Linux the C library would keep it for later."""
+    if sys.platform == "linux":
+        with suppress(OSError, AttributeError):  # another C library than that of GNU
+            ctypes.CDLL(None).malloc_trim(0)
+
+
+def is_exhausted(error: Exception) -> bool:
+    """Tell whether an error of ONNX Runtime means that the limit is reached, or that the system has no more memory."""
+    return "bfc_arena" in str(error) or "Failed to allocate memory" in str(error) or "bad_alloc" in str(error)

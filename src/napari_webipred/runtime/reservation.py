@@ -1,0 +1,62 @@
+"""The memory of models at work: who wants to compute waits until there is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from threading import Condition
+from weakref import WeakKeyDictionary
+
+from napari_webipred import limits
+from napari_webipred.cancellation import Cancellation
+
+
+class ModelMemory:
+    """Counts the bytes of all sessions that are open and of all runs that are under way in this process."""
+
+    def __init__(self) -> None:
+        self._weights: WeakKeyDictionary[object, int] = WeakKeyDictionary()
+        self._runs = 0
+        self._changed = Condition()
+
+    def hold(self, session: object, weights: int) -> None:
+        """Count the weights of a session for as long as that lives."""
+        with self._changed:
+            self._weights[session] = weights
+
+    def fits(self, weights: int, run: int) -> bool:
+        """Tell whether another session with so many bytes of weights would leave memory for two runs."""
+        with self._changed:
+            return sum(self._weights.values()) + weights + 2 * run <= limits.memory_budget()
+
+    @contextmanager
+    def running(self, size: int, cancellation: Cancellation) -> Iterator[None]:
+        """Wait until a run of so many bytes fits beside the others; one alone may always run.
+
+        Raises
+        ------
+        CancelledError
+            The computation was cancelled while it waited.
+        """
+
+        def fits() -> bool:
+            left = limits.memory_budget() - sum(self._weights.values())
+            return cancellation.cancelled or not self._runs or self._runs + size <= left
+
+        with cancellation.ending(self._wake), self._changed:
+            self._changed.wait_for(fits)
+            cancellation.check()
+            self._runs += size
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._runs -= size
+                self._changed.notify_all()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+
+
+MEMORY = ModelMemory()
