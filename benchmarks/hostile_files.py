@@ -15,17 +15,22 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hostile.archives import ARCHIVES
 from hostile.folder import opened
+from hostile.models import MODELS
 from hostile.pictures import PICTURES
 
 PAGE = """# Hostile files
 
-Archives and pictures that an attacker or an accident could make, and what the user sees. `tests/hostile` makes them and
-holds the program to it with every change: each is refused in words that name the file, or opened where it does no harm,
-and none takes {limit} MB. This page is made by `python benchmarks/hostile_files.py`; seconds of the processor and
-megabytes are those of the process that opened the file, with all libraries that it needs ({empty} MB, for archives and
-pictures).
+Archives, models and pictures that an attacker or an accident could make, and what the user sees. `tests/hostile` makes
+them and holds the program to it with every change: each is refused in words that name the file, or opened where it does
+no harm. No archive and no picture takes {limit} MB; refusing a model takes at most 64 MB and four times the size of its
+file. [Limits](limits.md) says what the limits are.
 
-{archives} archives and {pictures} pictures; the slowest took {seconds:.1f} s, the largest {megabytes:.0f} MB.
+This page is made by `python benchmarks/hostile_files.py`. Seconds of the processor and megabytes are those of the
+process that opened the file, with all libraries that it needs ({empty} MB, for archives, models and pictures). Models
+that are opened are also run once.
+
+{archives} archives, {models} models and {pictures} pictures; the slowest took {seconds:.1f} s, the largest
+{megabytes:.0f} MB.
 """
 
 
@@ -45,12 +50,15 @@ def main() -> None:
     """Open all files and print the page."""
     with tempfile.TemporaryDirectory() as folder:
         archives = opened("archive", ".zip", ARCHIVES, Path(folder))
+        models = opened("model", ".onnx", MODELS, Path(folder))
         pictures = opened("picture", ".dat", PICTURES, Path(folder))
-    every = archives + pictures
+    every = archives + models + pictures
     worst = {key: max(report[key] for report in every) for key in ("seconds", "megabytes")}
-    empty = f"{min(r['megabytes'] for r in archives):.0f} and {min(r['megabytes'] for r in pictures):.0f}"
-    print(PAGE.format(limit=300, empty=empty, archives=len(archives), pictures=len(pictures), **worst))
+    least = [f"{min(report['megabytes'] for report in reports):.0f}" for reports in (archives, models, pictures)]
+    counts = {"archives": len(archives), "models": len(models), "pictures": len(pictures)}
+    print(PAGE.format(limit=300, empty=f"{least[0]}, {least[1]} and {least[2]}", **counts, **worst))
     print(table("Archives", ".zip", archives) + "\n")
+    print(table("Models", ".onnx", models) + "\n")
     print(table("Pictures", ".dat", pictures))
 
 

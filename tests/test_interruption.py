@@ -14,6 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from hostile import models
+from napari_webipred import cli
 from napari_webipred.samples import sample_pictures
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such signals")
@@ -220,3 +222,45 @@ def test_a_closed_terminal_does_not_keep_a_run_from_its_end(tmp_path: Path) -> N
     assert done.returncode == 1
     assert len(names_in(tmp_path / "out.csv")) == 6
     assert json.loads((tmp_path / "out.csv.json").read_bytes())["complete"]
+
+
+# The program as it is, but it says when the network begins to compute.
+SAYING = """
+import sys
+from napari_webipred import cli
+from napari_webipred.runtime.session import Session
+run = Session._run
+def said(*arguments):
+    print("computing", file=sys.stderr, flush=True)
+    return run(*arguments)
+Session._run = said
+raise SystemExit(cli.main(sys.argv[1:]))
+"""
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
+def test_a_signal_ends_a_prediction_that_would_take_hours(tmp_path: Path, name: str) -> None:
+    (tmp_path / "endless.onnx").write_bytes(models.products(2000, 5000))
+    command = ["classify", str(sample_pictures()[0]), "-m", str(tmp_path / "endless.onnx"), "--allow-slow"]
+    command += ["--standardize", "none", "--activation", "none", "-o", str(tmp_path / "out.csv")]
+    with subprocess.Popen(
+        [sys.executable, "-c", LISTEN + SAYING, *command], stderr=subprocess.PIPE, encoding="utf-8"
+    ) as child:
+        try:
+            assert child.stderr is not None
+            while (line := child.stderr.readline()) != "computing\n":
+                assert line, "the run has ended"
+            number = getattr(signal, name)
+            child.send_signal(number)
+            said = child.stderr.read()
+            assert child.wait() == 128 + number
+            assert "Traceback" not in said
+        finally:
+            child.kill()
+
+
+def test_a_slow_model_is_refused_unless_the_user_allows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "endless.onnx").write_bytes(models.products(2000, 5000))
+    assert cli.main(["classify", str(sample_pictures()[0]), "-m", str(tmp_path / "endless.onnx")]) == 2
+    assert "--allow-slow" in capsys.readouterr().err

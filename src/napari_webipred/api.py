@@ -24,6 +24,7 @@ def open_model(
     size: tuple[int, int] | None = None,
     activation: str | None = None,
     output: str | int | None = None,
+    allow_slow: bool = False,
 ) -> Model:
     """Open a model; one that is not on this machine is downloaded first.
 
@@ -46,6 +47,8 @@ def open_model(
     output : str or int, optional
         Which of several outputs gives the classes: its name, or its number from 0. Needed only where names, sizes and
         the model's card do not decide; the error then lists the outputs.
+    allow_slow : bool
+        Use a model although it computes very long for each image, a minute or more on one core.
 
     Returns
     -------
@@ -53,12 +56,20 @@ def open_model(
 
     Raises
     ------
+    SlowModelError
+        The model computes very long for an image, and `allow_slow` is not given.
     WebIPredError
-        There is no such model, it cannot be fetched, or its files cannot be used; or several of its outputs could give
-        the classes.
+        There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory; or several
+        of its outputs could give the classes.
     """
     steps = opening(
-        reference, classes=classes, standardize=standardize, size=size, activation=activation, output=output
+        reference,
+        classes=classes,
+        standardize=standardize,
+        size=size,
+        activation=activation,
+        output=output,
+        allow_slow=allow_slow,
     )
     while True:
         try:

@@ -107,6 +107,9 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     classify.add_argument(
         "--threshold", type=number, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
     )
+    classify.add_argument(
+        "--allow-slow", action="store_true", help="use a model although it computes a minute or more for each image"
+    )
     classify.set_defaults(run=_classify)
 
     cli_models.add_commands(commands)
@@ -152,6 +155,7 @@ def _classify(options: argparse.Namespace) -> int:
             size=_size(options.resize) if options.resize else None,
             activation=options.activation,
             output=options.output_name,
+            allow_slow=options.allow_slow,
         )
         for sentence in model.remarks:
             terminal.tell(sentence)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QDialog
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import CatalogueError
+from napari_webipred.errors import CatalogueError, SlowModelError
 from napari_webipred.model import Progress
 
 
@@ -103,6 +103,27 @@ def test_an_error_stands_under_the_list_with_its_hint_and_can_be_tried_again(pan
     qtbot.mouseClick(panel.model.message._retry, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
     assert panel.model.message.text == ""
+
+
+def test_a_slow_model_is_used_when_the_user_says_so(panel, shelf, qtbot, choose):
+    shelf.error = SlowModelError("An image may take 5 hours.", "Use --allow-slow.")
+    choose(panel, "Brightness")
+    message = panel.model.message
+    qtbot.waitUntil(lambda: "5 hours" in message.text)
+    assert "--allow-slow" not in message.text
+    assert not message._accept.isHidden()
+    assert message._retry.isHidden()
+    shelf.error = None
+    qtbot.mouseClick(message._accept, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert shelf.opened == [("brightness", {}), ("brightness", {"allow_slow": True})]
+    choose(panel, "Eye")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is shelf.models["eye"])
+    assert shelf.opened[-1] == ("eye", {})
+    shelf.error = CatalogueError("It is gone.", "")
+    panel._bench.loading.start()
+    qtbot.waitUntil(lambda: "It is gone" in message.text)
+    assert message._accept.isHidden()
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError])

@@ -79,3 +79,45 @@ print(len(panel._bench.run.rows) < 1000, left)
 def test_napari_closes_while_a_run_is_going_on(tmp_path):
     code = OPEN.replace("show=False", "show=True") + SLOW
     assert run(code, tmp_path).strip() == "True []"
+
+
+ENDLESS = """
+import threading
+import numpy as np
+from qtpy.QtCore import QTimer
+from napari_webipred._napari.run import Run
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.engine import Options
+from napari_webipred.imaging.planes import array_source
+from napari_webipred.runtime.session import Session
+from hostile import models
+from napari_webipred.runtime.onnx_file import adapt
+
+begun = threading.Event()
+
+class Endless:
+    card = ModelCard.model_validate({
+        "id": "endless", "name": "Endless", "classes": [{"index": i, "name": str(i)} for i in range(3)],
+        "input": {"width": 64, "height": 64, "channels": 3}, "preprocessing": {"standardize_mode": "none"},
+    })
+    classes, checksum, needs_activation = ["0", "1", "2"], "sha256:00", False
+    inner = Session(adapt("endless.onnx", models.products(2000, 5000)), 1, allow_slow=True)
+    def session(self, threads):
+        return self
+    def predict(self, batch):
+        begun.set()
+        return self.inner.predict(batch)
+
+layer = viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True)
+panel._bench.run = Run(Endless(), [layer], [array_source(layer.data, "image", rgb=True)], Options())
+timer = QTimer()
+timer.timeout.connect(lambda: viewer.close() if begun.is_set() else None)
+timer.start(50)
+napari.run()
+print("closed")
+"""
+
+
+def test_napari_closes_while_an_image_is_computed_that_would_take_hours(tmp_path):
+    paths = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+    assert run(paths + OPEN.replace("show=False", "show=True") + ENDLESS, tmp_path).strip() == "closed"

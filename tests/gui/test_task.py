@@ -7,6 +7,7 @@ import pytest
 pytest.importorskip("napari")
 
 from napari_webipred._napari.task import Task
+from napari_webipred.cancellation import current
 
 
 def record(task: Task) -> list[tuple[str, object]]:
@@ -43,6 +44,29 @@ def test_an_error_arrives_after_the_events_before_it(qtbot, kind):
     with qtbot.waitSignal(task.failed):
         task.start()
     assert heard == [("event", 1), ("failed", error)]
+
+
+@pytest.mark.parametrize("how", ["cancel", "close"])
+def test_a_computation_in_the_middle_of_an_event_is_ended(qtbot, how):
+    begun, stop, ended = threading.Event(), threading.Event(), []
+
+    def work():
+        with current().ending(stop.set):
+            begun.set()
+            stop.wait()
+        ended.append(how)
+        current().check()
+        yield
+
+    task = Task(work())
+    heard = record(task)
+    task.start()
+    qtbot.waitUntil(begun.is_set)
+    with qtbot.waitSignal(task.cancelled):
+        # What napari does with all workers when it is closed.
+        task.cancel() if how == "cancel" else task._worker.quit()
+    assert ended == [how]
+    assert heard == [("cancelled", None)]
 
 
 def test_a_cancelled_generator_is_closed_in_its_own_thread_and_says_no_more(qtbot):

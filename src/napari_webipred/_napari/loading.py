@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -38,16 +38,22 @@ class Loading(QObject):
         self.model: Model | None = None
         self.progress: Progress | None = None
         self.error: Exception | None = None
+        self._allow_slow = False
         self._task: Task | None = None
 
     def choose(self, entry: Entry | None) -> None:
         """Choose a model; it is opened at once if no network is needed for that."""
         self.cancel()
-        self.entry, self.model, self.error = entry, None, None
+        self.entry, self.model, self.error, self._allow_slow = entry, None, None, False
         if entry is not None and entry.here:
             self.start()
         else:
             self.changed.emit()
+
+    def start_anyway(self) -> None:
+        """Open the chosen model although it computes very long for an image."""
+        self._allow_slow = True
+        self.start()
 
     def start(self) -> None:
         """Open the chosen model; one that is not on this machine is downloaded."""
@@ -56,7 +62,7 @@ class Loading(QObject):
         assert self.entry is not None
         self.model, self.error = None, None
         self.progress = Progress("load" if self.entry.here else "download")
-        self._task = Task(_open(self.entry))
+        self._task = Task(_open(self.entry, self._allow_slow))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
@@ -103,10 +109,11 @@ class Loading(QObject):
         self.changed.emit()
 
 
-def _open(entry: Entry) -> Generator[Progress, None, Model]:
+def _open(entry: Entry, allow_slow: bool) -> Generator[Progress, None, Model]:
     from napari_webipred.model import Progress, opening
 
-    model = yield from opening(entry.reference, **entry.told)
+    patience: dict[str, Any] = {"allow_slow": True} if allow_slow else {}
+    model = yield from opening(entry.reference, **entry.told, **patience)
     yield Progress("load")
     model.warm_up()
     return model

@@ -24,9 +24,12 @@ class Message(QFrame):
     -------
     retried
         The user wants to try again.
+    accepted
+        The user wants to go on in spite of what is said.
     """
 
     retried = Signal()
+    accepted = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -41,12 +44,15 @@ class Message(QFrame):
             Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
         )
         self._retry = Button("Try again")
+        self._accept = Button("Use it anyway")
         self._copy = Button("Copy details")
         self._copy.setToolTip("Copy the technical details, to report this error")
         self._retry.clicked.connect(self.retried)
+        self._accept.clicked.connect(self.accepted)
         self._copy.clicked.connect(self._copy_details)
         buttons = QHBoxLayout()
         buttons.addWidget(self._retry)
+        buttons.addWidget(self._accept)
         buttons.addWidget(self._copy)
         buttons.addStretch()
         layout = QVBoxLayout(self)
@@ -68,6 +74,11 @@ class Message(QFrame):
         """Say something that is no error."""
         self._show(text, hint, "warning", "", False)
 
+    def show_warning(self, error: WebIPredError, hint: str) -> None:
+        """Say what speaks against going on, and let the user decide."""
+        self._show(error.message, hint, "warning", "", False)
+        self._accept.show()
+
     def show_error(self, error: Exception, retry: bool = False) -> None:
         """Say what went wrong and what to do next; offer the details of an error that nobody foresaw."""
         if isinstance(error, WebIPredError):
@@ -82,6 +93,7 @@ class Message(QFrame):
         self._text.setText(f"<b>{escape(text)}</b><br>{escape(hint)}" if hint else f"<b>{escape(text)}</b>")
         self.setAccessibleName(f"{text} {hint}".strip())
         self._retry.setVisible(retry)
+        self._accept.hide()
         self._copy.setVisible(bool(details))
         self.show()
         self.update()

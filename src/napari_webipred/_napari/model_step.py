@@ -28,6 +28,7 @@ from napari_webipred._napari.two_lines import list_view
 from napari_webipred._napari.workbench import Workbench
 from napari_webipred._napari.zenodo_search import ZenodoSearch
 from napari_webipred.catalogue.store import Download
+from napari_webipred.errors import SlowModelError
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
 STAGES = {
@@ -100,6 +101,7 @@ class ModelStep(QWidget):
         self.download.clicked.connect(self._loading.start)
         self.progress.cancelled.connect(self._on_cancel)
         self.message.retried.connect(self._loading.start)
+        self.message.accepted.connect(self._loading.start_anyway)
         self.facts.told.connect(self._on_told)
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
         self._loading.changed.connect(self._on_loading)
@@ -241,6 +243,8 @@ class ModelStep(QWidget):
             self._said = loading.error
             if loading.error is None or isinstance(loading.error, UndecidedOutputError):  # the form says it
                 self.message.clear()
+            elif isinstance(loading.error, SlowModelError):
+                self.message.show_warning(loading.error, "Use it if you can wait; “Cancel” ends it at any time.")
             else:
                 self.message.show_error(loading.error, retry=not loading.asks)
         if loading.asks and entry is not None and self.facts.isHidden():

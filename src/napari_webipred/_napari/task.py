@@ -10,6 +10,8 @@ from typing import Any
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QObject, Signal
 
+from napari_webipred.cancellation import Cancellation
+
 # Often enough to look alive, seldom enough that a fast model does not drown the window in signals.
 SECONDS_BETWEEN_EVENTS = 0.05
 
@@ -22,17 +24,26 @@ class _Failure:
 
 
 class _ClosingWorker(GeneratorWorker):
-    """A worker that closes its generator in its own thread, also when it is told to quit."""
+    """A worker that closes its generator in its own thread, also when it is told to quit.
+
+    Quitting ends a prediction that is being computed, too; napari tells all workers to quit when it is closed.
+    """
 
     def __init__(self, function: Any, work: Generator[Any, None, Any], **options: Any) -> None:
         self._work = work
+        self._cancellation = Cancellation()
         super().__init__(function, work, **options)
 
     def work(self) -> Any:
-        try:
-            return super().work()
-        finally:
-            self._work.close()
+        with self._cancellation.active():
+            try:
+                return super().work()
+            finally:
+                self._work.close()
+
+    def quit(self) -> None:
+        super().quit()
+        self._cancellation.cancel()
 
 
 class Task(QObject):
@@ -93,7 +104,7 @@ class Task(QObject):
 
     def _on_finished(self) -> None:
         _under_way.discard(self)
-        if self._silent:
+        if self._silent or self._worker.abort_requested:
             self.cancelled.emit()
 
 
