@@ -111,7 +111,10 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
 def _fetch(options: argparse.Namespace) -> None:
     from napari_webipred.model import opening
 
-    model = terminal.follow(opening(options.model), lambda step: step.waiting or f"{step.stage} {options.model}")
+    model = terminal.follow(
+        opening(options.model, allow_slow=True),  # whoever classifies with it is asked
+        lambda step: step.waiting or f"{step.stage} {options.model}",
+    )
     terminal.tell(f"{model.card.id} is on this machine: {model.card.name}.")
 
 

@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 
 from napari_webipred import settings
@@ -116,6 +117,7 @@ def amount(size: int, *, round_up: bool = False) -> str:
     return f"{size / unit:.1f} {name}" if unit == 10**9 else f"{math.ceil(size / unit)} {name}"
 
 
+@cache
 def _memory() -> int:
     """Return the bytes of memory that this process may use."""
     of_computer = _windows_memory() if sys.platform == "win32" else _posix_memory()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import signal
 import subprocess
 import sys
@@ -233,3 +234,27 @@ def test_numbers_for_another_number_of_images_are_refused() -> None:
     made = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
     with pytest.raises(ModelError, match=r"shape \(6, 2\) for 3 images"):
         Session(made, 1).predict(np.zeros((3, 2, 2, 1)))
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="only POSIX copies processes")
+def test_a_copy_of_a_process_that_has_predicted_predicts(graph: bytes, tmp_path: Path) -> None:
+    """The thread that computes for the main thread is not in the copy."""
+    path = tmp_path / "graph.onnx"
+    path.write_bytes(graph)
+    code = """
+import os, sys
+from pathlib import Path
+import numpy as np
+from napari_webipred.runtime.session import Session
+session = Session(Path(sys.argv[1]), 1)
+session.predict(np.zeros((1, 2, 2, 1)))
+child = os.fork()
+made = session.predict(np.zeros((1, 2, 2, 1)))
+if child:
+    os.waitpid(child, 0)
+print(made.tolist(), flush=True)
+"""
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code, path], capture_output=True, text=True, check=True, timeout=60
+    )
+    assert done.stdout == "[[0.5, -0.5]]\n" * 2

@@ -115,5 +115,6 @@ def _open(entry: Entry, allow_slow: bool) -> Generator[Progress, None, Model]:
     patience: dict[str, Any] = {"allow_slow": True} if allow_slow else {}
     model = yield from opening(entry.reference, **entry.told, **patience)
     yield Progress("load")
-    model.warm_up()
+    if not allow_slow:  # otherwise the first image would take twice as long
+        model.warm_up()
     return model

@@ -9,11 +9,9 @@ from dataclasses import asdict, dataclass, replace
 from napari_webipred import limits
 from napari_webipred.errors import LimitError, ModelError, SlowModelError
 from napari_webipred.runtime.facts import BOUNDS, with_facts
-from napari_webipred.runtime.memory import PER_OPERATION, memory_of
 from napari_webipred.runtime.onnx_graph import OnnxGraph, read_graph
-from napari_webipred.runtime.order import in_order
-from napari_webipred.runtime.shapes import Shape, infer
-from napari_webipred.runtime.work import multiply_adds
+
+# A graph that tells what it needs is opened without the rules for shapes, memory and work, which take time to import.
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +34,7 @@ class Bounds:
         Which operation makes the largest tensor of a run, in words.
     """
 
-    batch: Shape
+    batch: tuple[int, ...]
     weights: int
     folds: bool
     run: int = 0
@@ -86,6 +84,9 @@ def read_network(graph: memoryview | bytes) -> OnnxGraph:
     ModelError
         The bytes are no network, or it has more operations than can be opened in 64 MB and four times their number.
     """
+    from napari_webipred.runtime.memory import PER_OPERATION
+    from napari_webipred.runtime.order import in_order
+
     network = in_order(read_graph(graph))
     most = min((limits.OPENING + limits.OPENING_PER_BYTE * len(graph)) // PER_OPERATION, limits.OPERATIONS)
     if len(network.operations) > most:
@@ -105,7 +106,7 @@ def read_network(graph: memoryview | bytes) -> OnnxGraph:
     return network
 
 
-def bounds_of(network: OnnxGraph, batch: Shape = ()) -> Bounds:
+def bounds_of(network: OnnxGraph, batch: tuple[int, ...] = ()) -> Bounds:
     """Tell what a network needs.
 
     Parameters
@@ -120,6 +121,10 @@ def bounds_of(network: OnnxGraph, batch: Shape = ()) -> Bounds:
     ModelError
         It cannot be told, or the operations do not fit together.
     """
+    from napari_webipred.runtime.memory import memory_of
+    from napari_webipred.runtime.shapes import infer
+    from napari_webipred.runtime.work import multiply_adds
+
     if not batch:
         network = _without_images(network)
     values = infer(network, dict.fromkeys(network.inputs, batch))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import mmap
+import os
 import re
 import threading
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,16 +120,14 @@ class Session:
         cancellation = current()
         if threading.current_thread() is not threading.main_thread():
             return self._run(pictures, cancellation)
-        # Python hears of Ctrl-C between its own instructions only, so the main thread waits for another one.
-        worker = Workers[Any](1, "napari-webipred-predict")
         try:
-            result: NDArray[np.float32] = wait_for(worker.submit(self._run, pictures, cancellation))
+            result: NDArray[np.float32] = wait_for(_other_thread().submit(self._run, pictures, cancellation))
             return result
         except KeyboardInterrupt:
             cancellation.cancel()
+            _other_thread().close(limits.PATIENCE)
+            _other_thread.cache_clear()
             raise
-        finally:
-            worker.close(limits.PATIENCE)
 
     def bounds(self, batch: Shape) -> Bounds:
         """Tell what a batch of (images, height, width, channels) needs in memory and work.
@@ -198,6 +198,16 @@ class Session:
                 "Choose a model that gives one list of numbers for each image.",
             )
         return result
+
+
+@cache
+def _other_thread() -> Workers[Any]:
+    """Return the thread that computes for the main thread, which waits: only so does Python hear of Ctrl-C at once."""
+    return Workers(1, "predict")
+
+
+if hasattr(os, "register_at_fork"):  # POSIX; no thread lives on in a copy of the process
+    os.register_at_fork(after_in_child=_other_thread.cache_clear)
 
 
 def _content(graph: Path | bytes) -> memoryview:
