@@ -2,10 +2,13 @@
 
 Makes the files of `tests/hostile`, opens each in a process of its own and prints a page: what the user sees, seconds
 and peak memory of that process. POSIX only.
+
+With ``--before SRC``, the folder ``src`` of an older version, it prints instead what the models cost there and here.
 """
 
 from __future__ import annotations
 
+import argparse
 import sys
 import tempfile
 from pathlib import Path
@@ -17,6 +20,7 @@ from hostile.archives import ARCHIVES
 from hostile.folder import opened
 from hostile.models import MODELS
 from hostile.pictures import PICTURES
+from hostile.watch import GIVEN_UP
 
 PAGE = """# Hostile files
 
@@ -46,8 +50,41 @@ def table(title: str, suffix: str, reports: list[dict[str, Any]]) -> str:
     return "\n".join(lines)
 
 
+def comparison(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
+    """Lay out what two versions made of the same files."""
+    lines = ["| file | before: s | MB | it was | after: s | MB | it is |", "|---|---:|---:|---|---:|---:|---|"]
+    for old, new in zip(before, after, strict=True):
+        cells = " | ".join(f"{each['seconds']:.2f} | {each['megabytes']:.0f} | {_end(each)}" for each in (old, new))
+        lines.append(f"| {new['case']} | {cells} |")
+    return "\n".join(lines)
+
+
+def _end(report: dict[str, Any]) -> str:
+    if report["kind"] == "Crash":
+        return f"killed after {GIVEN_UP} s"
+    return "refused" if report["kind"] else "opened"
+
+
+def compare(source: Path) -> None:
+    """Open the models with an older version and with this one."""
+    layers = {name: ARCHIVES[name] for name in ("enlarging by 4720", "padding by 9438")}
+    with tempfile.TemporaryDirectory() as folder:
+        seen = []
+        for name, code in (("before", source), ("after", None)):
+            place = Path(folder, name)
+            place.mkdir()
+            networks = opened("model", ".onnx", MODELS, place, code)
+            seen.append(networks + opened("archive", ".zip", layers, place, code))
+    print(comparison(*seen))
+
+
 def main() -> None:
     """Open all files and print the page."""
+    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
+    parser.add_argument("--before", type=Path, metavar="SRC")
+    if source := parser.parse_args().before:
+        compare(source)
+        return
     with tempfile.TemporaryDirectory() as folder:
         archives = opened("archive", ".zip", ARCHIVES, Path(folder))
         models = opened("model", ".onnx", MODELS, Path(folder))

@@ -60,8 +60,9 @@ FOLDED = 32 * 2**20
 WORK = 10**12
 # What one core does at least, to tell roughly how long an image takes.
 WORK_PER_SECOND = 2 * 10**10
-# Seconds that a cancelled computation may go on until it is left behind; ONNX Runtime stops between two operations.
-PATIENCE = 1.0
+# Seconds that a cancelled computation may go on until it is left behind, so that all ends within a second; ONNX Runtime
+# stops between two operations.
+PATIENCE = 0.5
 
 # --- memory ----------------------------------------------------------------------------------------------------------
 

@@ -13,10 +13,12 @@ from typing import Any
 WATCH = Path(__file__).with_name("watch.py")
 
 
-def opened(kind: str, suffix: str, cases: Mapping[str, Callable[[], bytes]], folder: Path) -> list[dict[str, Any]]:
+def opened(
+    kind: str, suffix: str, cases: Mapping[str, Callable[[], bytes]], folder: Path, source: Path | None = None
+) -> list[dict[str, Any]]:
     """Write the files, open each under a watch, and return what was seen in the order of the cases.
 
-    Models may use 4 GB, as on a computer with much memory.
+    Models may use 4 GB, as on a computer with much memory. ``source`` is the folder of another version of the program.
     """
     files = folder / kind
     files.mkdir()
@@ -29,12 +31,13 @@ def opened(kind: str, suffix: str, cases: Mapping[str, Callable[[], bytes]], fol
             "NAPARI_WEBIPRED_CACHE": str(folder / "cache"),
             "NAPARI_WEBIPRED_OFFLINE": "1",
             "NAPARI_WEBIPRED_MEMORY_LIMIT": "4GB",
+            **({"PYTHONPATH": str(source)} if source else {}),
         },
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,
         check=True,
-        timeout=600,
+        timeout=1800,
     )
     seen = {report["case"]: report for report in map(json.loads, done.stdout.splitlines())}
     for path in files.iterdir():

@@ -21,6 +21,7 @@ from pathlib import Path
 from napari_webipred.errors import WebIPredError
 
 GIVEN_UP = 20  # seconds
+MEMORY = 12 * 2**30  # bytes of address space: should a limit fail, other programs go on
 PACKAGE = "napari_webipred"
 NEEDED = {
     "archive": [
@@ -103,6 +104,7 @@ def main() -> None:
     for name in NEEDED[sys.argv[1]]:
         importlib.import_module(name)  # once, instead of in every child
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
     for path in sorted(Path(sys.argv[2]).iterdir()):
         print(json.dumps(watched(work, path)), flush=True)
 

@@ -17,7 +17,7 @@ from napari_webipred.runtime.facts import ENDING, PREFIX
 from napari_webipred.runtime.graph import Node
 from napari_webipred.runtime.image_input import image_sizes, not_an_image
 from napari_webipred.runtime.microsoft_operators import is_known
-from napari_webipred.runtime.onnx_graph import read_graph
+from napari_webipred.runtime.onnx_graph import OnnxGraph, read_graph
 from napari_webipred.runtime.onnx_wrapping import declare, rename, wrap
 from napari_webipred.runtime.order import in_order
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, choose, described, properties_of
@@ -77,23 +77,28 @@ def adapt(
     """
     try:
         with _named(name):
-            graph = read_graph(content)  # before the library of ONNX makes objects of everything in it
-        if graph.operations and not _OLDEST_OPSET <= graph.opset <= _NEWEST_OPSET:
+            network = read_graph(content)  # before the library of ONNX makes objects of everything in it
+        if network.operations and not _OLDEST_OPSET <= network.opset <= _NEWEST_OPSET:
             raise ModelError(
-                f"{name} uses version {graph.opset} of the operators of ONNX; {_OLDEST_OPSET} to {_NEWEST_OPSET} can "
+                f"{name} uses version {network.opset} of the operators of ONNX; {_OLDEST_OPSET} to {_NEWEST_OPSET} can "
                 "be run.",
                 "Export the model again for another version, such as 17.",
             )
-        return _adapted(name, _parse(name, content), output, classes, files or {})
+        return _adapted(name, network, _parse(name, content), output, classes, files or {})
     except UnicodeError as error:  # texts are not looked at when the file is parsed
         raise _damaged(name) from error
 
 
-def _adapted(name: str, model: ModelProto, output: str | None, classes: int, files: Mapping[str, bytes]) -> bytes:
+def _adapted(
+    name: str, network: OnnxGraph, model: ModelProto, output: str | None, classes: int, files: Mapping[str, bytes]
+) -> bytes:
     graph = model.graph
     _check_texts(name, graph)
     _check_nodes(name, model)
+    elsewhere = any(map(external_data.is_external, (*graph.initializer, *_attribute_tensors(name, graph.node))))
     outside = _take_small(name, model, files)
+    if elsewhere:
+        network = read_graph(_without_weights(model).SerializeToString())  # again, with the small ones
     given = {tensor.name for tensor in graph.initializer}
     inputs = [value for value in graph.input if value.name not in given]
     if len(inputs) != 1:
@@ -102,7 +107,7 @@ def _adapted(name: str, model: ModelProto, output: str | None, classes: int, fil
     picture = inputs[0]
     batch, *sizes = _picture_shape(name, picture.type)
     order = _order(name, sizes)
-    shapes = _shapes(name, model, None in sizes)
+    shapes = _shapes(name, network, graph, None in sizes)
     outputs = _outputs(name, graph, shapes)
     chosen, _ = choose(name, outputs, output, classes)
     scores = graph.output[chosen.number].name
@@ -250,7 +255,7 @@ def _picture(sizes: list[int | None], order: str) -> tuple[int | None, int | Non
     return sizes[0], sizes[1], sizes[2]
 
 
-def _shapes(name: str, model: ModelProto, open_sizes: bool) -> dict[str, TypeProto]:
+def _shapes(name: str, network: OnnxGraph, graph: GraphProto, open_sizes: bool) -> dict[str, TypeProto]:
     """Tell the types of the outputs for one picture. What depends on the size of the picture is left open.
 
     Returns
@@ -261,19 +266,19 @@ def _shapes(name: str, model: ModelProto, open_sizes: bool) -> dict[str, TypePro
     import onnx
 
     with _named(name):
-        graph = in_order(read_graph(_without_weights(model).SerializeToString()))
-        (given,) = graph.inputs.values()
+        network = in_order(network)
+        (given,) = network.inputs.values()
         found = []
         for size in _TRIED if open_sizes else _TRIED[:1]:
             batch = tuple(n or (size if i else 1) for i, n in enumerate(given.sizes or ()))
             try:
-                found.append(infer(graph, dict.fromkeys(graph.inputs, batch)))
+                found.append(infer(network, dict.fromkeys(network.inputs, batch)))
             except ModelError as error:
                 if open_sizes and not isinstance(error, LimitError):
                     return {}
                 raise
     types = {}
-    for declared in model.graph.output:
+    for declared in graph.output:
         shapes = [values[declared.name].shape for values in found]
         dims = [sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True)]
         told = _dims(declared.type)

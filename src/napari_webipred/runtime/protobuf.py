@@ -131,21 +131,21 @@ def broken() -> ModelError:
 
 def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield number and value of each field, in the order of the file."""
-    at = 0
-    while at < len(data):
-        key, at = varint(data, at)
+    at, end = 0, len(data)
+    while at < end:
+        key, at = varint(data, at) if data[at] >= 0x80 else (data[at], at + 1)  # most are short, and a call takes time
         kind = key & 7
         if kind == _VARINT:
             value, at = varint(data, at)
             yield key >> 3, value
             continue
         if kind == _BYTES:
-            size, at = varint(data, at)
+            size, at = varint(data, at) if at == end or data[at] >= 0x80 else (data[at], at + 1)
         elif kind in {_FIXED64, _FIXED32}:
             size = 8 if kind == _FIXED64 else 4
         else:
             raise broken()
-        if size > len(data) - at:
+        if size > end - at:
             raise broken()
         yield key >> 3, data[at : at + size]
         at += size
