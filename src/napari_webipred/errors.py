@@ -8,7 +8,15 @@ from napari_webipred.names import visible
 
 # What the user can do about an error where the way to it differs: a button of the panel, a command in a terminal.
 # Each front has a table with its words for these.
-Remedy = Literal["complete settings", "free space", "import file", "list models", "list stored models", "write bundle"]
+Remedy = Literal[
+    "allow slow model",
+    "complete settings",
+    "free space",
+    "import file",
+    "list models",
+    "list stored models",
+    "write bundle",
+]
 
 
 class WebIPredError(Exception):

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 BAR_WIDTH = 20
 REMEDIES: dict[Remedy, str] = {
+    "allow slow model": "The option is --allow-slow.",
     "complete settings": "The options are --output-name, --standardize, --activation and --resize.",
     "free space": "`napari-webipred cache --limit 1GB` removes the models that were not used for longest.",
     "import file": "`napari-webipred import FILE --as MODEL` imports a file that you have downloaded by hand.",

@@ -106,7 +106,7 @@ def test_an_error_stands_under_the_list_with_its_hint_and_can_be_tried_again(pan
 
 
 def test_a_slow_model_is_used_when_the_user_says_so(panel, shelf, qtbot, choose):
-    shelf.error = SlowModelError("An image may take 5 hours.", "Use --allow-slow.")
+    shelf.error = SlowModelError("An image may take 5 hours.", "Use it anyway.", "allow slow model")
     choose(panel, "Brightness")
     message = panel.model.message
     qtbot.waitUntil(lambda: "5 hours" in message.text)

@@ -74,9 +74,9 @@ class Message(QFrame):
         """Say something that is no error."""
         self._show(text, hint, "warning", "", False)
 
-    def show_warning(self, error: WebIPredError, hint: str) -> None:
+    def show_warning(self, error: WebIPredError) -> None:
         """Say what speaks against going on, and let the user decide."""
-        self._show(error.message, hint, "warning", "", False)
+        self._show(error.message, hint_of(error), "warning", "", False)
         self._accept.show()
 
     def show_error(self, error: Exception, retry: bool = False) -> None:

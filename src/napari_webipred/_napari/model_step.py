@@ -244,7 +244,7 @@ class ModelStep(QWidget):
             if loading.error is None or isinstance(loading.error, UndecidedOutputError):  # the form says it
                 self.message.clear()
             elif isinstance(loading.error, SlowModelError):
-                self.message.show_warning(loading.error, "Use it if you can wait; “Cancel” ends it at any time.")
+                self.message.show_warning(loading.error)
             else:
                 self.message.show_error(loading.error, retry=not loading.asks)
         if loading.asks and entry is not None and self.facts.isHidden():

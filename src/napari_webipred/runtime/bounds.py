@@ -72,7 +72,8 @@ class Bounds:
             raise SlowModelError(
                 f"The network needs about {self.work / images / 1e12:,.0f} trillion multiplications for each image, "
                 f"which may take {_roughly(self.work / images / limits.WORK_PER_SECOND)}.",
-                "Use it anyway if you can wait: --allow-slow on the command line, allow_slow=True in Python.",
+                "Use it anyway (`allow_slow`) if you can wait.",
+                "allow slow model",
             )
 
 
