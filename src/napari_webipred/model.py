@@ -16,7 +16,7 @@ from napari_webipred import completion, self_test
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue import told as telling
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ActivationError, LimitError, ModelError
+from napari_webipred.errors import ActivationError, LimitError, ModelError, SlowModelError
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import UndecidedOutputError, outputs_in
@@ -327,4 +327,5 @@ def _named(card: ModelCard) -> Iterator[None]:
     except UndecidedOutputError:
         raise
     except ModelError as error:
-        raise type(error)(f"The model {card.name} cannot be used: {error.message}", error.hint, error.remedy) from error
+        is_what = "is slow" if isinstance(error, SlowModelError) else "cannot be used"
+        raise type(error)(f"The model {card.name} {is_what}: {error.message}", error.hint, error.remedy) from error

@@ -110,7 +110,9 @@ def test_a_slow_model_is_used_when_the_user_says_so(panel, shelf, qtbot, choose)
     choose(panel, "Brightness")
     message = panel.model.message
     qtbot.waitUntil(lambda: "5 hours" in message.text)
-    assert "--allow-slow" not in message.text
+    assert "“Use it anyway” allows it" in message.text
+    assert "Decide first" in panel.classify.why.text()
+    assert panel._bench.loading.entry.refused == ""
     assert not message._accept.isHidden()
     assert message._retry.isHidden()
     shelf.error = None

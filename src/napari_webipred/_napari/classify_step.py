@@ -16,7 +16,7 @@ from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.workbench import Workbench
-from napari_webipred.errors import WebIPredError
+from napari_webipred.errors import SlowModelError, WebIPredError
 
 THRESHOLD = 0.5
 
@@ -177,6 +177,8 @@ def _call(images: int, planes: int) -> str:
 def _way_to_model(loading: Loading) -> str:
     if loading.entry is None:
         return "Choose a model first."
+    if isinstance(loading.error, SlowModelError):
+        return "Decide first whether to use this slow model."
     if loading.error is not None:
         return "The model cannot be opened."
     if loading.progress is not None or loading.entry.here:

@@ -10,7 +10,7 @@ from napari_webipred._napari import keeping
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.task import Task
-from napari_webipred.errors import ModelError
+from napari_webipred.errors import ModelError, SlowModelError
 
 
 class Outcomes(QObject):
@@ -38,7 +38,7 @@ class Outcomes(QObject):
         if model is not None and (entry.own or entry.refused):
             reference = entry.reference if entry.own else model.card.id
             self._note(entry, Task(keeping.note_opened(reference, model.card.name, model.checksum)))
-        elif isinstance(error, ModelError) and not self._loading.asks:
+        elif isinstance(error, ModelError) and not isinstance(error, SlowModelError) and not self._loading.asks:
             self._note(entry, Task(keeping.note_refused(entry, error.message)))
 
     def _note(self, entry: Entry, task: Task) -> None:

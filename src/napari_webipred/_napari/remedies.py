@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_webipred.errors import Remedy, WebIPredError
 
 REMEDIES: dict[Remedy, str] = {
-    "allow slow model": "Click “Use it anyway”; “Cancel” ends it at any time.",
+    "allow slow model": "“Use it anyway” allows it; “Cancel” ends it at any time.",
     "complete settings": "Click “Edit settings…” below the list of models.",
     "free space": "“On this machine…” > “Free up space” removes the models that were not used for longest.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",

@@ -72,7 +72,7 @@ class Bounds:
             raise SlowModelError(
                 f"The network needs about {self.work / images / 1e12:,.0f} trillion multiplications for each image, "
                 f"which may take {_roughly(self.work / images / limits.WORK_PER_SECOND)}.",
-                "Use it anyway (`allow_slow`) if you can wait.",
+                "Allow it (`allow_slow`) if you can wait.",
                 "allow slow model",
             )
 
