@@ -92,6 +92,6 @@ def _with_numbers(operator: Operator, made: Sequence[Value]) -> Sequence[Value]:
 def _check_type(element_type: int) -> None:
     if element_type not in ELEMENT_TYPES:
         raise ModelError(
-            f"The network has tensors of the type {element_type}, which is none of numbers that are computed here.",
+            f"The network has tensors of the type {element_type}, which cannot be computed here.",
             "Export the model again in 32-bit floating point.",
         )
