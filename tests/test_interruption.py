@@ -264,3 +264,4 @@ def test_a_slow_model_is_refused_unless_the_user_allows_it(tmp_path: Path, capsy
     (tmp_path / "endless.onnx").write_bytes(models.products(2000, 5000))
     assert cli.main(["classify", str(sample_pictures()[0]), "-m", str(tmp_path / "endless.onnx")]) == 2
     assert "--allow-slow" in capsys.readouterr().err
+    assert cli.main(["fetch", str(tmp_path / "endless.onnx")]) == 0

@@ -272,7 +272,7 @@ def _explained(error: Exception) -> ModelError:
     if arena.is_exhausted(error):
         return LimitError(
             f"The network needs more memory than the {limits.amount(limits.memory_budget())} that are allowed.",
-            f"Allow more with the setting {limits.MEMORY_SETTING}, such as 8GB, or choose a smaller model.",
+            f"Set {limits.MEMORY_SETTING} to more, such as 8GB, before the program starts; or choose a smaller model.",
         )
     return ModelError(f"The model cannot be computed: {_first_line(error)}", _BROKEN)
 
