@@ -232,6 +232,7 @@ def test_names_can_be_taken_back(asked, qtbot, pick, tmp_path):
 def test_of_several_outputs_one_is_chosen_first_and_may_be_changed(viewer, asked, qtbot, pick, tmp_path):
     panel, form = asked(write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2), top=("Max", 4)))
     assert form.heading.text() == "The model has 3 outputs. Choose the one that gives the classes."
+    assert panel.classify.why.text() == "Choose the output of the model first."
     assert panel.model.message.text == ""
     assert form.others.isHidden()
     assert not form.use.isEnabled()

@@ -50,6 +50,17 @@ def test_calls_without_the_outer_list_are_read() -> None:
     assert called(flatten(topology))[-1] == ("a", ["image"])
 
 
+def test_outputs_with_names_come_in_the_order_of_the_names() -> None:
+    topology = functional(
+        entry("a", "ReLU", [["image", 0, 0, {}]]),
+        entry("b", "ReLU", [["a", 0, 0, {}]]),
+        output={"tissue": ["a", 0, 0], "stain": ["b", 0, 0]},
+    )
+    network = flatten(topology)
+    paths = [call.layer.path for call in network.calls]
+    assert [paths[output.call] for output in network.outputs] == ["b", "a"]
+
+
 def test_tensors_among_the_arguments_are_found() -> None:
     topology = functional(
         entry("sum", "TFOpLambda", ["image", 0, 0, {"y": ["late", 0, 0], "name": None}]),

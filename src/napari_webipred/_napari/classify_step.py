@@ -17,6 +17,7 @@ from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.workbench import Workbench
 from napari_webipred.errors import SlowModelError, WebIPredError
+from napari_webipred.runtime.outputs import UndecidedOutputError
 
 THRESHOLD = 0.5
 
@@ -179,6 +180,8 @@ def _way_to_model(loading: Loading) -> str:
         return "Choose a model first."
     if isinstance(loading.error, SlowModelError):
         return "Decide first whether to use this slow model."
+    if isinstance(loading.error, UndecidedOutputError):
+        return "Choose the output of the model first."
     if loading.error is not None:
         return "The model cannot be opened."
     if loading.progress is not None or loading.entry.here:

@@ -151,7 +151,9 @@ def _keras_tensor(value: Any) -> Reference | None:
 
 
 def references(value: Any, model: str) -> list[Reference]:
-    """Read the inputs or outputs of a functional model."""
+    """Read the inputs or outputs of a functional model: a list or, with names, a dictionary of Keras 3."""
+    if isinstance(value, dict) and value and "class_name" not in value:
+        value = [value[key] for key in sorted(value)]  # the order in which Keras flattens a dictionary
     return [_reference(entry, model) for entry in _entries(value, model)]
 
 
