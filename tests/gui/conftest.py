@@ -178,4 +178,7 @@ def classify(qtbot, choose):
 
 
 def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
-    return np.full(shape, value, np.uint8)
+    """Return an image of one colour but for one number: there is a remark on blank images."""
+    image = np.full(shape, value, np.uint8)
+    image.flat[0] = value + 1 if value < 255 else value - 1
+    return image

@@ -224,7 +224,7 @@ def test_a_downloaded_model_that_is_refused_says_so_and_can_be_removed(zenodo: Z
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: str(line(again, name)).startswith("download"))
     assert store.entries() == []
-    assert not again.model.download.isHidden()
+    qtbot.waitUntil(lambda: not again.model.download.isHidden())
 
 
 def open_page(panel, qtbot) -> KeptModels:

@@ -13,16 +13,12 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
-from tests.gui.conftest import card
+from tests.gui.conftest import card, flat
 
 from napari_webipred._napari.layers import _grid
 from napari_webipred._napari.workbench import _benches, bare, workbench
 from napari_webipred.engine import Options
 from napari_webipred.runtime.outputs import ModelOutput
-
-
-def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
-    return np.full(shape, value, np.uint8)
 
 
 def cells(panel, row: int) -> list[str]:
