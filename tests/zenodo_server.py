@@ -16,7 +16,9 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Literal
+from urllib.error import HTTPError
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
+from urllib.request import urlopen
 
 import numpy as np
 import pytest
@@ -58,10 +60,12 @@ def model_zip(classes: int = 2, size: int = 224, channels: int = 3, activation: 
     }
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, "w") as archive:
-        archive.writestr("257299_model_converted/model.json", json.dumps(topology))
-        archive.writestr(
-            "257299_model_converted/group1-shard1of1.bin", kernel.tobytes() + np.zeros(classes, "<f4").tobytes()
-        )
+        # Without a date, so that the same model is the same archive a minute later.
+        for name, content in (
+            ("model.json", json.dumps(topology).encode()),
+            ("group1-shard1of1.bin", kernel.tobytes() + np.zeros(classes, "<f4").tobytes()),
+        ):
+            archive.writestr(zipfile.ZipInfo(f"257299_model_converted/{name}"), content)
     return buffer.getvalue()
 
 
@@ -83,6 +87,30 @@ class Answer:
     """What is done if only a part of the body is asked for; a wrong part begins and ends elsewhere."""
 
 
+class _Server(ThreadingHTTPServer):
+    """Counts the connections that it is still serving."""
+
+    daemon_threads = True
+
+    def __init__(self, handler: type[BaseHTTPRequestHandler]) -> None:
+        self.served = threading.Condition()
+        self.serving = 0
+        super().__init__(("127.0.0.1", 0), handler)
+
+    def process_request(self, *connection: Any) -> None:
+        with self.served:
+            self.serving += 1
+        super().process_request(*connection)
+
+    def process_request_thread(self, *connection: Any) -> None:
+        try:
+            super().process_request_thread(*connection)
+        finally:
+            with self.served:
+                self.serving -= 1
+                self.served.notify_all()
+
+
 class ZenodoServer:
     """The imitation. ``answers`` holds what it sends by path; change or add what a test needs.
 
@@ -97,8 +125,7 @@ class ZenodoServer:
         self.user_agents: set[str] = set()
         self.stalled = threading.Event()
         self.released = threading.Event()
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
-        self._server.daemon_threads = True
+        self._server = _Server(self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_address[1]}"
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self._thread.start()
@@ -108,6 +135,18 @@ class ZenodoServer:
         self._server.shutdown()
         self._thread.join()
         self._server.server_close()
+
+    def settle(self) -> None:
+        """Wait until whatever was asked so far has been noted, also by those who have not waited for the answer.
+
+        Connections are accepted in the order in which they were made, so that ours is the last.
+        """
+        try:
+            urlopen(f"{self.url}/settle").close()
+        except HTTPError as error:
+            error.close()
+        with self._server.served:
+            self._server.served.wait_for(lambda: self._server.serving == 0)
 
     def publish(self, record_id: str, files: dict[str, bytes], **metadata: Any) -> dict[str, Any]:
         """Put a record with these files (names to contents) on the server and return its JSON, which may be changed."""

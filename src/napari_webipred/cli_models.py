@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.catalogue.entry import Entry
     from napari_webipred.cli_parser import Parser
 
     Commands = argparse._SubParsersAction[Parser]
@@ -36,6 +37,7 @@ def add_commands(commands: Commands) -> None:
 
     fetch = commands.add_parser("fetch", help="download a model, to use it without a network later")
     fetch.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or https address")
+    fetch.add_argument("--replace", action="store_true", help="download again, and take files that have changed there")
     fetch.set_defaults(run=_fetch)
 
     remove = commands.add_parser("remove", help="delete a downloaded model")
@@ -56,6 +58,7 @@ def add_commands(commands: Commands) -> None:
     take = commands.add_parser("import", help="put the models of a bundle into the cache; needs no network")
     take.add_argument("file", type=Path, metavar="FILE", help="a bundle, or a model's file that was downloaded by hand")
     take.add_argument("--as", dest="model", metavar="MODEL", help="the model that the file is")
+    take.add_argument("--replace", action="store_true", help="take other files than those that are here already")
     take.set_defaults(run=_import)
 
 
@@ -109,13 +112,19 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
+    from napari_webipred.catalogue import carried, index, store
     from napari_webipred.model import opening
 
+    if options.replace:
+        again = store.fetch(index.resolve(options.model), replace=True)
+        terminal.follow(again, lambda step: step.waiting or f"download {options.model}")
     model = terminal.follow(
         opening(options.model, allow_slow=True),  # whoever classifies with it is asked
         lambda step: step.waiting or f"{step.stage} {options.model}",
     )
-    terminal.tell(f"{model.card.id} is on this machine: {model.card.name}.")
+    entry = None if settings.current().offline else carried.confirm(model.card)
+    doubt = f" {entry.doubt}" if entry and entry.doubt else ""
+    terminal.tell(f"{model.card.id} is on this machine: {model.card.name}.{doubt}")
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -134,13 +143,15 @@ def _cache(options: argparse.Namespace) -> None:
 
     now = settings.current()
     if options.wipe:
-        terminal.tell(f"{terminal.size(store.wipe())} removed; the cache is empty now.")
+        freed, stays = store.wipe()
+        left = "; ".join(f"{name} stays: {why}" for name, why in stays.items())
+        terminal.tell(f"{terminal.size(freed)} removed; {left or 'the cache is empty now'}.")
         return
     if options.limit:
         removed = store.limit(bytes_of(options.limit))
         terminal.tell(f"removed: {', '.join(removed) or 'no model'}.")
     rows = [
-        (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry.source))
+        (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry))
         for entry in store.entries()
     ]
     terminal.show(str(now.cache_folder))
@@ -153,11 +164,13 @@ def _cache(options: argparse.Namespace) -> None:
     terminal.tell(f"{terminal.size(store.usage())} in all, compiled models included.")
 
 
-def _origin(source: dict[str, object]) -> str:
+def _origin(entry: Entry) -> str:
     """Write in a few words where a model came from."""
+    source = entry.source
+    place = source.get("doi") or source.get("repo") or source.get("url") or source.get("type") or ""
     if source.get("record_id"):
-        return str(source.get("doi") or f"Zenodo {source['record_id']}")
-    return str(source.get("repo") or source.get("url") or source.get("type") or "")
+        place = source.get("doi") or f"Zenodo {source['record_id']}"
+    return str(place) if entry.origin == "source" else f"a {entry.origin}, said to be {place}"
 
 
 def _bundle(options: argparse.Namespace) -> None:
@@ -179,9 +192,11 @@ def _import(options: argparse.Namespace) -> None:
 
     name = options.file.name
     if not options.model:
-        cards = terminal.follow(bundle.read(options.file), lambda _: f"read {name}")
+        cards = terminal.follow(bundle.read(options.file, replace=options.replace), lambda _: f"read {name}")
         terminal.tell(f"On this machine now: {', '.join(card.id for card in cards)}.")
         return
-    card, compared = terminal.follow(carried.take(options.file, options.model), lambda _: f"read {name}")
+    card, compared = terminal.follow(
+        carried.take(options.file, options.model, replace=options.replace), lambda _: f"read {name}"
+    )
     doubt = "" if compared else " No checksum of it is known, so it is taken as it is."
     terminal.tell(f"On this machine now: {card.id}.{doubt}")

@@ -76,6 +76,22 @@ class CatalogueError(WebIPredError):
     """A model is unknown, or cannot be found or fetched where it should be."""
 
 
+class ChangedModelError(CatalogueError):
+    """The files of a model are not those that are here, or were, under the same name; the user may want them anyway.
+
+    Parameters
+    ----------
+    message, hint : str
+        See `WebIPredError`.
+    models : tuple of str
+        Identifiers of the models, for a front that asks.
+    """
+
+    def __init__(self, message: str, hint: str, models: tuple[str, ...]) -> None:
+        super().__init__(message, hint)
+        self.models = models
+
+
 class OptionError(WebIPredError):
     """An option has a value that means nothing, or one that is needed is missing."""
 

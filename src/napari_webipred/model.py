@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from napari_webipred import completion, self_test
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue import told as telling
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ActivationError, LimitError, ModelError, SlowModelError
+from napari_webipred.errors import ActivationError, CatalogueError, LimitError, ModelError, SlowModelError, WebIPredError
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import UndecidedOutputError, outputs_in
@@ -25,7 +26,10 @@ if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from napari_webipred.catalogue.archive import ModelFiles
+    from napari_webipred.catalogue.entry import Entry
     from napari_webipred.runtime.session import Session
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,20 +139,36 @@ class Model:
         """Return the session that computes one picture on this many threads; made when first asked for.
 
         Each session holds the weights. Where there is no memory for another one, the first is returned.
-        """
-        from napari_webipred.runtime.session import Session
 
+        The first is also returned if the graph has been removed from the disk since: slower, with the same numbers.
+        """
         with self._lock:
             first = next(iter(self._sessions.values()), None)
             if threads not in self._sessions:
                 if first is not None and not first.has_room_beside():
                     return first
-                self._sessions[threads] = Session(self._graph, threads, allow_slow=self._allow_slow)
+                try:
+                    self._sessions[threads] = _session(self._graph, threads, self._allow_slow)
+                except ModelError as error:
+                    if first is None:
+                        raise
+                    _log.info("A session for %d threads cannot be made: %s", threads, error.message)
+                    self._sessions[threads] = first
             return self._sessions[threads]
 
     def kept_at(self, path: Path) -> None:
         """Read the graph from a file from now on, instead of keeping it in memory."""
         self._graph = path
+
+
+def _session(graph: Path | bytes, threads: int, allow_slow: bool) -> Session:
+    from napari_webipred.catalogue import store
+    from napari_webipred.runtime.session import Session
+
+    if isinstance(graph, bytes):
+        return Session(graph, threads, allow_slow=allow_slow)
+    with store.verified(graph):
+        return Session(graph, threads, allow_slow=allow_slow)
 
 
 def available_cores() -> int:
@@ -207,12 +227,37 @@ def opening(
         There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory.
         `UndecidedOutputError` if several of its outputs could give the classes.
     """
-    from napari_webipred.catalogue import archive, bioimageio
+    from napari_webipred.catalogue import limits, store
 
     given = telling.tell(classes, standardize, size, activation, output)
-    card, path = yield from _locate(reference)
+    for _ in range(limits.OPENINGS):
+        card, path = yield from _locate(reference)
+        entry = next((entry for entry in store.noted(card) if entry.path == path), None)
+        if entry is None and store.is_fetched(card):
+            continue
+        try:
+            model = yield from _open(card, path, entry, given, allow_slow)
+        except (WebIPredError, OSError):
+            if entry is None or entry.is_there():
+                raise
+        else:
+            if entry is None or entry.is_there():
+                return model
+    raise CatalogueError(
+        f"Another program keeps removing the model {card.id} while it is opened.", "Try again when it has ended."
+    )
+
+
+def _open(
+    card: ModelCard, path: Path, entry: Entry | None, given: telling.Told, allow_slow: bool
+) -> Generator[Progress, None, Model]:
+    """Open the files of a model; those in the cache have just been verified."""
+    from napari_webipred.catalogue import archive, bioimageio
+
     files = archive.open_files(path)
-    checksum = files.checksum
+    checksum = entry.checksum if entry else files.checksum
+    if any(w.source.type == "builtin" and w.checksum not in {None, checksum} for w in card.weights):
+        raise ModelError(f"The model {card.name}, which is part of the program, is damaged.", "Install it again.")
     remembered = card.preprocessing is None or not card.classes
     if remembered:
         given = given.over(telling.recall(checksum))
@@ -220,6 +265,8 @@ def opening(
     whole = telling.apply(card, given)
     if replace(given, classes=None) != telling.Told():
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
+    if entry and entry.doubt:
+        whole = whole.model_copy(update={"provenance": {**whole.provenance, "origin": entry.doubt}})
     model = yield from _load(whole, files, checksum, allow_slow)
     if remembered and given != telling.Told():
         telling.keep(checksum, given)
@@ -228,14 +275,14 @@ def opening(
 
 def _load(card: ModelCard, files: ModelFiles, checksum: str, allow_slow: bool) -> Generator[Progress, None, Model]:
     """Open the compiled graph of a model, after making it if it is not there. Of a refused model nothing is kept."""
-    from napari_webipred.catalogue import store
+    from napari_webipred.catalogue import archive, store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
-    kept = store.compiled_path(checksum, COMPILER_VERSION, _choice(card, files))
-    if kept.is_file():
+    paths = store.compiled_paths(checksum, COMPILER_VERSION, _choice(card, files))
+    for path in filter(os.path.isfile, paths):  # unlike `Path.is_file`, it never raises
         yield Progress("load")
         try:
-            model = Model(card, checksum, kept, allow_slow=allow_slow)
+            model = Model(card, checksum, path, allow_slow=allow_slow)
             _test(model, files)
             return model
         except LimitError:
@@ -245,12 +292,14 @@ def _load(card: ModelCard, files: ModelFiles, checksum: str, allow_slow: bool) -
     yield Progress("compile")
     with _named(card):
         graph = _compile(files, card)
+    if archive.open_files(files.path).checksum != checksum:
+        raise ModelError(f"The files of the model {card.name} changed while they were read.", "Open it again.")
     yield Progress("load")
     model = Model(card, checksum, graph, allow_slow=allow_slow)
     graph = facts.with_facts(graph, _test(model, files))
     # What ONNX Runtime does not open is not kept.
-    if store.keep_compiled(kept, graph):
-        model.kept_at(kept)
+    if store.keep_compiled(paths[-1], graph):
+        model.kept_at(paths[-1])
     return model
 
 

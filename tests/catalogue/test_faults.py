@@ -6,9 +6,12 @@ Run with ``WRITE_FAULT_TABLE=1`` in the environment to write the table anew.
 from __future__ import annotations
 
 import errno
+import gzip
 import os
 import re
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,10 +97,40 @@ def disk_full(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def silent(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_webipred.catalogue import web
+    from napari_webipred.catalogue import limits
 
-    monkeypatch.setattr(web, "_READ_SECONDS", 0.05)
+    monkeypatch.setattr(limits, "SILENT_SECONDS", 0.05)
     zenodo.answers[FILE] = zenodo.answers[PEOPLE] = Answer(body=ZIP, stall_after=0)
+
+
+def slow(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_webipred.catalogue import limits
+
+    # The message tells the true limits, but nobody waits for so long.
+    monkeypatch.setattr(limits, "CHUNK", 64 * 2**10)
+    monkeypatch.setattr(errand.Errand, "hurrying", soon_over(errand.Errand.hurrying))
+    zenodo.answers[FILE] = zenodo.answers[PEOPLE] = Answer(body=ZIP, stall_after=250)
+
+
+def soon_over(hurrying: Callable[[errand.Errand], AbstractContextManager[None]]) -> object:
+    @contextmanager
+    def soon(going: errand.Errand) -> Iterator[None]:
+        with hurrying(going):
+            going._set_deadline(time.monotonic() + 0.2)
+            yield
+
+    return soon
+
+
+def other_content(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the publisher change the file after it was fetched once, and removed."""
+    zenodo.publish(RECORD, {CONVERTED: model_zip(3)})
+    card = index.find("webipred-16")
+    assert card is not None
+    for _ in store.fetch(card):
+        pass
+    store.remove("webipred-16")
+    zenodo.publish(RECORD, {CONVERTED: ZIP})
 
 
 def other_program(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -106,6 +139,8 @@ def other_program(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None
 
 LONG = {"Content-Length": str(len(ZIP) + 50)}
 SHORT = {"Content-Length": str(len(ZIP) - 50)}
+GZIP = {"Content-Encoding": "gzip"}
+MANY = {f"X-{number}": "flood" for number in range(200)}
 REDIRECT = {"Location": "http://localhost:9/file.zip"}
 
 FAULTS = [
@@ -129,6 +164,13 @@ FAULTS = [
     Fault("it breaks again and again", everywhere(body=ZIP, reset_after=600)),
     Fault("no answer", silent),
     Fault("a few bytes at a time", everywhere(body=ZIP, pieces=7)),
+    Fault("less than 64 kB a minute", slow),
+    Fault("compressed, though nobody asked for it", everywhere(body=gzip.compress(ZIP, mtime=0), headers=GZIP)),
+    Fault("said to be compressed, but it is not", everywhere(body=ZIP, headers=GZIP)),
+    Fault("compressed in a way that is not known", everywhere(body=ZIP, headers={"Content-Encoding": "br"})),
+    Fault("200 headers", everywhere(body=ZIP, headers=MANY)),
+    Fault("a part of the file that nobody asked for", everywhere(status=206, body=ZIP[:50])),
+    Fault("the file was changed by its publisher since it was first fetched", other_content),
     Fault("Content-Length larger than the file", everywhere(body=ZIP, headers=LONG)),
     Fault("Content-Length smaller than the file", everywhere(body=ZIP, headers=SHORT)),
     Fault("no Content-Length", everywhere(body=ZIP, headers={"Content-Length": None})),
@@ -157,6 +199,12 @@ FAULTS = [
     Fault(
         "the record has neither licence, keywords nor description",
         record(license=None, keywords=None, description=None),
+    ),
+    Fault(
+        "the record redirects to itself",
+        lambda zenodo, _: zenodo.answers.update(
+            {f"/api/records/{RECORD}": Answer(302, b"", {"Location": f"/api/records/{RECORD}"})}
+        ),
     ),
     Fault("no network", no_server),
     Fault("the proxy is not there", no_proxy),
@@ -217,7 +265,7 @@ def test_the_page_tells_what_the_user_sees(
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr(errand, "sleep", lambda cancelled, seconds: waits.append(seconds))
-    monkeypatch.setattr("napari_webipred.catalogue.web.CHUNK", 100)
+    monkeypatch.setattr("napari_webipred.catalogue.limits.CHUNK", 100)
     monkeypatch.setattr(errand.random, "uniform", lambda low, high: 1.0)
     prepare(fault, zenodo, monkeypatch)
     line = f"| {fault.what} | {seen(tmp_path, waits)} |"

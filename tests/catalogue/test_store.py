@@ -18,8 +18,9 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred import settings
-from napari_webipred.catalogue import download, entry, index, store
+from napari_webipred.catalogue import download, index, store
 from napari_webipred.catalogue.card import ModelCard, read_card
+from napari_webipred.catalogue.note import read_note, write_note
 from napari_webipred.catalogue.store import Download, fetch, path_of
 from napari_webipred.catalogue.zenodo import card_of, look_up
 from napari_webipred.errors import CatalogueError
@@ -51,6 +52,11 @@ def get(card: ModelCard) -> tuple[Path, list[Download]]:
             steps.append(next(fetching))
         except StopIteration as end:
             return end.value, steps
+
+
+def graph_path(checksum: str, version: int, output: str | None = None) -> Path:
+    """Where a compiled graph lies or would lie in the user's own cache."""
+    return store.compiled_paths(checksum, version, output)[-1]
 
 
 def files_below(folder: Path) -> list[str]:
@@ -96,7 +102,7 @@ def test_fetched_once_it_needs_no_network(
 
 def test_progress_is_told_in_bytes(published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     published.file(RECORD, CONVERTED).stall_after = 100
-    monkeypatch.setattr("napari_webipred.catalogue.web.CHUNK", 50)
+    monkeypatch.setattr("napari_webipred.catalogue.limits.CHUNK", 50)
     fetching = fetch(card)
     while (step := next(fetching)).done < 100:
         pass
@@ -108,11 +114,12 @@ def test_closing_cancels_and_leaves_nothing(
     published: ZenodoServer, card: ModelCard, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published.file(RECORD, CONVERTED).stall_after = 100
-    monkeypatch.setattr("napari_webipred.catalogue.web.CHUNK", 50)
+    monkeypatch.setattr("napari_webipred.catalogue.limits.CHUNK", 50)
     fetching = fetch(card)
     while next(fetching).done < 100:
         pass
-    assert len(files_below(cache)) == 3  # the card, what has arrived so far and where pooch wants it
+    # The card, what has arrived so far and of which version, and where pooch wants it.
+    assert len(files_below(cache)) == 4
     fetching.close()  # the server keeps silent, so only an interrupted socket lets the thread end
     assert files_below(cache) == []
     assert "fetch webipred-16" not in [thread.name for thread in threading.enumerate()]
@@ -175,10 +182,10 @@ def test_file_modes_follow_the_umask(published: ZenodoServer, card: ModelCard, u
     before = os.umask(umask)
     try:
         path, _ = get(card)
-        store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph")
+        store.keep_compiled(graph_path(CHECKSUM, 1), b"graph")
     finally:
         os.umask(before)
-    for file in (*path.parent.iterdir(), path.parents[1] / "entry.json", store.compiled_path(CHECKSUM, 1)):
+    for file in (*path.parent.iterdir(), path.parents[1] / "entry.json", graph_path(CHECKSUM, 1)):
         assert stat.S_IMODE(file.stat().st_mode) == mode
 
 
@@ -285,16 +292,19 @@ def test_off_line_the_models_that_are_here_are_named(
     assert published.requests == []
 
 
-def test_a_touched_file_is_hashed_once(
-    published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_file_that_has_changed_without_a_trace_is_fetched_again(published: ZenodoServer, card: ModelCard) -> None:
+    path, _ = get(card)
+    before = path.stat()
+    path.write_bytes(ZIP[:-1] + b"?")
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
+    assert get(card)[0].read_bytes() == ZIP
+    assert len(published.requests) == 4
+
+
+def test_a_file_that_was_only_touched_is_used(published: ZenodoServer, card: ModelCard) -> None:
     path, _ = get(card)
     os.utime(path, ns=(1, 1))
-    hashed: list[Path] = []
-    sha256_of = entry.sha256_of
-    monkeypatch.setattr("napari_webipred.catalogue.entry.sha256_of", lambda p: hashed.append(p) or sha256_of(p))
-    assert get(card) == get(card) == (path, [])
-    assert hashed == [path]
+    assert get(card) == (path, [])
 
 
 def test_a_card_that_names_another_source_fetches_it(published: ZenodoServer, card: ModelCard) -> None:
@@ -337,10 +347,10 @@ def test_too_little_space_is_told_before_anything_is_fetched(
 def test_a_disk_that_fills_up_is_told(
     published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object) -> None:
+    def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download, "write_entry", full)
+    monkeypatch.setattr(download, "accept", full)
     with pytest.raises(CatalogueError, match="too little space"):
         get(card)
 
@@ -361,14 +371,14 @@ def test_a_cache_that_cannot_be_made_is_named(
     with pytest.raises(CatalogueError, match=r"cannot be kept in .*file") as caught:
         get(card)
     assert "NAPARI_WEBIPRED_CACHE" in caught.value.hint
-    assert store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph") is False
+    assert store.keep_compiled(graph_path(CHECKSUM, 1), b"graph") is False
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        *({"id": "other"}, {"files": []}, {"checksum": "zz"}, {"more": 1}, None),
-        *({"name": "../x"}, {"name": "a/../../x"}, {"sha256": "zz"}, {"size": "1"}, {"mtime_ns": True}, {"extra": 1}),
+        *({"id": "other"}, {"files": []}, {"checksum": "zz"}, {"more": 1}, {"origin": "heaven"}, None),
+        *({"name": "../x"}, {"name": "a/../../x"}, {"sha256": "zz"}, {"size": "1"}, {"extra": 1}, {"url": 1}),
     ],
 )
 def test_a_note_that_is_not_understood_is_no_model(
@@ -376,11 +386,15 @@ def test_a_note_that_is_not_understood_is_no_model(
 ) -> None:
     path, _ = get(card)
     note = path.parents[1] / "entry.json"
-    document = json.loads(note.read_text())
+    document = read_note(note)
+    assert document is not None
     known = change is not None and (set(change) & set(document) or "more" in change)
     target = document if known else document["files"][0]
     target.update(change or {})
-    note.write_text("{" if change is None else json.dumps(document))
+    if change is None:
+        note.write_text("{")
+    else:
+        write_note(note, document)
     assert store.entries() == []
     assert path_of(card) is None
     with pytest.raises(CatalogueError, match="no fetched model 'webipred-16'"):
@@ -398,10 +412,10 @@ def test_removing_a_model_takes_its_compiled_graphs_along(
     path, _ = get(card)
     (kept,) = store.entries()
     for checksum, version in ((kept.checksum, 1), (kept.checksum, 2), (CHECKSUM, 1)):
-        assert store.keep_compiled(store.compiled_path(checksum, version), b"graph")
-    assert store.keep_compiled(store.compiled_path(kept.checksum, 2, "second output"), b"graph")
+        assert store.keep_compiled(graph_path(checksum, version), b"graph")
+    assert store.keep_compiled(graph_path(kept.checksum, 2, "second output"), b"graph")
     freed = store.remove("webipred-16")
-    assert files_below(cache) == [f"compiled/{'ab' * 32}-v1.onnx", f"compiled/{'ab' * 32}-v1.onnx.json"]
+    assert [name for name in files_below(cache) if not name.startswith("known/")] == [f"compiled/{'ab' * 32}-v1.onnx"]
     assert freed > len(ZIP) + 10
     assert not path.parent.exists()
     with pytest.raises(CatalogueError, match="no fetched model"):
@@ -442,8 +456,10 @@ def test_wiping_takes_what_is_ours_and_nothing_else(published: ZenodoServer, car
     unfinished.mkdir()
     (unfinished / "card.json").write_text(card.model_copy(update={"id": "webipred-12"}).model_dump_json())
     (unfinished / "tmp0a1b2c3d").write_bytes(b"half")
-    store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph")
-    assert store.wipe() >= len(ZIP) + len(b"graph")
+    store.keep_compiled(graph_path(CHECKSUM, 1), b"graph")
+    freed, stays = store.wipe()
+    assert freed >= len(ZIP) + len(b"graph")
+    assert stays == {}
     assert files_below(cache) == sorted(theirs)
     assert not path.exists()
     assert not unfinished.exists()
@@ -451,10 +467,10 @@ def test_wiping_takes_what_is_ours_and_nothing_else(published: ZenodoServer, car
 
 def test_wiping_leaves_an_empty_cache(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
     get(card)
-    store.keep_compiled(store.compiled_path(CHECKSUM, 1), b"graph")
+    store.keep_compiled(graph_path(CHECKSUM, 1), b"graph")
     store.wipe()
     assert list(cache.rglob("*")) == []
-    assert store.wipe() == 0
+    assert store.wipe() == (0, {})
 
 
 @pytest.mark.parametrize("level", [0, 1])
@@ -468,36 +484,6 @@ def test_a_folder_that_is_a_link_is_not_wiped(
     linked.symlink_to(elsewhere, target_is_directory=True)
     store.wipe()
     assert list(elsewhere.rglob(path.name))
-
-
-def test_a_compiled_graph_is_kept_whole(cache: Path) -> None:
-    path = store.compiled_path(CHECKSUM, 3)
-    assert path == cache / "compiled" / f"{'ab' * 32}-v3.onnx"
-    assert store.keep_compiled(path, b"old")
-    assert store.keep_compiled(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert files_below(cache) == [f"compiled/{path.name}", f"compiled/{path.name}.json"]
-
-
-def test_a_compiled_graph_that_cannot_be_written_changes_nothing(cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = store.compiled_path(CHECKSUM, 3)
-    store.keep_compiled(path, b"old")
-    write_bytes = Path.write_bytes
-
-    def full(self: Path, data: bytes) -> int:
-        write_bytes(self, data[:1])
-        raise OSError(errno.ENOSPC, "No space left on device")
-
-    monkeypatch.setattr(Path, "write_bytes", full)
-    assert store.keep_compiled(path, b"new") is False
-    assert path.read_bytes() == b"old"
-    assert len(files_below(cache)) == 2
-
-
-@pytest.mark.parametrize("checksum", ["", "sha256:../../x", "md5:" + "ab" * 32, "ab" * 31])
-def test_a_compiled_graph_has_a_name_made_of_a_checksum_only(checksum: str) -> None:
-    with pytest.raises(ValueError, match="not a SHA-256 checksum"):
-        store.compiled_path(checksum, 1)
 
 
 # --- limits, caches of many users, off-line --------------------------------------------------------------------
@@ -520,10 +506,11 @@ def test_what_was_not_used_for_longest_goes_first(zenodo: ZenodoServer, cache: P
         get(model_of(zenodo, number))
         used_days_ago(f"zenodo-{number}", days={2: 5, 3: 9, 4: 1}[number])
     for kept in store.entries():
-        store.keep_compiled(store.compiled_path(kept.checksum, 1), bytes(1000))
-    store.keep_compiled(store.compiled_path(CHECKSUM, 1), bytes(1000))  # of a model from disk, and just made
+        store.keep_compiled(graph_path(kept.checksum, 1), bytes(1000))
+    store.keep_compiled(graph_path(CHECKSUM, 1), bytes(1000))  # of a model from disk, and just made
     before = store.usage()
-    assert before == sum((cache / name).stat().st_size for name in files_below(cache))
+    counted = [name for name in files_below(cache) if not name.startswith("known/")]
+    assert before == sum((cache / name).stat().st_size for name in counted)
     assert store.limit(before) == []
     assert store.limit(before - 1) == ["zenodo-3"]
     assert [kept.id for kept in store.entries()] == ["zenodo-2", "zenodo-4"]
@@ -577,7 +564,7 @@ def shared(zenodo: ZenodoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(folder))
     get(model_of(zenodo, 2))
     (kept,) = store.entries()
-    store.keep_compiled(store.compiled_path(kept.checksum, 1), b"graph")
+    store.keep_compiled(graph_path(kept.checksum, 1), b"graph")
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_WEBIPRED_SHARED_CACHE", str(folder))
     zenodo.requests.clear()
@@ -600,9 +587,10 @@ def test_the_cache_of_all_users_is_searched_first_and_never_written(
     assert path_of(card) == path
     get(model_of(zenodo, 3))
     assert [(kept.id, kept.shared) for kept in store.entries()] == [("zenodo-2", True), ("zenodo-3", False)]
-    graph = store.compiled_path(store.entries()[0].checksum, 1)
-    assert graph.read_bytes() == b"graph"
+    graph, own = store.compiled_paths(store.entries()[0].checksum, 1)
+    assert graph.read_bytes().startswith(b"graph")
     assert graph.is_relative_to(shared)
+    assert own.is_relative_to(cache)
     assert store.keep_compiled(graph, b"new") is False
     assert store.limit(0) == ["zenodo-3"]
     with pytest.raises(CatalogueError, match="cache of all users"):
@@ -649,32 +637,6 @@ def test_a_model_with_another_checksum_than_the_card_now_has_is_fetched_anew(
     checksum = "sha256:" + hashlib.sha256(new).hexdigest()
     weights = card.weights[0].model_copy(update={"checksum": checksum})
     assert get(card.model_copy(update={"weights": (weights,)}))[0].read_bytes() == new
-
-
-@pytest.mark.parametrize("content", [b"other graph", b"graph, longer", b""])
-def test_a_compiled_graph_that_has_changed_is_not_used(content: bytes) -> None:
-    path = store.compiled_path(CHECKSUM, 1)
-    store.keep_compiled(path, b"other_graph")
-    path.write_bytes(content)
-    assert not store.compiled_path(CHECKSUM, 1).exists()
-
-
-def test_a_compiled_graph_that_was_only_touched_is_used_and_hashed_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    path = store.compiled_path(CHECKSUM, 1)
-    store.keep_compiled(path, b"graph")
-    os.utime(path, ns=(1, 1))
-    hashed: list[Path] = []
-    sha256_of = entry.sha256_of
-    monkeypatch.setattr("napari_webipred.catalogue.compiled.sha256_of", lambda p: hashed.append(p) or sha256_of(p))
-    assert store.compiled_path(CHECKSUM, 1).exists()
-    assert store.compiled_path(CHECKSUM, 1).exists()
-    assert hashed == [path]
-
-
-def test_a_graph_without_a_note_is_made_again(cache: Path) -> None:
-    (cache / "compiled").mkdir(parents=True)
-    store.compiled_path(CHECKSUM, 1).write_bytes(b"graph of unknown origin")
-    assert not store.compiled_path(CHECKSUM, 1).exists()
 
 
 def test_a_changed_file_of_a_folder_is_fetched_again_and_never_opened(zenodo: ZenodoServer, cache: Path) -> None:

@@ -37,7 +37,7 @@ def about(card: ModelCard) -> str:
         ("Authors", ", ".join(author.name for author in card.authors)),
         ("Please cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
         ("Published", " ".join(filter(None, (_date(card), _address(card.record_doi, None))))),
-        ("Source", origin_of(card)),
+        ("Source", "\n".join(filter(None, (origin_of(card), str(card.provenance.get("origin") or ""))))),
         ("File", " ".join(filter(None, (format_of(card), megabytes(card.weights[0].size if card.weights else None))))),
     ]
     return "".join(_paragraph(title, text) for title, text in paragraphs if text)

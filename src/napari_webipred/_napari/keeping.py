@@ -77,7 +77,9 @@ def wipe() -> Generator[None, None, str]:
     from napari_webipred.catalogue import store
 
     yield
-    return f"All models are removed. {megabytes(store.wipe())} freed."
+    freed, stays = store.wipe()
+    left = [f"{name} stays: {why}." for name, why in stays.items()]
+    return " ".join([f"{megabytes(freed)} freed.", *(left or ["All models are removed."])])
 
 
 def limit(most: int) -> Generator[None, None, str]:

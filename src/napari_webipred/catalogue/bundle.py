@@ -10,7 +10,7 @@ import json
 import os
 import struct
 import zipfile
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -18,20 +18,19 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_webipred import file_errors, outside_json
-from napari_webipred.catalogue import index, store
+from napari_webipred.catalogue import index, known, limits, store
 from napari_webipred.catalogue.archive import open_files
+from napari_webipred.catalogue.arrival import accept, changed, place_for
+from napari_webipred.catalogue.cache_folder import can_be_folder
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.carried import Count, copy, finish, place, put
-from napari_webipred.catalogue.entry import FILES, Entry, find_entries, read_entry
+from napari_webipred.catalogue.carried import Count, copy, is_another, is_confirmed, place, put
+from napari_webipred.catalogue.entry import FILES, Entry, Origin, find_entries, read_entry
 from napari_webipred.catalogue.remote import RemoteFile, is_harmless, wanted
 from napari_webipred.catalogue.store import Download
 from napari_webipred.errors import ArchiveError, CatalogueError, OptionError
 
 _FORMAT = "napari-webipred bundle"
 _MANIFEST = "bundle.json"
-_MAX_MODELS = 200
-_MAX_FILES = 1900  # an archive with more than 2000 files is not opened
-_MAX_BYTES = 4 * 2**30
 
 
 class _File(BaseModel):
@@ -47,13 +46,18 @@ class _File(BaseModel):
 class _Model(BaseModel):
     card: ModelCard
     source: dict[str, Any]
-    files: list[_File] = Field(min_length=1, max_length=_MAX_FILES)
+    files: list[_File] = Field(min_length=1, max_length=limits.BUNDLE_FILES)
+
+    @property
+    def fingerprint(self) -> str:
+        """One SHA-256 of all files, see `known.fingerprint`."""
+        return known.fingerprint((file.name, file.sha256) for file in self.files)
 
 
 class _Manifest(BaseModel):
     format: str
     version: int
-    models: list[_Model] = Field(min_length=1, max_length=_MAX_MODELS)
+    models: list[_Model] = Field(min_length=1, max_length=limits.BUNDLE_MODELS)
 
 
 def write(references: Sequence[str], path: Path) -> Generator[Download, None, Path]:
@@ -75,16 +79,35 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
     CatalogueError
         A model cannot be had, or the bundle cannot be written.
     """
+    for _ in range(limits.OPENINGS):
+        found = yield from _fetched(references)
+        try:
+            yield from _write(found.values(), path)
+            return path
+        except (ArchiveError, CatalogueError):
+            if all(entry.is_there() for _, entry in found.values()):
+                raise
+    raise CatalogueError(
+        "Another program keeps removing the models while they are written.", "Try again when it has ended."
+    )
+
+
+def _fetched(references: Sequence[str]) -> Generator[Download, None, dict[str, tuple[ModelCard, Entry]]]:
+    """Fetch models; return their cards and notes by their identifiers."""
     found: dict[str, tuple[ModelCard, Entry]] = {}
     for reference in references:
         card = index.resolve(reference)
-        yield from store.fetch(card)
         weights = wanted(card)
-        entry = next(iter(find_entries(card.id, weights)), None) if weights else None
-        if entry is None:
+        if weights is None:
             raise OptionError(f"The model {card.id} is part of the program.", "Leave it out: it is there already.")
-        found[card.id] = card, entry
-    contents = {file.sha256: (entry, file) for _, entry in found.values() for file in entry.files}
+        while card.id not in found:  # Another program may remove what has just come.
+            yield from store.fetch(card)
+            found.update((card.id, (card, entry)) for entry in find_entries(card.id, weights)[:1])
+    return found
+
+
+def _write(found: Collection[tuple[ModelCard, Entry]], path: Path) -> Generator[Download, None, None]:
+    contents = {file.sha256: (entry, file) for _, entry in found for file in entry.files}
     count = Count(sum(file.size for _, file in contents.values()))
     models = [
         {
@@ -92,10 +115,10 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
             "source": entry.source,
             "files": [{key: getattr(file, key) for key in _File.model_fields} for file in entry.files],
         }
-        for card, entry in found.values()
+        for card, entry in found
     ]
     manifest = json.dumps({"format": _FORMAT, "version": 1, "models": models}, indent=1)
-    if count.total > _MAX_BYTES - 2**26 or len(contents) > _MAX_FILES or outside_json.excess(manifest):
+    if count.total > limits.BUNDLE_BYTES or len(contents) > limits.BUNDLE_FILES or outside_json.excess(manifest):
         raise OptionError("These models are too much for one bundle.", "Write several, with fewer models in each.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
@@ -113,37 +136,48 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
         raise CatalogueError(f"The bundle {path.name} cannot be written: {reason}.", remedy) from error
     finally:
         temporary.unlink(missing_ok=True)
-    return path
 
 
-def read(path: Path) -> Generator[Download, None, list[ModelCard]]:
+def read(path: Path, *, replace: bool = False) -> Generator[Download, None, list[ModelCard]]:
     """Put the models of a bundle into the cache, after comparing every checksum. No network is used.
 
     A generator that tells how far it is and returns the cards; closing it leaves the models that are complete.
+
+    Parameters
+    ----------
+    path : Path
+        The bundle.
+    replace : bool
+        True takes models even if they are not what is here, or was, under the same name.
 
     Raises
     ------
     ArchiveError
         The bundle is damaged or unsafe, or it is none.
+    ChangedModelError
+        Some models are not what is here, or was, under the same name; nothing has been read in.
     CatalogueError
         The cache cannot be written.
     """
     manifest = _manifest(path)
     count = Count(sum(file.size for model in manifest.models for file in model.files))
+    others = [m.card.id for m in manifest.models if is_another(m.card, m.source, m.fingerprint)]
+    if others and not replace:
+        raise changed(others, f"import {path.name}")
     with _opened(path) as bundle:
         for model in manifest.models:
-            files = [RemoteFile(file.url, file.name, file.size, file.checksum) for file in model.files]
             if _is_here(model):
                 count.done += sum(file.size for file in model.files)
                 yield Download(count.done, count.total)
                 continue
-            with place(model.card) as folder:
+            pinned = index.pinned(model.card.id)
+            with place(model.card):
                 for file in model.files:
-                    info = bundle.getinfo(f"{file.sha256}.bin")
-                    with bundle.open(info) as source:
-                        sums = [f"sha256:{file.sha256}", *([file.checksum] if file.checksum else [])]
-                        yield from put(source, folder, file.name, file.size, sums, count)
-                finish(model.card, files, model.source)
+                    sums = [f"sha256:{file.sha256}", *filter(None, (file.checksum, pinned))]
+                    with bundle.open(f"{file.sha256}.bin") as source:
+                        yield from put(source, place_for(model.card, file.name), file.size, sums, count)
+                files = [RemoteFile(file.url, file.name, file.size, file.checksum) for file in model.files]
+                accept(model.card, files, model.source, _origin(model), anyway=True)
     return [model.card for model in manifest.models]
 
 
@@ -154,6 +188,17 @@ def is_bundle(path: Path) -> bool:
     except ArchiveError:
         return False
     return True
+
+
+def _origin(model: _Model) -> Origin:
+    """Tell whether the files are known to be those of the source; the card of a bundle cannot vouch for them."""
+    there = read_entry(model.card.id)
+    sure = (
+        index.pinned(model.card.id) is not None
+        or is_confirmed(model.card.id, model.source, model.fingerprint)
+        or (there is not None and there.origin == "source" and there.fingerprint == model.fingerprint)
+    )
+    return "source" if sure else "bundle"
 
 
 def _manifest(path: Path) -> _Manifest:
@@ -178,6 +223,8 @@ def _manifest(path: Path) -> _Manifest:
         names = [file.name.casefold() for file in model.files]
         if not all(map(is_harmless, names)) or len(set(names)) < len(names):
             raise _unsound(path, "a file in it has no proper name")
+        if not can_be_folder(model.card.id):
+            raise _unsound(path, f"no folder can be called {model.card.id} on every operating system")
         if any(f"{file.sha256}.bin" not in files for file in model.files):
             raise _unsound(path, f"a file of {model.card.id} is missing")
         weights = wanted(model.card)

@@ -4,22 +4,26 @@ from __future__ import annotations
 
 import hashlib
 import os
-import shutil
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from dataclasses import replace as replace_fields
+from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
 from napari_webipred import file_errors, settings
-from napari_webipred.catalogue import index, sources
+from napari_webipred.catalogue import index, known, sources
+from napari_webipred.catalogue.arrival import accept, announce, changed, discard, is_other, place_for
+from napari_webipred.catalogue.cache_folder import new_model_folder
 from napari_webipred.catalogue.card import ModelCard, Weights
-from napari_webipred.catalogue.entry import FILES, model_folder, read_entry, write_entry, write_whole
+from napari_webipred.catalogue.entry import FILES, Entry, Origin, read_entry, write_entry
 from napari_webipred.catalogue.errand import Errand
+from napari_webipred.catalogue.lock import exclusive
 from napari_webipred.catalogue.part import check_kind
 from napari_webipred.catalogue.remote import RemoteFile, harmless, wanted
-from napari_webipred.catalogue.store import Download
-from napari_webipred.errors import ArchiveError, CatalogueError, OptionError
+from napari_webipred.catalogue.store import Download, noted
+from napari_webipred.errors import ArchiveError, CatalogueError, ChangedModelError, OptionError
 
 _CHUNK = 2**20
 
@@ -32,16 +36,27 @@ class Count:
     done: int = 0
 
 
-def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCard, bool]]:
+def take(path: Path, reference: str, *, replace: bool = False) -> Generator[Download, None, tuple[ModelCard, bool]]:
     """Put a file that was downloaded by hand into the cache as the model that it is.
 
     A generator that tells how far it is and returns the card, and whether the file could be compared with a checksum:
     that of the card or, if it has none and the network may be used, of the record.
 
+    Parameters
+    ----------
+    path : Path
+        The file.
+    reference : str
+        The model that it is.
+    replace : bool
+        True takes it even if it is not what is here, or was, under the same name.
+
     Raises
     ------
     ArchiveError
         The file is not the one that belongs to the model.
+    ChangedModelError
+        It is not what is here, or was, under the same name.
     CatalogueError
         There is no such model, or the cache cannot be written.
     """
@@ -56,31 +71,39 @@ def take(path: Path, reference: str) -> Generator[Download, None, tuple[ModelCar
             "write bundle",
         )
     expected = _expected(card, weights, path)
+    source = weights.source.model_dump()
     try:
-        with path.open("rb") as source:
-            head = source.read(512)
+        with path.open("rb") as stream:
+            head = stream.read(512)
             try:
                 check_kind(expected.name, head)
             except CatalogueError as error:  # which speaks of the file that should be here
                 raise ArchiveError(
                     error.message.replace(expected.name, path.name), "Download the file again, or choose the right one."
                 ) from error
-            source.seek(0)
             size = path.stat().st_size
             if expected.size not in (None, size):
                 raise ArchiveError(
                     f"{path.name} has {size} bytes, the file of {card.id} {expected.size}.",
                     "Download it again, or choose the right one.",
                 )
-            with place(card) as folder:
-                sums = [expected.checksum] if expected.checksum else []
-                yield from put(source, folder, expected.name, size, sums, Count(size))
+            compared = expected.checksum is not None
+            if compared and not _has(stream, expected.checksum):
+                raise _another(path.name)
+            digest = _digest(stream, "sha256")
+            if not replace and is_another(card, source, digest):
+                raise changed([card.id], f"import {path.name} --as {card.id}")
+            stream.seek(0)
+            with place(card):
+                yield from put(stream, place_for(card, expected.name), size, [f"sha256:{digest}"], Count(size))
                 # Where it lay on this machine is nobody's business.
-                finish(card, [replace(expected, url="imported", size=size)], weights.source.model_dump())
+                file = RemoteFile("imported", expected.name, size, expected.checksum)
+                origin: Origin = "source" if compared or is_confirmed(card.id, source, digest) else "file"
+                accept(card, [file], source, origin, anyway=True)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
         reason, remedy = file_errors.reading(error)
         raise ArchiveError(f"{path} cannot be read: {reason}.", remedy) from error
-    return card, expected.checksum is not None
+    return card, compared
 
 
 def is_folder(weights: Weights) -> bool:
@@ -101,47 +124,102 @@ def _expected(card: ModelCard, weights: Weights, path: Path) -> RemoteFile:
     return known
 
 
+def confirm(card: ModelCard) -> Entry | None:
+    """Compare a model that was brought by hand with the checksums that its source has; return what is noted then.
+
+    Models that came from their source are not compared again. None if the model is not in the cache.
+
+    Raises
+    ------
+    ChangedModelError
+        The files are not those of the source.
+    CatalogueError
+        The source cannot be asked.
+    """
+    entry = next(iter(noted(card)), None)
+    if entry is None or entry.origin == "source" or entry.shared:
+        return entry
+    files = sources.remote_files(card)
+    if None in {file.checksum for file in files}:
+        return entry  # The source has nothing to compare with.
+    if not _are_those(entry, files):
+        raise ChangedModelError(
+            f"The files of {card.id} on this machine are not those of their source: they came from a {entry.origin}.",
+            f"To take those of the source instead, run `napari-webipred fetch {card.id} --replace`.",
+            (card.id,),
+        )
+    with exclusive(entry.folder, Errand(patience=0)):
+        if entry.is_there():
+            entry = write_entry(replace_fields(entry, origin="source"))
+            known.remember(card.id, entry.source, entry.fingerprint)
+    return entry
+
+
+def _are_those(entry: Entry, files: Sequence[RemoteFile]) -> bool:
+    """Tell whether the files in the cache have these checksums; the name of a single file does not matter."""
+    here = {file.name: file.name for file in entry.files}
+    if len(files) == len(here) == 1:
+        here = {files[0].name: entry.files[0].name}
+    if set(here) != {file.name for file in files}:
+        return False
+    for file in files:
+        with (entry.folder / FILES / here[file.name]).open("rb") as stream:
+            if not _has(stream, file.checksum):
+                return False
+    return True
+
+
+def _has(stream: BufferedReader, checksum: str | None) -> bool:
+    """Tell whether a file has a checksum such as ``md5:...``."""
+    kind, _, digits = (checksum or "").partition(":")
+    return _digest(stream, kind) == digits
+
+
+def _digest(stream: BufferedReader, kind: str) -> str:
+    stream.seek(0)
+    return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
+
+
+def is_another(card: ModelCard, source: dict[str, Any], fingerprint: str) -> bool:
+    """Tell whether files are not those that are here, or came from the source before, under the same name."""
+    there = read_entry(card.id)
+    differs = there is not None and (there.source, there.fingerprint) != (source, fingerprint)
+    return differs or is_other(card, source, fingerprint)
+
+
+def is_confirmed(id: str, source: dict[str, Any], fingerprint: str) -> bool:  # noqa: A002
+    """Tell whether the same files came from the source itself before."""
+    return known.recall(id, source) == fingerprint
+
+
 @contextmanager
-def place(card: ModelCard) -> Iterator[Path]:
+def place(card: ModelCard) -> Iterator[None]:
     """Make room for a model's files, alone with them."""
-    from napari_webipred.catalogue.download import exclusive, unwritable
+    from napari_webipred.catalogue.download import unwritable
 
-    folder = model_folder(card.id)
-    errand = Errand(patience=0)
     try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with exclusive(folder, errand):
-            if read_entry(card.id) is None:
-                # By its card the folder is recognised as ours, even if this process is killed now.
-                write_whole(folder / "card.json", card.model_dump_json(indent=1, exclude_unset=True).encode())
+        folder = new_model_folder(card.id)
+        with exclusive(folder, Errand(patience=0)):
+            announce(card)
             try:
-                yield folder
+                yield
             finally:
-                if read_entry(card.id) is None:
-                    _discard(folder)
+                discard(folder)
+                with suppress(OSError):  # It is empty only if nothing has come.
+                    folder.rmdir()
     except OSError as error:
-        raise unwritable(folder, error) from error
-
-
-def _discard(folder: Path) -> None:
-    """Take away what was put into a folder before it was complete."""
-    if not (folder / FILES).is_symlink():
-        shutil.rmtree(folder / FILES, ignore_errors=True)
-    (folder / "card.json").unlink(missing_ok=True)
-    if not any(folder.iterdir()):
-        folder.rmdir()
+        raise unwritable(card.id, error) from error
 
 
 def put(
-    source: IO[bytes], folder: Path, name: str, size: int, checksums: Sequence[str], count: Count
+    source: IO[bytes], target: Path, size: int, checksums: Sequence[str], count: Count
 ) -> Generator[Download, None, None]:
-    """Put a file into the folder of a model, where it appears when it has been found to be the right one."""
-    target = folder / FILES / name
-    target.parent.mkdir(parents=True, exist_ok=True)
+    """Copy a file to where it arrives; it is complete, and the right one, or not there."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
-        with temporary.open("wb") as stream:
-            yield from copy(source, stream, name, size, checksums, count)
+        temporary.unlink(missing_ok=True)
+        with temporary.open("xb") as stream:
+            yield from copy(source, stream, target.name, size, checksums, count)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
@@ -163,13 +241,11 @@ def copy(
         count.done += len(chunk)
         yield Download(count.done, count.total)
     if left or any(f"{running.name}:{running.hexdigest()}" != checksum for running, checksum in sums):
-        raise ArchiveError(
-            f"{name} is not the file that it should be: its checksum is another.",
-            "Get it again; it was damaged or changed on its way.",
-        )
+        raise _another(name)
 
 
-def finish(card: ModelCard, files: Iterable[RemoteFile], source: dict[str, Any]) -> None:
-    """Note that a model is complete."""
-    write_whole(model_folder(card.id) / "card.json", card.model_dump_json(indent=1, exclude_unset=True).encode())
-    write_entry(card.id, files, source)
+def _another(name: str) -> ArchiveError:
+    return ArchiveError(
+        f"{name} is not the file that it should be: its checksum is another.",
+        "Get it again; it was damaged or changed on its way.",
+    )

@@ -8,6 +8,7 @@ from typing import Any
 import requests
 import truststore
 from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
@@ -20,8 +21,9 @@ def session(loopback: bool) -> requests.Session:
     """Return a session for one request.
 
     Proxies and further certificates come from the environment, as `requests` reads it; for this machine itself there
-    are none. Trusted are the certificates of the operating system (there a hospital puts its own), those that come
-    with `requests`, and those in the file of the settings.
+    are none. No name or password is sent, also if there is one for the host in ``.netrc``. Trusted are the certificates
+    of the operating system (there a hospital puts its own), those that come with `requests`, and those in the file of
+    the settings.
 
     Raises
     ------
@@ -30,6 +32,7 @@ def session(loopback: bool) -> requests.Session:
     """
     made = requests.Session()
     made.trust_env = not loopback
+    made.auth = _Nobody()  # else `requests` looks into .netrc, whose default would go to every host
     made.mount("http://", _Adapter())
     made.mount("https://", _Adapter(_trust()))
     return made
@@ -46,6 +49,11 @@ def _trust() -> ssl.SSLContext:
                 "Set NAPARI_WEBIPRED_CA_FILE to a file in PEM format, or unset it.",
             ) from error
     return context
+
+
+class _Nobody(AuthBase):
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        return request
 
 
 class _Connection(HTTPConnection):

@@ -6,30 +6,23 @@ import errno
 import logging
 import shutil
 import time
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import filelock
 import pooch
 
 from napari_webipred import file_errors
-from napari_webipred.catalogue import refusal, sources
+from napari_webipred.catalogue import limits, refusal, sources
+from napari_webipred.catalogue.arrival import accept, announce, discard, place_for
+from napari_webipred.catalogue.cache_folder import model_folder, new_model_folder
 from napari_webipred.catalogue.card import ModelCard, Weights
-from napari_webipred.catalogue.entry import (
-    FILES,
-    LEFT_OVER,
-    LOCK_SUFFIX,
-    Entry,
-    model_folder,
-    read_entry,
-    write_entry,
-    write_whole,
-)
-from napari_webipred.catalogue.errand import LONGEST_WAIT, Cancelled, Errand
+from napari_webipred.catalogue.entry import ARRIVING, CARD, LEFT_OVER, Entry, files_below, read_entry
+from napari_webipred.catalogue.errand import Cancelled, Errand
+from napari_webipred.catalogue.lock import exclusive
 from napari_webipred.catalogue.member import MAX_BYTES
-from napari_webipred.catalogue.part import Part, part_name
+from napari_webipred.catalogue.part import PART, VERSION, Part, part_name
 from napari_webipred.catalogue.remote import RemoteFile
 from napari_webipred.errors import CatalogueError
 
@@ -47,12 +40,13 @@ class Transfer:
         Bytes that there are in all, once they are known.
     """
 
-    def __init__(self, card: ModelCard, weights: Weights) -> None:
+    def __init__(self, card: ModelCard, weights: Weights, *, replace: bool = False) -> None:
         self.done = 0
         self.total: int | None = None
         self._card = card
         self._weights = weights
-        self._errand = Errand(patience=LONGEST_WAIT)
+        self._replace = replace
+        self._errand = Errand(patience=limits.LONGEST_WAIT)
         self._begun: tuple[float, int] | None = None
         self._outcome: Path | Exception = Cancelled()
 
@@ -81,62 +75,59 @@ class Transfer:
 
     def run(self) -> None:
         """Fetch, verify and note the model; called in the thread."""
-        folder = model_folder(self._card.id)
         try:
             with self._errand:
-                folder.mkdir(parents=True, exist_ok=True)
+                folder = new_model_folder(self._card.id)
                 with exclusive(folder, self._errand):
                     self._outcome = self._run(folder).path
         except CatalogueError as error:
             self._outcome = error
         except OSError as error:
-            self._outcome = unwritable(folder, error)
+            self._outcome = unwritable(self._card.id, error)
         except Exception as error:
             self._outcome = error
-        finally:
-            for empty in (folder / FILES, folder):  # They are empty only if nothing has come of the download.
-                with suppress(OSError):
-                    empty.rmdir()
 
     def _run(self, folder: Path) -> Entry:
         # Another process may have fetched it while this one waited.
-        entry = read_entry(self._card.id)
-        if entry is not None and entry.is_of(self._weights) and entry.is_sound():
+        if not self._replace and (entry := self._here()):
             return entry
         try:
-            return self._fetch(folder, entry is not None)
-        except (Cancelled, OSError) as error:
+            return self._fetch(folder)
+        except FileNotFoundError:
+            # On a file system without locks another process may have put the same files into place.
+            if entry := self._here():
+                return entry
+            raise
+        except (Cancelled, OSError):
             # Nobody wants it any more, or it takes the last space. Else the parts wait here for the next try.
-            if not isinstance(error, CatalogueError):
-                _clean(folder, set())
+            _clean(folder, set())
+            discard(folder)
             raise
         finally:
             _leave(folder)
 
-    def _fetch(self, folder: Path, again: bool) -> Entry:
+    def _here(self) -> Entry | None:
+        entry = read_entry(self._card.id)
+        return entry if entry is not None and entry.is_of(self._weights) and entry.is_sound() else None
+
+    def _fetch(self, folder: Path) -> Entry:
         files = sources.remote_files(self._card)
         sizes = [file.size for file in files]
         self.total = None if None in sizes else sum(size or 0 for size in sizes)
         _check_space(folder, files)
         _clean(folder, {part_name(file) for file in files})
-        if not again:
-            # By its card the folder is recognised as ours, even if this process is killed now.
-            self._write_card(folder)
+        announce(self._card)
         before = 0
         for file in files:
             path = self._retrieve(file, folder, before)
             before += path.stat().st_size
-        self._write_card(folder)
-        return write_entry(self._card.id, files, self._weights.source.model_dump())
-
-    def _write_card(self, folder: Path) -> None:
-        write_whole(folder / "card.json", self._card.model_dump_json(indent=1, exclude_unset=True).encode())
+        source = self._weights.source.model_dump()
+        return accept(self._card, files, source, "source", anyway=self._replace)
 
     def _retrieve(self, file: RemoteFile, folder: Path, before: int) -> Path:
         """Let pooch compare the file's checksum and move it into place, unless it is there already."""
-        path = folder / FILES / file.name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        if file.checksum is None:
+        path = place_for(self._card, file.name)
+        if file.checksum is None or path.is_symlink():
             path.unlink(missing_ok=True)  # pooch takes what is there if it has nothing to compare it with
         logger = pooch.get_logger()
         level = logger.level
@@ -148,7 +139,7 @@ class Transfer:
 
                 def fetch(_url: str, output: str, _pooch: Any, part: Part = part) -> None:
                     part.complete()
-                    part.path.replace(output)
+                    part.finish(Path(output))
 
                 try:
                     pooch.retrieve(file.url, file.checksum, fname=path.name, path=path.parent, downloader=fetch)
@@ -176,28 +167,6 @@ def time_left(seconds: float, new: int, missing: int) -> float | None:
     return missing * seconds / new if new > 0 else None
 
 
-@contextmanager
-def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
-    """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
-    lock = filelock.FileLock(folder.with_name(f".{folder.name}{LOCK_SUFFIX}"))
-    while True:
-        errand.go_on()
-        try:
-            lock.acquire(timeout=0.2)
-            break
-        except filelock.Timeout:
-            continue
-        except (OSError, NotImplementedError) as error:
-            # Some network file systems have no locks; a file is moved into place whole, so two may fetch it.
-            _log.info("Going on without a lock: %s", error)
-            break
-    try:
-        folder.mkdir(exist_ok=True)  # The one before may have taken it away, being empty.
-        yield
-    finally:
-        lock.release()
-
-
 def _check_space(folder: Path, files: Sequence[RemoteFile]) -> None:
     for file in files:
         if (file.size or 0) > MAX_BYTES:
@@ -212,23 +181,28 @@ def _check_space(folder: Path, files: Sequence[RemoteFile]) -> None:
 
 def _clean(folder: Path, wanted: set[str]) -> None:
     """Take away what downloads have left that were killed or are not wanted any more."""
-    for path in [*folder.rglob("*")]:
-        if LEFT_OVER.fullmatch(path.name) and path.name not in wanted and not path.is_dir():
+    for path in [*folder.iterdir(), *files_below(folder / ARRIVING)]:
+        kept = path.with_suffix(PART).name in wanted and path.suffix in {PART, VERSION}
+        if LEFT_OVER.fullmatch(path.name) and not kept and (path.is_symlink() or not path.is_dir()):
             path.unlink()
 
 
 def _leave(folder: Path) -> None:
     """Take away the card of a model of which nothing has come, and the folders that this leaves empty."""
-    below = [path for path in folder.rglob("*") if path.is_dir()]
-    for path in sorted(below, key=lambda path: len(path.parts), reverse=True):
-        with suppress(OSError):
-            path.rmdir()
-    if [path.name for path in folder.iterdir()] == ["card.json"]:
-        (folder / "card.json").unlink()
+    if not (folder / ARRIVING).is_symlink():
+        below = [path for path in (folder / ARRIVING).rglob("*") if path.is_dir() and not path.is_symlink()]
+        for path in [*sorted(below, key=lambda path: len(path.parts), reverse=True), folder / ARRIVING]:
+            with suppress(OSError):
+                path.rmdir()
+    if [path.name for path in folder.iterdir()] == [CARD]:
+        (folder / CARD).unlink()
+    with suppress(OSError):  # It is empty only if nothing has come of the download.
+        folder.rmdir()
 
 
-def unwritable(folder: Path, error: OSError) -> CatalogueError:
+def unwritable(id: str, error: OSError) -> CatalogueError:  # noqa: A002
     """Say in words why a model cannot be kept."""
+    folder = model_folder(id)
     if file_errors.out_of_space(error):
         return CatalogueError(
             f"There is too little space for the model in {folder}.",

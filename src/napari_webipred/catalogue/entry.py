@@ -1,46 +1,48 @@
 """The note beside a fetched model: what was fetched, from where, and how to tell that it is still the same.
 
-Each model has a note of its own, plain JSON that is written whole or not at all; together they are the index of the
-cache. Programs that write at the same time write different notes or, for one model, take turns (`download.exclusive`).
+Each model has a note of its own; together they are the index of the cache. Programs that write at the same time write
+different notes or, for one model, take turns (`lock.exclusive`).
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
-import os
 import re
-import threading
 import time
-from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
-from napari_webipred import file_errors, settings
-from napari_webipred.catalogue.archive import open_files
-from napari_webipred.catalogue.card import Weights
-from napari_webipred.catalogue.remote import RemoteFile, is_harmless
+from pydantic import ValidationError
+
+from napari_webipred import file_errors, outside_json, settings
+from napari_webipred.catalogue import known
+from napari_webipred.catalogue.cache_folder import MODELS, can_be_folder, model_folder
+from napari_webipred.catalogue.card import ModelCard, Weights
+from napari_webipred.catalogue.note import read_note, read_small, sha256_of, write_note, write_whole
+from napari_webipred.catalogue.remote import is_harmless
 from napari_webipred.errors import CatalogueError
 
 # What a download that was killed leaves behind: temporary files of pooch and of `write_whole`, and a part of a file.
-LEFT_OVER = re.compile(r"tmp[a-z0-9_]{8}|\..+\.tmp|\.[0-9a-f]{16}\.part")
-LOCK_SUFFIX = ".fetching.lock"
-FILES = "files"
+LEFT_OVER = re.compile(r"tmp[a-z0-9_]{8}|\..+\.tmp|\.[0-9a-f]{16}\.(part|version)")
+FILES, ARRIVING = "files", "arriving"
+CARD = "card.json"
+NOTE = "entry.json"
 USED = "used"
 
+Origin = Literal["source", "bundle", "file"]
+
 _log = logging.getLogger(__name__)
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DAY = 24 * 60 * 60
 
 
 @dataclass(frozen=True, slots=True)
 class KeptFile:
-    """A file in the cache, as it was when it was verified.
+    """A file in the cache, as it was when it came.
 
     Attributes
     ----------
@@ -50,8 +52,8 @@ class KeptFile:
         Where it came from.
     checksum : str or None
         What was known of it before it came, such as ``md5:...``.
-    size, mtime_ns : int
-        Bytes, and time of the last change in nanoseconds: while both are the same, the content is taken to be so.
+    size : int
+        Bytes.
     sha256 : str
         Hexadecimal digits.
     """
@@ -60,7 +62,6 @@ class KeptFile:
     url: str
     checksum: str | None
     size: int
-    mtime_ns: int
     sha256: str
 
 
@@ -82,6 +83,13 @@ class Entry:
         The source of the weights as the card gave it.
     fetched : str
         Date and time, UTC, ISO 8601.
+    origin : str
+        ``"source"``: the files came from there, or were found equal to what is there; ``"bundle"`` or ``"file"``: they
+        were brought by hand, and only the one who brought them says that they are what lies at the source.
+    card_sha256 : str
+        Of the card beside it, in hexadecimal digits.
+    written : tuple of int
+        Tells one note from another that says the same, but was written later.
     """
 
     folder: Path
@@ -90,6 +98,9 @@ class Entry:
     checksum: str
     source: dict[str, Any]
     fetched: str
+    origin: Origin
+    card_sha256: str
+    written: tuple[int, int] = field(default=(0, 0))
 
     @property
     def path(self) -> Path:
@@ -102,16 +113,28 @@ class Entry:
         return sum(file.size for file in self.files)
 
     @property
+    def doubt(self) -> str:
+        """What should be known of files that were brought by hand; empty for those of the source."""
+        if self.origin == "source":
+            return ""
+        return f"The files came from a {self.origin}; no checksum of their source has confirmed them yet."
+
+    @property
+    def fingerprint(self) -> str:
+        """One SHA-256 of all files, see `known.fingerprint`."""
+        return known.fingerprint((file.name, file.sha256) for file in self.files)
+
+    @property
     def used(self) -> str:
         """Day on which the model was last opened, ISO 8601."""
-        return datetime.fromtimestamp(self.last_use, UTC).date().isoformat()
+        return datetime.fromtimestamp(min(self.last_use, time.time()), UTC).date().isoformat()
 
     @property
     def last_use(self) -> float:
         """When the model was last opened, to the day, in seconds since 1970."""
-        for name in (USED, "entry.json"):
+        for name in (USED, NOTE):
             with suppress(OSError):
-                return (self.folder / name).stat().st_mtime
+                return (self.folder / name).lstat().st_mtime
         return 0.0
 
     @property
@@ -120,81 +143,85 @@ class Entry:
         return self.folder.parent.parent == settings.current().shared_cache
 
     def use(self) -> None:
-        """Note that the model is being opened, unless that is noted for today."""
-        if self.shared or (time.time() - self.last_use < _DAY and (self.folder / USED).exists()):
+        """Note that the model is being opened, unless that is noted for today.
+
+        A use in the future was noted while the clock was wrong.
+        """
+        path = self.folder / USED
+        if self.shared or path.is_symlink() or (path.exists() and 0 <= time.time() - self.last_use < _DAY):
             return
         with suppress(OSError):  # A cache that cannot be written works, too.
-            (self.folder / USED).touch()
+            path.touch()
 
     def is_of(self, weights: Weights) -> bool:
         """Tell whether these are the weights that a card means: of the same source and not changed since."""
-        known = {
+        sums = {
             None,
             self.checksum,
             *(file.checksum for file in self.files),
             *(f"sha256:{f.sha256}" for f in self.files),
         }
-        return self.source == weights.source.model_dump() and weights.checksum in known
+        return self.source == weights.source.model_dump() and weights.checksum in sums
 
     def is_sound(self) -> bool:
-        """Tell whether the files are here, are what was fetched, and nothing else is among them.
-
-        The SHA-256 of a file is computed only if its size or time of change are not those of the last time.
-        """
+        """Tell whether the files are here, are what was fetched to the last bit, and nothing else is among them."""
+        folder = self.folder / FILES
         try:
-            now = tuple(self._checked(file) for file in self.files)
-            names = {path.relative_to(self.folder / FILES).as_posix() for path in _files_below(self.folder / FILES)}
+            names = {path.relative_to(folder).as_posix() for path in files_below(folder)}
+            sound = names == {file.name for file in self.files} and all(map(self._is_sound, self.files))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         except OSError as error:
             reason, remedy = file_errors.reading(error)
             raise CatalogueError(f"{self.path} cannot be read: {reason}.", remedy) from error
-        if None in now or names != {file.name for file in self.files}:
-            if any((self.folder / FILES / file.name).exists() for file in self.files):
-                _log.warning("The file of the model %s is damaged.", self.id)
-            return False
-        if now != self.files and not self.shared:
-            with suppress(OSError):  # In a cache that cannot be written the hash is computed every time.
-                _write(replace(self, files=tuple(file for file in now if file)))
-        return True
+        if not sound and names:
+            _log.warning("The file of the model %s is damaged.", self.id)
+        return sound
 
-    def _checked(self, file: KeptFile) -> KeptFile | None:
+    def _is_sound(self, file: KeptFile) -> bool:
         path = self.folder / FILES / file.name
+        return not path.is_symlink() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
+
+    def is_there(self) -> bool:
+        """Tell whether the note is still the one that was read: nobody has removed or replaced the model since."""
+        return read_entry(self.id, self.folder.parent.parent) == self
+
+    def card(self) -> ModelCard | None:
+        """Read the card beside the note; None if it is not the one that was written there."""
         try:
-            stat = path.stat()
-            if (stat.st_size, stat.st_mtime_ns) == (file.size, file.mtime_ns):
-                return file
-            sound = stat.st_size == file.size and sha256_of(path) == file.sha256
-        except (FileNotFoundError, NotADirectoryError):
+            content = read_small(self.folder / CARD)
+        except OSError:
             return None
-        return replace(file, mtime_ns=stat.st_mtime_ns) if sound else None
-
-
-def model_folder(id: str, cache: Path | None = None) -> Path:  # noqa: A002
-    """Return the folder of a fetched model, whether or not it exists."""
-    return (cache or settings.current().cache_folder) / "models" / id
+        if hashlib.sha256(content).hexdigest() != self.card_sha256 or outside_json.excess(content):
+            return None
+        with suppress(ValidationError):
+            return ModelCard.model_validate_json(content)
+        return None
 
 
 def read_entry(id: str, cache: Path | None = None) -> Entry | None:  # noqa: A002
     """Read what is noted about a model; None if nothing is noted or it is not to be understood."""
-    if not _ID.fullmatch(id):
+    if not can_be_folder(id):
         return None
     folder = model_folder(id, cache)
     try:
-        note = json.loads((folder / "entry.json").read_bytes())
+        stat = (folder / NOTE).stat()
+        note = read_note(folder / NOTE) or {}
         files = tuple(KeptFile(**file) for file in note.pop("files"))
-        entry = Entry(folder, files=files, **note)
+        entry = Entry(folder, files=files, written=(stat.st_ino, stat.st_mtime_ns), **note)
         plain = entry.id == id and isinstance(entry.source, dict) and isinstance(entry.fetched, str)
-        whole = bool(files) and bool(_SHA256.fullmatch(entry.checksum.removeprefix("sha256:")))
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
+        whole = bool(files) and entry.origin in get_args(Origin)
+        sums = (entry.checksum.removeprefix("sha256:"), entry.card_sha256)
+    except (OSError, TypeError, LookupError, AttributeError):
         return None
-    return entry if plain and whole and all(map(_is_plain, files)) else None
+    return entry if plain and whole and all(map(_SHA256.fullmatch, sums)) and all(map(_is_plain, files)) else None
 
 
 def _is_plain(file: KeptFile) -> bool:
     texts = (file.name, file.url, file.sha256, file.checksum or "")
-    numbers = (file.size, file.mtime_ns)
     return (
         all(isinstance(text, str) for text in texts)
-        and all(type(number) is int for number in numbers)
+        and type(file.size) is int
         and is_harmless(file.name)
         and bool(_SHA256.fullmatch(file.sha256))
     )
@@ -216,51 +243,28 @@ def all_entries() -> list[Entry]:
     """Return what is noted about all models, in the order of their identifiers; each once."""
     found: dict[str, Entry] = {}
     for cache in caches():
-        for path in (cache / "models").glob("*/entry.json"):
+        for path in (cache / MODELS).glob(f"*/{NOTE}"):
             if (entry := read_entry(path.parent.name, cache)) is not None:
                 found.setdefault(entry.id, entry)
     return [found[id] for id in sorted(found)]  # noqa: A001
 
 
-def write_entry(id: str, files: Iterable[RemoteFile], source: dict[str, Any]) -> Entry:  # noqa: A002
-    """Note which files have been put into the folder of a model; from then on it is in the cache."""
-    folder = model_folder(id)
-    kept = []
-    for file in files:
-        path = folder / FILES / file.name
-        stat = path.stat()
-        kept.append(KeptFile(file.name, file.url, file.checksum, stat.st_size, stat.st_mtime_ns, sha256_of(path)))
-    for path in _files_below(folder / FILES):
-        if path.relative_to(folder / FILES).as_posix() not in {file.name for file in kept}:
-            path.unlink()  # of an earlier version of the model
-    checksum = f"sha256:{kept[0].sha256}" if len(kept) == 1 else open_files(folder / FILES).checksum
-    now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = Entry(folder, id, tuple(kept), checksum, source, now)
-    _write(entry)
-    return entry
+def write_entry(entry: Entry) -> Entry:
+    """Write the note of a model; return it as it stands on the disk."""
+    content = {key: value for key, value in asdict(entry).items() if key not in {"folder", "written"}}
+    write_note(entry.folder / NOTE, content)
+    return read_entry(entry.id) or entry
 
 
-def _write(entry: Entry) -> None:
-    note = {key: value for key, value in asdict(entry).items() if key != "folder"}
-    write_whole(entry.folder / "entry.json", json.dumps(note, indent=1).encode())
+def write_card(folder: Path, card: ModelCard) -> str:
+    """Write the card beside the note and return its SHA-256; by a card a folder is recognised as ours."""
+    content = card.model_dump_json(indent=1, exclude_unset=True).encode()
+    write_whole(folder / CARD, content)
+    return hashlib.sha256(content).hexdigest()
 
 
-def _files_below(folder: Path) -> list[Path]:
+def files_below(folder: Path) -> list[Path]:
+    """Return all files and links below a folder, without following any link; none if the folder is one."""
+    if folder.is_symlink():
+        return []
     return [path for path in folder.rglob("*") if path.is_symlink() or not path.is_dir()]
-
-
-def write_whole(path: Path, data: bytes) -> None:
-    """Write a file so that others see all of it or nothing; its mode follows the umask."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}.tmp")
-    try:
-        temporary.write_bytes(data)
-        temporary.replace(path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

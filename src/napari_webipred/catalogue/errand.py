@@ -5,14 +5,14 @@ from __future__ import annotations
 import random
 import socket
 import threading
-from contextlib import suppress
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
 
+from napari_webipred.catalogue import limits
 from napari_webipred.errors import CatalogueError, Remedy
-
-TRIES = 5
-LONGEST_WAIT = 120.0  # seconds that a download waits if a server asks for it
 
 
 class Cancelled(Exception):  # noqa: N818
@@ -54,14 +54,18 @@ class Errand:
     ----------
     waiting : str
         Why nothing happens at the moment; empty while something does.
+    late : bool
+        True if a connection was ended because the server was too slow.
     """
 
     def __init__(self, patience: float) -> None:
         self.waiting = ""
+        self.late = False
         self._patience = patience
         self._cancelled = threading.Event()
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._socket: socket.socket | None = None
+        self._deadline: float | None = None
 
     def __enter__(self) -> Errand:
         self._token = _current.set(self)
@@ -71,33 +75,64 @@ class Errand:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _current.reset(self._token)
-        self._let_go()
+        self.let_go()
 
     def cancel(self) -> None:
         """Call the errand off, also while it waits for a server that has fallen silent."""
         self._cancelled.set()
-        with self._lock, suppress(OSError):  # The connection has ended in the meantime.
-            if self._socket is not None:
-                self._socket.shutdown(socket.SHUT_RDWR)
+        with self._lock:
+            self._hang_up()
 
     def watch(self, connection: socket.socket) -> None:
-        """Remember the connection that is being made, to be able to end it from outside.
+        """Remember the connection that is being made, to end it from outside or if the server is too slow.
 
         It is its double that is remembered: encryption replaces the socket itself.
         """
-        if _current.get() is not self:
-            return
-        self._let_go()
+        self.let_go()
         with self._lock:
-            self._socket = connection.dup()
+            self._socket = watched = connection.dup()
+            self.late = False
+        threading.Thread(target=self._guard, args=(watched,), name="slow server", daemon=True).start()
         if self._cancelled.is_set():
             self.cancel()
 
-    def _let_go(self) -> None:
+    @contextmanager
+    def hurrying(self) -> Iterator[None]:
+        """End the connection if the server takes too long for what is asked of it here."""
+        self._set_deadline(time.monotonic() + limits.SLOW_SECONDS)
+        try:
+            yield
+        finally:
+            self._set_deadline(None)
+
+    def _set_deadline(self, deadline: float | None) -> None:
+        with self._lock:
+            self._deadline = deadline
+            self._lock.notify_all()
+
+    def let_go(self) -> None:
+        """Forget the connection: all that was wanted of it is here."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
                 self._socket = None
+                self._lock.notify_all()
+
+    def _guard(self, watched: socket.socket) -> None:
+        """End a connection when its time is over; in a thread of its own."""
+        with self._lock:
+            while self._socket is watched:
+                left = None if self._deadline is None else self._deadline - time.monotonic()
+                if left is not None and left <= 0:
+                    self.late = True
+                    self._hang_up()
+                    return
+                self._lock.wait(left)
+
+    def _hang_up(self) -> None:
+        with suppress(OSError):  # The connection has ended in the meantime.
+            if self._socket is not None:
+                self._socket.shutdown(socket.SHUT_RDWR)
 
     def go_on(self) -> None:
         """Raise `Cancelled` if the errand has been called off."""
@@ -116,7 +151,7 @@ class Errand:
         """
         self.go_on()
         seconds = 0.5 * 2 ** (tries - 1) if trouble.wait is None else trouble.wait
-        if tries >= TRIES or seconds > self._patience:
+        if tries >= limits.TRIES or seconds > self._patience:
             raise trouble
         self.waiting = f"{trouble.message} Trying again."
         # Those who were turned away together shall not come back together.
@@ -125,10 +160,14 @@ class Errand:
         self.go_on()
 
 
-_ANYTHING = Errand(patience=5.0)  # what is not part of an errand, such as a search: the user looks on
+_PATIENCE = 5.0  # for what is not part of an errand, such as a search: the user looks on
 _current: ContextVar[Errand | None] = ContextVar("errand", default=None)
 
 
 def current() -> Errand:
     """Return the errand of this thread."""
-    return _current.get() or _ANYTHING
+    errand = _current.get()
+    if errand is None:
+        errand = Errand(_PATIENCE)
+        _current.set(errand)
+    return errand

@@ -29,6 +29,15 @@ def _built_in() -> tuple[ModelCard, ...]:
     return tuple(read_card(path) for path in paths)
 
 
+def pinned(id: str) -> str | None:  # noqa: A002
+    """Return the checksum that a built-in card has for the model of this identifier; None for all others.
+
+    What a card from elsewhere says of its own files proves nothing.
+    """
+    weights = next((remote.wanted(card) for card in _built_in() if card.id == id), None)
+    return weights.checksum if weights else None
+
+
 def search(text: str = "", discipline: str | None = None, procedure: str | None = None) -> list[ModelCard]:
     """Return the cards in which every word of `text` occurs, in any field, whatever the case.
 
@@ -125,6 +134,13 @@ def unknown(reference: str) -> CatalogueError:
         )
     name = reference.strip().casefold()
     ids = [card.id for card in cards()]
+    if entry := next((entry for entry in store.entries() if entry.id.casefold() == name), None):
+        source = entry.source
+        address = source.get("doi") or source.get("url") or f"hf:{source.get('repo')}@{source.get('revision')}"
+        return CatalogueError(
+            f"The card of the model {entry.id} on this machine is damaged.",
+            f"Fetch it again from where it came from: `napari-webipred fetch {address}`.",
+        )
     similar = [known for known in ids if name and name in known.casefold()]
     similar += difflib.get_close_matches(name, ids, n=3, cutoff=0.5)
     if similar:

@@ -6,18 +6,21 @@ import hashlib
 import re
 from collections.abc import Callable
 from pathlib import Path, PurePosixPath
+from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from napari_webipred.catalogue import errand, refusal, web
+from napari_webipred.catalogue import errand, limits, refusal, web
 from napari_webipred.catalogue.archive import kind_of
 from napari_webipred.catalogue.errand import PassingError
 from napari_webipred.catalogue.member import MAX_BYTES
+from napari_webipred.catalogue.note import write_whole
 from napari_webipred.catalogue.remote import RemoteFile
 from napari_webipred.errors import CatalogueError
 
 if TYPE_CHECKING:
     import requests
 
+PART, VERSION = ".part", ".version"
 _KINDS = {
     ".zip": ("zip", "a zip archive"),
     ".keras": ("zip", "a Keras file"),
@@ -50,12 +53,13 @@ class Part:
 
     def __init__(self, file: RemoteFile, folder: Path, tell: Callable[[int], None]) -> None:
         self.path = folder / part_name(file)
+        self._version = self.path.with_suffix(VERSION)
         self._file = file
         self._tell = tell
         self._limit = MAX_BYTES if file.size is None else file.size
         # What cannot be compared with anything in the end is always fetched whole.
-        if file.checksum is None or self.done > self._limit:
-            self.path.unlink(missing_ok=True)
+        if file.checksum is None or self.done > self._limit or not _is_own(self.path):
+            self._drop()
         self.resumed = self.done > 0
 
     @property
@@ -84,7 +88,7 @@ class Part:
                     self._take_all(response)
                 return
             except PassingError as trouble:
-                tried = 1 if self.done > farthest + web.CHUNK else tried + 1
+                tried = 1 if self.done > farthest + limits.CHUNK else tried + 1
                 farthest = max(farthest, self.done)
                 errand.current().bide(trouble, tried)
 
@@ -102,22 +106,50 @@ class Part:
                     if url != self._file.url:
                         continue
                     raise
-                if self._continues(response, done):
+                if self._continues(response, done, url):
                     return response
                 if response.status_code == 200 and url == self._file.url:
-                    self.path.unlink()  # It gives no parts, but has begun to give all of it.
-                    return response
+                    return self._begin(response)  # It gives no parts, but has begun to give all of it.
                 response.close()
-        self.path.unlink(missing_ok=True)
-        return web.open_url(self._file.url, what, elsewhere=True, tries=1)
+        return self._begin(web.open_url(self._file.url, what, elsewhere=True, tries=1))
 
-    def _continues(self, response: requests.Response, done: int) -> bool:
-        """Tell whether an answer is the rest of the file."""
+    def _begin(self, response: requests.Response) -> requests.Response:
+        """Start from nothing, and note which version of the file the server gives."""
+        self._drop()
+        write_whole(self._version, f"{self._file.url}\n{_version_of(response)}".encode())
+        return response
+
+    def _continues(self, response: requests.Response, done: int, url: str) -> bool:
+        """Tell whether an answer is the rest of the file, and of the same version of it as far as the server says.
+
+        A part of what is compressed is another part than that of the file.
+        """
         found = re.fullmatch(r"bytes (\d+)-(\d+)/(\d+)", response.headers.get("Content-Range", "").strip())
-        if response.status_code != 206 or not found:
+        if (
+            response.status_code != 206
+            or not found
+            or response.headers.get("Content-Encoding", "identity") != "identity"
+        ):
             return False
         first, last, total = (int(number) for number in found.groups())
-        return first == done and last == total - 1 and total == (self._file.size or total)
+        now, before = f"{url}\n{_version_of(response)}", self._noted_version()
+        other = before.partition("\n")[0] == url and now != before and not now.endswith("\n")
+        return not other and first == done and last == total - 1 and total == (self._file.size or total)
+
+    def _noted_version(self) -> str:
+        try:
+            return self._version.read_text("utf-8", "replace")[:10_000]
+        except FileNotFoundError:
+            return ""
+
+    def _drop(self) -> None:
+        for path in (self.path, self._version):
+            path.unlink(missing_ok=True)
+
+    def finish(self, target: Path) -> None:
+        """Move the whole file to where it is wanted."""
+        self.path.replace(target)
+        self._version.unlink(missing_ok=True)
 
     def _take_all(self, response: requests.Response) -> None:
         """Write what arrives; keep nothing of what cannot be gone on with."""
@@ -125,19 +157,15 @@ class Part:
             self._take(response)
         except CatalogueError as error:
             if self.done == 0 or not isinstance(error, PassingError):
-                self.path.unlink(missing_ok=True)
+                self._drop()
             raise
 
     def _take(self, response: requests.Response) -> None:
         """Write what arrives, as long as it is what was announced."""
-        import requests
-
-        name = self._file.name
-        done = self.done
+        name, done = self._file.name, self.done
         try:
             with self.path.open("ab") as target:
-                for chunk in response.iter_content(web.CHUNK):
-                    errand.current().go_on()
+                for chunk in web.chunks(response, f"the file {name}"):
                     if done == 0:
                         check_kind(name, chunk)
                     done += len(chunk)
@@ -149,12 +177,12 @@ class Part:
                     target.write(chunk)
                     target.flush()
                     self._tell(done)
-        except requests.RequestException as error:
-            errand.current().go_on()
-            if done:
-                raise self._broken_off(done) from error
-            raise refusal.broken_connection(self._file.url, error) from error
-        errand.current().go_on()
+        except PassingError as trouble:
+            if done == self._file.size:
+                return  # The server has announced more than there is.
+            if not done or errand.current().late:
+                raise
+            raise self._broken_off(done) from trouble
         if done < (self._file.size if self._file.size is not None else 1):
             raise self._broken_off(done)
 
@@ -166,10 +194,25 @@ class Part:
         )
 
 
+def _version_of(response: requests.Response) -> str:
+    """Return what tells one version of a file from another, as far as the server says; weak tags do not."""
+    tag = response.headers.get("ETag", "").strip()
+    return tag if tag and not tag.startswith("W/") else response.headers.get("Last-Modified", "").strip()
+
+
+def _is_own(path: Path) -> bool:
+    """Tell whether a file is no link, so that what is written goes nowhere else."""
+    try:
+        stat = path.lstat()
+    except FileNotFoundError:
+        return True
+    return S_ISREG(stat.st_mode) and stat.st_nlink == 1
+
+
 def part_name(file: RemoteFile) -> str:
     """Return under which name a file is kept while it is on its way."""
     digest = hashlib.sha256(f"{file.url}\n{file.size}\n{file.checksum}".encode()).hexdigest()
-    return f".{digest[:16]}.part"
+    return f".{digest[:16]}{PART}"
 
 
 def _page_of(url: str) -> str | None:

@@ -22,15 +22,38 @@ BY_HAND: Remedy = "import file"  # what always helps: the file comes by other me
 
 def broken_connection(url: str, error: Exception) -> CatalogueError:
     """Say in words why a server could not be reached or fell silent."""
+    import http.client
     import ssl
 
     import requests
 
     host = host_of(url)
-    if isinstance(error, requests.exceptions.SSLError) or _cause(error, ssl.SSLCertVerificationError):
+    if (wrong := _cause(error, ssl.SSLCertVerificationError)) is not None:
+        why = str(getattr(wrong, "verify_message", ""))
+        if "expired" in why or "not yet valid" in why:
+            return CatalogueError(
+                f"The certificate of {host} is not valid today ({why}).",
+                "Check the date and time of this computer.",
+                BY_HAND,
+            )
         return CatalogueError(
             f"The certificate of {host} cannot be verified.",
             "If your institution inspects traffic, set NAPARI_WEBIPRED_CA_FILE to its certificate file.",
+            BY_HAND,
+        )
+    if isinstance(error, requests.exceptions.SSLError) or _cause(error, ssl.SSLError):
+        return CatalogueError(
+            f"No encrypted connection to {host} is possible.",
+            "A proxy or firewall may stand in between: ask your administrator.",
+            BY_HAND,
+        )
+    odd = _cause(error, http.client.HTTPException)
+    broken = (http.client.RemoteDisconnected, http.client.IncompleteRead)
+    nowhere = isinstance(error, ValueError) and not isinstance(error, OSError)  # it sends us on to no address
+    if nowhere or (odd is not None and not isinstance(odd, broken)):
+        return CatalogueError(
+            f"{host} does not answer as a web server does.",
+            "A proxy may stand in between: open the address in a browser.",
             BY_HAND,
         )
     if isinstance(error, requests.exceptions.ProxyError):
@@ -47,12 +70,15 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:
     return PassingError(f"{host} cannot be reached.", "Check the network connection and the proxy settings.", BY_HAND)
 
 
-def _cause(error: BaseException | None, kind: type[BaseException]) -> bool:
-    while error is not None:
-        if isinstance(error, kind):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
+    """Find what lies behind an error: the libraries raise from one another, or wrap each other's errors."""
+    todo: list[object] = [error]
+    for found in todo:
+        if isinstance(found, kind):
+            return found
+        if isinstance(found, BaseException) and len(todo) < 50:
+            todo += [found.__cause__, found.__context__, getattr(found, "reason", None), *found.args]
+    return None
 
 
 def host_of(url: str) -> str:
@@ -109,12 +135,13 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
         case 408 | 425:
             return PassingError(f"{host} was not ready for us (status {status}).", "Try again later.", BY_HAND)
         case 429:
-            wait = retry_after(response.headers.get("Retry-After"))
+            wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
             return PassingError(
                 f"{host} has had too many requests from here.", f"Try again in {_in_words(wait)}.", wait=wait
             )
         case status if status >= 500:
-            wait = retry_after(response.headers.get("Retry-After")) if status == 503 else None
+            asked = response.headers.get("Retry-After") if status == 503 else None
+            wait = retry_after(asked, response.headers.get("Date"))
             when = "later" if wait is None else f"in {_in_words(wait)}"
             return PassingError(
                 f"{host} is out of order or too busy (status {status}).", f"Try again {when}.", BY_HAND, wait=wait
@@ -125,18 +152,24 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
             )
 
 
-def retry_after(text: str | None, now: datetime | None = None) -> float | None:
-    """Return how many seconds the server wants to be left alone: it says a number or a date. None: it does not say."""
+def retry_after(text: str | None, date: str | None = None) -> float | None:
+    """Return how many seconds the server wants to be left alone: it says a number or a date. None: it does not say.
+
+    A date is compared with `date`, that of the answer: the clock of this computer may be wrong.
+    """
     text = (text or "").strip()
     if text.isascii() and text.isdigit():
         return float(text[:9])
+    then = _time(text)
+    return None if then is None else max(0.0, (then - (_time(date or "") or datetime.now(UTC))).total_seconds())
+
+
+def _time(text: str) -> datetime | None:
     try:
-        then = parsedate_to_datetime(text)
+        time = parsedate_to_datetime(text)
     except ValueError:
         return None
-    if then.tzinfo is None:  # a date without a zone is one of UTC
-        then = then.replace(tzinfo=UTC)
-    return max(0.0, (then - (now or datetime.now(UTC))).total_seconds())
+    return time if time.tzinfo else time.replace(tzinfo=UTC)  # a date without a zone is one of UTC
 
 
 def _in_words(seconds: float | None) -> str:

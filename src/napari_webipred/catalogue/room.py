@@ -1,27 +1,59 @@
-"""The room that the cache takes: how much it is, and how it is made free."""
+"""The room that the cache takes: how much it is, and how it is made free.
+
+Whoever removes a model locks it first. A model that another program is changing is waited for if it is to be removed by
+name, and passed over if room is made. Programs that are reading a model find out that it has gone and fetch it again.
+"""
 
 from __future__ import annotations
 
 import difflib
 import logging
 import re
+from collections.abc import Iterable
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
 from napari_webipred import file_errors, settings
 from napari_webipred.catalogue import own_models, refused, small_file
+from napari_webipred.catalogue.cache_folder import COMPILED, KNOWN, MODELS, TOLD, can_be_folder, holds_link
 from napari_webipred.catalogue.card import read_card
-from napari_webipred.catalogue.compiled import COMPILED
-from napari_webipred.catalogue.entry import FILES, LEFT_OVER, LOCK_SUFFIX, USED, all_entries, read_entry
+from napari_webipred.catalogue.compiled import GRAPH
+from napari_webipred.catalogue.entry import (
+    ARRIVING,
+    CARD,
+    FILES,
+    LEFT_OVER,
+    NOTE,
+    USED,
+    all_entries,
+    files_below,
+    read_entry,
+)
+from napari_webipred.catalogue.errand import Errand
+from napari_webipred.catalogue.lock import LOCK_SUFFIX, delete_lock, exclusive, unless_busy
+from napari_webipred.catalogue.note import patiently
 from napari_webipred.errors import CatalogueError, OptionError
 from napari_webipred.limits import bytes_of
 
 _log = logging.getLogger(__name__)
-_TOLD = re.compile(r"[0-9a-f]{64}\.json")
+_NOTED = re.compile(r"[0-9a-f]{64}\.json")
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """What is removed at once: a model with its graphs, or (without a name) a graph of a model from elsewhere."""
+
+    last_use: float
+    name: str
+    files: tuple[Path, ...]
+    size: int
 
 
 def remove(id: str) -> int:  # noqa: A002
     """Remove a fetched model and what was compiled from it; return how many bytes that freed.
+
+    What its files were is remembered: other ones that come from the same source are not taken without asking.
 
     Raises
     ------
@@ -31,8 +63,13 @@ def remove(id: str) -> int:  # noqa: A002
     entry = read_entry(id)
     if entry is None:
         raise _not_removable(id)
+    if link := holds_link(entry.folder):
+        raise CatalogueError(f"{link} is a link, and nothing is removed through links.", "Remove the link yourself.")
     refused.note(id, "")
-    return _delete([*_own_files(entry.folder), *_made_of(entry.checksum)])
+    with exclusive(entry.folder, Errand(patience=0)):
+        freed = _delete([*_own_files(entry.folder), *_made_of(entry.checksum)])
+        delete_lock(entry.folder)
+    return freed
 
 
 def forget(path: Path) -> int:
@@ -55,8 +92,7 @@ def forget(path: Path) -> int:
 def _made_of(checksum: str) -> list[Path]:
     """Return the settings of a model, and the graphs that were compiled from it."""
     digest = checksum.removeprefix("sha256:")
-    settings_file = settings.current().cache_folder / "told" / f"{digest}.json"
-    return [*_compiled_of(digest), *([settings_file] if settings_file.exists() else [])]
+    return [*_compiled_of(digest), *(path for path in _below(TOLD) if path.name == f"{digest}.json")]
 
 
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
@@ -70,29 +106,79 @@ def _not_removable(id: str) -> CatalogueError:  # noqa: A002
     return CatalogueError(f"There is no fetched model {id!r} to remove.", hint, "list stored models")
 
 
-def wipe() -> int:
-    """Remove all models, compiled graphs, the settings of models and the list of own models; return the bytes freed.
+def wipe() -> tuple[int, dict[str, str]]:
+    """Remove all models, compiled graphs, what is remembered of models, and the list of the user's own models.
 
-    Nothing else in the cache folder is touched, and the user's own models stay where they are.
+    Nothing else in the cache folder is touched, nothing that lies behind a link, and the user's own models stay where
+    they are.
+
+    Returns
+    -------
+    int
+        The bytes that this freed.
+    dict of str to str
+        What stays, and why: another program is fetching a model, or removing it, or a folder cannot be read.
+
+    Raises
+    ------
+    CatalogueError
+        A file cannot be removed.
     """
     cache = settings.current().cache_folder
-    files = [path for path in (cache / "compiled").glob("*") if _is_compiled(path)]
-    files += [path for path in (cache / "told").glob("*") if _TOLD.fullmatch(path.name) or _is_left_over(path)]
-    for path in (cache / "models").glob("*"):
-        files += [path] if path.name.endswith(LOCK_SUFFIX) else _own_files(path)
+    freed, stays = 0, {kind: why for kind in (MODELS, COMPILED, KNOWN, TOLD) if (why := _unreadable(cache / kind))}
+    for name in sorted(_names_of_models()):
+        folder = cache / MODELS / name
+        with unless_busy(folder) as free:
+            if why := _unreadable(folder) if free else "another program is using it":
+                stays[name] = why
+                continue
+            freed += _delete(_own_files(folder))
+            delete_lock(folder)
+    freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
+    for kind in (KNOWN, TOLD):
+        freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
     for name in (own_models.FILE, refused.FILE):
-        noted = small_file.path_of(name)
-        files += [path for path in (noted, Path(f"{noted}{small_file.LOCK_SUFFIX}")) if path.is_file()]
-    freed = _delete(files)
-    for folder in (cache / "compiled", cache / "told", cache / "models"):
+        if files := small_file.files(name):
+            with small_file.locked(name):
+                freed += _delete(files)
+    for kind in (COMPILED, KNOWN, TOLD, MODELS):
         with suppress(OSError):  # It does not exist, or holds something of the user's.
-            folder.rmdir()
-    return freed
+            (cache / kind).rmdir()
+    return freed, stays
+
+
+def _unreadable(folder: Path) -> str:
+    """Tell why what is in a folder cannot be seen; empty if it can, or if there is none."""
+    try:
+        next(folder.iterdir(), None)
+    except (FileNotFoundError, NotADirectoryError):
+        return ""
+    except OSError as error:
+        return f"it cannot be read ({error.strerror})"
+    return ""
+
+
+def _names_of_models() -> set[str]:
+    """Return the names of folders of models, and of those that only a lock is left of."""
+    names = (
+        path.name.removesuffix(LOCK_SUFFIX)[1:] if path.name.endswith(LOCK_SUFFIX) else path.name
+        for path in _below(MODELS)
+    )
+    return {name for name in names if can_be_folder(name)}
+
+
+def _below(kind: str) -> list[Path]:
+    """List a folder of the cache; nothing if it is not there, cannot be read or is a link."""
+    folder = settings.current().cache_folder / kind
+    with suppress(OSError):
+        if not folder.is_symlink():
+            return list(folder.iterdir())
+    return []
 
 
 def usage() -> int:
     """Return how many bytes the models and what was made of them take in the user's own cache."""
-    return sum(size for _, size, _ in _pieces())
+    return sum(piece.size for piece in _pieces())
 
 
 def limit(most: int, keep: str | None = None) -> list[str]:
@@ -111,15 +197,15 @@ def limit(most: int, keep: str | None = None) -> list[str]:
         The models that were removed, with the graphs compiled of them, the first removed first.
     """
     pieces = _pieces()
-    taken, removed = sum(size for _, size, _ in pieces), []
-    for name, size, files in pieces:
+    taken, removed = sum(piece.size for piece in pieces), []
+    for piece in pieces:
         if taken <= most:
             break
-        if name == keep or not _remove(name, files):
+        if (piece.name and piece.name == keep) or not _remove(piece):
             continue
-        taken -= size
-        if name:
-            removed.append(name)
+        taken -= piece.size
+        if piece.name:
+            removed.append(piece.name)
     return removed
 
 
@@ -134,94 +220,103 @@ def keep_limit(keep: str) -> None:
         _log.warning("The limit of the cache is not kept: %s", error)
 
 
-def _pieces() -> list[tuple[str, int, list[Path]]]:
+def _pieces() -> list[_Piece]:
     """Return models (and, without a name, graphs of models that are not in the cache), the longest unused first."""
-    cache = settings.current().cache_folder
-    found: list[tuple[float, str, list[Path]]] = []
-    graphs = {path for path in (cache / "compiled").glob("*") if _is_compiled(path)}
-    for folder in (cache / "models").glob("*"):
+    pieces = []
+    graphs = {path for path in _below(COMPILED) if _is_compiled(path)}
+    for folder in _below(MODELS):
         files = _own_files(folder)
         entry = read_entry(folder.name)
         if entry is not None:
             made = _compiled_of(entry.checksum.removeprefix("sha256:"))
             graphs -= set(made)
-            found.append((entry.last_use, entry.id, [*files, *made]))
+            pieces.append(_Piece(entry.last_use, entry.id, (*files, *made), _size([*files, *made])))
         elif files:
-            found.append((0.0, folder.name, files))  # what is left of a download that was killed
-    for path in {path.with_name(path.name.removesuffix(".json")) for path in graphs}:
-        both = sorted(graphs & {path, path.with_name(f"{path.name}.json")})
-        found.append((both[0].stat().st_mtime, "", both))
-    return [(name, sum(path.lstat().st_size for path in files), files) for _, name, files in sorted(found)]
+            pieces.append(_Piece(0.0, folder.name, tuple(files), _size(files)))  # left of a download that was killed
+    for path in graphs:
+        with suppress(OSError):
+            pieces.append(_Piece(path.lstat().st_mtime, "", (path,), _size([path])))
+    return sorted(pieces, key=lambda piece: (piece.last_use, piece.name))
 
 
-def _remove(name: str, files: list[Path]) -> bool:
-    """Remove a piece, unless another process is just fetching it."""
-    import filelock
+def _size(files: Iterable[Path]) -> int:
+    """Add up the bytes of files, of which others may be removing some."""
+    size = 0
+    for path in files:
+        with suppress(OSError):
+            size += path.lstat().st_size
+    return size
 
-    if not name:
-        return _delete(files) >= 0
-    lock = filelock.FileLock(settings.current().cache_folder / "models" / f".{name}{LOCK_SUFFIX}")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        return False
-    except (OSError, NotImplementedError) as error:
-        _log.info("Going on without a lock: %s", error)
-    try:
-        _delete(files)
-    finally:
-        lock.release()
-    return True
+
+def _remove(piece: _Piece) -> bool:
+    """Remove a piece, unless another program is just changing it."""
+    if not piece.name:
+        return _delete(piece.files) >= 0
+    with unless_busy(settings.current().cache_folder / MODELS / piece.name) as free:
+        if free:
+            _delete(piece.files)
+            delete_lock(settings.current().cache_folder / MODELS / piece.name)
+    return free
 
 
 def _compiled_of(digest: str) -> list[Path]:
     """Return the graphs that were compiled from a model with this SHA-256."""
-    return [*(settings.current().cache_folder / "compiled").glob(f"{digest}-*.onnx*")]
+    return [path for path in _below(COMPILED) if path.name.startswith(f"{digest}-") and _is_compiled(path)]
 
 
 def _own_files(folder: Path) -> list[Path]:
-    """Return the files in a model's folder that we have put there; none if the folder is not ours."""
-    if folder.is_symlink() or (read_entry(folder.name) is None and not _holds_our_card(folder)):
+    """Return the files in a model's folder that we have put there; none if the folder is not ours.
+
+    The note comes first: without it there is no model. The card comes last: by it the folder is ours, should this
+    process be killed in between.
+    """
+    if holds_link(folder) or (read_entry(folder.name) is None and not _holds_our_card(folder)):
         return []
-    names = {"card.json", "entry.json", USED}
-    files = [path for path in folder.iterdir() if path.name in names or LEFT_OVER.fullmatch(path.name)]
-    if not (folder / FILES).is_symlink():
-        files += [path for path in (folder / FILES).rglob("*") if path.is_symlink() or not path.is_dir()]
-    return files
+    with suppress(OSError):  # Another program is just removing it, or it cannot be read.
+        left = [path for path in folder.iterdir() if path.name == USED or LEFT_OVER.fullmatch(path.name)]
+        return [
+            folder / NOTE,
+            *left,
+            *(path for name in (FILES, ARRIVING) for path in files_below(folder / name)),
+            folder / CARD,
+        ]
+    return []
 
 
 def _holds_our_card(folder: Path) -> bool:
     """Tell whether a download was begun here that never came to an end."""
     try:
-        return read_card(folder / "card.json").id == folder.name
+        return read_card(folder / CARD).id == folder.name
     except CatalogueError:
         return False
 
 
 def _is_compiled(path: Path) -> bool:
     """Tell whether this is a compiled graph, or what is left of writing one."""
-    return bool(COMPILED.fullmatch(path.name)) or _is_left_over(path)
+    return bool(GRAPH.fullmatch(path.name)) or _is_left_over(path)
 
 
 def _is_left_over(path: Path) -> bool:
     return bool(LEFT_OVER.fullmatch(path.name))
 
 
-def _delete(files: list[Path]) -> int:
+def _delete(files: Iterable[Path]) -> int:
     """Delete files and the folders that this leaves empty; return the bytes freed."""
-    freed = 0
+    freed, folders = 0, set()
     for path in files:
+        folders.add(path.parent)
         try:
-            size = path.stat().st_size
-            path.unlink()
+            size = path.lstat().st_size
+            patiently(path.unlink)
+        except FileNotFoundError:
+            continue  # Another program was faster.
         except OSError as error:
             reason, _ = file_errors.writing(error)
             raise CatalogueError(
                 f"{path} cannot be removed: {reason}.", "Close programs that use it, or change its permissions."
             ) from error
         freed += size
-    folders = {path.parent for path in files}
-    folders |= {folder.parent for folder in folders if folder.name == FILES}
+    folders |= {folder.parent for folder in folders if folder.name in {FILES, ARRIVING}}
     for folder in sorted(folders, key=lambda folder: len(folder.parts), reverse=True):
         with suppress(OSError):  # Something else lies there.
             folder.rmdir()

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from napari_webipred import settings
-from napari_webipred.catalogue.entry import write_whole
+from napari_webipred.catalogue.note import write_whole
 
 MAX_BYTES = 2**20
 LOCK_SUFFIX = ".lock"
@@ -44,20 +45,39 @@ def change(name: str, change_it: Callable[[Any], Any]) -> bool:
 
     Other programs wait meanwhile.
     """
-    import filelock
-
     path = path_of(name)
-    lock = filelock.FileLock(f"{path}{LOCK_SUFFIX}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            lock.acquire(timeout=_SECONDS)
-        except (filelock.Timeout, NotImplementedError) as error:
-            _log.info("Going on without a lock: %s", error)  # some network drives have none
-        write_whole(path, json.dumps(change_it(read(name)), indent=1).encode())
+        with locked(name):
+            write_whole(path, json.dumps(change_it(read(name)), indent=1).encode())
     except OSError as error:
         _log.warning("%s cannot be written: %s", path, error.strerror)
         return False
+    return True
+
+
+@contextmanager
+def locked(name: str) -> Iterator[None]:
+    """Let other programs wait that want to change the file, as far as the file system has locks."""
+    import filelock
+
+    lock = filelock.FileLock(f"{path_of(name)}{LOCK_SUFFIX}")
+    try:
+        lock.acquire(timeout=_SECONDS)
+    except (OSError, NotImplementedError) as error:
+        _log.info("Going on without a lock: %s", error)  # some network drives have none
+    try:
+        yield
     finally:
         lock.release()
-    return True
+
+
+def files(name: str) -> list[Path]:
+    """Return what there is of the file, with what was left by a program that was killed while it wrote it."""
+    path = path_of(name)
+    try:
+        left = [other for other in path.parent.iterdir() if other.name.startswith(f".{name}.")]
+    except OSError:  # there is no cache folder, or it cannot be read
+        return []
+    found = [path, *(other for other in left if other.suffix == ".tmp"), path.with_name(f"{name}{LOCK_SUFFIX}")]
+    return [each for each in found if each.is_file() or each.is_symlink()]

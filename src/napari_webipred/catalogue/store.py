@@ -1,8 +1,9 @@
 """The models on this machine: fetched once, verified, kept in one folder.
 
 Below the cache folder lie ``models/<id>/`` with the model's ``files``, ``card.json`` and ``entry.json``, ``compiled/``
-with the graphs made of the models, and ``told/`` with what the user has told about models that do not say it.
-``own-models.json`` lists the user's own models, ``refused.json`` those that cannot be used.
+with the graphs made of the models, ``known/`` with what their files were when they first came, and ``told/`` with what
+the user has told about models that do not say it. ``own-models.json`` lists the user's own models, ``refused.json``
+those that cannot be used.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_webipred import settings
-from napari_webipred.catalogue.card import ModelCard, read_card
-from napari_webipred.catalogue.compiled import compiled_path as compiled_path
+from napari_webipred.catalogue.arrival import mend_card
+from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.catalogue.compiled import compiled_paths as compiled_paths
 from napari_webipred.catalogue.compiled import keep_compiled as keep_compiled
+from napari_webipred.catalogue.compiled import verified as verified
 from napari_webipred.catalogue.entry import Entry, all_entries, find_entries
 from napari_webipred.catalogue.remote import wanted
 from napari_webipred.catalogue.room import forget as forget
@@ -51,7 +54,7 @@ class Download:
     waiting: str = ""
 
 
-def fetch(card: ModelCard) -> Generator[Download, None, Path]:
+def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None, Path]:
     """Bring a model to this machine, unless it is here, and verify it.
 
     A generator that tells of its progress about ten times a second and returns the path: of one file, or of a folder.
@@ -59,8 +62,16 @@ def fetch(card: ModelCard) -> Generator[Download, None, Path]:
     sound, yields nothing and needs no network; one that was damaged is fetched again. What a broken connection or a
     killed process leaves is gone on with the next time. In the end the cache is brought under its limit, if it has one.
 
+    Parameters
+    ----------
+    card : ModelCard
+    replace : bool
+        True fetches a model that is here, too, and takes what comes even if other files came from its source before.
+
     Raises
     ------
+    ChangedModelError
+        Other files than these came from the same source before.
     CatalogueError
         The model cannot be found or fetched, arrives damaged, is something else, or cannot be written.
     """
@@ -72,22 +83,24 @@ def fetch(card: ModelCard) -> Generator[Download, None, Path]:
             f"The card of {card.id} names no file that could be fetched.",
             "Download the model in a browser and open it from disk.",
         )
-    noted = find_entries(card.id, weights)
-    for entry in noted:
+    there = find_entries(card.id, weights)
+    for entry in () if replace else there:
         if entry.is_sound():
             entry.use()
+            mend_card(entry, card)
             return entry.path
     if settings.current().offline:
         here = ", ".join(["demo", *(entry.id for entry in entries())])
+        damaged = bool(there) and not replace
         raise CatalogueError(
-            f"The model {card.id} is {'damaged' if noted else 'not on this machine'}, "
+            f"The model {card.id} is {'damaged' if damaged else 'not on this machine'}, "
             "and use of the network is switched off.",
             "Allow it (untick Offline in the panel, or unset NAPARI_WEBIPRED_OFFLINE), import a bundle, or choose a "
             f"model that is here: {here}.",
         )
     from napari_webipred.catalogue.download import Transfer
 
-    transfer = Transfer(card, weights)
+    transfer = Transfer(card, weights, replace=replace)
     thread = threading.Thread(target=transfer.run, name=f"fetch {card.id}", daemon=True)
     thread.start()
     try:
@@ -106,9 +119,18 @@ def path_of(card: ModelCard) -> Path | None:
     """Return where the model's files lie, or None if it is not on this machine. Their content is not read."""
     if (path := _built_in(card)) is not None:
         return path
+    return next((entry.path for entry in noted(card) if entry.path.exists()), None)
+
+
+def noted(card: ModelCard) -> list[Entry]:
+    """Return what is noted about the files that a card means, in the order in which the caches are searched."""
     weights = wanted(card)
-    noted = find_entries(card.id, weights) if weights else []
-    return next((entry.path for entry in noted if entry.path.exists()), None)
+    return find_entries(card.id, weights) if weights else []
+
+
+def is_fetched(card: ModelCard) -> bool:
+    """Tell whether the files of a card lie in the cache, where other programs may remove or replace them."""
+    return wanted(card) is not None and _built_in(card) is None
 
 
 def entries() -> list[Entry]:
@@ -120,10 +142,10 @@ def cards() -> list[ModelCard]:
     """Return the cards of what has been fetched."""
     found = []
     for entry in entries():
-        try:
-            found.append(read_card(entry.folder / "card.json"))
-        except CatalogueError as error:
-            _log.warning("%s", error)
+        if (card := entry.card()) is not None:
+            found.append(card)
+        elif entry.is_there():
+            _log.warning("The card of the model %s is damaged.", entry.id)
     return found
 
 

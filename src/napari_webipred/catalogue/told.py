@@ -12,7 +12,7 @@ from typing import Any, get_args
 
 from napari_webipred import settings
 from napari_webipred.catalogue.card import Input, ModelCard, Output, Preprocessing, StandardizeMode
-from napari_webipred.catalogue.entry import write_whole
+from napari_webipred.catalogue.note import write_whole
 from napari_webipred.catalogue.own import entries
 from napari_webipred.errors import OptionError
 

@@ -2,25 +2,25 @@
 
 from __future__ import annotations
 
+import zlib
+from collections.abc import Generator, Iterator
+from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
 from napari_webipred import outside_json, settings
-from napari_webipred.catalogue import errand, refusal
+from napari_webipred.catalogue import errand, limits, refusal
 from napari_webipred.catalogue.refusal import host_of
 from napari_webipred.errors import CatalogueError
 
 if TYPE_CHECKING:
     import requests
 
-CHUNK = 64 * 2**10  # what a broken connection loses at most
-
-_CONNECT_SECONDS, _READ_SECONDS = 10.0, 20.0
-_MAX_REDIRECTS = 5
+_GZIP = {"gzip", "x-gzip"}
 
 
 def open_url(
-    url: str, what: str, accept: str = "*/*", elsewhere: bool = False, offset: int = 0, tries: int = errand.TRIES
+    url: str, what: str, accept: str = "*/*", elsewhere: bool = False, offset: int = 0, tries: int | None = None
 ) -> requests.Response:
     """Send a GET request and return the answer, of which only the head has been read.
 
@@ -41,8 +41,8 @@ def open_url(
     offset : int
         Ask only for what comes after so many bytes. The answer may be all of it (200) or a part (206), perhaps not the
         right one.
-    tries : int
-        How often to ask.
+    tries : int, optional
+        How often to ask; five times if left out.
 
     Returns
     -------
@@ -61,7 +61,7 @@ def open_url(
             return _ask(url, what, accept, elsewhere, offset)
         except errand.PassingError as trouble:
             tried += 1
-            if tried >= tries:
+            if tried >= (tries or limits.TRIES):
                 raise
             errand.current().bide(trouble, tried)
 
@@ -81,24 +81,25 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
     if offset:
         headers["Range"] = f"bytes={offset}-"
     from_here = check_address(url)
-    for _ in range(_MAX_REDIRECTS):
+    for _ in range(limits.REDIRECTS):
         loopback = check_address(url)
         errand.current().go_on()
         try:
-            with connection.session(loopback) as session:
+            with connection.session(loopback) as session, errand.current().hurrying():
                 response = session.get(
                     url,
                     headers=headers,
-                    timeout=(_CONNECT_SECONDS, _READ_SECONDS),
+                    timeout=(limits.CONNECT_SECONDS, limits.SILENT_SECONDS),
                     stream=True,
                     allow_redirects=False,
                 )
-        except (requests.RequestException, OSError) as error:
-            errand.current().go_on()
-            raise refusal.broken_connection(url, error) from error
+        except (requests.RequestException, OSError, ValueError) as error:  # ValueError: sent on to what is no address
+            errand.current().let_go()
+            raise _broken(url, error) from error
         if not response.is_redirect:
             break
         response.close()
+        errand.current().let_go()
         target = urljoin(url, response.headers["Location"])
         allowed = elsewhere and (from_here or not check_address(target))
         if urlsplit(target).hostname != urlsplit(url).hostname and not allowed:
@@ -107,6 +108,11 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
                 "Check the address of the server, or whether this network wants you to log in first.",
             )
         url = target
+    else:
+        raise CatalogueError(
+            f"{host_of(url)} sends us on from one address to the next for {what}.",
+            "Try again later; if it stays so, this network may want you to log in first.",
+        )
     if response.status_code == 200 or (offset and response.status_code in {206, 416}):
         return response
     with response:
@@ -130,18 +136,89 @@ def read_json(response: requests.Response, what: str) -> Any:
 
 def read_bytes(response: requests.Response, what: str, limit: int) -> bytes:
     """Read an answer of at most `limit` bytes."""
-    import requests
-
     body = bytearray()
-    try:
-        for chunk in response.iter_content(min(CHUNK, limit + 1)):
-            body += chunk
-            if len(body) > limit:
-                host = host_of(response.url)
-                raise CatalogueError(f"{host} answers with too much data about {what}.", "Try again later.")
-    except requests.RequestException as error:
-        raise refusal.broken_connection(response.url, error) from error
+    for chunk in chunks(response, what, limit + 1):
+        body += chunk
+        if len(body) > limit:
+            host = host_of(response.url)
+            raise CatalogueError(f"{host} answers with too much data about {what}.", "Try again later.")
     return bytes(body)
+
+
+def chunks(response: requests.Response, what: str, size: int | None = None) -> Generator[bytes, None, None]:
+    """Yield what an answer holds as it comes, in pieces of at most `size` bytes (or `limits.CHUNK`).
+
+    Servers are asked not to compress; gzip is understood nevertheless, for some proxies do not listen.
+
+    Raises
+    ------
+    CatalogueError
+        The answer is compressed in another way or not as it says, or the connection breaks or is too slow (which is an
+        `errand.PassingError`).
+    """
+    import http.client
+
+    import urllib3
+
+    size = min(size or limits.CHUNK, limits.CHUNK)
+    encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
+    if encoding not in {"identity", "", *_GZIP}:
+        raise CatalogueError(
+            f"{host_of(response.url)} sends {what} compressed as {encoding[:40]}, which it was asked not to.",
+            "A proxy may stand in between: tell your administrator.",
+            refusal.BY_HAND,
+        )
+    unpack = zlib.decompressobj(31) if encoding in _GZIP else None
+    going = errand.current()
+    try:
+        while unpack is None or not unpack.eof:
+            # What `requests` does instead would unpack any amount, and read lines between chunks of any length.
+            with going.hurrying():
+                data = response.raw.read(size, decode_content=False)
+            going.go_on()
+            if going.late:  # A connection that was ended from here looks like one that has come to its end.
+                raise OSError("too slow")
+            if not data and unpack is not None:
+                raise zlib.error("cut short")
+            if not data:
+                return
+            yield from [data] if unpack is None else _unpacked(unpack, data, size)
+    except zlib.error as error:
+        raise _packed_wrongly(response, what) from error
+    except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
+        raise _broken(response.url, error) from error
+    finally:
+        going.let_go()
+
+
+def _unpacked(unpack: Any, data: bytes, size: int) -> Iterator[bytes]:
+    """Yield what is packed in a piece of gzip, never more than `size` bytes at a time."""
+    while data and not unpack.eof:
+        if piece := unpack.decompress(data, size):
+            yield piece
+        data = unpack.unconsumed_tail
+
+
+def _packed_wrongly(response: requests.Response, what: str) -> CatalogueError:
+    return CatalogueError(
+        f"{host_of(response.url)} says that {what} is compressed as gzip, but it is not, or not all of it has come.",
+        "A proxy may stand in between: tell your administrator.",
+            refusal.BY_HAND,
+    )
+
+
+def _broken(url: str, error: Exception) -> CatalogueError:
+    """Say why an answer has not come; raise if nobody waits for it any more."""
+    going = errand.current()
+    going.go_on()
+    if going.late:
+        return errand.PassingError(
+            f"{host_of(url)} is too slow: it sends less than {limits.CHUNK // 2**10} kB in "
+            f"{limits.SLOW_SECONDS:.0f} seconds.",
+            "Try again later, or over another connection.",
+            refusal.BY_HAND,
+        )
+    return refusal.broken_connection(url, error)
 
 
 def user_agent() -> str:
@@ -165,9 +242,8 @@ def check_address(url: str) -> bool:
 
 def read_beginning(response: requests.Response, length: int = 2**16) -> bytes:
     """Read no more than so many bytes; none if the connection breaks."""
-    import requests
-
-    try:
-        return next(response.iter_content(length), b"")
-    except requests.RequestException:
-        return b""  # the status alone has to do
+    beginning = bytearray()
+    with closing(chunks(response, "the answer", length)) as pieces, suppress(CatalogueError):
+        while len(beginning) < length and (piece := next(pieces, b"")):
+            beginning += piece
+    return bytes(beginning[:length])  # without it, the status alone has to do

@@ -18,8 +18,8 @@ from napari_webipred.results.output import replacing, unwritable, write_all
 from napari_webipred.results.row import Row
 
 LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifffile")
-# What of a card's provenance bears on its numbers.
-REMARKS = ("labels", "assumed", "notes", "self_test")
+# What of a card's provenance bears on its numbers, or on whose they are.
+REMARKS = ("labels", "assumed", "notes", "self_test", "origin")
 BLACK_AND_WHITE = (0.0, 255.0)
 RUNNING = "still running, or ended without a chance to say why"
 # By so many bytes the end of a run may change its record, without the images; they are there from the beginning.

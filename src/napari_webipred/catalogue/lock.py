@@ -1,0 +1,66 @@
+"""One program at a time changes the folder of a model; the lock is a file beside the folder, held while that lasts."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+import filelock
+
+from napari_webipred.catalogue.errand import Errand
+
+LOCK_SUFFIX = ".fetching.lock"
+
+_log = logging.getLogger(__name__)
+
+
+def lock_path(folder: Path) -> Path:
+    """Return where the lock of a model's folder lies."""
+    return folder.with_name(f".{folder.name}{LOCK_SUFFIX}")
+
+
+@contextmanager
+def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
+    """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
+    lock = filelock.FileLock(lock_path(folder))
+    while True:
+        errand.go_on()
+        if _try(lock, 0.2):
+            break
+        # Whoever removes the last model takes the folder of all models along.
+        folder.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(exist_ok=True)  # The one before may have taken it away, being empty.
+        yield
+    finally:
+        lock.release()
+
+
+@contextmanager
+def unless_busy(folder: Path) -> Iterator[bool]:
+    """Lock the folder of a model if nobody else has; tell whether that is so, without waiting."""
+    lock = filelock.FileLock(lock_path(folder))
+    free = not folder.parent.is_dir() or _try(lock, 0)
+    try:
+        yield free
+    finally:
+        lock.release()
+
+
+def delete_lock(folder: Path) -> None:
+    """Delete the file of a lock that is held: who waits for it finds that out and makes another."""
+    with suppress(OSError):  # Windows keeps a file that is open, and whoever releases it deletes it.
+        lock_path(folder).unlink()
+
+
+def _try(lock: filelock.BaseFileLock, seconds: float) -> bool:
+    try:
+        lock.acquire(timeout=seconds)
+    except (filelock.Timeout, FileNotFoundError):
+        return False
+    except (OSError, NotImplementedError) as error:
+        # Some network file systems have no locks; a file is moved into place whole, so two may change it.
+        _log.info("Going on without a lock: %s", error)
+    return True
