@@ -233,7 +233,10 @@ class ZenodoServer:
                     zenodo.ranges.append(f"{path} {wanted}")
                     if status == 200 and answer.ranges != "ignored":
                         status, body, more = part_of(body, wanted, answer.ranges == "wrong")
-                self.send_response(status)
+                if "Date" in answer.headers:
+                    self.send_response_only(status)
+                else:
+                    self.send_response(status)
                 for name, value in {"Content-Length": str(len(body)), **more, **answer.headers}.items():
                     if value is not None:
                         self.send_header(name, value)

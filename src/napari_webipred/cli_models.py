@@ -118,13 +118,14 @@ def _fetch(options: argparse.Namespace) -> None:
     if options.replace:
         again = store.fetch(index.resolve(options.model), replace=True)
         terminal.follow(again, lambda step: step.waiting or f"download {options.model}")
+    elif (known := index.find(options.model)) and not settings.current().offline:
+        carried.confirm(known)
     model = terminal.follow(
         opening(options.model, allow_slow=True),  # whoever classifies with it is asked
         lambda step: step.waiting or f"{step.stage} {options.model}",
     )
-    entry = None if settings.current().offline else carried.confirm(model.card)
-    doubt = f" {entry.doubt}" if entry and entry.doubt else ""
-    terminal.tell(f"{model.card.id} is on this machine: {model.card.name}.{doubt}")
+    doubt = str(model.card.provenance.get("origin", ""))
+    terminal.tell(f"{model.card.id} is on this machine: {model.card.name}. {doubt}".strip())
 
 
 def _remove(options: argparse.Namespace) -> None:

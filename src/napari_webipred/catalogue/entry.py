@@ -167,16 +167,18 @@ class Entry:
         """Tell whether the files are here, are what was fetched to the last bit, and nothing else is among them."""
         folder = self.folder / FILES
         try:
+            sound = all(map(self._is_sound, self.files))
             names = {path.relative_to(folder).as_posix() for path in files_below(folder)}
-            sound = names == {file.name for file in self.files} and all(map(self._is_sound, self.files))
         except (FileNotFoundError, NotADirectoryError):
             return False
         except OSError as error:
             reason, remedy = file_errors.reading(error)
             raise CatalogueError(f"{self.path} cannot be read: {reason}.", remedy) from error
-        if not sound and names:
+        if sound and names == {file.name for file in self.files}:
+            return True
+        if names:
             _log.warning("The file of the model %s is damaged.", self.id)
-        return sound
+        return False
 
     def _is_sound(self, file: KeptFile) -> bool:
         path = self.folder / FILES / file.name
@@ -243,9 +245,10 @@ def all_entries() -> list[Entry]:
     """Return what is noted about all models, in the order of their identifiers; each once."""
     found: dict[str, Entry] = {}
     for cache in caches():
-        for path in (cache / MODELS).glob(f"*/{NOTE}"):
-            if (entry := read_entry(path.parent.name, cache)) is not None:
-                found.setdefault(entry.id, entry)
+        with suppress(OSError):  # There is none, or it cannot be read.
+            for folder in (cache / MODELS).iterdir():
+                if (entry := read_entry(folder.name, cache)) is not None:
+                    found.setdefault(entry.id, entry)
     return [found[id] for id in sorted(found)]  # noqa: A001
 
 

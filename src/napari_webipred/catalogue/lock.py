@@ -6,10 +6,12 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-
-import filelock
+from typing import TYPE_CHECKING
 
 from napari_webipred.catalogue.errand import Errand
+
+if TYPE_CHECKING:
+    import filelock
 
 LOCK_SUFFIX = ".fetching.lock"
 
@@ -24,7 +26,7 @@ def lock_path(folder: Path) -> Path:
 @contextmanager
 def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
     """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
-    lock = filelock.FileLock(lock_path(folder))
+    lock = _lock(folder)
     while True:
         errand.go_on()
         if _try(lock, 0.2):
@@ -41,7 +43,7 @@ def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
 @contextmanager
 def unless_busy(folder: Path) -> Iterator[bool]:
     """Lock the folder of a model if nobody else has; tell whether that is so, without waiting."""
-    lock = filelock.FileLock(lock_path(folder))
+    lock = _lock(folder)
     free = not folder.parent.is_dir() or _try(lock, 0)
     try:
         yield free
@@ -55,7 +57,15 @@ def delete_lock(folder: Path) -> None:
         lock_path(folder).unlink()
 
 
+def _lock(folder: Path) -> filelock.BaseFileLock:
+    import filelock
+
+    return filelock.FileLock(lock_path(folder))
+
+
 def _try(lock: filelock.BaseFileLock, seconds: float) -> bool:
+    import filelock
+
     try:
         lock.acquire(timeout=seconds)
     except (filelock.Timeout, FileNotFoundError):

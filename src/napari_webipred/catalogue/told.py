@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 from collections.abc import Sequence
@@ -11,8 +10,9 @@ from pathlib import Path
 from typing import Any, get_args
 
 from napari_webipred import settings
+from napari_webipred.catalogue.cache_folder import TOLD, holds_link
 from napari_webipred.catalogue.card import Input, ModelCard, Output, Preprocessing, StandardizeMode
-from napari_webipred.catalogue.note import write_whole
+from napari_webipred.catalogue.note import read_note, write_note
 from napari_webipred.catalogue.own import entries
 from napari_webipred.errors import OptionError
 
@@ -22,7 +22,6 @@ MODES = (UNIT, *(mode for mode in get_args(StandardizeMode) if mode != "custom")
 ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
 _NAME = re.compile(r"[0-9a-f]{64}\.json")
 
-_MAX_BYTES = 2**22
 _log = logging.getLogger(__name__)
 
 
@@ -106,10 +105,12 @@ def apply(card: ModelCard, told: Told) -> ModelCard:
 def recall(checksum: str) -> Told:
     """Return what was told about a model with these files; nothing if that is not to be understood."""
     path = path_of(checksum)
+    document = read_note(path)
+    if document is None:
+        if path.exists():
+            _log.warning("What was told about a model is damaged: %s", path)
+        return Told()
     try:
-        if path.stat().st_size > _MAX_BYTES:
-            return Told()
-        document = json.loads(path.read_bytes())
         size = document["size"]
         return tell(
             document["classes"],
@@ -118,9 +119,7 @@ def recall(checksum: str) -> Told:
             document["activation"],
             document.get("output"),
         )
-    except FileNotFoundError:
-        return Told()
-    except (OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError, OptionError) as error:
+    except (ValueError, TypeError, LookupError, AttributeError, OptionError) as error:
         _log.warning("What was told about a model cannot be read from %s: %s", path, error)
         return Told()
 
@@ -128,9 +127,12 @@ def recall(checksum: str) -> Told:
 def keep(checksum: str, told: Told) -> None:
     """Write down what was told; a cache that cannot be written only means that it will be asked again."""
     path = path_of(checksum)
+    if link := holds_link(path.parent):
+        _log.info("What was told about the model is not kept: %s is a link.", link)
+        return
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(asdict(told), indent=1).encode())
+        write_note(path, asdict(told))
     except OSError as error:
         _log.info("What was told about the model is not kept: %s", error.strerror)
 
@@ -140,4 +142,4 @@ def path_of(checksum: str) -> Path:
     name = f"{checksum.removeprefix('sha256:')}.json"
     if not _NAME.fullmatch(name):
         raise ValueError(f"not a SHA-256 checksum: {checksum!r}")
-    return settings.current().cache_folder / "told" / name
+    return settings.current().cache_folder / TOLD / name
