@@ -571,7 +571,7 @@ def test_a_model_that_gives_a_map_is_refused_with_its_shape(tmp_path):
 def test_a_download_tells_how_long_it_takes_and_why_it_waits(tmp_path, monkeypatch):
     folder = write_tfjs(tmp_path / "pets")
 
-    def fetch(card):
+    def fetch(card, *, replace):
         yield store.Download(1, 10, 3.5)
         yield store.Download(1, 10, None, "The server is busy.")
         return folder

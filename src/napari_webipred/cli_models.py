@@ -112,16 +112,13 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
 
 
 def _fetch(options: argparse.Namespace) -> None:
-    from napari_webipred.catalogue import carried, index, store
+    from napari_webipred.catalogue import carried, index
     from napari_webipred.model import opening
 
-    if options.replace:
-        again = store.fetch(index.resolve(options.model), replace=True)
-        terminal.follow(again, lambda step: step.waiting or f"download {options.model}")
-    elif (known := index.find(options.model)) and not settings.current().offline:
-        carried.confirm(known)
+    if not options.replace and not settings.current().offline and (card := index.find(options.model)):
+        carried.confirm(card)
     model = terminal.follow(
-        opening(options.model, allow_slow=True),  # whoever classifies with it is asked
+        opening(options.model, allow_slow=True, replace=options.replace),  # whoever classifies with it is asked
         lambda step: step.waiting or f"{step.stage} {options.model}",
     )
     doubt = str(model.card.provenance.get("origin", ""))
@@ -171,7 +168,7 @@ def _origin(entry: Entry) -> str:
     place = source.get("doi") or source.get("repo") or source.get("url") or source.get("type") or ""
     if source.get("record_id"):
         place = source.get("doi") or f"Zenodo {source['record_id']}"
-    return str(place) if entry.origin == "source" else f"a {entry.origin}, said to be {place}"
+    return str(place) if entry.origin == "source" else f"from a {entry.origin}, not confirmed as {place}"
 
 
 def _bundle(options: argparse.Namespace) -> None:

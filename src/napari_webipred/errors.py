@@ -15,6 +15,7 @@ Remedy = Literal[
     "import file",
     "list models",
     "list stored models",
+    "replace model",
     "write bundle",
 ]
 
@@ -77,19 +78,7 @@ class CatalogueError(WebIPredError):
 
 
 class ChangedModelError(CatalogueError):
-    """The files of a model are not those that are here, or were, under the same name; the user may want them anyway.
-
-    Parameters
-    ----------
-    message, hint : str
-        See `WebIPredError`.
-    models : tuple of str
-        Identifiers of the models, for a front that asks.
-    """
-
-    def __init__(self, message: str, hint: str, models: tuple[str, ...]) -> None:
-        super().__init__(message, hint)
-        self.models = models
+    """The files of a model are not those that are here, or were, under the same name; the user may want them anyway."""
 
 
 class OptionError(WebIPredError):

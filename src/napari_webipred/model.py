@@ -187,6 +187,7 @@ def opening(
     activation: str | None = None,
     output: str | int | None = None,
     allow_slow: bool = False,
+    replace: bool = False,
 ) -> Generator[Progress, None, Model]:
     """Open a model step by step; closing the generator cancels, also a download.
 
@@ -210,6 +211,8 @@ def opening(
         Which of several outputs gives the classes: its name, or its number from 0.
     allow_slow : bool
         Whether the model may need more than `napari_webipred.limits.WORK` multiply-adds for an image.
+    replace : bool
+        True downloads a model again that is here, and takes it even if its files are not the same as before.
 
     Yields
     ------
@@ -231,7 +234,8 @@ def opening(
 
     given = telling.tell(classes, standardize, size, activation, output)
     for _ in range(limits.OPENINGS):
-        card, path = yield from _locate(reference)
+        card, path = yield from _locate(reference, replace)
+        replace = False
         entry = next((entry for entry in store.noted(card) if entry.path == path), None)
         if entry is None and store.is_fetched(card):
             continue
@@ -326,7 +330,7 @@ def _test(model: Model, files: ModelFiles) -> dict[str, str]:
     return {} if known else {key: result}
 
 
-def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard, Path]]:
+def _locate(reference: str | Path, replace: bool = False) -> Generator[Progress, None, tuple[ModelCard, Path]]:
     """Find the card and the files of a model; download them if they are not on this machine."""
     from napari_webipred.catalogue import archive, index, store
 
@@ -335,7 +339,7 @@ def _locate(reference: str | Path) -> Generator[Progress, None, tuple[ModelCard,
     if index.find(reference) is None and archive.exists(Path(reference)):
         return own.card_of_path(Path(reference)), Path(reference)
     card = index.resolve(reference)
-    download = store.fetch(card)
+    download = store.fetch(card, replace=replace)
     try:
         while True:
             step = next(download)

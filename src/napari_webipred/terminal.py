@@ -26,6 +26,8 @@ REMEDIES: dict[Remedy, str] = {
     "import file": "`napari-webipred import FILE --as MODEL` imports a file that you have downloaded by hand.",
     "list models": "`napari-webipred models` lists the catalogue.",
     "list stored models": "`napari-webipred cache` lists them.",
+    "replace model": "To replace the model, run `napari-webipred fetch MODEL --replace` or "
+    "`napari-webipred import FILE --replace`.",
     "write bundle": "`napari-webipred bundle MODEL` writes one.",
 }
 

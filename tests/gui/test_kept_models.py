@@ -18,7 +18,7 @@ from napari_webipred._napari.kept_models import KeptModels
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
 from napari_webipred._napari.which_model import WhichModel
-from napari_webipred.catalogue import index, store
+from napari_webipred.catalogue import bundle, carried, index, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 DAY = 24 * 60 * 60
@@ -339,3 +339,107 @@ def test_offline_is_told_in_the_panel(open_panel, qtbot):
     dialog = open_page(panel, qtbot)
     qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: not panel.model.offline.isHidden())
+
+
+# --- other files under the same name ----------------------------------------------------------------------------------
+
+
+def run(steps):
+    for _ in steps:
+        pass
+
+
+def answer(qtbot, parent, text: str) -> None:
+    """Wait for the question and press one of its buttons."""
+    qtbot.waitUntil(lambda: parent.findChild(QMessageBox) is not None)
+    (button,) = (b for b in parent.findChild(QMessageBox).buttons() if b.text().replace("&", "") == text)
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+
+
+@pytest.fixture
+def bundled(fetched, zenodo: ZenodoServer, tmp_path, monkeypatch) -> Path:
+    """A bundle of a model, and a cache in which there is nothing yet."""
+    path = tmp_path / "models.zip"
+    run(bundle.write(fetched[:1], path))
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "other"))
+    return path
+
+
+@pytest.fixture
+def changed(bundled, zenodo: ZenodoServer, monkeypatch) -> Path:
+    """A bundle of a model; on this machine are other files of it, which are at the source now."""
+    zenodo.publish("1000001", {CONVERTED: model_zip(3)}, title="Model of 3 classes")
+    run(store.fetch(index.resolve("1000001")))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(bundled), ""))
+    return bundled
+
+
+@pytest.mark.parametrize(("text", "replaced"), [("Replace", True), ("Cancel", False)])
+def test_import_asks_before_it_replaces_a_model(changed, page, qtbot, text, replaced):
+    before = store.entries()[0].checksum
+    dialog = page()
+    qtbot.mouseClick(dialog.take_in, Qt.MouseButton.LeftButton)
+    answer(qtbot, dialog, text)
+    idle(qtbot, dialog)
+    (entry,) = store.entries()
+    assert (entry.checksum != before) is replaced
+    assert ("Imported: Model of 2 classes." in dialog.message.text) is replaced
+    assert ("are not the same as before" in dialog.message.text) is not replaced
+
+
+def test_return_does_not_replace_a_model(changed, page, qtbot):
+    dialog = page()
+    qtbot.mouseClick(dialog.take_in, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: dialog.findChild(QMessageBox) is not None)
+    before = store.entries()
+    qtbot.keyClick(dialog.findChild(QMessageBox), Qt.Key.Key_Return)
+    idle(qtbot, dialog)
+    assert store.entries() == before
+
+
+def test_adding_a_bundle_asks_before_it_replaces_a_model(changed, open_panel, qtbot):
+    panel = open_panel()
+    before = store.entries()[0].checksum
+    panel.model.add_model(changed)
+    answer(qtbot, panel.model, "Replace")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert store.entries()[0].checksum != before
+    assert len(panel._bench.loading.model.classes) == 2
+
+
+@pytest.mark.parametrize(("text", "replaced"), [("Replace", True), ("Cancel", False)])
+def test_a_model_that_has_changed_at_its_source_is_downloaded_only_if_the_user_wants_it(
+    zenodo, open_panel, choose, qtbot, text, replaced
+):
+    card = index.find("webipred-16")
+    zenodo.publish("7785993", {CONVERTED: model_zip(2)})
+    run(store.fetch(card))
+    store.remove(card.id)
+    zenodo.publish("7785993", {CONVERTED: model_zip(2, activation="sigmoid")})
+    panel = open_panel()
+    choose(panel, card.name)
+    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
+    answer(qtbot, panel.model, text)
+    loading = panel._bench.loading
+    qtbot.waitUntil(lambda: loading.progress is None)
+    assert (loading.model is not None) is replaced
+    assert (store.path_of(card) is not None) is replaced
+    assert ("are not the same as before" in panel.model.message.text) is not replaced
+
+
+def test_a_model_is_said_to_come_from_a_bundle_until_its_source_has_confirmed_it(
+    bundled, open_panel, choose, page, qtbot
+):
+    run(bundle.read(bundled))
+    words = "not confirmed as Zenodo record 1000001"
+    assert f"from a bundle, {words}" in page().kept.index(0, 0).data(SECOND_LINE)
+    panel = open_panel()
+    choose(panel, "Model of 2 classes")
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
+    assert "The files come from a bundle." in panel.model.about.text()
+    carried.confirm(index.find("zenodo-1000001"))
+    assert "bundle" not in page().kept.index(0, 0).data(SECOND_LINE)
+    panel._bench.loading.choose(panel._bench.loading.entry)
+    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert "bundle" not in panel.model.about.text()

@@ -19,7 +19,7 @@ class Added:
     note: str = ""
 
 
-def look_up(reference: str | Path) -> Generator[Download, None, Added]:
+def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Download, None, Added]:
     """Find out what a reference means.
 
     A server is asked about a name or an address. All models of a bundle are put on this machine. A file that is that of
@@ -31,11 +31,11 @@ def look_up(reference: str | Path) -> Generator[Download, None, Added]:
         card = index.resolve(reference)
         return Added((Entry(card, reference, store.path_of(card) is not None),))
     if is_bundle(reference):
-        cards = yield from bundle.read(reference)
+        cards = yield from bundle.read(reference, replace=replace)
         return Added(tuple(Entry(card, card.id, here=True) for card in cards))
     if (known := (yield from known_file.known_model(reference))) is not None:
         if store.path_of(known) is None:
-            yield from carried.take(reference, known.id)
+            yield from carried.take(reference, known.id, replace=replace)
         note = f"{reference.name} is the model “{known.name}” of the catalogue."
         return Added((Entry(known, known.id, here=True),), note)
     name = own.card_of_path(reference).name

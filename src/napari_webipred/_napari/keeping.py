@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_webipred._napari.entry import Entry, is_there, megabytes
 from napari_webipred._napari.kept_list import Kept
-from napari_webipred._napari.origin import OWN, origin
+from napari_webipred._napari.origin import OWN, origin_in_cache
 from napari_webipred.catalogue.store import Download
 from napari_webipred.errors import WebIPredError
 
@@ -40,7 +40,7 @@ def look() -> Generator[None, None, Look]:
         Kept(
             entry.id,
             names.get(entry.id, entry.id),
-            origin(entry.source),
+            origin_in_cache(entry),
             entry.used,
             entry.size,
             fetched=entry.fetched[:10],
@@ -128,20 +128,25 @@ def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
     return (yield from known_file.proposals(path))
 
 
-def take_in(path: Path) -> Generator[Download, None, str]:
+def take_in(path: Path, *, replace: bool = False) -> Generator[Download, None, str]:
     """Put the models of a bundle into the cache."""
     from napari_webipred.catalogue import bundle
 
     yield Download(0, None)
-    cards = yield from bundle.read(path)
+    cards = yield from bundle.read(path, replace=replace)
     return f"Imported: {', '.join(card.name for card in cards)}."
 
 
-def take_as(path: Path, id: str) -> Generator[Download, None, str]:  # noqa: A002
+def take_as(
+    path: Path,
+    id: str,  # noqa: A002
+    *,
+    replace: bool = False,
+) -> Generator[Download, None, str]:
     """Put a file into the cache as the model of the catalogue that it is."""
     from napari_webipred.catalogue import carried
 
-    card, compared = yield from carried.take(path, id)
+    card, compared = yield from carried.take(path, id, replace=replace)
     doubt = "" if compared else " Its checksum is not known, so the file could not be checked."
     return f"Imported: {card.name}.{doubt}"
 

@@ -31,12 +31,13 @@ from napari_webipred._napari.kept_list import KEPT, Kept, KeptList
 from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
-from napari_webipred._napari.question import Answer, ask
+from napari_webipred._napari.question import Answer, ask, ask_to_replace
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import list_view
 from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.catalogue.store import Download
+from napari_webipred.errors import ChangedModelError
 
 if TYPE_CHECKING:
     from napari_webipred.catalogue.known_file import Proposal
@@ -151,18 +152,26 @@ class KeptModels(QDialog):
         """Return the models that are chosen in the list."""
         return [index.data(KEPT) for index in self.list.selectionModel().selectedIndexes()]
 
-    def _work(self, words: str, work: Generator[Any, None, str]) -> None:
+    def _work(
+        self, words: str, work: Generator[Any, None, str], failed: Callable[[Exception], None] | None = None
+    ) -> None:
         """Do something beside the window, tell how it went, and look again."""
         if self._task is not None:
             return
         self.message.clear()
-        self._start(words, work, self._on_worked)
+        self._start(words, work, self._on_worked, failed)
 
-    def _start(self, words: str, work: Generator[Any, None, Any], then: Callable[[Any], None]) -> None:
+    def _start(
+        self,
+        words: str,
+        work: Generator[Any, None, Any],
+        then: Callable[[Any], None],
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
         self._task = Task(work)
         self._task.events.connect(partial(self._on_events, words))
         self._task.done.connect(then)
-        self._task.failed.connect(self._on_failed)
+        self._task.failed.connect(failed or self._on_failed)
         self._task.start()
         self._enable()
 
@@ -262,13 +271,28 @@ class KeptModels(QDialog):
         self._task = None
         self.progress.hide()
         if not proposals:
-            self._work("Importing", keeping.take_in(path))
+            self._import(partial(keeping.take_in, path))
             return
         self._enable()
         dialog = WhichModel(path.name, proposals, self._theme, self)
-        dialog.accepted.connect(lambda: self._work("Importing", keeping.take_as(path, dialog.chosen())))
+        dialog.accepted.connect(lambda: self._import(partial(keeping.take_as, path, dialog.chosen())))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _import(self, take: Callable[..., Generator[Download, None, str]], *, replace: bool = False) -> None:
+        """Import a file; ask before models take the place of others."""
+
+        def on_failed(error: Exception) -> None:
+            if not isinstance(error, ChangedModelError):
+                self._on_failed(error)
+                return
+            self._task = None  # nothing has been imported
+            self.progress.hide()
+            self.message.show_error(error)
+            self._enable()
+            ask_to_replace(self, error, partial(self._import, take, replace=True))
+
+        self._work("Importing", take(replace=replace), on_failed)
 
     def _on_offline(self, offline: bool) -> None:
         settings.set_offline(offline)

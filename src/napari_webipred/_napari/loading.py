@@ -55,14 +55,17 @@ class Loading(QObject):
         self._allow_slow = True
         self.start()
 
-    def start(self) -> None:
-        """Open the chosen model; one that is not on this machine is downloaded."""
+    def start(self, *, replace: bool = False) -> None:
+        """Open the chosen model; one that is not on this machine is downloaded.
+
+        Files that differ from those that came before are used only if they are to replace them.
+        """
         from napari_webipred.model import Progress  # the panel opens sooner without it
 
         assert self.entry is not None
         self.model, self.error = None, None
-        self.progress = Progress("load" if self.entry.here else "download")
-        self._task = Task(_open(self.entry, self._allow_slow))
+        self.progress = Progress("load" if self.entry.here and not replace else "download")
+        self._task = Task(_open(self.entry, self._allow_slow, replace))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
@@ -109,11 +112,11 @@ class Loading(QObject):
         self.changed.emit()
 
 
-def _open(entry: Entry, allow_slow: bool) -> Generator[Progress, None, Model]:
+def _open(entry: Entry, allow_slow: bool, replace: bool) -> Generator[Progress, None, Model]:
     from napari_webipred.model import Progress, opening
 
-    patience: dict[str, Any] = {"allow_slow": True} if allow_slow else {}
-    model = yield from opening(entry.reference, **entry.told, **patience)
+    wanted: dict[str, Any] = {"allow_slow": allow_slow, "replace": replace}
+    model = yield from opening(entry.reference, **entry.told, **{name: yes for name, yes in wanted.items() if yes})
     yield Progress("load")
     if not allow_slow:  # otherwise the first image would take twice as long
         model.warm_up()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QModelIndex, Qt
@@ -22,13 +23,14 @@ from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
 from napari_webipred._napari.model_menu import ModelMenu
 from napari_webipred._napari.origin import server_of
 from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.question import ask_to_replace
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import list_view
 from napari_webipred._napari.workbench import Workbench
 from napari_webipred._napari.zenodo_search import ZenodoSearch
 from napari_webipred.catalogue.store import Download
-from napari_webipred.errors import SlowModelError
+from napari_webipred.errors import ChangedModelError, SlowModelError
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
 STAGES = {
@@ -247,6 +249,8 @@ class ModelStep(QWidget):
                 self.message.show_warning(loading.error)
             else:
                 self.message.show_error(loading.error, retry=not loading.asks)
+            if isinstance(loading.error, ChangedModelError):
+                ask_to_replace(self, loading.error, partial(loading.start, replace=True))
         if loading.asks and entry is not None and self.facts.isHidden():
             self._ask()
         elif not loading.asks:
@@ -327,27 +331,30 @@ class ModelStep(QWidget):
         else:
             self._on_loading()
 
-    def add_model(self, reference: str | Path) -> None:
+    def add_model(self, reference: str | Path, *, replace: bool = False) -> None:
         """Put a model from elsewhere into the list and choose it; a server is asked about it first.
 
-        All models of a bundle are put on this machine and into the list.
+        All models of a bundle are put on this machine and into the list; the user is asked before they take the place
+        of others.
         """
         self.message.clear()
         name = reference.name if isinstance(reference, Path) else reference
         self.progress.tell(f"Looking up {name}")
-        self._task = Task(look_up(reference))
+        self._task = Task(look_up(reference, replace=replace))
         self._task.events.connect(self._on_importing)
         self._task.done.connect(self._on_added)
-        self._task.failed.connect(self._on_not_found)
+        self._task.failed.connect(partial(self._on_not_found, reference))
         self._task.start()
 
     def _on_importing(self, steps: list[Download]) -> None:
         step = steps[-1]
         self.progress.tell(f"Reading: {megabytes(step.done)} of {megabytes(step.total)}", step.done, step.total)
 
-    def _on_not_found(self, error: Exception) -> None:
+    def _on_not_found(self, reference: str | Path, error: Exception) -> None:
         self.progress.hide()
         self.message.show_error(error)
+        if isinstance(error, ChangedModelError):
+            ask_to_replace(self, error, partial(self.add_model, reference, replace=True))
 
     def _on_remove(self, entry: Entry) -> None:
         """Take a model away as the user wants it, and look at what is left."""

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from napari_webipred import settings
 from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.catalogue.entry import Entry as CacheEntry
 
 OWN = "your file"
 FORMATS = {
@@ -30,6 +31,12 @@ def origin(source: dict[str, Any]) -> str:
     if kind == "local":
         return OWN
     return host(str(source.get("url") or "")) or str(kind)
+
+
+def origin_in_cache(entry: CacheEntry) -> str:
+    """Name the place that a model in the cache comes from, as far as that is known."""
+    place = origin(entry.source)
+    return place if entry.origin == "source" else f"from a {entry.origin}, not confirmed as {place}"
 
 
 def origin_of(card: ModelCard) -> str:

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from napari_webipred.errors import ChangedModelError
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -26,6 +28,11 @@ class Answer:
     text: str
     action: Callable[[], None]
     destroys: bool = False
+
+
+def ask_to_replace(parent: QWidget, error: ChangedModelError, replace: Callable[[], None]) -> None:
+    """Ask whether other files than before are to take the place of a model."""
+    ask(parent, "Replace the model", error.message, error.hint, [Answer("Replace", replace, destroys=True)])
 
 
 def ask(parent: QWidget, title: str, question: str, explanation: str, answers: Sequence[Answer]) -> None:

@@ -11,6 +11,7 @@ REMEDIES: dict[Remedy, str] = {
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
+    "replace model": "To replace the model, download or import it again and click “Replace”.",
     "write bundle": "“On this machine…” > “Export…” writes one.",
 }
 

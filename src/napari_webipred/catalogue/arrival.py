@@ -92,7 +92,7 @@ def accept(
     made = known.fingerprint((file.name, file.sha256) for file in kept)
     if not anyway and is_other(card, source, made):
         discard(folder)
-        raise changed([card.id], f"fetch {card.id}")
+        raise changed([card.id])
     for path in files_below(folder / ARRIVING):
         if path.relative_to(folder / ARRIVING).as_posix() not in {file.name for file in kept}:
             path.unlink()  # of a download that was given up
@@ -116,13 +116,13 @@ def is_other(card: ModelCard, source: dict[str, Any], fingerprint: str) -> bool:
     return before is not None and before != fingerprint
 
 
-def changed(models: Sequence[str], command: str) -> ChangedModelError:
+def changed(models: Sequence[str]) -> ChangedModelError:
     """Return the error for files that are not those that are here, or were, under the same name."""
     return ChangedModelError(
-        f"The files of {', '.join(models)} are not those that are here, or came before, under the same name.",
-        "Their publisher may have changed them, or somebody who should not. To take the new ones, run "
-        f"`napari-webipred {command} --replace`.",
-        tuple(models),
+        f"The files of {', '.join(models)} are not the same as before.",
+        "The publisher may have changed them, or somebody else. Results may differ. Use the new files only if you know "
+        "where they come from.",
+        "replace model",
     )
 
 

@@ -163,7 +163,7 @@ def read(path: Path, *, replace: bool = False) -> Generator[Download, None, list
     count = Count(sum(file.size for model in manifest.models for file in model.files))
     others = [m.card.id for m in manifest.models if is_another(m.card, m.source, m.fingerprint)]
     if others and not replace:
-        raise changed(others, f"import {path.name}")
+        raise changed(others)
     with _opened(path) as bundle:
         for model in manifest.models:
             if _is_here(model):

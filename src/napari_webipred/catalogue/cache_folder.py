@@ -55,7 +55,8 @@ def new_model_folder(id: str) -> Path:  # noqa: A002
         if other.name.casefold() == id.casefold() and other.name != id:
             raise CatalogueError(
                 f"The model {id} cannot be kept beside {other.name}: Windows and macOS take these names for the same.",
-                f"Remove the other one first: `napari-webipred remove {other.name}`.",
+                f"Remove {other.name} first.",
+                "list stored models",
             )
     return folder
 

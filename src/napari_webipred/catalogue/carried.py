@@ -92,7 +92,7 @@ def take(path: Path, reference: str, *, replace: bool = False) -> Generator[Down
                 raise _another(path.name)
             digest = _digest(stream, "sha256")
             if not replace and is_another(card, source, digest):
-                raise changed([card.id], f"import {path.name} --as {card.id}")
+                raise changed([card.id])
             stream.seek(0)
             with place(card):
                 yield from put(stream, place_for(card, expected.name), size, [f"sha256:{digest}"], Count(size))
@@ -144,9 +144,9 @@ def confirm(card: ModelCard) -> Entry | None:
         return entry  # The source has nothing to compare with.
     if not _are_those(entry, files):
         raise ChangedModelError(
-            f"The files of {card.id} on this machine are not those of their source: they came from a {entry.origin}.",
-            f"To take those of the source instead, run `napari-webipred fetch {card.id} --replace`.",
-            (card.id,),
+            f"The files of {card.id} on this machine came from a {entry.origin} and differ from those of its source.",
+            "Do not trust results of this model until you know why.",
+            "replace model",
         )
     with exclusive(entry.folder, Errand(patience=0)):
         if entry.is_there():

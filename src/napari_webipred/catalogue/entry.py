@@ -117,7 +117,7 @@ class Entry:
         """What should be known of files that were brought by hand; empty for those of the source."""
         if self.origin == "source":
             return ""
-        return f"The files came from a {self.origin}; no checksum of their source has confirmed them yet."
+        return f"The files come from a {self.origin}. They have not been compared with a checksum of the source yet."
 
     @property
     def fingerprint(self) -> str:

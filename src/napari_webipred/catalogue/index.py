@@ -139,7 +139,7 @@ def unknown(reference: str) -> CatalogueError:
         address = source.get("doi") or source.get("url") or f"hf:{source.get('repo')}@{source.get('revision')}"
         return CatalogueError(
             f"The card of the model {entry.id} on this machine is damaged.",
-            f"Fetch it again from where it came from: `napari-webipred fetch {address}`.",
+            f"Download it again from where it came from: {address}.",
         )
     similar = [known for known in ids if name and name in known.casefold()]
     similar += difflib.get_close_matches(name, ids, n=3, cutoff=0.5)

@@ -137,10 +137,10 @@ def wipe() -> tuple[int, dict[str, str]]:
     freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
     for kind in (KNOWN, TOLD):
         freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
-    for name in (own_models.FILE, refused.FILE):
-        if files := small_file.files(name):
-            with small_file.locked(name):
-                freed += _delete(files)
+    for name in (own_models.FILE, refused.FILE) if cache.is_dir() else ():
+        with small_file.locked(name):
+            freed += _delete(small_file.files(name))
+            small_file.delete_lock(name)
     for kind in (COMPILED, KNOWN, TOLD, MODELS):
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             (cache / kind).rmdir()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,6 @@ from napari_webipred import settings
 from napari_webipred.catalogue.note import write_whole
 
 MAX_BYTES = 2**20
-LOCK_SUFFIX = ".lock"
 _SECONDS = 5
 _log = logging.getLogger(__name__)
 
@@ -61,7 +60,7 @@ def locked(name: str) -> Iterator[None]:
     """Let other programs wait that want to change the file, as far as the file system has locks."""
     import filelock
 
-    lock = filelock.FileLock(f"{path_of(name)}{LOCK_SUFFIX}")
+    lock = filelock.FileLock(_lock_path(name))
     try:
         lock.acquire(timeout=_SECONDS)
     except (OSError, NotImplementedError) as error:
@@ -79,5 +78,14 @@ def files(name: str) -> list[Path]:
         left = [other for other in path.parent.iterdir() if other.name.startswith(f".{name}.")]
     except OSError:  # there is no cache folder, or it cannot be read
         return []
-    found = [path, *(other for other in left if other.suffix == ".tmp"), path.with_name(f"{name}{LOCK_SUFFIX}")]
-    return [each for each in found if each.is_file() or each.is_symlink()]
+    return [*([path] if path.is_file() else []), *(other for other in left if other.suffix == ".tmp")]
+
+
+def delete_lock(name: str) -> None:
+    """Delete the file of a lock that is held; Windows does so itself when the lock is released."""
+    with suppress(OSError):
+        _lock_path(name).unlink()
+
+
+def _lock_path(name: str) -> Path:
+    return path_of(f"{name}.lock")

@@ -203,7 +203,7 @@ def _packed_wrongly(response: requests.Response, what: str) -> CatalogueError:
     return CatalogueError(
         f"{host_of(response.url)} says that {what} is compressed as gzip, but it is not, or not all of it has come.",
         "A proxy may stand in between: tell your administrator.",
-            refusal.BY_HAND,
+        refusal.BY_HAND,
     )
 
 
