@@ -255,7 +255,9 @@ def main() -> int:
         for _ in range(options.flips):
             storm.flip(folder / "sound")
         storm.check_wiped()
-        for _ in range(options.races):
+        for number in range(options.races):
+            if number % 100 == 0:
+                print(f"race {number}: {len(storm.findings)} findings", file=sys.stderr, flush=True)
             storm.race(options.processes)
         storm.check_wiped()
         killed = 0

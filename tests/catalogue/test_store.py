@@ -127,13 +127,16 @@ def test_closing_cancels_and_leaves_nothing(
     assert get(card)[0].read_bytes() == ZIP
 
 
-def test_waiting_for_another_process_can_be_cancelled(published: ZenodoServer, card: ModelCard, cache: Path) -> None:
+def test_waiting_for_another_process_is_told_and_can_be_cancelled(
+    published: ZenodoServer, card: ModelCard, cache: Path
+) -> None:
     import filelock
 
     (cache / "models").mkdir(parents=True)
     with filelock.FileLock(cache / "models" / ".webipred-16.fetching.lock"):
         fetching = fetch(card)
-        assert next(fetching) == next(fetching) == Download(0, None)
+        waiting = next(step for step in fetching if step.waiting)
+        assert waiting == Download(0, None, waiting="Another program is using this model.")
         fetching.close()
     assert published.requests == []
     assert files_below(cache) == []

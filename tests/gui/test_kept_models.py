@@ -431,8 +431,7 @@ def test_a_model_is_said_to_come_from_a_bundle_until_its_source_has_confirmed_it
     bundled, open_panel, choose, page, qtbot
 ):
     run(bundle.read(bundled))
-    words = "not confirmed as Zenodo record 1000001"
-    assert f"from a bundle, {words}" in page().kept.index(0, 0).data(SECOND_LINE)
+    assert "from a bundle, not confirmed · used" in page().kept.index(0, 0).data(SECOND_LINE)
     panel = open_panel()
     choose(panel, "Model of 2 classes")
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)

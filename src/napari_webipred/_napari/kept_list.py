@@ -33,7 +33,7 @@ class Kept:
     size : int or None
         Bytes that it takes in the cache; None for the user's own.
     fetched : str
-        Day of the download; empty for the user's own.
+        Day of the download or import; empty for the user's own.
     shared : bool
         Whether it lies in the cache of all users.
     refused : str
@@ -65,7 +65,7 @@ class Kept:
     @property
     def explained(self) -> str:
         """What a tool tip says."""
-        where = str(self.reference.parent) if isinstance(self.reference, Path) else f"downloaded {self.fetched}"
+        where = str(self.reference.parent) if isinstance(self.reference, Path) else f"here since {self.fetched}"
         state = f"{self.state}: {self.refused}" if self.refused and not self.gone else self.state
         return " – ".join(part for part in (self.name, self.facts, where, state) if part)
 

@@ -35,8 +35,7 @@ def origin(source: dict[str, Any]) -> str:
 
 def origin_in_cache(entry: CacheEntry) -> str:
     """Name the place that a model in the cache comes from, as far as that is known."""
-    place = origin(entry.source)
-    return place if entry.origin == "source" else f"from a {entry.origin}, not confirmed as {place}"
+    return origin(entry.source) if entry.origin == "source" else f"from a {entry.origin}, not confirmed"
 
 
 def origin_of(card: ModelCard) -> str:

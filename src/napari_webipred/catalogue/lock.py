@@ -27,12 +27,13 @@ def lock_path(folder: Path) -> Path:
 def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
     """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
     lock = _lock(folder)
-    while True:
+    errand.go_on()
+    while not _try(lock, 0.2):
+        errand.waiting = "Another program is using this model."
         errand.go_on()
-        if _try(lock, 0.2):
-            break
         # Whoever removes the last model takes the folder of all models along.
         folder.parent.mkdir(parents=True, exist_ok=True)
+    errand.waiting = ""
     try:
         folder.mkdir(exist_ok=True)  # The one before may have taken it away, being empty.
         yield
