@@ -17,7 +17,14 @@ from napari_webipred import completion, self_test
 from napari_webipred.catalogue import own
 from napari_webipred.catalogue import told as telling
 from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.errors import ActivationError, CatalogueError, LimitError, ModelError, SlowModelError, WebIPredError
+from napari_webipred.errors import (
+    ActivationError,
+    CatalogueError,
+    LimitError,
+    ModelError,
+    SlowModelError,
+    WebIPredError,
+)
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import UndecidedOutputError, outputs_in
@@ -138,9 +145,8 @@ class Model:
     def session(self, threads: int) -> Session:
         """Return the session that computes one picture on this many threads; made when first asked for.
 
-        Each session holds the weights. Where there is no memory for another one, the first is returned.
-
-        The first is also returned if the graph has been removed from the disk since: slower, with the same numbers.
+        Each session holds the weights. Where there is no memory for another one, or the graph has been removed from the
+        disk since, the first is returned: its numbers are the same.
         """
         with self._lock:
             first = next(iter(self._sessions.values()), None)

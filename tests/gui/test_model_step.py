@@ -52,7 +52,7 @@ def test_a_model_that_is_here_is_opened_and_warmed_up_at_once(panel, shelf, qtbo
     choose(panel, "Brightness")
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
     assert shelf.models["brightness"].warm
-    assert shelf.opened == [("brightness", {"replace": False})]
+    assert shelf.opened == [("brightness", {})]
     assert panel.model.download.isHidden()
 
 
@@ -62,7 +62,7 @@ def test_a_model_that_is_not_here_waits_for_the_users_word(panel, shelf, qtbot, 
     assert shelf.opened == []
     qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    assert shelf.opened == [("chest", {"replace": False})]
+    assert shelf.opened == [("chest", {})]
     assert panel._bench.loading.entry.here
 
 
@@ -147,7 +147,7 @@ def test_a_folder_becomes_a_model_of_the_list(panel, shelf, qtbot, tmp_path):
     qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
     assert dialog.result() == QDialog.DialogCode.Accepted
     qtbot.waitUntil(lambda: panel._bench.loading.model is shelf.models["eye"])
-    assert shelf.opened == [(tmp_path, {"replace": False})]
+    assert shelf.opened == [(tmp_path, {})]
     assert panel.model.models.rowCount() == 4
 
 
