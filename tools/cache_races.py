@@ -15,7 +15,6 @@ import importlib
 import io
 import json
 import logging
-import multiprocessing
 import os
 import pkgutil
 import random
@@ -101,15 +100,25 @@ class Storm:
         if command[0] == "classify" and fine:
             fine = outcome.out == self.expected[command[-1]]
         if outcome.trace or outcome.warnings or not fine:
-            self.findings.append(f"{' '.join(command)}: {outcome}")
+            self.find(f"{' '.join(command)}: {outcome}")
+
+    def find(self, finding: str) -> None:
+        """Note something that is wrong, and say it at once."""
+        self.findings.append(finding)
+        print(f"FINDING {finding}", file=sys.stderr, flush=True)
 
     def race(self, processes: int, kills: int = 0) -> int:
         """Run as many commands at once, and kill some of them; return how many were killed before they had ended."""
         commands = [self.chance.choice(self.commands()) for _ in range(processes)]
-        start, ends = multiprocessing.get_context("fork").Event(), []
-        for command in commands:
-            ends.append(in_child(lambda command=command: run(command), start.wait))  # type: ignore[misc]
-        start.set()
+        gate, opener = os.pipe()  # a child that is killed while it waits here holds up nobody
+
+        def wait() -> None:
+            os.close(opener)
+            os.read(gate, 1)
+
+        ends = [in_child(lambda command=command: run(command), wait) for command in commands]  # type: ignore[misc]
+        os.close(opener)
+        os.close(gate)
         killed = self.chance.sample(range(processes), kills)
         for index in killed:
             time.sleep(self.chance.uniform(0, 0.2) / kills)
@@ -121,7 +130,7 @@ class Storm:
             if outcome is not None:
                 self.judge(command, outcome)
             elif index not in killed:
-                self.findings.append(f"{' '.join(command)}: it has crashed")
+                self.find(f"{' '.join(command)}: it has crashed")
         for path in self.folder.glob("*0.*.zip*"):
             path.unlink()
         return died
@@ -131,7 +140,7 @@ class Storm:
         for command in (["fetch", NAMED], self.commands()[0], self.commands()[1], ["cache", "--wipe"]):
             self.judge(command, alone(command))
         if left := [str(path) for path in self.cache.rglob("*")]:
-            self.findings.append(f"left after wiping: {left}")
+            self.find(f"left after wiping: {left}")
 
     def flip(self, sound: Path) -> None:
         """Flip a bit in a sound cache, keep size and times, and use all models in it."""
@@ -151,7 +160,7 @@ class Storm:
             # What was told of an own model and is damaged is asked for again.
             told = kind == "told" and outcome.code == 2 and "not known how the model" in outcome.err
             if outcome.trace or not (told or (outcome.code == 0 and outcome.out == self.expected[name])):
-                self.findings.append(f"a bit of {path.relative_to(self.cache)}: {name}: {outcome}")
+                self.find(f"a bit of {path.relative_to(self.cache)}: {name}: {outcome}")
             self.counts[f"flip in {kind}: " + ("told in words" if outcome.warnings or told else "as before")] += 1
 
 
@@ -278,8 +287,6 @@ def report(storm: Storm, options: Any, killed: int, seconds: float) -> None:
     print(f"seed {options.seed}, {seconds:.0f} s: {len(storm.findings)} findings")
     for what, count in sorted(storm.counts.items()):
         print(f"  {what}: {count}")
-    for finding in storm.findings[:50]:
-        print(f"FINDING {finding}")
 
 
 if __name__ == "__main__":

@@ -236,10 +236,11 @@ def opening(
         There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory.
         `UndecidedOutputError` if several of its outputs could give the classes.
     """
-    from napari_webipred.catalogue import limits, store
+    from napari_webipred import limits
+    from napari_webipred.catalogue import store
 
     given = telling.tell(classes, standardize, size, activation, output)
-    for _ in range(limits.OPENINGS):
+    for _ in range(limits.OPENING_TRIES):
         card, path = yield from _locate(reference, replace)
         replace = False
         entry = next((entry for entry in store.noted(card) if entry.path == path), None)

@@ -16,7 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_webipred.catalogue import errand, index, limits, store, web
+from napari_webipred import limits
+from napari_webipred.catalogue import errand, index, store, web
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.errand import PassingError
 from napari_webipred.errors import CatalogueError, ChangedModelError
@@ -146,7 +147,7 @@ def test_a_server_that_drips_is_given_up_with_words(
 def test_a_download_that_drips_is_given_up_after_five_tries_and_its_part_waits(
     zenodo: ZenodoServer, card: ModelCard, impatient: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     zenodo.answers[FILE] = zenodo.answers[PAGE] = Answer(body=ZIP, stall_after=250)
     with pytest.raises(CatalogueError, match="is too slow"):
         get(card)
@@ -158,7 +159,7 @@ def test_a_download_that_drips_is_given_up_after_five_tries_and_its_part_waits(
 def test_whoever_takes_their_time_with_what_has_come_is_not_taken_for_a_slow_server(
     zenodo: ZenodoServer, impatient: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     url = zenodo.put("/file", bytes(1000))
     with web.open_url(url, "the file") as response:
         pieces = web.chunks(response, "the file")
@@ -225,7 +226,7 @@ def test_a_file_that_comes_compressed_is_what_its_checksum_says(zenodo: ZenodoSe
 def test_a_part_of_what_is_compressed_is_not_taken_for_a_part_of_the_file(
     zenodo: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     packed = {"Content-Encoding": "gzip"}
     # The same number of bytes, so that only the header tells that these are others.
     other = gzip.compress(os.urandom(len(ZIP) - 23), 0)
@@ -288,7 +289,7 @@ def test_a_file_that_has_changed_on_the_server_is_not_gone_on_with(
     after: dict[str, str | None],
     continued: bool,
 ) -> None:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     old = b"PK\x03\x04" + bytes(len(ZIP) - 4)
     zenodo.fail(PAGE, "403_edge_html")
     begun = ZIP if continued else old
@@ -304,7 +305,7 @@ def test_a_file_that_has_changed_on_the_server_is_not_gone_on_with(
 def test_the_version_of_a_part_is_remembered_by_the_next_process(
     zenodo: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     zenodo.fail(PAGE, "403_edge_html")
     zenodo.answers[FILE] = Answer(body=b"PK\x03\x04" + bytes(5000), headers={"ETag": '"one"'}, reset_after=150)
     with pytest.raises(CatalogueError, match="broke off"):
@@ -335,7 +336,7 @@ def test_the_version_of_a_part_is_remembered_by_the_next_process(
 def test_a_wrong_range_is_refused(
     zenodo: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch, content_range: str
 ) -> None:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     says = content_range.format(last=len(ZIP) - 1, size=len(ZIP))
     wrong = Answer(206, b"?" * (len(ZIP) - 600), {"Content-Range": says})
     zenodo.answers[PAGE] = wrong

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_webipred.catalogue import connection, errand, index, limits, refusal, store, web
+from napari_webipred import limits
+from napari_webipred.catalogue import connection, errand, index, refusal, store, web
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.download import time_left
 from napari_webipred.catalogue.entry import LEFT_OVER
@@ -37,7 +38,7 @@ def card() -> ModelCard:
 
 @pytest.fixture(autouse=True)
 def published(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> ZenodoServer:
-    monkeypatch.setattr(limits, "CHUNK", 100)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     # On a busy machine this server may be silent for long, and what is asked for again would be counted.
     monkeypatch.setattr(limits, "SILENT_SECONDS", 300)
     monkeypatch.setattr(limits, "SLOW_SECONDS", 300)
@@ -250,8 +251,9 @@ def test_progress_tells_the_time_that_is_left() -> None:
 
 
 FETCH = """
-from napari_webipred.catalogue import index, limits, store
-limits.CHUNK = 100
+from napari_webipred import limits
+from napari_webipred.catalogue import index, store
+limits.DOWNLOAD_CHUNK = 100
 list(store.fetch(index.find('webipred-16')))
 """
 

@@ -97,17 +97,17 @@ def disk_full(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def silent(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_webipred.catalogue import limits
+    from napari_webipred import limits
 
     monkeypatch.setattr(limits, "SILENT_SECONDS", 0.05)
     zenodo.answers[FILE] = zenodo.answers[PEOPLE] = Answer(body=ZIP, stall_after=0)
 
 
 def slow(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    from napari_webipred.catalogue import limits
+    from napari_webipred import limits
 
     # The message tells the true limits, but nobody waits for so long.
-    monkeypatch.setattr(limits, "CHUNK", 64 * 2**10)
+    monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 64 * 2**10)
     monkeypatch.setattr(errand.Errand, "hurrying", soon_over(errand.Errand.hurrying))
     zenodo.answers[FILE] = zenodo.answers[PEOPLE] = Answer(body=ZIP, stall_after=250)
 
@@ -265,7 +265,7 @@ def test_the_page_tells_what_the_user_sees(
 ) -> None:
     waits: list[float] = []
     monkeypatch.setattr(errand, "sleep", lambda cancelled, seconds: waits.append(seconds))
-    monkeypatch.setattr("napari_webipred.catalogue.limits.CHUNK", 100)
+    monkeypatch.setattr("napari_webipred.limits.DOWNLOAD_CHUNK", 100)
     monkeypatch.setattr(errand.random, "uniform", lambda low, high: 1.0)
     prepare(fault, zenodo, monkeypatch)
     line = f"| {fault.what} | {seen(tmp_path, waits)} |"

@@ -14,8 +14,8 @@ import filelock
 import pytest
 
 import napari_webipred as wp
-from napari_webipred import cli, model
-from napari_webipred.catalogue import bundle, index, limits, lock, store
+from napari_webipred import cli, limits, model, settings
+from napari_webipred.catalogue import bundle, carried, index, lock, room, store
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import CatalogueError, ModelError
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
@@ -127,7 +127,7 @@ def test_a_refusal_of_files_that_have_not_changed_is_an_error_at_once(
 def test_a_model_that_is_removed_again_and_again_is_given_up_in_words(
     card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(limits, "OPENINGS", 3)
+    monkeypatch.setattr(limits, "OPENING_TRIES", 3)
     open_it = model._open
 
     def remove_first(*arguments: Any) -> Any:
@@ -147,6 +147,34 @@ def test_a_model_that_is_removed_while_a_bundle_is_written_is_fetched_again(
     path = run(bundle.write([card.id], tmp_path / "models.zip"))
     assert bundle.is_bundle(path)
     assert zenodo.requests.count(FILE) == 2
+
+
+def test_a_model_that_is_removed_while_it_is_compared_with_its_source_is_fetched_again(
+    card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = run(bundle.write([card.id], tmp_path / "models.zip"))
+    store.wipe()
+    run(bundle.read(path))
+    monkeypatch.setattr(carried, "_are_those", first(carried._are_those, lambda: store.remove(card.id)))
+    assert cli.main(["fetch", card.id]) == 0
+    assert [entry.origin for entry in store.entries()] == ["source"]
+
+
+def test_nothing_is_left_of_a_model_that_another_program_has_removed_already(
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    read_entry = room.read_entry
+
+    def removed_meanwhile(name: str) -> Any:
+        entry = read_entry(name)
+        monkeypatch.setattr(room, "read_entry", read_entry)
+        store.remove(name)
+        return entry
+
+    monkeypatch.setattr(room, "read_entry", removed_meanwhile)
+    store.remove(card.id)
+    assert not store.entries()
+    assert not (settings.current().cache_folder / "models" / card.id).exists()
 
 
 def test_an_open_model_goes_on_when_all_is_wiped(card: ModelCard) -> None:

@@ -102,7 +102,7 @@ def test_fetched_once_it_needs_no_network(
 
 def test_progress_is_told_in_bytes(published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
     published.file(RECORD, CONVERTED).stall_after = 100
-    monkeypatch.setattr("napari_webipred.catalogue.limits.CHUNK", 50)
+    monkeypatch.setattr("napari_webipred.limits.DOWNLOAD_CHUNK", 50)
     fetching = fetch(card)
     while (step := next(fetching)).done < 100:
         pass
@@ -114,7 +114,7 @@ def test_closing_cancels_and_leaves_nothing(
     published: ZenodoServer, card: ModelCard, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     published.file(RECORD, CONVERTED).stall_after = 100
-    monkeypatch.setattr("napari_webipred.catalogue.limits.CHUNK", 50)
+    monkeypatch.setattr("napari_webipred.limits.DOWNLOAD_CHUNK", 50)
     fetching = fetch(card)
     while next(fetching).done < 100:
         pass

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_webipred
-from napari_webipred import outside_json
-from napari_webipred.catalogue import limits, zenodo
+from napari_webipred import limits, outside_json
+from napari_webipred.catalogue import zenodo
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.zenodo import (
     card_of,

@@ -17,8 +17,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from napari_webipred import file_errors, outside_json
-from napari_webipred.catalogue import index, known, limits, store
+from napari_webipred import file_errors, limits, outside_json
+from napari_webipred.catalogue import index, known, store
 from napari_webipred.catalogue.archive import open_files
 from napari_webipred.catalogue.arrival import accept, changed, place_for
 from napari_webipred.catalogue.cache_folder import can_be_folder
@@ -79,7 +79,7 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
     CatalogueError
         A model cannot be had, or the bundle cannot be written.
     """
-    for _ in range(limits.OPENINGS):
+    for _ in range(limits.OPENING_TRIES):
         found = yield from _fetched(references)
         try:
             yield from _write(found.values(), path)

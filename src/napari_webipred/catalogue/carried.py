@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
 from io import BufferedReader
@@ -142,7 +142,16 @@ def confirm(card: ModelCard) -> Entry | None:
     files = sources.remote_files(card)
     if None in {file.checksum for file in files}:
         return entry  # The source has nothing to compare with.
-    if not _are_those(entry, files):
+    try:
+        same = _are_those(entry, files)
+    except OSError as error:
+        if entry.is_there():
+            reason, remedy = file_errors.reading(error)
+            raise CatalogueError(f"{entry.path} cannot be read: {reason}.", remedy) from error
+        same = False
+    if not entry.is_there():  # Another program has removed or replaced it in the meantime.
+        return next(iter(noted(card)), None)
+    if not same:
         raise ChangedModelError(
             f"The files of {card.id} on this machine came from a {entry.origin} and differ from those of its source.",
             "Do not trust results of this model until you know why.",
@@ -205,8 +214,6 @@ def place(card: ModelCard) -> Iterator[None]:
                 yield
             finally:
                 discard(folder)
-                with suppress(OSError):  # It is empty only if nothing has come.
-                    folder.rmdir()
     except OSError as error:
         raise unwritable(card.id, error) from error
 

@@ -13,8 +13,8 @@ from typing import Any
 
 import pooch
 
-from napari_webipred import file_errors
-from napari_webipred.catalogue import limits, refusal, sources
+from napari_webipred import file_errors, limits
+from napari_webipred.catalogue import refusal, sources
 from napari_webipred.catalogue.arrival import accept, announce, discard, place_for
 from napari_webipred.catalogue.cache_folder import model_folder, new_model_folder
 from napari_webipred.catalogue.card import ModelCard, Weights
@@ -188,7 +188,7 @@ def _clean(folder: Path, wanted: set[str]) -> None:
 
 
 def _leave(folder: Path) -> None:
-    """Take away the card of a model of which nothing has come, and the folders that this leaves empty."""
+    """Take away the card of a model of which nothing has come, and empty folders of what was arriving."""
     if not (folder / ARRIVING).is_symlink():
         below = [path for path in (folder / ARRIVING).rglob("*") if path.is_dir() and not path.is_symlink()]
         for path in [*sorted(below, key=lambda path: len(path.parts), reverse=True), folder / ARRIVING]:
@@ -196,8 +196,6 @@ def _leave(folder: Path) -> None:
                 path.rmdir()
     if [path.name for path in folder.iterdir()] == [CARD]:
         (folder / CARD).unlink()
-    with suppress(OSError):  # It is empty only if nothing has come of the download.
-        folder.rmdir()
 
 
 def unwritable(id: str, error: OSError) -> CatalogueError:  # noqa: A002

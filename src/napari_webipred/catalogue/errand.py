@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
 
-from napari_webipred.catalogue import limits
+from napari_webipred import limits
 from napari_webipred.errors import CatalogueError, Remedy
 
 
@@ -151,7 +151,7 @@ class Errand:
         """
         self.go_on()
         seconds = 0.5 * 2 ** (tries - 1) if trouble.wait is None else trouble.wait
-        if tries >= limits.TRIES or seconds > self._patience:
+        if tries >= limits.DOWNLOAD_TRIES or seconds > self._patience:
             raise trouble
         self.waiting = f"{trouble.message} Trying again."
         # Those who were turned away together shall not come back together.

@@ -38,6 +38,8 @@ def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
         folder.mkdir(exist_ok=True)  # The one before may have taken it away, being empty.
         yield
     finally:
+        with suppress(OSError):  # It is empty only if nothing has come, or nothing is left.
+            folder.rmdir()
         lock.release()
 
 

@@ -9,7 +9,8 @@ from pathlib import Path, PurePosixPath
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
-from napari_webipred.catalogue import errand, limits, refusal, web
+from napari_webipred import limits
+from napari_webipred.catalogue import errand, refusal, web
 from napari_webipred.catalogue.archive import kind_of
 from napari_webipred.catalogue.errand import PassingError
 from napari_webipred.catalogue.member import MAX_BYTES
@@ -88,7 +89,7 @@ class Part:
                     self._take_all(response)
                 return
             except PassingError as trouble:
-                tried = 1 if self.done > farthest + limits.CHUNK else tried + 1
+                tried = 1 if self.done > farthest + limits.DOWNLOAD_CHUNK else tried + 1
                 farthest = max(farthest, self.done)
                 errand.current().bide(trouble, tried)
 

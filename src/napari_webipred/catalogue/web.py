@@ -8,8 +8,8 @@ from contextlib import closing, suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urljoin, urlsplit
 
-from napari_webipred import outside_json, settings
-from napari_webipred.catalogue import errand, limits, refusal
+from napari_webipred import limits, outside_json, settings
+from napari_webipred.catalogue import errand, refusal
 from napari_webipred.catalogue.refusal import host_of
 from napari_webipred.errors import CatalogueError
 
@@ -61,7 +61,7 @@ def open_url(
             return _ask(url, what, accept, elsewhere, offset)
         except errand.PassingError as trouble:
             tried += 1
-            if tried >= (tries or limits.TRIES):
+            if tried >= (tries or limits.DOWNLOAD_TRIES):
                 raise
             errand.current().bide(trouble, tried)
 
@@ -146,7 +146,7 @@ def read_bytes(response: requests.Response, what: str, limit: int) -> bytes:
 
 
 def chunks(response: requests.Response, what: str, size: int | None = None) -> Generator[bytes, None, None]:
-    """Yield what an answer holds as it comes, in pieces of at most `size` bytes (or `limits.CHUNK`).
+    """Yield what an answer holds as it comes, in pieces of at most `size` bytes (or `limits.DOWNLOAD_CHUNK`).
 
     Servers are asked not to compress; gzip is understood nevertheless, for some proxies do not listen.
 
@@ -160,7 +160,7 @@ def chunks(response: requests.Response, what: str, size: int | None = None) -> G
 
     import urllib3
 
-    size = min(size or limits.CHUNK, limits.CHUNK)
+    size = min(size or limits.DOWNLOAD_CHUNK, limits.DOWNLOAD_CHUNK)
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "", *_GZIP}:
         raise CatalogueError(
@@ -213,7 +213,7 @@ def _broken(url: str, error: Exception) -> CatalogueError:
     going.go_on()
     if going.late:
         return errand.PassingError(
-            f"{host_of(url)} is too slow: it sends less than {limits.CHUNK // 2**10} kB in "
+            f"{host_of(url)} is too slow: it sends less than {limits.DOWNLOAD_CHUNK // 2**10} kB in "
             f"{limits.SLOW_SECONDS:.0f} seconds.",
             "Try again later, or over another connection.",
             refusal.BY_HAND,
