@@ -1,12 +1,13 @@
 from __future__ import annotations
 
+import io
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
 
-from napari_webipred import engine
+from napari_webipred import engine, terminal
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import ActivationError, CancelledError, ImageError, OptionError
@@ -49,6 +50,30 @@ def rows(images, model=None, **options):
     assert events[0].total == events[-1].done == len(events) - 2
     assert [event.done for event in events[1:-1]] == list(range(1, len(events) - 1))
     return [event.row for event in events[1:-1]]
+
+
+class UndecidedModel(MeanModel):
+    """Gives both of its classes the same probability, whatever the picture."""
+
+    card = MeanModel.card.model_copy(
+        update={
+            "classes": ModelCard.model_validate(
+                {"id": "u", "name": "u", "classes": [{"index": 0, "name": "a; b"}, {"index": 1, "name": "b"}]}
+            ).classes
+        }
+    )
+    classes = ("a; b", "b")
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        return np.full((len(batch), 2), 0.5, np.float32)
+
+
+def test_of_equal_classes_the_first_is_assigned_in_table_and_terminal():
+    (row,) = rows([flat(0)], UndecidedModel())
+    assert (row.assigned, row.prediction) == ((0,), "a; b")
+    stream = io.StringIO()
+    terminal.show_row(row, UndecidedModel.card, stream)
+    assert [line[2] for line in stream.getvalue().splitlines()[1:3]] == ["*", " "]
 
 
 def test_rows_come_in_the_order_of_the_pictures():

@@ -269,7 +269,8 @@ def _row(work: _Work, number: int, source: Source, index: tuple[int, ...]) -> Ro
         prepared, intensity_range, remark = _prepared(work, source, index)
         with work.cancellation.active():
             probabilities = class_probabilities(work.session.predict(prepared[None])[0], card)
-        prediction = assigned(probabilities, card, work.options.threshold)
+        classes = assigned(probabilities, card, work.options.threshold)
+        prediction = "; ".join(card.class_names[index] for index in classes)
     except ActivationError:  # it is the model's fault, so that no other row can be trusted either
         work.model.needs_activation = True
         raise
@@ -280,7 +281,7 @@ def _row(work: _Work, number: int, source: Source, index: tuple[int, ...]) -> Ro
     except Exception as error:  # arrays may compute themselves when read, and fail in any way
         said = ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")
         return Row(number, source.name, position, error=str(said))
-    return Row(number, source.name, position, probabilities, prediction, "", intensity_range, remark)
+    return Row(number, source.name, position, probabilities, prediction, classes, "", intensity_range, remark)
 
 
 def _prepared(

@@ -71,9 +71,8 @@ def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
         print(printable(f"  failed: {row.error}", stream), file=stream)
         return
     width = max(map(len, card.class_names))
-    chosen = set(row.prediction.split("; "))
-    for entry, number in zip(card.classes, row.probabilities, strict=True):
-        mark = "*" if entry.name in chosen else " "
+    for index, (entry, number) in enumerate(zip(card.classes, row.probabilities, strict=True)):
+        mark = "*" if index in row.assigned else " "
         shown = f"{bar(float(number), stream=stream)} {number:.3f}"
         if not card.has_probabilities:
             shown = entry.value(float(number))

@@ -12,6 +12,9 @@ from qtpy.QtWidgets import QDialog
 
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
+from napari_webipred._napari.entry import Entry
+from napari_webipred._napari.model_list import ModelFilter, ModelList
+from napari_webipred.catalogue import index
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import CatalogueError, SlowModelError
 from napari_webipred.model import Progress
@@ -36,6 +39,16 @@ def test_search_and_filters_narrow_the_list(panel, qtbot):
 def test_a_hyphen_may_be_left_out_of_a_search(panel, qtbot):
     qtbot.keyClicks(panel.model.search, "xray")
     assert names(panel) == ["Chest"]
+
+
+@pytest.mark.parametrize("words", ["müller", "torch", "xray", "ning covid", "pneumonia", "cc-by", "nothing like this"])
+def test_the_panel_finds_what_python_and_the_command_line_find(qtbot, words):
+    models = ModelList()
+    models.fill([Entry(card, card.id, False) for card in index.cards()])
+    found = ModelFilter()
+    found.setSourceModel(models)
+    found.narrow(words, None, None)
+    assert [found.index(row, 0).data() for row in range(found.rowCount())] == [c.name for c in index.search(words)]
 
 
 def test_narrowing_the_list_keeps_the_chosen_model(panel, qtbot, choose):

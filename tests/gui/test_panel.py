@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import gc
 import json
 import weakref
@@ -240,14 +241,25 @@ def test_a_new_run_takes_the_place_of_the_old_rows(viewer, panel, classify):
     assert "Eye" in panel.results.origin.text()
 
 
+def test_of_equal_classes_only_the_first_is_marked_as_in_the_csv_file(viewer, panel, classify):
+    viewer.add_image(np.concatenate([flat(0, (20, 40, 3)), flat(255, (20, 40, 3))]), name="half")
+    (row,) = classify(panel).rows
+    row = dataclasses.replace(row, probabilities=np.full(2, 0.5, np.float32), assigned=(0,), prediction="dark")
+    panel._bench.run.rows[0] = row
+    marked = [
+        panel.results.model.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(4)
+    ]
+    assert marked == [False, False, True, False]
+
+
 def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assigned(viewer, panel, qtbot, classify):
     viewer.add_image(flat(102), name="a")  # blood 0.6, drusen 0.4, normal 0.2
     run = classify(panel, "Eye")
-    assert run.assigned(run.rows[0]) == [0]
+    assert run.rows[0].assigned == (0,)
     panel.classify.threshold.setValue(0.4)
     panel.sections[0].header.setChecked(True)
     run = classify(panel, "Eye")
-    assert run.assigned(run.rows[0]) == [0, 1]
+    assert run.rows[0].assigned == (0, 1)
     assert cells(panel, 0)[1] == "blood; drusen"
     marked = [
         panel.results.sorted.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(5)

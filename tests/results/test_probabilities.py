@@ -48,13 +48,13 @@ def test_numbers_that_are_not_finite_are_never_shown_as_probabilities(bad):
 
 
 def test_the_most_probable_class_is_assigned_and_the_first_of_equals():
-    assert assigned(numbers(0.2, 0.4, 0.4), card(), 0.9) == "B"
+    assert assigned(numbers(0.2, 0.4, 0.4), card(), 0.9) == (1,)
 
 
 def test_a_multi_label_model_assigns_every_class_at_or_above_its_threshold():
     labels = card(task="multi-label")
-    assert assigned(numbers(0.5, 0.49, 0.9), labels, 0.5) == "A; C"
-    assert assigned(numbers(0.1, 0.1, 0.1), labels, 0.5) == ""
+    assert assigned(numbers(0.5, 0.49, 0.9), labels, 0.5) == (0, 2)
+    assert assigned(numbers(0.1, 0.1, 0.1), labels, 0.5) == ()
 
 
 def test_a_threshold_on_the_card_goes_before_the_general_one():
@@ -62,4 +62,4 @@ def test_a_threshold_on_the_card_goes_before_the_general_one():
     labels = card(task="multi-label").model_copy(
         update={"classes": ModelCard.model_validate({"id": "x", "name": "x", "classes": classes}).classes}
     )
-    assert assigned(numbers(0.79, 0.79), labels, 0.5) == "B"
+    assert assigned(numbers(0.79, 0.79), labels, 0.5) == (1,)

@@ -9,6 +9,7 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterPro
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+from napari_webipred.catalogue.index import matches
 
 NOWHERE = QModelIndex()
 ENTRY = Qt.ItemDataRole.UserRole + 10
@@ -63,21 +64,15 @@ class ModelFilter(QSortFilterProxyModel):
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._words: list[str] = []
+        self._text = ""
         self._discipline: str | None = None
         self._procedure: str | None = None
 
     def narrow(self, text: str, discipline: str | None, procedure: str | None) -> None:
         """Show only models that fit."""
-        self._words, self._discipline, self._procedure = text.casefold().split(), discipline, procedure
+        self._text, self._discipline, self._procedure = text, discipline, procedure
         self.invalidate()
 
     def filterAcceptsRow(self, row: int, parent: QModelIndex) -> bool:
         card = self.sourceModel().index(row, 0, parent).data(ENTRY).card
-        if self._discipline not in (None, card.discipline) or self._procedure not in (None, card.procedure):
-            return False
-        labels = [text for entry in card.classes for text in (entry.name, entry.label or "")]
-        facts = [card.id, card.name, card.description, card.discipline or "", card.procedure or "", *labels]
-        everything = " ".join([*facts, card.record_doi or "", card.intended_use or ""]).casefold()
-        without = everything.replace("-", "")  # xray finds X-ray
-        return all(word in everything or word in without for word in self._words)
+        return matches(card, self._text, self._discipline, self._procedure)

@@ -91,8 +91,7 @@ class ResultTable(QAbstractTableModel):
                 return self._theme.readable("error", "foreground")
             if role == Qt.ItemDataRole.ToolTipRole and row.remark:
                 return tip(row.remark)
-            words = [self._run.classes[number] for number in self._run.assigned(row)]
-            text = row.error or row.prediction or "; ".join(words) or "none"
+            text = row.error or row.prediction or "none"
             return f"{REMARK} {text}" if row.remark and role == Qt.ItemDataRole.DisplayRole else _text(text, role)
         return self._probability(row, column - axes - 2, role)
 
@@ -114,7 +113,7 @@ class ResultTable(QAbstractTableModel):
             return tip(f"{self._run.classes[number]}: {row.probabilities[number]}")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return RIGHT
-        if number in self._run.assigned(row):
+        if number in row.assigned:
             if role == Qt.ItemDataRole.BackgroundRole:
                 return self._theme.colour("current", 0.55)
             if role == Qt.ItemDataRole.FontRole:

@@ -277,13 +277,12 @@ class ResultsView(QWidget):
 
 def _bars(run: Run, row: Row) -> list[Bar]:
     """Make a bar for each class; numbers that are no probabilities are only written."""
-    assigned = run.assigned(row)
     return [
         Bar(
             entry.name if entry.is_named else entry.label or entry.name,
             entry.label or "" if entry.is_named else "",
             float(number),
-            entry.index in assigned,
+            entry.index in row.assigned,
             "" if run.card.has_probabilities else entry.value(float(number)),
         )
         for entry, number in zip(run.card.classes, () if row.probabilities is None else row.probabilities, strict=True)

@@ -7,7 +7,6 @@ import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.task import Task
@@ -81,17 +80,6 @@ class Run(QObject):
     def layers(self) -> list[Any]:
         """Return the layers that are still there."""
         return [layer for reference in self._layers if (layer := reference()) is not None]
-
-    def assigned(self, row: Row) -> list[int]:
-        """Return which classes are assigned: the most probable (ties all), or all that reach the threshold."""
-        if row.probabilities is None or self.card.task == "regression":
-            return []
-        if self.card.task != "multi-label":
-            return [int(i) for i in np.flatnonzero(row.probabilities == row.probabilities.max())]
-        thresholds = [
-            self.options.threshold if entry.threshold is None else entry.threshold for entry in self.card.classes
-        ]
-        return [int(i) for i in np.flatnonzero(row.probabilities >= np.array(thresholds, np.float32))]
 
     @property
     def unsaved(self) -> bool:

@@ -48,14 +48,16 @@ def search(text: str = "", discipline: str | None = None, procedure: str | None 
     discipline, procedure : str, optional
         Exactly this discipline or procedure, whatever the case.
     """
+    return [card for card in cards() if matches(card, text, discipline, procedure)]
+
+
+def matches(card: ModelCard, text: str, discipline: str | None, procedure: str | None) -> bool:
+    """Tell whether a model is found by a search, see `search`."""
+    if not _same(discipline, card.discipline) or not _same(procedure, card.procedure):
+        return False
     words = text.casefold().split()
-    return [
-        card
-        for card in cards()
-        if _same(discipline, card.discipline)
-        and _same(procedure, card.procedure)
-        and all(word in _words(card) for word in words)
-    ]
+    there = _words(card) if words else ""
+    return all(word in there for word in words)
 
 
 def _same(wanted: str | None, there: str | None) -> bool:
@@ -64,8 +66,9 @@ def _same(wanted: str | None, there: str | None) -> bool:
 
 def _words(card: ModelCard) -> str:
     # Provenance is about how the card was made, and would find the model for what it is not.
-    fields = card.model_dump(exclude={"provenance", "metrics", "test"})
-    text = "\n".join(_strings(fields)).casefold()
+    fields = card.model_dump(exclude={"provenance", "metrics", "test", "classes"})
+    classes = (text for entry in card.classes for text in (entry.name, entry.label or ""))  # there may be 100,000
+    text = "\n".join([*_strings(fields), *classes]).casefold()
     return f"{text}\n{text.replace('-', '')}"
 
 

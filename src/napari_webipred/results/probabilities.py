@@ -83,19 +83,15 @@ def _should_add_up(card: ModelCard) -> bool:
     return card.task == "multi-class" and card.output.ending not in {None, "softmax", "sigmoid"}
 
 
-def assigned(probabilities: NDArray[np.float32], card: ModelCard, threshold: float) -> str:
-    """Name the class that a picture belongs to.
+def assigned(probabilities: NDArray[np.float32], card: ModelCard, threshold: float) -> tuple[int, ...]:
+    """Tell which classes an image belongs to, as indices.
 
     The most probable class (the first of equals); of a multi-label model every class whose probability reaches its
-    own threshold, or else ``threshold``, joined by ``"; "``: possibly none. Values belong to no class.
+    own threshold, or else ``threshold``: possibly none. Values belong to no class.
     """
     if card.task == "regression":
-        return ""
-    names = card.class_names
+        return ()
     if card.task != "multi-label":
-        return names[int(probabilities.argmax())]
-    return "; ".join(
-        entry.name
-        for entry, p in zip(card.classes, probabilities, strict=True)
-        if p >= np.float32(threshold if entry.threshold is None else entry.threshold)
-    )
+        return (int(probabilities.argmax()),)
+    thresholds = [threshold if entry.threshold is None else entry.threshold for entry in card.classes]
+    return tuple(map(int, np.flatnonzero(probabilities >= np.array(thresholds, np.float32))))

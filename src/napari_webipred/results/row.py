@@ -26,7 +26,10 @@ class Row:
     probabilities : ndarray of float32, shape (n_classes,), or None
         One number per class in the model's order; None when the picture failed.
     prediction : str
-        Name of the assigned class. For a multi-label model all assigned classes, joined by ``"; "``; may be empty.
+        Names of the assigned classes, joined by ``"; "``; may be empty.
+    assigned : tuple of int
+        Indices of these classes: the most probable one (the first of equals), or, of a multi-label model, all that
+        reach their threshold, possibly none.
     error : str
         Why there are no probabilities; empty when there are.
     intensity_range : tuple of float, or None
@@ -40,6 +43,7 @@ class Row:
     position: Mapping[str, int] = field(default_factory=dict)
     probabilities: NDArray[np.float32] | None = None
     prediction: str = ""
+    assigned: tuple[int, ...] = ()
     error: str = ""
     intensity_range: tuple[float, float] | None = None
     remark: str = ""
