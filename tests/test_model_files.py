@@ -19,6 +19,7 @@ from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import outside_json, settings
+from napari_webipred._napari import origin
 from napari_webipred.catalogue import model_folder
 from napari_webipred.catalogue.archive import open_files
 from napari_webipred.errors import ArchiveError, CatalogueError, ModelError
@@ -165,6 +166,37 @@ def test_a_folder_and_a_zip_with_a_model_of_any_format_are_opened(
     (folder / "history.json").write_text('{"loss": [1, 2]}')
     assert is_golden(folder)
     assert is_golden(zip_of(folder.with_suffix(".zip"), folder))
+
+
+@pytest.mark.parametrize(
+    ("write", "said"),
+    [
+        (as_keras, "Keras .keras"),
+        (as_h5, "Keras .h5"),
+        (as_keras_3_weights, "Keras .h5"),
+        (lambda folder: write_tfjs(folder), "TensorFlow.js"),
+        (lambda folder: graph_golden(folder, "plain-keras3-tfjs.zip"), "TensorFlow.js graph"),
+        (lambda folder: graph_golden(folder, "plain-keras3-saved.zip"), "SavedModel"),
+        (lambda folder: (folder / "m.onnx").write_bytes(small_onnx()), "ONNX"),
+    ],
+)
+def test_the_format_of_an_own_model_is_said(folder: Path, write: Callable[[Path], Any], said: str) -> None:
+    write(folder)
+    assert origin.format_of(wp.open_model(folder, activation="softmax").card) == said
+    assert origin.format_of(wp.open_model(folder, activation="softmax").card) == said  # also of the compiled graph
+
+
+def graph_golden(folder: Path, name: str) -> None:
+    with zipfile.ZipFile(GOLDENS / "graphs" / name) as archive:
+        archive.extractall(folder)
+
+
+def small_onnx() -> bytes:
+    nodes = [helper.make_node("ReduceMean", ["x"], ["y"], axes=[2, 3], keepdims=0)]
+    inputs = [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 3, 8, 8])]
+    outputs = [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 3])]
+    graph = helper.make_graph(nodes, "g", inputs, outputs)
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
 
 
 @pytest.mark.parametrize("write", [as_keras_3_weights, as_keras_2_weights])

@@ -28,8 +28,9 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
     Returns
     -------
     ModelCard
-        With input size, classes (numbered if they have no names), the chosen one of several outputs
-        (``output.tensor_name``), what the network ends in (``output.ending``), and the task that follows from that.
+        With the format of the user's own file, input size, classes (numbered if they have no names), the chosen one of
+        several outputs (``output.tensor_name``), what the network ends in (``output.ending``), and the task that
+        follows from that.
         ``provenance["assumed"]`` says what could only be assumed, ``provenance["notes"]`` what the user should know
         of the file.
 
@@ -43,6 +44,7 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
     """
     said = card.task if "task" in card.model_fields_set else None
     card = _with_output(card, session)
+    card = own.with_format(card, session.properties.get(facts.FORMAT))
     card = own.fill_from_properties(card, session.properties)
     card = own.fill_from_profile(card, session.properties.get(facts.PROFILE))
     card = card.model_copy(update={"input": _input(card, session)})

@@ -70,10 +70,16 @@ def test_a_file_cannot_tell_facts_of_its_own():
     scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3, 1, 1])
     graph = helper.make_graph([helper.make_node("GlobalAveragePool", ["x"], ["y"])], "g", [picture], [scores])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
-    own = {"webipred.ending": "softmax", "webipred.test.0": "passed", "webipred.outputs": "[]", "names": "a,b,c"}
+    own = {
+        "webipred.ending": "softmax",
+        "webipred.format": "keras",
+        "webipred.test.0": "passed",
+        "webipred.outputs": "[]",
+        "names": "a,b,c",
+    }
     helper.set_model_props(model, own)
     properties = Session(adapt("m.onnx", model.SerializeToString()), 1).properties
-    assert properties == {"names": "a,b,c", "webipred.ending": "linear"}
+    assert properties == {"names": "a,b,c", "webipred.ending": "linear", "webipred.format": "onnx"}
 
 
 def test_facts_travel_with_a_graph_without_changing_it():

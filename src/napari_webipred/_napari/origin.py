@@ -15,6 +15,7 @@ FORMATS = {
     "tfjs-graph": "TensorFlow.js graph",
     "keras-h5": "Keras .h5",
     "keras-v3": "Keras .keras",
+    "saved-model": "SavedModel",
     "onnx": "ONNX",
 }
 

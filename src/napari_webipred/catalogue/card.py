@@ -17,7 +17,7 @@ ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
 Profile = Literal["webipred", "aucmedi", "teachable-machine"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
-WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "onnx"]
+WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "saved-model", "onnx"]
 SourceType = Literal["builtin", "zenodo", "doi", "url", "huggingface", "github", "figshare", "dataverse", "local"]
 
 

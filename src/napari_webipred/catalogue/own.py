@@ -46,6 +46,14 @@ def card_of_path(path: Path) -> ModelCard:
 _LOCAL = Weights(format="tfjs-layers", source=WeightSource(type="local"))
 
 
+def with_format(card: ModelCard, found: str | None) -> ModelCard:
+    """Write the format of the user's own file into its card, which is known when the file is opened."""
+    if found is None or not is_local(card):
+        return card
+    weights = tuple(Weights.model_validate({**each.model_dump(), "format": found}) for each in card.weights)
+    return card.model_copy(update={"weights": weights})
+
+
 def is_local(card: ModelCard) -> bool:
     """Tell whether this is the card of a user's own file."""
     return any(weights.source.type == "local" for weights in card.weights)

@@ -12,9 +12,10 @@ from napari_webipred.runtime.teachable_machine import is_teachable_machine
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
-# Names of the properties: what the numbers are; a family and its scaling; why a browser cannot load it; the program
-# that made it, if that is known by its structure, which is the profile with which images are prepared for it; what it
-# needs in memory and work.
+# Names of the properties: the format of the model, as cards call it; what the numbers are; a family and its scaling;
+# why a browser cannot load it; the program that made it, if that is known by its structure, which is the profile with
+# which images are prepared for it; what it needs in memory and work.
+FORMAT = "webipred.format"
 ENDING = "webipred.ending"
 FAMILY = "webipred.family"
 BROWSER = "webipred.browser"

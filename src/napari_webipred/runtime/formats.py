@@ -24,6 +24,7 @@ _CALLED: dict[str, Form] = {
     "tfjs-graph": "tfjs",
     "keras-h5": "hdf5",
     "keras-v3": "keras",
+    "saved-model": "saved-model",
     "onnx": "onnx",
 }
 _SAVED_MODEL = "saved_model.pb"
@@ -113,8 +114,17 @@ def compile_files(
     if chosen.size is None:
         raise ModelError(f"The output {chosen.name} of {model.file} cannot be computed.", "Choose another model.")
     properties = facts.facts_of(model, published_for_browsers=found.form == "tfjs") | properties_of(outputs, chosen)
+    properties[facts.FORMAT] = _called(found.form, model)
     del model  # before the graph is copied, so that there are never three times the weights
     return facts.with_facts(graph, properties)
+
+
+def _called(form: Form, model: LayersModel | GraphModel) -> str:
+    """Return what cards call the format of a model."""
+    if form == "tfjs":
+        return "tfjs-graph" if isinstance(model, GraphModel) else "tfjs-layers"
+    # A network in a JSON file has its weights in an HDF5 file.
+    return next(name for name, each in _CALLED.items() if each == ("hdf5" if form == "architecture" else form))
 
 
 def _form_of(files: Files, kind: str, entry: str) -> Form:

@@ -13,7 +13,7 @@ import numpy as np
 from napari_webipred import limits
 from napari_webipred.errors import LimitError, ModelError
 from napari_webipred.runtime import external_data
-from napari_webipred.runtime.facts import ENDING, PREFIX
+from napari_webipred.runtime.facts import ENDING, FORMAT, PREFIX
 from napari_webipred.runtime.graph import Node
 from napari_webipred.runtime.image_input import image_sizes, not_an_image
 from napari_webipred.runtime.microsoft_operators import is_known
@@ -111,7 +111,7 @@ def _adapted(
     outputs = _outputs(name, graph, shapes)
     chosen, _ = choose(name, outputs, output, classes)
     scores = graph.output[chosen.number].name
-    facts = {ENDING: chosen.ending, **properties_of(outputs, chosen)}
+    facts = {FORMAT: "onnx", ENDING: chosen.ending, **properties_of(outputs, chosen)}
     ours, elements = rename(graph), picture.type.tensor_type.elem_type
     source, scores = ours[picture.name], ours[scores]
     wrap(graph, source, elements, order, scores)
