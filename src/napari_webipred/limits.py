@@ -49,6 +49,9 @@ LAYER_NUMBERS = 2**30
 TENSOR_NUMBERS = 2**36
 # Classes of a model. ImageNet-21k, the largest set of labels in wide use, has 21,843.
 CLASSES = 100_000
+# Of these the panel shows so many: columns of its table, bars of its chart, names in its description of the model. Each
+# column and each bar takes time whenever Qt lays them out; files have all classes.
+SHOWN_CLASSES = 1_000
 # Bytes of constants that are computed from others when a network is opened, besides as many as its weights have. More
 # is computed again in each run, where it counts as what a run needs.
 FOLDED = 32 * 2**20

@@ -1,7 +1,7 @@
 r"""File names and other texts from outside, written so that every character of them can be seen.
 
 A file name may hold anything: control characters that rewrite a terminal, characters that turn the direction of the
-text, and bytes that are not UTF-8. Such a character is written as an escape sequence:
+text, characters that take no place, and bytes that are not UTF-8. Such a character is written as an escape sequence:
 
 - ``\x1b``: a control character; from ``\x80`` to ``\xff`` a byte that is not UTF-8;
 - ``\u202e``: any other such character;
@@ -14,13 +14,17 @@ from __future__ import annotations
 
 import re
 
-# Control characters, line separators, marks and overrides of the direction of writing, and surrogates, which stand for
-# bytes that are no UTF-8 (PEP 383) and cannot be written to any file.
-_UNSEEN = re.compile("[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
+# Control characters, line separators, marks and overrides of the direction of writing, what takes no place and joins
+# nothing, and surrogates, which stand for bytes that are no UTF-8 (PEP 383) and cannot be written to any file. The
+# joiners U+200C and U+200D stay: Persian and emoji are written with them.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
+)
 _SEQUENCE = re.compile(
     r"\\(?:x([01][0-9a-f]|5c|7f|[89a-f][0-9a-f])"
-    r"|u(00[89][0-9a-f]|061c|200[ef]|202[89a-e]|206[6-9]|d[89a-f][0-9a-f]{2}))"
+    r"|u(00[89][0-9a-f]|00ad|061c|180e|200[bef]|202[89a-e]|206[0-9a-f]|d[89a-f][0-9a-f]{2}|feff|fff[9ab]))"
 )
+_LONGEST = 1000  # characters of a text for people; all that a card of ours or a file system has is shorter
 _BYTES = 0xDC00  # a byte that is no UTF-8 is this many above its value
 
 
@@ -37,6 +41,12 @@ def unescape(text: str) -> str:
 def visible(text: str) -> str:
     """Write a text that nobody has to turn back, such as a message: as `escape` does, but backslashes stay."""
     return _UNSEEN.sub(_sequence, text)
+
+
+def readable(text: str, longest: int = _LONGEST) -> str:
+    """Write a text for people as `visible` does, but lines stay lines, and what is very long ends in an ellipsis."""
+    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
+    return "\n".join(map(visible, text.split("\n")))
 
 
 def _sequence(found: re.Match[str]) -> str:

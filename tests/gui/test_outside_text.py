@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -10,9 +11,23 @@ import pytest
 pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractItemView, QLabel, QTableView, QWidget
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QFileDialog,
+    QLabel,
+    QMessageBox,
+    QTableView,
+    QWidget,
+)
 
+from napari_webipred._napari import keeping
+from napari_webipred._napari.kept_list import Kept
+from napari_webipred._napari.kept_models import KeptModels
+from napari_webipred._napari.label import BREAK, tip
+from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.catalogue.known_file import Proposal
 from napari_webipred.errors import ModelError
 
 EVIL = (
@@ -107,3 +122,159 @@ def test_the_search_for_markup_finds_it(qtbot):
     label = QLabel(EVIL)
     qtbot.addWidget(label)
     assert dangerous(label)
+
+
+# What a text from outside may hold besides markup.
+HOSTILE = {
+    "markup": EVIL,
+    "direction": "scan\u202egnp.exe \u2066inner\u2069 \u200fright",
+    "controls": "a\x1b[2J\r\nb\x00\tc\x85d\u2028e",
+    "unseen": "a\u200bb\ufeffc\u00add\u2060e",
+    "long": "x" * 100_000,
+    "long with spaces": "many words " * 10_000,
+    "accents": "Z" + "\u0301" * 2_000,
+    "emoji": "👩‍🔬" * 200,
+    "mnemonic": "&Save && &Quit",
+    "format": "%s %n %1 {} {0.__class__} {name!r}",
+}
+UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+LONGEST = 60_000  # of the description of a model; every other text is shorter
+HIGHEST = 4_000
+
+
+def of_labels_and_fields(widget: QWidget):
+    for name in ("text", "toPlainText", "currentText", "summary", "informativeText"):
+        value = getattr(widget, name, "")
+        yield value() if callable(value) else value
+    yield from (widget.accessibleName(), widget.accessibleDescription(), widget.windowTitle())
+    if isinstance(widget, QComboBox):
+        yield from (widget.itemText(i) for i in range(widget.count()))
+
+
+def of_lists_and_tables(view: QAbstractItemView):
+    model = view.model()
+    for row in range(model.rowCount()):
+        for column in range(model.columnCount()):
+            for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, *ROLES):
+                yield str(model.index(row, column).data(role) or "")
+    for column in range(model.columnCount()):
+        yield str(model.headerData(column, Qt.Orientation.Horizontal) or "")
+
+
+def all_texts(top: QWidget):
+    """Yield every text of a widget and of all within it, as it is given to Qt."""
+    for widget in [top, *top.findChildren(QWidget)]:
+        yield from of_labels_and_fields(widget)
+        yield widget.toolTip().replace(BREAK, "")
+        if isinstance(widget, QAbstractItemView) and widget.model() is not None:
+            yield from (
+                text.replace(BREAK, "") if text.startswith("<qt>") else text for text in of_lists_and_tables(widget)
+            )
+
+
+def check(top: QWidget) -> None:
+    """Check that all texts can be seen, are no markup and of bounded length, and that no widget is immense."""
+    assert [
+        text for text in all_texts(top) if isinstance(text, str) and (UNSEEN.search(text) or len(text) > LONGEST)
+    ] == []
+    assert dangerous(top) == []
+    assert [widget for widget in top.findChildren(QWidget) if widget.isVisible() and widget.height() > HIGHEST] == []
+
+
+def hostile_card(text: str, identifier: str = "brightness") -> ModelCard:
+    """Make a card in which every text that may be anything is this one."""
+    words = (
+        "description",
+        "intended_use",
+        "limitations",
+        "license",
+        "discipline",
+        "procedure",
+        "record_doi",
+        "version",
+    )
+    return ModelCard.model_validate(
+        {
+            "id": identifier,
+            "name": text,
+            "classes": [{"index": 0, "name": text, "label": text}, {"index": 1, "name": text}],
+            "input": {"width": 4, "height": 4, "channels": 3},
+            "preprocessing": {"standardize_mode": "none"},
+            "authors": [{"name": text}],
+            "citations": [{"text": text, "url": text}],
+            "weights": [{"format": "onnx", "source": {"type": "url", "url": "https://<img src='x.png'>.example/a"}}],
+            "metrics": {"auc": 0.5, "test_set": text},
+            "provenance": {"assumed": text, "notes": [text, {text: [text]}], "published": text, "self_test": text},
+            **dict.fromkeys(words, text),
+        }
+    )
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
+    text, shelf, open_panel, viewer, qtbot, monkeypatch, tmp_path
+):
+    card = hostile_card(text)
+    shelf.cards, shelf.models = [card], {"brightness": type(shelf.models["eye"])(card)}
+    panel = open_panel()
+    width = panel.window().width()
+    viewer.add_image(np.full((40, 40, 3), 9, np.uint8), name=text)
+    viewer.add_image(np.full((2, 40, 40), np.nan), name=f"broken {text}")
+    panel.model.list.setCurrentIndex(panel.model.filter.index(0, 0))
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
+    for row in range(3):
+        panel.results.table.selectRow(row)
+        check(panel)
+    panel.model.facts.ask(shelf.models["brightness"])
+    assert len(panel.model.facts.names()) == 2
+    qtbot.wait(1)
+    check(panel)
+    assert panel.window().width() == width
+    table = panel.results.table
+    assert max(table.columnWidth(column) for column in range(table.model().columnCount())) < 300
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out.csv"), ""))
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.run.saved)
+    for name in ("out.csv", "out.csv.json"):
+        assert not UNSEEN.search((tmp_path / name).read_text("utf-8").replace("\r\n", "\n"))
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_dialogs_show_hostile_texts_within_bounds(text, shelf, open_panel, qtbot, monkeypatch):
+    card = hostile_card(text)
+    shelf.cards = [card]
+    panel = open_panel()
+    panel.model.menu._wish(panel.model.models.entries[0])
+    box = panel.findChild(QMessageBox)
+    check(box)
+    assert box.width() < 1_200
+    box.reject()
+    kept = Kept("brightness", card.name, "Zenodo", "2026-01-01", 1, refused=text)
+    own = Kept(Path(f"/{text}/a.onnx"), card.name, "your file", "2026-01-01", refused=text)
+
+    def look():
+        yield
+        return keeping.Look((kept, own), 1)
+
+    monkeypatch.setattr(keeping, "look", look)
+    page = KeptModels(panel.model._theme, panel)
+    qtbot.waitUntil(lambda: page.kept.rowCount() == 2)
+    page.open()
+    page.message.show_note(f"Saved {text}", text)
+    which = WhichModel(text, [Proposal(card, "name")], panel.model._theme, page)
+    which.open()
+    for dialog in (page, which):
+        check(dialog)
+        assert dialog.width() < 1_000
+        dialog.reject()
+
+
+@pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
+def test_a_tooltip_is_no_wider_than_a_screen(text, qtbot):
+    label = QLabel(tip(text))
+    label.setWordWrap(True)  # as Qt's tooltips do
+    qtbot.addWidget(label)
+    assert label.sizeHint().width() < 1_000

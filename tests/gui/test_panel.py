@@ -300,7 +300,9 @@ def test_all_rows_can_be_copied_in_the_order_of_the_table(viewer, panel, qtbot, 
     viewer.add_image(flat(255), name="=white")
     classify(panel)
     panel.results.table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    QGuiApplication.clipboard().clear()
     qtbot.mouseClick(panel.results.copy, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(QGuiApplication.clipboard().text()))
     assert QGuiApplication.clipboard().text().splitlines() == [
         "image\tdark\tbright\tprediction\terror",
         "'=white\t0.0\t1.0\tbright\t",

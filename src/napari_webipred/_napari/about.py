@@ -5,9 +5,13 @@ from __future__ import annotations
 import re
 from html import escape
 
+from napari_webipred import limits
 from napari_webipred._napari.entry import megabytes
 from napari_webipred._napari.origin import format_of, origin_of
 from napari_webipred.catalogue.card import ClassEntry, ModelCard
+from napari_webipred.names import readable
+
+LONGEST = 50_000  # characters of a paragraph: so many names of classes take
 
 # Published figures that people look for; other entries of a card's metrics are tables or remarks.
 FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auc": "AUC", "f1": "F1"}
@@ -44,12 +48,14 @@ def about(card: ModelCard) -> str:
 
 
 def _paragraph(title: str, text: str) -> str:
-    body = escape(text.strip()).replace("\n", "<br>")
+    body = escape(readable(text.strip(), LONGEST)).replace("\n", "<br>")
     return f"<p><b>{escape(title)}</b><br>{body}</p>" if title else f"<p>{body}</p>"
 
 
 def _classes(card: ModelCard) -> str:
-    lines = [_named(entry) for entry in card.classes]
+    lines = [_named(entry) for entry in card.classes[: limits.SHOWN_CLASSES]]
+    if (more := len(card.classes) - len(lines)) > 0:
+        lines.append(f"… and {more:,} more")
     rule = "\nAn image may have several of these classes, or none." if card.task == "multi-label" else ""
     return "\n".join(lines) + rule if lines else "not stated"
 

@@ -99,13 +99,15 @@ class Chart(QWidget):
         bold.setBold(True)
         painter.setFont(bold)
         metrics = painter.fontMetrics()
-        widest = max(metrics.horizontalAdvance(bar.words) for bar in self._bars) + PADDING
-        names = min(widest, int(self.width() * 0.42))
+        names = int(self.width() * 0.42)
+        names = min(max(metrics.horizontalAdvance(bar.words[:names]) for bar in self._bars) + PADDING, names)
         values = metrics.horizontalAdvance(VALUE) + PADDING
         track = QRectF(names + PADDING, 0, self.width() - names - values - 2 * PADDING, self.line_height())
         if not any(bar.value for bar in self._bars):
             self._paint_scale(painter, track)
-        for number, bar in enumerate(self._bars):
+        exposed = event.rect() if event is not None else self.rect()
+        first, last = exposed.top() // self.line_height(), exposed.bottom() // self.line_height()
+        for number, bar in enumerate(self._bars[first : last + 1], first):
             top = number * self.line_height()
             painter.setFont(bold if bar.assigned else self.font())
             painter.setPen(self._theme.readable("text", "background", 1.0 if bar.assigned else 0.8))

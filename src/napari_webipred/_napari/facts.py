@@ -117,7 +117,7 @@ class Facts(QWidget):
         self._activation, self._doubted = card.output.activation, model.needs_activation
         missing = None in (card.preprocessing, card.input) or model.needs_activation
         self.heading.setText(MISSING if missing else COMPLETE)
-        self.classes.setPlainText("\n".join(self._known))
+        self._show_names(self._known)
         scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
         _offer(self.scaling, scalings, self._scaling)
         family, mode = model.suggestion or ("", "")
@@ -140,6 +140,10 @@ class Facts(QWidget):
         text = self.classes.toPlainText().strip()
         parts = text.splitlines() if "\n" in text else text.split(",")
         return [part.strip() for part in parts if part.strip()]
+
+    def _show_names(self, names: list[str]) -> None:
+        if names != self.names() or not names:  # very many take a second
+            self.classes.setPlainText("\n".join(names))
 
     def _offer_outputs(self, outputs: Sequence[ModelOutput], chosen: str | None) -> None:
         self._outputs = {output.name: output for output in outputs}
@@ -167,7 +171,7 @@ class Facts(QWidget):
     def _on_activation(self) -> None:
         """Leave out the known names where they cannot be those of what is chosen."""
         if self.names() in ([], self._known):
-            self.classes.setPlainText("\n".join(self._known) if len(self._known) == self._wanted else "")
+            self._show_names(self._known if len(self._known) == self._wanted else [])
         self._on_changed()
 
     def _offer_activations(self, output: ModelOutput) -> None:

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from html import escape
 
 from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_webipred.names import readable
+
 MUTED = 0.66
 LONGEST = 240
+# Qt breaks lines of HTML between words only, so that a path or a long name would make a tooltip as wide as the screen.
+_LONG_WORD = re.compile(r"(?<=\S{40})(?=\S)")
+BREAK = "\u200b"
 
 
 def tip(text: str) -> str:
-    """Make a tooltip of plain text: it wraps, and markup in it stays text."""
-    return f"<qt>{escape(text)}</qt>" if text else ""
+    """Make a tooltip of plain text: it wraps, also within a word that is longer than a line; markup stays text."""
+    return f"<qt>{escape(_LONG_WORD.sub(BREAK, readable(text)))}</qt>" if text else ""
 
 
 def first_sentence(text: str) -> str:
@@ -28,10 +34,14 @@ class MutedLabel(QLabel):
     """Plain text of second rank, in the theme's colour but fainter; wraps."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
+        super().__init__(parent)
         self.setTextFormat(Qt.TextFormat.PlainText)
         self.setWordWrap(True)
         self.setMinimumWidth(40)
+        self.setText(text)
+
+    def setText(self, text: str | None) -> None:
+        super().setText(readable(text or ""))
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
@@ -52,7 +62,7 @@ class ElidedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str | None) -> None:
-        super().setText(text)
+        super().setText(readable(text or ""))
         self.setToolTip(tip(text or ""))
 
     def minimumSizeHint(self) -> QSize:

@@ -14,6 +14,7 @@ from napari_webipred._napari.workbench import bare
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.source import Source
+from napari_webipred.names import visible
 
 SCENE_IN_ORDER = "_update_scenegraph"  # what napari calls it; under another name hiding is only slower
 KINDS = {"u": "-bit", "i": "-bit signed", "f": "-bit float"}
@@ -39,11 +40,16 @@ def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
     ImageError
         The layer holds something that is no picture.
     """
-    data = bare(layer.data)
-    source = array_source(data, layer.name, rgb=layer.rgb, axes=_axis_names(layer))
+    data, name = bare(layer.data), name_of(layer)
+    source = array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer))
     if point is None or not source.axes:
         return source
-    return array_source(data, layer.name, rgb=layer.rgb, axes=_axis_names(layer), only=_index_at(layer, source, point))
+    return array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer), only=_index_at(layer, source, point))
+
+
+def name_of(layer: Any) -> str:
+    """Return the name of a layer, which may come from a file, so that every character of it can be seen."""
+    return visible(layer.name)
 
 
 def understanding(layer: Image) -> tuple[str, bool]:
@@ -123,7 +129,7 @@ def _data_axes(layer: Image, axes: tuple[str, ...]) -> list[int]:
 
 def _axis_names(layer: Image) -> tuple[str, ...] | None:
     """Names that somebody gave to the axes; napari's own are ``-3``, in older versions ``axis -3``."""
-    names = tuple(getattr(layer, "axis_labels", ()))[:-2]
+    names = tuple(map(visible, getattr(layer, "axis_labels", ())))[:-2]
     own = any(re.fullmatch(r"(axis )?-?\d+", name) for name in names)
     given = all(names) and len(set(names)) == len(names) and not own
     return names if given else None

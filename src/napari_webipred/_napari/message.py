@@ -13,6 +13,7 @@ from napari_webipred._napari.button import Button
 from napari_webipred._napari.remedies import hint_of
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 from napari_webipred.errors import WebIPredError
+from napari_webipred.names import readable
 
 STRIPE = 4
 
@@ -90,6 +91,7 @@ class Message(QFrame):
 
     def _show(self, text: str, hint: str, colour: str, details: str, retry: bool) -> None:
         self._colour, self._details = colour, details
+        text, hint = readable(text), readable(hint)
         self._text.setText(f"<b>{escape(text)}</b><br>{escape(hint)}" if hint else f"<b>{escape(text)}</b>")
         self.setAccessibleName(f"{text} {hint}".strip())
         self._retry.setVisible(retry)

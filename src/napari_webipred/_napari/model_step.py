@@ -17,7 +17,7 @@ from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.entry import Entry, listed, megabytes, merged, missing
 from napari_webipred._napari.facts import Facts
 from napari_webipred._napari.kept_models import KeptModels
-from napari_webipred._napari.label import MutedLabel, first_sentence, rich_text_label
+from napari_webipred._napari.label import MutedLabel, first_sentence, rich_text_label, tip
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
 from napari_webipred._napari.model_menu import ModelMenu
@@ -238,7 +238,10 @@ class ModelStep(QWidget):
             size = megabytes(entry.size)
             self.download.setText(f"Download ({size})" if size else "Download")
             self.download.setToolTip(
-                f"Download the model from {server_of(entry.card)} and keep it on this machine. No image is ever sent."
+                tip(
+                    f"Download the model from {server_of(entry.card)} and keep it on this machine. "
+                    "No image is ever sent."
+                )
             )
             self._refresh(entry)
         if loading.error is not self._said:

@@ -8,9 +8,11 @@ from typing import Any
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from qtpy.QtGui import QFont
 
+from napari_webipred import limits
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
+from napari_webipred.names import readable
 from napari_webipred.results.row import Row
 
 NOWHERE = QModelIndex()
@@ -21,12 +23,16 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ResultTable(QAbstractTableModel):
-    """A row per picture or plane: its name, axes of stacks, the assigned class, a probability per class."""
+    """A row per picture or plane: its name, axes of stacks, the assigned class, a probability per class.
+
+    Of very many classes the first `limits.SHOWN_CLASSES` have a column.
+    """
 
     def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._theme = theme
         self._run: Run | None = None
+        self._headings: list[str] = []
         self._count = 0
 
     def show_run(self, run: Run | None) -> None:
@@ -35,6 +41,7 @@ class ResultTable(QAbstractTableModel):
         if self._run is not None:
             self._run.grown.disconnect(self._on_grown)
         self._run = run
+        self._headings = _headings(run) if run else []
         self._count = len(run.rows) if run else 0
         if run is not None:
             run.grown.connect(self._on_grown)
@@ -48,11 +55,7 @@ class ResultTable(QAbstractTableModel):
 
     def headings(self) -> list[str]:
         """Name the columns."""
-        if self._run is None:
-            return []
-        units = [f" ({entry.unit})" if entry.unit else "" for entry in self._run.card.classes]
-        names = map("".join, zip(self._run.classes, units, strict=True))
-        return ["Image", *self._run.axes, "Class", *names]
+        return list(self._headings)
 
     @property
     def class_column(self) -> int:
@@ -63,17 +66,17 @@ class ResultTable(QAbstractTableModel):
         return 0 if parent.isValid() else self._count
 
     def columnCount(self, parent: QModelIndex = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self.headings())
+        return 0 if parent.isValid() else len(self._headings)
 
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if orientation != Qt.Orientation.Horizontal or self._run is None:
             return None
         if role == Qt.ItemDataRole.DisplayRole:
-            return self.headings()[section]
+            return self._headings[section]
         number = section - 2 - len(self._run.axes)
         if role == Qt.ItemDataRole.ToolTipRole:
             label = self._run.card.classes[number].label if number >= 0 else None
-            return tip(f"{self.headings()[section]}: {label}" if label else self.headings()[section])
+            return tip(f"{self._headings[section]}: {label}" if label else self._headings[section])
         return None
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
@@ -91,7 +94,7 @@ class ResultTable(QAbstractTableModel):
                 return self._theme.readable("error", "foreground")
             if role == Qt.ItemDataRole.ToolTipRole and row.remark:
                 return tip(row.remark)
-            text = row.error or row.prediction or "none"
+            text = readable(row.error or row.prediction or "none")
             return f"{REMARK} {text}" if row.remark and role == Qt.ItemDataRole.DisplayRole else _text(text, role)
         return self._probability(row, column - axes - 2, role)
 
@@ -113,7 +116,7 @@ class ResultTable(QAbstractTableModel):
             return tip(f"{self._run.classes[number]}: {row.probabilities[number]}")
         if role == Qt.ItemDataRole.TextAlignmentRole:
             return RIGHT
-        if number in row.assigned:
+        if role in (Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.FontRole) and number in row.assigned:
             if role == Qt.ItemDataRole.BackgroundRole:
                 return self._theme.colour("current", 0.55)
             if role == Qt.ItemDataRole.FontRole:
@@ -128,9 +131,15 @@ class ResultTable(QAbstractTableModel):
         self.endInsertRows()
 
 
+def _headings(run: Run) -> list[str]:
+    classes = run.card.classes[: limits.SHOWN_CLASSES]
+    names = [f"{entry.name} ({entry.unit})" if entry.unit else entry.name for entry in classes]
+    return ["Image", *run.axes, "Class", *names]
+
+
 def _text(text: str, role: int) -> Any:
     if role == Qt.ItemDataRole.DisplayRole:
-        return text
+        return readable(text)
     if role == SORT_KEY:
         return text.casefold()
     return tip(text) if role == Qt.ItemDataRole.ToolTipRole else None

@@ -8,6 +8,7 @@ from collections.abc import Callable, Generator
 from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 from qtpy.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QFont, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
 from qtpy.QtWidgets import (
@@ -22,9 +23,10 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_webipred import limits
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.chart import VALUE, Bar, Chart, ordered
-from napari_webipred._napari.label import ElidedLabel
+from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.question import Answer, ask
 from napari_webipred._napari.result_table import SORT_KEY, ResultTable
@@ -40,6 +42,7 @@ ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Asce
 MOST_VISIBLE_ROWS = 6
 MOST_VISIBLE_BARS = 9
 IMAGE_WIDTH = 120
+MOST_WIDTH = 240
 ROOM = 14
 UNBOUNDED = "-1.23457e+06"  # how wide numbers become that are no probabilities
 
@@ -62,6 +65,7 @@ class ResultsView(QWidget):
         super().__init__(parent)
         self._bench = bench
         self._task: Task | None = None
+        self._copying: Task | None = None
         self._saving: tuple[Run, Callable[[], None]] | None = None
         self._pointing = False
         self.model = ResultTable(theme, self)
@@ -71,6 +75,7 @@ class ResultsView(QWidget):
         self.table = _table()
         self.table.setModel(self.sorted)
         self.origin = ElidedLabel()
+        self.part = MutedLabel()
         self.name = ElidedLabel()
         self.order = QComboBox()
         for order, words in ORDERS.items():
@@ -123,7 +128,7 @@ class ResultsView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.origin, self.table, self.detail):
+        for widget in (self.origin, self.table, self.part, self.detail):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self.message)
@@ -135,11 +140,15 @@ class ResultsView(QWidget):
         self.message.clear()
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.detail.hide()
+        self.part.setVisible(run is not None and len(run.classes) > limits.SHOWN_CLASSES)
         values = run is not None and run.card.task == "regression"
         for column in range(self.model.columnCount()):
-            self.table.setColumnHidden(column, values and column == self.model.class_column)
+            hidden = values and column == self.model.class_column
+            if self.table.isColumnHidden(column) != hidden:
+                self.table.setColumnHidden(column, hidden)
         if run is not None:
             self.origin.setText(f"Model: {run.card.name}")
+            self.part.setText(_part(len(run.classes)))
             self._fit_columns(run)
             run.grown.connect(self._on_grown)
             run.ended.connect(self._on_grown)
@@ -167,11 +176,16 @@ class ResultsView(QWidget):
         bold = QFont(self.table.font())
         bold.setBold(True)  # as the assigned class is written
         number = QFontMetrics(bold).horizontalAdvance(VALUE if run.card.has_probabilities else UNBOUNDED)
-        for column in range(self.model.columnCount()):
+        headings, metrics = self.model.headings(), header.fontMetrics()
+        # To ask Qt for each of a thousand columns takes ten times as long.
+        around = header.sectionSizeHint(0) - metrics.horizontalAdvance(headings[0]) + 4
+        for column, heading in enumerate(headings):
             least = number + ROOM if column >= first else 0
-            header.resizeSection(column, max(header.sectionSizeHint(column) + 4, least))
+            width = metrics.horizontalAdvance(heading[:MOST_WIDTH]) + around
+            header.resizeSection(column, max(min(width, MOST_WIDTH), least))
         header.resizeSection(0, IMAGE_WIDTH)
-        widest = max(self.table.fontMetrics().horizontalAdvance(name) for name in run.classes)
+        names = run.classes[: limits.SHOWN_CLASSES]
+        widest = max(self.table.fontMetrics().horizontalAdvance(name) for name in names)
         header.resizeSection(first - 1, min(max(widest + ROOM, header.sectionSize(first - 1)), IMAGE_WIDTH))
 
     def _on_grown(self) -> None:
@@ -225,7 +239,10 @@ class ResultsView(QWidget):
         if run is None:
             return
         rows = [run.rows[self.sorted.mapToSource(self.sorted.index(i, 0)).row()] for i in range(self.sorted.rowCount())]
-        QGuiApplication.clipboard().setText(_tab_separated(rows, run))
+        self._copying = Task(_tab_separated(rows, run))
+        self._copying.done.connect(QGuiApplication.clipboard().setText)
+        self._copying.failed.connect(self.message.show_error)
+        self._copying.start()
 
     def discard_rows(self, then: Callable[[], None]) -> None:
         """Call `then`, which discards the rows; ask first if they are not saved.
@@ -276,17 +293,33 @@ class ResultsView(QWidget):
 
 
 def _bars(run: Run, row: Row) -> list[Bar]:
-    """Make a bar for each class; numbers that are no probabilities are only written."""
+    """Make a bar for each class, of very many for those with the greatest numbers.
+
+    Numbers that are no probabilities are only written.
+    """
+    if row.probabilities is None:
+        return []
+    assigned = set(row.assigned)
+    greatest = np.sort(np.argsort(-row.probabilities, kind="stable")[: limits.SHOWN_CLASSES])
+    shown = [(run.card.classes[i], row.probabilities[i]) for i in greatest]
     return [
         Bar(
             entry.name if entry.is_named else entry.label or entry.name,
             entry.label or "" if entry.is_named else "",
             float(number),
-            entry.index in row.assigned,
+            entry.index in assigned,
             "" if run.card.has_probabilities else entry.value(float(number)),
         )
-        for entry, number in zip(run.card.classes, () if row.probabilities is None else row.probabilities, strict=True)
+        for entry, number in shown
     ]
+
+
+def _part(classes: int) -> str:
+    """Say which of very many classes are shown."""
+    return (
+        f"The model has {classes:,} classes. The table shows the first {limits.SHOWN_CLASSES:,} and the chart the "
+        f"{limits.SHOWN_CLASSES:,} with the greatest numbers; the CSV file has all."
+    )
 
 
 def _nothing() -> None:
@@ -318,16 +351,19 @@ def _write(path: Path, run: Run) -> Generator[None, None, Path]:
     return path
 
 
-def _tab_separated(rows: list[Row], run: Run) -> str:
+class _TabSeparated(csv.excel_tab):
+    lineterminator = "\n"
+
+
+def _tab_separated(rows: list[Row], run: Run) -> Generator[None, None, str]:
     """Write rows as a spreadsheet takes them from the clipboard, the same cells as in the CSV file."""
     from napari_webipred.results.export import CsvWriter
 
-    cells, text = io.StringIO(newline=""), io.StringIO(newline="")
-    writer = CsvWriter(cells, run.classes, run.axes)
+    text = io.StringIO(newline="")
+    writer = CsvWriter(text, run.classes, run.axes, _TabSeparated)
     for row in rows:
+        yield
         writer.write(row)
-    cells.seek(0)
-    csv.writer(text, "excel-tab", lineterminator="\n").writerows(csv.reader(cells))
     return text.getvalue()
 
 

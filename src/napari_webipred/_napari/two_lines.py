@@ -9,6 +9,7 @@ from qtpy.QtGui import QColor, QFont, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
+from napari_webipred.names import readable
 
 SECOND_LINE = Qt.ItemDataRole.UserRole + 1
 REMARK = Qt.ItemDataRole.UserRole + 2
@@ -31,6 +32,7 @@ class TwoLines(QStyledItemDelegate):
     ) -> None:
         assert painter is not None
         painter.save()
+        painter.setClipRect(option.rect)  # stacks of accents reach over any number of lines
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         enabled = bool(option.state & QStyle.StateFlag.State_Enabled)
         on = self._paint_ground(painter, option)
@@ -121,5 +123,5 @@ def _text(painter: QPainter, area: QRect, font: QFont, colour: QColor, text: str
     painter.setFont(font)
     painter.setPen(colour)
     # Names often differ at their end only.
-    elided = painter.fontMetrics().elidedText(text or "", Qt.TextElideMode.ElideMiddle, area.width())
+    elided = painter.fontMetrics().elidedText(readable(text or ""), Qt.TextElideMode.ElideMiddle, area.width())
     painter.drawText(area, Qt.AlignmentFlag.AlignVCenter.value | Qt.AlignmentFlag.AlignLeft.value, elided)

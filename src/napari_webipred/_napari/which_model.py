@@ -12,6 +12,7 @@ from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_lines import REMARK, list_view
+from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from napari_webipred.catalogue.known_file import Proposal
@@ -42,7 +43,7 @@ class WhichModel(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Import a model")
         self.setMinimumWidth(WIDTH)
-        question = QLabel(f"Which model is {file}?")
+        question = QLabel(readable(f"Which model is {file}?"))
         question.setTextFormat(Qt.TextFormat.PlainText)
         question.setWordWrap(True)
         self.search = QLineEdit()

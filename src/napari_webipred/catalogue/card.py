@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Annotated, Any, Literal
+from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
+from napari_webipred.names import readable, visible
 
 SCHEMA_VERSION = "1.0"
 
@@ -19,6 +21,47 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
 WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "saved-model", "onnx"]
 SourceType = Literal["builtin", "zenodo", "doi", "url", "huggingface", "github", "figshare", "dataverse", "local"]
+
+DEEPEST = 20  # objects within objects
+PROSE_AT_MOST = 20_000  # characters; the longest description on our own cards has 2,000
+
+
+def _words(text: str) -> str:
+    return visible(readable(text))
+
+
+def _prose(text: str) -> str:
+    return readable(text, PROSE_AT_MOST)
+
+
+def _all_prose(value: Any, depth: int = 0) -> Any:
+    """Write every text in JSON values as prose."""
+    if depth > DEEPEST:
+        raise ValueError("nested too deeply")
+    if isinstance(value, str):
+        return _prose(value)
+    if isinstance(value, dict):
+        return {_prose(str(key)): _all_prose(part, depth + 1) for key, part in value.items()}
+    return [_all_prose(part, depth + 1) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def _provenance(value: dict[str, Any]) -> dict[str, Any]:
+    """Write facts as prose; what is said to be a list of remarks is one."""
+    facts: dict[str, Any] = _all_prose(value)
+    remarks = {key: facts[key] for key in ("assumed", "notes") if key in facts}
+    return facts | {key: part if isinstance(part, list) else [part] for key, part in remarks.items()}
+
+
+def _web_address(text: str) -> str:
+    if not text.isprintable() or not urlsplit(text).hostname:
+        raise ValueError("not an address")
+    return text
+
+
+# A card may come from anybody. What people read of it is written so that every character can be seen, and very long
+# texts are cut; names of files and tensors and addresses have to stay as they are.
+Words = Annotated[str, AfterValidator(_words)]
+Prose = Annotated[str, AfterValidator(_prose)]
 
 
 class _Part(BaseModel):
@@ -34,10 +77,10 @@ class ClassEntry(_Part):
     """
 
     index: Annotated[int, Field(ge=0)]
-    name: str
-    label: str | None = None
+    name: Words
+    label: Words | None = None
     threshold: Annotated[float, Field(ge=0, le=1)] | None = None
-    unit: str | None = None
+    unit: Words | None = None
 
     @property
     def is_named(self) -> bool:
@@ -118,7 +161,7 @@ class WeightSource(_Part):
     doi: str | None = None
     repo: str | None = None
     revision: str | None = None
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    url: Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_web_address)] | None = None
     file_key: str | None = None
     file_id: str | None = None
 
@@ -129,22 +172,22 @@ class Weights(_Part):
     format: WeightFormat
     source: WeightSource
     entry_point: str | None = None
-    size: Annotated[int, Field(ge=0)] | None = None
+    size: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     checksum: Annotated[str, Field(pattern=r"^(md5|sha1|sha256|sha512):[0-9a-f]+$")] | None = None
 
 
 class Author(_Part):
     """A person who made the model."""
 
-    name: str
+    name: Words
 
 
 class Citation(_Part):
     """A publication to cite when the model is used."""
 
-    text: str
-    url: str | None = None
-    doi: str | None = None
+    text: Prose
+    url: Words | None = None
+    doi: Words | None = None
 
 
 class ModelCard(_Part):
@@ -158,26 +201,26 @@ class ModelCard(_Part):
 
     schema_version: Literal["1.0"] = "1.0"
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-    name: Annotated[str, Field(min_length=1)]
-    version: str | None = None
-    description: str = ""
+    name: Annotated[Words, Field(min_length=1)]
+    version: Words | None = None
+    description: Prose = ""
     task: Task = "multi-class"
     classes: tuple[ClassEntry, ...] = ()
     input: Input | None = None
     preprocessing: Preprocessing | None = None
     output: Output = Output()
     weights: tuple[Weights, ...] = ()
-    license: str | None = None
+    license: Words | None = None
     authors: tuple[Author, ...] = ()
     citations: tuple[Citation, ...] = ()
-    record_doi: str | None = None
-    discipline: str | None = None
-    procedure: str | None = None
-    intended_use: str | None = None
-    limitations: str | None = None
-    metrics: dict[str, Any] = {}
+    record_doi: Words | None = None
+    discipline: Words | None = None
+    procedure: Words | None = None
+    intended_use: Prose | None = None
+    limitations: Prose | None = None
+    metrics: Annotated[dict[str, Any], AfterValidator(lambda value: _all_prose(value))] = {}
     test: dict[str, Any] | None = None
-    provenance: dict[str, Any] = {}
+    provenance: Annotated[dict[str, Any], AfterValidator(_provenance)] = {}
 
     @model_validator(mode="before")
     @classmethod
@@ -192,7 +235,7 @@ class ModelCard(_Part):
     def _indices_count_up(self) -> ModelCard:
         indices = [entry.index for entry in self.classes]
         if indices != list(range(len(indices))):
-            raise ValueError(f"class indices must be 0, 1, 2, ... without gaps, not {indices}")
+            raise ValueError(f"class indices must be 0, 1, 2, ... without gaps, not {str(indices[:20])[1:-1]}")
         return self
 
     @property

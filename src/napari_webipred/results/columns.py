@@ -12,11 +12,13 @@ def columns(axes: Sequence[str], classes: Sequence[str]) -> list[str]:
     """
     names: list[str] = []
     taken = {"image", "prediction", "error"}
+    counts: dict[str, int] = {}  # so that very many equal names are not counted from 1 each
     for name in (*axes, *classes):
-        unique, count = name, 1
+        unique, count = name, counts.get(name, 1)
         while unique in taken:
             count += 1
             unique = f"{name} ({count})"
+        counts[name] = count
         taken.add(unique)
         names.append(unique)
     return ["image", *names, "prediction", "error"]

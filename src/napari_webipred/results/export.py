@@ -23,10 +23,18 @@ class CsvWriter:
         Opened with ``newline=""``, so that line ends stay as RFC 4180 wants them.
     classes, axes : sequences of str
         Names of the classes in the model's order, and of the axes of stacks.
+    dialect : type of csv.Dialect
+        How cells and lines are separated, if not as in a CSV file.
     """
 
-    def __init__(self, stream: TextIO, classes: Sequence[str], axes: Sequence[str] = ()) -> None:
-        self._writer = csv.writer(stream)
+    def __init__(
+        self,
+        stream: TextIO,
+        classes: Sequence[str],
+        axes: Sequence[str] = (),
+        dialect: type[csv.Dialect] = csv.excel,
+    ) -> None:
+        self._writer = csv.writer(stream, dialect)
         self._classes = len(classes)
         self._axes = tuple(axes)
         self._writer.writerow(map(harmless, columns(axes, classes)))

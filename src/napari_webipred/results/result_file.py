@@ -47,7 +47,10 @@ def _is_ours(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         header = file.readline(_MAX_HEADER).decode("utf-8", "replace")
-        names = next(csv.reader([header]), [])
+        try:
+            names = next(csv.reader([header]), [])
+        except csv.Error:  # a cell is larger than any name
+            return False
         if names[:1] != ["image"] or not {"prediction", "error"} <= set(names):
             return False
         file.seek(0)
