@@ -6,7 +6,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from napari_webipred.names import escape, unescape, visible
+from napari_webipred.names import escape, readable, unescape, visible
 
 # What makes escape sequences, and what looks like them.
 WILD = st.text(st.sampled_from("\\xu0123456789abcdef5c7f\x1b\n\x7f\x85\u202e\u2066\udce9\ud800 /.é") | st.characters())
@@ -19,6 +19,7 @@ WILD = st.text(st.sampled_from("\\xu0123456789abcdef5c7f\x1b\n\x7f\x85\u202e\u20
         ("a\x1b[2J\n.png", r"a\x1b[2J\x0a.png"),
         ("scan\u202egnp.exe", r"scan\u202egnp.exe"),
         ("Größe_日本_👩‍🔬.png", "Größe_日本_👩‍🔬.png"),
+        ("a\u200bb\ufeffc\u00add\u2060.png", r"a\u200bb\ufeffc\u00add\u2060.png"),
         ("Screenshot 9.41\u202fAM.png", "Screenshot 9.41\u202fAM.png"),
         (r"C:\scans\a.png", r"C:\scans\a.png"),
         (r"C:\users\xavier\udder\x.png", r"C:\users\xavier\udder\x.png"),
@@ -66,3 +67,9 @@ def test_what_is_written_can_be_stored_and_cannot_rewrite_a_terminal(text: str) 
 def test_a_written_name_is_not_escaped_again(text: str) -> None:
     assert visible(escape(text)) == escape(text)
     assert visible(visible(text)) == visible(text)
+
+
+def test_a_text_for_people_keeps_its_lines_and_ends_where_it_is_too_long() -> None:
+    assert readable("one\ntwo\u202e\r\n") == "one\ntwo\\u202e\\x0d\n"
+    assert readable("x" * 2_000) == "x" * 999 + "…"
+    assert readable("x" * 1_000) == "x" * 1_000

@@ -45,8 +45,8 @@ def visible(text: str) -> str:
 
 def readable(text: str, longest: int = _LONGEST) -> str:
     """Write a text for people as `visible` does, but lines stay lines, and what is very long ends in an ellipsis."""
-    text = text if len(text) <= longest else f"{text[: longest - 1]}…"
-    return "\n".join(map(visible, text.split("\n")))
+    text = "\n".join(map(visible, text[: longest + 1].split("\n")))
+    return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
 def _sequence(found: re.Match[str]) -> str:

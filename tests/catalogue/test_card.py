@@ -102,3 +102,49 @@ def test_a_file_that_is_no_card_is_refused(tmp_path: Path, content: bytes) -> No
 def test_a_missing_card_is_named(tmp_path: Path) -> None:
     with pytest.raises(CatalogueError, match=r"gone\.json cannot be read"):
         read_card(tmp_path / "gone.json")
+
+
+WILD = "a\u202eb\x1b[2J\r\u200bc" + "x" * 100_000
+
+
+def test_what_people_read_of_a_card_hides_nothing_and_is_of_bounded_length() -> None:
+    card = ModelCard.model_validate(
+        {
+            **MINIMAL,
+            "name": WILD,
+            "description": f"line\n{WILD}",
+            "classes": [{"index": 0, "name": WILD, "label": WILD}],
+            "authors": [{"name": WILD}],
+            "citations": [{"text": WILD, "url": WILD}],
+            "metrics": {"source": WILD},
+            "provenance": {"notes": [WILD], "assumed": WILD},
+        }
+    )
+    begins = r"a\u202eb\x1b[2J\x0d\u200bcx"
+    entry, citation = card.classes[0], card.citations[0]
+    words = [card.name, entry.name, entry.label, card.authors[0].name, citation.text, citation.url]
+    prose = [card.metrics["source"], *card.provenance["notes"], *card.provenance["assumed"]]
+    assert all(text is not None and text.startswith(begins) and len(text) < 20_000 for text in [*words, *prose])
+    assert card.description.startswith(f"line\n{begins}")
+    assert ModelCard.model_validate_json(card.model_dump_json()) == card
+
+
+@pytest.mark.parametrize("url", ["https://[", "https://", "https://a.example/\x1b[2J", "http://\u202eexample.org"])
+def test_an_address_that_cannot_be_read_or_hides_something_is_refused(url: str) -> None:
+    weights = [{"format": "onnx", "source": {"type": "url", "url": url}}]
+    with pytest.raises(ValueError, match=r"not an address|Invalid IPv6"):
+        ModelCard.model_validate({**MINIMAL, "weights": weights})
+
+
+def test_facts_that_are_nested_very_deeply_are_refused() -> None:
+    nested: dict[str, object] = {}
+    for _ in range(500):
+        nested = {"within": nested}
+    with pytest.raises(ValueError, match="nested too deeply"):
+        ModelCard.model_validate({**MINIMAL, "provenance": nested})
+
+
+def test_a_size_that_is_no_number_of_bytes_is_refused() -> None:
+    weights = [{"format": "onnx", "source": {"type": "local"}, "size": 10**400}]
+    with pytest.raises(ValueError, match="size"):
+        ModelCard.model_validate({**MINIMAL, "weights": weights})

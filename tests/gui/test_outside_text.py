@@ -138,8 +138,8 @@ HOSTILE = {
     "format": "%s %n %1 {} {0.__class__} {name!r}",
 }
 UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u00ad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-LONGEST = 60_000  # of the description of a model; every other text is shorter
-HIGHEST = 4_000
+LONGEST = 150_000  # of the description of a model, which has several long texts; every other text is shorter
+HIGHEST = 60_000  # of the description, within the area that scrolls
 
 
 def of_labels_and_fields(widget: QWidget):
@@ -153,11 +153,12 @@ def of_labels_and_fields(widget: QWidget):
 
 def of_lists_and_tables(view: QAbstractItemView):
     model = view.model()
+    columns = model.columnCount() if isinstance(view, QTableView) else 1
     for row in range(model.rowCount()):
-        for column in range(model.columnCount()):
+        for column in range(columns):
             for role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole, *ROLES):
                 yield str(model.index(row, column).data(role) or "")
-    for column in range(model.columnCount()):
+    for column in range(columns):
         yield str(model.headerData(column, Qt.Orientation.Horizontal) or "")
 
 

@@ -33,3 +33,9 @@ def test_a_class_called_like_another_column_gets_a_number():
 def test_every_column_name_stands_once(classes):
     names = columns((), classes)
     assert len(set(names)) == len(names) == len(classes) + 3
+
+
+def test_very_many_equal_names_are_told_apart() -> None:
+    names = columns((), ["a"] * 100_000)  # counted from 1 for each, this would take hours
+    assert names[1:4] == ["a", "a (2)", "a (3)"]
+    assert len(set(names)) == len(names) == 100_003

@@ -11,6 +11,7 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.layers import image_layers, name_of, understanding
 from napari_webipred._napari.two_lines import SECOND_LINE
+from napari_webipred.names import readable
 
 NOWHERE = QModelIndex()
 EVENTS = ("inserted", "removed", "moved", "reordered", "renamed")
@@ -91,11 +92,11 @@ class LayerList(QAbstractListModel):
             return None
         layer = self._layers[index.row()]
         if role == Qt.ItemDataRole.DisplayRole:
-            return name_of(layer)
+            return readable(name_of(layer))
         if role == SECOND_LINE:
             return understanding(layer)[0]
         if role in (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.AccessibleTextRole):
-            words = f"{name_of(layer)}: {understanding(layer)[0]}"
+            words = f"{readable(name_of(layer))}: {understanding(layer)[0]}"
             return tip(words) if role == Qt.ItemDataRole.ToolTipRole else words
         if role == Qt.ItemDataRole.CheckStateRole:
             return Qt.CheckState.Unchecked if layer in self._unticked else Qt.CheckState.Checked

@@ -11,6 +11,9 @@ from napari_webipred._napari.delete_key import DeleteKey
 from napari_webipred._napari.entry import Entry, megabytes
 from napari_webipred._napari.model_list import ENTRY
 from napari_webipred._napari.question import Answer, ask
+from napari_webipred.names import readable
+
+LONGEST = 80  # characters of a name in a question, which is as wide as its longest word
 
 
 class ModelMenu(QObject):
@@ -54,7 +57,7 @@ class ModelMenu(QObject):
         ask(
             self._view,
             "Remove model",
-            f"Remove “{entry.card.name}” from this machine?",
+            f"Remove “{readable(entry.card.name, LONGEST)}” from this machine?",
             f"Its file and its settings are deleted. With a network it can be downloaded again{size}.",
             [Answer("Remove", lambda: self.agreed.emit(entry), destroys=True)],
         )

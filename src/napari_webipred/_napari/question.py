@@ -11,8 +11,6 @@ from qtpy.QtWidgets import QMessageBox, QWidget
 from napari_webipred.errors import ChangedModelError
 from napari_webipred.names import readable
 
-LONGEST = 100  # the box is as wide as its longest word
-
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -51,7 +49,7 @@ def ask(parent: QWidget, title: str, question: str, explanation: str, answers: S
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(title)
     box.setTextFormat(Qt.TextFormat.PlainText)  # it may hold the name of a model
-    box.setText(readable(question, LONGEST))
+    box.setText(readable(question))
     box.setInformativeText(explanation)
     roles = {False: QMessageBox.ButtonRole.AcceptRole, True: QMessageBox.ButtonRole.DestructiveRole}
     buttons = [(box.addButton(answer.text, roles[answer.destroys]), answer) for answer in answers]

@@ -23,11 +23,11 @@ WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "sav
 SourceType = Literal["builtin", "zenodo", "doi", "url", "huggingface", "github", "figshare", "dataverse", "local"]
 
 DEEPEST = 20  # objects within objects
-PROSE_AT_MOST = 20_000  # characters; the longest description on our own cards has 2,000
+PROSE_AT_MOST = 10_000  # characters; the longest description on our own cards has 2,000
 
 
 def _words(text: str) -> str:
-    return visible(readable(text))
+    return readable(visible(text))
 
 
 def _prose(text: str) -> str:

@@ -1,0 +1,70 @@
+"""Of very many classes the panel shows some, and files have all."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFileDialog
+from tests.gui.conftest import MeanModel, card, flat
+
+from napari_webipred import limits
+from napari_webipred._napari.about import about
+
+COUNT = limits.CLASSES
+WIDE = card("wide", "Wide", {f"class {i}": None for i in range(COUNT)}, task="multi-label")
+
+
+class WideModel(MeanModel):
+    """Gives greater probabilities for later classes, from 0 to 1."""
+
+    def predict(self, batch: np.ndarray) -> np.ndarray:
+        return np.stack([np.linspace(0, 1, COUNT, dtype=np.float32)] * len(batch))
+
+
+@pytest.fixture
+def panel(shelf, open_panel, viewer, classify):
+    shelf.cards, shelf.here, shelf.models = [WIDE], {"wide"}, {"wide": WideModel(WIDE)}
+    viewer.add_image(flat(9), name="grey")
+    panel = open_panel()
+    classify(panel, "Wide")
+    return panel
+
+
+def test_the_table_shows_the_first_classes_and_the_chart_those_with_the_greatest_numbers(panel, qtbot):
+    shown = limits.SHOWN_CLASSES
+    assert panel.results.model.headings()[:3] == ["Image", "Class", "class 0"]
+    assert panel.results.model.columnCount() == 2 + shown
+    assert [bar.name for bar in panel.results.chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
+    assert all(bar.assigned for bar in panel.results.chart.bars)
+    assert f"first {shown:,}" in panel.results.part.text()
+    assert not panel.results.part.isHidden()
+
+
+def test_the_file_and_the_clipboard_have_all_classes(panel, qtbot, monkeypatch, tmp_path):
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out.csv"), ""))
+    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._bench.run.saved)
+    header, row = (tmp_path / "out.csv").read_text().splitlines()
+    assert header.count(",") == row.count(",") == COUNT + 2
+    QGuiApplication.clipboard().clear()
+    qtbot.mouseClick(panel.results.copy, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: bool(QGuiApplication.clipboard().text()))
+    assert QGuiApplication.clipboard().text().replace("\t", ",").splitlines() == [header, row]
+
+
+def test_the_description_says_how_many_classes_more_there_are():
+    html = about(WIDE)
+    assert "class 999<br>… and 99,000 more" in html
+    assert "class 1000<" not in html
+
+
+def test_a_model_of_few_classes_shows_all_without_a_remark(viewer, shelf, open_panel, classify):
+    viewer.add_image(flat(9))
+    panel = open_panel()
+    classify(panel)
+    assert panel.results.part.isHidden()
