@@ -1,8 +1,8 @@
-"""Change sound models and pictures at random, and look for anything but a result or plain words.
+"""Change sound models and images at random, and look for anything but a result or plain words.
 
-    python tools/fuzz.py [--seconds 600] [--seed 1]
+    python tools/fuzz.py --reader keras-h5 [--seconds 600] [--seed 1]
 
-A finding is an exception that is not a WebIPredError, a crash, more than two seconds, or more memory than allowed; the
+A finding is an exception that is not a WebIPredError, a crash, more than ten seconds, or more memory than 1 GB; the
 number of the case makes it again. Each batch of cases runs in a child process with a bounded memory. POSIX only.
 """
 
@@ -22,6 +22,7 @@ import time
 import traceback
 import warnings
 import zipfile
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -33,32 +34,52 @@ from napari_webipred.catalogue.archive import open_files  # noqa: E402
 from napari_webipred.errors import WebIPredError  # noqa: E402
 from napari_webipred.imaging.files import file_source  # noqa: E402
 from napari_webipred.runtime.formats import compile_files  # noqa: E402
+from napari_webipred.runtime.protobuf import varint  # noqa: E402
 from napari_webipred.runtime.session import Session  # noqa: E402
 
-SECONDS, MEGABYTES, BATCH = 2, 700, 100
+SECONDS, MEGABYTES, BATCH = 10, 1024, 100
+# Models may use half of that memory, so that the other half is for reading them.
+os.environ["NAPARI_WEBIPRED_MEMORY_LIMIT"] = "500MB"
+READERS = ("keras-h5", "keras", "saved-model", "checkpoint", "tfjs", "graph", "onnx", "images")
+NUMBERS = [0, 1, 2, 3, 8, 127, 128, 2**16 - 1, 2**20, 2**31 - 1, 2**31, 2**32 - 1, 2**60, 2**63, 2**64 - 1]
 WILD = [
     None, True, False, 0, 1, -1, 2, 3, 7, 1.5, 1e300, -1e300, float("nan"), 2**31, 2**63, 10**40, "", "a", "same",
     "../x", "x" * 300, "\ud800", [], [None], [0, 0], [[]], [1] * 9, {}, {"class_name": "Lambda"}, "__proto__",
 ]  # fmt: skip
 
 
-def seeds() -> dict[str, bytes]:
-    """Return sound files to begin with, by name: models in every format, and pictures."""
-    goldens = ROOT / "tests" / "goldens"
-    found: dict[str, bytes] = {}
+def seeds(reader: str) -> dict[str, bytes]:
+    """Return sound files for a reader to begin with, by name."""
+    goldens, samples = ROOT / "tests" / "goldens", ROOT / "src" / "napari_webipred" / "samples"
+    match reader:
+        case "keras-h5":
+            return _contents(goldens.glob("keras/*.h5"))
+        case "keras":
+            return _contents(goldens.glob("keras/*.keras"))
+        case "saved-model" | "checkpoint":
+            return _contents(goldens.glob("graphs/*-saved.zip"))
+        case "graph":
+            return _contents(goldens.glob("graphs/*-tfjs.zip"))
+        case "tfjs":
+            return {f"{name}.zip": _zipped(files) for name, files in _layers_models()}
+        case "onnx":
+            made = [next(_layers_models())[1], *map(open_files, goldens.glob("graphs/*-tfjs.zip"))]
+            return {f"{i}.onnx": compile_files(files, "folder", None) for i, files in enumerate(made)}
+    images = [path for path in samples.iterdir() if path.suffix != ".py" and path.is_file()]
+    return _contents(images) | _small_images()
+
+
+def _contents(paths: Iterable[Path]) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in paths}
+
+
+def _layers_models() -> Iterator[tuple[str, dict[str, bytes]]]:
     for archive in ("variants.zip", "networks.zip"):
-        with zipfile.ZipFile(goldens / archive) as members:
+        with zipfile.ZipFile(ROOT / "tests" / "goldens" / archive) as members:
             for name in members.namelist():
                 stored = json.loads(members.read(name))
-                if sum(map(len, json.dumps(stored["topology"]))) < 200_000:
-                    found[f"{name}.zip"] = _zipped(_tfjs(stored))
-    for path in [*goldens.glob("keras/*"), *goldens.glob("graphs/*.zip")]:
-        if path.suffix in {".h5", ".keras", ".zip"}:
-            found[path.name] = path.read_bytes()
-    found["plain.onnx"] = compile_files(_tfjs(stored), "folder", None)
-    pictures = [path for path in (ROOT / "src/napari_webipred/samples").iterdir() if path.suffix != ".py"]
-    found |= {path.name: path.read_bytes() for path in pictures if path.is_file()}
-    return found | _small_pictures()
+                if len(json.dumps(stored["topology"])) < 200_000:
+                    yield name, _tfjs(stored)
 
 
 def _tfjs(stored: dict[str, Any]) -> dict[str, bytes]:
@@ -72,7 +93,7 @@ def _tfjs(stored: dict[str, Any]) -> dict[str, bytes]:
     return {"model.json": json.dumps(document).encode(), "weights.bin": data}
 
 
-def _small_pictures() -> dict[str, bytes]:
+def _small_images() -> dict[str, bytes]:
     import numpy as np
     import tifffile
     from PIL import Image
@@ -101,21 +122,113 @@ def _zipped(files: dict[str, bytes]) -> bytes:
     return stream.getvalue()
 
 
-def changed(name: str, content: bytes, chance: random.Random) -> bytes:
-    """Change a file: values in the JSON of an archive, or bytes anywhere."""
-    if name.endswith(".zip") and chance.random() < 0.7:
-        with zipfile.ZipFile(io.BytesIO(content)) as archive:
-            files = {member: archive.read(member) for member in archive.namelist()}
-        member = chance.choice([*(n for n in files if n.endswith(".json")), *files])
-        if member.endswith(".json"):
-            document = json.loads(files[member])
-            for _ in range(chance.randint(1, 4)):
+def changed(reader: str, name: str, content: bytes, chance: random.Random) -> bytes:
+    """Change a file by its format, or bytes anywhere; of an archive one of its files, or bytes of the archive."""
+    if not zipfile.is_zipfile(io.BytesIO(content)):
+        return _change_file(name, content, chance)
+    if chance.random() < 0.05:
+        return _change_bytes(content, chance)
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        files = {member: archive.read(member) for member in archive.namelist()}
+    aimed = {"saved-model": "saved_model.pb", "checkpoint": "variables.", "tfjs": ".json", "graph": ".json"}
+    members = [member for member in files if aimed.get(reader, "") in member]
+    member = chance.choice(members if chance.random() < 0.9 else [*files])
+    files[member] = _change_file(member, files[member], chance)
+    return _zipped(files)
+
+
+def _change_file(name: str, content: bytes, chance: random.Random) -> bytes:
+    suffix = Path(name).suffix if chance.random() < 0.8 else ""
+    for _ in range(chance.randint(1, 4)):
+        match suffix:
+            case ".json":
+                document = json.loads(content)
                 _change_json(document, chance)
-            files[member] = json.dumps(document).encode("utf-8", "surrogatepass")
-        else:
-            files[member] = _change_bytes(files[member], chance)
-        return _zipped(files)
-    return _change_bytes(content, chance)
+                content = json.dumps(document).encode("utf-8", "surrogatepass")
+            case ".h5" | ".index":
+                content = _change_numbers(content, chance)
+            case ".pb" | ".onnx":
+                content = _change_protobuf(content, chance)
+            case _:
+                return _change_bytes(content, chance)
+    return content
+
+
+def _change_numbers(content: bytes, chance: random.Random) -> bytes:
+    """Change or exchange what looks like an address, a length or a count: a small number, little-endian."""
+    data = bytearray(content)
+    size = chance.choice([2, 4, 8, 8, 8])
+    places = range(0, len(data) - size + 1, min(size, 4) if len(data) > 4096 else 1)
+    found = [p for p in chance.choices(places, k=200) if 0 < int.from_bytes(data[p : p + 8], "little") < len(data)]
+    if found:
+        to, other = found[0], found[-1]
+        number = int.from_bytes(data[to : to + size], "little")
+        new = chance.choice([*NUMBERS, number + 1, number - 1, number * 8, number - 8, number + 8, len(data), to])
+        taken = data[other : other + size] if chance.random() < 0.5 else (new % 256**size).to_bytes(size, "little")
+        if chance.random() < 0.5:
+            data[other : other + size] = data[to : to + size]
+        data[to : to + size] = taken
+    return bytes(data)
+
+
+def _change_protobuf(content: bytes, chance: random.Random) -> bytes:
+    """Duplicate, remove, exchange or change fields of a message, or of one within; lengths stay right."""
+    try:
+        fields = list(_fields(content))
+    except WebIPredError:
+        return _change_bytes(content, chance)
+    if not fields:
+        return content + chance.randbytes(3)
+    at, other = chance.randrange(len(fields)), chance.randrange(len(fields))
+    key, value = fields[at]
+    if isinstance(value, bytes) and key & 7 == 2 and chance.random() < 0.85:
+        fields[at] = (key, _change_protobuf(value, chance))
+    elif isinstance(value, int) and chance.random() < 0.6:
+        fields[at] = (key, chance.choice(NUMBERS))
+    else:
+        match chance.randrange(4):
+            case 0:
+                del fields[at]
+            case 1:
+                fields.insert(other, fields[at])
+            case 2:
+                fields[at], fields[other] = fields[other], fields[at]
+            case _:
+                same = [each for each in fields if each[0] == key]
+                fields[at] = chance.choice(same)
+    return b"".join(map(_field, fields))
+
+
+def _fields(content: bytes) -> Iterator[tuple[int, int | bytes]]:
+    data, at = memoryview(content), 0
+    while at < len(data):
+        key, at = varint(data, at)
+        width = {1: 8, 5: 4}.get(key & 7)
+        if key & 7 == 0:
+            value, at = varint(data, at)
+            yield key, value
+            continue
+        if width is None:
+            width, at = varint(data, at)
+        if key & 7 not in {1, 2, 5} or key < 8 or at + width > len(data):
+            raise WebIPredError("no message", "")
+        yield key, bytes(data[at : at + width])
+        at += width
+
+
+def _field(field: tuple[int, int | bytes]) -> bytes:
+    key, value = field
+    if isinstance(value, int):
+        return _varint(key) + _varint(value)
+    return _varint(key) + (_varint(len(value)) if key & 7 == 2 else b"") + value
+
+
+def _varint(value: int) -> bytes:
+    data = bytearray()
+    while value > 127:
+        data.append(value & 127 | 128)
+        value >>= 7
+    return bytes([*data, value])
 
 
 def _change_json(value: Any, chance: random.Random) -> None:
@@ -177,7 +290,14 @@ def run(name: str, content: bytes, folder: Path) -> None:
         path.unlink()
 
 
-def batch(first: int, seed: int, files: list[tuple[str, bytes]], pipe: int) -> None:
+def case_of(reader: str, files: list[tuple[str, bytes]], seed: int, case: int) -> tuple[str, bytes]:
+    """Make a case by its number."""
+    chance = random.Random(f"{seed} {case}")
+    name, content = files[chance.randrange(len(files))]
+    return name, changed(reader, name, content, chance)
+
+
+def batch(first: int, reader: str, seed: int, files: list[tuple[str, bytes]], pipe: int) -> None:
     """Run some cases; write each one's number, and what is found after an exclamation mark, a line each."""
 
     def report(text: str) -> None:
@@ -187,18 +307,15 @@ def batch(first: int, seed: int, files: list[tuple[str, bytes]], pipe: int) -> N
     warnings.simplefilter("ignore")
     with tempfile.TemporaryDirectory() as folder:
         for case in range(first, first + BATCH):
-            chance = random.Random(f"{seed} {case}")
-            name, content = files[chance.randrange(len(files))]
-            begin = time.perf_counter()
             report(f"{case}")
+            name, content = case_of(reader, files, seed, case)
+            signal.alarm(SECONDS)  # which ends the process
             try:
-                run(name, changed(name, content, chance), Path(folder))
+                run(name, content, Path(folder))
             except BaseException as error:  # everything that comes out is a finding
                 last = traceback.extract_tb(error.__traceback__)[-1]
                 report(f"!case {case} ({name}): {error!r:.200} in {last.filename}:{last.lineno}")
-            taken = time.perf_counter() - begin
-            if taken > SECONDS:
-                report(f"!case {case} ({name}): {taken:.1f} s")
+            signal.alarm(0)
 
 
 def _address_space() -> int:
@@ -207,45 +324,49 @@ def _address_space() -> int:
     return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--seconds", type=float, default=600)
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--case", type=int, help="run this one only, in this process")
-    parser.add_argument("--only", default="", help="files with this in their name")
-    options = parser.parse_args()
-    files = [item for item in sorted(seeds().items()) if options.only in item[0]]
-    if options.case is not None:
-        chance = random.Random(f"{options.seed} {options.case}")
-        name, content = files[chance.randrange(len(files))]
-        with tempfile.TemporaryDirectory() as folder:
-            run(name, changed(name, content, chance), Path(folder))
-        return 0
-    end = time.monotonic() + options.seconds
+def fuzz(reader: str, seed: int, seconds: float) -> int:
+    """Run cases until the time is over, print what is found, and return how many findings there are."""
+    files = sorted(seeds(reader).items())
+    begin = time.monotonic()
     first, findings = 0, 0
-    while time.monotonic() < end:
+    while time.monotonic() < begin + seconds:
         reading, writing = os.pipe()
         child = os.fork()
         if child == 0:
             os.close(reading)
-            signal.alarm(BATCH * 3)
-            batch(first, options.seed, files, writing)
+            batch(first, reader, seed, files, writing)
             os._exit(0)
         os.close(writing)
         with os.fdopen(reading) as stream:
             lines = stream.read().splitlines()
         status = os.waitpid(child, 0)[1]
-        told = [line[1:] for line in lines if line.startswith("!")]
+        found = [line[1:] for line in lines if line.startswith("!")]
+        last = max(int(line) for line in lines if not line.startswith("!"))
         if status:
-            told.append(
-                f"case {[line for line in lines if line[0] != '!'][-1]}: the process ended with status {status}"
-            )
-        for line in told:
+            why = f"more than {SECONDS} s" if status == signal.SIGALRM else f"the process ended with status {status}"
+            found.append(f"case {last}: {why}")
+        for line in found:
             print(line, flush=True)
-        findings += len(told)
-        first += BATCH
-    print(f"{first} cases, {findings} findings")
-    return int(findings > 0)
+        findings += len(found)
+        first = last + 1
+    print(f"{reader}: {seconds:.0f} s, {first} cases, {findings} findings", flush=True)
+    return findings
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--reader", choices=READERS, action="append", help="all, one after the other, if left out")
+    parser.add_argument("--seconds", type=float, default=600, help="for each reader")
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--case", type=int, help="run this one only, in this process")
+    options = parser.parse_args()
+    readers = options.reader or READERS
+    if options.case is not None:
+        name, content = case_of(readers[0], sorted(seeds(readers[0]).items()), options.seed, options.case)
+        with tempfile.TemporaryDirectory() as folder:
+            run(name, content, Path(folder))
+        return 0
+    return int(sum(fuzz(reader, options.seed, options.seconds) for reader in readers) > 0)
 
 
 if __name__ == "__main__":
