@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_webipred import limits
 from napari_webipred.errors import ModelError
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 _SIGNATURE = b"\x89HDF\r\n\x1a\n"
 _NOWHERE = 2**64 - 1
-_MAX_STEPS = 1_000_000  # entries of tables that are looked at; a network of 1000 layers takes some ten thousand
+_MAX_STEPS = 300_000  # entries of tables that are looked at; a network of 1000 layers takes some ten thousand
 _AGAIN = "Save the whole model again with Keras: model.save('model.keras') or model.save('model.h5')."
 
 # Numbers of the kinds of messages in an object header, and of the classes of datatypes.
@@ -56,6 +57,7 @@ class Node:
         self._messages = list(file.messages(address))
         tables = [body for kind, body in self._messages if kind == _SYMBOL_TABLE]
         self._members = file.members(tables[0]) if tables else None
+        self._attributes = dict(file.attributes(body for kind, body in self._messages if kind == _ATTRIBUTE))
 
     @property
     def is_group(self) -> bool:
@@ -77,6 +79,7 @@ class Node:
         """
         node = self
         for part in filter(None, path.split("/")):
+            self._file.step()
             if node._members is None or part not in node._members:
                 return None
             address = node._members[part]
@@ -93,10 +96,7 @@ class Node:
         ModelError
             It is not text, or too long.
         """
-        for kind, body in self._messages:
-            if kind == _ATTRIBUTE and (value := self._file.attribute(body, key)) is not None:
-                return value
-        return None
+        return self._file.text(key, self._attributes[key]) if key in self._attributes else None
 
     def array(self, place: str) -> NDArray[np.float32] | None:
         """Return a tensor; None if it holds no floating-point numbers, as the state of random numbers does not.
@@ -137,7 +137,7 @@ class File:
         self.name = name
         self._content = content
         self._steps = 0
-        self._bytes_left = len(content)  # tensors and texts do not overlap
+        self._bytes_left = len(content)  # headers, names, texts and tensors do not overlap
         self._nodes: dict[int, Node] = {}
         self._heaps: dict[int, dict[int, tuple[int, int]]] = {}
         if not content.startswith(_SIGNATURE):
@@ -173,7 +173,8 @@ class File:
             raise self._damaged()
         return self._content[address : address + length]
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Count a step on the way through the file, which may lead in circles."""
         self._steps += 1
         if self._steps > _MAX_STEPS:
             raise self._damaged()
@@ -190,9 +191,10 @@ class File:
             raise self._damaged()
         blocks: list[tuple[int, ...]] = [(address + 16, length)]
         for start, size in blocks:
+            self._spend(size)
             place, end = start, start + size
             while place + 8 <= end and count > 0:
-                self._step()
+                self.step()
                 count -= 1
                 kind, length, flags = self._numbers("<HHB", place)
                 body = self._piece(place + 8, length)
@@ -210,41 +212,51 @@ class File:
         size, _, names = self._numbers("<QQQ", heap + 8)
         if self._piece(heap, 4) != b"HEAP":
             raise self._damaged()
-        texts = self._piece(names, size)
         found: dict[str, int | None] = {}
         nodes = [tree]
         for node in nodes:
-            self._step()
+            self.step()
             if self._piece(node, 4) == b"TREE":
                 kind, _, count = self._numbers("<BBH", node + 4)
                 if kind != 0:
                     raise self._damaged()
-                nodes += [self._numbers("<Q", node + 32 + 16 * i)[0] for i in range(count)]
+                for i in range(count):
+                    self.step()
+                    nodes += self._numbers("<Q", node + 32 + 16 * i)
                 continue
             if self._piece(node, 4) != b"SNOD":
                 raise self._damaged()
             (count,) = self._numbers("<H", node + 6)
             for i in range(count):
-                self._step()
+                self.step()
                 place, address, cached = self._numbers("<QQI", node + 8 + 40 * i)
-                end = texts.find(b"\0", place)
-                found[_text(texts[place:end])] = None if cached == 2 else address
+                found[self._name(names + place, names + size)] = None if cached == 2 else address
         return found
 
-    def attribute(self, body: bytes, key: str) -> str | list[str] | None:
-        """Return the text, or texts, of an attribute message if it is of this name."""
-        self._step()
-        version, named, typed, spaced = self._numbers("<BxHHH", 0, body)
-        if version not in {1, 2, 3}:
+    def _name(self, start: int, limit: int) -> str:
+        end = self._content.find(b"\0", start, limit)
+        if end < 0:
             raise self._damaged()
-        place = 9 if version == 3 else 8
-        parts = []
-        for length in (named, typed, spaced):
-            parts.append(body[place : place + length])
-            place += length if version > 1 else -(-length // 8) * 8
-        if _text(parts[0].rstrip(b"\0")) != key:
-            return None
-        datatype, shape, data = self._type(parts[1]), self._shape(parts[2]), body[place:]
+        self._spend(end - start)
+        return _text(self._content[start:end])
+
+    def attributes(self, messages: Iterable[bytes]) -> Iterator[tuple[str, tuple[bytes, ...]]]:
+        """Yield the name of each attribute, and its datatype, shape and data."""
+        for body in messages:
+            self.step()
+            version, *lengths = self._numbers("<BxHHH", 0, body)
+            if version not in {1, 2, 3}:
+                raise self._damaged()
+            place = 9 if version == 3 else 8
+            parts = []
+            for length in lengths:
+                parts.append(body[place : place + length])
+                place += length if version > 1 else -(-length // 8) * 8
+            yield _text(parts[0].rstrip(b"\0")), (*parts[1:], body[place:])
+
+    def text(self, key: str, attribute: tuple[bytes, ...]) -> str | list[str]:
+        """Return the text, or texts, of an attribute."""
+        datatype, shape, data = self._type(attribute[0]), self._shape(attribute[1]), attribute[2]
         count = math.prod(shape)
         if count == 0:  # an empty list has numbers for a datatype
             return []
@@ -274,7 +286,7 @@ class File:
 
     def _in_heap(self, reference: bytes) -> bytes:
         """Return what an element of variable length refers to."""
-        self._step()
+        self.step()
         length, heap, index = self._numbers("<IQI", 0, reference)
         if length == 0:
             return b""
@@ -293,7 +305,7 @@ class File:
                 raise self._damaged()
             place, end = address + 16, address + whole
             while place + 16 <= end:
-                self._step()
+                self.step()
                 index, size = self._numbers("<H6xQ", place)
                 if index == 0:  # the rest is free
                     break
@@ -319,7 +331,8 @@ class File:
             address, stored = self._numbers("<QQ", 2, layout)
             whole = address != _NOWHERE and stored == length and address + stored <= len(self._content)
             content = memoryview(self._content)[address : address + stored] if whole else b""
-        if len(content) != length:
+        # numpy refuses large sizes even beside a size of 0.
+        if len(content) != length or math.prod(filter(None, shape)) > limits.TENSOR_NUMBERS:
             raise ModelError(f"The weight {place[:200]} in {self.name} is incomplete.", _AGAIN)
         self._spend(length)
         return np.frombuffer(content, datatype.float_name).reshape(shape).astype(np.float32)

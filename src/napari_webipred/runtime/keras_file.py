@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +22,7 @@ WEIGHTS = "model.weights.h5"
 
 _MAX_DATASETS = 20_000
 _MAX_DEPTH = 16
+_MAX_NAME = 1000
 _AGAIN = "Save the whole model again with Keras: model.save('model.keras') or model.save('model.h5')."
 
 
@@ -155,6 +157,8 @@ def _names(name: str, group: Node, key: str) -> list[str]:
     names = [item for part in parts for item in (part if isinstance(part, list) else [part])]
     if len(names) > _MAX_DATASETS:
         raise ModelError(f"The list {key} in {name} is too long.", _AGAIN)
+    if any(len(each) > _MAX_NAME for each in names):
+        raise ModelError(f"A name in the list {key} in {name} has more than {_MAX_NAME} letters.", _AGAIN)
     return names
 
 
@@ -180,11 +184,12 @@ def _weights_of(name: str, stored: Node) -> dict[str, NDArray[np.float32]]:
         if len(found) > _MAX_DATASETS:
             raise ModelError(f"{name} has more than {_MAX_DATASETS} weights.", _AGAIN)
     plain = [_plain(layer, path) for layer, path, _ in found]
+    counts = Counter(plain)
     weights: dict[str, NDArray[np.float32]] = {}
     for (layer, path, group), key in zip(found, plain, strict=True):
         array = _array(name, path, group.child(path))
         if array is not None:
-            weights[key if plain.count(key) == 1 else f"{layer}/{key}"] = array
+            weights[key if counts[key] == 1 else f"{layer}/{key}"] = array
     return weights
 
 
