@@ -18,9 +18,16 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hostile.archives import ARCHIVES
 from hostile.folder import opened
+from hostile.keras_files import HDF5_FILES, KERAS_FILES, SAVED_MODELS
 from hostile.models import MODELS
 from hostile.pictures import PICTURES
 from hostile.watch import GIVEN_UP
+
+KERAS = [
+    ("Keras files (HDF5)", ".h5", HDF5_FILES),
+    ("Keras files (.keras)", ".keras", KERAS_FILES),
+    ("SavedModels and checkpoints", ".zip", SAVED_MODELS),
+]
 
 PAGE = """# Hostile files
 
@@ -33,8 +40,8 @@ This page is made by `python benchmarks/hostile_files.py`. Seconds of the proces
 process that opened the file, with all libraries that it needs ({empty} MB, for archives, models and pictures). Models
 that are opened are also run once.
 
-{archives} archives, {models} models and {pictures} pictures; the slowest took {seconds:.1f} s, the largest
-{megabytes:.0f} MB.
+{archives} archives, {models} ONNX models, {keras} Keras files and SavedModels, and {pictures} pictures; the slowest
+took {seconds:.1f} s, the largest {megabytes:.0f} MB.
 """
 
 
@@ -89,13 +96,21 @@ def main() -> None:
         archives = opened("archive", ".zip", ARCHIVES, Path(folder))
         models = opened("model", ".onnx", MODELS, Path(folder))
         pictures = opened("picture", ".dat", PICTURES, Path(folder))
-    every = archives + models + pictures
+        keras = {}
+        for title, suffix, cases in KERAS:
+            place = Path(folder, suffix)
+            place.mkdir()
+            keras[title] = opened("model", suffix, cases, place)
+    every = archives + models + pictures + [report for reports in keras.values() for report in reports]
     worst = {key: max(report[key] for report in every) for key in ("seconds", "megabytes")}
     least = [f"{min(report['megabytes'] for report in reports):.0f}" for reports in (archives, models, pictures)]
     counts = {"archives": len(archives), "models": len(models), "pictures": len(pictures)}
+    counts["keras"] = sum(map(len, keras.values()))
     print(PAGE.format(limit=300, empty=f"{least[0]}, {least[1]} and {least[2]}", **counts, **worst))
     print(table("Archives", ".zip", archives) + "\n")
-    print(table("Models", ".onnx", models) + "\n")
+    print(table("ONNX models", ".onnx", models) + "\n")
+    for title, suffix, _ in KERAS:
+        print(table(title, suffix, keras[title]) + "\n")
     print(table("Pictures", ".dat", pictures))
 
 

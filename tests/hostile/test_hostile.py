@@ -9,6 +9,7 @@ import pytest
 
 from hostile.archives import ARCHIVES, EITHER
 from hostile.folder import opened
+from hostile.keras_files import HDF5_FILES, KERAS_FILES, SAVED_MODELS
 from hostile.models import MODELS
 from hostile.pictures import PICTURES
 from napari_webipred import limits
@@ -33,6 +34,16 @@ def models(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return opened("model", ".onnx", MODELS, tmp_path_factory.mktemp("hostile"))
 
 
+@pytest.fixture(scope="module")
+def keras_files(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """Keras files, SavedModels and checkpoints."""
+    return [
+        report
+        for suffix, cases in ((".h5", HDF5_FILES), (".keras", KERAS_FILES), (".zip", SAVED_MODELS))
+        for report in opened("model", suffix, cases, tmp_path_factory.mktemp("keras"))
+    ]
+
+
 def wrong(reports: list[dict[str, Any]], kinds: set[str]) -> list[dict[str, Any]]:
     """Reports of harmless files that were refused, and of others that were opened, or refused without words."""
     found = []
@@ -50,6 +61,16 @@ def wrong(reports: list[dict[str, Any]], kinds: set[str]) -> list[dict[str, Any]
     return found
 
 
+def excessive(reports: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Reports of files that took more than 64 MB and four times the file until they were refused."""
+    least = min(report["megabytes"] for report in reports)
+    return [
+        report
+        for report in reports
+        if report["kind"] and report["megabytes"] - least > (limits.OPENING + 4 * report["bytes"]) / 2**20
+    ]
+
+
 def test_hostile_archives_are_refused_by_name_and_strange_ones_are_opened(archives: list[dict[str, Any]]) -> None:
     assert len(archives) >= 40
     assert wrong(archives, {"ArchiveError", "TooLargeError", "LimitError", "ModelError"}) == []
@@ -62,12 +83,16 @@ def test_hostile_models_are_refused_by_name_and_strange_ones_are_run(models: lis
 
 def test_refusing_a_model_takes_no_more_memory_than_opening_may(models: list[dict[str, Any]]) -> None:
     """64 MB, and four times the file."""
-    least = min(report["megabytes"] for report in models)
-    assert [
-        report
-        for report in models
-        if report["kind"] and report["megabytes"] - least > (limits.OPENING + 4 * report["bytes"]) / 2**20
-    ] == []
+    assert excessive(models) == []
+
+
+def test_hostile_keras_files_are_refused_by_name_and_strange_ones_are_run(keras_files: list[dict[str, Any]]) -> None:
+    assert len(keras_files) >= 100
+    assert wrong(keras_files, {"ArchiveError", "LimitError", "ModelError", "TooLargeError"}) == []
+
+
+def test_refusing_a_keras_file_takes_no_more_memory_than_opening_may(keras_files: list[dict[str, Any]]) -> None:
+    assert excessive(keras_files) == []
 
 
 def test_no_refused_model_leaves_a_graph_in_the_cache(models: list[dict[str, Any]], tmp_path_factory: Any) -> None:

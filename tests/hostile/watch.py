@@ -33,6 +33,7 @@ NEEDED = {
         *("onnx", "onnx.numpy_helper", "onnxruntime"),
         *(f"{PACKAGE}.catalogue.{name}" for name in ("archive", "bioimageio", "index", "store", "own", "told")),
         *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.onnx_file", "runtime.formats", "runtime.session")),
+        *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
     "picture": [
         *("PIL.Image", "tifffile", f"{PACKAGE}.catalogue.card"),
@@ -50,7 +51,7 @@ def archive(path: Path) -> str:
 
 
 def model(path: Path) -> str:
-    """Open an ONNX file as the user does, and run it once."""
+    """Open a model of one file as the user does, and run it once."""
     import numpy as np
 
     import napari_webipred

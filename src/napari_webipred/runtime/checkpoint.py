@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred import limits
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.protobuf import Message, broken, varint
 
@@ -22,6 +23,7 @@ _FOOTER = 48
 _TRAILER = 5  # how a block is compressed, and its checksum
 _MAX_ENTRIES = 100_000
 _MAX_KEY = 10_000
+_MAX_LETTERS = 2**24  # of all keys, each of which may leave out what it begins with like the one before
 _AGAIN = "Get the model again from its source."
 
 
@@ -63,6 +65,11 @@ class Checkpoint:
     def __contains__(self, key: str) -> bool:
         return key in self._entries
 
+    @property
+    def size(self) -> int:
+        """How many bytes have been read from files with numbers."""
+        return sum(map(len, self._shards.values()))
+
     def array(self, key: str) -> NDArray[np.float32]:
         """Read a tensor as float32."""
         if key not in self._entries:
@@ -98,7 +105,8 @@ def finite(values: NDArray[Any], name: str) -> NDArray[np.float32]:
 def sizes(shape: Message) -> tuple[int, ...]:
     """Read the shape of a tensor that is there."""
     dims = tuple(dim.integer(1) for dim in shape.messages(2))
-    if len(dims) > 8 or any(not 0 <= size < 2**31 for size in dims):
+    known = len(dims) <= 8 and all(0 <= size < 2**31 for size in dims)
+    if not known or math.prod(filter(None, dims)) > limits.TENSOR_NUMBERS:  # which numpy refuses even beside a 0
         raise broken()
     return dims
 
@@ -120,15 +128,18 @@ def _table(data: memoryview) -> Iterator[tuple[bytes, bytes]]:
     for _ in range(3):  # of the two blocks that the footer points at, offset and size each, the second is wanted
         offset, at = varint(footer, at)
     size, at = varint(footer, at)
-    count = 0
+    count = letters = end = 0
     for _, handle in _block(data, offset, size):
         place, at = varint(memoryview(handle), 0)
         length, _ = varint(memoryview(handle), at)
-        for entry in _block(data, place, length):
-            count += 1
-            if count > _MAX_ENTRIES:
-                raise ModelError(f"The model has more than {_MAX_ENTRIES} variables.", _AGAIN)
-            yield entry
+        if place < end:
+            raise broken()
+        end = place + length
+        for key, value in _block(data, place, length):
+            count, letters = count + 1, letters + len(key)
+            if count > _MAX_ENTRIES or letters > _MAX_LETTERS:
+                raise ModelError(f"The model has more than {_MAX_ENTRIES} variables, or too long names.", _AGAIN)
+            yield key, value
 
 
 def _block(data: memoryview, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred import limits
-from napari_webipred.errors import ModelError
+from napari_webipred.errors import LimitError, ModelError
 from napari_webipred.runtime.compiler import serialise
 from napari_webipred.runtime.graph import Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
@@ -24,6 +24,8 @@ from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, describ
 
 _LEAVES = {"Placeholder", "Const"}
 _MAX_CHAIN = 100
+# Each operation that takes a constant gets its own copy; a model may apply the same layer to several tensors.
+_MAX_COPIES = 8
 _FLOATS = {"DT_FLOAT", "DT_HALF", "DT_DOUBLE"}
 
 
@@ -192,4 +194,12 @@ def _check_weights(model: GraphModel, graph: Graph, arrays: dict[Weight, NDArray
         first = lacking[0]
         raise ModelError(
             f"The {first.role} of {first.path[:200]} in {model.file} has not the shape {list(first.shape)}.", BROKEN
+        )
+    used = sum(arrays[weight].nbytes for each in graph.initializers.values() for weight in each.weights)
+    held = sum({id(array): array.nbytes for array in model.constants.values()}.values())
+    if used > limits.OPENING // 4 + _MAX_COPIES * held:
+        raise LimitError(
+            f"The operations in {model.file} take the same constants again and again: {limits.amount(used)} instead of "
+            f"{limits.amount(held)}.",
+            BROKEN,
         )

@@ -120,7 +120,8 @@ def _adapted(
         graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
     )
     model.ir_version = max(model.ir_version, _OLDEST_IR)
-    kept = [entry for entry in model.metadata_props if not entry.key.startswith(PREFIX)]
+    # What is no UTF-8 is bytes here.
+    kept = [entry for entry in model.metadata_props if not str(entry.key).startswith(PREFIX)]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     for key, value in facts.items():

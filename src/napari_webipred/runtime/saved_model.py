@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_webipred.errors import ModelError
+from napari_webipred import limits
+from napari_webipred.errors import LimitError, ModelError
 from napari_webipred.runtime.checkpoint import DTYPES, Checkpoint, finite, sizes
 from napari_webipred.runtime.graph_model import Edge, GraphModel, Operation
 from napari_webipred.runtime.protobuf import Message, broken
@@ -20,10 +21,14 @@ _TYPES = {
     14: "DT_BFLOAT16", 19: "DT_HALF", 20: "DT_RESOURCE",
 }  # fmt: skip
 # Fields of a tensor that list its values one by one, by the number of its type.
-_LISTED = {1: 5, 2: 6, 3: 7, 4: 7, 5: 7, 6: 7, 9: 10, 10: 11}
+_LISTED = {1: 5, 2: 6, 3: 7, 4: 7, 5: 7, 6: 7, 9: 10, 10: 11, 19: 13}
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _MAX_OPERATIONS = 50_000
 _MAX_DEPTH = 30
+_MAX_LIST = 1000
+_MAX_ENTRIES = 10_000  # of a map, such as the arguments of a function, which may be all variables
+# Bytes of memory, roughly, that a field of an operation takes, an input besides its name, and a byte of an attribute.
+_FIELD, _INPUT, _ATTRIBUTE_BYTE = 200, 64, 12
 # A tensor whose values are all the same stands in the file with one of them.
 _MAX_REPEATED = 2**20
 _AGAIN = "Save the model again, for prediction: model.export(folder) in Keras 3."
@@ -49,16 +54,26 @@ def read_saved_model(files: Mapping[str, bytes], name: str) -> GraphModel:
     ModelError
         The files are damaged, hold no signature to predict with, or their functions call each other without end.
     """
-    graphs = list(Message(files[name]).messages(2))
-    serving = [graph for graph in graphs if "serve" in graph.message(1).texts(4)] or graphs
-    if not serving:
+    try:
+        return _read(files, name)
+    except RecursionError as error:
+        raise ModelError(f"The functions in {name} call each other too deeply.", _AGAIN) from error
+
+
+def _read(files: Mapping[str, bytes], name: str) -> GraphModel:
+    content = files[name]
+    file = Message(content)
+    serving = next((graph for graph in file.messages(2) if "serve" in graph.message(1).texts(4)), None)
+    meta = serving or next(file.messages(2), None)
+    if meta is None:
         raise ModelError(f"{name} holds no graph.", _AGAIN)
-    meta = serving[0]
-    inliner = _Inliner(name, meta.message(2))
+    inliner = _Inliner(name, len(content), meta.message(2))
     outputs = {key: inliner.outer(info.text(1)) for key, info in sorted(_signature(name, meta).items())}
     variables = _Variables(files, name, inliner.keys(meta.message(3).text(3)))
     operations: dict[str, Operation] = {}
     constants: dict[str, NDArray[np.float32]] = {}
+    counted: set[int] = set()
+    taken = 0
     todo = [source for source, _ in outputs.values()]
     while todo:
         operation = inliner.operations.get(todo.pop())
@@ -66,11 +81,15 @@ def read_saved_model(files: Mapping[str, bytes], name: str) -> GraphModel:
             continue
         value = None
         if operation.op == "Const":
-            value = _value(operation.name, inliner.tensors.get(operation.name, Message(b"")))
+            value = _value(operation.name, Message(inliner.tensors.get(operation.name, b"")))
         elif operation.op in {"ReadVariableOp", "VariableV2"}:
             source = operation.inputs[0][0] if operation.inputs else operation.name
             value = variables.array(inliner.operations.get(source))
         if value is not None:
+            taken += value.nbytes if id(value) not in counted else 0
+            counted.add(id(value))
+            if taken > limits.OPENING // 4 + limits.OPENING_PER_BYTE * (len(content) + variables.size):
+                raise LimitError(f"The constants in {name} take much more memory than its files.", _AGAIN)
             constants[operation.name] = value
             operation = Operation(operation.name, "Const", (), {})
         operations[operation.name] = operation
@@ -79,13 +98,24 @@ def read_saved_model(files: Mapping[str, bytes], name: str) -> GraphModel:
 
 
 def _signature(name: str, meta: Message) -> dict[str, Message]:
-    signatures = {entry.text(1): entry.message(2) for entry in meta.messages(5)}
+    signatures = _entries(meta, 5)
     usable = [signatures[key] for key in ("serving_default", *signatures) if key in signatures]
     for signature in usable:
-        outputs = {entry.text(1): entry.message(2) for entry in signature.messages(2)}
+        outputs = _entries(signature, 2)
         if outputs and signature.has(1):
             return outputs
     raise ModelError(f"{name} has no signature to predict with.", _AGAIN)
+
+
+def _entries(message: Message, number: int) -> dict[str, Message]:
+    """Read a map from names to messages."""
+    return {entry.text(1): entry.message(2) for entry in _few(message, number)}
+
+
+def _few(message: Message, number: int) -> Iterator[Message]:
+    if len(message.views(number)) > _MAX_ENTRIES:
+        raise broken()
+    return message.messages(number)
 
 
 class _Variables:
@@ -99,6 +129,12 @@ class _Variables:
         self._checkpoint = Checkpoint(files, index) if index in files else None
         self._index = index
         self._keys = keys
+        self._arrays: dict[str, NDArray[np.float32]] = {}
+
+    @property
+    def size(self) -> int:
+        """How many bytes have been read from files with numbers."""
+        return self._checkpoint.size if self._checkpoint else 0
 
     def array(self, variable: Operation | None) -> NDArray[np.float32] | None:
         """Return the value of a variable; None if the operation is none."""
@@ -108,7 +144,10 @@ class _Variables:
             raise ModelError(f"The file {self._index} with the model's weights is missing.", "Get the model again.")
         names = (self._keys.get(variable.name), variable.attributes.get("shared_name"), variable.name)
         key = next((key for key in names if isinstance(key, str) and key in self._checkpoint), None)
-        return self._checkpoint.array(key if key is not None else str(names[0] or variable.name))
+        if variable.name not in self._arrays:
+            wanted = key if key is not None else str(names[0] or variable.name)
+            self._arrays[variable.name] = self._checkpoint.array(wanted)
+        return self._arrays[variable.name]
 
 
 class _Inliner:
@@ -117,40 +156,58 @@ class _Inliner:
     Attributes
     ----------
     operations : dict of str to Operation
-    tensors : dict of str to Message
+    tensors : dict of str to memoryview
         What the constants among them are.
     seen : int
         How many operations have been written out, calls included.
+    bytes_left : int
+        How many bytes of memory they may still take.
     """
 
-    def __init__(self, file: str, graph: Message) -> None:
+    def __init__(self, file: str, size: int, graph: Message) -> None:
         self.file = file
         self.operations: dict[str, Operation] = {}
-        self.tensors: dict[str, Message] = {}
+        self.tensors: dict[str, memoryview] = {}
         self.seen = 0
-        self._functions = {_name_of(each): each for each in graph.message(2).messages(1)}
-        self._outer = _Body(self, list(graph.messages(1)), "", {}, 0)
+        self.bytes_left = limits.OPENING // 2 + limits.OPENING_PER_BYTE * size
+        # Functions are read when they are called: read, they take much more memory than in the file.
+        self._functions = {Message(view).message(1).text(1): view for view in graph.message(2).views(1)}
+        self._outer = _Body(self, graph, 1, "", {}, 0)
 
     def outer(self, reference: str) -> Edge:
         """Return where a tensor of the graph itself comes from."""
-        try:
-            return self._outer.edge(reference)
-        except RecursionError as error:
-            raise ModelError(f"The functions in {self.file} call each other too deeply.", _AGAIN) from error
+        return self._outer.edge(reference)
+
+    def nodes(self, graph: Message, number: int) -> dict[str, Message]:
+        """Read the operations of the graph or a function by their names."""
+        self.seen += len(graph.views(number)) + 1
+        if self.seen > _MAX_OPERATIONS:
+            raise ModelError(f"{self.file} has more than {_MAX_OPERATIONS} operations.", _AGAIN)
+        found = {}
+        for node in graph.messages(number):
+            self.take(_FIELD * node.size)
+            found[node.text(1)] = node
+        return found
+
+    def take(self, size: int) -> None:
+        """Count the bytes of memory that operations take."""
+        self.bytes_left -= size
+        if self.bytes_left < 0:
+            raise LimitError(f"The operations in {self.file} take much more memory than the file.", _AGAIN)
 
     def call(self, function: str, prefix: str, arguments: Sequence[Edge], depth: int) -> list[Edge]:
         """Write out a function that is called with these tensors, and return what it gives."""
-        definition = self._functions.get(function)
-        if definition is None or depth > _MAX_DEPTH:
+        if function not in self._functions or depth > _MAX_DEPTH:
             raise ModelError(f"The function {function[:200]} in {self.file} is missing or calls itself.", _AGAIN)
+        definition = Message(self._functions[function])
         signature = definition.message(1)
-        names = [argument.text(1) for argument in signature.messages(2)]
+        names = [argument.text(1) for argument in _few(signature, 2)]
         if len(names) != len(arguments):
             raise ModelError(f"{function[:200]} in {self.file} is called with {len(arguments)} tensors.", _AGAIN)
         given = dict(zip(names, arguments, strict=True))
-        body = _Body(self, list(definition.messages(3)), prefix, given, depth)
-        results = {entry.text(1): entry.text(2) for entry in definition.messages(4)}
-        return [body.edge(results.get(output.text(1), "")) for output in signature.messages(3)]
+        body = _Body(self, definition, 3, prefix, given, depth)
+        results = {entry.text(1): entry.text(2) for entry in _few(definition, 4)}
+        return [body.edge(results.get(output.text(1), "")) for output in _few(signature, 3)]
 
     def keys(self, restore: str) -> dict[str, str]:
         """Find out, from the operations that would restore the variables, under which keys they are kept."""
@@ -163,14 +220,17 @@ class _Inliner:
             if operation.op != "AssignVariableOp" or len(operation.inputs) != 2:
                 continue
             source, index = operation.inputs[1]
-            while source in self.operations and self.operations[source].op == "Identity":
-                source, index = self.operations[source].inputs[0]
+            for _ in range(_MAX_DEPTH):
+                handed_on = self.operations.get(source)
+                if handed_on is None or handed_on.op != "Identity" or not handed_on.inputs:
+                    break
+                source, index = handed_on.inputs[0]
             origin = self.operations.get(source)
             if origin is None or origin.op != "RestoreV2" or len(origin.inputs) != 3:
                 continue
             listed = origin.inputs[1][0]
             if listed not in names:
-                names[listed] = self.tensors[listed].texts(8) if listed in self.tensors else []
+                names[listed] = Message(self.tensors.get(listed, b"")).texts(8)
             if index < len(names[listed]):
                 found[operation.inputs[0][0]] = names[listed][index]
         return found
@@ -180,17 +240,20 @@ class _Body:
     """The graph itself or one call of a function."""
 
     def __init__(
-        self, inliner: _Inliner, nodes: list[Message], prefix: str, arguments: Mapping[str, Edge], depth: int
+        self,
+        inliner: _Inliner,
+        graph: Message,
+        number: int,
+        prefix: str,
+        arguments: Mapping[str, Edge],
+        depth: int,
     ) -> None:
         self._inliner = inliner
         self._prefix = prefix
         self._arguments = arguments
         self._depth = depth
         self._calls: dict[str, list[Edge] | None] = {}
-        self._nodes = {node.text(1): node for node in nodes}
-        inliner.seen += len(nodes) + 1
-        if inliner.seen > _MAX_OPERATIONS:
-            raise ModelError(f"{inliner.file} has more than {_MAX_OPERATIONS} operations.", _AGAIN)
+        self._nodes = inliner.nodes(graph, number)
         for name, node in self._nodes.items():
             if node.text(2) not in _CALLS:
                 self._add(name, node)
@@ -200,13 +263,19 @@ class _Body:
 
     def _add(self, name: str, node: Message) -> None:
         attributes: dict[str, Any] = {}
-        for entry in node.messages(5):
+        references = [view for view in node.views(3) if bytes(view[:1]) != b"^"]
+        names = len(self._prefix) + len(name)
+        self._inliner.take(names + sum(len(self._prefix) + len(each) + _INPUT for each in references))
+        for view in node.views(5):
+            entry = Message(view)
             key, value = entry.text(1), entry.message(2)
             if key == "value" and value.has(8):
-                self._inliner.tensors[self._prefix + name] = value.message(8)
-            elif (plain := _plain(value)) is not None:
+                self._inliner.tensors[self._prefix + name] = value.view(8)
+                continue
+            self._inliner.take(len(view) * _ATTRIBUTE_BYTE)
+            if (plain := _plain(value)) is not None:
                 attributes[key] = plain
-        inputs = tuple(self.edge(each) for each in node.texts(3) if not each.startswith("^"))
+        inputs = tuple(self.edge(str(bytes(each), "utf-8", "replace")) for each in references)
         self._inliner.operations[self._prefix + name] = Operation(self._prefix + name, node.text(2), inputs, attributes)
 
     def edge(self, reference: str) -> Edge:
@@ -228,10 +297,6 @@ class _Body:
         if results is None or index >= len(results):
             raise ModelError(f"The call {name[:200]} in {self._inliner.file} has no result {index}.", _AGAIN)
         return results[index]
-
-
-def _name_of(function: Message) -> str:
-    return function.message(1).text(1)
 
 
 def _plain(value: Message) -> Any:
@@ -257,8 +322,8 @@ def _plain(value: Message) -> Any:
 
 def _plain_list(value: Message) -> Any:
     if value.has(3):
-        return value.integers(3)[:1000]
-    return [bytes(view[:2000]).decode("latin-1") for view in value.views(2)[:1000]]
+        return value.integers(3)[:_MAX_LIST]
+    return [bytes(view[:2000]).decode("latin-1") for view in value.views(2)[:_MAX_LIST]]
 
 
 def _value(name: str, tensor: Message) -> NDArray[np.float32] | None:
@@ -272,6 +337,8 @@ def _value(name: str, tensor: Message) -> NDArray[np.float32] | None:
         if count * dtype.itemsize != len(content):
             raise broken()
         return finite(np.frombuffer(content, dtype).reshape(shape), name)
+    if tensor.count(_LISTED[kind], dtype.itemsize if kind in {1, 2} else 0) > max(count, 1):
+        raise ModelError(f"The constant {name[:200]} has more than {count} values.", _AGAIN)
     values = _listed(tensor, kind)
     if values.size == count:
         return finite(values.reshape(shape), name)
@@ -289,5 +356,5 @@ def _listed(tensor: Message, kind: int) -> NDArray[Any]:
             raise broken()
         return np.frombuffer(packed, DTYPES[kind])
     if kind == 19:
-        return np.array(tensor.integers(13), np.uint16).view(np.float16)
+        return np.array(tensor.integers(_LISTED[kind]), np.uint16).view(np.float16)
     return np.array(tensor.integers(_LISTED[kind]), np.float64)
