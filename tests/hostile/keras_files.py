@@ -586,6 +586,11 @@ SAVED_MODELS: dict[str, Callable[[], bytes]] = {
     ),
     "10 nodes of 250000 fields": lambda: saved(*[node("a", "") + bytes([0x78, 0]) * 250_000] * 10),
     "10 functions of 250000 fields": lambda: saved(functions=[bytes([0x78, 0]) * 250_000] * 10),
+    "a function of 100000 fields called 1000 times": lambda: saved(
+        *(call(f"c{i}", "f", "image") for i in range(1000)),
+        node("y", "AddN", [f"c{i}" for i in range(1000)]),
+        functions=[function("f", [node("a", "Neg", ["x"])], "a:y:0") + bytes([0x78, 0]) * 100_000],
+    ),
     "a function that is not there": lambda: saved(call("y", "nowhere", "image")),
     # operations
     "operations in a circle": lambda: saved(node("a", "Neg", ["y"]), node("y", "Neg", ["a"])),

@@ -252,6 +252,13 @@ def test_a_file_cannot_say_itself_what_it_needs():
     assert b"webipred.bounds" not in adapt("m.onnx", made.SerializeToString())
 
 
+def test_a_property_that_is_no_text_does_no_harm():
+    made = model()
+    made.metadata_props.add(key="author", value="somebody")
+    opened = Session(adapt("m.onnx", made.SerializeToString().replace(b"author", b"auth\xff\xfe")), 1)
+    np.testing.assert_allclose(opened.predict(PICTURES), MEANS)
+
+
 def test_a_network_for_images_of_any_size_has_classes_whose_number_does_not_depend_on_it():
     made = model([helper.make_node("Flatten", ["x"], ["y"])], [None, 3, None, None], [None, None])
     refused(made, "no output that lists classes")

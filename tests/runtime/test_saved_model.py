@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import contextlib
+import io
 import zipfile
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_webipred as wp
+from hostile import keras_files
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.formats import compile_files
 from napari_webipred.runtime.saved_model import read_saved_model
@@ -138,6 +140,18 @@ def test_a_call_that_feeds_itself_is_refused():
     call = node("y", "PartitionedCall", "y", function="once")
     with pytest.raises(ModelError, match="no result"):
         read_saved_model(saved([node("image", "Placeholder"), call], [once]), "saved_model.pb")
+
+
+def test_a_large_variable_may_be_read_many_times(tmp_path):
+    size = 2**21
+    reads = [keras_files.node(f"r{i}", "ReadVariableOp", ["v"]) for i in range(20)]
+    last = keras_files.node("y", "AddN", [f"r{i}" for i in range(20)])
+    index = keras_files.variables(keras_files.entry(b"v", keras_files.listed((size,), 0, 4 * size)))
+    archive = keras_files.saved(keras_files.node("v", "VarHandleOp"), *reads, last)
+    with zipfile.ZipFile(io.BytesIO(archive)) as members:
+        files = {"saved_model.pb": members.read("saved_model.pb")}
+    files |= {f"{VARIABLES}.index": index, f"{VARIABLES}.data-00000-of-00001": bytes(4 * size)}
+    assert {array.size for array in read_saved_model(files, "saved_model.pb").constants.values()} == {size}
 
 
 @pytest.mark.parametrize("op", ["ReadFile", "WriteFile", "PyFunc", "SaveV2", "LookupTableFindV2", "While"])

@@ -120,8 +120,9 @@ def _adapted(
         graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
     )
     model.ir_version = max(model.ir_version, _OLDEST_IR)
-    # What is no UTF-8 is bytes here.
-    kept = [entry for entry in model.metadata_props if not str(entry.key).startswith(PREFIX)]
+    # What is no UTF-8 is bytes here, and would stop ONNX Runtime from telling any property.
+    texts = [each for each in model.metadata_props if isinstance(each.key, str) and isinstance(each.value, str)]
+    kept = [entry for entry in texts if not entry.key.startswith(PREFIX)]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     for key, value in facts.items():

@@ -201,6 +201,7 @@ class _Inliner:
             raise ModelError(f"The function {function[:200]} in {self.file} is missing or calls itself.", _AGAIN)
         definition = Message(self._functions[function])
         signature = definition.message(1)
+        self.take(_FIELD * (definition.size + signature.size))
         names = [argument.text(1) for argument in _few(signature, 2)]
         if len(names) != len(arguments):
             raise ModelError(f"{function[:200]} in {self.file} is called with {len(arguments)} tensors.", _AGAIN)
