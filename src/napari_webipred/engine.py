@@ -270,7 +270,7 @@ def _row(work: _Work, number: int, source: Source, index: tuple[int, ...]) -> Ro
         with work.cancellation.active():
             probabilities = class_probabilities(work.session.predict(prepared[None])[0], card)
         classes = assigned(probabilities, card, work.options.threshold)
-        prediction = "; ".join(card.class_names[index] for index in classes)
+        prediction = "; ".join(card.classes[index].name for index in classes)
     except ActivationError:  # it is the model's fault, so that no other row can be trusted either
         work.model.needs_activation = True
         raise
