@@ -278,22 +278,24 @@ def _open(
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
     if entry and entry.doubt:
         whole = whole.model_copy(update={"provenance": {**whole.provenance, "origin": entry.doubt}})
-    model = yield from _load(whole, files, checksum, allow_slow)
+    model = yield from _load(whole, path, files, checksum, allow_slow)
     if remembered and given != telling.Told():
         telling.keep(checksum, given)
     return model
 
 
-def _load(card: ModelCard, files: ModelFiles, checksum: str, allow_slow: bool) -> Generator[Progress, None, Model]:
+def _load(
+    card: ModelCard, path: Path, files: ModelFiles, checksum: str, allow_slow: bool
+) -> Generator[Progress, None, Model]:
     """Open the compiled graph of a model, after making it if it is not there. Of a refused model nothing is kept."""
     from napari_webipred.catalogue import archive, store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
-    paths = store.compiled_paths(checksum, COMPILER_VERSION, _choice(card, files))
-    for path in filter(os.path.isfile, paths):  # unlike `Path.is_file`, it never raises
+    graphs = store.compiled_paths(checksum, COMPILER_VERSION, _choice(card, files))
+    for kept in filter(os.path.isfile, graphs):  # unlike `Path.is_file`, it never raises
         yield Progress("load")
         try:
-            model = Model(card, checksum, path, allow_slow=allow_slow)
+            model = Model(card, checksum, kept, allow_slow=allow_slow)
             _test(model, files)
             return model
         except LimitError:
@@ -303,14 +305,14 @@ def _load(card: ModelCard, files: ModelFiles, checksum: str, allow_slow: bool) -
     yield Progress("compile")
     with _named(card):
         graph = _compile(files, card)
-    if archive.open_files(files.path).checksum != checksum:
+    if archive.open_files(path).checksum != checksum:
         raise ModelError(f"The files of the model {card.name} changed while they were read.", "Open it again.")
     yield Progress("load")
     model = Model(card, checksum, graph, allow_slow=allow_slow)
     graph = facts.with_facts(graph, _test(model, files))
     # What ONNX Runtime does not open is not kept.
-    if store.keep_compiled(paths[-1], graph):
-        model.kept_at(paths[-1])
+    if store.keep_compiled(graphs[-1], graph):
+        model.kept_at(graphs[-1])
     return model
 
 
