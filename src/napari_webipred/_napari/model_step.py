@@ -238,10 +238,7 @@ class ModelStep(QWidget):
             size = megabytes(entry.size)
             self.download.setText(f"Download ({size})" if size else "Download")
             self.download.setToolTip(
-                tip(
-                    f"Download the model from {server_of(entry.card)} and keep it on this machine. "
-                    "No image is ever sent."
-                )
+                tip(f"Download the model from {server_of(entry.card)} and keep it here. No image is ever sent.")
             )
             self._refresh(entry)
         if loading.error is not self._said:

@@ -7,6 +7,8 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
+from pydantic import ValidationError
+
 from napari_webipred.catalogue import bioimageio, web
 from napari_webipred.catalogue.archive import kind_of
 from napari_webipred.catalogue.card import ModelCard, WeightFormat, Weights, WeightSource
@@ -24,11 +26,22 @@ _KINDS: dict[str, tuple[WeightFormat, str]] = {
 
 
 def place(reference: str) -> WeightSource | None:
-    """Return the address that a reference is, without what stands behind ``#``; None if it is no address of the web."""
+    """Return the address that a reference is, without what stands behind ``#``; None if it is no address of the web.
+
+    Raises
+    ------
+    CatalogueError
+        It begins as an address does, but is none.
+    """
     text = reference.strip()
     if not re.match(r"https?://[^\s]+$", text, re.IGNORECASE) or len(text) > _MAX_LENGTH:
         return None
-    return WeightSource(type="url", url=text.partition("#")[0])
+    url = text.partition("#")[0]
+    try:
+        return WeightSource(type="url", url=url)
+    except ValidationError as error:
+        web.check_address(url)
+        raise CatalogueError(f"{url} is not an address.", "Check it for typing errors.") from error
 
 
 def checksum_of(reference: str) -> str | None:
