@@ -19,6 +19,8 @@ SYSTEM_PACKAGES := xvfb xauth strace libgl1 libgl1-mesa-dri libegl1 libopengl0 l
 GUI_TESTS := tests/gui
 
 ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
+# The tests of the panel run beside the others, which takes half the time on two cores.
+ON_ANOTHER_SCREEN := xvfb-run -a -n 200 -s '-screen 0 1600x1200x24'
 
 # A virtual environment of which only half was made is no environment.
 .DELETE_ON_ERROR:
@@ -32,7 +34,9 @@ test: $(VENV)/.for-test system-packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	@if command -v xvfb-run >/dev/null; then \
-	    $(ON_A_SCREEN) $(BIN)/pytest; \
+	    $(ON_A_SCREEN) $(BIN)/pytest -p no:cacheprovider $(GUI_TESTS) & panel=$$!; \
+	    $(ON_ANOTHER_SCREEN) $(BIN)/pytest --ignore=$(GUI_TESTS); others=$$?; \
+	    wait $$panel && exit $$others; \
 	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
 	    $(BIN)/pytest; \
 	elif [ -n "$$CI" ]; then \
