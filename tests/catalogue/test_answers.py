@@ -21,6 +21,7 @@ from napari_webipred.catalogue import errand, index, store, web
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.errand import PassingError
 from napari_webipred.errors import CatalogueError, ChangedModelError
+from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -92,13 +93,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def get(card: ModelCard, **how: bool) -> Path:
-    fetching = store.fetch(card, **how)
-    while True:
-        try:
-            next(fetching)
-        except StopIteration as end:
-            path: Path = end.value
-            return path
+    return run(store.fetch(card, **how))
 
 
 def read(url: str, limit: int = 1000) -> bytes:

@@ -21,6 +21,7 @@ from napari_webipred.catalogue.download import time_left
 from napari_webipred.catalogue.entry import LEFT_OVER
 from napari_webipred.catalogue.store import Download, fetch
 from napari_webipred.errors import CatalogueError
+from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -55,13 +56,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def get(card: ModelCard) -> Path:
-    fetching = fetch(card)
-    while True:
-        try:
-            next(fetching)
-        except StopIteration as end:
-            path: Path = end.value
-            return path
+    return run(fetch(card))
 
 
 def part(tmp_path: Path) -> Path | None:

@@ -17,6 +17,7 @@ import napari_webipred as wp
 from napari_webipred.catalogue import bundle, index, known, store, told
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import CatalogueError
+from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -39,13 +40,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def get(card: ModelCard, **how: bool) -> Path:
-    fetching = store.fetch(card, **how)
-    while True:
-        try:
-            next(fetching)
-        except StopIteration as end:
-            path: Path = end.value
-            return path
+    return run(store.fetch(card, **how))
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import zipfile
-from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from napari_webipred.catalogue.cache_folder import can_be_folder, new_model_fold
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.catalogue.note import write_note
 from napari_webipred.errors import ArchiveError, CatalogueError, ChangedModelError
+from steps import run
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -39,14 +39,6 @@ def card() -> ModelCard:
     found = index.find("webipred-16")
     assert found is not None
     return found
-
-
-def run(steps: Generator[Any, None, Any]) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 def bundle_of(path: Path, content: bytes, card: ModelCard, **change: Any) -> Path:

@@ -8,19 +8,12 @@ import pytest
 from napari_webipred.catalogue import index, known_file, store
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import ArchiveError
+from steps import run
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 CONTENT = b"what a model is made of"
 MD5 = f"md5:{hashlib.md5(CONTENT, usedforsecurity=False).hexdigest()}"
 SHA256 = f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
-
-
-def run(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            return finished.value
 
 
 def card(id: str, **weights: object) -> ModelCard:  # noqa: A002

@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +18,11 @@ from napari_webipred import cli, limits, model, settings
 from napari_webipred.catalogue import bundle, carried, index, lock, room, store
 from napari_webipred.catalogue.card import ModelCard
 from napari_webipred.errors import CatalogueError, ModelError
+from steps import run
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 RACES = Path(__file__).parents[2] / "tools" / "cache_races.py"
 FILE = f"/api/records/7785993/files/{CONVERTED}/content"
-
-
-def run(steps: Generator[Any, None, Any]) -> Any:
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return end.value
 
 
 @pytest.fixture

@@ -15,6 +15,7 @@ from napari_webipred import settings
 from napari_webipred.catalogue import own_models, refused, small_file, store, told
 from napari_webipred.errors import CatalogueError
 from napari_webipred.model import opening
+from steps import run
 from zenodo_server import model_zip
 
 FILE = "own-models.json"
@@ -22,15 +23,6 @@ ANYTHING: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
     lambda part: st.lists(part) | st.dictionaries(st.sampled_from(["path", "name", "used", "checksum", "x"]), part),
 )
-
-
-def run(steps):
-    """Run a generator to its end and return its result."""
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            return finished.value
 
 
 def names() -> list[str]:

@@ -18,6 +18,7 @@ from napari_webipred.model import Model, opening
 from napari_webipred.runtime.compiler import compile_model
 from napari_webipred.runtime.keras_file import keras_folders, read_h5, read_keras
 from napari_webipred.runtime.session import Session
+from steps import run
 
 h5py = pytest.importorskip("h5py")
 
@@ -26,12 +27,7 @@ SAVED = sorted(path.name for path in GOLDENS.iterdir() if path.suffix in {".h5",
 
 
 def open_path(path: Path) -> Model:
-    steps = opening(path)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            return finished.value
+    return run(opening(path))
 
 
 @pytest.mark.parametrize("name", SAVED)
