@@ -1,4 +1,4 @@
-"""One program at a time changes the folder of a model; the lock is a file beside the folder, held while that lasts."""
+"""One program at a time changes the folder of a model, or a small file; its lock is a file beside it."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def lock_path(folder: Path) -> Path:
 @contextmanager
 def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
     """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
-    lock = _lock(folder)
+    lock = _lock(lock_path(folder))
     errand.go_on()
     while not _try(lock, 0.2):
         errand.waiting = "Another program is using this model."
@@ -46,7 +46,7 @@ def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
 @contextmanager
 def unless_busy(folder: Path) -> Iterator[bool]:
     """Lock the folder of a model if nobody else has; tell whether that is so, without waiting."""
-    lock = _lock(folder)
+    lock = _lock(lock_path(folder))
     free = not folder.parent.is_dir() or _try(lock, 0)
     try:
         yield free
@@ -54,16 +54,28 @@ def unless_busy(folder: Path) -> Iterator[bool]:
         lock.release()
 
 
-def delete_lock(folder: Path) -> None:
+@contextmanager
+def held(path: Path, seconds: float) -> Iterator[None]:
+    """Hold the lock that lies at a path; go on without it if another program does not release it in time."""
+    lock = _lock(path)
+    if not _try(lock, seconds):
+        _log.info("Going on without a lock: another program holds it.")
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def delete_lock(path: Path) -> None:
     """Delete the file of a lock that is held: who waits for it finds that out and makes another."""
     with suppress(OSError):  # Windows keeps a file that is open, and whoever releases it deletes it.
-        lock_path(folder).unlink()
+        path.unlink()
 
 
-def _lock(folder: Path) -> filelock.BaseFileLock:
+def _lock(path: Path) -> filelock.BaseFileLock:
     import filelock
 
-    return filelock.FileLock(lock_path(folder))
+    return filelock.FileLock(path)
 
 
 def _try(lock: filelock.BaseFileLock, seconds: float) -> bool:

@@ -31,7 +31,7 @@ from napari_webipred.catalogue.entry import (
     read_entry,
 )
 from napari_webipred.catalogue.errand import Errand
-from napari_webipred.catalogue.lock import LOCK_SUFFIX, delete_lock, exclusive, unless_busy
+from napari_webipred.catalogue.lock import LOCK_SUFFIX, delete_lock, exclusive, lock_path, unless_busy
 from napari_webipred.catalogue.note import patiently
 from napari_webipred.errors import CatalogueError, OptionError
 from napari_webipred.limits import bytes_of
@@ -68,7 +68,7 @@ def remove(id: str) -> int:  # noqa: A002
     refused.note(id, "")
     with exclusive(entry.folder, Errand(patience=0)):
         freed = _delete([*_own_files(entry.folder), *_made_of(entry.checksum)])
-        delete_lock(entry.folder)
+        delete_lock(lock_path(entry.folder))
     return freed
 
 
@@ -133,14 +133,14 @@ def wipe() -> tuple[int, dict[str, str]]:
                 stays[name] = why
                 continue
             freed += _delete(_own_files(folder))
-            delete_lock(folder)
+            delete_lock(lock_path(folder))
     freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
     for kind in (KNOWN, TOLD):
         freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
     for name in (own_models.FILE, refused.FILE) if cache.is_dir() else ():
         with small_file.locked(name):
             freed += _delete(small_file.files(name))
-            small_file.delete_lock(name)
+            delete_lock(small_file.lock_path(name))
     for kind in (COMPILED, KNOWN, TOLD, MODELS):
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             (cache / kind).rmdir()
@@ -252,10 +252,11 @@ def _remove(piece: _Piece) -> bool:
     """Remove a piece, unless another program is just changing it."""
     if not piece.name:
         return _delete(piece.files) >= 0
-    with unless_busy(settings.current().cache_folder / MODELS / piece.name) as free:
+    folder = settings.current().cache_folder / MODELS / piece.name
+    with unless_busy(folder) as free:
         if free:
             _delete(piece.files)
-            delete_lock(settings.current().cache_folder / MODELS / piece.name)
+            delete_lock(lock_path(folder))
     return free
 
 

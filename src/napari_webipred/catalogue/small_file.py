@@ -8,11 +8,12 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from napari_webipred import settings
+from napari_webipred.catalogue import lock
 from napari_webipred.catalogue.note import write_whole
 
 MAX_BYTES = 2**20
@@ -58,17 +59,8 @@ def change(name: str, change_it: Callable[[Any], Any]) -> bool:
 @contextmanager
 def locked(name: str) -> Iterator[None]:
     """Let other programs wait that want to change the file, as far as the file system has locks."""
-    import filelock
-
-    lock = filelock.FileLock(_lock_path(name))
-    try:
-        lock.acquire(timeout=_SECONDS)
-    except (OSError, NotImplementedError) as error:
-        _log.info("Going on without a lock: %s", error)  # some network drives have none
-    try:
+    with lock.held(lock_path(name), _SECONDS):
         yield
-    finally:
-        lock.release()
 
 
 def files(name: str) -> list[Path]:
@@ -81,11 +73,6 @@ def files(name: str) -> list[Path]:
     return [*([path] if path.is_file() else []), *(other for other in left if other.suffix == ".tmp")]
 
 
-def delete_lock(name: str) -> None:
-    """Delete the file of a lock that is held; Windows does so itself when the lock is released."""
-    with suppress(OSError):
-        _lock_path(name).unlink()
-
-
-def _lock_path(name: str) -> Path:
+def lock_path(name: str) -> Path:
+    """Return where the lock of the file lies."""
     return path_of(f"{name}.lock")
