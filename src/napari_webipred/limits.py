@@ -38,8 +38,6 @@ OPERATIONS = 20_000
 CALLS, LAYERS, NESTED_MODELS = 20_000, 100_000, 16
 # Fields of a compiled network: names of tensors, attributes, sizes. An operation has about seven.
 GRAPH_VALUES = 300_000
-# Numbers of one attribute, such as the axes of a transposition. Tensors among the attributes do not count.
-ATTRIBUTE_NUMBERS = 10_000
 # Constants with no more numbers than this are followed through computations, to learn the sizes that they make.
 KNOWN_NUMBERS = 256
 # Numbers that a layer or an operation of TensorFlow makes: 4 GB. Here its name can still be told; what all of them need

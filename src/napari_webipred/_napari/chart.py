@@ -99,8 +99,8 @@ class Chart(QWidget):
         bold.setBold(True)
         painter.setFont(bold)
         metrics = painter.fontMetrics()
-        names = int(self.width() * 0.42)
-        names = min(max(metrics.horizontalAdvance(bar.words[:names]) for bar in self._bars) + PADDING, names)
+        most = int(self.width() * 0.42)
+        names = min(max(metrics.horizontalAdvance(bar.words[:most]) for bar in self._bars) + PADDING, most)
         values = metrics.horizontalAdvance(VALUE) + PADDING
         track = QRectF(names + PADDING, 0, self.width() - names - values - 2 * PADDING, self.line_height())
         if not any(bar.value for bar in self._bars):

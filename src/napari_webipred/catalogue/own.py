@@ -50,7 +50,7 @@ def with_format(card: ModelCard, found: str | None) -> ModelCard:
     """Write the format of the user's own file into its card, which is known when the file is opened."""
     if found is None or not is_local(card):
         return card
-    weights = tuple(Weights.model_validate({**each.model_dump(), "format": found}) for each in card.weights)
+    weights = tuple(each.model_copy(update={"format": found}) for each in card.weights)
     return card.model_copy(update={"weights": weights})
 
 
