@@ -366,7 +366,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     ),
     "Keras file within is a bomb": lambda: zipped(Part("model.keras", zipped(Part("config.json"), zeros(2**28)))),
     "Keras file within leads up": lambda: zipped(Part("model.keras", zipped(Part("../config.json", b"{}")))),
-    "Keras file within is none": lambda: zipped(Part("model.keras", b"PK\x03\x04")),
+    "Keras file within is no archive": lambda: zipped(Part("model.keras", b"PK\x03\x04")),
     "Keras file within a Keras file": lambda: zipped(Part("model.keras", zipped(Part("model.keras", zipped())))),
     "network without weights": lambda: zipped(
         Part("model.json", json.dumps({"class_name": "Model", "config": {}}).encode())

@@ -306,7 +306,7 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "numbers of the type 99": lambda: of_type(99),
     "texts as weights": lambda: of_type(8),
     "complex numbers": lambda: of_type(14),
-    "a type that is none": lambda: written(node("Cast", ["x"], ["more"], to=77)),
+    "a type that does not exist": lambda: written(node("Cast", ["x"], ["more"], to=77)),
     "operators of the year 2100": lambda: written(opset=9999),
     "a format of the year 2100": lambda: written(ir=99),
     "graphs 10000 deep": lambda: nested(10_000),
