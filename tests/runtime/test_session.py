@@ -148,7 +148,11 @@ import numpy as np
 from napari_webipred.runtime.session import Session
 signal.signal(signal.SIGINT, signal.default_int_handler)
 session = Session(Path(sys.argv[1]), 1, allow_slow=True)
-print("ready", flush=True)
+run = session._run
+def begin(*arguments):
+    print("ready", flush=True)
+    return run(*arguments)
+session._run = begin
 try:
     session.predict(np.zeros((1, 1, 1, 1)))
 except KeyboardInterrupt:
