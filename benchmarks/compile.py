@@ -21,7 +21,7 @@ REPEATS = 5
 CHILD = """
 import json, sys, time
 from pathlib import Path
-from napari_webipred.catalogue.archive import open_files
+from napari_webipred.archive.model_files import open_files
 from napari_webipred.runtime.compiler import compile_model
 from napari_webipred.runtime.tfjs import read_layers_model
 import onnx

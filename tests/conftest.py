@@ -17,7 +17,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(f"NAPARI_WEBIPRED_{variable}", raising=False)
     monkeypatch.setattr("napari_webipred.settings._offline", False)
     # Nobody waits for a busy server here.
-    monkeypatch.setattr("napari_webipred.catalogue.errand.sleep", lambda cancelled, seconds: None)
+    monkeypatch.setattr("napari_webipred.download.request_context.sleep", lambda cancelled, seconds: None)
 
 
 @pytest.fixture(scope="session")

@@ -16,39 +16,37 @@ import pytest
 PACKAGE = "napari_webipred"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
-# What each room may import, besides itself. A dotted name opens one module of a room: plain data that all may know.
-DATA = {"catalogue.card", "imaging.source", "results.row", "runtime.outputs"}
-GROUND = {"errors", "settings", "outside_json", "names", "file_errors", "limits", "cancellation", "workers"}
+# What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
+GROUND = {"atomic_file", "cancellation", "card", "errors", "file_errors", "limits", "names", "safe_json", "settings"}
+DATA = {"imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
+FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
 ALLOWED = {
-    "__init__": {"api", "model", "catalogue.card", "errors"},
+    "__init__": {"api", "model", "card", "errors"},
     "names": set(),
-    "errors": {"names"},
     "file_errors": set(),
-    "outside_json": set(),
+    "safe_json": set(),
     "settings": set(),
+    "workers": set(),
+    "errors": {"names"},
+    "atomic_file": {"safe_json"},
     "limits": {"errors", "settings"},
     "cancellation": {"errors"},
-    "workers": set(),
-    "catalogue": GROUND,
+    "card": {"errors", "file_errors", "names"},
+    "samples": set(),
+    "archive": GROUND,
+    "download": GROUND | {"archive"},
+    "catalogue": GROUND | {"archive", "download"},
+    "cache": GROUND | {"archive", "download", "catalogue"},
     "imaging": GROUND | DATA,
     "runtime": GROUND | DATA,
-    "explain": GROUND | DATA | {"runtime", "imaging"},
     "results": GROUND | DATA,
-    "terminal": GROUND | DATA,
-    "interruption": set(),
-    "samples": GROUND | DATA,
     "completion": GROUND | DATA | {"catalogue", "runtime"},
     "self_test": GROUND | DATA | {"imaging", "results"},
-    "model": GROUND | DATA | {"catalogue", "runtime", "results", "completion", "self_test"},
-    "engine": GROUND | DATA | {"model", "catalogue", "runtime", "imaging", "explain", "results"},
-    "api": GROUND | DATA | {"engine", "model", "catalogue", "imaging", "results", "samples"},
-    "cli": GROUND
-    | DATA
-    | {"api", "engine", "model", "catalogue", "imaging", "results", "samples", "terminal", "cli_models"}
-    | {"cli_parser", "interruption"},
-    "cli_models": GROUND | DATA | {"model", "catalogue", "results", "terminal", "cli_parser"},
-    "cli_parser": {"terminal"},
-    "_napari": GROUND | DATA | {"api", "engine", "model", "catalogue", "imaging", "explain", "results", "samples"},
+    "model": GROUND | DATA | FILES | {"runtime", "results", "completion", "self_test"},
+    "engine": GROUND | DATA | {"model", "runtime", "imaging", "results"},
+    "api": GROUND | DATA | {"engine", "model", "cache", "imaging", "results"},
+    "cli": GROUND | DATA | FILES | {"engine", "model", "imaging", "results", "samples"},
+    "_napari": GROUND | DATA | FILES | {"engine", "model", "imaging", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import napari_webipred as wp
-from napari_webipred.catalogue import store
+from napari_webipred.cache import store
 from napari_webipred.samples import sample_pictures
 
 GOLDEN = json.loads((Path(__file__).parent / "goldens" / "demo_model.json").read_text(encoding="utf-8"))

@@ -7,9 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from napari_webipred import engine, terminal
+from napari_webipred import engine
 from napari_webipred.cancellation import Cancellation, current
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
+from napari_webipred.cli import terminal
 from napari_webipred.errors import ActivationError, CancelledError, ImageError, OptionError
 from napari_webipred.imaging.source import Source
 from napari_webipred.workers import Workers

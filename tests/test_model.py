@@ -11,7 +11,7 @@ from onnx import TensorProto, helper, numpy_helper
 import napari_webipred as wp
 from hostile import models
 from napari_webipred import settings
-from napari_webipred.catalogue import store, told
+from napari_webipred.cache import overrides, store
 from napari_webipred.errors import ActivationError, LimitError, ModelError, OptionError, SlowModelError
 from napari_webipred.model import Progress, opening
 from napari_webipred.runtime.outputs import UndecidedOutputError
@@ -103,7 +103,7 @@ def test_wiping_the_cache_forgets_what_was_told(tmp_path):
 def test_a_damaged_note_of_what_was_told_is_as_none(tmp_path, content):
     folder = write_tfjs(tmp_path / "pets")
     model = wp.open_model(folder, standardize="tf")
-    told.path_of(model.checksum).write_text(content)
+    overrides.path_of(model.checksum).write_text(content)
     assert wp.open_model(folder).card.preprocessing is None
 
 

@@ -18,10 +18,10 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 import napari_webipred as wp
-from napari_webipred import outside_json, settings
+from napari_webipred import safe_json, settings
 from napari_webipred._napari import origin
-from napari_webipred.catalogue import model_folder
-from napari_webipred.catalogue.archive import open_files
+from napari_webipred.archive import model_folder
+from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError, CatalogueError, ModelError
 from napari_webipred.runtime.formats import Found, find_model
 from napari_webipred.runtime.teachable_machine import is_teachable_machine
@@ -219,7 +219,7 @@ def test_of_several_networks_and_weights_those_of_one_name_belong_together(folde
 
 def test_a_large_json_beside_weights_does_not_hide_their_network(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     as_keras_2_weights(folder)
-    monkeypatch.setattr(outside_json, "MAX_BYTES", (folder / "architecture.json").stat().st_size)
+    monkeypatch.setattr(safe_json, "MAX_BYTES", (folder / "architecture.json").stat().st_size)
     (folder / "annotations.json").write_text("[" + "1, " * 10_000 + "1]")
     assert is_golden(folder)
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred import outside_json
+from napari_webipred import safe_json
 
 VALUES: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(),
@@ -19,13 +19,13 @@ VALUES: st.SearchStrategy[Any] = st.recursive(
 @given(VALUES, st.sampled_from([None, "utf-8", "utf-8-sig", "utf-16", "utf-32"]))
 def test_json_in_every_encoding_is_read(value: Any, encoding: str | None) -> None:
     text = json.dumps(value, ensure_ascii=False)
-    assert outside_json.parse(text if encoding is None else text.encode(encoding, "surrogatepass")) == value
+    assert safe_json.parse(text if encoding is None else text.encode(encoding, "surrogatepass")) == value
 
 
 @given(st.binary() | st.text())
 def test_whatever_is_no_json_is_a_value_error(content: bytes | str) -> None:
     with suppress(ValueError):
-        outside_json.parse(content)
+        safe_json.parse(content)
 
 
 @pytest.mark.parametrize(
@@ -41,8 +41,8 @@ def test_whatever_is_no_json_is_a_value_error(content: bytes | str) -> None:
 )
 def test_what_is_too_much_is_told(content: bytes | str, words: str) -> None:
     with pytest.raises(ValueError, match=words):
-        outside_json.parse(content)
+        safe_json.parse(content)
 
 
 def test_the_most_that_is_parsed_is_parsed() -> None:
-    assert len(outside_json.parse("[" + "0," * 299_999 + "0]")) == 300_000
+    assert len(safe_json.parse("[" + "0," * 299_999 + "0]")) == 300_000

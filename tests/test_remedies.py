@@ -10,7 +10,8 @@ from typing import get_args
 
 import pytest
 
-from napari_webipred import cli, terminal
+from napari_webipred import cli
+from napari_webipred.cli import terminal
 from napari_webipred.errors import CatalogueError, Remedy
 
 SOURCE = Path(__file__).parents[1] / "src" / "napari_webipred"

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage, signal, spatial
 
-from napari_webipred.catalogue.card import Preprocessing
+from napari_webipred.card import Preprocessing
 from napari_webipred.imaging.preprocess import prepare
 
 SIDE = 224

@@ -30,7 +30,7 @@ ROOT = Path(__file__).parents[1]
 sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 
 from goldens import networks  # noqa: E402
-from napari_webipred.catalogue.archive import open_files  # noqa: E402
+from napari_webipred.archive.model_files import open_files  # noqa: E402
 from napari_webipred.errors import WebIPredError  # noqa: E402
 from napari_webipred.imaging.files import file_source  # noqa: E402
 from napari_webipred.runtime.formats import compile_files  # noqa: E402

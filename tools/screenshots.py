@@ -164,8 +164,8 @@ def failing(zenodo, panel, theme: str) -> None:
 def dialogs(panel, theme: str) -> None:
     """Show the page of models on this machine, with some that were fetched, and the dialog that takes others."""
     from napari_webipred._napari.add_model import AddModel
-    from napari_webipred._napari.kept_models import KeptModels
-    from napari_webipred.catalogue import index, store
+    from napari_webipred._napari.stored_models import KeptModels
+    from napari_webipred.cache import index, store
 
     for number in ("1000001", "1000009", "1000011"):
         for _ in store.fetch(index.resolve(number)):
@@ -189,7 +189,7 @@ def dialogs(panel, theme: str) -> None:
 def importing(page, theme: str) -> None:
     """Show the question which model a file is that was downloaded by hand."""
     from napari_webipred._napari.which_model import WhichModel
-    from napari_webipred.catalogue import index, known_file
+    from napari_webipred.cache import index, known_file
 
     proposals = [known_file.Proposal(card, "nothing") for card in index.cards() if card.id.startswith("webipred")]
     proposals.sort(key=lambda proposal: proposal.card.id != "webipred-16")

@@ -15,7 +15,7 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from napari_webipred.api import classify, list_models, open_model
-    from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.card import ModelCard
     from napari_webipred.errors import WebIPredError
     from napari_webipred.model import Model
 
@@ -23,7 +23,7 @@ __all__ = ["Model", "ModelCard", "WebIPredError", "__version__", "classify", "li
 
 _HOMES = {
     "Model": "napari_webipred.model",
-    "ModelCard": "napari_webipred.catalogue.card",
+    "ModelCard": "napari_webipred.card",
     "WebIPredError": "napari_webipred.errors",
     "classify": "napari_webipred.api",
     "list_models": "napari_webipred.api",

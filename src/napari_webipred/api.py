@@ -13,7 +13,7 @@ from napari_webipred.model import Model, opening
 if TYPE_CHECKING:
     import pandas as pd
 
-    from napari_webipred.catalogue.card import ModelCard, Profile
+    from napari_webipred.card import ModelCard, Profile
 
 
 def open_model(
@@ -142,6 +142,6 @@ def list_models(search: str = "", *, discipline: str | None = None, procedure: s
     discipline, procedure : str, optional
         Only models of this medical discipline or procedure, such as ``"Radiology"`` or ``"X-ray"``.
     """
-    from napari_webipred.catalogue import index
+    from napari_webipred.cache import index
 
     return index.search(search, discipline, procedure)

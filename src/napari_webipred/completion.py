@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import ValidationError
 
-from napari_webipred.catalogue import own
-from napari_webipred.catalogue.card import FIRST_CLASS, Input, ModelCard, Task
+from napari_webipred.card import FIRST_CLASS, Input, ModelCard, Task
+from napari_webipred.catalogue import local_model
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import choose, outputs_in
@@ -44,9 +44,9 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
     """
     said = card.task if "task" in card.model_fields_set else None
     card = _with_output(card, session)
-    card = own.with_format(card, session.properties.get(facts.FORMAT))
-    card = own.fill_from_properties(card, session.properties)
-    card = own.fill_from_profile(card, session.properties.get(facts.PROFILE))
+    card = local_model.with_format(card, session.properties.get(facts.FORMAT))
+    card = local_model.fill_from_properties(card, session.properties)
+    card = local_model.fill_from_profile(card, session.properties.get(facts.PROFILE))
     card = card.model_copy(update={"input": _input(card, session)})
     card = _with_ending(card, session)
     card = _with_task(card, session.output_size, said)
@@ -71,7 +71,7 @@ def _with_output(card: ModelCard, session: Session) -> ModelCard:
     card = card.model_copy(update={"output": card.output.model_copy(update={"tensor_name": chosen.name})})
     if not reason:
         return card
-    return own.assume(
+    return local_model.assume(
         card, f"Of the model's {len(outputs)} outputs “{chosen.name}” ({chosen.words}) is used, because {reason}."
     )
 
@@ -123,7 +123,7 @@ def _with_ending(card: ModelCard, session: Session) -> ModelCard:
     card = card.model_copy(
         update={"output": card.output.model_copy(update={"ending": ending, "activation": activation})}
     )
-    return own.assume(card, remark) if remark else card
+    return local_model.assume(card, remark) if remark else card
 
 
 def _with_task(card: ModelCard, outputs: int, said: Task | None) -> ModelCard:
@@ -142,7 +142,7 @@ def _with_task(card: ModelCard, outputs: int, said: Task | None) -> ModelCard:
     elif said is None and (activation == "sigmoid" or (ending, activation) == ("sigmoid", "in-model")):
         card = card.model_copy(update={"task": "multi-label"})
         remark = "Each class has a sigmoid of its own, so several classes may be assigned to an image."
-    return own.assume(card, remark) if remark else card
+    return local_model.assume(card, remark) if remark else card
 
 
 _VALUE = (
@@ -165,7 +165,7 @@ def _with_classes(card: ModelCard, outputs: int, said: Task | None) -> ModelCard
     if card.task == "regression" and outputs == 1:
         return _with_value(card)
     wanted = 2 if card.task == "binary" else outputs
-    card = own.fit_labels(card, wanted)
+    card = local_model.fit_labels(card, wanted)
     if card.task == "binary" and len(card.classes) == 1:
         card = _with_opposite(card, said)
     if not card.classes:
@@ -175,7 +175,7 @@ def _with_classes(card: ModelCard, outputs: int, said: Task | None) -> ModelCard
                 f"The model gives one number per image and does not name its two classes. {FIRST_CLASS} Which is which "
                 "often follows from the alphabetical order of the folders that the model was trained with."
             )
-        return own.assume(card.model_copy(update={"classes": own.numbered(wanted)}), remark)
+        return local_model.assume(card.model_copy(update={"classes": local_model.numbered(wanted)}), remark)
     if len(card.classes) != wanted:
         raise ModelError(
             f"The model {card.name} has {wanted} {'classes' if outputs == 1 else 'outputs'}, but {len(card.classes)} "
@@ -189,7 +189,7 @@ def _with_opposite(card: ModelCard, said: Task | None) -> ModelCard:
     """Name two classes by the name of one, if the publisher's card says that the number is its probability."""
     (name,) = card.class_names
     if said is not None:
-        return card.model_copy(update={"classes": own.entries([f"not {name}", name])})
+        return card.model_copy(update={"classes": local_model.entries([f"not {name}", name])})
     raise ModelError(
         f"The model {card.name} gives one number for two classes, and one name ({name}) does not say whether numbers "
         "near 0 or near 1 mean it.",
@@ -202,8 +202,10 @@ def _with_value(card: ModelCard) -> ModelCard:
     if len(card.classes) == 1:
         return card
     if card.classes:
-        card = own.assume(card, f"Its {len(card.classes)} names of classes are not used, because a value has only one.")
-    return card.model_copy(update={"classes": own.entries(["value"])})
+        card = local_model.assume(
+            card, f"Its {len(card.classes)} names of classes are not used, because a value has only one."
+        )
+    return card.model_copy(update={"classes": local_model.entries(["value"])})
 
 
 def _with_notes(card: ModelCard, session: Session) -> ModelCard:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from napari_webipred import limits
 from napari_webipred.cancellation import Cancellation, current
-from napari_webipred.catalogue.card import Profile
+from napari_webipred.card import Profile
 from napari_webipred.errors import ActivationError, ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.files import file_source, find_pictures
 from napari_webipred.imaging.memory import ImageMemory

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 
 from napari_webipred import completion, self_test
-from napari_webipred.catalogue import own
-from napari_webipred.catalogue import told as telling
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.cache import overrides as telling
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import local_model
 from napari_webipred.errors import (
     ActivationError,
     CatalogueError,
@@ -32,8 +32,8 @@ from napari_webipred.runtime.outputs import UndecidedOutputError, outputs_in
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-    from napari_webipred.catalogue.archive import ModelFiles
-    from napari_webipred.catalogue.entry import Entry
+    from napari_webipred.archive.model_files import ModelFiles
+    from napari_webipred.cache.entry import Entry
     from napari_webipred.runtime.session import Session
 
 _log = logging.getLogger(__name__)
@@ -168,7 +168,7 @@ class Model:
 
 
 def _session(graph: Path | bytes, threads: int, allow_slow: bool) -> Session:
-    from napari_webipred.catalogue import store
+    from napari_webipred.cache import store
     from napari_webipred.runtime.session import Session
 
     if isinstance(graph, bytes):
@@ -237,7 +237,7 @@ def opening(
         `UndecidedOutputError` if several of its outputs could give the classes.
     """
     from napari_webipred import limits
-    from napari_webipred.catalogue import store
+    from napari_webipred.cache import store
 
     given = telling.tell(classes, standardize, size, activation, output)
     for _ in range(limits.OPENING_TRIES):
@@ -263,16 +263,17 @@ def _open(
     card: ModelCard, path: Path, entry: Entry | None, given: telling.Told, allow_slow: bool
 ) -> Generator[Progress, None, Model]:
     """Open the files of a model; those in the cache have just been verified."""
-    from napari_webipred.catalogue import archive, bioimageio
+    from napari_webipred.archive import model_files
+    from napari_webipred.catalogue import bioimageio
 
-    files = archive.open_files(path)
+    files = model_files.open_files(path)
     checksum = entry.checksum if entry else files.checksum
     if any(w.source.type == "builtin" and w.checksum not in {None, checksum} for w in card.weights):
         raise ModelError(f"The model {card.name}, which is part of the program, is damaged.", "Install it again.")
     remembered = card.preprocessing is None or not card.classes
     if remembered:
         given = given.over(telling.recall(checksum))
-        card = bioimageio.fill_from_package(own.fill(card, files, files.entry), files)
+        card = bioimageio.fill_from_package(local_model.fill(card, files, files.entry), files)
     whole = telling.apply(card, given)
     if replace(given, classes=None) != telling.Told():
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
@@ -288,7 +289,8 @@ def _load(
     card: ModelCard, path: Path, files: ModelFiles, checksum: str, allow_slow: bool
 ) -> Generator[Progress, None, Model]:
     """Open the compiled graph of a model, after making it if it is not there. Of a refused model nothing is kept."""
-    from napari_webipred.catalogue import archive, store
+    from napari_webipred.archive import model_files
+    from napari_webipred.cache import store
     from napari_webipred.runtime.graph import COMPILER_VERSION
 
     graphs = store.compiled_paths(checksum, COMPILER_VERSION, _choice(card, files))
@@ -305,7 +307,7 @@ def _load(
     yield Progress("compile")
     with _named(card):
         graph = _compile(files, card)
-    if archive.open_files(path).checksum != checksum:
+    if model_files.open_files(path).checksum != checksum:
         raise ModelError(f"The files of the model {card.name} changed while they were read.", "Open it again.")
     yield Progress("load")
     model = Model(card, checksum, graph, allow_slow=allow_slow)
@@ -341,12 +343,13 @@ def _test(model: Model, files: ModelFiles) -> dict[str, str]:
 
 def _locate(reference: str | Path, replace: bool = False) -> Generator[Progress, None, tuple[ModelCard, Path]]:
     """Find the card and the files of a model; download them if they are not on this machine."""
-    from napari_webipred.catalogue import archive, index, store
+    from napari_webipred.archive import model_files
+    from napari_webipred.cache import index, store
 
     if isinstance(reference, Path):
-        return own.card_of_path(reference), reference
-    if index.find(reference) is None and archive.exists(Path(reference)):
-        return own.card_of_path(Path(reference)), Path(reference)
+        return local_model.card_of_path(reference), reference
+    if index.find(reference) is None and model_files.exists(Path(reference)):
+        return local_model.card_of_path(Path(reference)), Path(reference)
     card = index.resolve(reference)
     download = store.fetch(card, replace=replace)
     try:
@@ -365,7 +368,7 @@ def _compile(files: ModelFiles, card: ModelCard) -> bytes:
     from napari_webipred.runtime.formats import compile_files
 
     # Of a file of the user's own nothing is known.
-    form = card.weights[0].format if card.weights and not own.is_local(card) else None
+    form = card.weights[0].format if card.weights and not local_model.is_local(card) else None
     try:
         graph = compile_files(
             files,

@@ -23,7 +23,7 @@ from napari_webipred.results.probabilities import class_probabilities
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.card import ModelCard
 
 _MAX_BYTES = 16 * 2**20
 _MAX_PIXELS = 2**24

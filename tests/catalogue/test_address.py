@@ -2,8 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from napari_webipred.catalogue import index, sources
-from napari_webipred.catalogue.sources import RemoteFile, remote_files
+from napari_webipred.cache import index
+from napari_webipred.catalogue import providers
+from napari_webipred.catalogue.providers import RemoteFile, remote_files
 from napari_webipred.errors import CatalogueError
 from zenodo_server import Answer, ZenodoServer, model_zip
 
@@ -78,10 +79,10 @@ def test_a_checksum_may_stand_behind_the_address(zenodo: ZenodoServer) -> None:
     assert remote_files(card)[0].checksum == f"sha256:{DIGEST}"
     assert remote_files(card)[0].url == url
     assert plain.id != card.id
-    assert sources.means(url, card)
-    assert sources.means(f"{url}#sha256={DIGEST}", card)
-    assert not sources.means(f"{url}#sha256={DIGEST}", plain)
-    assert not sources.means(f"{url}?x", card)
+    assert providers.means(url, card)
+    assert providers.means(f"{url}#sha256={DIGEST}", card)
+    assert not providers.means(f"{url}#sha256={DIGEST}", plain)
+    assert not providers.means(f"{url}?x", card)
 
 
 @pytest.mark.parametrize("digest", ["", "abc", "g" * 64, DIGEST + "00"])

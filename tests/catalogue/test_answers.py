@@ -17,9 +17,10 @@ from pathlib import Path
 import pytest
 
 from napari_webipred import limits
-from napari_webipred.catalogue import errand, index, store, web
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.errand import PassingError
+from napari_webipred.cache import index, store
+from napari_webipred.card import ModelCard
+from napari_webipred.download import client, request_context
+from napari_webipred.download.request_context import PassingError
 from napari_webipred.errors import CatalogueError, ChangedModelError
 from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
@@ -97,8 +98,8 @@ def get(card: ModelCard, **how: bool) -> Path:
 
 
 def read(url: str, limit: int = 1000) -> bytes:
-    with web.open_url(url, "the file", elsewhere=True, tries=1) as response:
-        return web.read_bytes(response, "the file", limit)
+    with client.open_url(url, "the file", elsewhere=True, tries=1) as response:
+        return client.read_bytes(response, "the file", limit)
 
 
 # --- slow -------------------------------------------------------------------------------------------------------------
@@ -156,8 +157,8 @@ def test_whoever_takes_their_time_with_what_has_come_is_not_taken_for_a_slow_ser
 ) -> None:
     monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 100)
     url = zenodo.put("/file", bytes(1000))
-    with web.open_url(url, "the file") as response:
-        pieces = web.chunks(response, "the file")
+    with client.open_url(url, "the file") as response:
+        pieces = client.chunks(response, "the file")
         next(pieces)
         assert not threading.Event().wait(3 * limits.SLOW_SECONDS)
         assert sum(map(len, pieces)) == 900
@@ -166,7 +167,7 @@ def test_whoever_takes_their_time_with_what_has_come_is_not_taken_for_a_slow_ser
 def test_nothing_is_left_of_a_connection_when_all_of_it_is_read(zenodo: ZenodoServer) -> None:
     url = zenodo.put("/file", b"x")
     assert read(url) == b"x"
-    assert errand.current()._socket is None
+    assert request_context.current()._socket is None
     for thread in threading.enumerate():
         if thread.name == "slow server":
             thread.join(30)
@@ -370,10 +371,10 @@ def test_no_name_password_or_cookie_is_sent_to_anyone(
     (tmp_path / "netrc").write_text("machine 127.0.0.1 login me password secret\ndefault login me password secret\n")
     monkeypatch.setenv("NETRC", str(tmp_path / "netrc"))
     # As with a server that is not this machine, for which the environment counts.
-    from napari_webipred.catalogue import connection
+    from napari_webipred.download import transport
 
-    session = connection.session
-    monkeypatch.setattr(connection, "session", lambda loopback: session(loopback=False))
+    session = transport.session
+    monkeypatch.setattr(transport, "session", lambda loopback: session(loopback=False))
     monkeypatch.setenv("NO_PROXY", "*")
     assert read(first.url) == b"ok"
     for head in first.heads + second.heads:

@@ -15,10 +15,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_webipred import outside_json
-from napari_webipred.catalogue import member, zip_archive
-from napari_webipred.catalogue import model_folder as folders
-from napari_webipred.catalogue.archive import kind_of, open_files
+from napari_webipred import safe_json
+from napari_webipred.archive import entry, zip_file
+from napari_webipred.archive import model_folder as folders
+from napari_webipred.archive.model_files import kind_of, open_files
 from napari_webipred.errors import ArchiveError
 
 TOPOLOGY = b'{"modelTopology": {}}'
@@ -267,7 +267,7 @@ def test_many_zeros_are_refused_only_where_they_would_fill_the_memory(
 ) -> None:
     path = zip_of(tmp_path / "a.zip", {"shard.bin": bytes(3_000_000)})
     assert len(open_files(path)["shard.bin"]) == 3_000_000
-    monkeypatch.setattr(zip_archive, "_MAX_SUSPICIOUS_BYTES", 2_000_000)
+    monkeypatch.setattr(zip_file, "_MAX_SUSPICIOUS_BYTES", 2_000_000)
     with pytest.raises(ArchiveError, match=r"unpack to 3000000, [0-9]+ times as many"):
         open_files(path)
     noise = zip_of(tmp_path / "b.zip", {"shard.bin": os.urandom(3_000_000)})
@@ -286,7 +286,7 @@ def test_damaged_content_is_named(tmp_path: Path) -> None:
 def test_a_json_that_is_too_large_is_refused(
     tmp_path: Path, model_folder: Path, where: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside_json, "MAX_BYTES", 5)
+    monkeypatch.setattr(safe_json, "MAX_BYTES", 5)
     path = model_folder if where == "folder" else zip_of(tmp_path / "a.zip", {"model.json": TOPOLOGY})
     with pytest.raises(ArchiveError, match=r"model\.json .* 21 bytes; 5 are the most"):
         open_files(path)["model.json"]
@@ -350,7 +350,7 @@ def test_an_onnx_file_brings_the_plain_files_beside_it_that_it_names(tmp_path: P
 def test_a_name_on_the_border_of_two_pieces_is_found(tmp_path: Path) -> None:
     (tmp_path / "m.data").write_bytes(b"numbers")
     entry = location("m.data")
-    for before in range(member.CHUNK - len(entry) - 4, member.CHUNK):
+    for before in range(entry.CHUNK - len(entry) - 4, entry.CHUNK):
         (tmp_path / "m.onnx").write_bytes(b"\x08\x08\x12\x07pytorch".ljust(before, b"-") + entry)
         assert set(open_files(tmp_path / "m.onnx")) == {"m.onnx", "m.data"}
 
@@ -488,20 +488,18 @@ def test_a_file_that_grows_after_opening_is_refused(model_folder: Path) -> None:
 
 
 def test_no_more_is_read_than_was_announced(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(member, "CHUNK", 1)
+    monkeypatch.setattr(entry, "CHUNK", 1)
     files = open_files(model_folder)
     (model_folder / "group1-shard1of1").write_bytes(bytes(1000))
     reads: list[int] = []
-    chunks_of = member.file_chunks
+    chunks_of = entry.file_chunks
 
     def counted(path: Path) -> Iterator[bytes]:
         for chunk in chunks_of(path):
             reads.append(len(chunk))
             yield chunk
 
-    monkeypatch.setattr(
-        member.Member, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1"))
-    )
+    monkeypatch.setattr(entry.Member, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1")))
     with pytest.raises(ArchiveError, match="more than the 2 bytes"):
         files["group1-shard1of1"]
     assert sum(reads) == 3

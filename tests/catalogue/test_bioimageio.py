@@ -9,10 +9,11 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue import bioimageio, index
-from napari_webipred.catalogue.archive import open_files
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.sources import RemoteFile, remote_files
+from napari_webipred.archive.model_files import open_files
+from napari_webipred.cache import index
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import bioimageio
+from napari_webipred.catalogue.providers import RemoteFile, remote_files
 from napari_webipred.errors import CatalogueError
 from zenodo_server import ZenodoServer
 

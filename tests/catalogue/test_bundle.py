@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 
 import napari_webipred as wp
-from napari_webipred import cli, outside_json
-from napari_webipred.catalogue import bundle, carried, index, store
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.store import Download
+from napari_webipred import cli, safe_json
+from napari_webipred.cache import bundle, importer, index, store
+from napari_webipred.cache.store import Download
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import ArchiveError, CatalogueError, OptionError, WebIPredError
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
@@ -140,7 +140,7 @@ def test_a_bundle_whose_table_of_contents_would_not_be_read_is_not_written(
 ) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     cards = [entry.folder / "card.json" for entry in store.entries()]
-    monkeypatch.setattr(outside_json, "MAX_BYTES", sum(card.stat().st_size for card in cards))
+    monkeypatch.setattr(safe_json, "MAX_BYTES", sum(card.stat().st_size for card in cards))
     with pytest.raises(OptionError, match="too much for one bundle"):
         run(bundle.write(["webipred-16", "123"], tmp_path / "more.zip"))
     assert not (tmp_path / "more.zip").exists()
@@ -230,7 +230,7 @@ def test_a_file_downloaded_by_hand_becomes_the_model(
     tmp_path: Path, zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    (card, compared), _ = run(carried.take(store_zip(tmp_path), "webipred-16"))
+    (card, compared), _ = run(importer.take(store_zip(tmp_path), "webipred-16"))
     assert (card.id, compared) == ("webipred-16", False)
     path, _ = run(store.fetch(card))
     assert path.read_bytes() == ZIP
@@ -239,11 +239,11 @@ def test_a_file_downloaded_by_hand_becomes_the_model(
 
 
 def test_a_file_is_compared_with_the_record_where_there_is_a_network(tmp_path: Path) -> None:
-    (_, compared), _ = run(carried.take(store_zip(tmp_path), "webipred-16"))
+    (_, compared), _ = run(importer.take(store_zip(tmp_path), "webipred-16"))
     assert compared
     (tmp_path / "model.zip").write_bytes(ZIP[:-1] + b"?")
     with pytest.raises(ArchiveError, match="its checksum is another"):
-        run(carried.take(tmp_path / "model.zip", "webipred-16"))
+        run(importer.take(tmp_path / "model.zip", "webipred-16"))
 
 
 def test_a_file_is_compared_with_the_card(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -255,7 +255,7 @@ def test_a_file_is_compared_with_the_card(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(index, "resolve", lambda reference: sure)
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     with pytest.raises(ArchiveError, match="its checksum is another"):
-        run(carried.take(store_zip(tmp_path), "webipred-16"))
+        run(importer.take(store_zip(tmp_path), "webipred-16"))
     assert store.entries() == []
 
 
@@ -276,7 +276,7 @@ def test_a_file_that_cannot_be_the_model_is_refused(
     if content is not None:
         (tmp_path / "m.zip").write_bytes(content)
     with pytest.raises(WebIPredError, match=words):
-        run(carried.take(tmp_path / "m.zip", reference))
+        run(importer.take(tmp_path / "m.zip", reference))
     assert store.entries() == []
 
 

@@ -6,11 +6,11 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from napari_webipred.catalogue import card as card_module
-from napari_webipred.catalogue.card import ModelCard, Preprocessing, read_card
+from napari_webipred import card as card_module
+from napari_webipred.card import ModelCard, Preprocessing, read_card
 from napari_webipred.errors import CatalogueError
 
-CARDS = Path(card_module.__file__).parent / "cards"
+CARDS = Path(card_module.__file__).parent / "catalogue" / "cards"
 SCHEMA = json.loads((Path(__file__).parent / "data" / "model_card.schema.json").read_text())
 # The schema is for cards that are passed on; only inside the package are there weights of the type "builtin".
 SCHEMA["properties"]["weights"]["items"]["properties"]["source"]["properties"]["type"]["enum"].append("builtin")

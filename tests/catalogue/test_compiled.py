@@ -13,7 +13,8 @@ import onnx
 import pytest
 
 import napari_webipred as wp
-from napari_webipred.catalogue import compiled, note, store
+from napari_webipred import atomic_file
+from napari_webipred.cache import graphs, store
 from napari_webipred.errors import ModelError
 from zenodo_server import model_zip
 
@@ -103,7 +104,7 @@ def test_a_graph_that_cannot_be_written_changes_nothing(path: Path, monkeypatch:
     def full(change: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(note, "patiently", full)
+    monkeypatch.setattr(atomic_file, "patiently", full)
     assert store.keep_compiled(path, b"new") is False
     assert path.read_bytes().startswith(b"old")
     assert [file.name for file in path.parent.iterdir()] == [path.name]
@@ -151,4 +152,4 @@ def test_a_model_that_changes_while_it_is_compiled_is_not_kept(tmp_path: Path, m
 
 
 def test_the_checksum_is_as_long_as_is_read() -> None:
-    assert compiled._HEAD[1] == len(compiled._HEAD) - 2 + 64
+    assert graphs._HEAD[1] == len(graphs._HEAD) - 2 + 64

@@ -15,11 +15,12 @@ from pathlib import Path
 import pytest
 
 from napari_webipred import limits
-from napari_webipred.catalogue import connection, errand, index, refusal, store, web
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.download import time_left
-from napari_webipred.catalogue.entry import LEFT_OVER
-from napari_webipred.catalogue.store import Download, fetch
+from napari_webipred.cache import index, store
+from napari_webipred.cache.entry import LEFT_OVER
+from napari_webipred.cache.store import Download, fetch
+from napari_webipred.cache.transfer import time_left
+from napari_webipred.card import ModelCard
+from napari_webipred.download import client, http_errors, request_context, transport
 from napari_webipred.errors import CatalogueError
 from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
@@ -51,7 +52,7 @@ def published(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> ZenodoSe
 def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """How many seconds would have been waited each time."""
     seconds: list[float] = []
-    monkeypatch.setattr(errand, "sleep", lambda cancelled, time: seconds.append(time))
+    monkeypatch.setattr(request_context, "sleep", lambda cancelled, time: seconds.append(time))
     return seconds
 
 
@@ -194,13 +195,13 @@ def test_a_server_that_wants_more_than_two_minutes_is_not_waited_for(
 
 def test_retry_after_may_be_a_date() -> None:
     now = "Fri, 02 Jan 2026 03:04:05 GMT"
-    assert refusal.retry_after("Fri, 02 Jan 2026 03:05:00 GMT", now) == 55
-    assert refusal.retry_after("Fri, 02 Jan 2026 03:00:00 GMT", now) == 0
+    assert http_errors.retry_after("Fri, 02 Jan 2026 03:05:00 GMT", now) == 55
+    assert http_errors.retry_after("Fri, 02 Jan 2026 03:00:00 GMT", now) == 0
     soon = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
-    assert 3500 < (refusal.retry_after(soon) or 0) <= 3600
-    assert refusal.retry_after(soon, soon) == 0  # by the clock of the server, which is an hour ahead
-    assert refusal.retry_after("17") == 17
-    assert [refusal.retry_after(text) for text in (None, "", "soon", "-3", "1.5", "²")] == [None] * 6
+    assert 3500 < (http_errors.retry_after(soon) or 0) <= 3600
+    assert http_errors.retry_after(soon, soon) == 0  # by the clock of the server, which is an hour ahead
+    assert http_errors.retry_after("17") == 17
+    assert [http_errors.retry_after(text) for text in (None, "", "soon", "-3", "1.5", "²")] == [None] * 6
 
 
 def test_while_a_server_is_waited_for_the_reason_is_told_and_it_can_be_cancelled(
@@ -212,7 +213,7 @@ def test_while_a_server_is_waited_for_the_reason_is_told_and_it_can_be_cancelled
         waiting.set()
         cancelled.wait(30)
 
-    monkeypatch.setattr(errand, "sleep", sleep)
+    monkeypatch.setattr(request_context, "sleep", sleep)
     zenodo.answers[FILE] = Answer(503, b"", {"Retry-After": "100"})
     fetching = fetch(card)
     step = next(fetching)
@@ -247,7 +248,8 @@ def test_progress_tells_the_time_that_is_left() -> None:
 
 FETCH = """
 from napari_webipred import limits
-from napari_webipred.catalogue import index, store
+from napari_webipred.cache import index
+from napari_webipred.cache import store
 limits.DOWNLOAD_CHUNK = 100
 list(store.fetch(index.find('webipred-16')))
 """
@@ -394,8 +396,8 @@ def proxy(certificates: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy
 
 
 def read(url: str) -> bytes:
-    with web.open_url(url, "the file", tries=1) as response:
-        return web.read_bytes(response, "the file", 100)
+    with client.open_url(url, "the file", tries=1) as response:
+        return client.read_bytes(response, "the file", 100)
 
 
 @pytest.mark.parametrize("variable", ["NAPARI_WEBIPRED_CA_FILE", "REQUESTS_CA_BUNDLE"])
@@ -442,6 +444,6 @@ def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> N
 
 def test_this_machine_itself_is_asked_without_a_proxy(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
-    assert connection.session(loopback=True).trust_env is False
-    with web.open_url(f"{zenodo.url}{PAGE}", "the page") as response:
+    assert transport.session(loopback=True).trust_env is False
+    with client.open_url(f"{zenodo.url}{PAGE}", "the page") as response:
         assert response.content == BIG

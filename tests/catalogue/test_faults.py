@@ -17,7 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_webipred.catalogue import errand, index, part, store
+from napari_webipred.cache import index, store
+from napari_webipred.download import partial, request_context
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
@@ -93,7 +94,7 @@ def disk_full(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(part.Part, "_take", full)
+    monkeypatch.setattr(partial.Part, "_take", full)
 
 
 def silent(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -108,13 +109,13 @@ def slow(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
     # The message tells the true limits, but nobody waits for so long.
     monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 64 * 2**10)
-    monkeypatch.setattr(errand.Errand, "hurrying", soon_over(errand.Errand.hurrying))
+    monkeypatch.setattr(request_context.Errand, "hurrying", soon_over(request_context.Errand.hurrying))
     zenodo.answers[FILE] = zenodo.answers[PEOPLE] = Answer(body=ZIP, stall_after=250)
 
 
-def soon_over(hurrying: Callable[[errand.Errand], AbstractContextManager[None]]) -> object:
+def soon_over(hurrying: Callable[[request_context.Errand], AbstractContextManager[None]]) -> object:
     @contextmanager
-    def soon(going: errand.Errand) -> Iterator[None]:
+    def soon(going: request_context.Errand) -> Iterator[None]:
         with hurrying(going):
             going._set_deadline(time.monotonic() + 0.2)
             yield
@@ -134,7 +135,7 @@ def other_content(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def other_program(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("napari_webipred.catalogue.web.user_agent", lambda: "python-requests/2.34")
+    monkeypatch.setattr("napari_webipred.download.client.user_agent", lambda: "python-requests/2.34")
 
 
 LONG = {"Content-Length": str(len(ZIP) + 50)}
@@ -264,9 +265,9 @@ def test_the_page_tells_what_the_user_sees(
     fault: Fault, zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     waits: list[float] = []
-    monkeypatch.setattr(errand, "sleep", lambda cancelled, seconds: waits.append(seconds))
+    monkeypatch.setattr(request_context, "sleep", lambda cancelled, seconds: waits.append(seconds))
     monkeypatch.setattr("napari_webipred.limits.DOWNLOAD_CHUNK", 100)
-    monkeypatch.setattr(errand.random, "uniform", lambda low, high: 1.0)
+    monkeypatch.setattr(request_context.random, "uniform", lambda low, high: 1.0)
     prepare(fault, zenodo, monkeypatch)
     line = f"| {fault.what} | {seen(tmp_path, waits)} |"
     page = PAGE.read_text(encoding="utf-8")

@@ -14,8 +14,8 @@ import numpy as np
 import pytest
 
 import napari_webipred as wp
-from napari_webipred.catalogue import bundle, index, known, store, told
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.cache import bundle, fingerprints, index, overrides, store
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError
 from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
@@ -122,9 +122,9 @@ def test_neither_graphs_nor_answers_nor_checksums_are_written_through_links(cach
         (cache / kind).symlink_to(theirs, target_is_directory=True)
     (path,) = store.compiled_paths("sha256:" + "ab" * 32, 1)
     assert store.keep_compiled(path, b"graph") is False
-    told.keep("sha256:" + "ab" * 32, told.Told(classes=("a",)))
+    overrides.keep("sha256:" + "ab" * 32, overrides.Told(classes=("a",)))
     with pytest.raises(CatalogueError, match="is a link"):
-        known.remember("x", {}, "y")
+        fingerprints.remember("x", {}, "y")
 
 
 @pytest.mark.parametrize("name", ["used", "entry.json", "card.json"])
@@ -370,7 +370,9 @@ def test_a_clock_that_is_wrong_does_not_let_a_server_wait_long(
 ) -> None:
     """A server that says until when is understood by its own clock."""
     waits: list[float] = []
-    monkeypatch.setattr("napari_webipred.catalogue.errand.sleep", lambda cancelled, seconds: waits.append(seconds))
+    monkeypatch.setattr(
+        "napari_webipred.download.request_context.sleep", lambda cancelled, seconds: waits.append(seconds)
+    )
     dates = {"Date": "Fri, 02 Jan 2099 03:04:05 GMT", "Retry-After": "Fri, 02 Jan 2099 03:04:35 GMT"}
     zenodo.answers[FILE] = [Answer(503, b"", dates), Answer(body=ZIP)]
     assert get(card).read_bytes() == ZIP

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue import index, sources
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.huggingface import place, resolve
-from napari_webipred.catalogue.sources import RemoteFile, remote_files
+from napari_webipred.cache import index
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import providers
+from napari_webipred.catalogue.providers import RemoteFile, remote_files
+from napari_webipred.catalogue.providers.huggingface import place, resolve
 from napari_webipred.errors import CatalogueError
 from zenodo_server import Answer, ZenodoServer, error_answer
 
@@ -195,9 +196,9 @@ def test_a_known_model_is_meant_without_a_revision_or_with_its_commit(hub: Hub) 
     card = index.resolve("hf:owner/name")
     hub.server.requests.clear()
     for reference in ("hf:owner/name", "hf:Owner/Name", f"hf:owner/name@{COMMIT[:7]}", "https://hf.co/owner/name"):
-        assert sources.means(reference, card)
+        assert providers.means(reference, card)
     for reference in ("hf:owner/name@main", "hf:owner/other", "hf:owner/name/other.onnx", "1234"):
-        assert not sources.means(reference, card)
+        assert not providers.means(reference, card)
     assert hub.server.requests == []
 
 
@@ -278,7 +279,7 @@ anything = st.recursive(
 @hypothesis_settings(deadline=None, max_examples=60)
 @given(st.sampled_from(["id2label", "label_names", "architectures", "problem_type", "pretrained_cfg"]), anything)
 def test_a_card_can_be_made_of_whatever_stands_in_the_settings(key: str, value: Any) -> None:
-    from napari_webipred.catalogue.huggingface import _card_of, _with_config
+    from napari_webipred.catalogue.providers.huggingface import _card_of, _with_config
 
     file = RemoteFile("https://huggingface.co/x", "model.onnx")
     card = _card_of("owner/name", COMMIT, {"cardData": value, "lastModified": value}, file, "onnx", True)

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 
 import napari_webipred as wp
 from napari_webipred import cli
-from napari_webipred.catalogue import bundle, carried, index, known, store
-from napari_webipred.catalogue.cache_folder import can_be_folder, new_model_folder
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.note import write_note
+from napari_webipred.atomic_file import write_note
+from napari_webipred.cache import bundle, fingerprints, importer, index, store
+from napari_webipred.cache.folders import can_be_folder, new_model_folder
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import built_in
 from napari_webipred.errors import ArchiveError, CatalogueError, ChangedModelError
 from steps import run
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
@@ -156,10 +157,10 @@ def test_a_file_that_is_another_does_not_replace_what_is_here(
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     (tmp_path / "m.zip").write_bytes(OTHER)
     with pytest.raises(ChangedModelError) as caught:
-        run(carried.take(tmp_path / "m.zip", "webipred-16"))
+        run(importer.take(tmp_path / "m.zip", "webipred-16"))
     assert caught.value.remedy == "replace model"
     assert store.entries()[0].path.read_bytes() == ZIP
-    run(carried.take(tmp_path / "m.zip", "webipred-16", replace=True))
+    run(importer.take(tmp_path / "m.zip", "webipred-16", replace=True))
     assert store.entries()[0].origin == "file"
     assert store.entries()[0].path.read_bytes() == OTHER
 
@@ -216,7 +217,7 @@ def test_a_source_without_checksums_confirms_nothing(tmp_path: Path, card: Model
     del record["files"][0]["checksum"]
     zenodo.set_record(record)
     run(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
-    entry = carried.confirm(card)
+    entry = importer.confirm(card)
     assert entry is not None
     assert entry.origin == "bundle"
     assert "not been compared" in entry.doubt
@@ -226,11 +227,11 @@ def test_a_file_by_hand_comes_from_its_source_if_the_record_confirms_it(
     tmp_path: Path, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "m.zip").write_bytes(ZIP)
-    run(carried.take(tmp_path / "m.zip", "webipred-16"))
+    run(importer.take(tmp_path / "m.zip", "webipred-16"))
     assert store.entries()[0].origin == "source"
     store.wipe()
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    run(carried.take(tmp_path / "m.zip", "webipred-16"))
+    run(importer.take(tmp_path / "m.zip", "webipred-16"))
     assert store.entries()[0].origin == "file"
 
 
@@ -239,7 +240,7 @@ def pin(monkeypatch: pytest.MonkeyPatch, card: ModelCard, content: bytes) -> Mod
     checksum = f"sha256:{hashlib.sha256(content).hexdigest()}"
     weights = card.weights[0].model_copy(update={"checksum": checksum})
     sure = card.model_copy(update={"weights": (weights, *card.weights[1:])})
-    monkeypatch.setattr(index, "_built_in", lambda: (sure,))
+    monkeypatch.setattr(built_in, "cards", lambda: (sure,))
     return sure
 
 
@@ -274,18 +275,27 @@ def test_a_damaged_demo_model_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_p
 
 def test_a_fingerprint_depends_on_names_and_contents() -> None:
     one, two = "ab" * 32, "cd" * 32
-    assert known.fingerprint([("m.zip", one)]) == one
-    both = known.fingerprint([("a", one), ("b", two)])
-    assert both == known.fingerprint([("b", two), ("a", one)])
-    assert len({both, known.fingerprint([("a", two), ("b", one)]), known.fingerprint([("a", one), ("c", two)])}) == 3
+    assert fingerprints.fingerprint([("m.zip", one)]) == one
+    both = fingerprints.fingerprint([("a", one), ("b", two)])
+    assert both == fingerprints.fingerprint([("b", two), ("a", one)])
+    assert (
+        len(
+            {
+                both,
+                fingerprints.fingerprint([("a", two), ("b", one)]),
+                fingerprints.fingerprint([("a", one), ("c", two)]),
+            }
+        )
+        == 3
+    )
 
 
 def test_a_note_of_another_model_is_not_taken_for_what_came(card: ModelCard) -> None:
     run(store.fetch(card))
     source = card.weights[0].source.model_dump()
-    path = known._path(card.id, source)
+    path = fingerprints._path(card.id, source)
     write_note(path, {"id": "other", "source": source, "fingerprint": "x", "since": "2026-01-01"})
-    assert known.recall(card.id, source) is None
+    assert fingerprints.recall(card.id, source) is None
 
 
 # --- identifiers ------------------------------------------------------------------------------------------------------

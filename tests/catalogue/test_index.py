@@ -5,8 +5,8 @@ import sys
 
 import pytest
 
-from napari_webipred.catalogue import index, store
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.cache import index, store
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 

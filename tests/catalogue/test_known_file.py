@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_webipred.catalogue import index, known_file, store
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.cache import index, known_file, store
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import ArchiveError
 from steps import run
 from zenodo_server import CONVERTED, ZenodoServer, model_zip

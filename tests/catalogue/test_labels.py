@@ -10,17 +10,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue import own
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.labels import LABEL_FILES
+from napari_webipred.archive import label_files
+from napari_webipred.archive.label_files import LABEL_FILES
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import local_model
 
-LOCAL = own.card_of_path(Path("model.onnx"))
+LOCAL = local_model.card_of_path(Path("model.onnx"))
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
 
 def filled(files: dict[str, Any], card: ModelCard = LOCAL) -> ModelCard:
     contents = {name: content if isinstance(content, str) else json.dumps(content) for name, content in files.items()}
-    return own.fill(card, {name: content.encode() for name, content in contents.items()})
+    return local_model.fill(card, {name: content.encode() for name, content in contents.items()})
 
 
 def names(file: str, content: Any) -> list[str]:
@@ -150,7 +151,7 @@ def test_the_file_beside_the_model_counts_before_those_around_and_below_and_neve
     files = {"labels.txt": b"top", "a/labels.txt": b"a", "a/b/labels.txt": b"b", "other/labels.txt": b"other"}
 
     def found(near: str, *without: str) -> list[str]:
-        return own.fill(LOCAL, {name: c for name, c in files.items() if name not in without}, near).class_names
+        return local_model.fill(LOCAL, {name: c for name, c in files.items() if name not in without}, near).class_names
 
     assert found("a/m.onnx") == ["a"]
     assert found("a/m.onnx", "a/labels.txt") == ["top"]
@@ -163,7 +164,7 @@ def test_the_documentation_lists_the_files_in_the_order_in_which_they_count():
     table = DOCS.read_text(encoding="utf-8").split("### What lies beside a model")[1].split("\n\n")[2]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     listed = [name.strip().strip("`") for row in rows for name in row.split(",")]
-    assert listed == [own.CARD_FILE, *LABEL_FILES]
+    assert listed == [label_files.CARD_FILE, *LABEL_FILES]
 
 
 JSON = st.recursive(
@@ -177,6 +178,6 @@ JSON = st.recursive(
 
 @given(st.sampled_from(list(LABEL_FILES)), st.one_of(JSON.map(json.dumps), st.text(st.sampled_from("01,;:\t\n na\"'"))))
 def test_any_content_gives_clean_names_or_a_remark(file, content):
-    card = own.fill(LOCAL, {file: content.encode()})
+    card = local_model.fill(LOCAL, {file: content.encode()})
     assert all(name.isprintable() and name.strip() == name and name for name in card.class_names)
     assert len(set(card.class_names)) == len(card.class_names)

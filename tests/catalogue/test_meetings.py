@@ -15,8 +15,8 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred import cli, limits, model, settings
-from napari_webipred.catalogue import bundle, carried, index, lock, room, store
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.cache import bundle, eviction, importer, index, lock, store
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, ModelError
 from steps import run
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
@@ -148,7 +148,7 @@ def test_a_model_that_is_removed_while_it_is_compared_with_its_source_is_fetched
     path = run(bundle.write([card.id], tmp_path / "models.zip"))
     store.wipe()
     run(bundle.read(path))
-    monkeypatch.setattr(carried, "_are_those", first(carried._are_those, lambda: store.remove(card.id)))
+    monkeypatch.setattr(importer, "_are_those", first(importer._are_those, lambda: store.remove(card.id)))
     assert cli.main(["fetch", card.id]) == 0
     assert [entry.origin for entry in store.entries()] == ["source"]
 
@@ -156,15 +156,15 @@ def test_a_model_that_is_removed_while_it_is_compared_with_its_source_is_fetched
 def test_nothing_is_left_of_a_model_that_another_program_has_removed_already(
     card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_entry = room.read_entry
+    read_entry = eviction.read_entry
 
     def removed_meanwhile(name: str) -> Any:
         entry = read_entry(name)
-        monkeypatch.setattr(room, "read_entry", read_entry)
+        monkeypatch.setattr(eviction, "read_entry", read_entry)
         store.remove(name)
         return entry
 
-    monkeypatch.setattr(room, "read_entry", removed_meanwhile)
+    monkeypatch.setattr(eviction, "read_entry", removed_meanwhile)
     store.remove(card.id)
     assert not store.entries()
     assert not (settings.current().cache_folder / "models" / card.id).exists()

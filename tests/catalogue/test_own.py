@@ -8,19 +8,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred import outside_json
-from napari_webipred.catalogue import own
-from napari_webipred.catalogue.archive import open_files
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred import safe_json
+from napari_webipred.archive import label_files
+from napari_webipred.archive.model_files import open_files
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import local_model
 from napari_webipred.errors import ModelError
 
-LOCAL = own.card_of_path(Path("my model!.onnx"))
+LOCAL = local_model.card_of_path(Path("my model!.onnx"))
 TEACHABLE = {"tmVersion": "2.4.4", "packageName": "@teachablemachine/image", "labels": ["cat", "dog"], "imageSize": 224}
 
 
 def filled(**files: str | bytes) -> ModelCard:
     named = {name.replace("__", "."): content for name, content in files.items()}
-    return own.fill(LOCAL, {name: c.encode() if isinstance(c, str) else c for name, c in named.items()})
+    return local_model.fill(LOCAL, {name: c.encode() if isinstance(c, str) else c for name, c in named.items()})
 
 
 def names(**files: str | bytes) -> list[str]:
@@ -29,7 +30,7 @@ def names(**files: str | bytes) -> list[str]:
 
 def test_a_file_gives_its_name_to_the_card():
     assert (LOCAL.id, LOCAL.name) == ("my-model", "my model!")
-    assert own.is_local(LOCAL)
+    assert local_model.is_local(LOCAL)
     assert LOCAL.preprocessing is None
 
 
@@ -90,7 +91,7 @@ def test_equal_names_are_told_apart_by_their_index():
 
 def test_a_huge_file_of_labels_is_not_read(tmp_path):
     (tmp_path / "labels.txt").write_text("a\n" * 2**20, encoding="utf-8")
-    card = own.fill(LOCAL, open_files(tmp_path))
+    card = local_model.fill(LOCAL, open_files(tmp_path))
     assert card.classes == ()
     assert "labels.txt is not read: " in card.provenance["assumed"][0]
     assert f"{2**21} bytes" in card.provenance["assumed"][0]
@@ -104,10 +105,10 @@ def test_names_that_cannot_be_read_are_mentioned(content):
 
 
 def test_a_huge_json_beside_the_model_says_nothing_and_hides_nothing(tmp_path, monkeypatch):
-    monkeypatch.setattr(outside_json, "MAX_BYTES", 100)
+    monkeypatch.setattr(safe_json, "MAX_BYTES", 100)
     (tmp_path / "history.json").write_text("[" + "1," * 100 + "1]", encoding="utf-8")
     (tmp_path / "model.json").write_text('{"userDefinedMetadata": {"labels": ["cat", "dog"]}}', encoding="utf-8")
-    assert own.fill(LOCAL, open_files(tmp_path)).class_names == ["cat", "dog"]
+    assert local_model.fill(LOCAL, open_files(tmp_path)).class_names == ["cat", "dog"]
 
 
 def test_teachable_machine_brings_labels_and_its_own_preprocessing():
@@ -139,7 +140,7 @@ def test_what_the_publisher_added_to_the_topology_is_the_last_resort():
 
 def test_the_file_nearest_to_the_top_counts():
     files = {"a/b/labels.txt": b"no\nno2", "a/labels.txt": b"cat\ndog"}
-    assert own.fill(LOCAL, files).class_names == ["cat", "dog"]
+    assert local_model.fill(LOCAL, files).class_names == ["cat", "dog"]
 
 
 def test_a_whole_card_beside_the_model_is_taken():
@@ -177,20 +178,22 @@ def test_nothing_overrules_the_card_at_hand():
         "webipred.json": b'{"id": "b", "name": "B", "description": "e", "license": "MIT"}',
         "labels.txt": b"cat\ndog",
     }
-    full = own.fill(card, files)
+    full = local_model.fill(card, files)
     assert (full.id, full.name, full.description, full.license, full.class_names) == ("a", "A", "d", "MIT", ["x"])
 
 
 def test_labels_that_do_not_fit_the_outputs_are_not_used_and_that_is_said():
-    card = own.fit_labels(filled(labels__txt="cat\ndog"), 3)
+    card = local_model.fit_labels(filled(labels__txt="cat\ndog"), 3)
     assert card.classes == ()
     assert card.provenance["assumed"] == ["labels.txt names 2 classes, but the model has 3: they are numbered."]
-    assert own.fit_labels(filled(labels__txt="cat\ndog"), 2).class_names == ["cat", "dog"]
+    assert local_model.fit_labels(filled(labels__txt="cat\ndog"), 2).class_names == ["cat", "dog"]
 
 
 def test_properties_of_an_onnx_file_name_classes_and_pixel_range():
     def with_properties(**properties):
-        return own.fill_from_properties(LOCAL, {key.replace("__", "."): value for key, value in properties.items()})
+        return local_model.fill_from_properties(
+            LOCAL, {key.replace("__", "."): value for key, value in properties.items()}
+        )
 
     for text in ("{0: 'cat', 1: 'dog'}", '["cat", "dog"]', "cat,dog", "cat\ndog\n"):
         assert with_properties(names=text).class_names == ["cat", "dog"]
@@ -203,7 +206,7 @@ def test_properties_of_an_onnx_file_name_classes_and_pixel_range():
     assert with_properties(Image__NominalPixelRange="NominalRange_16_235").preprocessing is None
 
 
-@given(st.dictionaries(st.sampled_from((*own.SIDE_FILES, "model.json")), st.binary(max_size=200)))
+@given(st.dictionaries(st.sampled_from((*label_files.SIDE_FILES, "model.json")), st.binary(max_size=200)))
 def test_any_files_give_a_card_or_a_model_error(files):
     with suppress(ModelError):
-        own.fill(LOCAL, files)
+        local_model.fill(LOCAL, files)

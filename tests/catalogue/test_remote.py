@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.remote import (
+from napari_webipred.card import ModelCard
+from napari_webipred.download.remote_file import (
     RemoteFile,
     format_of,
     harmless,

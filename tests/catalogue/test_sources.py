@@ -2,9 +2,9 @@ from __future__ import annotations
 
 import pytest
 
-from napari_webipred.catalogue import index, store
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.sources import means, place, remote_files, resolve
+from napari_webipred.cache import index, store
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue.providers import means, place, remote_files, resolve
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 

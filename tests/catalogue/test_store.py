@@ -18,11 +18,11 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred import settings
-from napari_webipred.catalogue import download, index, store
-from napari_webipred.catalogue.card import ModelCard, read_card
-from napari_webipred.catalogue.note import read_note, write_note
-from napari_webipred.catalogue.store import Download, fetch, path_of
-from napari_webipred.catalogue.zenodo import card_of, look_up
+from napari_webipred.atomic_file import read_note, write_note
+from napari_webipred.cache import index, store, transfer
+from napari_webipred.cache.store import Download, fetch, path_of
+from napari_webipred.card import ModelCard, read_card
+from napari_webipred.catalogue.providers.zenodo import card_of, look_up
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, error_answer, model_zip
 
@@ -341,7 +341,7 @@ def test_too_little_space_is_told_before_anything_is_fetched(
     published: ZenodoServer, card: ModelCard, cache: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = shutil.disk_usage(cache.parent)
-    monkeypatch.setattr(download.shutil, "disk_usage", lambda _: usage._replace(free=10))
+    monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: usage._replace(free=10))
     with pytest.raises(CatalogueError, match=r"too little space .*webipred-16"):
         get(card)
     assert published.requests == [f"/api/records/{RECORD}"]
@@ -353,7 +353,7 @@ def test_a_disk_that_fills_up_is_told(
     def full(*_: object, **__: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(download, "accept", full)
+    monkeypatch.setattr(transfer, "accept", full)
     with pytest.raises(CatalogueError, match="too little space"):
         get(card)
 

@@ -4,8 +4,9 @@ from typing import Any
 
 import pytest
 
-from napari_webipred.catalogue import index, sources
-from napari_webipred.catalogue.teachable_machine import place
+from napari_webipred.cache import index
+from napari_webipred.catalogue import providers
+from napari_webipred.catalogue.providers.teachable_machine import place
 from napari_webipred.errors import CatalogueError
 from zenodo_server import Answer, ZenodoServer
 
@@ -65,7 +66,7 @@ def test_a_model_says_its_classes_and_how_it_takes_pictures(machine: ZenodoServe
 
 
 def test_its_files_are_fetched_from_the_server_of_the_settings(machine: ZenodoServer) -> None:
-    files = sources.remote_files(index.resolve(ADDRESS))
+    files = providers.remote_files(index.resolve(ADDRESS))
     assert [(file.name, file.url) for file in files] == [
         ("model.json", f"{machine.url}/models/AbC_d-1/model.json"),
         ("weights.bin", f"{machine.url}/models/AbC_d-1/weights.bin"),

@@ -9,10 +9,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import napari_webipred
-from napari_webipred import limits, outside_json
-from napari_webipred.catalogue import zenodo
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.zenodo import (
+from napari_webipred import limits, safe_json
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue.providers import zenodo
+from napari_webipred.catalogue.providers.zenodo import (
     card_of,
     choose_file,
     file_key,
@@ -324,7 +324,7 @@ def test_each_kind_of_failure_has_words_of_its_own(
 def test_an_answer_that_is_too_long_is_not_read_to_its_end(
     zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(outside_json, "MAX_BYTES", 1000)
+    monkeypatch.setattr(safe_json, "MAX_BYTES", 1000)
     zenodo.publish("7", {CONVERTED: b"PK"}, notes="x" * 1000)
     with pytest.raises(CatalogueError, match="too much data"):
         look_up("7")

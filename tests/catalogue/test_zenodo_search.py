@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue import index
-from napari_webipred.catalogue.zenodo import _quoted, reference, search
+from napari_webipred.cache import index
+from napari_webipred.catalogue.providers.zenodo import _quoted, reference, search
 from napari_webipred.errors import CatalogueError, OptionError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, error_answer, model_zip
 

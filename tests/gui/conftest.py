@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 
 
 def card(identifier: str, name: str, classes: dict[str, str | None], **facts) -> ModelCard:
@@ -114,9 +114,9 @@ def _plugins_write_from_the_main_thread_only(monkeypatch: pytest.MonkeyPatch) ->
 @pytest.fixture
 def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     shelf = Shelf()
-    monkeypatch.setattr("napari_webipred.catalogue.index.cards", lambda: list(shelf.cards))
+    monkeypatch.setattr("napari_webipred.cache.index.cards", lambda: list(shelf.cards))
     monkeypatch.setattr(
-        "napari_webipred.catalogue.store.path_of", lambda card: Path("here") if card.id in shelf.here else None
+        "napari_webipred.cache.store.path_of", lambda card: Path("here") if card.id in shelf.here else None
     )
     monkeypatch.setattr("napari_webipred.model.opening", shelf.opening)
     return shelf

@@ -13,12 +13,12 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_webipred import settings
-from napari_webipred._napari.kept_list import KEPT
-from napari_webipred._napari.kept_models import KeptModels
+from napari_webipred._napari.stored_list import KEPT
+from napari_webipred._napari.stored_models import KeptModels
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
 from napari_webipred._napari.which_model import WhichModel
-from napari_webipred.catalogue import bundle, carried, index, store
+from napari_webipred.cache import bundle, importer, index, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 DAY = 24 * 60 * 60
@@ -141,7 +141,7 @@ def test_making_room_removes_what_was_not_used_for_longest(fetched, page, qtbot,
     assert "Nothing had to be removed." in dialog.message.text
     newest = store.entries()[1].folder
     most = sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
-    monkeypatch.setattr("napari_webipred._napari.kept_models.GIGABYTE", most)
+    monkeypatch.setattr("napari_webipred._napari.stored_models.GIGABYTE", most)
     dialog.most.setFocus()
     dialog.most.selectAll()
     qtbot.keyClicks(dialog.most, "1")
@@ -437,7 +437,7 @@ def test_a_model_is_said_to_come_from_a_bundle_until_its_source_has_confirmed_it
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
     qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
     assert "The files come from a bundle." in panel.model.about.text()
-    carried.confirm(index.find("zenodo-1000001"))
+    importer.confirm(index.find("zenodo-1000001"))
     assert "bundle" not in page().kept.index(0, 0).data(SECOND_LINE)
     panel._bench.loading.choose(panel._bench.loading.entry)
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None)

@@ -11,7 +11,7 @@ pytest.importorskip("napari")
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.remedies import REMEDIES
 from napari_webipred._napari.theme import Theme
-from napari_webipred.catalogue import bundle, index
+from napari_webipred.cache import bundle, index
 from napari_webipred.errors import CatalogueError, Remedy
 
 

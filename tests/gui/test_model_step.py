@@ -14,8 +14,8 @@ from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.model_list import ModelFilter, ModelList
-from napari_webipred.catalogue import index
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.cache import index
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, SlowModelError
 from napari_webipred.model import Progress
 
@@ -174,7 +174,7 @@ def test_the_same_folder_is_listed_once(panel, shelf, qtbot, tmp_path):
 
 def test_a_zenodo_record_is_looked_up_and_not_downloaded(panel, shelf, qtbot, monkeypatch):
     found = shelf.cards[1].model_copy(update={"id": "zenodo-1", "name": "From Zenodo"})
-    monkeypatch.setattr("napari_webipred.catalogue.index.resolve", lambda reference: found)
+    monkeypatch.setattr("napari_webipred.cache.index.resolve", lambda reference: found)
     panel.model.add_model("10.5281/zenodo.1")
     qtbot.waitUntil(lambda: names(panel)[0] == "From Zenodo")
     assert panel._bench.loading.entry.reference == "10.5281/zenodo.1"
@@ -186,7 +186,7 @@ def test_a_record_that_is_not_found_is_told(panel, qtbot, monkeypatch):
     def resolve(reference):
         raise CatalogueError(f"There is no record {reference}.", "Check the number.")
 
-    monkeypatch.setattr("napari_webipred.catalogue.index.resolve", resolve)
+    monkeypatch.setattr("napari_webipred.cache.index.resolve", resolve)
     panel.model.add_model("999")
     qtbot.waitUntil(lambda: "no record 999" in panel.model.message.text)
     assert panel.model.progress.isHidden()

@@ -21,13 +21,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_webipred._napari import keeping
-from napari_webipred._napari.kept_list import Kept
-from napari_webipred._napari.kept_models import KeptModels
+from napari_webipred._napari import cache_tasks
 from napari_webipred._napari.label import BREAK, tip
+from napari_webipred._napari.stored_list import Kept
+from napari_webipred._napari.stored_models import KeptModels
 from napari_webipred._napari.which_model import WhichModel
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.known_file import Proposal
+from napari_webipred.cache.known_file import Proposal
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import ModelError
 
 EVIL = (
@@ -258,9 +258,9 @@ def test_dialogs_show_hostile_texts_within_bounds(text, shelf, open_panel, qtbot
 
     def look():
         yield
-        return keeping.Look((kept, own), 1)
+        return cache_tasks.Look((kept, own), 1)
 
-    monkeypatch.setattr(keeping, "look", look)
+    monkeypatch.setattr(cache_tasks, "look", look)
     page = KeptModels(panel.model._theme, panel)
     qtbot.waitUntil(lambda: page.kept.rowCount() == 2)
     page.open()

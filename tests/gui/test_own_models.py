@@ -13,11 +13,11 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_webipred._napari.kept_models import KeptModels
 from napari_webipred._napari.label import BREAK
-from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
-from napari_webipred.catalogue import index, own_models, store, told
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred._napari.stored_models import KeptModels
+from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
+from napari_webipred.cache import index, local_models, overrides, store
+from napari_webipred.card import ModelCard
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 CARD = """{"name": "My model", "classes": [{"index": 0, "name": "a"}, {"index": 1, "name": "b"}],
@@ -81,7 +81,7 @@ def right_click(panel, qtbot, name: str):
 def add(panel, qtbot, path: Path) -> None:
     panel.model.add_model(path)
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
-    qtbot.waitUntil(lambda: own_models.own_models()[0].checksum != "")
+    qtbot.waitUntil(lambda: local_models.own_models()[0].checksum != "")
 
 
 def settled(panel) -> bool:
@@ -109,7 +109,7 @@ def test_the_model_used_last_is_listed_first(folder, new_panel, qtbot, tmp_path)
         if path.is_file():
             (other / path.name).write_bytes(path.read_bytes().replace(b"My model", b"Another"))
     panel.model.add_model(other)
-    qtbot.waitUntil(lambda: [model.name for model in own_models.own_models()] == ["Another", "My model"])
+    qtbot.waitUntil(lambda: [model.name for model in local_models.own_models()] == ["Another", "My model"])
     panel = new_panel()
     assert [panel.model.filter.index(row, 0).data() for row in range(2)] == ["Another", "My model"]
 
@@ -120,7 +120,7 @@ def test_models_that_a_script_adds_at_once_are_all_listed(new_panel, qtbot, tmp_
         (tmp_path / name).write_bytes(model_zip())
         panel.model.add_model(tmp_path / name)
     qtbot.waitUntil(lambda: all(line(panel, name) for name in "abc"))
-    assert len(own_models.own_models()) == 3
+    assert len(local_models.own_models()) == 3
 
 
 @pytest.mark.parametrize("how", ["key", "menu"])
@@ -134,8 +134,8 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
     panel._bench.loading.start()
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None and not panel._bench.loading.asks, timeout=30_000)
     checksum = panel._bench.loading.model.checksum
-    assert told.recall(checksum).standardize == "tf"
-    qtbot.waitUntil(lambda: own_models.own_models()[0].checksum == checksum)
+    assert overrides.recall(checksum).standardize == "tf"
+    qtbot.waitUntil(lambda: local_models.own_models()[0].checksum == checksum)
     if how == "key":
         select(panel, qtbot, "mine")
         qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
@@ -146,8 +146,8 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
         qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(panel.model.menu.remove).center())
     qtbot.waitUntil(lambda: line(panel, "mine") is None)
     assert path.exists()
-    assert told.recall(checksum) == told.Told()
-    assert own_models.own_models() == []
+    assert overrides.recall(checksum) == overrides.Told()
+    assert local_models.own_models() == []
     assert panel._bench.loading.entry is None
     assert "stays where it is" in panel.model.message.text
 
@@ -170,7 +170,7 @@ def test_a_model_whose_file_is_gone_says_so_and_can_be_removed(folder, new_panel
     qtbot.waitUntil(lambda: "no longer in" in panel.model.message.text, timeout=30_000)
     qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
-    assert own_models.own_models() == []
+    assert local_models.own_models() == []
 
 
 def test_a_model_whose_file_comes_back_can_be_used_again(folder, new_panel, qtbot):
@@ -270,7 +270,7 @@ def test_removing_all_models_empties_the_list_and_the_question_says_so(folder, n
     (button,) = (button for button in question.buttons() if button.text().replace("&", "") == "Remove all")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
-    assert own_models.own_models() == []
+    assert local_models.own_models() == []
     assert folder.is_dir()
 
 
@@ -282,7 +282,7 @@ def test_the_file_of_a_known_model_is_that_model(new_panel, qtbot, tmp_path):
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
     assert panel._bench.loading.model.card.id == "demo"
     assert "download(3).zip is the model" in panel.model.message.text
-    assert own_models.own_models() == []
+    assert local_models.own_models() == []
 
 
 def test_the_file_of_a_model_that_is_not_here_yet_is_imported(new_panel, qtbot, tmp_path, monkeypatch):

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import QFileDialog
 from tests.gui.conftest import card, flat
 
 from napari_webipred._napari.layers import _grid
-from napari_webipred._napari.workbench import _benches, bare, workbench
+from napari_webipred._napari.viewer_session import _benches, bare, workbench
 from napari_webipred.engine import Options
 from napari_webipred.runtime.outputs import ModelOutput
 

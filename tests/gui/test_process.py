@@ -51,7 +51,7 @@ import threading, time
 import numpy as np
 from qtpy.QtCore import QTimer
 from napari_webipred._napari.run import Run
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 from napari_webipred.engine import Options
 from napari_webipred.imaging.planes import array_source
 
@@ -86,7 +86,7 @@ import threading
 import numpy as np
 from qtpy.QtCore import QTimer
 from napari_webipred._napari.run import Run
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 from napari_webipred.engine import Options
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.runtime.session import Session

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hostile import archives, pictures
-from napari_webipred.catalogue.archive import open_files
+from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError, ImageError
 from napari_webipred.imaging.files import file_source
 

@@ -63,7 +63,7 @@ def model(path: Path) -> str:
 
 def picture(path: Path) -> str:
     """Read and prepare a picture, and of many planes the first three, as a classification does."""
-    from napari_webipred.catalogue.card import Preprocessing
+    from napari_webipred.card import Preprocessing
     from napari_webipred.imaging.files import file_source
     from napari_webipred.imaging.preprocess import prepare
 

@@ -31,7 +31,7 @@ def main() -> None:
     """Measure in this process."""
     import numpy as np
 
-    from napari_webipred.catalogue.card import Preprocessing
+    from napari_webipred.card import Preprocessing
     from napari_webipred.imaging.files import file_source
     from napari_webipred.imaging.preprocess import prepare
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from PIL import Image
 
-from napari_webipred.catalogue.card import Preprocessing
+from napari_webipred.card import Preprocessing
 from napari_webipred.errors import ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.preprocess import prepare
 

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
 from napari_webipred.results.probabilities import assigned, class_probabilities
 

@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 from napari_webipred.results.record import Record
 from napari_webipred.results.row import Row
 

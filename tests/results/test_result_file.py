@@ -14,8 +14,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_webipred.catalogue import remote
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
+from napari_webipred.download import remote_file
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.files import SUFFIXES
 from napari_webipred.names import visible
@@ -122,8 +122,8 @@ def test_an_output_spelled_in_another_case_is_an_input_where_the_disk_does_not_t
 def test_no_reader_takes_the_name_of_a_table_for_an_image_or_a_model() -> None:
     """The readers keep the truth about their suffixes."""
     assert not set(TABLE.suffixes) & SUFFIXES
-    assert [remote.format_of(f"results{suffix}") for suffix in TABLE.suffixes] == [None] * len(TABLE.suffixes)
-    assert None not in [remote.format_of(f"model{suffix}") for suffix in MODELS[:-1]]
+    assert [remote_file.format_of(f"results{suffix}") for suffix in TABLE.suffixes] == [None] * len(TABLE.suffixes)
+    assert None not in [remote_file.format_of(f"model{suffix}") for suffix in MODELS[:-1]]
 
 
 @pytest.mark.parametrize("suffix", [*sorted(SUFFIXES), *MODELS, ".PNG", ".H5", ".xlsx", ".tsv", ".parquet"])

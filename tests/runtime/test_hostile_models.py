@@ -17,7 +17,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue.archive import open_files
+from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ModelError, WebIPredError
 from napari_webipred.runtime.compiler import compile_model
 from napari_webipred.runtime.formats import compile_files

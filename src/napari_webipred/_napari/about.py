@@ -8,7 +8,7 @@ from html import escape
 from napari_webipred import limits
 from napari_webipred._napari.entry import megabytes
 from napari_webipred._napari.origin import format_of, origin_of
-from napari_webipred.catalogue.card import ClassEntry, ModelCard
+from napari_webipred.card import ClassEntry, ModelCard
 from napari_webipred.names import readable
 
 LONGEST = 50_000  # characters of a paragraph: so many names of classes take

@@ -6,9 +6,9 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_webipred._napari.cache_tasks import is_bundle
 from napari_webipred._napari.entry import Entry, is_there, own_entry
-from napari_webipred._napari.keeping import is_bundle
-from napari_webipred.catalogue.store import Download
+from napari_webipred.cache.store import Download
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +25,8 @@ def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Downlo
     A server is asked about a name or an address. All models of a bundle are put on this machine. A file that is that of
     a known model is put on this machine as that model; any other path is one of the user's own models, and remembered.
     """
-    from napari_webipred.catalogue import bundle, carried, index, known_file, own, own_models, store
+    from napari_webipred.cache import bundle, importer, index, known_file, local_models, store
+    from napari_webipred.catalogue import local_model
 
     if isinstance(reference, str):
         card = index.resolve(reference)
@@ -35,9 +36,9 @@ def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Downlo
         return Added(tuple(Entry(card, card.id, here=True) for card in cards))
     if (known := (yield from known_file.known_model(reference))) is not None:
         if store.path_of(known) is None:
-            yield from carried.take(reference, known.id, replace=replace)
+            yield from importer.take(reference, known.id, replace=replace)
         note = f"{reference.name} is the model “{known.name}” of the catalogue."
         return Added((Entry(known, known.id, here=True),), note)
-    name = own.card_of_path(reference).name
-    listed = is_there(reference) and own_models.remember(reference, name)
+    name = local_model.card_of_path(reference).name
+    listed = is_there(reference) and local_models.remember(reference, name)
     return Added((own_entry(reference.absolute(), name, listed=listed),))

@@ -15,7 +15,7 @@ from napari_webipred._napari.result_table import REMARK
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.workbench import Workbench
+from napari_webipred._napari.viewer_session import Workbench
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.runtime.outputs import UndecidedOutputError
 

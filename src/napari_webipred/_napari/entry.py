@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_webipred._napari.origin import origin_of
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 
 
 @dataclass(eq=False)
@@ -87,11 +87,11 @@ class Entry:
 
 def listed() -> Generator[None, None, list[Entry]]:
     """List the user's own models and the catalogue; a generator, so that it can run beside the window."""
-    from napari_webipred.catalogue import index, own_models, refused, store
+    from napari_webipred.cache import index, local_models, refused_models, store
 
     yield
-    reasons = refused.reasons()
-    own = [own_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in own_models.own_models()]
+    reasons = refused_models.reasons()
+    own = [own_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in local_models.own_models()]
     known = [
         Entry(card, card.id, store.path_of(card) is not None, refused=reasons.get(card.id, ""))
         for card in index.cards()

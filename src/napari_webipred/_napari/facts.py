@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPlainTextEdit, QSpin
 from napari_webipred._napari.button import MainButton
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.theme import Theme
-from napari_webipred.catalogue.card import FIRST_CLASS
+from napari_webipred.card import FIRST_CLASS
 from napari_webipred.runtime.outputs import ModelOutput
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from napari_webipred._napari.entry import Entry, megabytes
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.model_list import ModelList
 from napari_webipred._napari.origin import format_of
-from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
+from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
 
 
 class FoundList(ModelList):

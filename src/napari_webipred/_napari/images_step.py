@@ -13,7 +13,7 @@ from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.layer_list import LayerList
 from napari_webipred._napari.layers import source_of
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_lines import list_view
+from napari_webipred._napari.two_line_delegate import list_view
 from napari_webipred.imaging.source import Source
 
 HINT = (

@@ -10,7 +10,7 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, Qt, Signal
 
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.layers import image_layers, name_of, understanding
-from napari_webipred._napari.two_lines import SECOND_LINE
+from napari_webipred._napari.two_line_delegate import SECOND_LINE
 from napari_webipred.names import readable
 
 NOWHERE = QModelIndex()

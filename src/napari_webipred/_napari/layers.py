@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_webipred._napari.workbench import bare
+from napari_webipred._napari.viewer_session import bare
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.source import Source

@@ -8,8 +8,8 @@ from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, QSortFilterPro
 
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.label import tip
-from napari_webipred._napari.two_lines import REMARK, SECOND_LINE
-from napari_webipred.catalogue.index import matches
+from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
+from napari_webipred.catalogue.search import matches
 
 NOWHERE = QModelIndex()
 ENTRY = Qt.ItemDataRole.UserRole + 10

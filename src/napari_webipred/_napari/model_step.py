@@ -9,14 +9,13 @@ from qtpy.QtCore import QModelIndex, Qt
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_webipred import settings
-from napari_webipred._napari import keeping
+from napari_webipred._napari import cache_tasks
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
 from napari_webipred._napari.adding import Added, look_up
 from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.entry import Entry, listed, megabytes, merged, missing
 from napari_webipred._napari.facts import Facts
-from napari_webipred._napari.kept_models import KeptModels
 from napari_webipred._napari.label import MutedLabel, first_sentence, rich_text_label, tip
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
@@ -24,12 +23,13 @@ from napari_webipred._napari.model_menu import ModelMenu
 from napari_webipred._napari.origin import server_of
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.question import ask_to_replace
+from napari_webipred._napari.stored_models import KeptModels
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_lines import list_view
-from napari_webipred._napari.workbench import Workbench
+from napari_webipred._napari.two_line_delegate import list_view
+from napari_webipred._napari.viewer_session import Workbench
 from napari_webipred._napari.zenodo_search import ZenodoSearch
-from napari_webipred.catalogue.store import Download
+from napari_webipred.cache.store import Download
 from napari_webipred.errors import ChangedModelError, SlowModelError
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
@@ -359,7 +359,7 @@ class ModelStep(QWidget):
     def _on_remove(self, entry: Entry) -> None:
         """Take a model away as the user wants it, and look at what is left."""
         entry.listed = True  # so that it goes even if the list on the disk could not be written
-        self._task = Task(keeping.remove([entry.key]))
+        self._task = Task(cache_tasks.remove([entry.key]))
         self._task.done.connect(self._on_removed)
         self._task.failed.connect(self.message.show_error)
         self._task.start()

@@ -6,8 +6,8 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from napari_webipred import settings
-from napari_webipred.catalogue.card import ModelCard
-from napari_webipred.catalogue.entry import Entry as CacheEntry
+from napari_webipred.cache.entry import Entry as CacheEntry
+from napari_webipred.card import ModelCard
 
 OWN = "your file"
 FORMATS = {

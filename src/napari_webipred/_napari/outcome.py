@@ -6,7 +6,7 @@ from functools import partial
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_webipred._napari import keeping
+from napari_webipred._napari import cache_tasks
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.task import Task
@@ -37,14 +37,14 @@ class Outcomes(QObject):
         self._last = model or error
         if model is not None and (entry.own or entry.refused):
             reference = entry.reference if entry.own else model.card.id
-            self._note(entry, Task(keeping.note_opened(reference, model.card.name, model.checksum)))
+            self._note(entry, Task(cache_tasks.note_opened(reference, model.card.name, model.checksum)))
         elif isinstance(error, ModelError) and not isinstance(error, SlowModelError) and not self._loading.asks:
-            self._note(entry, Task(keeping.note_refused(entry, error.message)))
+            self._note(entry, Task(cache_tasks.note_refused(entry, error.message)))
 
     def _note(self, entry: Entry, task: Task) -> None:
         task.done.connect(partial(self._on_noted, entry))
         task.start()
 
-    def _on_noted(self, entry: Entry, outcome: keeping.Outcome) -> None:
+    def _on_noted(self, entry: Entry, outcome: cache_tasks.Outcome) -> None:
         entry.here, entry.gone, entry.refused = outcome.here, outcome.gone, outcome.refused
         self.noted.emit(entry)

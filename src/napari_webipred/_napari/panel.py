@@ -18,7 +18,7 @@ from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.workbench import bare, workbench
+from napari_webipred._napari.viewer_session import bare, workbench
 from napari_webipred.results.row import Row
 
 WIDTH = 380

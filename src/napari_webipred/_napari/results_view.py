@@ -33,7 +33,7 @@ from napari_webipred._napari.result_table import SORT_KEY, ResultTable
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.workbench import Workbench
+from napari_webipred._napari.viewer_session import Workbench
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.row import Row

@@ -11,11 +11,11 @@ from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_lines import REMARK, list_view
+from napari_webipred._napari.two_line_delegate import REMARK, list_view
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
-    from napari_webipred.catalogue.known_file import Proposal
+    from napari_webipred.cache.known_file import Proposal
 
 WIDTH = 460
 VISIBLE = 6

@@ -17,10 +17,10 @@ from napari_webipred._napari.model_list import ENTRY
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_lines import list_view
+from napari_webipred._napari.two_line_delegate import list_view
 
 if TYPE_CHECKING:
-    from napari_webipred.catalogue.zenodo import SearchPage
+    from napari_webipred.catalogue.providers.zenodo import SearchPage
 
 VISIBLE = 5
 NAMED = 5
@@ -152,7 +152,8 @@ class ZenodoSearch(QWidget):
 
 
 def _search(text: str, page: int) -> Generator[None, None, tuple[SearchPage, list[Entry]]]:
-    from napari_webipred.catalogue import store, zenodo
+    from napari_webipred.cache import store
+    from napari_webipred.catalogue.providers import zenodo
 
     yield
     found = zenodo.search(text, page)

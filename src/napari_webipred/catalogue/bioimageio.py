@@ -10,8 +10,8 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from napari_webipred.catalogue import own
-from napari_webipred.catalogue.card import Author, Citation, Input, ModelCard, Output, Preprocessing, WeightFormat
+from napari_webipred.card import Author, Citation, Input, ModelCard, Output, Preprocessing, WeightFormat
+from napari_webipred.catalogue import local_model
 from napari_webipred.catalogue.plain_text import plain_text
 from napari_webipred.errors import CatalogueError
 
@@ -124,8 +124,8 @@ def fill(card: ModelCard, document: dict[str, Any]) -> ModelCard:
     (picture,), (scores,) = _tensors(document, "inputs"), _tensors(document, "outputs")
     notes: list[str] = []
     update: dict[str, Any] = {}
-    if names := own.label_names(_class_names(scores)):
-        update["classes"] = own.entries(names)
+    if names := local_model.label_names(_class_names(scores)):
+        update["classes"] = local_model.entries(names)
     if size := _size(picture):
         update["input"] = Input(width=size[0], height=size[1])
         notes.append("The description does not say how pictures come to the size of the input: they are stretched.")

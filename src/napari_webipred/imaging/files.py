@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from napari_webipred import file_errors
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging.silence import silence
+from napari_webipred.imaging.quiet import silence
 from napari_webipred.imaging.source import Source
 from napari_webipred.names import escape, visible
 

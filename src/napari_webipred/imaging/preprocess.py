@@ -15,7 +15,7 @@ from napari_webipred.imaging.standardise import standardise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.catalogue.card import Preprocessing
+    from napari_webipred.card import Preprocessing
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 TEACHABLE_MACHINE_LUMA = (0.2989, 0.587, 0.114)  # as its library has them; they do not quite add up to 1

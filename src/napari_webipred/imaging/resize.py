@@ -13,7 +13,7 @@ from napari_webipred.errors import ImageError, OptionError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.catalogue.card import Preprocessing
+    from napari_webipred.card import Preprocessing
 
 
 BAND = 2**20  # bytes that are worked on at a time: they stay in the cache of the processor

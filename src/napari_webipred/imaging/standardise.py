@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from napari_webipred.catalogue.card import Preprocessing
+    from napari_webipred.card import Preprocessing
 
 # Means and deviations of the ImageNet training pictures, as torchvision and Caffe's networks use them.
 TORCH_MEAN, TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)

@@ -11,7 +11,7 @@ from napari_webipred.errors import ActivationError, ModelError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.catalogue.card import ModelCard
+    from napari_webipred.card import ModelCard
 
 # Rounding in float32 may carry a softmax or sigmoid a little beyond the ends of 0..1.
 ROUNDING = 1e-4

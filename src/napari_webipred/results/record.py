@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_webipred import file_errors
-from napari_webipred.catalogue.card import ModelCard
+from napari_webipred.card import ModelCard
 from napari_webipred.names import visible
 from napari_webipred.results.output import replacing, unwritable, write_all
 from napari_webipred.results.row import Row

@@ -19,7 +19,7 @@ from napari_webipred.runtime.graph import Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
 from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
 from napari_webipred.runtime.operations import OPERATIONS, Step, Value
-from napari_webipred.runtime.operations.step import UNSUPPORTED
+from napari_webipred.runtime.operations.context import UNSUPPORTED
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, described
 
 _LEAVES = {"Placeholder", "Const"}

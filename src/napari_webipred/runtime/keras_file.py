@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred import outside_json
+from napari_webipred import safe_json
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.hdf5 import File, Node
 from napari_webipred.runtime.tfjs import LayersModel
@@ -140,7 +140,7 @@ def _json(name: str, text: Any) -> Any:
     if not isinstance(text, (str, bytes)):
         raise ModelError(f"The description of the network in {name} is not text.", _AGAIN)
     try:
-        return outside_json.parse(text)
+        return safe_json.parse(text)
     except ValueError as error:
         raise ModelError(f"The description of the network in {name} is not valid JSON: {error}.", _AGAIN) from error
 

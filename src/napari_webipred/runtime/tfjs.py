@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
-from napari_webipred import outside_json
+from napari_webipred import safe_json
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.connections import MODEL_CLASSES
 from napari_webipred.runtime.graph_model import GraphModel, is_graph, read_graph_model
@@ -140,7 +140,7 @@ def is_noise(name: str) -> bool:
 def parse(name: str, text: str | bytes) -> Any:
     """Parse the JSON of a model; raise `ModelError` if it is none."""
     try:
-        return outside_json.parse(text, _unwrap)
+        return safe_json.parse(text, _unwrap)
     except ValueError as error:
         raise ModelError(
             f"{name} is not a valid JSON file of a model: {error}.", "Get the model again from its source."

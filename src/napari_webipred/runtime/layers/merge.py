@@ -10,7 +10,7 @@ import numpy as np
 from napari_webipred.runtime.connections import Row
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import stored_axis
-from napari_webipred.runtime.layers.build import Build, is_integer
+from napari_webipred.runtime.layers.context import Build, is_integer
 from napari_webipred.runtime.layers.registry import layer
 
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import stored_axis
-from napari_webipred.runtime.layers.build import Build
+from napari_webipred.runtime.layers.context import Build
 from napari_webipred.runtime.layers.registry import layer
 
 

@@ -7,7 +7,7 @@ from typing import Any
 from napari_webipred.runtime.connections import Row, constant_of, is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import ACTIVATIONS, stored_axis
-from napari_webipred.runtime.layers.build import Build, is_integer
+from napari_webipred.runtime.layers.context import Build, is_integer
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_webipred.runtime.graph import Attribute
-from napari_webipred.runtime.layers.build import Build
+from napari_webipred.runtime.layers.context import Build
 
 Size = tuple[int | None, int | None]
 

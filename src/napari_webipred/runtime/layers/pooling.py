@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from napari_webipred.runtime.graph import Attribute, Tensor
-from napari_webipred.runtime.layers.build import Build
+from napari_webipred.runtime.layers.context import Build
 from napari_webipred.runtime.layers.padding import window
 from napari_webipred.runtime.layers.registry import layer
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from napari_webipred.runtime.graph import Attribute, Tensor
-from napari_webipred.runtime.layers.build import Build
+from napari_webipred.runtime.layers.context import Build
 from napari_webipred.runtime.layers.registry import layer
 
 _BILINEAR: dict[str, Attribute] = {"mode": "linear", "coordinate_transformation_mode": "half_pixel"}

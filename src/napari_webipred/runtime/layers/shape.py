@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from napari_webipred.runtime.graph import Tensor
-from napari_webipred.runtime.layers.build import Build, is_integer
+from napari_webipred.runtime.layers.context import Build, is_integer
 from napari_webipred.runtime.layers.registry import layer
 
 _TO_THE_END = 2**31 - 1

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
 from napari_webipred.runtime.layers.activation import ACTIVATIONS
-from napari_webipred.runtime.operations.step import OPERATIONS, Rows, Sizes, Step, Value, operation
+from napari_webipred.runtime.operations.context import OPERATIONS, Rows, Sizes, Step, Value, operation
 
 Array = NDArray[np.float32]
 

@@ -9,7 +9,7 @@ import numpy as np
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
 from napari_webipred.runtime.operations.arithmetic import finished, fused
-from napari_webipred.runtime.operations.step import Scattered, Step, Value, operation
+from napari_webipred.runtime.operations.context import Scattered, Step, Value, operation
 
 
 def _spatial(step: Step, name: str) -> list[int]:

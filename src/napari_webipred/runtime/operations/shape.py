@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
-from napari_webipred.runtime.operations.step import Rows, Sizes, Step, Value, operation
+from napari_webipred.runtime.operations.context import Rows, Sizes, Step, Value, operation
 
 _TO_THE_END = 2**31 - 1
 

@@ -1,0 +1,183 @@
+"""What is done to the models on this machine: generators that run beside the window and return what to tell.
+
+They look into files, which may take long on a network drive.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Generator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred._napari.entry import Entry, is_there, megabytes
+from napari_webipred._napari.origin import OWN, origin_in_cache
+from napari_webipred._napari.stored_list import Kept
+from napari_webipred.cache.store import Download
+from napari_webipred.errors import WebIPredError
+
+if TYPE_CHECKING:
+    from napari_webipred.cache.known_file import Proposal
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What is on this machine: the models, and how many bytes those in the cache take, compiled ones included."""
+
+    kept: tuple[Kept, ...]
+    usage: int
+
+
+def look() -> Generator[None, None, Look]:
+    """List the models, those used last first."""
+    from napari_webipred.cache import local_models, refused_models, store
+
+    yield
+    names = {card.id: card.name for card in store.cards()}
+    reasons = refused_models.reasons()
+    kept = [
+        Kept(
+            entry.id,
+            names.get(entry.id, entry.id),
+            origin_in_cache(entry),
+            entry.used,
+            entry.size,
+            fetched=entry.fetched[:10],
+            shared=entry.shared,
+            refused=reasons.get(entry.id, ""),
+        )
+        for entry in store.entries()
+    ]
+    for model in local_models.own_models():
+        why = reasons.get(str(model.path), "")
+        gone = not is_there(model.path)
+        kept.append(Kept(model.path, model.name, OWN, model.used[:10], refused=why, gone=gone))
+    return Look(tuple(sorted(kept, key=lambda each: each.used, reverse=True)), store.usage())
+
+
+def remove(references: Sequence[str | Path]) -> Generator[None, None, str]:
+    """Delete models from the cache, and take the user's own from the list; their files stay."""
+    from napari_webipred.cache import store
+
+    freed, own = 0, 0
+    for reference in references:
+        yield
+        if isinstance(reference, Path):
+            freed += store.forget(reference)
+            own += 1
+        else:
+            freed += store.remove(reference)
+    stay = {0: "", 1: " Your own file stays where it is."}.get(own, " Your own files stay where they are.")
+    return f"Removed. {megabytes(freed)} freed.{stay}"
+
+
+def wipe() -> Generator[None, None, str]:
+    """Delete all models and their settings, and empty the list of the user's own."""
+    from napari_webipred.cache import store
+
+    yield
+    freed, stays = store.wipe()
+    left = [f"{name} stays: {why}." for name, why in stays.items()]
+    return " ".join([f"{megabytes(freed)} freed.", *(left or ["All models are removed."])])
+
+
+def limit(most: int) -> Generator[None, None, str]:
+    """Delete what was not used for longest, until the rest takes no more than so many bytes."""
+    from napari_webipred.cache import store
+
+    yield
+    removed = store.limit(most)
+    return f"Removed: {', '.join(removed)}." if removed else "Nothing had to be removed."
+
+
+def export(ids: Sequence[str], path: Path) -> Generator[Download, None, str]:
+    """Write models into a bundle."""
+    from napari_webipred.cache import bundle
+
+    yield Download(0, None)
+    yield from bundle.write(ids, path)
+    return f"{len(ids)} model{'s' * (len(ids) != 1)} exported to {path.name}."
+
+
+def is_bundle(path: Path) -> bool:
+    """Tell whether a file is a bundle of models rather than one model."""
+    from napari_webipred.archive.model_files import open_files
+
+    if path.suffix.lower() != ".zip":
+        return False
+    with suppress(WebIPredError):
+        return "bundle.json" in open_files(path)
+    return False  # opening it as a model will tell what is wrong with it
+
+
+def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
+    """Return which models a file may be; none if it is a bundle, which says that itself.
+
+    Raises
+    ------
+    ArchiveError
+        It is neither a bundle nor a model.
+    """
+    from napari_webipred.archive import model_files
+    from napari_webipred.cache import known_file
+
+    yield Download(0, None)
+    if is_bundle(path):
+        return []
+    model_files.open_files(path)
+    return (yield from known_file.proposals(path))
+
+
+def take_in(path: Path, *, replace: bool = False) -> Generator[Download, None, str]:
+    """Put the models of a bundle into the cache."""
+    from napari_webipred.cache import bundle
+
+    yield Download(0, None)
+    cards = yield from bundle.read(path, replace=replace)
+    return f"Imported: {', '.join(card.name for card in cards)}."
+
+
+def take_as(
+    path: Path,
+    id: str,  # noqa: A002
+    *,
+    replace: bool = False,
+) -> Generator[Download, None, str]:
+    """Put a file into the cache as the model of the catalogue that it is."""
+    from napari_webipred.cache import importer
+
+    card, compared = yield from importer.take(path, id, replace=replace)
+    doubt = "" if compared else " Its checksum is not known, so the file could not be checked."
+    return f"Imported: {card.name}.{doubt}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What was noted about a model that was opened, or could not be."""
+
+    here: bool
+    gone: bool
+    refused: str
+
+
+def note_opened(reference: str | Path, name: str, checksum: str) -> Generator[None, None, Outcome]:
+    """Note that a model can be used."""
+    from napari_webipred.cache import local_models, refused_models
+
+    yield
+    refused_models.note(reference, "")
+    if isinstance(reference, Path):
+        local_models.note_use(reference, name, checksum)
+    return Outcome(here=True, gone=False, refused="")
+
+
+def note_refused(entry: Entry, reason: str) -> Generator[None, None, Outcome]:
+    """Note why a model cannot be used, unless its file is not there."""
+    from napari_webipred.cache import refused_models, store
+
+    yield
+    if isinstance(entry.reference, Path) and not is_there(entry.reference):
+        return Outcome(here=True, gone=True, refused="")
+    refused_models.note(entry.key, reason)
+    return Outcome(here=entry.own or store.path_of(entry.card) is not None, gone=False, refused=reason)

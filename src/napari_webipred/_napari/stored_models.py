@@ -1,0 +1,304 @@
+"""The page of the models on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QUrl, Signal
+from qtpy.QtGui import QDesktopServices
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QCheckBox,
+    QDialog,
+    QDialogButtonBox,
+    QDoubleSpinBox,
+    QFileDialog,
+    QHBoxLayout,
+    QLabel,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_webipred import settings
+from napari_webipred._napari import cache_tasks
+from napari_webipred._napari.button import Button
+from napari_webipred._napari.delete_key import DeleteKey
+from napari_webipred._napari.entry import megabytes
+from napari_webipred._napari.label import ElidedLabel, MutedLabel
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.progress import ProgressLine
+from napari_webipred._napari.question import Answer, ask, ask_to_replace
+from napari_webipred._napari.stored_list import KEPT, Kept, KeptList
+from napari_webipred._napari.task import Task
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_line_delegate import list_view
+from napari_webipred._napari.which_model import WhichModel
+from napari_webipred.cache.store import Download
+from napari_webipred.errors import ChangedModelError
+
+if TYPE_CHECKING:
+    from napari_webipred.cache.known_file import Proposal
+
+BUNDLES = "Bundles of models (*.zip)"
+FILES = "Bundles and models (*.zip *.onnx *.h5 *.hdf5 *.keras)"
+VISIBLE = 6
+WIDTH = 480
+GIGABYTE = 10**9
+
+
+class KeptModels(QDialog):
+    """Lists the models on this machine, frees up space, and says whether the network may be used.
+
+    Signals
+    -------
+    changed
+        Models came or went, or the network was switched.
+    """
+
+    changed = Signal()
+
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.setWindowTitle("Models on this machine")
+        self.setMinimumWidth(WIDTH)
+        self._theme = theme
+        self._task: Task | None = None
+        self.place = ElidedLabel()
+        self.folder = Button("Open folder")
+        self.kept = KeptList(self)
+        self.list = list_view(theme, "Models on this machine", VISIBLE)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
+        self.list.setModel(self.kept)
+        self.nothing = MutedLabel("No models yet. What you download, and your own models, are listed here.")
+        self.total = MutedLabel()
+        self.export = Button("Export…")
+        self.export.setToolTip(
+            "Write the selected downloaded models into a bundle: one file, for a machine without a network"
+        )
+        self.take_in = Button("Import…")
+        self.take_in.setToolTip("Add the models of a bundle, or a model's file that you have downloaded by hand")
+        self.remove = Button("Remove")
+        self.remove.setToolTip(
+            "Delete the selected models from this machine; they can be downloaded again.\n"
+            "Your own models are only taken from the list: their files stay."
+        )
+        self.remove_all = Button("Remove all…")
+        self.remove_all.setToolTip("Delete all models on this machine and all settings of models; asks first")
+        self.most = QDoubleSpinBox()
+        self.most.setRange(0, 10_000)
+        self.most.setDecimals(1)
+        self.most.setSuffix(" GB")
+        self.most.setValue(5)
+        self.most.setAccessibleName("Space that the models may take")
+        self.make_room = Button("Free up space")
+        self.make_room.setToolTip("Delete the models that were not used for longest, until the rest takes no more")
+        self.offline = QCheckBox("&Offline: use no network until napari is closed")
+        self.offline.setToolTip("Models on this machine can be used; nothing is searched for or downloaded")
+        self.progress = ProgressLine("the work on the models")
+        self.message = Message(theme)
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        for button in self.buttons.buttons():
+            button.setAutoDefault(False)
+        self._lay_out()
+        self.folder.clicked.connect(self._on_open)
+        self.list.selectionModel().selectionChanged.connect(self._enable)
+        self.export.clicked.connect(self._on_export)
+        self.take_in.clicked.connect(self._on_import)
+        self.remove.clicked.connect(self._on_remove)
+        self.delete = DeleteKey(self.list, self._on_remove)
+        self.remove_all.clicked.connect(self._on_remove_all)
+        self.make_room.clicked.connect(self._on_make_room)
+        self.offline.setChecked(settings.current().offline)
+        self.offline.toggled.connect(self._on_offline)
+        self.progress.cancelled.connect(self._on_cancel)
+        self.buttons.rejected.connect(self.reject)
+        self.finished.connect(self._on_cancel)
+        self._look()
+
+    def _lay_out(self) -> None:
+        top = QHBoxLayout()
+        top.addWidget(self.place, 1)
+        top.addWidget(self.folder)
+        actions = QHBoxLayout()
+        for button in (self.export, self.take_in):
+            actions.addWidget(button)
+        actions.addStretch()
+        for button in (self.remove, self.remove_all):
+            actions.addWidget(button)
+        room = QHBoxLayout()
+        words = QLabel("&Keep at most")
+        words.setBuddy(self.most)
+        room.addWidget(words)
+        room.addWidget(self.most)
+        room.addWidget(self.make_room)
+        room.addStretch()
+        layout = QVBoxLayout(self)
+        layout.setSpacing(8)
+        layout.addLayout(top)
+        for widget in (self.list, self.nothing, self.total):
+            layout.addWidget(widget)
+        layout.addLayout(actions)
+        layout.addLayout(room)
+        for widget in (self.offline, self.progress, self.message):
+            layout.addWidget(widget)
+        layout.addStretch(1)
+        layout.addWidget(self.buttons)
+        self.resize(WIDTH, layout.totalHeightForWidth(WIDTH))
+
+    def chosen(self) -> list[Kept]:
+        """Return the models that are chosen in the list."""
+        return [index.data(KEPT) for index in self.list.selectionModel().selectedIndexes()]
+
+    def _work(
+        self, words: str, work: Generator[Any, None, str], failed: Callable[[Exception], None] | None = None
+    ) -> None:
+        """Do something beside the window, tell how it went, and look again."""
+        if self._task is not None:
+            return
+        self.message.clear()
+        self._start(words, work, self._on_worked, failed)
+
+    def _start(
+        self,
+        words: str,
+        work: Generator[Any, None, Any],
+        then: Callable[[Any], None],
+        failed: Callable[[Exception], None] | None = None,
+    ) -> None:
+        self._task = Task(work)
+        self._task.events.connect(partial(self._on_events, words))
+        self._task.done.connect(then)
+        self._task.failed.connect(failed or self._on_failed)
+        self._task.start()
+        self._enable()
+
+    def _look(self) -> None:
+        self._start("", cache_tasks.look(), self._on_looked)
+
+    def _on_events(self, words: str, events: list[Any]) -> None:
+        if isinstance(step := events[-1], Download):
+            of = f" of {megabytes(step.total)}" if step.total else ""
+            self.progress.tell(f"{words}: {megabytes(step.done)}{of}", step.done, step.total)
+
+    def _on_worked(self, outcome: str) -> None:
+        if outcome:
+            self.message.show_note(outcome)
+        self._look()
+        self.changed.emit()
+
+    def _on_looked(self, look: cache_tasks.Look) -> None:
+        self._task = None
+        self.progress.hide()
+        self.place.setText(str(settings.current().cache_folder))
+        self.kept.fill(list(look.kept))
+        self.list.setVisible(bool(look.kept))
+        self.nothing.setVisible(not look.kept)
+        count = sum(isinstance(kept.reference, str) for kept in look.kept)
+        models = f"{count} downloaded model{'s' * (count != 1)}"
+        self.total.setText(f"{models}, {megabytes(look.usage)} including compiled models")
+        self.total.setVisible(bool(look.kept))
+        self._enable()
+
+    def _on_failed(self, error: Exception) -> None:
+        self.message.show_error(error)
+        self._look()  # some of it may have been done
+        self.changed.emit()
+
+    def _on_cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
+            self._task.cancelled.connect(self._on_cancelled)
+
+    def _on_cancelled(self) -> None:
+        self._task = None
+        self._look()
+        self.changed.emit()
+
+    def _enable(self) -> None:
+        idle, chosen = self._task is None, self.chosen()
+        downloaded = [kept for kept in chosen if isinstance(kept.reference, str)]
+        self.export.setEnabled(idle and bool(downloaded) and len(downloaded) == len(chosen))
+        self.remove.setEnabled(idle and bool(chosen))
+        for widget in (self.take_in, self.make_room):
+            widget.setEnabled(idle)
+        self.remove_all.setEnabled(idle and bool(self.kept.kept))
+
+    def _on_open(self) -> None:
+        folder = settings.current().cache_folder
+        if not folder.is_dir():
+            self.message.show_note(
+                f"The folder {folder} does not exist yet.", "It is created when the first model is downloaded."
+            )
+        elif not QDesktopServices.openUrl(QUrl.fromLocalFile(str(folder))):
+            self.message.show_note("The folder cannot be opened.", f"Open it in a file manager: {folder}")
+
+    def _on_remove(self) -> None:
+        if chosen := [kept.reference for kept in self.chosen()]:
+            self._work("Removing", cache_tasks.remove(chosen))
+
+    def _on_remove_all(self) -> None:
+        ask(
+            self,
+            "Remove all models",
+            "Remove all models from this machine?",
+            "Downloaded models, compiled models and the settings of models are deleted. The list of your own models is "
+            "emptied; their files stay.",
+            [Answer("Remove all", lambda: self._work("Removing", cache_tasks.wipe()), destroys=True)],
+        )
+
+    def _on_make_room(self) -> None:
+        self._work("Freeing up space", cache_tasks.limit(round(self.most.value() * GIGABYTE)))
+
+    def _on_export(self) -> None:
+        name, _ = QFileDialog.getSaveFileName(self, "Export models", "models.zip", BUNDLES)
+        if name:
+            path = Path(name)
+            path = path if path.suffix else path.with_suffix(".zip")
+            ids = [kept.reference for kept in self.chosen() if isinstance(kept.reference, str)]
+            self._work("Writing", cache_tasks.export(ids, path))
+
+    def _on_import(self) -> None:
+        name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{FILES};;All files (*)")
+        if name and self._task is None:
+            self.message.clear()
+            self._start("Reading", cache_tasks.examine(Path(name)), partial(self._on_examined, Path(name)))
+
+    def _on_examined(self, path: Path, proposals: list[Proposal]) -> None:
+        """Import a bundle at once; of a model's file ask which model it is."""
+        self._task = None
+        self.progress.hide()
+        if not proposals:
+            self._import(partial(cache_tasks.take_in, path))
+            return
+        self._enable()
+        dialog = WhichModel(path.name, proposals, self._theme, self)
+        dialog.accepted.connect(lambda: self._import(partial(cache_tasks.take_as, path, dialog.chosen())))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _import(self, take: Callable[..., Generator[Download, None, str]], *, replace: bool = False) -> None:
+        """Import a file; ask before models take the place of others."""
+
+        def on_failed(error: Exception) -> None:
+            if not isinstance(error, ChangedModelError):
+                self._on_failed(error)
+                return
+            self._task = None  # nothing has been imported
+            self.progress.hide()
+            self.message.show_error(error)
+            self._enable()
+            ask_to_replace(self, error, partial(self._import, take, replace=True))
+
+        self._work("Importing", take(replace=replace), on_failed)
+
+    def _on_offline(self, offline: bool) -> None:
+        settings.set_offline(offline)
+        if settings.current().offline and not offline:
+            self.offline.setChecked(True)
+            self.message.show_note(
+                "The network is switched off for this process.", "Start napari without NAPARI_WEBIPRED_OFFLINE."
+            )
+        self.changed.emit()

@@ -1,0 +1,1 @@
+"""Model files, read from a folder or a zip archive without trusting either."""

@@ -1,0 +1,279 @@
+"""The files of a model, read from a folder or a zip archive without trusting either."""
+
+from __future__ import annotations
+
+import hashlib
+import stat
+import weakref
+import zipfile
+from collections.abc import Iterator, Mapping
+from functools import cached_property
+from io import BytesIO, IOBase
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from napari_webipred import file_errors, safe_json
+from napari_webipred.archive.entry import MAX_BYTES, MAX_SIDE_BYTES, Member, file_chunks, file_member
+from napari_webipred.archive.label_files import SIDE_FILES
+from napari_webipred.archive.model_folder import folder_members
+from napari_webipred.archive.needed_files import data_files, is_plain_file, network_files
+from napari_webipred.archive.zip_file import ANOTHER_ARCHIVE, zip_members
+from napari_webipred.errors import ArchiveError, TooLargeError
+
+SAVED_MODEL = "saved_model.pb"  # one of the files of a TensorFlow SavedModel, which is a folder
+
+Kind = Literal["zip", "keras", "json", "html", "hdf5", "onnx", "empty", "unknown"]
+# The members that make a zip archive a model that Keras 3 saved.
+_KERAS = {"config.json", "model.weights.h5"}
+
+
+def kind_of(head: bytes) -> Kind:
+    """Tell what a file is from its first bytes (512 are enough), whatever its name says."""
+    if not head:
+        return "empty"
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return "zip"
+    if head.startswith(b"\x89HDF\r\n\x1a\n"):
+        return "hdf5"
+    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
+    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<!--")):
+        return "html"
+    if text.startswith((b"{", b"[")):
+        return "json"
+    # ModelProto opens with ir_version (field 1, varint) and goes on with a string or the graph (fields 2 to 8).
+    if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 32 and head[2] in {0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42}:
+        return "onnx"
+    return "unknown"
+
+
+class ModelFiles(Mapping[str, bytes]):
+    """The files of one model: relative names with ``/`` to content. Made by `open_files`.
+
+    A content is read when it is asked for and is not kept. Reading raises `ArchiveError` if a file is not what was
+    announced when it was opened, and `TooLargeError` for a JSON file of more than 8 MiB and a text, CSV or
+    YAML file of more than 1 MiB.
+
+    Attributes
+    ----------
+    path : Path
+        What was opened.
+    entry : str or None
+        Name of the model's file, if the user pointed at it; None when it is still to be found.
+    kind : str
+        What was opened: ``"folder"``, or the kind of the file.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        members: Mapping[str, Member],
+        entry: str | None = None,
+        kind: Literal["folder"] | Kind = "folder",
+        beside: Mapping[str, Member] | None = None,
+    ) -> None:
+        self.path = path
+        self.entry = entry
+        self.kind = kind
+        self._numbers = dict(sorted(members.items()))  # on which the numbers of the model depend
+        self._members = dict(sorted({**(beside or {}), **members}.items()))
+
+    def __getitem__(self, name: str) -> bytes:
+        member, limit = self._members[name], _limit(name)
+        if member.size > limit:
+            raise TooLargeError(
+                f"{name} in {self.path.name} has {member.size} bytes; {limit} are the most that can be read.",
+                ANOTHER_ARCHIVE,
+            )
+        content = BytesIO()  # unlike `bytes.join`, it never holds everything twice
+        for chunk in self._chunks(name, member):
+            content.write(chunk)
+        return content.getvalue()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members)
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._members
+
+    def _chunks(self, name: str, member: Member) -> Iterator[bytes]:
+        """Yield the content of a member, which must be exactly as long as it was announced."""
+        seen = 0
+        for chunk in member.chunks():
+            seen += len(chunk)
+            if seen > member.size:
+                break
+            yield chunk
+        if seen != member.size:
+            comparison = "more" if seen > member.size else "fewer"
+            raise ArchiveError(
+                f"{name} in {self.path.name} has {comparison} than the {member.size} bytes it announces.",
+                ANOTHER_ARCHIVE,
+            )
+
+    def unpacked(self, name: str) -> ModelFiles:
+        """Open an archive that is one of the files, a model that Keras 3 saved.
+
+        Raises
+        ------
+        ArchiveError
+            It is damaged, unsafe or too large.
+        """
+        member = self._members[name]
+        last = PurePosixPath(name).name
+        return _of_zip(self.path / name, *zip_members(last, self[name] if member.path is None else member.path))
+
+    @cached_property
+    def checksum(self) -> str:
+        """``sha256:`` and the SHA-256 of all that the model's numbers depend on, in hexadecimal digits.
+
+        For a model in one file this is the hash of that file. For several it is the hash, over the files in the
+        order of their names, of each name in UTF-8, a zero byte, the size as eight bytes (little endian) and the
+        content; before them stand the entry's name (or nothing) and a zero byte, for two topologies may share a folder.
+        What only names the classes of a model in one file is no part of it.
+        """
+        digest = hashlib.sha256()
+        alone = self.entry is None or list(self._numbers) == [self.entry]
+        if alone and self.path.is_file() and self.kind != "json":
+            for chunk in file_chunks(self.path):
+                digest.update(chunk)
+        else:
+            digest.update(_encoded(self.entry or "") + b"\0")
+            for name, member in self._numbers.items():
+                digest.update(_encoded(name) + b"\0" + member.size.to_bytes(8, "little"))
+                for chunk in self._chunks(name, member):
+                    digest.update(chunk)
+        return f"sha256:{digest.hexdigest()}"
+
+
+def _encoded(name: str) -> bytes:
+    """Encode a name in UTF-8; surrogates stand for the bytes of one that is not UTF-8 on disk."""
+    return name.encode("utf-8", "surrogatepass")
+
+
+def _limit(name: str) -> int:
+    """Return how many bytes a file may have, which bounds the memory before it is unpacked."""
+    suffix = PurePosixPath(name).suffix.lower()
+    if suffix == ".json":
+        return safe_json.MAX_BYTES
+    return MAX_SIDE_BYTES if suffix in {".txt", ".csv", ".yaml", ".yml"} else MAX_BYTES
+
+
+def open_files(path: Path) -> ModelFiles:
+    """Open a model folder, a topology ``.json`` (with its folder), a zip, Keras or ONNX file; nothing is unpacked.
+
+    A file ``saved_model.pb`` stands for its folder. A path that goes on behind a zip archive, as in
+    ``models.zip/small/model.onnx``, means that file in it.
+
+    What a file is, its content tells, not its name. Hidden files, ``__MACOSX`` and zips within are left out. Of a
+    folder only files that can belong to a model count, at most four folders deep
+    (`napari_webipred.archive.model_folder`). Beside a Keras or ONNX file only those count that can name its classes
+    (`napari_webipred.archive.label_files.SIDE_FILES`) and those that it needs (`napari_webipred.archive.needed_files`).
+
+    Parameters
+    ----------
+    path : Path
+        Folder, JSON file, zip archive, Keras or ONNX file.
+
+    Returns
+    -------
+    ModelFiles
+        Its files. The names are safe: relative, without ``..``, and no two are the same but for case.
+
+    Raises
+    ------
+    ArchiveError
+        There is nothing at `path`, it is something else (which the message names), it is damaged, encrypted or unsafe,
+        or it holds more than 2000 files or 4 GiB.
+    """
+    try:
+        if (outer := _zip_around(path)) is not None:
+            return _file_in_zip(outer, path.relative_to(outer).as_posix())
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return ModelFiles(path, folder_members(path))
+        if not stat.S_ISREG(mode):
+            raise ArchiveError(
+                f"{path.name} is neither a file nor a folder.", "Choose a model folder or a zip archive."
+            )
+        if path.name == SAVED_MODEL:
+            return ModelFiles(path.parent, folder_members(path.parent))
+        return _of_file(path)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise ArchiveError(f"There is no file or folder {path}.", "Check the path for typing errors.") from error
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise ArchiveError(f"{path.name} cannot be read: {reason}.", remedy) from error
+
+
+def exists(path: Path) -> bool:
+    """Tell whether there is something at a path, or whether it could lie in a zip archive."""
+    try:
+        return path.exists() or _zip_around(path) is not None
+    except OSError:  # what is too long for a path is an address, or nothing
+        return False
+
+
+def _of_file(path: Path) -> ModelFiles:
+    with path.open("rb") as opened:
+        kind = kind_of(opened.read(512))
+    own = {path.name: file_member(path)}
+    beside = {name: file_member(path.with_name(name)) for name in SIDE_FILES if is_plain_file(path, name)}
+    match kind:
+        case "json":
+            return ModelFiles(path, folder_members(path.parent) | own, path.name, kind)
+        case "zip":
+            members, file = zip_members(path.name, path)
+            if not members.keys() >= _KERAS:
+                return _of_zip(path, members, file)
+            file.close()
+            return ModelFiles(path, own, path.name, "keras", beside)
+        case "onnx" | "hdf5":
+            needed = data_files(path) if kind == "onnx" else network_files(path)
+            own |= {name: file_member(place) for name, place in needed.items()}
+            return ModelFiles(path, own, path.name, kind, beside)
+    what, hint = _NO_MODEL[kind]
+    raise ArchiveError(f"{path.name} {what}.", hint)
+
+
+def _of_zip(path: Path, members: Mapping[str, Member], file: IOBase, entry: str | None = None) -> ModelFiles:
+    files = ModelFiles(path, members, entry, "zip")
+    weakref.finalize(files, file.close)
+    return files
+
+
+def _zip_around(path: Path) -> Path | None:
+    """Return the zip archive that a path goes on behind; None if it does not."""
+    around = next((parent for parent in path.parents if parent.is_file()), None)
+    return around if around is not None and zipfile.is_zipfile(around) else None
+
+
+def _file_in_zip(archive: Path, entry: str) -> ModelFiles:
+    """Open one of several models in a zip archive, with the files of its folder and those in the folders around it."""
+    members, file = zip_members(archive.name, archive)
+    if entry not in members:
+        file.close()
+        present = ", ".join(list(members)[:10]) or "no file at all"
+        raise ArchiveError(f"There is no file {entry} in {archive.name}; found {present}.", "Choose one of its files.")
+    folder = PurePosixPath(entry).parent
+    around = {
+        name: member
+        for name, member in members.items()
+        if (place := PurePosixPath(name).parent).is_relative_to(folder) or folder.is_relative_to(place)
+    }
+    return _of_zip(archive, around, file, entry)
+
+
+_NO_MODEL = {
+    "empty": ("is an empty file", "Get the file again; its download was probably interrupted."),
+    "html": (
+        "is a web page, not a zip archive",
+        "A server or proxy has sent a page instead of the file: open it in a browser and read what it says.",
+    ),
+    "unknown": (
+        "is not a model",
+        "Choose a TensorFlow.js model (a zip archive, a folder or a model.json), a Keras file or an ONNX file.",
+    ),
+}

@@ -1,0 +1,81 @@
+"""The folders of models in the cache: what they may be called, and that nothing is changed through a link."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from napari_webipred import settings
+from napari_webipred.download.remote_file import is_harmless
+from napari_webipred.errors import CatalogueError
+
+MODELS, COMPILED, KNOWN, TOLD = "models", "compiled", "known", "told"
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+
+
+def can_be_folder(id: str) -> bool:  # noqa: A002
+    """Tell whether a folder can be called like this identifier on every operating system.
+
+    Windows keeps ``CON`` and ``aux.txt`` for devices and drops a dot at the end.
+    """
+    return bool(_ID.fullmatch(id)) and is_harmless(id)
+
+
+def model_folder(id: str, cache: Path | None = None) -> Path:  # noqa: A002
+    """Return the folder of a model, whether or not it exists.
+
+    Raises
+    ------
+    CatalogueError
+        There can be no such folder.
+    """
+    if not can_be_folder(id):
+        raise CatalogueError(
+            f"A model cannot be kept under the name {id!r}: not every operating system allows such a folder.",
+            "Ask whoever made the model's card for another identifier.",
+        )
+    return (cache or settings.current().cache_folder) / MODELS / id
+
+
+def new_model_folder(id: str) -> Path:  # noqa: A002
+    """Return the folder in the user's own cache that a model can be put into; it need not exist.
+
+    Raises
+    ------
+    CatalogueError
+        There can be no such folder, one that Windows or macOS take for the same exists, or the folder is a link.
+    OSError
+        The folder around it cannot be made or read.
+    """
+    folder = model_folder(id)
+    refuse_links(folder)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    for other in folder.parent.iterdir():
+        if other.name.casefold() == id.casefold() and other.name != id:
+            raise CatalogueError(
+                f"The model {id} cannot be kept beside {other.name}: Windows and macOS take these names for the same.",
+                f"Remove {other.name} first.",
+                "list stored models",
+            )
+    return folder
+
+
+def holds_link(path: Path) -> Path | None:
+    """Return what is a link on the way from the user's own cache folder to a path; None if nothing is.
+
+    The cache folder itself may be a link: where it lies is for the user to say.
+    """
+    cache = settings.current().cache_folder
+    parts = path.relative_to(cache).parts
+    steps = (cache.joinpath(*parts[: count + 1]) for count in range(len(parts)))
+    return next((step for step in steps if step.is_symlink()), None)
+
+
+def refuse_links(path: Path) -> None:
+    """Raise CatalogueError if something on the way from the cache folder to a path is a link."""
+    if link := holds_link(path):
+        raise CatalogueError(
+            f"{link} is a link, and nothing is written through links in the cache.",
+            "Remove the link. To keep models elsewhere, set NAPARI_WEBIPRED_CACHE to a folder there.",
+        )

@@ -1,0 +1,220 @@
+"""The commands that classify images: demo, classify."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager, suppress
+from dataclasses import replace
+from math import isfinite
+from pathlib import Path
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+from napari_webipred.cli import terminal
+from napari_webipred.cli.interruption import uninterrupted
+from napari_webipred.cli.parser import Parser, number
+from napari_webipred.cli.status import DONE, SOME_FAILED
+from napari_webipred.errors import OptionError
+
+if TYPE_CHECKING:
+    from napari_webipred.engine import Event, Options, Picture, Started
+    from napari_webipred.imaging.preprocess import Intensity
+    from napari_webipred.model import Model
+    from napari_webipred.results.row import Row
+
+OVERWRITE = "replace the output even if it is not a table that this program has written"
+
+
+def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the commands to the parser of the program."""
+    demo = commands.add_parser("demo", help="classify bundled pictures with the bundled model; needs no network")
+    demo.add_argument("-o", "--output", type=Path, default=Path("demo.csv"), help="default: %(default)s")
+    demo.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+    demo.set_defaults(run=_demo)
+
+    classify = commands.add_parser("classify", help="classify image files and folders")
+    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="an image file or a folder of them")
+    classify.add_argument("-m", "--model", required=True, help="catalogue id, DOI, hf:owner/name, address or path")
+    classify.add_argument("-o", "--output", type=Path, help="CSV file to write; default: standard output")
+    classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+    classify.add_argument("--classes", metavar="A,B", help="names of the classes, for a model that has none")
+    classify.add_argument(
+        "--standardize", metavar="MODE", help="0-1, torch, tf, caffe, minmax, z-score, grayscale, none"
+    )
+    classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that takes any")
+    classify.add_argument(
+        "--activation", metavar="A", help="softmax or sigmoid, for a model whose numbers are no probabilities yet; none"
+    )
+    classify.add_argument(
+        "--output-name", metavar="NAME", help="which output gives the classes, for a model with several; or its number"
+    )
+    classify.add_argument(
+        "--range",
+        default="auto",
+        metavar="LOW:HIGH",
+        help="intensities that become black and white; auto (8-bit as it is, else from the picture) or dtype",
+    )
+    classify.add_argument(
+        "--profile", metavar="P", help="whose preprocessing: webipred, aucmedi, teachable-machine; default: the card's"
+    )
+    classify.add_argument(
+        "--threshold", type=number, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
+    )
+    classify.add_argument(
+        "--allow-slow", action="store_true", help="use a model although it computes a minute or more for each image"
+    )
+    classify.set_defaults(run=_classify)
+
+
+def _open(reference: str | Path, **told: object) -> Model:
+    from napari_webipred.model import opening
+
+    steps = opening(reference, **told)  # type: ignore[arg-type]
+    return terminal.follow(steps, lambda step: step.waiting or f"{step.stage} {reference}")
+
+
+def _demo(options: argparse.Namespace) -> int:
+    from napari_webipred.engine import Options
+    from napari_webipred.imaging.files import file_source
+    from napari_webipred.samples import sample_pictures
+
+    with _claimed(options.output, options.overwrite) as output:
+        model = _open("demo")
+        terminal.show(model.card.name)
+        print(f"{fill(model.card.description, 100)}\n")
+        # Where the program is installed says nothing about a picture.
+        pictures = [replace(file_source(path), name=path.name) for path in sample_pictures()]
+        return _run(model, pictures, output, Options(), show=True)
+
+
+def _classify(options: argparse.Namespace) -> int:
+    from napari_webipred.engine import Options
+
+    how = Options(intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile)
+    with _claimed(options.output, options.overwrite, [*options.inputs, options.model]) as output:
+        model = _open(
+            options.model,
+            classes=options.classes.split(",") if options.classes else None,
+            standardize=options.standardize,
+            size=_size(options.resize) if options.resize else None,
+            activation=options.activation,
+            output=options.output_name,
+            allow_slow=options.allow_slow,
+        )
+        for sentence in model.remarks:
+            terminal.tell(sentence)
+        if not model.card.is_named:
+            terminal.tell("To name the classes, list their names in this order with --classes.")
+        show = output is None and sys.stdout.isatty()
+        return _run(model, options.inputs, output, how, show)
+
+
+@contextmanager
+def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> Iterator[Path | None]:
+    """Make sure that the table may be written, before anything else takes time."""
+    from napari_webipred.results.result_file import claimed_table
+
+    if path is None:
+        yield None
+        return
+    with claimed_table(path, lambda there: terminal.may_replace(there, overwrite), inputs) as output:
+        yield output
+
+
+def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: Options, show: bool) -> int:
+    """Classify, write the rows as they come, and tell at the end what failed."""
+    from napari_webipred import engine
+
+    failed = 0
+    with closing(engine.classify(model, inputs, options)) as events, ExitStack() as stack:
+        started = _started(next(events))
+        progress = terminal.ProgressLine()
+        stack.callback(progress.clear)
+        write = stack.enter_context(_table(output, model, options, started)) if output or not show else None
+        for event in events:
+            if not isinstance(event, engine.RowDone):
+                continue
+            row = event.row
+            if write:
+                write(row)
+            if show:
+                progress.clear()
+                terminal.show_row(row, model.card, sys.stdout)
+            elif row.error or row.remark:
+                progress.clear()
+                terminal.tell(f"{terminal.title(row)}: {row.error or row.remark}")
+            failed += row.failed
+            progress.show(f"{event.done} of {event.total} images", event.done, event.total)
+    if output is not None:
+        terminal.tell(f"{started.total - failed} of {started.total} images classified, written to {output}.")
+    return SOME_FAILED if failed else DONE
+
+
+def _started(event: Event) -> Started:
+    """Tell which files are no images, and make sure that there are others."""
+    from napari_webipred.engine import Started
+
+    assert isinstance(event, Started)
+    if event.left_out:
+        names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
+        terminal.tell(f"Left out, because they are no images: {names}")
+    if not event.total:
+        raise OptionError("There are no images in what was given.", "Name image files, or folders that hold some.")
+    return event
+
+
+@contextmanager
+def _table(output: Path | None, model: Model, options: Options, started: Started) -> Iterator[Callable[[Row], None]]:
+    """Give the function that writes a row, to a file with a record beside it or to standard output."""
+    from napari_webipred.results.export import CsvWriter
+    from napari_webipred.results.record import Record
+    from napari_webipred.results.result_file import ResultFile
+
+    if output is None:
+        if isinstance(sys.stdout, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
+            sys.stdout.reconfigure(encoding="utf-8", newline="")
+        writer = CsvWriter(sys.stdout, started.classes, started.axes)
+
+        def write_out(row: Row) -> None:
+            writer.write(row)
+            sys.stdout.flush()
+
+        yield write_out
+        return
+    told = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
+    record = Record(model.card, model.checksum, told, started.total)
+    try:
+        with ResultFile(output, record, started.classes, started.axes) as file:
+
+            def write(row: Row) -> None:
+                with uninterrupted():
+                    file.write(row)
+
+            yield write
+    except KeyboardInterrupt:
+        if record.done:
+            terminal.tell(f"{record.done} of {started.total} images are finished and written to {output}.")
+        raise
+
+
+def _intensity(text: str) -> Intensity:
+    if text == "auto":
+        return "auto"
+    if text == "dtype":
+        return "dtype"
+    low, _, high = text.partition(":")
+    with suppress(ValueError):
+        if isfinite(float(low)) and isfinite(float(high)):
+            return float(low), float(high)
+    raise OptionError(f"--range {text} is not a range.", "Write it as LOW:HIGH, for example 0:4095.")
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError:
+        raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None

@@ -1,0 +1,201 @@
+"""The commands about models: which there are, and which are kept on this machine."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred import settings
+from napari_webipred.cli import terminal
+from napari_webipred.cli.parser import whole_number
+from napari_webipred.errors import OptionError
+from napari_webipred.limits import bytes_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_webipred.cache.entry import Entry
+    from napari_webipred.card import ModelCard
+    from napari_webipred.cli.parser import Parser
+
+    Commands = argparse._SubParsersAction[Parser]
+
+
+def add_commands(commands: Commands) -> None:
+    """Add these commands to the parser of the program."""
+    models = commands.add_parser("models", help="list the catalogue, without a network, or search Zenodo")
+    models.add_argument("--search", default="", metavar="TEXT", help="words that must occur")
+    models.add_argument("--discipline", metavar="D", help="such as Radiology")
+    models.add_argument("--zenodo", metavar="TEXT", help="search Zenodo for these words instead, of which it learns")
+    models.add_argument(
+        "--page", type=whole_number, default=1, metavar="N", help="of what is found on Zenodo; default: 1"
+    )
+    models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
+    models.set_defaults(run=_models)
+
+    fetch = commands.add_parser("fetch", help="download a model, to use it without a network later")
+    fetch.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or https address")
+    fetch.add_argument("--replace", action="store_true", help="download again, and take files that have changed there")
+    fetch.set_defaults(run=_fetch)
+
+    remove = commands.add_parser("remove", help="delete a downloaded model")
+    remove.add_argument("model", help="catalogue id")
+    remove.set_defaults(run=_remove)
+
+    cache = commands.add_parser("cache", help="list what is kept on this machine")
+    cache.add_argument("--limit", metavar="SIZE", help="delete what was not used for longest until it takes no more")
+    cache.add_argument("--wipe", action="store_true", help="delete all of it")
+    cache.set_defaults(run=_cache)
+
+    bundle = commands.add_parser("bundle", help="write models into one file, for a machine without a network")
+    bundle.add_argument("models", nargs="+", metavar="MODEL", help="as for fetch")
+    bundle.add_argument("-o", "--output", type=Path, default=Path("models.zip"), help="default: %(default)s")
+    bundle.add_argument("--overwrite", action="store_true", help="replace the output even if it is no bundle")
+    bundle.set_defaults(run=_bundle)
+
+    take = commands.add_parser("import", help="put the models of a bundle into the cache; needs no network")
+    take.add_argument("file", type=Path, metavar="FILE", help="a bundle, or a model's file that was downloaded by hand")
+    take.add_argument("--as", dest="model", metavar="MODEL", help="the model that the file is")
+    take.add_argument("--replace", action="store_true", help="take other files than those that are here already")
+    take.set_defaults(run=_import)
+
+
+def _models(options: argparse.Namespace) -> None:
+    from napari_webipred.cache import index, store
+
+    if options.zenodo is not None:
+        _search_zenodo(options.zenodo, options.page, options.json)
+        return
+    cards = index.search(options.search, options.discipline)
+    if options.json:
+        _print_json(cards)
+        return
+    rows = [
+        (card.id, "yes" if store.path_of(card) else "", card.discipline or "", card.procedure or "", card.name)
+        for card in cards
+    ]
+    terminal.show_table(("ID", "HERE", "DISCIPLINE", "PROCEDURE", "NAME"), rows, sys.stdout)
+    if not cards:
+        terminal.tell("no model fits; `napari-webipred models` lists all of them.")
+
+
+def _print_json(cards: Sequence[ModelCard]) -> None:
+    text = json.dumps([card.model_dump(mode="json") for card in cards], indent=2, ensure_ascii=True)
+    print(text.replace("\x7f", "\\u007f"))  # the one control character that JSON does not escape
+
+
+def _search_zenodo(text: str, number: int, as_json: bool) -> None:
+    from napari_webipred.catalogue.providers import zenodo
+
+    page = zenodo.search(text, number)
+    if as_json:
+        _print_json(page.cards)
+        return
+    rows = []
+    for card in page.cards:
+        weights, authors = card.weights[0], [author.name for author in card.authors]
+        by = (authors[0][:30] if authors else "") + (" et al." if len(authors) > 1 else "")
+        facts = (
+            weights.format,
+            terminal.size(weights.size),
+            card.license or "?",
+            str(card.provenance["published"] or ""),
+        )
+        rows.append((zenodo.reference(card), *facts, by, card.name[:120]))
+    if rows:
+        terminal.show_table(("MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"), rows, sys.stdout)
+    found = f"page {number} of {page.pages}; {page.total} records fit" if page.total else "no record fits"
+    more = f"; `--page {number + 1}` shows more" if number < page.pages else ""
+    terminal.tell(f"{found}{more}.")
+
+
+def _fetch(options: argparse.Namespace) -> None:
+    from napari_webipred.cache import importer, index
+    from napari_webipred.model import opening
+
+    if not options.replace and not settings.current().offline and (card := index.find(options.model)):
+        importer.confirm(card)
+    model = terminal.follow(
+        opening(options.model, allow_slow=True, replace=options.replace),  # whoever classifies with it is asked
+        lambda step: step.waiting or f"{step.stage} {options.model}",
+    )
+    doubt = str(model.card.provenance.get("origin", ""))
+    terminal.tell(f"{model.card.id} is on this machine: {model.card.name}. {doubt}".strip())
+
+
+def _remove(options: argparse.Namespace) -> None:
+    from napari_webipred.cache import index, store
+
+    card = index.find(options.model)
+    name = card.id if card else options.model
+    if card and store.is_built_in(card):
+        raise OptionError(f"The {name} model is part of the program and cannot be removed.")
+    store.remove(name)
+    terminal.tell(f"{name} is removed from this machine.")
+
+
+def _cache(options: argparse.Namespace) -> None:
+    from napari_webipred.cache import store
+
+    now = settings.current()
+    if options.wipe:
+        freed, stays = store.wipe()
+        left = "; ".join(f"{name} stays: {why}" for name, why in stays.items())
+        terminal.tell(f"{terminal.size(freed)} removed; {left or 'the cache is empty now'}.")
+        return
+    if options.limit:
+        removed = store.limit(bytes_of(options.limit))
+        terminal.tell(f"removed: {', '.join(removed) or 'no model'}.")
+    rows = [
+        (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry))
+        for entry in store.entries()
+    ]
+    terminal.show(str(now.cache_folder))
+    if now.shared_cache:
+        terminal.show(f"{now.shared_cache} (shared)")
+    if rows:
+        terminal.show_table(("MODEL", "SIZE", "USED", "", "FROM"), rows, sys.stdout)
+    else:
+        terminal.tell("no model has been fetched yet; `napari-webipred fetch MODEL` does.")
+    terminal.tell(f"{terminal.size(store.usage())} in all, compiled models included.")
+
+
+def _origin(entry: Entry) -> str:
+    """Write in a few words where a model came from."""
+    source = entry.source
+    place = source.get("doi") or source.get("repo") or source.get("url") or source.get("type") or ""
+    if source.get("record_id"):
+        place = source.get("doi") or f"Zenodo {source['record_id']}"
+    return str(place) if entry.origin == "source" else f"from a {entry.origin}, not confirmed as {place}"
+
+
+def _bundle(options: argparse.Namespace) -> None:
+    from napari_webipred.cache import bundle
+    from napari_webipred.results.output import Kind, claimed
+
+    kind = Kind("a bundle is a zip archive", (".zip",), bundle.is_bundle)
+    with claimed(options.output, kind, lambda there: terminal.may_replace(there, options.overwrite)) as output:
+        path = terminal.follow(
+            bundle.write(options.models, output), lambda step: step.waiting or f"write {options.output.name}"
+        )
+    terminal.tell(
+        f"{path} holds {', '.join(options.models)}; `napari-webipred import {path.name}` on the other machine."
+    )
+
+
+def _import(options: argparse.Namespace) -> None:
+    from napari_webipred.cache import bundle, importer
+
+    name = options.file.name
+    if not options.model:
+        cards = terminal.follow(bundle.read(options.file, replace=options.replace), lambda _: f"read {name}")
+        terminal.tell(f"On this machine now: {', '.join(card.id for card in cards)}.")
+        return
+    card, compared = terminal.follow(
+        importer.take(options.file, options.model, replace=options.replace), lambda _: f"read {name}"
+    )
+    doubt = "" if compared else " No checksum of it is known, so it is taken as it is."
+    terminal.tell(f"On this machine now: {card.id}.{doubt}")

@@ -1,0 +1,73 @@
+"""How the command line is read, and what is said of one that cannot be understood."""
+
+from __future__ import annotations
+
+import argparse
+import difflib
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn
+
+from napari_webipred.cli import terminal
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser that answers a mistake in one or two sentences, the same on every version of Python."""
+
+    def parse(self, arguments: Sequence[str], commands: Mapping[str, Parser]) -> argparse.Namespace:
+        """Read the arguments of the program, of which one is a command; end it with status 2 after a mistake."""
+        if not arguments:
+            self.print_help(sys.stderr)
+            self.exit(2)
+        place = next((i for i, each in enumerate(arguments) if not each.startswith("-")), len(arguments))
+        self._check_options(arguments[:place])
+        for command in arguments[place : place + 1]:
+            if command not in commands:
+                self._fail(f"There is no command {command!r}.", _suggestion(command, commands))
+            commands[command]._check_options(arguments[place + 1 :])
+        found, rest = self.parse_known_args(arguments)
+        if rest:
+            commands[arguments[place]].error(f"{' '.join(rest)} is not understood")
+        return found
+
+    def _check_options(self, arguments: Sequence[str]) -> None:
+        """Find an option that there is not, before argparse asks for one that is missing instead."""
+        known = [option for option in self._option_string_actions if option.startswith("--")]
+        for argument in arguments:
+            if argument == "--":  # all that follows are names of files
+                return
+            name = argument.partition("=")[0]
+            if name.startswith("--") and not any(option.startswith(name) for option in known):
+                self._fail(f"There is no option {name}.", _suggestion(name, known))
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong in a sentence, and where all that can be given is listed."""
+        message = message.removeprefix("argument ").replace("the following arguments are required", "Missing")
+        message = message.replace(": expected one argument", " needs a value")
+        self._fail(f"{message}.", f"`{self.prog} --help` lists what can be given.")
+
+    def _fail(self, message: str, hint: str) -> NoReturn:
+        terminal.tell(f"napari-webipred: {message} {hint}")
+        self.exit(2)
+
+
+def number(text: str) -> float:
+    """Read a number that an option has."""
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a number") from None
+
+
+def whole_number(text: str) -> int:
+    """Read a whole number that an option has."""
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number") from None
+
+
+def _suggestion(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    similar = difflib.get_close_matches(name, names, n=2)
+    return f"Did you mean {' or '.join(similar)}?" if similar else f"Choose one of {', '.join(names)}."

@@ -1,0 +1,208 @@
+"""What the command line shows: tables with bars, and progress."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
+
+from napari_webipred.errors import OptionError, Remedy, WebIPredError
+from napari_webipred.names import visible
+from napari_webipred.results.row import Row
+
+if TYPE_CHECKING:
+    from napari_webipred.card import ModelCard
+
+BAR_WIDTH = 20
+REMEDIES: dict[Remedy, str] = {
+    "allow slow model": "The option is --allow-slow.",
+    "complete settings": "The options are --output-name, --standardize, --activation and --resize.",
+    "free space": "`napari-webipred cache --limit 1GB` removes the models that were not used for longest.",
+    "import file": "`napari-webipred import FILE --as MODEL` imports a file that you have downloaded by hand.",
+    "list models": "`napari-webipred models` lists the catalogue.",
+    "list stored models": "`napari-webipred cache` lists them.",
+    "replace model": "To replace the model, run `napari-webipred fetch MODEL --replace` or "
+    "`napari-webipred import FILE --replace`.",
+    "write bundle": "`napari-webipred bundle MODEL` writes one.",
+}
+
+Result = TypeVar("Result")
+
+
+class Step(Protocol):
+    """How far something is: bytes done, and in all if that is known."""
+
+    @property
+    def done(self) -> int:
+        """Bytes."""
+
+    @property
+    def total(self) -> int | None:
+        """Bytes; None is not known."""
+
+
+AnyStep = TypeVar("AnyStep", bound=Step)
+
+
+def bar(probability: float, width: int = BAR_WIDTH, stream: TextIO | None = None) -> str:
+    """Draw a probability from 0 to 1 as a bar of so many characters; plain ``#`` where blocks cannot be printed."""
+    encoding = (stream or sys.stdout).encoding or "ascii"
+    try:
+        "█░".encode(encoding)
+        full, empty = "█", "░"
+    except UnicodeEncodeError:
+        full, empty = "#", "."
+    length = round(min(max(probability, 0.0), 1.0) * width)
+    return full * length + empty * (width - length)
+
+
+def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
+    """Print one picture: its name, and a line per class with a bar; the assigned class is marked.
+
+    Numbers that are no probabilities have no bar.
+    """
+    print(printable(title(row), stream), file=stream)
+    if row.probabilities is None:
+        print(printable(f"  failed: {row.error}", stream), file=stream)
+        return
+    width = max(map(len, card.class_names))
+    for index, (entry, number) in enumerate(zip(card.classes, row.probabilities, strict=True)):
+        mark = "*" if index in row.assigned else " "
+        shown = f"{bar(float(number), stream=stream)} {number:.3f}"
+        if not card.has_probabilities:
+            shown = entry.value(float(number))
+        print(printable(f"  {mark} {entry.name:<{width}} {shown}", stream), file=stream)
+    if row.remark:
+        print(printable(f"  remark: {row.remark}", stream), file=stream)
+
+
+def title(row: Row) -> str:
+    """Name an image, and which of its planes this is: ``cells.tif t=0 z=12``."""
+    return " ".join([row.image, *(f"{axis}={i}" for axis, i in row.position.items())])
+
+
+def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
+    """Print a table with aligned columns, cut at the width of the terminal."""
+    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
+    room = shutil.get_terminal_size((120, 24)).columns if stream.isatty() else 10_000
+    for line in (header, *rows):
+        text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
+        print(printable(text if len(text) <= room else text[: room - 3] + "...", stream), file=stream)
+
+
+def printable(text: str, stream: TextIO) -> str:
+    """Escape control characters, which could rewrite the screen, and replace what the terminal cannot show."""
+    encoding = stream.encoding or "utf-8"
+    return visible(text).encode(encoding, "replace").decode(encoding)
+
+
+def size(count: int | None) -> str:
+    """Write a number of bytes for people: ``28.9 MB``."""
+    if count is None:
+        return "?"
+    value = float(count)
+    for unit in ("B", "kB", "MB"):
+        if value < 1000:
+            return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
+        value /= 1000
+    return f"{value:.1f} GB"
+
+
+def show(text: str) -> None:
+    """Print a line of what was asked for, on standard output."""
+    sys.stdout.write(f"{printable(text, sys.stdout)}\n")
+
+
+def in_words(error: WebIPredError) -> str:
+    """Return what went wrong, and what to do next in a terminal."""
+    return f"{error} {REMEDIES[error.remedy]}" if error.remedy else str(error)
+
+
+def tell(text: str) -> None:
+    """Say something beside the result, on standard error."""
+    _tell(f"{printable(text, sys.stderr)}\n")
+
+
+def _tell(text: str) -> None:
+    with suppress(OSError):  # The terminal is closed: that must not end a run whose results go to a file.
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def may_replace(path: Path, overwrite: bool) -> bool:
+    """Ask whether a file may be replaced that is not ours, unless the user has said so already or cannot be asked.
+
+    Raises
+    ------
+    OptionError
+        Nobody can be asked.
+    """
+    said = f"{path} exists. This program has not written it, or it was changed since."
+    if overwrite:
+        return True
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise OptionError(said, "Choose another name, or add --overwrite to replace it.")
+    _tell(f"{printable(said, sys.stderr)} Replace it? [y/N] ")
+    return sys.stdin.buffer.readline().strip().lower() in {b"y", b"yes"}
+
+
+def open_streams() -> None:
+    """Open the standard streams that the shell has closed, so that no other file takes their place."""
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, mode, encoding="utf-8"))  # noqa: PTH123, SIM115
+
+
+def release_streams() -> None:
+    """Drop what can no longer be printed, because nobody reads it or the disk is full; Python would complain of it."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except OSError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+
+
+def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], str]) -> Result:
+    """Run steps to their end, show what is done and how far, and return what they return; an interrupt closes them."""
+    progress = ProgressLine()
+    try:
+        while True:
+            step = next(steps)
+            amount = f" {size(step.done)} of {size(step.total)}" if step.done else ""
+            progress.show(words(step) + amount, step.done, step.total)
+    except StopIteration as finished:
+        result: Result = finished.value
+        return result
+    finally:
+        steps.close()
+        progress.clear()
+
+
+class ProgressLine:
+    """One line on standard error that is written over again; silent where nobody watches."""
+
+    def __init__(self) -> None:
+        self._shown = sys.stderr.isatty()
+        self._begin = time.monotonic()
+        self._last = 0.0
+
+    def show(self, what: str, done: int, total: int | None) -> None:
+        """Tell how far the work is, ten times a second at most, with the time that is left."""
+        now = time.monotonic()
+        if not self._shown or (now - self._last < 0.1 and done != total):
+            return
+        self._last = now
+        left = ""
+        if total and 0 < done < total:
+            left = f", about {(now - self._begin) / done * (total - done):.0f} s left"
+        _tell(f"\r\x1b[K{printable(what, sys.stderr)}{left}")
+
+    def clear(self) -> None:
+        """Take the line away."""
+        if self._shown:
+            _tell("\r\x1b[K")

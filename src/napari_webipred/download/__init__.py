@@ -1,0 +1,1 @@
+"""How model files get from a server to this machine."""
