@@ -1,11 +1,14 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from napari_webipred import cli
-from zenodo_server import ZenodoServer, error_answer, model_zip
+from zenodo_server import ZenodoServer, error_answer, hostile_record, model_zip
 
 
 def test_zenodo_is_searched_page_by_page(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
@@ -49,3 +52,35 @@ def test_listing_the_catalogue_asks_nobody(zenodo: ZenodoServer, capsys: pytest.
     assert cli.main(["models", "--search", "chest"]) == 0
     assert "webipred-16" in capsys.readouterr().out
     assert zenodo.requests == []
+
+
+def test_a_hostile_record_cannot_rewrite_the_terminal(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
+    zenodo.found([hostile_record(zenodo), zenodo.publish("456", {"m.onnx": b"x"}, title="Chest")])
+    assert cli.main(["models", "--zenodo", "chest"]) == 0
+    out, err = capsys.readouterr()
+    lines = (out + err).splitlines()
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) <= 5  # a header, at most two files of the one, one of the other, what comes next
+    assert max(map(len, lines)) < 1000
+    assert "<img" not in out
+    assert "Chest" in out
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=20),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@given(data=st.data())
+def test_whatever_a_search_finds_the_other_records_are_shown(
+    zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str], data: st.DataObject
+) -> None:
+    record = zenodo.publish("123", {"m.onnx": b"x"})
+    within: Any = data.draw(st.sampled_from([record, record["metadata"], record["files"][0]]))
+    within[data.draw(st.sampled_from(sorted(within)))] = data.draw(VALUES)
+    zenodo.found([record, zenodo.publish("456", {"m.onnx": b"x"}, title="The other")])
+    assert cli.main(["models", "--zenodo", "chest"]) == 0
+    assert "The other" in capsys.readouterr().out

@@ -263,6 +263,18 @@ class ZenodoServer:
         return Handler
 
 
+HOSTILE = "\u202egpj.\u202c <img src=http://x/y.png><b>\x1b]0;owned\x07\x1b[2J\r\n\u2066\u200b\x00" + "Ä" * 3000
+
+
+def hostile_record(zenodo: ZenodoServer, text: str = HOSTILE) -> dict[str, Any]:
+    """A record that says the same bad thing in every field where anybody can write something."""
+    record = zenodo.publish("123", {f"{text[:50]}.onnx": b"x" * 10, "m.zip": model_zip()}, title=text)
+    creators = [{"name": text}] * 20
+    record["metadata"] |= {"creators": creators, "description": text, "keywords": [text] * 20, "version": text}
+    record["metadata"] |= {"license": {"id": text}, "publication_date": text, "embargo_date": text}
+    return record | {"doi": text, "conceptrecid": text}
+
+
 def part_of(body: bytes, wanted: str, wrong: bool) -> tuple[int, bytes, dict[str, str]]:
     first = int(wanted.removeprefix("bytes=").removesuffix("-"))
     if first >= len(body):

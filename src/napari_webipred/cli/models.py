@@ -104,7 +104,7 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
             card.license or "?",
             str(card.provenance["published"] or ""),
         )
-        rows.append((zenodo.reference(card), *facts, by, card.name[:120]))
+        rows.append((zenodo.reference(card), *facts, by, card.name))
     if rows:
         terminal.show_table(("MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"), rows, sys.stdout)
     found = f"page {number} of {page.pages}; {page.total} records fit" if page.total else "no record fits"

@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
-from napari_webipred.names import visible
+from napari_webipred.names import readable, visible
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
 
 BAR_WIDTH = 20
+_WIDEST_CELL = 120  # characters
 REMEDIES: dict[Remedy, str] = {
     "allow slow model": "The option is --allow-slow.",
     "complete settings": "The options are --output-name, --standardize, --activation and --resize.",
@@ -87,12 +88,16 @@ def title(row: Row) -> str:
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
-    """Print a table with aligned columns, cut at the width of the terminal."""
-    widths = [max(len(line[i]) for line in (header, *rows)) for i in range(len(header))]
-    room = shutil.get_terminal_size((120, 24)).columns if stream.isatty() else 10_000
+    """Print a table with aligned columns, cut at the width of the terminal.
+
+    The first column holds what users copy, so it is never shortened. Texts in the others may come from anywhere.
+    """
+    rows = [(first, *(readable(cell, _WIDEST_CELL) for cell in others)) for first, *others in rows]
+    widths = [min(max(len(line[i]) for line in (header, *rows)), _WIDEST_CELL) for i in range(len(header))]
+    available = shutil.get_terminal_size((120, 24)).columns if stream.isatty() else 10_000
     for line in (header, *rows):
         text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
-        print(printable(text if len(text) <= room else text[: room - 3] + "...", stream), file=stream)
+        print(printable(text if len(text) <= available else text[: available - 3] + "...", stream), file=stream)
 
 
 def printable(text: str, stream: TextIO) -> str:
