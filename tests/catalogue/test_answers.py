@@ -20,7 +20,7 @@ from napari_webipred import limits
 from napari_webipred.cache import index, store
 from napari_webipred.card import ModelCard
 from napari_webipred.download import client, request_context
-from napari_webipred.download.request_context import PassingError
+from napari_webipred.download.request_context import TemporaryError
 from napari_webipred.errors import CatalogueError, ChangedModelError
 from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
@@ -135,7 +135,7 @@ def test_a_server_that_drips_is_given_up_with_words(
 ) -> None:
     servers: list[RawServer] = []
     servers.append(serve(drip(servers, before, drop)))
-    with pytest.raises(PassingError, match=r"127\.0\.0\.1 is too slow: it sends less than 64 kB in") as caught:
+    with pytest.raises(TemporaryError, match=r"127\.0\.0\.1 is too slow: it sends less than 64 kB in") as caught:
         read(servers[0].url, 10**6)
     assert caught.value.remedy == "import file"
 

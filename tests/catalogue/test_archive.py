@@ -349,9 +349,9 @@ def test_an_onnx_file_brings_the_plain_files_beside_it_that_it_names(tmp_path: P
 
 def test_a_name_on_the_border_of_two_pieces_is_found(tmp_path: Path) -> None:
     (tmp_path / "m.data").write_bytes(b"numbers")
-    entry = location("m.data")
-    for before in range(entry.CHUNK - len(entry) - 4, entry.CHUNK):
-        (tmp_path / "m.onnx").write_bytes(b"\x08\x08\x12\x07pytorch".ljust(before, b"-") + entry)
+    named = location("m.data")
+    for before in range(entry.CHUNK - len(named) - 4, entry.CHUNK):
+        (tmp_path / "m.onnx").write_bytes(b"\x08\x08\x12\x07pytorch".ljust(before, b"-") + named)
         assert set(open_files(tmp_path / "m.onnx")) == {"m.onnx", "m.data"}
 
 
@@ -499,7 +499,9 @@ def test_no_more_is_read_than_was_announced(model_folder: Path, monkeypatch: pyt
             reads.append(len(chunk))
             yield chunk
 
-    monkeypatch.setattr(entry.Member, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1")))
+    monkeypatch.setattr(
+        entry.ArchiveEntry, "chunks", property(lambda _: partial(counted, model_folder / "group1-shard1of1"))
+    )
     with pytest.raises(ArchiveError, match="more than the 2 bytes"):
         files["group1-shard1of1"]
     assert sum(reads) == 3

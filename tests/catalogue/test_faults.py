@@ -94,7 +94,7 @@ def disk_full(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(partial.Part, "_take", full)
+    monkeypatch.setattr(partial.PartialDownload, "_write", full)
 
 
 def silent(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -109,15 +109,17 @@ def slow(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
 
     # The message tells the true limits, but nobody waits for so long.
     monkeypatch.setattr(limits, "DOWNLOAD_CHUNK", 64 * 2**10)
-    monkeypatch.setattr(request_context.Errand, "hurrying", soon_over(request_context.Errand.hurrying))
+    monkeypatch.setattr(
+        request_context.RequestContext, "time_limit", soon_over(request_context.RequestContext.time_limit)
+    )
     zenodo.answers[FILE] = zenodo.answers[PEOPLE] = Answer(body=ZIP, stall_after=250)
 
 
-def soon_over(hurrying: Callable[[request_context.Errand], AbstractContextManager[None]]) -> object:
+def soon_over(time_limit: Callable[[request_context.RequestContext], AbstractContextManager[None]]) -> object:
     @contextmanager
-    def soon(going: request_context.Errand) -> Iterator[None]:
-        with hurrying(going):
-            going._set_deadline(time.monotonic() + 0.2)
+    def soon(context: request_context.RequestContext) -> Iterator[None]:
+        with time_limit(context):
+            context._set_deadline(time.monotonic() + 0.2)
             yield
 
     return soon

@@ -74,8 +74,8 @@ def test_a_numbered_layer_is_not_taken_for_another() -> None:
     assert bind("m", [first, second], [], [], weights) == {first: "conv/kernel", second: "conv_1/kernel"}
 
 
-def fault(weights: dict[str, np.ndarray], idle: tuple[str, ...] = ()) -> str:
-    layers = [Layer(name, "Dense", (), {}) for name in idle]
+def fault(weights: dict[str, np.ndarray], pruned: tuple[str, ...] = ()) -> str:
+    layers = [Layer(name, "Dense", (), {}) for name in pruned]
     with pytest.raises(ModelError) as raised:
         bind("model.json", [KERNEL, BIAS], [], layers, weights)
     assert "model.json" in raised.value.message
@@ -114,9 +114,9 @@ def test_weights_of_layers_that_are_not_computed_may_lie_idle() -> None:
             "random/seed_generator/seed_generator_state": (2,),
         }
     )
-    idle = [Layer("head", "Dense", (), {})]
-    assert set(bind("m", [KERNEL, BIAS], [], idle, weights)) == {KERNEL, BIAS}
-    assert "elsewhere/kernel" in fault(weights | arrays(**{"elsewhere/kernel": (1,)}), idle=("head",))
+    pruned = [Layer("head", "Dense", (), {})]
+    assert set(bind("m", [KERNEL, BIAS], [], pruned, weights)) == {KERNEL, BIAS}
+    assert "elsewhere/kernel" in fault(weights | arrays(**{"elsewhere/kernel": (1,)}), pruned=("head",))
 
 
 def test_a_spare_weight_may_be_there_or_not() -> None:

@@ -17,7 +17,7 @@ CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class ArchiveEntry:
     """A file that may be read: how large it says it is, how to get its content in pieces, and where it is on disk."""
 
     size: int
@@ -25,9 +25,9 @@ class Member:
     path: Path | None = None
 
 
-def file_member(path: Path) -> Member:
+def file_entry(path: Path) -> ArchiveEntry:
     """Describe a file on disk."""
-    return Member(path.stat().st_size, partial(file_chunks, path), path)
+    return ArchiveEntry(path.stat().st_size, partial(file_chunks, path), path)
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:

@@ -13,7 +13,7 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from napari_webipred import file_errors, safe_json
-from napari_webipred.archive.entry import MAX_BYTES, MAX_SIDE_BYTES, Member, file_chunks, file_member
+from napari_webipred.archive.entry import MAX_BYTES, MAX_SIDE_BYTES, ArchiveEntry, file_chunks, file_entry
 from napari_webipred.archive.label_files import SIDE_FILES
 from napari_webipred.archive.model_folder import folder_members
 from napari_webipred.archive.needed_files import data_files, is_plain_file, network_files
@@ -66,10 +66,10 @@ class ModelFiles(Mapping[str, bytes]):
     def __init__(
         self,
         path: Path,
-        members: Mapping[str, Member],
+        members: Mapping[str, ArchiveEntry],
         entry: str | None = None,
         kind: Literal["folder"] | Kind = "folder",
-        beside: Mapping[str, Member] | None = None,
+        beside: Mapping[str, ArchiveEntry] | None = None,
     ) -> None:
         self.path = path
         self.entry = entry
@@ -98,7 +98,7 @@ class ModelFiles(Mapping[str, bytes]):
     def __contains__(self, name: object) -> bool:
         return name in self._members
 
-    def _chunks(self, name: str, member: Member) -> Iterator[bytes]:
+    def _chunks(self, name: str, member: ArchiveEntry) -> Iterator[bytes]:
         """Yield the content of a member, which must be exactly as long as it was announced."""
         seen = 0
         for chunk in member.chunks():
@@ -219,8 +219,8 @@ def exists(path: Path) -> bool:
 def _of_file(path: Path) -> ModelFiles:
     with path.open("rb") as opened:
         kind = kind_of(opened.read(512))
-    own = {path.name: file_member(path)}
-    beside = {name: file_member(path.with_name(name)) for name in SIDE_FILES if is_plain_file(path, name)}
+    own = {path.name: file_entry(path)}
+    beside = {name: file_entry(path.with_name(name)) for name in SIDE_FILES if is_plain_file(path, name)}
     match kind:
         case "json":
             return ModelFiles(path, folder_members(path.parent) | own, path.name, kind)
@@ -232,13 +232,13 @@ def _of_file(path: Path) -> ModelFiles:
             return ModelFiles(path, own, path.name, "keras", beside)
         case "onnx" | "hdf5":
             needed = data_files(path) if kind == "onnx" else network_files(path)
-            own |= {name: file_member(place) for name, place in needed.items()}
+            own |= {name: file_entry(place) for name, place in needed.items()}
             return ModelFiles(path, own, path.name, kind, beside)
     what, hint = _NO_MODEL[kind]
     raise ArchiveError(f"{path.name} {what}.", hint)
 
 
-def _of_zip(path: Path, members: Mapping[str, Member], file: IOBase, entry: str | None = None) -> ModelFiles:
+def _of_zip(path: Path, members: Mapping[str, ArchiveEntry], file: IOBase, entry: str | None = None) -> ModelFiles:
     files = ModelFiles(path, members, entry, "zip")
     weakref.finalize(files, file.close)
     return files

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_webipred.archive.entry import MAX_BYTES, MAX_FILES, Member, file_member, is_noise
+from napari_webipred.archive.entry import MAX_BYTES, MAX_FILES, ArchiveEntry, file_entry, is_noise
 from napari_webipred.archive.label_files import LABEL_FILES
 from napari_webipred.archive.needed_files import data_files
 from napari_webipred.errors import ArchiveError
@@ -19,7 +19,7 @@ _SUFFIXES |= {".onnx", ".h5", ".hdf5", ".keras", ".pb", ".index"}
 _OWN_FOLDER = "Put the files of the model, and nothing else, into a folder of their own."
 
 
-def folder_members(folder: Path) -> dict[str, Member]:
+def folder_members(folder: Path) -> dict[str, ArchiveEntry]:
     """Find what could be files of a model in a folder, by their relative names with ``/``.
 
     Raises
@@ -30,7 +30,7 @@ def folder_members(folder: Path) -> dict[str, Member]:
         The folder cannot be listed.
     """
     root = folder.resolve()
-    members: dict[str, Member] = {}
+    members: dict[str, ArchiveEntry] = {}
     for name in _names_below(folder):
         path = folder / name
         if path.is_dir():
@@ -38,10 +38,10 @@ def folder_members(folder: Path) -> dict[str, Member]:
         if path.is_symlink() and not path.resolve().is_relative_to(root):
             raise ArchiveError(f"{name} in {folder.name} is a link to a place outside the folder.", _OWN_FOLDER)
         if path.is_file():
-            members[name] = file_member(path)
+            members[name] = file_entry(path)
     for name in [name for name in members if name.lower().endswith(".onnx")]:
         below = name[: name.rfind("/") + 1]
-        members |= {below + data: file_member(path) for data, path in data_files(folder / name).items()}
+        members |= {below + data: file_entry(path) for data, path in data_files(folder / name).items()}
     if len(members) > MAX_FILES or sum(member.size for member in members.values()) > MAX_BYTES:
         raise ArchiveError(
             f"The folder {folder.name} holds more than {MAX_FILES} files or {MAX_BYTES} bytes that could be a model's.",

@@ -14,7 +14,7 @@ from functools import partial
 from io import SEEK_END, BytesIO, FileIO
 from pathlib import Path
 
-from napari_webipred.archive.entry import CHUNK, MAX_BYTES, MAX_FILES, Member, is_noise
+from napari_webipred.archive.entry import CHUNK, MAX_BYTES, MAX_FILES, ArchiveEntry, is_noise
 from napari_webipred.errors import ArchiveError
 
 ANOTHER_ARCHIVE = "Get the archive again from its publisher, or choose another model."
@@ -70,7 +70,7 @@ def _explained(damage: str) -> Iterator[None]:
         raise ArchiveError(f"{damage}: {error}.", ANOTHER_ARCHIVE) from error
 
 
-def zip_members(name: str, source: Path | bytes) -> tuple[dict[str, Member], FileIO | BytesIO]:
+def zip_members(name: str, source: Path | bytes) -> tuple[dict[str, ArchiveEntry], FileIO | BytesIO]:
     """List the members of a zip archive; nothing is unpacked.
 
     One bad member refuses the whole archive, for an honest one has none: a name that leads outside, twice the same name
@@ -86,7 +86,7 @@ def zip_members(name: str, source: Path | bytes) -> tuple[dict[str, Member], Fil
 
     Returns
     -------
-    members : dict of str to Member
+    members : dict of str to ArchiveEntry
         Without what operating systems add, hidden files and zips within. Reading them raises ArchiveError.
     file : FileIO or BytesIO
         To be closed when they are no longer needed.
@@ -108,7 +108,7 @@ def zip_members(name: str, source: Path | bytes) -> tuple[dict[str, Member], Fil
         file.close()
         raise
     members = {
-        info.filename: Member(info.file_size, partial(_chunks, name, archive, info))
+        info.filename: ArchiveEntry(info.file_size, partial(_chunks, name, archive, info))
         for info in infos
         if not info.is_dir() and not is_noise(info.filename)
     }

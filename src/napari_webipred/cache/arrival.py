@@ -34,7 +34,7 @@ from napari_webipred.cache.folders import model_folder, refuse_links
 from napari_webipred.cache.lock import exclusive
 from napari_webipred.card import ModelCard
 from napari_webipred.download.remote_file import RemoteFile, wanted
-from napari_webipred.download.request_context import Errand
+from napari_webipred.download.request_context import RequestContext
 from napari_webipred.errors import ChangedModelError
 
 _log = logging.getLogger(__name__)
@@ -131,7 +131,7 @@ def mend_card(entry: Entry, card: ModelCard) -> None:
     if entry.shared or entry.card() is not None:
         return
     try:
-        with exclusive(entry.folder, Errand(patience=0)):
+        with exclusive(entry.folder, RequestContext(longest_wait=0)):
             if entry.is_there():
                 write_entry(replace(entry, card_sha256=write_card(entry.folder, card)))
     except OSError as error:  # A cache that cannot be written works, too.

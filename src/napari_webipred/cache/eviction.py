@@ -32,7 +32,7 @@ from napari_webipred.cache.folders import COMPILED, KNOWN, MODELS, TOLD, can_be_
 from napari_webipred.cache.graphs import GRAPH
 from napari_webipred.cache.lock import LOCK_SUFFIX, delete_lock, exclusive, lock_path, unless_busy
 from napari_webipred.card import read_card
-from napari_webipred.download.request_context import Errand
+from napari_webipred.download.request_context import RequestContext
 from napari_webipred.errors import CatalogueError, OptionError
 from napari_webipred.limits import bytes_of
 
@@ -66,7 +66,7 @@ def remove(id: str) -> int:  # noqa: A002
     if link := holds_link(entry.folder):
         raise CatalogueError(f"{link} is a link, and nothing is removed through links.", "Remove the link yourself.")
     refused_models.note(id, "")
-    with exclusive(entry.folder, Errand(patience=0)):
+    with exclusive(entry.folder, RequestContext(longest_wait=0)):
         freed = _delete([*_own_files(entry.folder), *_made_of(entry.checksum)])
         delete_lock(lock_path(entry.folder))
     return freed

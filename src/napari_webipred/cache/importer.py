@@ -23,7 +23,7 @@ from napari_webipred.card import ModelCard, Weights
 from napari_webipred.catalogue import providers
 from napari_webipred.download.partial import check_kind
 from napari_webipred.download.remote_file import RemoteFile, harmless, wanted
-from napari_webipred.download.request_context import Errand
+from napari_webipred.download.request_context import RequestContext
 from napari_webipred.errors import ArchiveError, CatalogueError, ChangedModelError, OptionError
 
 _CHUNK = 2**20
@@ -117,7 +117,7 @@ def _expected(card: ModelCard, weights: Weights, path: Path) -> RemoteFile:
     known = RemoteFile("", harmless(weights.source.file_key or path.name), weights.size, weights.checksum)
     if known.checksum is None and not settings.current().offline:
         try:
-            with Errand(patience=0):
+            with RequestContext(longest_wait=0):
                 (file,) = providers.remote_files(card)
             known = RemoteFile("", file.name, file.size, file.checksum)
         except (CatalogueError, ValueError):
@@ -158,7 +158,7 @@ def confirm(card: ModelCard) -> Entry | None:
             "Do not trust results of this model until you know why.",
             "replace model",
         )
-    with exclusive(entry.folder, Errand(patience=0)):
+    with exclusive(entry.folder, RequestContext(longest_wait=0)):
         if entry.is_there():
             entry = write_entry(replace_fields(entry, origin="source"))
             fingerprints.remember(card.id, entry.source, entry.fingerprint)
@@ -209,7 +209,7 @@ def place(card: ModelCard) -> Iterator[None]:
 
     try:
         folder = new_model_folder(card.id)
-        with exclusive(folder, Errand(patience=0)):
+        with exclusive(folder, RequestContext(longest_wait=0)):
             announce(card)
             try:
                 yield

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_webipred.download.request_context import Errand
+from napari_webipred.download.request_context import RequestContext
 
 if TYPE_CHECKING:
     import filelock
@@ -24,16 +24,16 @@ def lock_path(folder: Path) -> Path:
 
 
 @contextmanager
-def exclusive(folder: Path, errand: Errand) -> Iterator[None]:
-    """Let one process at a time change the folder of a model; wait for the others until the errand is called off."""
+def exclusive(folder: Path, context: RequestContext) -> Iterator[None]:
+    """Let one process at a time change the folder of a model; wait for the others until the context is called off."""
     lock = _lock(lock_path(folder))
-    errand.go_on()
+    context.raise_if_cancelled()
     while not _try(lock, 0.2):
-        errand.waiting = "Another program is using this model."
-        errand.go_on()
+        context.waiting = "Another program is using this model."
+        context.raise_if_cancelled()
         # Whoever removes the last model takes the folder of all models along.
         folder.parent.mkdir(parents=True, exist_ok=True)
-    errand.waiting = ""
+    context.waiting = ""
     try:
         folder.mkdir(exist_ok=True)  # The one before may have taken it away, being empty.
         yield

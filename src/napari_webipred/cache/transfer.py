@@ -22,9 +22,9 @@ from napari_webipred.cache.lock import exclusive
 from napari_webipred.card import ModelCard, Weights
 from napari_webipred.catalogue import providers
 from napari_webipred.download import http_errors
-from napari_webipred.download.partial import PART, VERSION, Part, part_name
+from napari_webipred.download.partial import PART, VERSION, PartialDownload, partial_name
 from napari_webipred.download.remote_file import RemoteFile
-from napari_webipred.download.request_context import Cancelled, Errand
+from napari_webipred.download.request_context import Cancelled, RequestContext
 from napari_webipred.errors import CatalogueError
 
 _log = logging.getLogger(__name__)
@@ -47,7 +47,7 @@ class Transfer:
         self._card = card
         self._weights = weights
         self._replace = replace
-        self._errand = Errand(patience=limits.LONGEST_WAIT)
+        self._context = RequestContext(longest_wait=limits.LONGEST_WAIT)
         self._begun: tuple[float, int] | None = None
         self._outcome: Path | Exception = Cancelled()
 
@@ -59,12 +59,12 @@ class Transfer:
 
     def cancel(self) -> None:
         """Stop as soon as possible, also while waiting for a server that has fallen silent."""
-        self._errand.cancel()
+        self._context.cancel()
 
     @property
     def waiting(self) -> str:
         """Why nothing arrives at the moment; empty while something does."""
-        return self._errand.waiting
+        return self._context.waiting
 
     @property
     def seconds_left(self) -> float | None:
@@ -77,9 +77,9 @@ class Transfer:
     def run(self) -> None:
         """Fetch, verify and note the model; called in the thread."""
         try:
-            with self._errand:
+            with self._context:
                 folder = new_model_folder(self._card.id)
-                with exclusive(folder, self._errand):
+                with exclusive(folder, self._context):
                     self._outcome = self._run(folder).path
         except CatalogueError as error:
             self._outcome = error
@@ -116,7 +116,7 @@ class Transfer:
         sizes = [file.size for file in files]
         self.total = None if None in sizes else sum(size or 0 for size in sizes)
         _check_space(folder, files)
-        _clean(folder, {part_name(file) for file in files})
+        _clean(folder, {partial_name(file) for file in files})
         announce(self._card)
         before = 0
         for file in files:
@@ -136,9 +136,9 @@ class Transfer:
         resumed = True
         try:
             while True:
-                part = Part(file, folder, lambda done: self._tell(before + done))
+                part = PartialDownload(file, folder, lambda done: self._tell(before + done))
 
-                def fetch(_url: str, output: str, _pooch: Any, part: Part = part) -> None:
+                def fetch(_url: str, output: str, _pooch: Any, part: PartialDownload = part) -> None:
                     part.complete()
                     part.finish(Path(output))
 
@@ -175,7 +175,7 @@ def _check_space(folder: Path, files: Sequence[RemoteFile]) -> None:
                 f"{file.name} has {file.size} bytes; {MAX_BYTES} are the most that is fetched.",
                 "Choose another model.",
             )
-    here = sum(path.stat().st_size for file in files if (path := folder / part_name(file)).is_file())
+    here = sum(path.stat().st_size for file in files if (path := folder / partial_name(file)).is_file())
     if shutil.disk_usage(folder).free < sum(file.size or 0 for file in files) - here:
         raise OSError(errno.ENOSPC, "disk full")
 

@@ -25,7 +25,7 @@ def open_url(
     """Send a GET request and return the answer, of which only the head has been read.
 
     Only https is spoken, except with this machine itself, where nobody else sends us. If the server cannot be reached
-    or is too busy, it is asked again, up to five times; how long that may last says the `errand` of this thread.
+    or is too busy, it is asked again, up to five times; the `RequestContext` of this thread limits how long that takes.
 
     Parameters
     ----------
@@ -53,17 +53,17 @@ def open_url(
     ------
     CatalogueError
         The network is switched off, the server cannot be reached, or it answers anything else. It is a
-        `napari_webipred.download.request_context.PassingError` if that may pass.
+        `napari_webipred.download.request_context.TemporaryError` if that may pass.
     """
     tried = 0
     while True:
         try:
             return _ask(url, what, accept, elsewhere, offset)
-        except request_context.PassingError as trouble:
+        except request_context.TemporaryError as error:
             tried += 1
             if tried >= (tries or limits.DOWNLOAD_TRIES):
                 raise
-            request_context.current().bide(trouble, tried)
+            request_context.current().back_off(error, tried)
 
 
 def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requests.Response:
@@ -83,9 +83,9 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
     from_here = check_address(url)
     for _ in range(limits.REDIRECTS):
         loopback = check_address(url)
-        request_context.current().go_on()
+        request_context.current().raise_if_cancelled()
         try:
-            with transport.session(loopback) as session, request_context.current().hurrying():
+            with transport.session(loopback) as session, request_context.current().time_limit():
                 response = session.get(
                     url,
                     headers=headers,
@@ -94,12 +94,12 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
                     allow_redirects=False,
                 )
         except (requests.RequestException, OSError, ValueError) as error:  # ValueError: sent on to what is no address
-            request_context.current().let_go()
+            request_context.current().release_connection()
             raise _broken(url, error) from error
         if not response.is_redirect:
             break
         response.close()
-        request_context.current().let_go()
+        request_context.current().release_connection()
         target = urljoin(url, response.headers["Location"])
         allowed = elsewhere and (from_here or not check_address(target))
         if urlsplit(target).hostname != urlsplit(url).hostname and not allowed:
@@ -154,7 +154,7 @@ def chunks(response: requests.Response, what: str, size: int | None = None) -> G
     ------
     CatalogueError
         The answer is compressed in another way or not as it says, or the connection breaks or is too slow (which is an
-        `errand.PassingError`).
+        `request_context.TemporaryError`).
     """
     import http.client
 
@@ -169,14 +169,14 @@ def chunks(response: requests.Response, what: str, size: int | None = None) -> G
             http_errors.BY_HAND,
         )
     unpack = zlib.decompressobj(31) if encoding in _GZIP else None
-    going = request_context.current()
+    context = request_context.current()
     try:
         while unpack is None or not unpack.eof:
             # What `requests` does instead would unpack any amount, and read lines between chunks of any length.
-            with going.hurrying():
+            with context.time_limit():
                 data = response.raw.read(size, decode_content=False)
-            going.go_on()
-            if going.late:  # A connection that was ended from here looks like one that has come to its end.
+            context.raise_if_cancelled()
+            if context.timed_out:  # A connection that was ended from here looks like one that has come to its end.
                 raise OSError("too slow")
             if not data and unpack is not None:
                 raise zlib.error("cut short")
@@ -188,7 +188,7 @@ def chunks(response: requests.Response, what: str, size: int | None = None) -> G
     except (urllib3.exceptions.HTTPError, http.client.HTTPException, OSError) as error:
         raise _broken(response.url, error) from error
     finally:
-        going.let_go()
+        context.release_connection()
 
 
 def _unpacked(unpack: Any, data: bytes, size: int) -> Iterator[bytes]:
@@ -209,10 +209,10 @@ def _packed_wrongly(response: requests.Response, what: str) -> CatalogueError:
 
 def _broken(url: str, error: Exception) -> CatalogueError:
     """Say why an answer has not come; raise if nobody waits for it any more."""
-    going = request_context.current()
-    going.go_on()
-    if going.late:
-        return request_context.PassingError(
+    context = request_context.current()
+    context.raise_if_cancelled()
+    if context.timed_out:
+        return request_context.TemporaryError(
             f"{host_of(url)} is too slow: it sends less than {limits.DOWNLOAD_CHUNK // 2**10} kB in "
             f"{limits.SLOW_SECONDS:.0f} seconds.",
             "Try again later, or over another connection.",

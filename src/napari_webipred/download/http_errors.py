@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from napari_webipred import safe_json
-from napari_webipred.download.request_context import PassingError
+from napari_webipred.download.request_context import TemporaryError
 from napari_webipred.errors import CatalogueError, Remedy
 
 if TYPE_CHECKING:
@@ -63,11 +63,11 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:
     if isinstance(error, requests.exceptions.InvalidProxyURL):
         return CatalogueError("The address of the proxy is none.", "Check HTTPS_PROXY with your administrator.")
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
-        return PassingError(f"{host} does not answer.", "Try again later.", BY_HAND)
+        return TemporaryError(f"{host} does not answer.", "Try again later.", BY_HAND)
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         # So says `requests` that REQUESTS_CA_BUNDLE names no file.
         return CatalogueError(f"{host} cannot be asked: {error}.", "Check REQUESTS_CA_BUNDLE.")
-    return PassingError(f"{host} cannot be reached.", "Check the network connection and the proxy settings.", BY_HAND)
+    return TemporaryError(f"{host} cannot be reached.", "Check the network connection and the proxy settings.", BY_HAND)
 
 
 def _cause(error: BaseException, kind: type[BaseException]) -> BaseException | None:
@@ -133,17 +133,17 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
                 BY_HAND,
             )
         case 408 | 425:
-            return PassingError(f"{host} was not ready for us (status {status}).", "Try again later.", BY_HAND)
+            return TemporaryError(f"{host} was not ready for us (status {status}).", "Try again later.", BY_HAND)
         case 429:
             wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
-            return PassingError(
+            return TemporaryError(
                 f"{host} has had too many requests from here.", f"Try again in {_in_words(wait)}.", wait=wait
             )
         case status if status >= 500:
             asked = response.headers.get("Retry-After") if status == 503 else None
             wait = retry_after(asked, response.headers.get("Date"))
             when = "later" if wait is None else f"in {_in_words(wait)}"
-            return PassingError(
+            return TemporaryError(
                 f"{host} is out of order or too busy (status {status}).", f"Try again {when}.", BY_HAND, wait=wait
             )
         case _:

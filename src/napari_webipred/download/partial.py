@@ -15,7 +15,7 @@ from napari_webipred.archive.model_files import kind_of
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.download import client, http_errors, request_context
 from napari_webipred.download.remote_file import RemoteFile
-from napari_webipred.download.request_context import PassingError
+from napari_webipred.download.request_context import TemporaryError
 from napari_webipred.errors import CatalogueError
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ _KINDS = {
 }
 
 
-class Part:
+class PartialDownload:
     """What has arrived of a file, in a file of its own that outlives the process.
 
     Parameters
@@ -53,7 +53,7 @@ class Part:
     """
 
     def __init__(self, file: RemoteFile, folder: Path, tell: Callable[[int], None]) -> None:
-        self.path = folder / part_name(file)
+        self.path = folder / partial_name(file)
         self._version = self.path.with_suffix(VERSION)
         self._file = file
         self._tell = tell
@@ -86,12 +86,12 @@ class Part:
         while self._file.size is None or self.done < self._file.size or not self.path.exists():
             try:
                 with self._open() as response:
-                    self._take_all(response)
+                    self._write_or_drop(response)
                 return
-            except PassingError as trouble:
+            except TemporaryError as error:
                 tried = 1 if self.done > farthest + limits.DOWNLOAD_CHUNK else tried + 1
                 farthest = max(farthest, self.done)
-                request_context.current().bide(trouble, tried)
+                request_context.current().back_off(error, tried)
 
     def _open(self) -> requests.Response:
         """Ask for the rest of the file if the server gives that, else for all of it."""
@@ -152,16 +152,16 @@ class Part:
         self.path.replace(target)
         self._version.unlink(missing_ok=True)
 
-    def _take_all(self, response: requests.Response) -> None:
+    def _write_or_drop(self, response: requests.Response) -> None:
         """Write what arrives; keep nothing of what cannot be gone on with."""
         try:
-            self._take(response)
+            self._write(response)
         except CatalogueError as error:
-            if self.done == 0 or not isinstance(error, PassingError):
+            if self.done == 0 or not isinstance(error, TemporaryError):
                 self._drop()
             raise
 
-    def _take(self, response: requests.Response) -> None:
+    def _write(self, response: requests.Response) -> None:
         """Write what arrives, as long as it is what was announced."""
         name, done = self._file.name, self.done
         try:
@@ -178,17 +178,17 @@ class Part:
                     target.write(chunk)
                     target.flush()
                     self._tell(done)
-        except PassingError as trouble:
+        except TemporaryError as error:
             if done == self._file.size:
                 return  # The server has announced more than there is.
-            if not done or request_context.current().late:
+            if not done or request_context.current().timed_out:
                 raise
-            raise self._broken_off(done) from trouble
+            raise self._broken_off(done) from error
         if done < (self._file.size if self._file.size is not None else 1):
             raise self._broken_off(done)
 
-    def _broken_off(self, done: int) -> PassingError:
-        return PassingError(
+    def _broken_off(self, done: int) -> TemporaryError:
+        return TemporaryError(
             f"The download of {self._file.name} broke off after {done} bytes.",
             "Try again: it goes on where it has stopped if the server lets it.",
             http_errors.BY_HAND,
@@ -210,7 +210,7 @@ def _is_own(path: Path) -> bool:
     return S_ISREG(stat.st_mode) and stat.st_nlink == 1
 
 
-def part_name(file: RemoteFile) -> str:
+def partial_name(file: RemoteFile) -> str:
     """Return under which name a file is kept while it is on its way."""
     digest = hashlib.sha256(f"{file.url}\n{file.size}\n{file.checksum}".encode()).hexdigest()
     return f".{digest[:16]}{PART}"

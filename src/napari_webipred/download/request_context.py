@@ -1,4 +1,4 @@
-"""An errand to servers that somebody waits for: it has patience, and can be called off from another thread."""
+"""Requests that a thread makes to servers: how long they may wait, and how another thread cancels them."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ class Cancelled(Exception):  # noqa: N818
     """The user does not want it any more."""
 
 
-class PassingError(CatalogueError):
-    """A trouble that may pass if one waits.
+class TemporaryError(CatalogueError):
+    """An error that may be gone after a while, such as a server that is too busy.
 
     Parameters
     ----------
@@ -38,36 +38,36 @@ class PassingError(CatalogueError):
 
 
 def sleep(cancelled: threading.Event, seconds: float) -> None:
-    """Let time pass, or less of it if the errand is called off. All waiting is done here."""
+    """Wait, or stop waiting when the request is cancelled. All waiting is done here."""
     cancelled.wait(seconds)
 
 
-class Errand:
-    """What one thread is asking servers for. Used with ``with`` in that thread, it counts for all that is asked there.
+class RequestContext:
+    """The requests of one thread. Inside a ``with`` statement it applies to all requests of that thread.
 
     Parameters
     ----------
-    patience : float
-        Seconds that are waited at most before a server is asked again.
+    longest_wait : float
+        Seconds to wait at most before a server is asked again.
 
     Attributes
     ----------
     waiting : str
         Why nothing happens at the moment; empty while something does.
-    late : bool
+    timed_out : bool
         True if a connection was ended because the server was too slow.
     """
 
-    def __init__(self, patience: float) -> None:
+    def __init__(self, longest_wait: float) -> None:
         self.waiting = ""
-        self.late = False
-        self._patience = patience
+        self.timed_out = False
+        self._longest_wait = longest_wait
         self._cancelled = threading.Event()
         self._lock = threading.Condition()
         self._socket: socket.socket | None = None
         self._deadline: float | None = None
 
-    def __enter__(self) -> Errand:
+    def __enter__(self) -> RequestContext:
         self._token = _current.set(self)
         return self
 
@@ -75,30 +75,30 @@ class Errand:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         _current.reset(self._token)
-        self.let_go()
+        self.release_connection()
 
     def cancel(self) -> None:
-        """Call the errand off, also while it waits for a server that has fallen silent."""
+        """Cancel, also while waiting for a server that does not answer any more."""
         self._cancelled.set()
         with self._lock:
-            self._hang_up()
+            self._disconnect()
 
     def watch(self, connection: socket.socket) -> None:
         """Remember the connection that is being made, to end it from outside or if the server is too slow.
 
         It is its double that is remembered: encryption replaces the socket itself.
         """
-        self.let_go()
+        self.release_connection()
         with self._lock:
             self._socket = watched = connection.dup()
-            self.late = False
+            self.timed_out = False
         threading.Thread(target=self._guard, args=(watched,), name="slow server", daemon=True).start()
         if self._cancelled.is_set():
             self.cancel()
 
     @contextmanager
-    def hurrying(self) -> Iterator[None]:
-        """End the connection if the server takes too long for what is asked of it here."""
+    def time_limit(self) -> Iterator[None]:
+        """End the connection if the server takes too long in here."""
         self._set_deadline(time.monotonic() + limits.SLOW_SECONDS)
         try:
             yield
@@ -110,8 +110,8 @@ class Errand:
             self._deadline = deadline
             self._lock.notify_all()
 
-    def let_go(self) -> None:
-        """Forget the connection: all that was wanted of it is here."""
+    def release_connection(self) -> None:
+        """Close the connection: everything that was asked for has arrived."""
         with self._lock:
             if self._socket is not None:
                 self._socket.close()
@@ -119,55 +119,55 @@ class Errand:
                 self._lock.notify_all()
 
     def _guard(self, watched: socket.socket) -> None:
-        """End a connection when its time is over; in a thread of its own."""
+        """End a connection when its time limit is over; runs in a thread of its own."""
         with self._lock:
             while self._socket is watched:
                 left = None if self._deadline is None else self._deadline - time.monotonic()
                 if left is not None and left <= 0:
-                    self.late = True
-                    self._hang_up()
+                    self.timed_out = True
+                    self._disconnect()
                     return
                 self._lock.wait(left)
 
-    def _hang_up(self) -> None:
+    def _disconnect(self) -> None:
         with suppress(OSError):  # The connection has ended in the meantime.
             if self._socket is not None:
                 self._socket.shutdown(socket.SHUT_RDWR)
 
-    def go_on(self) -> None:
-        """Raise `Cancelled` if the errand has been called off."""
+    def raise_if_cancelled(self) -> None:
+        """Raise `Cancelled` if `cancel` was called."""
         if self._cancelled.is_set():
             raise Cancelled
 
-    def bide(self, trouble: PassingError, tries: int) -> None:
+    def back_off(self, error: TemporaryError, tries: int) -> None:
         """Wait after so many tries have failed, twice as long each time or as long as the server asks.
 
         Raises
         ------
-        PassingError
-            It has been tried often enough, or the server wants more patience than there is.
+        TemporaryError
+            It was tried often enough, or the server wants to be left alone for longer than `longest_wait`.
         Cancelled
-            The errand was called off.
+            `cancel` was called.
         """
-        self.go_on()
-        seconds = 0.5 * 2 ** (tries - 1) if trouble.wait is None else trouble.wait
-        if tries >= limits.DOWNLOAD_TRIES or seconds > self._patience:
-            raise trouble
-        self.waiting = f"{trouble.message} Trying again."
+        self.raise_if_cancelled()
+        seconds = 0.5 * 2 ** (tries - 1) if error.wait is None else error.wait
+        if tries >= limits.DOWNLOAD_TRIES or seconds > self._longest_wait:
+            raise error
+        self.waiting = f"{error.message} Trying again."
         # Those who were turned away together shall not come back together.
         sleep(self._cancelled, seconds * random.uniform(1.0, 1.3))
         self.waiting = ""
-        self.go_on()
+        self.raise_if_cancelled()
 
 
-_PATIENCE = 5.0  # for what is not part of an errand, such as a search: the user looks on
-_current: ContextVar[Errand | None] = ContextVar("errand", default=None)
+_SEARCH_WAIT = 5.0  # for requests outside a `with` statement, such as a search: the user is waiting
+_current: ContextVar[RequestContext | None] = ContextVar("request_context", default=None)
 
 
-def current() -> Errand:
-    """Return the errand of this thread."""
-    errand = _current.get()
-    if errand is None:
-        errand = Errand(_PATIENCE)
-        _current.set(errand)
-    return errand
+def current() -> RequestContext:
+    """Return the request context of this thread."""
+    context = _current.get()
+    if context is None:
+        context = RequestContext(_SEARCH_WAIT)
+        _current.set(context)
+    return context

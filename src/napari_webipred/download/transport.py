@@ -82,7 +82,7 @@ _POOLS = {"http": _Pool, "https": _SecurePool}
 
 
 class _Adapter(HTTPAdapter):
-    """What `requests` does, over connections that an errand can end."""
+    """What `requests` does, over connections that a `RequestContext` can end."""
 
     def __init__(self, trust: ssl.SSLContext | None = None) -> None:
         self._trust = trust

@@ -21,8 +21,8 @@ _BROKEN = "Ask the publisher of the model for a new conversion."
 def bind(
     file: str,
     needed: Iterable[Weight],
-    spare: Iterable[Weight],
-    idle: Iterable[Layer],
+    optional_weights: Iterable[Weight],
+    pruned_layers: Iterable[Layer],
     weights: Mapping[str, NDArray[np.float32]],
 ) -> dict[Weight, str]:
     """Find the name of each weight in the file.
@@ -38,9 +38,9 @@ def bind(
         Name of the topology, for messages.
     needed : iterable of Weight
         In each layer in Keras' order. Every one must be found.
-    spare : iterable of Weight
+    optional_weights : iterable of Weight
         What may be in the file without being needed.
-    idle : iterable of Layer
+    pruned_layers : iterable of Layer
         Layers that are not computed; their tensors may be in the file.
     weights : mapping of str to ndarray of float32
         The tensors of the file.
@@ -56,7 +56,7 @@ def bind(
     """
     needed = list(dict.fromkeys(needed))
     places = _places(needed)
-    wanted = {weight: _forms(weight, places.get(weight)) for weight in [*needed, *spare]}
+    wanted = {weight: _forms(weight, places.get(weight)) for weight in [*needed, *optional_weights]}
     known = _Names(weights, {form for stages in wanted.values() for stage in stages for form in stage})
     bound: dict[Weight, str] = {}
     taken: set[str] = set()
@@ -72,7 +72,7 @@ def bind(
             if len(claimants) == 1:
                 bound[claimants[0]] = name
                 taken.add(name)
-    _check(file, needed, bound, idle, weights)
+    _check(file, needed, bound, pruned_layers, weights)
     return {weight: bound[weight] for weight in needed}
 
 
@@ -153,12 +153,12 @@ def _check(
     file: str,
     needed: list[Weight],
     bound: Mapping[Weight, str],
-    idle: Iterable[Layer],
+    pruned_layers: Iterable[Layer],
     weights: Mapping[str, NDArray[np.float32]],
 ) -> None:
     missing = [f"{weight.path}/{weight.role}" for weight in needed if weight not in bound]
     taken = set(bound.values())
-    names = {layer.name for layer in idle}
+    names = {layer.name for layer in pruned_layers}
     unused = [name for name in weights if name not in taken and not _is_idle(name, names)]
     faults = []
     if missing:

@@ -20,7 +20,7 @@ from napari_webipred.runtime.facts import ENDING
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
 from napari_webipred.runtime.initializer import write_initializer
-from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, Build, faults
+from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, LayerContext, faults
 from napari_webipred.runtime.outputs import ModelOutput, Shape, described
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Layer, Network, Ref, ancestors, flatten
@@ -92,9 +92,11 @@ def compile_model(model: LayersModel, output: int = -1) -> bytes:
     graph = Graph()
     shapes = _add_calls(graph, network, _keras_major(model.keras_version))
     computed = {call.layer.path for call in network.calls}
-    idle = [call.layer for call in whole.calls if call.layer.path not in computed]
+    pruned_layers = [call.layer for call in whole.calls if call.layer.path not in computed]
     needed = [weight for initializer in graph.initializers.values() for weight in initializer.weights]
-    names = bind(model.file, needed, sorted(graph.spare, key=lambda weight: weight.path), idle, model.weights)
+    names = bind(
+        model.file, needed, sorted(graph.optional_weights, key=lambda weight: weight.path), pruned_layers, model.weights
+    )
     arrays = {weight: model.weights[name] for weight, name in names.items()}
     return serialise(graph, arrays, *shapes)
 
@@ -158,10 +160,10 @@ def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | No
 
     _check_call(call)
     arguments = {key: tensor(value) for key, value in call.arguments.items()}
-    build = Build(graph, call.layer, keras, arguments)
-    result = KINDS[call.layer.class_name].build(build, *map(tensor, call.operands))
+    context = LayerContext(graph, call.layer, keras, arguments)
+    result = KINDS[call.layer.class_name].build(context, *map(tensor, call.operands))
     if math.prod(n or 1 for n in result.shape) > limits.LAYER_NUMBERS:
-        raise build.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
+        raise context.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
     return result
 
 

@@ -94,7 +94,7 @@ class Graph:
         Small constants by name.
     initializers : dict of str to Initializer
         Constants by name that are still to be made of weights.
-    spare : set of Weight
+    optional_weights : set of Weight
         What may be in the file but plays no part in a prediction.
     paddings : dict of str to tuple
         Of tensors that are others with zeros around them: the other, and (top, left, bottom, right).
@@ -103,7 +103,7 @@ class Graph:
     nodes: list[Node] = field(default_factory=list)
     constants: dict[str, NDArray[Any]] = field(default_factory=dict)
     initializers: dict[str, Initializer] = field(default_factory=dict)
-    spare: set[Weight] = field(default_factory=set)
+    optional_weights: set[Weight] = field(default_factory=set)
     paddings: dict[str, tuple[str, tuple[int, int, int, int]]] = field(default_factory=dict)
     _known: dict[Any, Any] = field(default_factory=dict)
 

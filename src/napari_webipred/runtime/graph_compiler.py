@@ -18,7 +18,7 @@ from napari_webipred.runtime.compiler import serialise
 from napari_webipred.runtime.graph import Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Edge, GraphModel, Operation
 from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
-from napari_webipred.runtime.operations import OPERATIONS, Step, Value
+from napari_webipred.runtime.operations import OPERATIONS, OpContext, Value
 from napari_webipred.runtime.operations.context import UNSUPPORTED
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, described
 
@@ -179,12 +179,12 @@ def _value(
         if operation.name not in model.constants:
             raise ModelError(f"The constant {operation.name[:200]} in {model.file} holds no numbers.", BROKEN)
         return model.constants[operation.name]
-    step = Step(graph, operation, tuple(values[name] for name, _ in operation.inputs), arrays)
+    context = OpContext(graph, operation, tuple(values[name] for name, _ in operation.inputs), arrays)
     if operation.op not in OPERATIONS:
-        raise step.refuse("is not supported")
-    value = OPERATIONS[operation.op](step)
+        raise context.refuse("is not supported")
+    value = OPERATIONS[operation.op](context)
     if isinstance(value, Tensor) and math.prod(size or 1 for size in value.shape) > limits.LAYER_NUMBERS:
-        raise step.refuse(f"makes a tensor of shape {list(value.shape)}, which is too large", BROKEN)
+        raise context.refuse(f"makes a tensor of shape {list(value.shape)}, which is too large", BROKEN)
     return value
 
 

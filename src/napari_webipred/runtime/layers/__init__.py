@@ -16,7 +16,7 @@ from napari_webipred.runtime.layers import (  # noqa: F401
     resize,
     shape,
 )
-from napari_webipred.runtime.layers.context import UNSUPPORTED, Build
+from napari_webipred.runtime.layers.context import UNSUPPORTED, LayerContext
 from napari_webipred.runtime.layers.registry import KINDS, Kind, faults
 
-__all__ = ["KINDS", "UNSUPPORTED", "Build", "Kind", "faults"]
+__all__ = ["KINDS", "UNSUPPORTED", "Kind", "LayerContext", "faults"]

@@ -20,7 +20,7 @@ _MAX_INTEGER = 2**24
 
 
 @dataclass(frozen=True, slots=True)
-class Build:
+class LayerContext:
     """One call of a layer that is being turned into nodes.
 
     Attributes

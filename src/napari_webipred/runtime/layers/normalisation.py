@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import stored_axis
-from napari_webipred.runtime.layers.context import Build
+from napari_webipred.runtime.layers.context import LayerContext
 from napari_webipred.runtime.layers.registry import layer
 
 
@@ -19,17 +19,17 @@ from napari_webipred.runtime.layers.registry import layer
     renorm=(False,),
     virtual_batch_size=(),
 )
-def batch_normalisation(build: Build, x: Tensor) -> Tensor:
+def batch_normalisation(context: LayerContext, x: Tensor) -> Tensor:
     """Scale each channel by the statistics of training: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
-    axes = build.integers_of("axis", [-1])
+    axes = context.integers_of("axis", [-1])
     if len(axes) != 1:
-        raise build.wrong("axis")
-    axis = build.axis(x, axes[0])
-    size = build.known(x, axis)
-    epsilon = build.number("epsilon", 1e-3)
-    scale, center = build.flag("scale", default=True), build.flag("center", default=True)
+        raise context.wrong("axis")
+    axis = context.axis(x, axes[0])
+    size = context.known(x, axis)
+    epsilon = context.number("epsilon", 1e-3)
+    scale, center = context.flag("scale", default=True), context.flag("center", default=True)
     roles = [*(["gamma"] if scale else []), *(["beta"] if center else []), "moving_mean", "moving_variance"]
-    trained = [build.trained(role, (size,)) for role in roles]
+    trained = [context.trained(role, (size,)) for role in roles]
 
     def factor(*values: NDArray[np.float32]) -> NDArray[np.float64]:
         named = dict(zip(roles, values, strict=True))
@@ -43,122 +43,124 @@ def batch_normalisation(build: Build, x: Tensor) -> Tensor:
 
     if len(x.shape) == 3 and stored_axis(x, axis) == 1:
         # A stored operation, so that ONNX Runtime can fuse it with the convolution before it.
-        by_role = {weight.role: build.graph.initializer([weight]) for weight in trained}
+        by_role = {weight.role: context.graph.initializer([weight]) for weight in trained}
         # Made of a weight, so that the file has to hold as many numbers as it claims.
-        gamma = by_role.get("gamma") or build.graph.initializer(trained[-1:], np.ones_like, "ones")
-        beta = by_role.get("beta") or build.graph.initializer(trained[-1:], np.zeros_like, "zeros")
+        gamma = by_role.get("gamma") or context.graph.initializer(trained[-1:], np.ones_like, "ones")
+        beta = by_role.get("beta") or context.graph.initializer(trained[-1:], np.zeros_like, "zeros")
         inputs = (x.name, gamma, beta, by_role["moving_mean"], by_role["moving_variance"])
-        return build.like(x, build.node("BatchNormalization", *inputs, epsilon=epsilon))
-    x = build.graph.plain(x)
+        return context.like(x, context.node("BatchNormalization", *inputs, epsilon=epsilon))
+    x = context.graph.plain(x)
     across = [size if i == axis else 1 for i in range(len(x.shape))]
-    a = build.graph.initializer(trained, lambda *values: factor(*values).reshape(across), "factor")
-    b = build.graph.initializer(trained, lambda *values: offset(*values).reshape(across), "offset")
-    return build.like(x, build.node("Add", build.node("Mul", x.name, a), b))
+    a = context.graph.initializer(trained, lambda *values: factor(*values).reshape(across), "factor")
+    b = context.graph.initializer(trained, lambda *values: offset(*values).reshape(across), "offset")
+    return context.like(x, context.node("Add", context.node("Mul", x.name, a), b))
 
 
 @layer("LayerNormalization", rms_scaling=(False,))
-def layer_normalisation(build: Build, x: Tensor) -> Tensor:
+def layer_normalisation(context: LayerContext, x: Tensor) -> Tensor:
     """Standardise one or more axes of each picture by their own mean and (biased) variance."""
-    x = build.graph.plain(x)
-    axes = sorted({build.axis(x, axis) for axis in build.integers_of("axis", [-1])})
+    x = context.graph.plain(x)
+    axes = sorted({context.axis(x, axis) for axis in context.integers_of("axis", [-1])})
     if not axes:
-        raise build.wrong("axis")
-    shape = [build.known(x, axis) for axis in axes]
-    scale, center = build.flag("scale", default=True), build.flag("center", default=True)
-    epsilon = build.number("epsilon", 1e-3)
+        raise context.wrong("axis")
+    shape = [context.known(x, axis) for axis in axes]
+    scale, center = context.flag("scale", default=True), context.flag("center", default=True)
+    epsilon = context.number("epsilon", 1e-3)
     if scale and axes == list(range(axes[0], len(x.shape))):
-        gamma = build.weight("gamma", shape)
-        beta = [build.weight("beta", shape)] if center else []
-        return build.like(x, build.node("LayerNormalization", x.name, gamma, *beta, axis=axes[0] + 1, epsilon=epsilon))
+        gamma = context.weight("gamma", shape)
+        beta = [context.weight("beta", shape)] if center else []
+        return context.like(
+            x, context.node("LayerNormalization", x.name, gamma, *beta, axis=axes[0] + 1, epsilon=epsilon)
+        )
     places = [axis + 1 for axis in axes]
-    centred = build.node("Sub", x.name, build.node("ReduceMean", x.name, axes=places, keepdims=1))
-    variance = build.node("ReduceMean", build.node("Mul", centred, centred), axes=places, keepdims=1)
-    name = build.node("Div", centred, build.node("Sqrt", build.node("Add", variance, build.constant(epsilon))))
-    across = [build.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
+    centred = context.node("Sub", x.name, context.node("ReduceMean", x.name, axes=places, keepdims=1))
+    variance = context.node("ReduceMean", context.node("Mul", centred, centred), axes=places, keepdims=1)
+    name = context.node("Div", centred, context.node("Sqrt", context.node("Add", variance, context.constant(epsilon))))
+    across = [context.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
     for op, role, wanted in (("Mul", "gamma", scale), ("Add", "beta", center)):
         if wanted:
-            name = build.node(op, name, build.weight(role, shape, lambda values: values.reshape(across)))
-    return build.like(x, name)
+            name = context.node(op, name, context.weight(role, shape, lambda values: values.reshape(across)))
+    return context.like(x, name)
 
 
 _MAX_GROUPS = 2**16
 
 
 @layer("GroupNormalization")
-def group_normalisation(build: Build, x: Tensor) -> Tensor:
+def group_normalisation(context: LayerContext, x: Tensor) -> Tensor:
     """Standardise groups of neighbouring channels of each picture by their own mean and (biased) variance."""
-    build.rank(x, 3)
-    (axis,) = build.integers_of("axis", -1, 1)
-    place = build.axis(x, axis)
+    context.rank(x, 3)
+    (axis,) = context.integers_of("axis", -1, 1)
+    place = context.axis(x, axis)
     if place == 1:
-        raise build.refuse(f"has the axis {axis}; only the first or the last is supported")
-    x = build.graph.nchw(x) if place == 2 else build.graph.plain(x)
-    channels, groups = build.known(x, place), build.integer("groups", 32, -1)
+        raise context.refuse(f"has the axis {axis}; only the first or the last is supported")
+    x = context.graph.nchw(x) if place == 2 else context.graph.plain(x)
+    channels, groups = context.known(x, place), context.integer("groups", 32, -1)
     groups = channels if groups == -1 else groups
     if not 1 <= groups <= _MAX_GROUPS or channels % groups:
-        raise build.wrong("groups")
-    rows = build.node("Reshape", x.name, build.integers(0, groups, -1))
-    even = (build.constant(np.ones(groups)), build.constant(np.zeros(groups)))
-    name = build.node("InstanceNormalization", rows, *even, epsilon=build.number("epsilon", 1e-3))
-    name = build.node("Reshape", name, build.node("Shape", x.name))
+        raise context.wrong("groups")
+    rows = context.node("Reshape", x.name, context.integers(0, groups, -1))
+    even = (context.constant(np.ones(groups)), context.constant(np.zeros(groups)))
+    name = context.node("InstanceNormalization", rows, *even, epsilon=context.number("epsilon", 1e-3))
+    name = context.node("Reshape", name, context.node("Shape", x.name))
     for op, role, option in (("Mul", "gamma", "scale"), ("Add", "beta", "center")):
-        if build.flag(option, default=True):
-            trained = build.weight(role, (channels,), lambda values: values.reshape(channels, 1, 1))
-            name = build.node(op, name, trained)
-    return build.like(x, name)
+        if context.flag(option, default=True):
+            trained = context.weight(role, (channels,), lambda values: values.reshape(channels, 1, 1))
+            name = context.node(op, name, trained)
+    return context.like(x, name)
 
 
 @layer("UnitNormalization")
-def unit_normalisation(build: Build, x: Tensor) -> Tensor:
+def unit_normalisation(context: LayerContext, x: Tensor) -> Tensor:
     """Divide by the Euclidean length along one or more axes, the last by default."""
-    axes = [stored_axis(x, build.axis(x, axis)) for axis in build.integers_of("axis", [-1])]
-    squares = build.node("ReduceSumSquare", x.name, axes=axes, keepdims=1)
-    length = build.node("Sqrt", build.node("Max", squares, build.constant(1e-12)))
-    return build.like(x, build.node("Div", x.name, length))
+    axes = [stored_axis(x, context.axis(x, axis)) for axis in context.integers_of("axis", [-1])]
+    squares = context.node("ReduceSumSquare", x.name, axes=axes, keepdims=1)
+    length = context.node("Sqrt", context.node("Max", squares, context.constant(1e-12)))
+    return context.like(x, context.node("Div", x.name, length))
 
 
 @layer("Rescaling")
-def rescaling(build: Build, x: Tensor) -> Tensor:
+def rescaling(context: LayerContext, x: Tensor) -> Tensor:
     """Return x * scale + offset; either may be a list with a number for each channel."""
-    scale, offset = build.numbers("scale"), build.numbers("offset") or [0.0]
+    scale, offset = context.numbers("scale"), context.numbers("offset") or [0.0]
     if scale is None:
-        raise build.wrong("scale")
+        raise context.wrong("scale")
     if len(scale) == len(offset) == 1:
-        name = build.node("Mul", x.name, build.constant(scale[0]))
-        return build.like(x, build.node("Add", name, build.constant(offset[0])) if offset[0] else name)
-    x = build.graph.plain(x)
-    name = build.node("Mul", x.name, _per_channel(build, x, scale))
-    return build.like(x, build.node("Add", name, _per_channel(build, x, offset)))
+        name = context.node("Mul", x.name, context.constant(scale[0]))
+        return context.like(x, context.node("Add", name, context.constant(offset[0])) if offset[0] else name)
+    x = context.graph.plain(x)
+    name = context.node("Mul", x.name, _per_channel(context, x, scale))
+    return context.like(x, context.node("Add", name, _per_channel(context, x, offset)))
 
 
-def _per_channel(build: Build, x: Tensor, values: list[float]) -> str:
-    if len(values) not in {1, build.known(x, -1)}:
-        raise build.refuse(f"has {len(values)} numbers for {x.shape[-1]} channels")
-    return build.constant(values)
+def _per_channel(context: LayerContext, x: Tensor, values: list[float]) -> str:
+    if len(values) not in {1, context.known(x, -1)}:
+        raise context.refuse(f"has {len(values)} numbers for {x.shape[-1]} channels")
+    return context.constant(values)
 
 
 @layer("Normalization")
-def normalisation(build: Build, x: Tensor) -> Tensor:
+def normalisation(context: LayerContext, x: Tensor) -> Tensor:
     """Return (x - mean) / max(sqrt(variance), 1e-7), or with ``invert`` the way back."""
-    x = build.graph.plain(x)
-    axes = [] if build.option("axis", -1) == [] else build.integers_of("axis", [-1])
-    kept = sorted(build.axis(x, axis) for axis in axes)
-    shape = [build.known(x, axis) for axis in kept]
-    across = [build.known(x, i) if i in kept else 1 for i in range(len(x.shape))]
-    mean, variance = build.numbers("mean"), build.numbers("variance")
+    x = context.graph.plain(x)
+    axes = [] if context.option("axis", -1) == [] else context.integers_of("axis", [-1])
+    kept = sorted(context.axis(x, axis) for axis in axes)
+    shape = [context.known(x, axis) for axis in kept]
+    across = [context.known(x, i) if i in kept else 1 for i in range(len(x.shape))]
+    mean, variance = context.numbers("mean"), context.numbers("variance")
 
     def deviation(values: NDArray[np.float32]) -> NDArray[np.float32]:
         return np.maximum(np.sqrt(values), np.float32(1e-7)).reshape(across)
 
     if mean is not None and variance is not None:
         if len(mean) != np.prod(shape) or len(variance) != len(mean) or min(variance) < 0:
-            raise build.wrong("mean")
-        shift = build.constant(np.reshape(mean, across))
-        width = build.constant(deviation(np.asarray(variance, np.float32)))
+            raise context.wrong("mean")
+        shift = context.constant(np.reshape(mean, across))
+        width = context.constant(deviation(np.asarray(variance, np.float32)))
     else:
-        shift = build.weight("mean", shape, lambda values: values.reshape(across))
-        width = build.weight("variance", shape, deviation)
-        build.graph.spare.add(build.trained("count", ()))
-    if build.flag("invert", default=False):
-        return build.like(x, build.node("Add", build.node("Mul", x.name, width), shift))
-    return build.like(x, build.node("Div", build.node("Sub", x.name, shift), width))
+        shift = context.weight("mean", shape, lambda values: values.reshape(across))
+        width = context.weight("variance", shape, deviation)
+        context.graph.optional_weights.add(context.trained("count", ()))
+    if context.flag("invert", default=False):
+        return context.like(x, context.node("Add", context.node("Mul", x.name, width), shift))
+    return context.like(x, context.node("Div", context.node("Sub", x.name, shift), width))

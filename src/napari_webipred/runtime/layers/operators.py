@@ -7,7 +7,7 @@ from typing import Any
 from napari_webipred.runtime.connections import Row, constant_of, is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.activation import ACTIVATIONS, stored_axis
-from napari_webipred.runtime.layers.context import Build, is_integer
+from napari_webipred.runtime.layers.context import LayerContext, is_integer
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
 
@@ -99,110 +99,110 @@ _FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED
 
 @layer(*(name for name in _FUNCTIONS if name[0].isupper()), inputs=None, numbers=True)
 @layer("TFOpLambda", inputs=None, numbers=True, function=tuple(name for name in _FUNCTIONS if not name[0].isupper()))
-def operator(build: Build, *operands: Tensor | float | Row) -> Tensor:
+def operator(context: LayerContext, *operands: Tensor | float | Row) -> Tensor:
     """Compute what an operator of TensorFlow or Keras 3 does, element by element or along axes."""
-    name = build.option("function") if build.layer.class_name == "TFOpLambda" else build.layer.class_name
-    second = next((build.arguments[key] for key in _SECOND if build.arguments.get(key) is not None), None)
+    name = context.option("function") if context.layer.class_name == "TFOpLambda" else context.layer.class_name
+    second = next((context.arguments[key] for key in _SECOND if context.arguments.get(key) is not None), None)
     given = list(operands)
     if second is not None:
         constant = second if isinstance(second, Tensor) else constant_of(second)
         if constant is None:
-            raise build.refuse(f"is called with {second!r:.80} instead of a number or a tensor")
+            raise context.refuse(f"is called with {second!r:.80} instead of a number or a tensor")
         given.append(constant)
-    if build.arguments.get("data_format") not in (None, "NHWC"):
-        raise build.refuse(f"is called with data_format={build.arguments['data_format']!r:.80}")
+    if context.arguments.get("data_format") not in (None, "NHWC"):
+        raise context.refuse(f"is called with data_format={context.arguments['data_format']!r:.80}")
     if name in _BINARY and len(given) == 2:
-        return combine(build, _BINARY[name], given)
+        return combine(context, _BINARY[name], given)
     x = given[0]
     if name in _BINARY or len(given) > 1 or not isinstance(x, Tensor):
-        raise build.refuse(f"is called with {len(given)} operands")
+        raise context.refuse(f"is called with {len(given)} operands")
     if name in _REDUCTIONS:
-        return _reduce(build, x, _REDUCTIONS[name])
+        return _reduce(context, x, _REDUCTIONS[name])
     if name in _NORMALISED:
-        return _normalise(build, x, _NORMALISED[name])
+        return _normalise(context, x, _NORMALISED[name])
     if name in _SLOPED:
         op, key, usual = _SLOPED[name]
-        return build.like(x, build.node(op, x.name, alpha=_number(build, key, usual)))
+        return context.like(x, context.node(op, x.name, alpha=_number(context, key, usual)))
     if name in _BOUNDED:
-        low, high = (_number(build, key, None) for key in _BOUNDED[name])
-        return build.like(x, build.node("Clip", x.name, build.constant(low), build.constant(high)))
+        low, high = (_number(context, key, None) for key in _BOUNDED[name])
+        return context.like(x, context.node("Clip", x.name, context.constant(low), context.constant(high)))
     done = _UNARY.get(name)
     if done is None:
-        raise build.wrong("function")
+        raise context.wrong("function")
     if done == "square":
-        return build.like(x, build.node("Mul", x.name, x.name))
+        return context.like(x, context.node("Mul", x.name, x.name))
     if done == "rsqrt":
-        return build.like(x, build.node("Reciprocal", build.node("Sqrt", x.name)))
-    if done == "gelu" and _setting(build, "approximate", default=False):
+        return context.like(x, context.node("Reciprocal", context.node("Sqrt", x.name)))
+    if done == "gelu" and _setting(context, "approximate", default=False):
         done = "gelu_new"
-    return build.like(x, ACTIVATIONS[done](build, x.name) if done in ACTIVATIONS else build.node(done, x.name))
+    return context.like(x, ACTIVATIONS[done](context, x.name) if done in ACTIVATIONS else context.node(done, x.name))
 
 
-def _reduce(build: Build, x: Tensor, op: str) -> Tensor:
-    x = build.graph.plain(x)
-    value = _setting(build, "axis", default=None)
+def _reduce(context: LayerContext, x: Tensor, op: str) -> Tensor:
+    x = context.graph.plain(x)
+    value = _setting(context, "axis", default=None)
     values = [value] if is_integer(value) else value
     if not isinstance(values, list) or not values or not all(map(is_integer, values)):
-        raise build.refuse(f"works along the axes {value!r:.80}, which is not supported")
-    axes = sorted({build.axis(x, int(axis)) for axis in values})
-    kept = bool(_setting(build, "keepdims", default=False))
+        raise context.refuse(f"works along the axes {value!r:.80}, which is not supported")
+    axes = sorted({context.axis(x, int(axis)) for axis in values})
+    kept = bool(_setting(context, "keepdims", default=False))
     places = [axis + 1 for axis in axes]
     if op == "ReduceSum":  # the only one that takes its axes as a tensor
-        name = build.node(op, x.name, build.integers(*places), keepdims=int(kept))
+        name = context.node(op, x.name, context.integers(*places), keepdims=int(kept))
     else:
-        name = build.node(op, x.name, axes=places, keepdims=int(kept))
+        name = context.node(op, x.name, axes=places, keepdims=int(kept))
     sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape) if kept or axis not in axes]
     return Tensor(name, tuple(sizes))
 
 
-def _normalise(build: Build, x: Tensor, op: str) -> Tensor:
-    axis = _setting(build, "axis", default=-1)
+def _normalise(context: LayerContext, x: Tensor, op: str) -> Tensor:
+    axis = _setting(context, "axis", default=-1)
     axis = -1 if axis is None else axis
     if not is_integer(axis):
-        raise build.refuse(f"works along the axis {axis!r:.80}, which is not supported")
-    return build.like(x, build.node(op, x.name, axis=stored_axis(x, build.axis(x, int(axis)))))
+        raise context.refuse(f"works along the axis {axis!r:.80}, which is not supported")
+    return context.like(x, context.node(op, x.name, axis=stored_axis(x, context.axis(x, int(axis)))))
 
 
-def _number(build: Build, name: str, default: float | None) -> float:
-    value = _setting(build, name, default=default)
+def _number(context: LayerContext, name: str, default: float | None) -> float:
+    value = _setting(context, name, default=default)
     if not is_number(value):
-        raise build.refuse(f"is called with {name}={value!r:.80}, which is no number")
+        raise context.refuse(f"is called with {name}={value!r:.80}, which is no number")
     return float(value)
 
 
-def _setting(build: Build, name: str, *, default: Any) -> Any:
+def _setting(context: LayerContext, name: str, *, default: Any) -> Any:
     """Return what TensorFlow has among the arguments of a call, and Keras 3 in the config."""
-    return build.arguments.get(name, build.option(name, default))
+    return context.arguments.get(name, context.option(name, default))
 
 
 @layer("LayerScale")
-def layer_scale(build: Build, x: Tensor) -> Tensor:
+def layer_scale(context: LayerContext, x: Tensor) -> Tensor:
     """Multiply each channel by a trained number."""
-    x = build.graph.plain(x)
-    gamma = build.weight("gamma", (build.known(x, -1),))
-    return build.like(x, build.node("Mul", x.name, gamma))
+    x = context.graph.plain(x)
+    gamma = context.weight("gamma", (context.known(x, -1),))
+    return context.like(x, context.node("Mul", x.name, gamma))
 
 
 @layer("Lambda", inputs=None)
-def known_lambda(build: Build, *tensors: Tensor) -> Tensor:
+def known_lambda(context: LayerContext, *tensors: Tensor) -> Tensor:
     """Compute one of the two formulas that keras.applications had as code; `registry.is_known_lambda` tells which."""
-    if build.layer.name.endswith("_2_reduce"):
+    if context.layer.name.endswith("_2_reduce"):
         # ResNeXt: convolutions in groups as sums over the channels that go into each group.
-        x = build.graph.plain(tensors[0])
+        x = context.graph.plain(tensors[0])
         if len(tensors) != 1 or len(x.shape) != 5:
-            raise build.refuse("is called in an unknown way, and code in a model is never run")
-        name = build.node("ReduceSum", x.name, build.integers(4), keepdims=0)
+            raise context.refuse("is called in an unknown way, and code in a model is never run")
+        name = context.node("ReduceSum", x.name, context.integers(4), keepdims=0)
         return Tensor(name, (*x.shape[:3], x.shape[4]))
     if len(tensors) != 2:
-        raise build.refuse("is called in an unknown way, and code in a model is never run")
+        raise context.refuse("is called in an unknown way, and code in a model is never run")
     first, second = tensors
-    scale = build.option("arguments")["scale"]
-    scaled = build.node("Mul", second.name, build.constant(float(scale)))
-    return combine(build, "Add", [first, build.like(second, scaled)])
+    scale = context.option("arguments")["scale"]
+    scaled = context.node("Mul", second.name, context.constant(float(scale)))
+    return combine(context, "Add", [first, context.like(second, scaled)])
 
 
 @layer("CustomScaleLayer", inputs=2)
-def scaled_sum(build: Build, first: Tensor, second: Tensor) -> Tensor:
+def scaled_sum(context: LayerContext, first: Tensor, second: Tensor) -> Tensor:
     """Return first + scale * second."""
-    scaled = build.node("Mul", second.name, build.constant(build.number("scale", 1.0)))
-    return combine(build, "Add", [first, build.like(second, scaled)])
+    scaled = context.node("Mul", second.name, context.constant(context.number("scale", 1.0)))
+    return combine(context, "Add", [first, context.like(second, scaled)])

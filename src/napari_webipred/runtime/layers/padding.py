@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from napari_webipred.runtime.graph import Attribute
-from napari_webipred.runtime.layers.context import Build
+from napari_webipred.runtime.layers.context import LayerContext
 
 Size = tuple[int | None, int | None]
 
 
 def window(
-    build: Build, size: Size, kernel: tuple[int, int], strides: tuple[int, int], dilations: tuple[int, int] = (1, 1)
+    context: LayerContext,
+    size: Size,
+    kernel: tuple[int, int],
+    strides: tuple[int, int],
+    dilations: tuple[int, int] = (1, 1),
 ) -> tuple[Size, dict[str, Attribute]]:
     """Place a window by the layer's option ``padding``.
 
@@ -32,7 +36,7 @@ def window(
     if dilations != (1, 1):
         attributes["dilations"] = dilations
     reach = [(k - 1) * d + 1 for k, d in zip(kernel, dilations, strict=True)]
-    if build.option("padding", "valid") != "same":
+    if context.option("padding", "valid") != "same":
         made = [None if n is None else (n - e) // s + 1 for n, e, s in zip(size, reach, strides, strict=True)]
         return (made[0], made[1]), {**attributes, "pads": [0, 0, 0, 0]}
     made = [None if n is None else -(-n // s) for n, s in zip(size, strides, strict=True)]
@@ -45,7 +49,7 @@ def window(
         elif dilations == (1, 1):
             return (made[0], made[1]), {**attributes, "auto_pad": "SAME_UPPER"}
         else:
-            raise build.refuse("needs to know the size of the picture, because it has strides and dilations")
+            raise context.refuse("needs to know the size of the picture, because it has strides and dilations")
         begin.append(total // 2)
         end.append(total - total // 2)
     return (made[0], made[1]), {**attributes, "pads": begin + end}

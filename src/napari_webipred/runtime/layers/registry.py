@@ -21,7 +21,7 @@ class Kind:
     Attributes
     ----------
     build : callable
-        Takes a `Build` and the tensors that the layer is called with, and returns the result as a tensor.
+        Takes a `LayerContext` and the tensors that the layer is called with, and returns the result as a tensor.
     options : dict of str to tuple
         Options of which only these values are supported. One that is absent or null is always accepted.
     inputs : int or None

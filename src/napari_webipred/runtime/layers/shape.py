@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from napari_webipred.runtime.graph import Tensor
-from napari_webipred.runtime.layers.context import Build, is_integer
+from napari_webipred.runtime.layers.context import LayerContext, is_integer
 from napari_webipred.runtime.layers.registry import layer
 
 _TO_THE_END = 2**31 - 1
@@ -49,39 +49,39 @@ _TO_THE_END = 2**31 - 1
     "RandAugment",
     "Solarization",
 )
-def identity(build: Build, x: Tensor) -> Tensor:
+def identity(context: LayerContext, x: Tensor) -> Tensor:
     """Return the tensor: these layers only act in training."""
     return x
 
 
 @layer("ZeroPadding2D")
-def zero_padding(build: Build, x: Tensor) -> Tensor:
+def zero_padding(context: LayerContext, x: Tensor) -> Tensor:
     """Put zeros around a picture."""
-    name, height, width, channels = build.picture(x)
-    top, bottom, left, right = _margins(build, "padding")
+    name, height, width, channels = context.picture(x)
+    top, bottom, left, right = _margins(context, "padding")
     if not (top or bottom or left or right):
         return x
     # A minus sign on the zero keeps versions of ONNX Runtime from merging this into a MaxPool's minus infinity.
-    padded = build.node("Pad", name, build.integers(0, 0, top, left, 0, 0, bottom, right), build.constant(-0.0))
-    build.graph.paddings[padded] = (name, (top, left, bottom, right))
+    padded = context.node("Pad", name, context.integers(0, 0, top, left, 0, 0, bottom, right), context.constant(-0.0))
+    context.graph.paddings[padded] = (name, (top, left, bottom, right))
     taller = None if height is None else height + top + bottom
-    return build.made_picture(padded, taller, None if width is None else width + left + right, channels)
+    return context.made_picture(padded, taller, None if width is None else width + left + right, channels)
 
 
 @layer("Cropping2D")
-def cropping(build: Build, x: Tensor) -> Tensor:
+def cropping(context: LayerContext, x: Tensor) -> Tensor:
     """Cut pixels off the borders of a picture."""
-    name, height, width, channels = build.picture(x)
-    top, bottom, left, right = _margins(build, "cropping")
-    ends = build.integers(*(-cut or _TO_THE_END for cut in (bottom, right)))
-    cut = build.node("Slice", name, build.integers(top, left), ends, build.integers(2, 3))
+    name, height, width, channels = context.picture(x)
+    top, bottom, left, right = _margins(context, "cropping")
+    ends = context.integers(*(-cut or _TO_THE_END for cut in (bottom, right)))
+    cut = context.node("Slice", name, context.integers(top, left), ends, context.integers(2, 3))
     lower = None if height is None else height - top - bottom
-    return build.made_picture(cut, lower, None if width is None else width - left - right, channels)
+    return context.made_picture(cut, lower, None if width is None else width - left - right, channels)
 
 
-def _margins(build: Build, name: str) -> tuple[int, int, int, int]:
+def _margins(context: LayerContext, name: str) -> tuple[int, int, int, int]:
     """Return (top, bottom, left, right) of ``n``, ``[h, w]`` or ``[[top, bottom], [left, right]]``."""
-    value = build.option(name, 1 if name == "padding" else 0)
+    value = context.option(name, 1 if name == "padding" else 0)
     pairs = [value, value] if is_integer(value) else value
     if isinstance(pairs, list) and len(pairs) == 2:
         margins = [[side, side] if is_integer(side) else side for side in pairs]
@@ -90,51 +90,51 @@ def _margins(build: Build, name: str) -> tuple[int, int, int, int]:
             if all(is_integer(n) and 0 <= n <= 2**16 for n in flat):
                 top, bottom, left, right = map(int, flat)
                 return top, bottom, left, right
-    raise build.wrong(name)
+    raise context.wrong(name)
 
 
 @layer("Flatten")
-def flatten(build: Build, x: Tensor) -> Tensor:
+def flatten(context: LayerContext, x: Tensor) -> Tensor:
     """Put all values of a picture into one row: height, width, channels, whatever the data format."""
-    x = build.graph.plain(x)
-    if len(x.shape) == 3 and not build.channels_last:
+    x = context.graph.plain(x)
+    if len(x.shape) == 3 and not context.channels_last:
         channels, height, width = x.shape
-        x = Tensor(build.node("Transpose", x.name, perm=[0, 2, 3, 1]), (height, width, channels))
-    size = math.prod(build.known(x, axis) for axis in range(len(x.shape)))
-    return Tensor(build.node("Flatten", x.name, axis=1), (size,))
+        x = Tensor(context.node("Transpose", x.name, perm=[0, 2, 3, 1]), (height, width, channels))
+    size = math.prod(context.known(x, axis) for axis in range(len(x.shape)))
+    return Tensor(context.node("Flatten", x.name, axis=1), (size,))
 
 
 @layer("Reshape")
-def reshape(build: Build, x: Tensor) -> Tensor:
+def reshape(context: LayerContext, x: Tensor) -> Tensor:
     """Read the same values in another shape; one size of it may be -1 or null."""
-    x = build.graph.plain(x)
-    value = build.option("target_shape")
+    x = context.graph.plain(x)
+    value = context.option("target_shape")
     if not isinstance(value, list):
-        raise build.wrong("target_shape")
+        raise context.wrong("target_shape")
     target = [-1 if n is None else n for n in value]
-    total = math.prod(build.known(x, axis) for axis in range(len(x.shape)))
+    total = math.prod(context.known(x, axis) for axis in range(len(x.shape)))
     if not all(is_integer(n) and (n == -1 or 0 < n <= total) for n in target) or target.count(-1) > 1:
-        raise build.wrong("target_shape")
+        raise context.wrong("target_shape")
     rest = math.prod(int(n) for n in target if n != -1)
     shape = [total // rest if n == -1 else int(n) for n in target]
     if math.prod(shape) != total:
-        raise build.refuse(f"cannot bring {list(x.shape)} into the shape {value!r:.80}")
-    return Tensor(build.node("Reshape", x.name, build.integers(0, *shape)), tuple(shape))
+        raise context.refuse(f"cannot bring {list(x.shape)} into the shape {value!r:.80}")
+    return Tensor(context.node("Reshape", x.name, context.integers(0, *shape)), tuple(shape))
 
 
 @layer("RepeatVector")
-def repeat_vector(build: Build, x: Tensor) -> Tensor:
+def repeat_vector(context: LayerContext, x: Tensor) -> Tensor:
     """Put a row of numbers n times below one another."""
-    size, times = build.known(build.rank(x, 1), 0), build.integer("n")
-    row = build.node("Reshape", x.name, build.integers(0, 1, size))
-    return Tensor(build.node("Tile", row, build.integers(1, times, 1)), (times, size))
+    size, times = context.known(context.rank(x, 1), 0), context.integer("n")
+    row = context.node("Reshape", x.name, context.integers(0, 1, size))
+    return Tensor(context.node("Tile", row, context.integers(1, times, 1)), (times, size))
 
 
 @layer("Permute")
-def permute(build: Build, x: Tensor) -> Tensor:
+def permute(context: LayerContext, x: Tensor) -> Tensor:
     """Change the order of the axes, which are counted from 1."""
-    x = build.graph.plain(x)
-    dims = build.integers_of("dims", [])
+    x = context.graph.plain(x)
+    dims = context.integers_of("dims", [])
     if sorted(dims) != list(range(1, len(x.shape) + 1)):
-        raise build.wrong("dims")
-    return Tensor(build.node("Transpose", x.name, perm=[0, *dims]), tuple(x.shape[n - 1] for n in dims))
+        raise context.wrong("dims")
+    return Tensor(context.node("Transpose", x.name, perm=[0, *dims]), tuple(x.shape[n - 1] for n in dims))

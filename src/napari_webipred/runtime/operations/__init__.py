@@ -4,6 +4,6 @@ from __future__ import annotations
 
 # Importing a family enters its operations into the registry.
 from napari_webipred.runtime.operations import arithmetic, picture, shape  # noqa: F401
-from napari_webipred.runtime.operations.context import OPERATIONS, Step, Value
+from napari_webipred.runtime.operations.context import OPERATIONS, OpContext, Value
 
-__all__ = ["OPERATIONS", "Step", "Value"]
+__all__ = ["OPERATIONS", "OpContext", "Value"]

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
 from napari_webipred.runtime.layers.activation import ACTIVATIONS
-from napari_webipred.runtime.operations.context import OPERATIONS, Rows, Sizes, Step, Value, operation
+from napari_webipred.runtime.operations.context import OPERATIONS, FlattenedBatch, OpContext, Sizes, Value, operation
 
 Array = NDArray[np.float32]
 
@@ -60,109 +60,109 @@ FUSED_ACTIVATIONS = {"Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Sigmoid": 
 
 
 @operation(*_UNARY)
-def unary(step: Step) -> Value:
+def unary(context: OpContext) -> Value:
     """Compute a function of each element."""
-    fold, done = _UNARY[step.operation.op]
-    if isinstance(step.value(0), np.ndarray):
+    fold, done = _UNARY[context.operation.op]
+    if isinstance(context.value(0), np.ndarray):
         if fold is None:
-            raise step.refuse("is given a constant")
+            raise context.refuse("is given a constant")
         with np.errstate(all="ignore"):
-            return finite(step, fold(step.array(0)))
-    x = step.tensor()
+            return finite(context, fold(context.array(0)))
+    x = context.tensor()
     if done == "square":
-        name = step.node("Mul", x.name, x.name)
+        name = context.node("Mul", x.name, x.name)
     elif done == "rsqrt":
-        name = step.node("Reciprocal", step.node("Sqrt", x.name))
+        name = context.node("Reciprocal", context.node("Sqrt", x.name))
     elif done in ACTIVATIONS:
-        return step.layer("Activation", x, activation=done)
+        return context.layer("Activation", x, activation=done)
     elif done == "erfc":
-        name = step.node("Sub", step.graph.constant(1), step.node("Erf", x.name))
+        name = context.node("Sub", context.graph.constant(1), context.node("Erf", x.name))
     else:
-        name = step.node(done, x.name)
+        name = context.node(done, x.name)
     return Tensor(name, x.shape, x.nchw)
 
 
 @operation(*_BINARY, "AddN", "BiasAdd")
-def binary(step: Step) -> Value:
+def binary(context: OpContext) -> Value:
     """Combine tensors and constants element by element."""
-    fold, done = _BINARY.get(step.operation.op, _BINARY["Add"])
-    if any(isinstance(value, tuple) for value in step.values):
-        return _sizes(step)
+    fold, done = _BINARY.get(context.operation.op, _BINARY["Add"])
+    if any(isinstance(value, tuple) for value in context.values):
+        return _sizes(context)
     values = [
-        value if isinstance(value, (Tensor, np.ndarray)) else step.array(i) for i, value in enumerate(step.values)
+        value if isinstance(value, (Tensor, np.ndarray)) else context.array(i) for i, value in enumerate(context.values)
     ]
-    if len(values) < 2 or (len(values) > 2 and step.operation.op != "AddN"):
-        raise step.refuse(f"has {len(values)} inputs", BROKEN)
-    if step.operation.op == "BiasAdd" and step.attribute("data_format", "NHWC") != "NHWC":
-        values[1] = step.array(1)[:, None, None]
+    if len(values) < 2 or (len(values) > 2 and context.operation.op != "AddN"):
+        raise context.refuse(f"has {len(values)} inputs", BROKEN)
+    if context.operation.op == "BiasAdd" and context.attribute("data_format", "NHWC") != "NHWC":
+        values[1] = context.array(1)[:, None, None]
     if not any(isinstance(value, Tensor) for value in values):
         arrays = [value for value in values if isinstance(value, np.ndarray)]
         with np.errstate(all="ignore"):
-            return finite(step, reduce(lambda x, y: _folded(step, fold, x, y), arrays))
-    made = reduce(lambda x, y: _combined(step, done, x, y), values)
+            return finite(context, reduce(lambda x, y: _folded(context, fold, x, y), arrays))
+    made = reduce(lambda x, y: _combined(context, done, x, y), values)
     assert isinstance(made, Tensor)
-    if step.operation.op == "SquaredDifference":
-        return Tensor(step.node("Mul", made.name, made.name), made.shape, made.nchw)
+    if context.operation.op == "SquaredDifference":
+        return Tensor(context.node("Mul", made.name, made.name), made.shape, made.nchw)
     return made
 
 
-def _sizes(step: Step) -> Sizes:
+def _sizes(context: OpContext) -> Sizes:
     """Multiply sizes; the number of pictures may only be multiplied by 1."""
-    if step.operation.op != "Mul" or len(step.values) != 2:
-        raise step.refuse("computes with the number of pictures, which is not supported")
-    x, y = step.sizes(0), step.sizes(1)
+    if context.operation.op != "Mul" or len(context.values) != 2:
+        raise context.refuse("computes with the number of pictures, which is not supported")
+    x, y = context.sizes(0), context.sizes(1)
     if 0 in {len(x), len(y)} or (len(x) != len(y) and 1 not in {len(x), len(y)}):
-        raise step.refuse(f"multiplies {len(x)} sizes by {len(y)}", BROKEN)
+        raise context.refuse(f"multiplies {len(x)} sizes by {len(y)}", BROKEN)
     count = max(len(x), len(y))
     pairs = zip(x * (count // len(x)), y * (count // len(y)), strict=True)
-    return tuple(_times(step, *pair) for pair in pairs)
+    return tuple(_times(context, *pair) for pair in pairs)
 
 
-def _times(step: Step, a: int | None, b: int | None) -> int | None:
+def _times(context: OpContext, a: int | None, b: int | None) -> int | None:
     if a is None or b is None:
         if {a, b} != {None, 1}:
-            raise step.refuse("computes with the number of pictures, which is not supported")
+            raise context.refuse("computes with the number of pictures, which is not supported")
         return None
     return a * b
 
 
-def _folded(step: Step, fold: Callable[[Array, Array], Array], x: Array, y: Array) -> Array:
+def _folded(context: OpContext, fold: Callable[[Array, Array], Array], x: Array, y: Array) -> Array:
     try:
         size = np.broadcast(x, y).size
     except ValueError as error:
-        raise step.refuse(f"combines constants of shapes {list(x.shape)} and {list(y.shape)}", BROKEN) from error
+        raise context.refuse(f"combines constants of shapes {list(x.shape)} and {list(y.shape)}", BROKEN) from error
     if size > max(x.size, y.size, _MAX_FOLDED):
-        raise step.refuse(f"makes a constant of {size} numbers of smaller ones")
+        raise context.refuse(f"makes a constant of {size} numbers of smaller ones")
     return np.asarray(fold(x, y), np.float32)
 
 
-def finite(step: Step, array: Array) -> Array:
+def finite(context: OpContext, array: Array) -> Array:
     """Return a computed constant as float32, or refuse one that is no longer a number."""
     if not np.isfinite(array).all():
-        raise step.refuse("gives a constant that is not finite", BROKEN)
+        raise context.refuse("gives a constant that is not finite", BROKEN)
     return np.asarray(array, np.float32)
 
 
-def _combined(step: Step, op: str, x: Tensor | Array, y: Tensor | Array) -> Tensor:
+def _combined(context: OpContext, op: str, x: Tensor | Array, y: Tensor | Array) -> Tensor:
     if isinstance(x, Tensor) and isinstance(y, Tensor):
         if len(x.shape) != len(y.shape):
-            raise step.refuse(f"combines tensors of shapes {list(x.shape)} and {list(y.shape)}")
+            raise context.refuse(f"combines tensors of shapes {list(x.shape)} and {list(y.shape)}")
         if x.nchw or y.nchw:
-            x, y = step.graph.nchw(x), step.graph.nchw(y)
+            x, y = context.graph.nchw(x), context.graph.nchw(y)
         like, names = x, (x.name, y.name)
         other: tuple[int | None, ...] = y.shape
     else:
         tensor, array = (x, y) if isinstance(x, Tensor) else (y, x)
         assert isinstance(tensor, Tensor)
         assert isinstance(array, np.ndarray)
-        constant = step.constant(array, tensor, "operand")
+        constant = context.constant(array, tensor, "operand")
         like, names = tensor, (tensor.name, constant) if tensor is x else (constant, tensor.name)
         other = array.shape[1:] if array.ndim > len(like.shape) else array.shape
         other = (1,) * (len(like.shape) - len(other)) + other
     shape = _broadcast(like.shape, other)
     if shape is None:
-        raise step.refuse(f"combines tensors of shapes {list(like.shape)} and {list(other)}", BROKEN)
-    return Tensor(step.node(op, *names), shape, like.nchw)
+        raise context.refuse(f"combines tensors of shapes {list(like.shape)} and {list(other)}", BROKEN)
+    return Tensor(context.node(op, *names), shape, like.nchw)
 
 
 def _broadcast(a: Sequence[int | None], b: Sequence[int | None]) -> tuple[int | None, ...] | None:
@@ -172,26 +172,26 @@ def _broadcast(a: Sequence[int | None], b: Sequence[int | None]) -> tuple[int | 
 
 
 @operation("LeakyRelu")
-def leaky_relu(step: Step) -> Value:
+def leaky_relu(context: OpContext) -> Value:
     """Return x, below zero x times the slope."""
-    return step.layer("LeakyReLU", step.tensor(), alpha=step.attribute("alpha", 0.2))
+    return context.layer("LeakyReLU", context.tensor(), alpha=context.attribute("alpha", 0.2))
 
 
 @operation("Prelu")
-def prelu(step: Step) -> Value:
+def prelu(context: OpContext) -> Value:
     """Return x, below zero x times a trained slope."""
-    return sloped(step, step.tensor(), step.array(1))
+    return sloped(context, context.tensor(), context.array(1))
 
 
-def sloped(step: Step, x: Tensor, slope: Array) -> Tensor:
+def sloped(context: OpContext, x: Tensor, slope: Array) -> Tensor:
     """Return x, below zero x times a slope that is broadcast."""
-    return Tensor(step.node("PRelu", x.name, step.constant(slope, x, "slope")), x.shape, x.nchw)
+    return Tensor(context.node("PRelu", x.name, context.constant(slope, x, "slope")), x.shape, x.nchw)
 
 
 @operation("Softmax", "LogSoftmax")
-def softmax(step: Step) -> Value:
+def softmax(context: OpContext) -> Value:
     """Normalise the exponentials along the last axis."""
-    return step.layer("Activation", step.tensor(), activation=_snake(step.operation.op))
+    return context.layer("Activation", context.tensor(), activation=_snake(context.operation.op))
 
 
 def _snake(name: str) -> str:
@@ -199,77 +199,77 @@ def _snake(name: str) -> str:
 
 
 @operation(*_REDUCTIONS)
-def reduction(step: Step) -> Value:
+def reduction(context: OpContext) -> Value:
     """Take the mean, sum, product or an extreme along axes."""
-    kept = step.attribute("keep_dims", default=False)
-    if isinstance(step.value(0), tuple):
-        if step.operation.op != "Prod":
-            raise step.refuse("computes with the number of pictures, which is not supported")
-        sizes = step.sizes(0)
+    kept = context.attribute("keep_dims", default=False)
+    if isinstance(context.value(0), tuple):
+        if context.operation.op != "Prod":
+            raise context.refuse("computes with the number of pictures, which is not supported")
+        sizes = context.sizes(0)
         # What depends on the number of pictures has to follow from the rest when a tensor is reshaped.
-        return (-1 if None in sizes else math.prod(step.integers(0)),)
-    x = step.tensor()
-    axes = sorted({step.axis(x, axis) for axis in step.integers(1)})
-    if len(x.shape) == 3 and axes == [0, 1] and step.operation.op in {"Mean", "Max"}:
-        kind = "GlobalAveragePooling2D" if step.operation.op == "Mean" else "GlobalMaxPooling2D"
-        return step.layer(kind, x, keepdims=kept)
+        return (-1 if None in sizes else math.prod(context.integers(0)),)
+    x = context.tensor()
+    axes = sorted({context.axis(x, axis) for axis in context.integers(1)})
+    if len(x.shape) == 3 and axes == [0, 1] and context.operation.op in {"Mean", "Max"}:
+        kind = "GlobalAveragePooling2D" if context.operation.op == "Mean" else "GlobalMaxPooling2D"
+        return context.layer(kind, x, keepdims=kept)
     if not axes:
         return x
-    x = step.graph.plain(x)
-    op, places = _REDUCTIONS[step.operation.op], [axis + 1 for axis in axes]
+    x = context.graph.plain(x)
+    op, places = _REDUCTIONS[context.operation.op], [axis + 1 for axis in axes]
     if op == "ReduceSum":  # alone of these it takes the axes as an input
-        name = step.node(op, x.name, step.graph.constant(places, np.int64), keepdims=int(kept))
+        name = context.node(op, x.name, context.graph.constant(places, np.int64), keepdims=int(kept))
     else:
-        name = step.node(op, x.name, axes=places, keepdims=int(kept))
+        name = context.node(op, x.name, axes=places, keepdims=int(kept))
     return Tensor(name, tuple(1 if i in axes else n for i, n in enumerate(x.shape) if kept or i not in axes))
 
 
 @operation("MatMul", "_FusedMatMul", "BatchMatMulV2", "BatchMatMul")
-def product(step: Step) -> Value:
+def product(context: OpContext) -> Value:
     """Multiply by a constant matrix, and do what was joined to that."""
-    given, kernel = step.value(0), step.array(1)
-    x = given.tensor if isinstance(given, Rows) else step.tensor()
-    batched = step.operation.op.startswith("Batch") or isinstance(given, Rows)
-    before, turned = ("adj_x", "adj_y") if step.operation.op.startswith("Batch") else ("transpose_a", "transpose_b")
-    if step.attribute(before, default=False) or kernel.ndim != 2 or (not batched and len(x.shape) != 1):
-        raise step.refuse(f"multiplies tensors of shapes {list(x.shape)} and {list(kernel.shape)}")
-    if step.attribute(turned, default=False):
+    given, kernel = context.value(0), context.array(1)
+    x = given.tensor if isinstance(given, FlattenedBatch) else context.tensor()
+    batched = context.operation.op.startswith("Batch") or isinstance(given, FlattenedBatch)
+    before, turned = ("adj_x", "adj_y") if context.operation.op.startswith("Batch") else ("transpose_a", "transpose_b")
+    if context.attribute(before, default=False) or kernel.ndim != 2 or (not batched and len(x.shape) != 1):
+        raise context.refuse(f"multiplies tensors of shapes {list(x.shape)} and {list(kernel.shape)}")
+    if context.attribute(turned, default=False):
         kernel = kernel.T
-    options, extra = fused(step)
+    options, extra = fused(context)
     weights = {"kernel": kernel, **({"bias": extra.pop("bias")} if "bias" in extra else {})}
-    made = step.layer("Dense", x, weights=weights, units=kernel.shape[1], use_bias="bias" in weights)
-    made = finished(step, made, options, extra)
-    return Rows(made) if isinstance(given, Rows) else made
+    made = context.layer("Dense", x, weights=weights, units=kernel.shape[1], use_bias="bias" in weights)
+    made = finished(context, made, options, extra)
+    return FlattenedBatch(made) if isinstance(given, FlattenedBatch) else made
 
 
-def fused(step: Step) -> tuple[list[str], dict[str, Array]]:
+def fused(context: OpContext) -> tuple[list[str], dict[str, Array]]:
     """Return what TensorFlow has joined to an operation: names of activations, and the constants for that."""
-    names = step.attribute("fused_ops", [])
+    names = context.attribute("fused_ops", [])
     arrays: dict[str, Array] = {}
     left = [*names]
     if left[:1] == ["BiasAdd"]:
-        arrays["bias"] = step.array(2).ravel()
+        arrays["bias"] = context.array(2).ravel()
         left.pop(0)
     if left == ["Prelu"]:
-        arrays["slope"] = step.array(3 if "bias" in arrays else 2)
+        arrays["slope"] = context.array(3 if "bias" in arrays else 2)
     elif left and (len(left) > 1 or left[0] not in {*FUSED_ACTIVATIONS, "LeakyRelu"}):
-        raise step.refuse(f"has {names!r:.80} joined to it")
+        raise context.refuse(f"has {names!r:.80} joined to it")
     return left, arrays
 
 
-def finished(step: Step, x: Tensor, activations: list[str], arrays: dict[str, Array]) -> Tensor:
+def finished(context: OpContext, x: Tensor, activations: list[str], arrays: dict[str, Array]) -> Tensor:
     """Apply the activation that was joined to an operation."""
     if not activations:
         return x
     if activations == ["Prelu"]:
-        return sloped(step, x, arrays["slope"])
+        return sloped(context, x, arrays["slope"])
     if activations == ["LeakyRelu"]:
-        return step.layer("LeakyReLU", x, alpha=step.attribute("leakyrelu_alpha", 0.2))
-    return step.layer("Activation", x, activation=FUSED_ACTIVATIONS[activations[0]])
+        return context.layer("LeakyReLU", x, alpha=context.attribute("leakyrelu_alpha", 0.2))
+    return context.layer("Activation", x, activation=FUSED_ACTIVATIONS[activations[0]])
 
 
-def _as_before(step: Step) -> Any:
-    return step.value(0)
+def _as_before(context: OpContext) -> Any:
+    return context.value(0)
 
 
 # In a prediction these do nothing.

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.graph import Graph, Tensor, Weight
 from napari_webipred.runtime.graph_model import BROKEN, Operation
-from napari_webipred.runtime.layers import KINDS, Build, faults
+from napari_webipred.runtime.layers import KINDS, LayerContext, faults
 from napari_webipred.runtime.topology import Layer
 
 UNSUPPORTED = "Choose another model, or ask the makers of this program to support the operation."
@@ -23,7 +23,7 @@ Sizes: TypeAlias = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Scattered:
+class SpaceToBatch:
     """A tensor of which TensorFlow has put every n-th pixel into a batch of its own, to convolve with gaps.
 
     Attributes
@@ -39,7 +39,7 @@ class Scattered:
 
 
 @dataclass(frozen=True, slots=True)
-class Rows:
+class FlattenedBatch:
     """A tensor of which TensorFlow has put all axes but the last into one, to multiply it by a matrix.
 
     Attributes
@@ -52,8 +52,8 @@ class Rows:
 
 
 # A tensor that depends on the picture, a constant, or sizes.
-Value: TypeAlias = Tensor | Scattered | Rows | NDArray[np.float32] | Sizes
-Function: TypeAlias = Callable[["Step"], Value]
+Value: TypeAlias = Tensor | SpaceToBatch | FlattenedBatch | NDArray[np.float32] | Sizes
+Function: TypeAlias = Callable[["OpContext"], Value]
 
 # TensorFlow's name to how it is done.
 OPERATIONS: dict[str, Function] = {}
@@ -74,7 +74,7 @@ def operation(*names: str) -> Callable[[Function], Function]:
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class OpContext:
     """One operation that is being turned into nodes.
 
     Attributes
@@ -192,7 +192,7 @@ class Step:
             raise self.refuse(f"has options that are not supported: {', '.join(found)}")
         for role, array in (weights or {}).items():
             self.arrays[Weight(layer.path, layer.name, role, array.shape)] = array
-        return KINDS[class_name].build(Build(self.graph, layer, 2, {}), *tensors)
+        return KINDS[class_name].build(LayerContext(self.graph, layer, 2, {}), *tensors)
 
     def constant(self, array: NDArray[np.float32], tensor: Tensor, role: str) -> str:
         """Return the name of a constant that is combined with a tensor, in the order in which that is stored."""

@@ -9,162 +9,162 @@ import numpy as np
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
-from napari_webipred.runtime.operations.context import Rows, Sizes, Step, Value, operation
+from napari_webipred.runtime.operations.context import FlattenedBatch, OpContext, Sizes, Value, operation
 
 _TO_THE_END = 2**31 - 1
 
 
 @operation("Shape")
-def sizes_of(step: Step) -> Value:
+def sizes_of(context: OpContext) -> Value:
     """Return the sizes of a tensor; the number of pictures stays open."""
-    return (None, *step.known(step.tensor()))
+    return (None, *context.known(context.tensor()))
 
 
 @operation("Cast")
-def cast(step: Step) -> Value:
+def cast(context: OpContext) -> Value:
     """Change the type of numbers; from one floating-point type to another nothing is lost here."""
-    target = step.operation.attributes.get("DstT")
-    if isinstance(step.value(0), Tensor) and target not in {"DT_FLOAT", "DT_DOUBLE"}:
-        raise step.refuse(f"makes {target!r:.80} of what depends on the picture")
-    return step.value(0)
+    target = context.operation.attributes.get("DstT")
+    if isinstance(context.value(0), Tensor) and target not in {"DT_FLOAT", "DT_DOUBLE"}:
+        raise context.refuse(f"makes {target!r:.80} of what depends on the picture")
+    return context.value(0)
 
 
 @operation("Reshape")
-def reshape(step: Step) -> Value:
+def reshape(context: OpContext) -> Value:
     """Read the same values in another shape."""
-    if isinstance(step.value(0), np.ndarray):
-        array, shape = step.array(0), step.integers(1)
+    if isinstance(context.value(0), np.ndarray):
+        array, shape = context.array(0), context.integers(1)
         try:
             return array.reshape(shape)
         except ValueError as error:
-            raise step.refuse(f"cannot bring {list(array.shape)} into the shape {shape}", BROKEN) from error
-    value, target = step.value(0), list(step.sizes(1))
-    x = value.tensor if isinstance(value, Rows) else step.tensor()
-    total = math.prod(step.known(x))
+            raise context.refuse(f"cannot bring {list(array.shape)} into the shape {shape}", BROKEN) from error
+    value, target = context.value(0), list(context.sizes(1))
+    x = value.tensor if isinstance(value, FlattenedBatch) else context.tensor()
+    total = math.prod(context.known(x))
     if not target or target.count(-1) > 1:
-        raise step.refuse(f"has the unusable shape {target}", BROKEN)
+        raise context.refuse(f"has the unusable shape {target}", BROKEN)
     batch, *rest = target
     if batch == -1 and rest == [x.shape[-1]] and total != x.shape[-1]:
-        return Rows(step.graph.plain(x))
+        return FlattenedBatch(context.graph.plain(x))
     if batch in {None, 1} and -1 in rest and None not in rest:
         others = math.prod(size for size in rest if size not in {-1, None})
         rest = [total // max(others, 1) if size == -1 else size for size in rest]
     if any(size is None or size < 1 for size in rest) or math.prod(size or 0 for size in rest) != total:
-        raise step.refuse(f"brings {['pictures', *x.shape]} into the shape {target}")
-    return step.reshaped(x, [size or 0 for size in rest])
+        raise context.refuse(f"brings {['pictures', *x.shape]} into the shape {target}")
+    return context.reshaped(x, [size or 0 for size in rest])
 
 
 @operation("Squeeze")
-def squeeze(step: Step) -> Value:
+def squeeze(context: OpContext) -> Value:
     """Leave out axes of size 1."""
-    if isinstance(step.value(0), np.ndarray):
-        return step.array(0).squeeze()
-    x = step.tensor()
-    given = step.listed("squeeze_dims") or step.listed("axis")
-    axes = {step.axis(x, axis) for axis in given} or {i for i, size in enumerate(x.shape) if size == 1}
+    if isinstance(context.value(0), np.ndarray):
+        return context.array(0).squeeze()
+    x = context.tensor()
+    given = context.listed("squeeze_dims") or context.listed("axis")
+    axes = {context.axis(x, axis) for axis in given} or {i for i, size in enumerate(x.shape) if size == 1}
     if any(x.shape[axis] != 1 for axis in axes):
-        raise step.refuse(f"leaves out axes of a tensor of shape {list(x.shape)}", BROKEN)
-    return step.reshaped(x, [size for i, size in enumerate(step.known(x)) if i not in axes])
+        raise context.refuse(f"leaves out axes of a tensor of shape {list(x.shape)}", BROKEN)
+    return context.reshaped(x, [size for i, size in enumerate(context.known(x)) if i not in axes])
 
 
 @operation("ExpandDims")
-def expand(step: Step) -> Value:
+def expand(context: OpContext) -> Value:
     """Insert an axis of size 1."""
-    if isinstance(step.value(0), tuple):
-        return step.sizes(0)
-    axis = step.integer(1)
-    if isinstance(step.value(0), np.ndarray):
-        array = step.array(0)
+    if isinstance(context.value(0), tuple):
+        return context.sizes(0)
+    axis = context.integer(1)
+    if isinstance(context.value(0), np.ndarray):
+        array = context.array(0)
         if not -array.ndim - 1 <= axis <= array.ndim:
-            raise step.refuse(f"inserts the axis {axis} into a constant of shape {list(array.shape)}", BROKEN)
+            raise context.refuse(f"inserts the axis {axis} into a constant of shape {list(array.shape)}", BROKEN)
         return np.expand_dims(array, axis)
-    x = step.tensor()
-    sizes, place = step.known(x), axis - 1 if axis >= 0 else axis + len(x.shape) + 1
+    x = context.tensor()
+    sizes, place = context.known(x), axis - 1 if axis >= 0 else axis + len(x.shape) + 1
     if not 0 <= place <= len(sizes):
-        raise step.refuse(f"inserts the axis {axis} into a tensor of shape {list(x.shape)}")
-    return step.reshaped(x, [*sizes[:place], 1, *sizes[place:]])
+        raise context.refuse(f"inserts the axis {axis} into a tensor of shape {list(x.shape)}")
+    return context.reshaped(x, [*sizes[:place], 1, *sizes[place:]])
 
 
 @operation("GatherV2")
-def gather(step: Step) -> Value:
+def gather(context: OpContext) -> Value:
     """Choose among sizes."""
-    sizes, chosen = step.value(0), step.integers(1)
+    sizes, chosen = context.value(0), context.integers(1)
     if not isinstance(sizes, tuple) or not all(-len(sizes) <= i < len(sizes) for i in chosen):
-        raise step.refuse("chooses by index, which is only supported for sizes")
+        raise context.refuse("chooses by index, which is only supported for sizes")
     return tuple(sizes[i] for i in chosen)
 
 
 @operation("Transpose")
-def transpose(step: Step) -> Value:
+def transpose(context: OpContext) -> Value:
     """Change the order of the axes."""
-    order = step.integers(1)
-    if isinstance(step.value(0), np.ndarray):
-        array = step.array(0)
+    order = context.integers(1)
+    if isinstance(context.value(0), np.ndarray):
+        array = context.array(0)
         if sorted(order) != list(range(array.ndim)):
-            raise step.refuse(f"has the order {order} for a constant of shape {list(array.shape)}", BROKEN)
+            raise context.refuse(f"has the order {order} for a constant of shape {list(array.shape)}", BROKEN)
         return array.transpose(order)
     if order[:1] != [0]:
-        raise step.refuse(f"has the order {order}, which moves the pictures")
-    if order == list(range(len(step.tensor().shape) + 1)):
-        return step.tensor()
-    return step.layer("Permute", step.tensor(), dims=order[1:])
+        raise context.refuse(f"has the order {order}, which moves the pictures")
+    if order == list(range(len(context.tensor().shape) + 1)):
+        return context.tensor()
+    return context.layer("Permute", context.tensor(), dims=order[1:])
 
 
 @operation("ConcatV2")
-def concatenate(step: Step) -> Value:
+def concatenate(context: OpContext) -> Value:
     """Join along an axis, which is the last input."""
-    axis = step.integer(-1)
-    parts = step.values[:-1]
+    axis = context.integer(-1)
+    parts = context.values[:-1]
     if all(isinstance(part, Tensor) for part in parts):
         tensors = [part for part in parts if isinstance(part, Tensor)]
         if axis == 0 or not tensors:
-            raise step.refuse("joins pictures")
-        return step.layer("Concatenate", *tensors, axis=axis)
+            raise context.refuse("joins pictures")
+        return context.layer("Concatenate", *tensors, axis=axis)
     if axis not in {0, -1} or any(isinstance(part, Tensor) for part in parts):
-        raise step.refuse("joins what depends on the picture with what does not")
-    return tuple(size for i in range(len(parts)) for size in step.sizes(i))
+        raise context.refuse("joins what depends on the picture with what does not")
+    return tuple(size for i in range(len(parts)) for size in context.sizes(i))
 
 
 @operation("Pack")
-def pack(step: Step) -> Value:
+def pack(context: OpContext) -> Value:
     """Make sizes of single ones."""
-    if step.attribute("axis", 0) or any(isinstance(value, Tensor) for value in step.values):
-        raise step.refuse("stacks tensors, which is not supported")
-    return tuple(size for i in range(len(step.values)) for size in step.sizes(i))
+    if context.attribute("axis", 0) or any(isinstance(value, Tensor) for value in context.values):
+        raise context.refuse("stacks tensors, which is not supported")
+    return tuple(size for i in range(len(context.values)) for size in context.sizes(i))
 
 
 @operation("Tile")
-def tile(step: Step) -> Value:
+def tile(context: OpContext) -> Value:
     """Repeat along axes."""
-    x, counts = step.graph.plain(step.tensor()), step.integers(1)
+    x, counts = context.graph.plain(context.tensor()), context.integers(1)
     if len(counts) != len(x.shape) + 1 or counts[0] != 1 or not all(0 < count < 2**15 for count in counts):
-        raise step.refuse(f"repeats a tensor of shape {list(x.shape)} {counts} times")
-    name = step.node("Tile", x.name, step.graph.constant(counts, np.int64))
-    return Tensor(name, tuple(size * count for size, count in zip(step.known(x), counts[1:], strict=True)))
+        raise context.refuse(f"repeats a tensor of shape {list(x.shape)} {counts} times")
+    name = context.node("Tile", x.name, context.graph.constant(counts, np.int64))
+    return Tensor(name, tuple(size * count for size, count in zip(context.known(x), counts[1:], strict=True)))
 
 
 @operation("StridedSlice")
-def cut(step: Step) -> Value:
+def cut(context: OpContext) -> Value:
     """Cut a piece out of a tensor, or out of sizes."""
-    begin, end, strides = (step.integers(i) for i in (1, 2, 3))
-    if not len(begin) == len(end) == len(strides) or step.attribute("new_axis_mask", 0):
-        raise step.refuse("cuts in a way that is not supported")
-    masks = [step.attribute(name, 0) for name in ("begin_mask", "end_mask", "shrink_axis_mask")]
-    if (ellipsis := step.attribute("ellipsis_mask", 0)) and ellipsis != 1:
-        raise step.refuse("cuts in a way that is not supported")
+    begin, end, strides = (context.integers(i) for i in (1, 2, 3))
+    if not len(begin) == len(end) == len(strides) or context.attribute("new_axis_mask", 0):
+        raise context.refuse("cuts in a way that is not supported")
+    masks = [context.attribute(name, 0) for name in ("begin_mask", "end_mask", "shrink_axis_mask")]
+    if (ellipsis := context.attribute("ellipsis_mask", 0)) and ellipsis != 1:
+        raise context.refuse("cuts in a way that is not supported")
     if any(stride < 1 for stride in strides):
-        raise step.refuse("cuts backwards, which is not supported")
+        raise context.refuse("cuts backwards, which is not supported")
     pieces = []
     for i, (low, high, stride) in enumerate(zip(begin, end, strides, strict=True)):
         single = bool(masks[2] >> i & 1)
         first = None if masks[0] >> i & 1 and not single else low
         last = None if masks[1] >> i & 1 else high
         pieces.append((slice(first, low + 1 or None if single else last, stride), single))
-    x = step.value(0)
+    x = context.value(0)
     if isinstance(x, Tensor):
-        return _piece(step, x, _aligned(pieces, len(x.shape) + 1, bool(ellipsis)))
-    sizes = step.sizes(0)
-    return _of_sizes(step, sizes, pieces)
+        return _piece(context, x, _aligned(pieces, len(x.shape) + 1, bool(ellipsis)))
+    sizes = context.sizes(0)
+    return _of_sizes(context, sizes, pieces)
 
 
 def _aligned(pieces: list[tuple[slice, bool]], rank: int, ellipsis: bool) -> list[tuple[slice, bool]]:
@@ -175,23 +175,23 @@ def _aligned(pieces: list[tuple[slice, bool]], rank: int, ellipsis: bool) -> lis
     return [*rest, *pieces] if ellipsis else [*pieces, *rest]
 
 
-def _of_sizes(step: Step, sizes: Sizes, pieces: list[tuple[slice, bool]]) -> Sizes:
+def _of_sizes(context: OpContext, sizes: Sizes, pieces: list[tuple[slice, bool]]) -> Sizes:
     if len(pieces) != 1:
-        raise step.refuse("cuts sizes along more than one axis", BROKEN)
+        raise context.refuse("cuts sizes along more than one axis", BROKEN)
     return sizes[pieces[0][0]]
 
 
-def _piece(step: Step, tensor: Tensor, pieces: Sequence[tuple[slice, bool]]) -> Tensor:
+def _piece(context: OpContext, tensor: Tensor, pieces: Sequence[tuple[slice, bool]]) -> Tensor:
     (batch, lone), *rest = pieces
     if (batch.start or 0, batch.stop, batch.step or 1, lone) != (0, None, 1, False) or len(rest) != len(tensor.shape):
-        raise step.refuse("chooses among pictures, which is not supported")
-    x, sizes = step.graph.plain(tensor), step.known(tensor)
+        raise context.refuse("chooses among pictures, which is not supported")
+    x, sizes = context.graph.plain(tensor), context.known(tensor)
     ranges = [range(*piece.indices(size)) for (piece, _), size in zip(rest, sizes, strict=True)]
     if not all(ranges):
-        raise step.refuse(f"leaves nothing of a tensor of shape {sizes}", BROKEN)
+        raise context.refuse(f"leaves nothing of a tensor of shape {sizes}", BROKEN)
     changed = [i for i, size in enumerate(sizes) if len(ranges[i]) != size]
     if changed:
         columns = zip(*((ranges[i].start, ranges[i].stop, i + 1, ranges[i].step) for i in changed), strict=True)
-        places = [step.graph.constant(list(column), np.int64) for column in columns]
-        x = Tensor(step.node("Slice", x.name, *places), tuple(map(len, ranges)))
-    return step.reshaped(x, [len(each) for each, (_, single) in zip(ranges, rest, strict=True) if not single])
+        places = [context.graph.constant(list(column), np.int64) for column in columns]
+        x = Tensor(context.node("Slice", x.name, *places), tuple(map(len, ranges)))
+    return context.reshaped(x, [len(each) for each, (_, single) in zip(ranges, rest, strict=True) if not single])
