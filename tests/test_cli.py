@@ -147,9 +147,12 @@ def test_wrong_use_says_what_is_wrong_and_ends_with_2(folder, capsys, arguments,
         (["--verison"], "There is no option --verison. Did you mean --version?"),
         (["classify", "a.png", "--modle", "demo"], "There is no option --modle. Did you mean --model"),
         (["classify", "a.png", "-m", "demo", "--ouput=x.csv"], "There is no option --ouput. Did you mean --output"),
-        (["classify", "a.png"], "Missing: -m/--model. `napari-webipred classify --help` lists what can be given."),
+        (["classify", "a.png"], "Missing: -m/--model. See `napari-webipred classify --help`."),
         (["classify", "a.png", "-m"], "-m/--model needs a value."),
-        (["classify", "a.png", "-m", "demo", "-x"], "-x is not understood. `napari-webipred classify --help`"),
+        (
+            ["classify", "a.png", "-m", "demo", "-x"],
+            "-x is not an argument of this command. See `napari-webipred classify --help`",
+        ),
         (["classify", "a.png", "-m", "demo", "--threshold", "half"], "--threshold: half is not a number."),
         (["models", "--page", "one"], "--page: one is not a whole number."),
         (["a\x1b[2J\u202e"], r"There is no command 'a\x1b[2J\u202e'."),
@@ -182,7 +185,7 @@ def test_nothing_at_all_is_answered_with_the_commands(capsys):
 
 def test_the_demo_model_cannot_be_removed_and_says_why(capsys):
     assert cli.main(["remove", "Demo"]) == 2
-    assert "The demo model is part of the program and cannot be removed." in capsys.readouterr().err
+    assert "The demo model is part of napari-webipred and cannot be removed." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", ["scan.png", "scan.PNG", "net.onnx", "model.json", "table.xlsx"])
@@ -215,7 +218,7 @@ def test_a_file_that_is_no_result_of_ours_is_replaced_only_on_demand(folder, tmp
     (tmp_path / name).write_text("a,table\r\nof,mine\r\n")
     command = ["classify", str(folder / "a.png"), "-m", "demo", "-o", str(out)]
     assert cli.main(command) == 2
-    assert f"{tmp_path / name} exists. This program has not written it" in capsys.readouterr().err
+    assert f"{tmp_path / name} exists and was not written by napari-webipred" in capsys.readouterr().err
     assert (tmp_path / name).read_text() == "a,table\r\nof,mine\r\n".replace("\r\n", "\n")
     assert cli.main([*command, "--overwrite"]) == 0
     assert cli.main(command) == 0  # now it is ours
@@ -225,7 +228,7 @@ def test_a_file_that_is_no_result_of_ours_is_replaced_only_on_demand(folder, tmp
 def test_a_bundle_replaces_no_image_and_no_file_of_others(folder, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "mine.zip").write_bytes(b"PK\x05\x06" + bytes(18))
-    for name, said in (("a.png", "a bundle is a zip archive"), ("mine.zip", "This program has not written it")):
+    for name, said in (("a.png", "a bundle is a zip archive"), ("mine.zip", "was not written by napari-webipred")):
         before = (folder / name).read_bytes()
         assert cli.main(["bundle", "webipred-16", "-o", name]) == 2
         assert said in capsys.readouterr().err
@@ -250,7 +253,7 @@ def test_a_disk_that_fills_up_is_told_with_the_file(folder, tmp_path, capsys, mo
 def test_a_folder_without_pictures_is_wrong_use(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert cli.main(["classify", str(tmp_path / "empty"), "--model", "demo"]) == 2
-    assert "no images" in capsys.readouterr().err
+    assert "No images" in capsys.readouterr().err
 
 
 def test_all_pictures_failing_is_told_by_the_exit_status(tmp_path, capsys):

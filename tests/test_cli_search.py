@@ -24,14 +24,14 @@ def test_zenodo_is_searched_page_by_page(zenodo: ZenodoServer, capsys: pytest.Ca
     assert words[:6] == ["10.5281/zenodo.123", "onnx", "1.5", "kB", "cc-by-4.0", "2023-03-30"]
     assert first.endswith("Doe, Jane et al.  Chest \\x1b[31mX-ray")
     assert second.startswith(f"{zenodo.url}/records/456/files/a.zip")
-    assert err == "page 2 of 3; 70 records fit; `--page 3` shows more.\n"
+    assert err == "Page 2 of 3, 70 records. `--page 3` shows more.\n"
     assert zenodo.queries[0]["page"] == "2"
 
 
 def test_a_search_without_results_says_so(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:
     zenodo.found([])
     assert cli.main(["models", "--zenodo", "chest"]) == 0
-    assert capsys.readouterr() == ("", "no record fits.\n")
+    assert capsys.readouterr() == ("", "No records found.\n")
 
 
 def test_the_cards_of_a_search_can_be_had_as_json(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:

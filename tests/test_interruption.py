@@ -108,7 +108,7 @@ def test_a_signal_that_ends_a_run_leaves_its_rows_and_a_record_that_says_so(tmp_
         status, words = run.end(number)
     assert status == 128 + number
     assert f"stopped by {said}" in words
-    assert "3 of 5 images are finished" in words
+    assert "3 of 5 images are classified" in words
     assert "Traceback" not in words
     assert names_in(tmp_path / "out.csv") == FIRST_THREE
     record = json.loads((tmp_path / "out.csv.json").read_bytes())

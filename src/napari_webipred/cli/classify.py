@@ -25,46 +25,63 @@ if TYPE_CHECKING:
     from napari_webipred.model import Model
     from napari_webipred.results.row import Row
 
-OVERWRITE = "replace the output even if it is not a table that this program has written"
+OVERWRITE = "replace the output file even if napari-webipred did not write it"
 
 
 def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     """Add the commands to the parser of the program."""
-    demo = commands.add_parser("demo", help="classify bundled pictures with the bundled model; needs no network")
-    demo.add_argument("-o", "--output", type=Path, default=Path("demo.csv"), help="default: %(default)s")
+    demo = commands.add_parser("demo", help="classify the sample images with the demo model; works offline")
+    demo.add_argument(
+        "-o", "--output", type=Path, default=Path("demo.csv"), help="CSV file to write (default: %(default)s)"
+    )
     demo.add_argument("--overwrite", action="store_true", help=OVERWRITE)
     demo.set_defaults(run=_demo)
 
     classify = commands.add_parser("classify", help="classify image files and folders")
-    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="an image file or a folder of them")
-    classify.add_argument("-m", "--model", required=True, help="catalogue id, DOI, hf:owner/name, address or path")
-    classify.add_argument("-o", "--output", type=Path, help="CSV file to write; default: standard output")
+    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
+    classify.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
+    classify.add_argument("-o", "--output", type=Path, help="CSV file to write (default: print to standard output)")
     classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
-    classify.add_argument("--classes", metavar="A,B", help="names of the classes, for a model that has none")
     classify.add_argument(
-        "--standardize", metavar="MODE", help="0-1, torch, tf, caffe, minmax, z-score, grayscale, none"
-    )
-    classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that takes any")
-    classify.add_argument(
-        "--activation", metavar="A", help="softmax or sigmoid, for a model whose numbers are no probabilities yet; none"
+        "--classes", metavar="A,B", help="class names in output order, for a model without class names"
     )
     classify.add_argument(
-        "--output-name", metavar="NAME", help="which output gives the classes, for a model with several; or its number"
+        "--standardize",
+        metavar="MODE",
+        help="how to scale pixel values: 0-1, torch, tf, caffe, minmax, z-score, grayscale, none",
+    )
+    classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that accepts any size")
+    classify.add_argument(
+        "--activation",
+        metavar="A",
+        help="softmax or sigmoid, for a model that outputs logits; none shows the numbers as they are",
+    )
+    classify.add_argument(
+        "--output-name",
+        metavar="NAME",
+        help="name or number of the output with the classes, for a model with several outputs",
     )
     classify.add_argument(
         "--range",
         default="auto",
         metavar="LOW:HIGH",
-        help="intensities that become black and white; auto (8-bit as it is, else from the picture) or dtype",
+        help="intensities that become black and white; auto (8-bit images unchanged, others from their own minimum to "
+        "maximum) or dtype (default: auto)",
     )
     classify.add_argument(
-        "--profile", metavar="P", help="whose preprocessing: webipred, aucmedi, teachable-machine; default: the card's"
+        "--profile",
+        metavar="P",
+        help="preprocess like webipred, aucmedi or teachable-machine (default: from the model card)",
     )
     classify.add_argument(
-        "--threshold", type=number, default=0.5, metavar="P", help="for multi-label models; default: %(default)s"
+        "--threshold",
+        type=number,
+        default=0.5,
+        metavar="P",
+        help="assign a class from this probability on, for multi-label models (default: %(default)s)",
     )
     classify.add_argument(
-        "--allow-slow", action="store_true", help="use a model although it computes a minute or more for each image"
+        "--allow-slow", action="store_true", help="allow a model that needs a minute or more per image"
     )
     classify.set_defaults(run=_classify)
 
@@ -73,7 +90,7 @@ def _open(reference: str | Path, **told: object) -> Model:
     from napari_webipred.model import opening
 
     steps = opening(reference, **told)  # type: ignore[arg-type]
-    return terminal.follow(steps, lambda step: step.waiting or f"{step.stage} {reference}")
+    return terminal.follow(steps, lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {reference}")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -160,9 +177,9 @@ def _started(event: Event) -> Started:
     assert isinstance(event, Started)
     if event.left_out:
         names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
-        terminal.tell(f"Left out, because they are no images: {names}")
+        terminal.tell(f"Skipped, because they are not images: {names}")
     if not event.total:
-        raise OptionError("There are no images in what was given.", "Name image files, or folders that hold some.")
+        raise OptionError("No images found.", "Give image files, or folders with images.")
     return event
 
 
@@ -196,7 +213,7 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
             yield write
     except KeyboardInterrupt:
         if record.done:
-            terminal.tell(f"{record.done} of {started.total} images are finished and written to {output}.")
+            terminal.tell(f"{record.done} of {started.total} images are classified and written to {output}.")
         raise
 
 
@@ -209,7 +226,7 @@ def _intensity(text: str) -> Intensity:
     with suppress(ValueError):
         if isfinite(float(low)) and isfinite(float(high)):
             return float(low), float(high)
-    raise OptionError(f"--range {text} is not a range.", "Write it as LOW:HIGH, for example 0:4095.")
+    raise OptionError(f"--range {text} is not an intensity range.", "Write it as LOW:HIGH, for example 0:4095.")
 
 
 def _size(text: str) -> tuple[int, int]:

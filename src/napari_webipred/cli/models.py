@@ -26,40 +26,44 @@ if TYPE_CHECKING:
 
 def add_commands(commands: Commands) -> None:
     """Add these commands to the parser of the program."""
-    models = commands.add_parser("models", help="list the catalogue, without a network, or search Zenodo")
-    models.add_argument("--search", default="", metavar="TEXT", help="words that must occur")
-    models.add_argument("--discipline", metavar="D", help="such as Radiology")
-    models.add_argument("--zenodo", metavar="TEXT", help="search Zenodo for these words instead, of which it learns")
+    models = commands.add_parser("models", help="list the models of the catalogue, or search Zenodo")
+    models.add_argument("--search", default="", metavar="TEXT", help="show only models with these words")
+    models.add_argument("--discipline", metavar="D", help="show only models of this discipline, such as Radiology")
+    models.add_argument("--zenodo", metavar="TEXT", help="search Zenodo instead; sends TEXT to Zenodo")
     models.add_argument(
-        "--page", type=whole_number, default=1, metavar="N", help="of what is found on Zenodo; default: 1"
+        "--page", type=whole_number, default=1, metavar="N", help="page of the Zenodo results (default: 1)"
     )
-    models.add_argument("--json", action="store_true", help="print the whole cards as JSON")
+    models.add_argument("--json", action="store_true", help="print the full model cards as JSON")
     models.set_defaults(run=_models)
 
-    fetch = commands.add_parser("fetch", help="download a model, to use it without a network later")
-    fetch.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or https address")
-    fetch.add_argument("--replace", action="store_true", help="download again, and take files that have changed there")
+    fetch = commands.add_parser("fetch", help="download a model, to use it offline later")
+    fetch.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or URL")
+    fetch.add_argument("--replace", action="store_true", help="download again, even if the files have changed")
     fetch.set_defaults(run=_fetch)
 
     remove = commands.add_parser("remove", help="delete a downloaded model")
     remove.add_argument("model", help="catalogue id")
     remove.set_defaults(run=_remove)
 
-    cache = commands.add_parser("cache", help="list what is kept on this machine")
-    cache.add_argument("--limit", metavar="SIZE", help="delete what was not used for longest until it takes no more")
-    cache.add_argument("--wipe", action="store_true", help="delete all of it")
+    cache = commands.add_parser("cache", help="list the models on this machine, or delete them")
+    cache.add_argument(
+        "--limit", metavar="SIZE", help="delete the least recently used models until the cache is no larger than SIZE"
+    )
+    cache.add_argument("--wipe", action="store_true", help="delete all downloaded models")
     cache.set_defaults(run=_cache)
 
-    bundle = commands.add_parser("bundle", help="write models into one file, for a machine without a network")
-    bundle.add_argument("models", nargs="+", metavar="MODEL", help="as for fetch")
-    bundle.add_argument("-o", "--output", type=Path, default=Path("models.zip"), help="default: %(default)s")
-    bundle.add_argument("--overwrite", action="store_true", help="replace the output even if it is no bundle")
+    bundle = commands.add_parser("bundle", help="write models into one file, for a machine without internet")
+    bundle.add_argument("models", nargs="+", metavar="MODEL", help="like MODEL of fetch")
+    bundle.add_argument(
+        "-o", "--output", type=Path, default=Path("models.zip"), help="file to write (default: %(default)s)"
+    )
+    bundle.add_argument("--overwrite", action="store_true", help="replace the output file even if it is not a bundle")
     bundle.set_defaults(run=_bundle)
 
-    take = commands.add_parser("import", help="put the models of a bundle into the cache; needs no network")
-    take.add_argument("file", type=Path, metavar="FILE", help="a bundle, or a model's file that was downloaded by hand")
-    take.add_argument("--as", dest="model", metavar="MODEL", help="the model that the file is")
-    take.add_argument("--replace", action="store_true", help="take other files than those that are here already")
+    take = commands.add_parser("import", help="add the models of a bundle to the cache; works offline")
+    take.add_argument("file", type=Path, metavar="FILE", help="a bundle, or with --as the file of one model")
+    take.add_argument("--as", dest="model", metavar="MODEL", help="which model FILE is")
+    take.add_argument("--replace", action="store_true", help="replace a model on this machine even if its files differ")
     take.set_defaults(run=_import)
 
 
@@ -79,7 +83,7 @@ def _models(options: argparse.Namespace) -> None:
     ]
     terminal.show_table(("ID", "HERE", "DISCIPLINE", "PROCEDURE", "NAME"), rows, sys.stdout)
     if not cards:
-        terminal.tell("no model fits; `napari-webipred models` lists all of them.")
+        terminal.tell("No models found. `napari-webipred models` lists all of them.")
 
 
 def _print_json(cards: Sequence[ModelCard]) -> None:
@@ -107,9 +111,9 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
         rows.append((zenodo.reference(card), *facts, by, card.name))
     if rows:
         terminal.show_table(("MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"), rows, sys.stdout)
-    found = f"page {number} of {page.pages}; {page.total} records fit" if page.total else "no record fits"
-    more = f"; `--page {number + 1}` shows more" if number < page.pages else ""
-    terminal.tell(f"{found}{more}.")
+    found = f"Page {number} of {page.pages}, {page.total} records." if page.total else "No records found."
+    more = f" `--page {number + 1}` shows more." if number < page.pages else ""
+    terminal.tell(f"{found}{more}")
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -120,7 +124,7 @@ def _fetch(options: argparse.Namespace) -> None:
         importer.confirm(card)
     model = terminal.follow(
         opening(options.model, allow_slow=True, replace=options.replace),  # whoever classifies with it is asked
-        lambda step: step.waiting or f"{step.stage} {options.model}",
+        lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {options.model}",
     )
     doubt = str(model.card.provenance.get("origin", ""))
     terminal.tell(f"{model.card.id} is on this machine: {model.card.name}. {doubt}".strip())
@@ -132,9 +136,9 @@ def _remove(options: argparse.Namespace) -> None:
     card = index.find(options.model)
     name = card.id if card else options.model
     if card and store.is_built_in(card):
-        raise OptionError(f"The {name} model is part of the program and cannot be removed.")
+        raise OptionError(f"The {name} model is part of napari-webipred and cannot be removed.")
     store.remove(name)
-    terminal.tell(f"{name} is removed from this machine.")
+    terminal.tell(f"Removed {name}.")
 
 
 def _cache(options: argparse.Namespace) -> None:
@@ -143,12 +147,12 @@ def _cache(options: argparse.Namespace) -> None:
     now = settings.current()
     if options.wipe:
         freed, stays = store.wipe()
-        left = "; ".join(f"{name} stays: {why}" for name, why in stays.items())
-        terminal.tell(f"{terminal.size(freed)} removed; {left or 'the cache is empty now'}.")
+        left = "; ".join(f"{name} was not removed: {why}" for name, why in stays.items())
+        terminal.tell(f"Removed {terminal.size(freed)}; {left or 'the cache is empty'}.")
         return
     if options.limit:
         removed = store.limit(bytes_of(options.limit))
-        terminal.tell(f"removed: {', '.join(removed) or 'no model'}.")
+        terminal.tell(f"Removed: {', '.join(removed) or 'nothing'}.")
     rows = [
         (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry))
         for entry in store.entries()
@@ -159,8 +163,8 @@ def _cache(options: argparse.Namespace) -> None:
     if rows:
         terminal.show_table(("MODEL", "SIZE", "USED", "", "FROM"), rows, sys.stdout)
     else:
-        terminal.tell("no model has been fetched yet; `napari-webipred fetch MODEL` does.")
-    terminal.tell(f"{terminal.size(store.usage())} in all, compiled models included.")
+        terminal.tell("No models downloaded yet. `napari-webipred fetch MODEL` downloads one.")
+    terminal.tell(f"{terminal.size(store.usage())} in total, including compiled models.")
 
 
 def _origin(entry: Entry) -> str:
@@ -179,10 +183,10 @@ def _bundle(options: argparse.Namespace) -> None:
     kind = Kind("a bundle is a zip archive", (".zip",), bundle.is_bundle)
     with claimed(options.output, kind, lambda there: terminal.may_replace(there, options.overwrite)) as output:
         path = terminal.follow(
-            bundle.write(options.models, output), lambda step: step.waiting or f"write {options.output.name}"
+            bundle.write(options.models, output), lambda step: step.waiting or f"Writing {options.output.name}"
         )
     terminal.tell(
-        f"{path} holds {', '.join(options.models)}; `napari-webipred import {path.name}` on the other machine."
+        f"Wrote {', '.join(options.models)} to {path}. Run `napari-webipred import {path.name}` on the other machine."
     )
 
 
@@ -191,11 +195,11 @@ def _import(options: argparse.Namespace) -> None:
 
     name = options.file.name
     if not options.model:
-        cards = terminal.follow(bundle.read(options.file, replace=options.replace), lambda _: f"read {name}")
-        terminal.tell(f"On this machine now: {', '.join(card.id for card in cards)}.")
+        cards = terminal.follow(bundle.read(options.file, replace=options.replace), lambda _: f"Reading {name}")
+        terminal.tell(f"Imported {', '.join(card.id for card in cards)}.")
         return
     card, compared = terminal.follow(
-        importer.take(options.file, options.model, replace=options.replace), lambda _: f"read {name}"
+        importer.take(options.file, options.model, replace=options.replace), lambda _: f"Reading {name}"
     )
-    doubt = "" if compared else " No checksum of it is known, so it is taken as it is."
-    terminal.tell(f"On this machine now: {card.id}.{doubt}")
+    doubt = "" if compared else " No checksum is known for this file, so it was not compared."
+    terminal.tell(f"Imported {card.id}.{doubt}")

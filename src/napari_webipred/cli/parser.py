@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
             commands[command]._check_options(arguments[place + 1 :])
         found, rest = self.parse_known_args(arguments)
         if rest:
-            commands[arguments[place]].error(f"{' '.join(rest)} is not understood")
+            commands[arguments[place]].error(f"{' '.join(rest)} is not an argument of this command")
         return found
 
     def _check_options(self, arguments: Sequence[str]) -> None:
@@ -44,7 +44,7 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong in a sentence, and where all that can be given is listed."""
         message = message.removeprefix("argument ").replace("the following arguments are required", "Missing")
         message = message.replace(": expected one argument", " needs a value")
-        self._fail(f"{message}.", f"`{self.prog} --help` lists what can be given.")
+        self._fail(f"{message}.", f"See `{self.prog} --help`.")
 
     def _fail(self, message: str, hint: str) -> NoReturn:
         terminal.tell(f"napari-webipred: {message} {hint}")

@@ -19,17 +19,18 @@ if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
 
 BAR_WIDTH = 20
+STAGES = {"download": "Downloading", "compile": "Preparing", "load": "Loading"}
 _WIDEST_CELL = 120  # characters
 REMEDIES: dict[Remedy, str] = {
-    "allow slow model": "The option is --allow-slow.",
-    "complete settings": "The options are --output-name, --standardize, --activation and --resize.",
-    "free space": "`napari-webipred cache --limit 1GB` removes the models that were not used for longest.",
-    "import file": "`napari-webipred import FILE --as MODEL` imports a file that you have downloaded by hand.",
-    "list models": "`napari-webipred models` lists the catalogue.",
-    "list stored models": "`napari-webipred cache` lists them.",
-    "replace model": "To replace the model, run `napari-webipred fetch MODEL --replace` or "
+    "allow slow model": "Use --allow-slow to allow it.",
+    "complete settings": "Set them with --output-name, --standardize, --activation or --resize.",
+    "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
+    "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
+    "list models": "`napari-webipred models` lists all models.",
+    "list stored models": "`napari-webipred cache` lists the models on this machine.",
+    "replace model": "To replace it, run `napari-webipred fetch MODEL --replace` or "
     "`napari-webipred import FILE --replace`.",
-    "write bundle": "`napari-webipred bundle MODEL` writes one.",
+    "write bundle": "`napari-webipred bundle MODEL` writes a bundle.",
 }
 
 Result = TypeVar("Result")
@@ -147,7 +148,7 @@ def may_replace(path: Path, overwrite: bool) -> bool:
     OptionError
         Nobody can be asked.
     """
-    said = f"{path} exists. This program has not written it, or it was changed since."
+    said = f"{path} exists and was not written by napari-webipred, or was changed since."
     if overwrite:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
