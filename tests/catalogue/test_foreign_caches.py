@@ -309,7 +309,7 @@ def test_a_folder_that_cannot_be_read_is_told_when_all_is_removed_and_hides_noth
     assert done.returncode == 0
     done = as_nobody("cache", "--wipe")
     assert done.returncode == 2 or "cannot be read (Permission denied)" in done.stderr
-    assert "empty now" not in done.stderr
+    assert "cache is empty" not in done.stderr
 
 
 def test_a_model_that_cannot_be_read_is_an_error_in_words(foreign: Path, picture: str) -> None:

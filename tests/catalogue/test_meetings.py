@@ -82,7 +82,7 @@ def test_wiping_leaves_a_model_that_another_program_changes_and_says_so(
     assert "webipred-16 stays: another program is using it" in capsys.readouterr().err
     assert store.path_of(card) is not None
     assert cli.main(["cache", "--wipe"]) == 0
-    assert "the cache is empty now" in capsys.readouterr().err
+    assert "the cache is empty" in capsys.readouterr().err
     assert store.path_of(card) is None
 
 
