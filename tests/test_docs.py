@@ -48,3 +48,21 @@ def test_the_reference_describes_every_public_name(site: Path) -> None:
     text = (site / "api.html").read_text(encoding="utf-8")
     public = set(napari_webipred.__all__) - {"__version__"}
     assert {name for name in public if f'id="napari_webipred.{name}"' not in text} == set()
+
+
+def test_the_tutorial_names_buttons_and_menus_as_the_panel_does() -> None:
+    tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
+    package = ROOT / "src" / "napari_webipred"
+    panel = "\n".join(path.read_text(encoding="utf-8") for path in (package / "_napari").glob("*.py"))
+    manifest = (package / "napari.yaml").read_text(encoding="utf-8")
+    # A literal ends where a value is filled in; "&" marks a key for the keyboard.
+    shown = re.findall(r'"([^"{}\n]*)', panel.replace("&", "")) + re.findall(r"display_name: (.*)", manifest)
+    names = {text.rstrip("…“ ") for text in shown}
+    of_napari = {"Plugins", "Install/Uninstall Plugins...", "File", "Open Sample", "Layers"}
+    quoted = {
+        re.sub(r"^Classify \d+ images$", "Classify", part.rstrip("… ").removesuffix(" (napari-webipred)"))
+        for label in re.findall(r"(?<![*\w])\*([^*\n]+)\*(?![*\w])", tutorial)
+        for part in label.split(" > ")
+    }
+    assert len(quoted) > 20
+    assert quoted - names - of_napari == set()

@@ -161,7 +161,7 @@ def test_the_file_beside_the_model_counts_before_those_around_and_below_and_neve
 
 
 def test_the_documentation_lists_the_files_in_the_order_in_which_they_count():
-    table = DOCS.read_text(encoding="utf-8").split("### What lies beside a model")[1].split("\n\n")[2]
+    table = DOCS.read_text(encoding="utf-8").split("### Files beside a model")[1].split("\n\n")[2]
     rows = [row.split("|")[1] for row in table.splitlines() if row.startswith("| `")]
     listed = [name.strip().strip("`") for row in rows for name in row.split(",")]
     assert listed == [label_files.CARD_FILE, *LABEL_FILES]
