@@ -31,14 +31,14 @@ KERAS = [
 
 PAGE = """# Hostile files
 
-Archives, models and images that an attacker or an accident could make, and what the user sees. `tests/hostile` makes them
-and checks every change of the program: each file is refused with a message that names it, or opened if that does no harm.
-No archive and no image takes {limit} MB; refusing a model takes at most 64 MB and four times the size of its file.
-[Limits](limits.md) lists the limits.
+Archives, models and images that an attacker or an accident could make, and what the user sees. `tests/hostile` makes
+them and checks every change of the program: each file is refused with a message that names it, or opened if that does
+no harm. No archive and no image takes {limit} MB; refusing a model takes at most 64 MB and four times the size of its
+file. [Limits](limits.md) lists the limits.
 
-`python benchmarks/hostile_files.py` prints this page. Processor seconds and megabytes are those of the process that opened
-the file, with all libraries that it needs ({empty} MB, for archives, models and images). Models that are opened are also
-run once.
+`python benchmarks/hostile_files.py` prints this page. Processor seconds and megabytes are those of the process that
+opened the file, with all libraries that it needs ({empty} MB, for archives, models and images). Models that are opened
+are also run once.
 
 {archives} archives, {models} ONNX models, {keras} Keras files and SavedModels, and {pictures} images; the slowest
 took {seconds:.1f} s, the largest {megabytes:.0f} MB.
