@@ -1,4 +1,4 @@
-"""Classify image files and save the table: `python examples/classify_files.py [PICTURE OR FOLDER ...]`."""
+"""Classify image files and save the table: `python examples/classify_files.py [IMAGE OR FOLDER ...]`."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import sys
 import napari_webipred as wp
 from napari_webipred.samples import sample_pictures
 
-pictures = sys.argv[1:] or sample_pictures()
+images = sys.argv[1:] or sample_pictures()
 model = wp.open_model("demo")
-table = wp.classify(pictures, model)
+table = wp.classify(images, model)
 
 print(f"{model.card.name}: {', '.join(model.classes)}")
 print(table[["image", "prediction"]].to_string(index=False))

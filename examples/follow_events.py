@@ -1,4 +1,4 @@
-"""Follow a run as it goes, and cancel it: the generator that the panel and the command line use too."""
+"""Follow a run and cancel it, with the generator that the panel and the command line use."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ import napari_webipred as wp
 from napari_webipred import engine
 
 model = wp.open_model("demo")
-pictures = [np.full((100, 100), level, np.uint8) for level in range(0, 250, 5)]
+images = [np.full((100, 100), level, np.uint8) for level in range(0, 250, 5)]
 
-with closing(engine.classify(model, pictures)) as events:  # closing the generator cancels what has not begun
+with closing(engine.classify(model, images)) as events:  # closing the generator cancels the run
     for event in events:
         match event:
             case engine.Started(total=total):
-                print(f"{total} pictures")
+                print(f"{total} images")
             case engine.RowDone(row=row, done=done) if row.failed:
                 print(f"{done}: {row.image} failed: {row.error}")
             case engine.RowDone(row=row, done=done):
