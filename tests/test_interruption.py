@@ -205,7 +205,7 @@ def test_a_second_run_with_the_same_output_is_refused_while_the_first_lives(tmp_
         with running("-o", out) as second:
             _, said = second.process.communicate()
             assert second.process.returncode == 2
-        assert "is being written by another run of this program" in said
+        assert "is being written by another run of napari-webipred" in said
         first.process.communicate("\n" * 5)
         assert first.process.returncode == 0
     assert len(names_in(tmp_path / "out.csv")) == 5

@@ -27,7 +27,7 @@ def test_amounts_of_space_are_read_as_people_write_them(text: str, size: int) ->
 
 @pytest.mark.parametrize("text", ["", "GB", "-1GB", "1e9", "5 XB", "1,5GB", "5 i"])
 def test_what_is_no_amount_of_space_is_told(text: str) -> None:
-    with pytest.raises(OptionError, match="no amount of space"):
+    with pytest.raises(OptionError, match="not an amount of space"):
         limits.bytes_of(text)
 
 

@@ -112,7 +112,7 @@ def memory_budget() -> int:
             return bytes_of(text)
         except OptionError:
             raise OptionError(
-                f"The setting {MEMORY_SETTING} is {text!r}, which is no amount of memory.",
+                f"The setting {MEMORY_SETTING} is {text!r}, which is not an amount of memory.",
                 "Write it as 8GB or 500MB.",
             ) from None
     return min(int(_memory() * SHARE_OF_MEMORY), BUDGET_AT_MOST)
@@ -128,7 +128,7 @@ def bytes_of(text: str) -> int:
     """
     found = re.fullmatch(r"(\d{1,12}(?:\.\d{1,9})?)\s*(?:([kmgt])(i?))?b?", text.strip().lower())
     if not found:
-        raise OptionError(f"{text!r} is no amount of space.", "Write it as 5GB or 500MB.")
+        raise OptionError(f"{text!r} is not an amount of space.", "Write it as 5GB or 500MB.")
     number, unit, binary = found.groups()
     factor = (1024 if binary else 1000) ** (" kmgt".index(unit) if unit else 0)
     return int(float(number) * factor)

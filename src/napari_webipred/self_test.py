@@ -1,4 +1,4 @@
-"""The test that a card carries: a picture, and the probabilities that the model has to give for it."""
+"""The test that a card carries: an image, and the probabilities that the model has to give for it."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def run(
         ``probabilities`` one number per class, ``tolerance`` the largest permitted difference (0.001 by default).
     files : mapping of str to bytes
     predict : callable
-        From a batch of prepared pictures to the model's numbers.
+        From a batch of prepared images to the model's numbers.
 
     Returns
     -------
@@ -71,12 +71,12 @@ def run(
     """
     try:
         test = _Test.model_validate(card.test)
-        pixels = _picture(test.image, files)
+        pixels = _image(test.image, files)
     except (ValidationError, WebIPredError, OSError, ValueError, SyntaxError) as error:
         reason = error.message if isinstance(error, WebIPredError) else f"it is malformed ({type(error).__name__})"
         return f"The self-test of the card could not be run: {reason}"
     if card.input is None or card.preprocessing is None:
-        return "The self-test of the card could not be run: it is not known how pictures are prepared."
+        return "The self-test of the card could not be run: the preprocessing of images is not known."
     size = (card.input.height, card.input.width, card.input.channels or 3)
     prepared, _ = prepare(pixels, *size, card.preprocessing, card.input.channel_order)
     try:
@@ -92,27 +92,27 @@ def run(
     difference = float(np.abs(given - np.asarray(test.probabilities)).max())
     if not difference <= test.tolerance:
         raise ModelError(
-            f"The model {card.name} fails the self-test of its card: its probabilities for a known picture differ by "
+            f"The model {card.name} fails the self-test of its card: its probabilities for a known image differ by "
             f"{difference:.2g} from those that its publisher got.",
             "Do not use it; tell its publisher, and the makers of this program.",
         )
     return f"The model passed the self-test of its card: largest difference {difference:.1g}."
 
 
-def _picture(image: str, files: Mapping[str, bytes]) -> NDArray[Any]:
+def _image(image: str, files: Mapping[str, bytes]) -> NDArray[Any]:
     if image.startswith(_INLINE):
         try:
             content = base64.b64decode(image.removeprefix(_INLINE), validate=True)
         except binascii.Error as error:
-            raise ModelError("its picture is damaged.") from error
+            raise ModelError("its image is damaged.") from error
     else:
         name = next((each for each in files if each == image or PurePosixPath(each).name == image), None)
         if name is None:
-            raise ModelError(f"its picture {image[:100]} is not among the model's files.")
+            raise ModelError(f"its image {image[:100]} is not among the model's files.")
         content = files[name]
     if len(content) > _MAX_BYTES:
-        raise ModelError("its picture is too large.")
+        raise ModelError("its image is too large.")
     with open_image(BytesIO(content), ("PNG", "JPEG")) as opened:
         if opened.width * opened.height > _MAX_PIXELS:
-            raise ModelError("its picture is too large.")
+            raise ModelError("its image is too large.")
         return to_array(opened)

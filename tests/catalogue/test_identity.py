@@ -265,7 +265,7 @@ def test_a_checksum_in_a_card_counts_more_than_what_came_before(
 
 
 def test_a_damaged_demo_model_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    content = bytearray((Path(store.__file__).parent / "cards" / "demo.zip").read_bytes())
+    content = bytearray((Path(built_in.__file__).parent / "cards" / "demo.zip").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "demo.zip").write_bytes(content)
     monkeypatch.setattr(store, "_BUILT_IN", tmp_path)

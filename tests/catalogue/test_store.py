@@ -22,6 +22,7 @@ from napari_webipred.atomic_file import read_note, write_note
 from napari_webipred.cache import index, store, transfer
 from napari_webipred.cache.store import Download, fetch, path_of
 from napari_webipred.card import ModelCard, read_card
+from napari_webipred.catalogue import built_in
 from napari_webipred.catalogue.providers.zenodo import card_of, look_up
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, Answer, ZenodoServer, error_answer, model_zip
@@ -142,7 +143,7 @@ def test_waiting_for_another_process_is_told_and_can_be_cancelled(
     assert files_below(cache) == []
 
 
-FETCH = "from napari_webipred.catalogue import index, store; list(store.fetch(index.find('webipred-16')))"
+FETCH = "from napari_webipred.cache import index, store; list(store.fetch(index.find('webipred-16')))"
 
 
 def test_processes_that_want_the_same_model_download_it_once(published: ZenodoServer) -> None:
@@ -326,7 +327,7 @@ def test_a_model_of_the_package_needs_no_fetching(monkeypatch: pytest.MonkeyPatc
     weights = {"format": "tfjs-layers", "source": {"type": "builtin", "file_key": "../cards/demo.zip"}}
     card = ModelCard.model_validate({"id": "demo", "name": "Demo", "weights": [weights]})
     path, steps = get(card)
-    assert path == path_of(card) == Path(store.__file__).parent / "cards" / "demo.zip"
+    assert path == path_of(card) == Path(built_in.__file__).parent / "cards" / "demo.zip"
     assert steps == []
 
 
@@ -548,7 +549,7 @@ def test_the_limit_of_the_settings_is_kept_after_each_download_and_spares_what_h
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE_LIMIT", "much")
     with caplog.at_level(logging.WARNING):
         get(model_of(zenodo, 4))
-    assert "'much' is no amount of space" in caplog.text
+    assert "'much' is not an amount of space" in caplog.text
 
 
 def test_a_model_that_another_process_is_fetching_is_not_evicted(zenodo: ZenodoServer, cache: Path) -> None:

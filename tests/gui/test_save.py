@@ -44,7 +44,7 @@ def test_the_file_that_the_dialog_has_asked_about_is_replaced_but_not_another_be
     out.write_text("the dialog has asked about this")
     record.write_text("but not about this")
     said = save(out)
-    assert "<b>out.csv.json is not replaced: this program has not written it" in said
+    assert "<b>out.csv.json is not replaced: it was not written by napari-webipred" in said
     assert (out.read_text(), record.read_text()) == ("the dialog has asked about this", "but not about this")
     record.unlink()
     assert "Saved out.csv." in save(out)

@@ -141,7 +141,7 @@ def test_names_that_csv_text_may_have_are_taken(out: Path, name: str) -> None:
 
 
 def test_a_folder_is_no_output(out: Path) -> None:
-    with pytest.raises(OptionError, match=r"is a folder\. Name a file in it") as caught:
+    with pytest.raises(OptionError, match=r"is a folder\. Give a file name") as caught:
         write(out.parent)
     assert f"{out.parent / 'output'}.csv" in caught.value.hint
 
@@ -234,7 +234,7 @@ def test_what_is_not_a_result_of_ours_is_replaced_only_when_the_user_says_so(out
         asked.append(path)
         return False
 
-    with pytest.raises(OptionError, match="is not replaced: this program has not written it"):
+    with pytest.raises(OptionError, match="is not replaced: it was not written by napari-webipred"):
         write(out, may_replace=no)
     assert asked == [foreign]
     assert files(out.parent) == before

@@ -102,7 +102,7 @@ def _demo(options: argparse.Namespace) -> int:
         model = _open("demo")
         terminal.show(model.card.name)
         print(f"{fill(model.card.description, 100)}\n")
-        # Where the program is installed says nothing about a picture.
+        # Where the program is installed says nothing about an image.
         pictures = [replace(file_source(path), name=path.name) for path in sample_pictures()]
         return _run(model, pictures, output, Options(), show=True)
 

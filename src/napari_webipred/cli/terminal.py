@@ -64,7 +64,7 @@ def bar(probability: float, width: int = BAR_WIDTH, stream: TextIO | None = None
 
 
 def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
-    """Print one picture: its name, and a line per class with a bar; the assigned class is marked.
+    """Print one image: its name, and a line per class with a bar; the assigned class is marked.
 
     Numbers that are no probabilities have no bar.
     """

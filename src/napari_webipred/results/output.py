@@ -68,7 +68,7 @@ def claimed(
             target = Path(os.path.realpath(path)) if path.is_symlink() else path
             if path.is_dir():
                 raise OptionError(
-                    f"{path} is a folder.", f"Name a file in it, such as {path / 'output'}{kind.suffixes[0]}."
+                    f"{path} is a folder.", f"Give a file name, such as {path / 'output'}{kind.suffixes[0]}."
                 )
             check_input(path, inputs)
             if any(each.suffix.lower() not in kind.suffixes for each in (path, target)):
@@ -78,8 +78,8 @@ def claimed(
             check_replaced(path, kind.is_ours, may_replace)
             if not stack.enter_context(locked(target.with_name(f".{target.name}.{OURS}.lock"))):
                 raise OptionError(
-                    f"{path} is being written by another run of this program.",
-                    "Wait until that has ended, or choose another name.",
+                    f"{path} is being written by another run of napari-webipred.",
+                    "Wait until it ends, or choose another name.",
                 )
         except OSError as error:
             raise unwritable(path, error) from error
@@ -113,7 +113,8 @@ def check_replaced(path: Path, is_ours: Callable[[Path], bool], may_replace: Cal
         raise OptionError(f"{path} is write-protected.", "Choose another name, or change its permissions.")
     if path.stat().st_size and not is_ours(path.resolve()) and not may_replace(path):
         raise OptionError(
-            f"{path} is not replaced: this program has not written it, or it was changed since.", "Choose another name."
+            f"{path} is not replaced: it was not written by napari-webipred, or was changed since.",
+            "Choose another name.",
         )
 
 

@@ -20,7 +20,7 @@ ADDING_UP = 1e-2
 
 
 def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArray[np.float32]:
-    """Turn the outputs for one picture into one probability per class.
+    """Turn the outputs for one image into one probability per class.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def class_probabilities(numbers: NDArray[np.float32], card: ModelCard) -> NDArra
         They are no probabilities, and the card does not say what makes some of them.
     """
     if not np.isfinite(numbers).all():
-        raise ModelError("The model gave numbers that are not finite.", "The picture may hold extreme values.")
+        raise ModelError("The model returned values that are not finite.", "The image may contain extreme values.")
     activation = card.output.activation
     if activation == "softmax":
         powers = np.exp(numbers - numbers.max())

@@ -21,7 +21,7 @@ LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifff
 # What of a card's provenance bears on its numbers, or on whose they are.
 REMARKS = ("labels", "assumed", "notes", "self_test", "origin")
 BLACK_AND_WHITE = (0.0, 255.0)
-RUNNING = "still running, or ended without a chance to say why"
+RUNNING = "still running, or ended without giving a reason"
 # By so many bytes the end of a run may change its record, without the images; they are there from the beginning.
 _SPARE = 4096
 _MAX_BYTES = 2**28

@@ -167,7 +167,7 @@ class ResultFile:
         self._record.write(self._path, _checksum(self._digest.hexdigest()))
         if size != self._size:
             raise OptionError(
-                f"{self._path} was changed while it was being written.", "Classify again, with another output."
+                f"{self._path} was changed while it was being written.", "Classify again with another output file."
             )
 
 

@@ -1,4 +1,4 @@
-"""One line of the result: a picture, or one plane of a stack, and what the model said of it."""
+"""One line of the result: an image, or one plane of a stack, and what the model said of it."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ class Row:
     Attributes
     ----------
     source : int
-        Which of the given pictures this is, counted from 0.
+        Which of the given images this is, counted from 0.
     image : str
-        Name of the picture: the path as it was given, or the name of the layer.
+        Name of the image: the path as it was given, or the name of the layer.
     position : Mapping[str, int]
-        Where the plane lies along the leading axes of a stack, as ``{"t": 0, "z": 12}``. Empty for a plain picture.
+        Where the plane lies along the leading axes of a stack, as ``{"t": 0, "z": 12}``. Empty for a plain image.
     probabilities : ndarray of float32, shape (n_classes,), or None
-        One number per class in the model's order; None when the picture failed.
+        One number per class in the model's order; None when the image failed.
     prediction : str
         Names of the assigned classes, joined by ``"; "``; may be empty.
     assigned : tuple of int
@@ -50,5 +50,5 @@ class Row:
 
     @property
     def failed(self) -> bool:
-        """Whether the picture gave no probabilities."""
+        """Whether the image gave no probabilities."""
         return self.probabilities is None

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def to_frame(rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = ()) -> pd.DataFrame:
-    """Make a table with a row per picture or plane.
+    """Make a table with a row per image or plane.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in the CSV file: ``image``, axes (nullable integers), classes (float32, NaN where the picture
+        Columns as in the CSV file: ``image``, axes (nullable integers), classes (float32, NaN where the image
         failed), ``prediction``, ``error``. ``attrs["remarks"]`` lists what should be known about single rows, such as
         that an image is blank: pairs of a row's number, counted from 0, and a text.
     """

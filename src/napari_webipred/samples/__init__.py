@@ -1,6 +1,6 @@
-"""Sample pictures for the demonstration and for *File > Open Sample*; made by ``tools/make_samples.py``.
+"""Sample images for the demonstration and for *File > Open Sample*; made by ``tools/make_samples.py``.
 
-They are made of pictures in scikit-image that are free of copyright: stained tissue (``ihc``), coins (``coins``, no
+They are made of images in scikit-image that are free of copyright: stained tissue (``ihc``), coins (``coins``, no
 known copyright restrictions), a retina and a cell (``retina``, ``cell``, CC0). The demo model was not trained on them.
 """
 
@@ -18,5 +18,5 @@ NAMES = (
 
 
 def sample_pictures() -> list[Path]:
-    """Return the paths of the sample pictures; their names end with the class that they belong to."""
+    """Return the paths of the sample images; their names end with the class that they belong to."""
     return [Path(__file__).parent / name for name in NAMES]
