@@ -268,7 +268,8 @@ def test_a_damaged_demo_model_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_p
     content = bytearray((Path(built_in.__file__).parent / "cards" / "demo.zip").read_bytes())
     content[len(content) // 2] ^= 1
     (tmp_path / "demo.zip").write_bytes(content)
-    monkeypatch.setattr(store, "_BUILT_IN", tmp_path)
+    assert built_in.cards()  # are read once
+    monkeypatch.setattr(built_in, "_FOLDER", tmp_path)
     with pytest.raises(wp.WebIPredError, match="part of the program, is damaged"):
         wp.open_model("demo")
 
@@ -278,16 +279,8 @@ def test_a_fingerprint_depends_on_names_and_contents() -> None:
     assert fingerprints.fingerprint([("m.zip", one)]) == one
     both = fingerprints.fingerprint([("a", one), ("b", two)])
     assert both == fingerprints.fingerprint([("b", two), ("a", one)])
-    assert (
-        len(
-            {
-                both,
-                fingerprints.fingerprint([("a", two), ("b", one)]),
-                fingerprints.fingerprint([("a", one), ("c", two)]),
-            }
-        )
-        == 3
-    )
+    others = [[("a", two), ("b", one)], [("a", one), ("c", two)]]
+    assert len({both, *map(fingerprints.fingerprint, others)}) == 3
 
 
 def test_a_note_of_another_model_is_not_taken_for_what_came(card: ModelCard) -> None:
