@@ -1,4 +1,4 @@
-"""A file among those of a model, wherever it lies, and how large it may be."""
+"""A file of a model, in a folder or an archive, and the limits for its size."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from napari_webipred.errors import ArchiveError
 
 MAX_FILES = 2000
 MAX_BYTES = 4 * 2**30
-MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; 1000 classes of ImageNet take 20 kB
+MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; the 1000 classes of ImageNet need 20 kB
 CHUNK = 2**20
 
 
 @dataclass(frozen=True, slots=True)
 class ArchiveEntry:
-    """A file that may be read: how large it says it is, how to get its content in pieces, and where it is on disk."""
+    """A file: its declared size, a function that reads its content in chunks, and its path if it is on disk."""
 
     size: int
     chunks: Callable[[], Iterator[bytes]]
@@ -31,7 +31,7 @@ def file_entry(path: Path) -> ArchiveEntry:
 
 
 def file_chunks(path: Path) -> Iterator[bytes]:
-    """Yield the content of a file in pieces; raise ArchiveError if it cannot be read."""
+    """Yield the content of a file in chunks; raise ArchiveError if it cannot be read."""
     try:
         with path.open("rb") as file:
             while chunk := file.read(CHUNK):
@@ -42,6 +42,6 @@ def file_chunks(path: Path) -> Iterator[bytes]:
 
 
 def is_noise(name: str) -> bool:
-    """Tell whether this is what operating systems add, a hidden file or an archive within."""
+    """Tell whether this is a file that operating systems add, a hidden file or a nested archive."""
     parts = PurePosixPath(name).parts
     return any(part.startswith(".") or part == "__MACOSX" for part in parts) or name.lower().endswith(".zip")

@@ -1,4 +1,4 @@
-"""The files beside a model's file without which it cannot be computed: numbers of ONNX, networks of Keras weights."""
+"""Other files that a model file needs: external data of ONNX, and the JSON of a model for Keras weights."""
 
 from __future__ import annotations
 
@@ -9,51 +9,51 @@ from pathlib import Path
 from napari_webipred.archive.entry import MAX_FILES, file_chunks
 from napari_webipred.errors import ArchiveError
 
-# How Protocol Buffers write the entry of an ONNX tensor that names the file with its numbers: field 1 is the key
-# "location", field 2 the name, before which stands its length in one byte or two.
+# The Protocol Buffers entry of an ONNX tensor with the name of its external data file: field 1 is the key "location",
+# field 2 the name, after its length in one or two bytes.
 _LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff]\x01)")
 _LONGEST_ENTRY = 512
-# The attribute of an HDF5 file by Keras that describes the network; a file without it holds weights alone.
-_NETWORK = b"model_config"
-# What the description of a network in JSON has near its beginning.
+# The attribute of a Keras HDF5 file that describes the model; a file without it contains only weights.
+_MODEL_CONFIG = b"model_config"
+# The description of a model in JSON has this near its beginning.
 _CLASS_NAME = b'"class_name"'
 _BEGINNING = 512
 
 
 def data_files(path: Path) -> dict[str, Path]:
-    """Find the files in which an ONNX file keeps its numbers, by their names.
+    """Find the external data files of an ONNX file, by their names.
 
-    Only plain files in the same folder count, no links. The search is for bytes, so that nothing large is kept in
-    memory: whoever reads the model has to check what it names.
+    Only regular files in the same folder count, not links. The file is searched as bytes, so that little memory is
+    needed; the names are checked when the model is read.
 
     Raises
     ------
     ArchiveError
-        The file cannot be read, or names more files than a model has.
+        The file cannot be read, or refers to too many files.
     """
     names: set[str] = set()
-    for piece in _pieces(path):
-        for found in _LOCATION.finditer(piece):
+    for chunk in _overlapping_chunks(path):
+        for found in _LOCATION.finditer(chunk):
             length = found[1][0] & 0x7F | (len(found[1]) - 1) << 7
-            name = piece[found.end() : found.end() + length]
-            if len(name) == length:  # else it goes on in the next piece, which begins before this entry
+            name = chunk[found.end() : found.end() + length]
+            if len(name) == length:  # else it continues in the next chunk, which overlaps this one
                 names.add(name.decode("utf-8", "replace"))
         if len(names) > MAX_FILES:
             raise ArchiveError(
-                f"{path.name} names more than {MAX_FILES} files with its weights.", "Export the model as one file."
+                f"{path.name} refers to more than {MAX_FILES} weight files.", "Export the model as one file."
             )
     return {name: path.with_name(name) for name in sorted(names) if _is_plain_name(name) and is_plain_file(path, name)}
 
 
 def network_files(path: Path) -> dict[str, Path]:
-    """Find the JSON files that could describe the network of an HDF5 file, by their names; none if that is whole.
+    """Find the JSON files that may describe the model of an HDF5 file with only weights, by their names.
 
     Raises
     ------
     ArchiveError
         The file cannot be read.
     """
-    if any(_NETWORK in piece for piece in _pieces(path)):
+    if any(_MODEL_CONFIG in chunk for chunk in _overlapping_chunks(path)):
         return {}
     beside = (
         each for each in path.parent.iterdir() if each.suffix.lower() == ".json" and is_plain_file(path, each.name)
@@ -62,7 +62,7 @@ def network_files(path: Path) -> dict[str, Path]:
 
 
 def is_plain_file(path: Path, name: str) -> bool:
-    """Tell whether a plain file, no link, of this name lies beside another."""
+    """Tell whether a regular file of this name, not a link, is in the same folder."""
     beside = path.with_name(name)
     return beside.is_file() and not beside.is_symlink()
 
@@ -71,8 +71,8 @@ def _is_plain_name(name: str) -> bool:
     return name.isprintable() and not name.startswith(".") and not re.search(r"[/\\:\ufffd]", name)
 
 
-def _pieces(path: Path) -> Iterator[bytes]:
-    """Yield the content in pieces that overlap, so that no entry is cut in two."""
+def _overlapping_chunks(path: Path) -> Iterator[bytes]:
+    """Yield the content in overlapping chunks, so that no entry is split."""
     end = b""
     for chunk in file_chunks(path):
         yield end + chunk

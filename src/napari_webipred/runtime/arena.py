@@ -1,4 +1,4 @@
-"""The memory in which ONNX Runtime computes: one for all sessions of this process, with a limit."""
+"""The memory arena of ONNX Runtime: one with a limit, shared by all sessions of this process."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import numpy as np
 
 from napari_webipred import limits
 
-# An ONNX model that returns its one number.
+# An ONNX model that returns its input of one number.
 _IDENTITY = bytes.fromhex(
     "08083a370a100a017812017922084964656e74697479120167"
     "5a0f0a0178120a0a0808011204"
@@ -22,43 +22,43 @@ _IDENTITY = bytes.fromhex(
 
 
 def use_limited_memory(options: Any) -> None:
-    """Let a session compute in the memory that all share, and keep its weights beside it.
+    """Let a session use the shared arena, but not for its weights.
 
     Parameters
     ----------
     options : onnxruntime.SessionOptions
     """
-    # A plan of all tensors, made in the first run, would be a second memory beside the one in which that run was
-    # computed: twice as much for nothing that can be measured.
+    # Memory patterns, planned in the first run, need a second buffer beside the first: twice the memory for no
+    # measurable gain.
     options.enable_mem_pattern = False
     if _limited():
         options.add_session_config_entry("session.use_env_allocators", "1")
-        # So the limit is about what is computed: how large the weights are is known anyway.
+        # So the limit is for computed tensors; the size of the weights is known.
         options.add_session_config_entry("session.use_device_allocator_for_initializers", "1")
 
 
 @cache
 def _limited() -> bool:
-    """Make the shared memory, once; False where this is not possible: each session then has its own, without limit."""
+    """Create the shared arena once; False if that fails: then each session has its own, without a limit."""
     import onnxruntime
 
     where = onnxruntime.OrtMemoryInfo(
         "Cpu", onnxruntime.OrtAllocatorType.ORT_ARENA_ALLOCATOR, 0, onnxruntime.OrtMemType.DEFAULT
     )
-    with suppress(Exception):  # ONNX Runtime has no common class for what it raises
+    with suppress(Exception):  # ONNX Runtime has no common class for its errors
         onnxruntime.create_and_register_allocator(
-            where, onnxruntime.OrtArenaCfg({"max_mem": limits.memory_budget(), **_AS_ALWAYS})
+            where, onnxruntime.OrtArenaCfg({"max_mem": limits.memory_budget(), **_DEFAULTS})
         )
         return True
     return False
 
 
-# -1: as ONNX Runtime has it anyway.
-_AS_ALWAYS = dict.fromkeys(("arena_extend_strategy", "initial_chunk_size_bytes", "max_dead_bytes_per_chunk"), -1)
+# -1: the default of ONNX Runtime.
+_DEFAULTS = dict.fromkeys(("arena_extend_strategy", "initial_chunk_size_bytes", "max_dead_bytes_per_chunk"), -1)
 
 
 def give_back() -> None:
-    """Give the memory that no session uses any more back to the system."""
+    """Return unused memory of the arena to the system."""
     if not _limited.cache_info().currsize:
         return
     import onnxruntime
@@ -74,12 +74,12 @@ def give_back() -> None:
 
 
 def trim() -> None:
-    """Give back what was needed to open a network only; on Linux the C library would keep it for later."""
+    """Return memory that was needed only to open a model; on Linux the C library would keep it."""
     if sys.platform == "linux":
-        with suppress(OSError, AttributeError):  # another C library than that of GNU
+        with suppress(OSError, AttributeError):  # a C library without it, such as musl
             ctypes.CDLL(None).malloc_trim(0)
 
 
 def is_exhausted(error: Exception) -> bool:
-    """Tell whether an error of ONNX Runtime means that the limit is reached, or that the system has no more memory."""
+    """Tell whether an error of ONNX Runtime means that the limit is reached or the system is out of memory."""
     return "bfc_arena" in str(error) or "Failed to allocate memory" in str(error) or "bad_alloc" in str(error)

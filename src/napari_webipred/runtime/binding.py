@@ -1,4 +1,4 @@
-"""Which tensor of the file belongs to which layer, by their names."""
+"""Match the tensors of the file to the weights of the layers, by their names."""
 
 from __future__ import annotations
 
@@ -7,15 +7,13 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.connections import listed
+from napari_webipred.runtime.connections import BROKEN, listed
 from napari_webipred.runtime.graph import Weight
 from napari_webipred.runtime.topology import Layer
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-_BROKEN = "Ask the publisher of the model for a new conversion."
 
 
 def bind(
@@ -27,21 +25,21 @@ def bind(
 ) -> dict[Weight, str]:
     """Find the name of each weight in the file.
 
-    Tried in this order, each only as far as it leaves no doubt: the layer's name with those of the models around it;
-    its name alone, as most files have it; the same behind names of models that the file puts before it; numbers in
-    place of names, in Keras' order; the name of the layer with a number behind it, if the shape fits; the one tensor
-    of that layer without a name of its own. The order of the tensors in the file says nothing.
+    These names are tried in order, and a match counts only if it is unique: the layer's name after the names of its
+    models; its name alone, as in most files; one of the two after any prefix; numbers instead of names, in Keras'
+    order; the layer's name with a number appended, if the shape fits; the one tensor of the layer that has no name.
+    The order of the tensors in the file does not matter.
 
     Parameters
     ----------
     file : str
-        Name of the topology, for messages.
+        Name of the topology file, for messages.
     needed : iterable of Weight
-        In each layer in Keras' order. Every one must be found.
+        In Keras' order within each layer. All of them must be found.
     optional_weights : iterable of Weight
-        What may be in the file without being needed.
+        Weights that may be in the file, but are not needed.
     pruned_layers : iterable of Layer
-        Layers that are not computed; their tensors may be in the file.
+        Layers that are not computed, whose weights may be in the file.
     weights : mapping of str to ndarray of float32
         The tensors of the file.
 
@@ -52,7 +50,7 @@ def bind(
     Raises
     ------
     ModelError
-        Weights are missing, left over, or of another shape; all of them are named.
+        Weights are missing, unused or of the wrong shape. The message lists all of them.
     """
     needed = list(dict.fromkeys(needed))
     places = _places(needed)
@@ -78,24 +76,24 @@ def bind(
 
 _STAGES = 6
 
-# Keras 3 calls it so in DepthwiseConv2D.
+# The name in DepthwiseConv2D of Keras 3.
 _OTHER_ROLES = {"depthwise_kernel": ("kernel",)}
 
 
 def _forms(weight: Weight, place: int | None) -> list[list[str]]:
-    """Return, for each stage, what the tensor may be called, the likeliest first."""
+    """Return, for each stage, the possible names of the tensor, the likeliest first."""
     roles = (weight.role, *_OTHER_ROLES.get(weight.role, ()))
     alone = [f"{weight.layer}/{role}" for role in roles]
     below = [f"{weight.path}/{role}" for role in roles]
     numbered = [] if place is None else [f"{weight.layer}/{place}", f"{weight.layer}/vars/{place}"]
-    # Stage 2 looks for the same among the endings of names, stage 4 among those with a number cut off, and stage 5
-    # for a weight that Keras 3 calls so that its layer gives no name, as that of LayerScale.
+    # Stage 2 compares these with the ends of names, stage 4 with names without their number, and stage 5 finds a
+    # weight that its Keras 3 layer does not name, such as that of LayerScale.
     return [below, alone, [form for pair in zip(below, alone, strict=True) for form in pair], numbered, alone,
             [f"{weight.layer}/variable"]]  # fmt: skip
 
 
 class _Names:
-    """The tensors of a file by those endings of their names that are looked for; a file can have very many names."""
+    """The tensors of a file by the ends of their names. Only needed ends are kept: a file may have many names."""
 
     def __init__(self, weights: Mapping[str, NDArray[np.float32]], wanted: set[str]) -> None:
         self._weights = weights
@@ -114,7 +112,7 @@ class _Names:
                 self._cut.setdefault(unnamed, []).append(name)
 
     def find(self, stage: int, forms: list[str], shape: tuple[int, ...]) -> list[str]:
-        """Return the tensors that have the first of these forms that any has."""
+        """Return the tensors that match the first of these names that any tensor matches."""
         for form in forms:
             if stage < 2:
                 found = [form] if form in self._weights else []
@@ -130,7 +128,7 @@ class _Names:
 
 
 def _endings(name: str) -> Iterator[str]:
-    """Yield the name and what is left of it when leading parts are dropped, at most eight."""
+    """Yield the name and its ends without up to seven leading parts."""
     start = 0
     for _ in range(8):
         yield name[start:]
@@ -140,7 +138,7 @@ def _endings(name: str) -> Iterator[str]:
 
 
 def _places(needed: Iterable[Weight]) -> dict[Weight, int]:
-    """Count the weights of each layer."""
+    """Return the index of each weight within its layer."""
     places: dict[Weight, int] = {}
     seen: dict[str, int] = {}
     for weight in needed:
@@ -159,7 +157,7 @@ def _check(
     missing = [f"{weight.path}/{weight.role}" for weight in needed if weight not in bound]
     taken = set(bound.values())
     names = {layer.name for layer in pruned_layers}
-    unused = [name for name in weights if name not in taken and not _is_idle(name, names)]
+    unused = [name for name in weights if name not in taken and not _is_pruned(name, names)]
     faults = []
     if missing:
         faults.append(f"the weights {listed(missing)} are missing")
@@ -174,15 +172,15 @@ def _check(
     if misshapen:
         faults.append(listed(misshapen))
     if faults:
-        raise ModelError(f"The weights of {file} do not fit its layers: {'; '.join(faults)}.", _BROKEN)
+        raise ModelError(f"The weights of {file} do not match its layers: {'; '.join(faults)}.", BROKEN)
 
 
-# Of a name; models are nested less deeply.
+# Parts of a name; models are nested less deeply.
 _MOST_PARTS = 32
 
 
-def _is_idle(name: str, layers: set[str]) -> bool:
-    """Tell whether a tensor belongs to a layer that is not computed, or is the state of random numbers."""
+def _is_pruned(name: str, layers: set[str]) -> bool:
+    """Tell whether a tensor belongs to a layer that is not computed, or is the state of a random generator."""
     parts = name.split("/")[:_MOST_PARTS]
     if name.rpartition("/")[2] in {"seed_generator_state", "seed_generator"}:
         return True

@@ -1,4 +1,4 @@
-"""What a network needs at most, in memory and work, told before it is opened."""
+"""Upper bounds for the memory and the work of a model, known before it is opened."""
 
 from __future__ import annotations
 
@@ -11,27 +11,27 @@ from napari_webipred.errors import LimitError, ModelError, SlowModelError
 from napari_webipred.runtime.facts import BOUNDS, with_facts
 from napari_webipred.runtime.onnx_graph import OnnxGraph, read_graph
 
-# A graph that tells what it needs is opened without the rules for shapes, memory and work, which take time to import.
+# The rules for shapes, memory and work are imported late: a graph with stored bounds is opened without them.
 
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a network needs for a batch of images.
+    """The memory and work of a model for a batch of images.
 
     Attributes
     ----------
     batch : tuple of int
-        (images, height, width, channels); empty if only `weights` and `folds` are told, which do not depend on it.
+        (images, height, width, channels); empty if only `weights` and `folds` are known, which do not depend on it.
     weights : int
-        Bytes that stay as long as the network is open.
+        Bytes in use while the model is open.
     folds : bool
-        Whether ONNX Runtime may compute what depends on no image once, when it opens the network.
+        Whether ONNX Runtime may compute constants when it opens the model (constant folding).
     run : int
-        Bytes that a run needs beside the weights.
+        Bytes that a run needs besides the weights.
     work : int
         Multiply-adds of a run.
     largest : str
-        Which operation makes the largest tensor of a run, in words.
+        A sentence that names the operation with the largest output.
     """
 
     batch: tuple[int, ...]
@@ -42,35 +42,35 @@ class Bounds:
     largest: str = ""
 
     def check_memory(self) -> None:
-        """Refuse a network that needs more than the budget.
+        """Refuse a model that needs more memory than allowed.
 
         Raises
         ------
         LimitError
-            With what is needed, what is allowed, and how to allow more.
+            The model needs too much memory.
         """
         needed, budget = self.weights + self.run, limits.memory_budget()
         if needed > budget:
             most = f" {self.largest}." if self.run > self.weights else ""
             raise LimitError(
-                f"The network needs up to {limits.amount(needed)} of memory for one image, but "
+                f"The model needs up to {limits.amount(needed)} of memory for one image, but "
                 f"{limits.amount(budget)} are allowed.{most}",
-                f"Set {limits.MEMORY_SETTING}={limits.amount(needed, round_up=True)} to allow it, if this computer "
-                "has enough memory for that; or choose a smaller model.",
+                f"Set {limits.MEMORY_SETTING}={limits.amount(needed, round_up=True)} if this computer has enough "
+                "memory, or choose a smaller model.",
             )
 
     def check_work(self) -> None:
-        """Refuse a network that computes very long for an image.
+        """Refuse a model that needs very long for an image.
 
         Raises
         ------
         SlowModelError
-            With how long an image takes, roughly.
+            The model is slow; the message says roughly how long an image takes.
         """
         images = max(self.batch[0], 1) if self.batch else 1
         if self.work > limits.WORK * images:
             raise SlowModelError(
-                f"The network needs about {self.work / images / 1e12:,.0f} trillion multiplications for each image, "
+                f"The model needs about {self.work / images / 1e12:,.0f} trillion multiplications for each image, "
                 f"which may take {_roughly(self.work / images / limits.WORK_PER_SECOND)}.",
                 "Allow it (`allow_slow`) if you can wait.",
                 "allow slow model",
@@ -78,12 +78,12 @@ class Bounds:
 
 
 def read_network(graph: memoryview | bytes) -> OnnxGraph:
-    """Read a compiled network, its operations in an order in which they can run.
+    """Read a compiled model, with its operations in an order in which they can run.
 
     Raises
     ------
     ModelError
-        The bytes are no network, or it has more operations than can be opened in 64 MB and four times their number.
+        The bytes are not a model, or it has too many operations for its size (see `limits.OPENING`).
     """
     from napari_webipred.runtime.memory import PER_OPERATION
     from napari_webipred.runtime.order import in_order
@@ -92,35 +92,38 @@ def read_network(graph: memoryview | bytes) -> OnnxGraph:
     most = min((limits.OPENING + limits.OPENING_PER_BYTE * len(graph)) // PER_OPERATION, limits.OPERATIONS)
     if len(network.operations) > most:
         raise LimitError(
-            f"The network has {len(network.operations)} operations; {most} are the most for its size.",
+            f"The model has {len(network.operations)} operations; at most {most} are allowed for a model of its size.",
             "Choose another model, or export this one in a simpler form.",
         )
     for constant in network.constants.values():
         if not constant.complete:
             raise ModelError(
-                f"The weights {constant.name[:80]!r} do not hold the numbers that their shape "
-                f"{list(constant.shape)[:8]} says.",
+                f"The weights {constant.name[:80]!r} are incomplete: the number of values does not match their shape "
+                f"{list(constant.shape)[:8]}.",
                 "Get the model again from its source.",
             )
     if len(network.inputs) != 1:
-        raise ModelError(f"The network takes {len(network.inputs)} inputs instead of one picture.", "")
+        raise ModelError(
+            f"The model has {len(network.inputs)} inputs instead of one image.",
+            "Choose a model with one image as input.",
+        )
     return network
 
 
 def bounds_of(network: OnnxGraph, batch: tuple[int, ...] = ()) -> Bounds:
-    """Tell what a network needs.
+    """Compute the memory and work of a model.
 
     Parameters
     ----------
     network : OnnxGraph
         With one input.
     batch : tuple of int
-        (images, height, width, channels); left out, only what does not depend on that is told.
+        (images, height, width, channels); by default only the bounds that do not depend on it.
 
     Raises
     ------
     ModelError
-        It cannot be told, or the operations do not fit together.
+        The bounds are unknown, or shapes do not match.
     """
     from napari_webipred.runtime.memory import memory_of
     from napari_webipred.runtime.shapes import infer
@@ -136,19 +139,19 @@ def bounds_of(network: OnnxGraph, batch: tuple[int, ...] = ()) -> Bounds:
 
 
 def first_bounds(network: OnnxGraph) -> Bounds:
-    """Tell what a network needs for one image, or without one if it takes images of any size."""
+    """Compute the bounds for one image, or without an image if the model takes images of any size."""
     (given,) = network.inputs.values()
     sizes = given.sizes or ()
     return bounds_of(network, tuple(size or 1 for size in sizes) if None not in sizes[1:] else ())
 
 
 def with_bounds(graph: bytes) -> bytes:
-    """Write into a compiled graph what it needs for one image, so that this is told once only.
+    """Store the bounds for one image in a compiled graph, so that they are computed only once.
 
     Raises
     ------
     ModelError
-        It needs too much memory, or what it needs cannot be told.
+        The model needs too much memory, or its bounds are unknown.
     """
     bounds = first_bounds(read_network(graph))
     bounds.check_memory()
@@ -156,15 +159,15 @@ def with_bounds(graph: bytes) -> bytes:
 
 
 def known_bounds(properties: Mapping[str, str]) -> Bounds | None:
-    """Return what `with_bounds` has written, if it has."""
+    """Return the bounds that `with_bounds` has stored; None if there are none."""
     if BOUNDS not in properties:
         return None
-    told = json.loads(properties[BOUNDS])
-    return Bounds(**{**told, "batch": tuple(told["batch"])})
+    stored = json.loads(properties[BOUNDS])
+    return Bounds(**{**stored, "batch": tuple(stored["batch"])})
 
 
 def _without_images(graph: OnnxGraph) -> OnnxGraph:
-    """Leave only what depends on no image."""
+    """Keep only the operations that do not depend on the image."""
     known = {"", *graph.constants}
     kept = []
     for operation in graph.operations:

@@ -1,4 +1,4 @@
-"""The variables of a SavedModel: an index of names, and files that hold the numbers."""
+"""The variables of a SavedModel: an index of names, and files with the values."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from napari_webipred import limits
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.protobuf import Message, broken, varint
 
-# TensorFlow's numbers for the types of tensors that a network may be made of.
+# TensorFlow's numbers for the supported dtypes.
 DTYPES = {1: "<f4", 2: "<f8", 3: "<i4", 4: "|u1", 5: "<i2", 6: "|i1", 9: "<i8", 10: "|b1", 19: "<f2"}
 
 _MAGIC = bytes.fromhex("57fb808b247547db")
 _FOOTER = 48
-_TRAILER = 5  # how a block is compressed, and its checksum
+_TRAILER = 5  # the compression of a block, and its checksum
 _MAX_ENTRIES = 100_000
 _MAX_KEY = 10_000
-_MAX_LETTERS = 2**24  # of all keys, each of which may leave out what it begins with like the one before
+_MAX_CHARACTERS = 2**24  # of all keys, after prefixes shared with the previous key are added
 _AGAIN = "Get the model again from its source."
 
 
@@ -37,18 +37,18 @@ class _Entry:
 
 
 class Checkpoint:
-    """The tensors of a checkpoint by their keys; a tensor is read when it is asked for.
+    """The tensors of a checkpoint by their keys. Each is read when it is needed.
 
     Parameters
     ----------
     files : mapping of str to bytes
     index : str
-        Name of the ``.index`` file among them; the files with the numbers lie beside it.
+        Name of the ``.index`` file among them. The files with the values are in the same folder.
 
     Raises
     ------
     ModelError
-        The index is damaged, or what it lists is not there.
+        The index is damaged, or a file that it lists is missing.
     """
 
     def __init__(self, files: Mapping[str, bytes], index: str) -> None:
@@ -59,7 +59,7 @@ class Checkpoint:
         header = Message(entries.pop(b"", b""))
         self._count = header.integer(1)
         if header.integer(2):
-            raise ModelError(f"{index} is of a machine with another order of bytes.", _AGAIN)
+            raise ModelError(f"{index} has an unsupported byte order (big-endian).", _AGAIN)
         self._entries = {key.decode("utf-8", "replace"): _entry(value) for key, value in entries.items()}
 
     def __contains__(self, key: str) -> bool:
@@ -67,7 +67,7 @@ class Checkpoint:
 
     @property
     def size(self) -> int:
-        """How many bytes have been read from files with numbers."""
+        """How many bytes of files with values have been read."""
         return sum(map(len, self._shards.values()))
 
     def array(self, key: str) -> NDArray[np.float32]:
@@ -77,7 +77,7 @@ class Checkpoint:
         entry = self._entries[key]
         kind = DTYPES.get(entry.dtype)
         if kind is None:
-            raise ModelError(f"The variable {key[:200]} in {self._name} is no tensor of numbers.", _AGAIN)
+            raise ModelError(f"The variable {key[:200]} in {self._name} is not numeric.", _AGAIN)
         data = self._shard(entry.shard)
         count = math.prod(entry.shape)
         if count * np.dtype(kind).itemsize != entry.size or not 0 <= entry.offset <= len(data) - entry.size:
@@ -94,19 +94,21 @@ class Checkpoint:
 
 
 def finite(values: NDArray[Any], name: str) -> NDArray[np.float32]:
-    """Return values as float32; refuse those that are no numbers."""
+    """Return values as float32; refuse NaN and infinity."""
     with np.errstate(over="ignore", invalid="ignore"):
         array = values.astype(np.float32, copy=False)
         if not math.isfinite(array.sum(dtype=np.float64)):
-            raise ModelError(f"The tensor {name[:200]} holds values that are no finite numbers.", _AGAIN)
+            raise ModelError(f"The tensor {name[:200]} contains NaN or infinite values.", _AGAIN)
     return array
 
 
 def sizes(shape: Message) -> tuple[int, ...]:
-    """Read the shape of a tensor that is there."""
+    """Read the shape of a tensor."""
     dims = tuple(dim.integer(1) for dim in shape.messages(2))
     known = len(dims) <= 8 and all(0 <= size < 2**31 for size in dims)
-    if not known or math.prod(filter(None, dims)) > limits.TENSOR_NUMBERS:  # which numpy refuses even beside a 0
+    if (
+        not known or math.prod(filter(None, dims)) > limits.TENSOR_NUMBERS
+    ):  # numpy refuses these even if another size is 0
         raise broken()
     return dims
 
@@ -114,21 +116,21 @@ def sizes(shape: Message) -> tuple[int, ...]:
 def _entry(value: bytes) -> _Entry:
     message = Message(value)
     if message.has(7):
-        raise ModelError("The model's weights are cut into slices, which is not supported.", "Save the model again.")
+        raise ModelError("The model has partitioned variables, which are unsupported.", "Save the model without them.")
     shape = sizes(message.message(2))
     return _Entry(message.integer(1), shape, message.integer(3), message.integer(4), message.integer(5))
 
 
 def _table(data: memoryview) -> Iterator[tuple[bytes, bytes]]:
-    """Read a table of keys and values: blocks, a block that lists them, and a footer that says where that lies."""
+    """Read a table of keys and values: blocks, a block that lists them, and a footer with the offset of that block."""
     if len(data) < _FOOTER or bytes(data[-8:]) != _MAGIC:
         raise broken()
     footer = data[-_FOOTER:]
     at = 0
-    for _ in range(3):  # of the two blocks that the footer points at, offset and size each, the second is wanted
+    for _ in range(3):  # the footer has offset and size of two blocks, of which the second is needed
         offset, at = varint(footer, at)
     size, at = varint(footer, at)
-    count = letters = end = 0
+    count = characters = end = 0
     for _, handle in _block(data, offset, size):
         place, at = varint(memoryview(handle), 0)
         length, _ = varint(memoryview(handle), at)
@@ -136,18 +138,20 @@ def _table(data: memoryview) -> Iterator[tuple[bytes, bytes]]:
             raise broken()
         end = place + length
         for key, value in _block(data, place, length):
-            count, letters = count + 1, letters + len(key)
-            if count > _MAX_ENTRIES or letters > _MAX_LETTERS:
-                raise ModelError(f"The model has more than {_MAX_ENTRIES} variables, or too long names.", _AGAIN)
+            count, characters = count + 1, characters + len(key)
+            if count > _MAX_ENTRIES or characters > _MAX_CHARACTERS:
+                raise ModelError(
+                    f"The model has more than {_MAX_ENTRIES} variables, or their names are too long.", _AGAIN
+                )
             yield key, value
 
 
 def _block(data: memoryview, offset: int, size: int) -> Iterator[tuple[bytes, bytes]]:
-    """Read a block: keys of which each leaves out what it begins with like the one before, with their values."""
+    """Read a block of keys and values. Each key is stored without the prefix that it shares with the previous key."""
     if offset + size + _TRAILER > len(data) or size < 4:
         raise broken()
     if data[offset + size]:
-        raise ModelError("The list of the model's variables is compressed, which is not supported.", _AGAIN)
+        raise ModelError("The index of the model's variables is compressed, which is unsupported.", _AGAIN)
     block = data[offset : offset + size]
     restarts = int.from_bytes(block[-4:], "little")
     end = size - 4 * (restarts + 1)

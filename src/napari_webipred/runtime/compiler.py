@@ -14,7 +14,7 @@ import numpy as np
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.binding import bind
-from napari_webipred.runtime.connections import listed
+from napari_webipred.runtime.connections import BROKEN, listed
 from napari_webipred.runtime.ending import ends
 from napari_webipred.runtime.facts import ENDING
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
@@ -32,11 +32,10 @@ __all__ = ["COMPILER_VERSION", "compile_model", "serialise"]
 
 _OPSET = 17
 _IR = 8
-_BROKEN = "Ask the publisher of the model for a new conversion."
 
 
 def outputs_of(model: LayersModel) -> list[ModelOutput]:
-    """Describe the outputs of a TensorFlow.js Layers model; what cannot be computed has no shape.
+    """Describe the outputs of a TensorFlow.js Layers model; unsupported outputs have no shape.
 
     Raises
     ------
@@ -51,8 +50,8 @@ def outputs_of(model: LayersModel) -> list[ModelOutput]:
         known = call.layer.class_name == "InputLayer" or not any(faults(call.layer))
         made.append(None)
         if known and all(made[ref.call] for ref in call.refs):
-            with suppress(ModelError):  # what needs it cannot be computed; if it is chosen, compiling it says why
-                made[-1] = _made(graph, network, call, made, _keras_major(model.keras_version))
+            with suppress(ModelError):  # outputs that need it have no shape; compiling them says why
+                made[-1] = _compiled(graph, network, call, made, _keras_major(model.keras_version))
     layers = [network.calls[ref.call].layer for ref in network.outputs]
     names = [layer.name for layer in layers]
     tensors: list[tuple[str, tuple[str, Shape] | None]] = []
@@ -71,19 +70,20 @@ def compile_model(model: LayersModel, output: int = -1) -> bytes:
     ----------
     model : LayersModel
     output : int
-        Number of the output that gives the classes. The last one by default.
+        Index of the output with the class scores. By default the last one.
 
     Returns
     -------
     bytes
         An ONNX model: one input ``image``, float32 (batch, height, width, channels), and one output ``classes``,
-        float32 (batch, numbers). What that output does not need is left out. The same model gives the same bytes.
+        float32 (batch, numbers). Layers that this output does not need are left out. The same model gives the same
+        bytes.
 
     Raises
     ------
     ModelError
-        The topology is malformed, takes no picture, has layers that are not supported (all are named), or its weights
-        do not fit.
+        The topology is malformed, has no image as input or has unsupported layers (all of them are named), or its
+        weights do not match.
     """
     whole = flatten(model.topology)
     network = ancestors(whole, whole.outputs[output])
@@ -105,21 +105,21 @@ def _check_supported(file: str, network: Network) -> None:
     layers = {call.layer.path: call.layer for call in network.calls if call.layer.class_name != "InputLayer"}
     found = [fault for layer in layers.values() for fault in faults(layer)]
     if found:
-        raise ModelError(f"{file} has layers that are not supported: {listed(found)}.", UNSUPPORTED)
+        raise ModelError(f"{file} has unsupported layers: {listed(found)}.", UNSUPPORTED)
 
 
 def _check_inputs(file: str, network: Network) -> None:
-    """Refuse everything but one picture."""
+    """Refuse models unless their only input is an image."""
     inputs = [call.layer for call in network.calls if call.layer.class_name == "InputLayer"]
     shapes = {layer.name: _input_shape(layer.config) for layer in inputs}
     if len(inputs) > 1:
-        others = ", ".join(name for name, shape in shapes.items() if shape is None) or ", ".join(shapes)
+        others = ", ".join(name for name, shape in shapes.items() if shape is None) or ", ".join([*shapes][1:])
         raise ModelError(
-            f"{file} takes {len(inputs)} inputs; besides the picture this model also needs metadata input ({others}).",
-            "Choose a model that needs pictures only.",
+            f"{file} needs {len(inputs)} inputs: besides the image also {others}.",
+            "Choose a model with one image as input.",
         )
     if not inputs:
-        raise ModelError(f"{file} describes a model without an input.", _BROKEN)
+        raise ModelError(f"The model in {file} has no input.", BROKEN)
     if None in shapes.values():
         config = inputs[0].config
         given = config.get("batch_input_shape") or config.get("batch_shape")
@@ -127,7 +127,7 @@ def _check_inputs(file: str, network: Network) -> None:
 
 
 def _input_shape(config: Mapping[str, Any]) -> tuple[int | None, ...] | None:
-    """Return the sizes of a picture, or None if the input is none."""
+    """Return the sizes of an image input; None if the input is not an image."""
     return image_sizes(config.get("batch_input_shape") or config.get("batch_shape"))
 
 
@@ -136,22 +136,22 @@ def _keras_major(version: str) -> int:
 
 
 def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | None, ...], int]:
-    """Turn all calls into nodes; return the shape of a picture and the number of numbers that come out for it."""
+    """Compile all calls to nodes; return the shape of the image and the number of values in the output."""
     made: list[Tensor | None] = []
     for call in network.calls:
-        made.append(_made(graph, network, call, made, keras))
+        made.append(_compiled(graph, network, call, made, keras))
     last = made[-1]
     assert last is not None
     last = graph.plain(last)
     if None in last.shape:
-        raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
+        raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
     graph.finish(last.name)
-    taken = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
-    return _image(network, taken).shape, math.prod(n or 1 for n in last.shape)
+    input_layer = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
+    return _image(network, input_layer).shape, math.prod(n or 1 for n in last.shape)
 
 
-def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | None], keras: int) -> Tensor:
-    """Turn a call into nodes, after those that it needs."""
+def _compiled(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | None], keras: int) -> Tensor:
+    """Compile a call to nodes."""
     if call.layer.class_name == "InputLayer":
         return _image(network, call.layer).tensor(graph)
 
@@ -163,21 +163,21 @@ def _made(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | No
     context = LayerContext(graph, call.layer, keras, arguments)
     result = KINDS[call.layer.class_name].build(context, *map(tensor, call.operands))
     if math.prod(n or 1 for n in result.shape) > limits.LAYER_NUMBERS:
-        raise context.refuse(f"makes a tensor of shape {list(result.shape)}, which is too large", _BROKEN)
+        raise context.refuse(f"outputs a tensor of shape {list(result.shape)}, which is too large", BROKEN)
     return result
 
 
 def _image(network: Network, layer: Layer) -> ImageInput:
-    """Return the image that a network takes, with a fixed number of channels."""
+    """Return the image input of a network, with a fixed number of channels."""
     image = ImageInput(_input_shape(layer.config) or (None, None, None), _channels_first(network))
     if image.shape[-1] is None:
         fault = f"The input {layer.path} has no fixed number of channels."
-        raise ModelError(fault, "Choose a model that classifies pictures.")
+        raise ModelError(fault, "Choose a model that classifies images.")
     return image
 
 
 def _channels_first(network: Network) -> bool:
-    """Tell whether the network takes channels, height, width, by the first layer that has pictures in an order."""
+    """Tell whether the image is (channels, height, width), by the first layer with a data format."""
     for call in network.calls:
         if call.layer.class_name in {"Permute", "Reshape", "Dense"}:
             return False
@@ -192,23 +192,23 @@ def _check_call(call: Call) -> None:
     tensors = sum(isinstance(value, Ref) for value in call.operands)
     fault = None
     if any(ref.output for ref in call.refs):
-        fault = "refers to a second output of a layer that has one only"
+        fault = "uses a second output of a layer that has only one"
     elif len(call.operands) != (kind.inputs or max(len(call.operands), 1)):
-        fault = f"is given {len(call.operands)} tensors instead of {kind.inputs or 'some'}"
+        fault = f"has {len(call.operands)} inputs instead of {kind.inputs or 'at least one'}"
     elif tensors < len(call.operands) and not kind.numbers:
-        fault = "is given a number instead of a tensor"
+        fault = "has a number instead of a tensor as input"
     if fault:
-        raise ModelError(f"The layer {layer.path} ({layer.class_name}) {fault}.", _BROKEN)
+        raise ModelError(f"The layer {layer.path} ({layer.class_name}) {fault}.", BROKEN)
 
 
 def serialise(
-    graph: Graph, arrays: Mapping[Weight, NDArray[np.float32]], picture: tuple[int | None, ...], size: int
+    graph: Graph, arrays: Mapping[Weight, NDArray[np.float32]], image: tuple[int | None, ...], size: int
 ) -> bytes:
-    """Write a finished graph as an ONNX model that takes a picture of this shape and gives `size` numbers for it."""
+    """Write a finished graph as an ONNX model with an image of this shape as input and `size` values as output."""
     import onnx
 
     float32 = onnx.TensorProto.FLOAT
-    sizes = ["batch", picture[0] or "height", picture[1] or "width", picture[2]]
+    sizes = ["batch", image[0] or "height", image[1] or "width", image[2]]
     model = onnx.ModelProto(ir_version=_IR, producer_name="napari-webipred", producer_version=str(COMPILER_VERSION))
     model.opset_import.add(domain="", version=_OPSET)
     model.graph.name = "network"

@@ -1,4 +1,4 @@
-"""The layers and connections of one Keras model, as the file lists them."""
+"""The layers and connections of one Keras model, as listed in the file."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from napari_webipred.errors import ModelError
 
 MODEL_CLASSES = {"Functional", "Model", "Sequential"}
 
-BROKEN = "Ask the publisher of the model for a new conversion."
+BROKEN = "Ask the publisher of the model to convert it again."
 
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """A layer or nested model as it stands in a list of layers."""
+    """A layer or nested model in a list of layers."""
 
     name: str
     class_name: str
@@ -26,7 +26,7 @@ class Item:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """A tensor of the same functional model: a layer, which of its calls, and which output of that."""
+    """A tensor of the same functional model: the name of a layer, the index of its call, the index of the output."""
 
     name: str
     node: int
@@ -35,22 +35,22 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class Inbound:
-    """What a layer is called with: operands and named arguments, each of which may be a `Reference`."""
+    """The inputs of a call: operands and named arguments, each of which may be a `Reference`."""
 
     operands: tuple[Any, ...]
     arguments: Mapping[str, Any]
 
 
-# A constant that a layer is called with: a number for each place along the last axis.
+# A constant operand with one value for each position along the last axis.
 Row = tuple[float, ...]
 _MAX_ROW = 4096
 
-# Stands for the model's own outputs among the calls; no layer has an empty name.
+# The key of the model's outputs among the calls; no layer has an empty name.
 OUTPUT = ("", 0)
 
 
 def nodes_of(items: Mapping[str, Item], outputs: list[Reference]) -> dict[tuple[str, int], Inbound]:
-    """Collect the calls of all layers by name and number, from 0, and the model's outputs as `OUTPUT`."""
+    """Collect the calls of all layers by name and index, and the model's outputs as `OUTPUT`."""
     nodes: dict[tuple[str, int], Inbound] = {}
     for name, item in items.items():
         if item.class_name == "InputLayer":
@@ -58,7 +58,7 @@ def nodes_of(items: Mapping[str, Item], outputs: list[Reference]) -> dict[tuple[
         for index, call in enumerate(item.inbound if item.class_name != "InputLayer" else ()):
             nodes[name, index] = _read_call(name, call, items)
     nodes[OUTPUT] = Inbound(tuple(outputs), {})
-    # Keras counts the construction of a nested model as its call 0, older writers did not.
+    # Keras counts the construction of a nested model as its call 0; older versions did not.
     referred = {(value.name, value.node) for node in nodes.values() for value in _values(node)}
     first = {name: 1 for name, item in items.items() if item.class_name in MODEL_CLASSES and (name, 0) not in referred}
 
@@ -67,7 +67,9 @@ def nodes_of(items: Mapping[str, Item], outputs: list[Reference]) -> dict[tuple[
             return value
         moved = Reference(value.name, value.node - first.get(value.name, 0), value.output)
         if (moved.name, moved.node) not in nodes or not moved.name:
-            raise ModelError(f"The topology refers to call {value.node} of the layer {value.name}, which is not there.")
+            raise ModelError(
+                f"The topology refers to call {value.node} of the layer {value.name}, which is missing.", BROKEN
+            )
         return moved
 
     return {
@@ -83,20 +85,20 @@ def _values(node: Inbound) -> Iterator[Reference]:
 
 
 def order_of(model: str, nodes: Mapping[tuple[str, int], Inbound]) -> list[tuple[str, int]]:
-    """Sort the calls so that each comes after those it needs; files need not list them so."""
+    """Sort the calls so that each comes after its inputs; the file may list them in any order."""
     sorter = TopologicalSorter({key: [(ref.name, ref.node) for ref in _values(node)] for key, node in nodes.items()})
     try:
         return [key for key in sorter.static_order() if key != OUTPUT]
     except CycleError as error:
         names = " -> ".join(name for name, _ in error.args[1][:10])
-        raise ModelError(f"The layers of {model} feed each other in a circle: {names}.", BROKEN) from error
+        raise ModelError(f"The layers of {model} form a cycle: {names}.", BROKEN) from error
 
 
 def _read_call(layer: str, call: Any, items: Mapping[str, Item]) -> Inbound:
     """Read one element of ``inbound_nodes``, as Keras 2 or Keras 3 writes it."""
     if isinstance(call, dict):
-        kwargs = mapping(call.get("kwargs") or {}, f"What {layer} is called with")
-        # Keras 3 predicts without training whatever was recorded here; Keras 2 holds to what was.
+        kwargs = mapping(call.get("kwargs") or {}, f"The arguments of the layer {layer}")
+        # Keras 3 ignores a recorded training=True in prediction; Keras 2 uses it.
         named = {key: _keras_tensor(value) or value for key, value in kwargs.items() if key != "training"}
         args = call.get("args")
         if items[layer].class_name == "GetItem" and isinstance(args, list) and len(args) == 2:
@@ -109,7 +111,7 @@ def _read_call(layer: str, call: Any, items: Mapping[str, Item]) -> Inbound:
         operands.append(_reference(entry, layer) if constant is None else constant)
         if len(entry) > 3 and isinstance(entry[3], dict):
             arguments.update(entry[3])
-    # Operators of TensorFlow hide tensors among their arguments.
+    # Operators of TensorFlow may have tensors among their arguments.
     for key, value in arguments.items():
         if isinstance(value, list) and len(value) in {3, 4} and isinstance(value[0], str) and value[0] in items:
             arguments[key] = _reference(value, layer)
@@ -128,14 +130,14 @@ def _operands(args: Any, layer: str) -> Iterator[Reference | float | Row]:
         elif value is not None and not isinstance(value, (bool, str)):
             constant = constant_of(value)
             if constant is None:
-                raise ModelError(f"The layer {layer} is called in a way that cannot be read.", BROKEN)
+                raise ModelError(f"The layer {layer} has an input that cannot be read: {value!r:.80}.", BROKEN)
             yield constant
 
 
 def constant_of(value: Any) -> float | Row | None:
-    """Read a number, or numbers along the last axis, that a layer is called with; None if it is neither."""
+    """Read a constant operand: a number, or numbers along the last axis; None if it is neither."""
     if isinstance(value, dict) and value.get("class_name") in ("__tensor__", "__numpy__"):
-        value = mapping(value.get("config"), "What stands for a constant").get("value")
+        value = mapping(value.get("config"), "The description of a constant").get("value")
     while isinstance(value, list) and len(value) == 1 and isinstance(value[0], list):
         value = value[0]
     if isinstance(value, list) and 0 < len(value) <= _MAX_ROW and all(map(is_number, value)):
@@ -158,12 +160,12 @@ def references(value: Any, model: str) -> list[Reference]:
 
 
 def _entries(value: Any, layer: str) -> list[Any]:
-    """Wrap what Keras writes without its outer list when there is one tensor only."""
+    """Read a list of connections; Keras omits the outer list if there is only one."""
     if isinstance(value, list) and value and isinstance(value[0], str):
         value = [value]
     if isinstance(value, list) and all(isinstance(entry, list) and entry for entry in value):
         return value
-    raise ModelError(f"The connections of {layer} are not a list of layers.", BROKEN)
+    raise ModelError(f"The connections of {layer} are malformed: {value!r:.80}.", BROKEN)
 
 
 def _reference(value: Any, layer: str) -> Reference:
@@ -171,14 +173,14 @@ def _reference(value: Any, layer: str) -> Reference:
         name, node, output = value[:3]
         if isinstance(name, str) and type(node) is int and type(output) is int and node >= 0 and output >= 0:
             return Reference(name, node, output)
-    raise ModelError(f"A connection of {layer} is not a layer with two numbers.", BROKEN)
+    raise ModelError(f"A connection of {layer} is malformed: {value!r:.80}.", BROKEN)
 
 
-# --- the file's own words --------------------------------------------------------------------------------------------
+# --- the JSON of the file ---------------------------------------------------------------------------------------------
 
 
 def layers_of(model: Item) -> dict[str, Item]:
-    """Read the layers of a model by their names, in the order of the file. A bare list may stand for the config."""
+    """Read the layers of a model by name, in the order of the file. The config may be just the list of layers."""
     layers = model.config.get("layers") if isinstance(model.config, dict) else model.config
     if not isinstance(layers, list):
         raise ModelError(f"The model {model.name} has no list of layers.", BROKEN)
@@ -192,11 +194,11 @@ def layers_of(model: Item) -> dict[str, Item]:
 
 
 def item_of(value: Any, where: str) -> Item:
-    """Read a layer; one without a name is called after the place where it stands."""
-    layer = mapping(value, f"What stands for {where}")
+    """Read a layer; a layer without a name is named after its position."""
+    layer = mapping(value, f"The description of {where}")
     class_name, config = layer.get("class_name"), layer.get("config")
     if not isinstance(class_name, str) or not class_name:
-        raise ModelError(f"There is no class_name in {where}.", BROKEN)
+        raise ModelError(f"The class_name of {where} is missing.", BROKEN)
     class_name = class_name.rsplit(">", 1)[-1]
     name = layer.get("name") or (config.get("name") if isinstance(config, dict) else None) or where
     inbound = layer.get("inbound_nodes") or []
@@ -206,7 +208,7 @@ def item_of(value: Any, where: str) -> Item:
 
 
 def listed(names: Sequence[str]) -> str:
-    """Return names for a message: all of them, unless there are more than anyone would read."""
+    """Return names for a message, at most 100 of them."""
     most = 100
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(names[:most]) + more
@@ -218,7 +220,7 @@ def is_number(value: Any) -> bool:
 
 
 def mapping(value: Any, what: str) -> Mapping[str, Any]:
-    """Return an object of the file, or raise an error that says what should have been one."""
+    """Return a JSON object; otherwise raise an error that names `what`."""
     if isinstance(value, dict):
         return value
-    raise ModelError(f"{what} is not an object.", BROKEN)
+    raise ModelError(f"{what} is not a JSON object.", BROKEN)

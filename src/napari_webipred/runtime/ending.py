@@ -1,4 +1,4 @@
-"""What the numbers at the end of a network are, as far as its operations tell."""
+"""What the outputs of a network are (softmax, sigmoid, ...), as far as its operations show."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from napari_webipred.runtime import ranges
 from napari_webipred.runtime.graph import Node
 from napari_webipred.runtime.ranges import ANYTHING, LOG_SOFTMAX, NEARLY, SIGMOID, SOFTMAX, Range, nearly
 
-# softmax: from 0 to 1, and together 1. sigmoid: each from 0 to 1 by itself. log-softmax: logarithms of the first.
-# clipped: cut off below 0 and above 1. linear: certainly no probabilities. unknown: the operations do not tell.
+# softmax: from 0 to 1, with the sum 1. sigmoid: each from 0 to 1. log-softmax: logarithms of softmax.
+# clipped: clipped to 0 ... 1. linear: not probabilities. unknown: not clear from the operations.
 Ending = Literal["softmax", "sigmoid", "log-softmax", "clipped", "linear", "unknown"]
 
-# Numbers of the types FLOAT, FLOAT16, DOUBLE and BFLOAT16 in ONNX.
+# ONNX' numbers of FLOAT, FLOAT16, DOUBLE and BFLOAT16.
 _FLOATS = {1, 10, 11, 16}
 
 
 @dataclass(frozen=True, slots=True)
 class End:
-    """Where numbers come out of a network.
+    """An output of a network.
 
     Attributes
     ----------
     ending : Ending
-        What the numbers are.
+        What the values are.
     source : str
-        The tensor that they were before they were only moved.
+        The tensor that they come from, before operations that only move values.
     final : bool
-        Whether nothing else is computed from them.
+        Whether no other operation uses that tensor.
     """
 
     ending: Ending
@@ -43,19 +43,19 @@ class End:
 
 
 def ends(nodes: Iterable[Node], constants: Mapping[str, NDArray[Any]], tensors: Iterable[str]) -> list[End]:
-    """Tell what comes out of a network.
+    """Describe the outputs of a network.
 
-    Operations that only move, round or quantise numbers are looked through. A softmax or sigmoid is recognised by its
-    name or by its parts, such as exponentials that are divided by their sum.
+    Operations that only move, round or quantise values are skipped. A softmax or sigmoid is recognised by its name or
+    by its parts, such as exponentials divided by their sum.
 
     Parameters
     ----------
     nodes : iterable of Node
         In an order in which they can run.
     constants : mapping of str to ndarray
-        The small ones; what is not listed may be any numbers.
+        Small constants; others may have any values.
     tensors : iterable of str
-        Names of the tensors that come out.
+        Names of the output tensors.
 
     Returns
     -------
@@ -94,10 +94,10 @@ def _within_0_and_1(numbers: Range) -> bool:
 
 @dataclass(slots=True)
 class _Reading:
-    """What is known of all tensors so far; None is nothing.
+    """The value ranges of all tensors so far; None if nothing is known.
 
-    ``origins`` are the tensors that others are the same as or were before they were only moved; something else is made
-    of those in ``consumed``.
+    ``origins`` maps a tensor to the one that it comes from without computation. Tensors in ``consumed`` are used by
+    other operations.
     """
 
     constants: Mapping[str, NDArray[Any]]
@@ -129,7 +129,7 @@ class _Reading:
         return self.origins.get(tensor, tensor)
 
     def number(self, node: Node, index: int, name: str = "") -> float | None:
-        """Return a number that is an attribute or a constant input."""
+        """Return the value of an attribute or a constant input."""
         value = node.attributes.get(name)
         if isinstance(value, (int, float)):
             return float(value)
@@ -146,7 +146,7 @@ def _always(known: Range) -> _Rule:
 
 
 def _of_one(function: Callable[[Range], Range | None]) -> _Rule:
-    """Make a rule of a function of the first input."""
+    """Make a rule from a function of the first input."""
 
     def rule(reading: _Reading, node: Node) -> Range | None:
         numbers = reading.of(node.inputs[0])
@@ -156,7 +156,7 @@ def _of_one(function: Callable[[Range], Range | None]) -> _Rule:
 
 
 def _of_one_by_name(function: Callable[[Range, str], Range | None]) -> _Rule:
-    """Make a rule of a function of the first input and its name."""
+    """Make a rule from a function of the first input and its name."""
 
     def rule(reading: _Reading, node: Node) -> Range | None:
         numbers = reading.of(node.inputs[0])
@@ -166,7 +166,7 @@ def _of_one_by_name(function: Callable[[Range, str], Range | None]) -> _Rule:
 
 
 def _of_all(function: _OfTwo, inputs: slice = slice(None)) -> _Rule:
-    """Make a rule of a function of two tensors, applied from left to right."""
+    """Make a rule from a function of two tensors, applied from left to right."""
 
     def step(a: tuple[Range | None, str], b: tuple[Range | None, str]) -> tuple[Range | None, str]:
         return (None if a[0] is None or b[0] is None else function(a[0], b[0], a[1], b[1])), ""
@@ -179,7 +179,7 @@ def _of_all(function: _OfTwo, inputs: slice = slice(None)) -> _Rule:
 
 
 def _between(low: float, high: float = math.inf) -> _Rule:
-    """Make a rule for a function whose results lie within these bounds, whatever it is given."""
+    """Make a rule for a function whose results are within these bounds for any input."""
     return _of_one(lambda x: Range(low, high, certain=x.certain))
 
 
@@ -191,7 +191,7 @@ def _cast(reading: _Reading, node: Node) -> Range | None:
 
 
 def _dequantised(reading: _Reading, node: Node, first: int = 0) -> Range | None:
-    """Return what a quantised tensor stands for: the same numbers, which have to be computed of a constant only."""
+    """Return the range of a dequantised tensor. Ranges ignore quantisation, except those of constants."""
     name = node.inputs[first] if len(node.inputs) > first else ""
     numbers = reading.of(name)
     if numbers is None or name not in reading.constants:
@@ -204,7 +204,7 @@ def _dequantised(reading: _Reading, node: Node, first: int = 0) -> Range | None:
 
 
 def _of_quantised(function: _OfTwo) -> _Rule:
-    """Make a rule of a function of two quantised tensors, each with its scale and zero behind it."""
+    """Make a rule from a function of two quantised tensors, each followed by its scale and zero point."""
 
     def rule(reading: _Reading, node: Node) -> Range | None:
         a, b = _dequantised(reading, node, 0), _dequantised(reading, node, 3)
@@ -214,7 +214,7 @@ def _of_quantised(function: _OfTwo) -> _Rule:
 
 
 def _softmax(reading: _Reading, node: Node) -> Range | None:
-    """Believe it unless it is taken over the images of a batch."""
+    """Return the range, unless the softmax is along the batch axis."""
     if node.attributes.get("axis", -1) == 0:
         return None
     return LOG_SOFTMAX if node.op == "LogSoftmax" else SOFTMAX
@@ -251,9 +251,9 @@ _MOVES = {
     *("Flatten", "Reshape", "Transpose", "Squeeze", "Unsqueeze", "Identity", "Cast", "Dropout", "Expand"),
     *("QuantizeLinear", "DequantizeLinear"),
 }
-# Where a softmax is written out, these stand above the line and again below it.
+# In a decomposed softmax, these occur in the numerator and in the denominator.
 _COMPUTED_TWICE = {"Exp", "Sub", "ReduceMax"}
-# Sums of many products, and what follows them within a network: any numbers may come out.
+# Sums of products, and what follows them within a network: the output may have any values.
 _UNBOUNDED = (
     *("Gemm", "MatMul", "Conv", "ConvTranspose", "FusedConv", "FusedGemm", "FusedMatMul", "Einsum", "MatMulNBits"),
     *("QGemm", "QLinearMatMul", "QLinearConv", "MatMulInteger", "ConvInteger", "MatMulIntegerToFloat"),

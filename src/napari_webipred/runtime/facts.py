@@ -1,4 +1,4 @@
-"""What a network tells about its use without being run; it travels with the compiled graph, as properties."""
+"""Facts about a model that follow from its layers. They are stored as properties of the compiled graph."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from napari_webipred.runtime.teachable_machine import is_teachable_machine
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
-# Names of the properties: the format of the model, as cards call it; what the numbers are; a family and its scaling;
-# why a browser cannot load it; the program that made it, if that is known by its structure, which is the profile with
-# which images are prepared for it; what it needs in memory and work.
+# Names of the properties: the format of the model, as in cards; what its outputs are; its family and the scaling of
+# that; why browsers cannot load it; the preprocessing profile of the program that made it, if its structure shows that;
+# its bounds for memory and work.
 FORMAT = "webipred.format"
 ENDING = "webipred.ending"
 FAMILY = "webipred.family"
@@ -25,8 +25,8 @@ PREFIX = "webipred."
 
 _MAX_NAMES = 50_000
 
-# Names of layers that tell a network of keras.applications, and the scaling that it was published with. The first
-# that fits counts; the weights may have been trained anew with another one.
+# Names of layers by which a network of keras.applications is recognised, and its original scaling. The first match
+# counts. The model may have been trained again with another scaling.
 _FAMILIES: tuple[tuple[str, str, str], ...] = (
     (r"block14_sepconv2", "Xception", "tf"),
     (r"block5_conv[34]", "VGG", "caffe"),
@@ -63,13 +63,13 @@ _NOT_IN_A_BROWSER = {
 
 
 def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -> dict[str, str]:
-    """Collect what the layers of a model tell.
+    """Collect the facts that the layers of a model show.
 
     Parameters
     ----------
     model : LayersModel or GraphModel
     published_for_browsers : bool
-        Whether it is a TensorFlow.js Layers model; only then it matters that a browser cannot load it.
+        Whether it is a TensorFlow.js Layers model. Only then does it matter that browsers cannot load it.
 
     Returns
     -------
@@ -84,11 +84,11 @@ def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -
     if is_teachable_machine(model.topology):
         facts[PROFILE] = "teachable-machine"
     if published_for_browsers:
-        lacking = sorted({kind for _, kind in layers} & _NOT_IN_A_BROWSER)
+        missing = sorted({kind for _, kind in layers} & _NOT_IN_A_BROWSER)
         if model.keras_version.startswith("3"):
             facts[BROWSER] = f"it was saved by Keras {model.keras_version[:20]}, whose files TensorFlow.js refuses"
-        elif lacking:
-            facts[BROWSER] = f"TensorFlow.js has no {', '.join(lacking[:5])}"
+        elif missing:
+            facts[BROWSER] = f"TensorFlow.js has no {', '.join(missing[:5])}"
     return facts
 
 
@@ -106,7 +106,7 @@ def _family(names: Iterable[str], *, scales_itself: bool) -> dict[str, str]:
 
 
 def _layers(topology: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Yield name and class of all layers, also of models within; what is malformed is passed over."""
+    """Yield name and class of all layers, including nested models; malformed ones are skipped."""
     todo: list[Any] = [topology]
     for _ in range(_MAX_NAMES):
         if not todo:
@@ -124,7 +124,7 @@ def _layers(topology: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
 
 
 def with_facts(graph: bytes, facts: Mapping[str, str]) -> bytes:
-    """Write facts into an ONNX model as properties: Protocol Buffers merge what is written one after the other."""
+    """Append facts to an ONNX model as properties: Protocol Buffers merge messages that follow each other."""
     import onnx
 
     model = onnx.ModelProto()

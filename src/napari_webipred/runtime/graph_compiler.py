@@ -30,38 +30,38 @@ _FLOATS = {"DT_FLOAT", "DT_HALF", "DT_DOUBLE"}
 
 
 def outputs_of(model: GraphModel) -> list[ModelOutput]:
-    """Describe the outputs of a TensorFlow graph; what cannot be computed has no shape."""
+    """Describe the outputs of a TensorFlow graph; unsupported outputs have no shape."""
     model = _without_identities(model)
     graph = Graph()
     values: dict[str, Value] = {}
     try:
         order = _order(model, list(model.outputs.values()), everything=False)
         image = _image(model, order)
-    except ModelError:  # compiling any of them says what is wrong
+    except ModelError:  # compiling an output raises it again
         order, image = [], ImageInput(())
     for operation in order:
         inputs = operation.inputs if operation.op not in _LEAVES else ()
         if all(name in values and index == 0 for name, index in inputs):
-            with suppress(ModelError):  # what needs it cannot be computed; if it is chosen, compiling it says why
+            with suppress(ModelError):  # outputs that need it have no shape; compiling them says why
                 values[operation.name] = _value(model, graph, operation, values, {}, image)
     tensors: list[tuple[str, tuple[str, Shape] | None]] = []
     for name, (source, index) in model.outputs.items():
         value = values.get(source) if index == 0 else None
         plain = graph.plain(value) if isinstance(value, Tensor) else None
         tensors.append((name, (plain.name, plain.shape) if plain else None))
-    if model.guessed and any(tensor for _, tensor in tensors):  # what is left over in a graph is no output
+    if model.guessed and any(tensor for _, tensor in tensors):  # an unused tensor of the graph is not an output
         tensors = [(name, tensor or ("", NO_LIST)) for name, tensor in tensors]
     return described(model.file, tensors, graph.nodes, graph.constants)
 
 
 def compile_graph(model: GraphModel, output: int = -1) -> bytes:
-    """Compile a TensorFlow graph. Only operations of a list are accepted, and none is run by TensorFlow.
+    """Compile a TensorFlow graph. Only known operations are accepted, and TensorFlow runs none of them.
 
     Parameters
     ----------
     model : GraphModel
     output : int
-        Number of the output that gives the classes. The last one by default.
+        Index of the output with the class result. By default the last one.
 
     Returns
     -------
@@ -71,7 +71,7 @@ def compile_graph(model: GraphModel, output: int = -1) -> bytes:
     Raises
     ------
     ModelError
-        The graph is malformed, takes no picture, or has operations that are not supported (all kinds are named).
+        The graph is malformed, has no image as input, or has unsupported operations (all of them are named).
     """
     model = _without_identities(model)
     wanted = list(model.outputs.values())[output]
@@ -83,19 +83,19 @@ def compile_graph(model: GraphModel, output: int = -1) -> bytes:
     values: dict[str, Value] = {}
     for operation in order:
         values[operation.name] = _value(model, graph, operation, values, arrays, image)
-    scores = values[wanted[0]]
-    if not isinstance(scores, Tensor):
-        raise ModelError(f"The output {wanted[0][:200]} of {model.file} does not depend on the picture.", BROKEN)
-    last = graph.plain(scores)
+    result = values[wanted[0]]
+    if not isinstance(result, Tensor):
+        raise ModelError(f"The output {wanted[0][:200]} of {model.file} does not depend on the image.", BROKEN)
+    last = graph.plain(result)
     if None in last.shape:
-        raise ModelError(f"The output has the shape {list(last.shape)}, without a fixed size.", UNSUPPORTED)
+        raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
     graph.finish(last.name)
     _check_weights(model, graph, arrays)
     return serialise(graph, arrays, image.shape, math.prod(size or 1 for size in last.shape))
 
 
 def _without_identities(model: GraphModel) -> GraphModel:
-    """Connect what follows after operations that hand on several tensors at once with what is before them."""
+    """Remove IdentityN operations, which return several tensors unchanged."""
 
     def source(edge: Edge) -> Edge:
         for _ in range(_MAX_CHAIN):
@@ -112,9 +112,9 @@ def _without_identities(model: GraphModel) -> GraphModel:
 
 
 def _order(model: GraphModel, wanted: Sequence[Edge], *, everything: bool = True) -> list[Operation]:
-    """Sort what outputs need so that each operation comes after those it takes its tensors from.
+    """Sort the operations that the outputs need so that each comes after its inputs.
 
-    ``everything`` says that nothing of it may be missing.
+    With ``everything``, a missing operation is an error.
     """
     needed: dict[str, list[str]] = {}
     todo = [*wanted]
@@ -123,10 +123,14 @@ def _order(model: GraphModel, wanted: Sequence[Edge], *, everything: bool = True
         if not everything and (index or name not in model.operations):
             continue
         if name not in model.operations:
-            raise ModelError(f"The graph in {model.file} refers to {name[:200]}, which is not there.", BROKEN)
+            raise ModelError(
+                f"The graph in {model.file} refers to the operation {name[:200]}, which is missing.", BROKEN
+            )
         operation = model.operations[name]
         if index:
-            raise ModelError(f"The output {index} of {name[:200]} ({operation.op}) is not supported.", UNSUPPORTED)
+            raise ModelError(
+                f"Output {index} of the operation {name[:200]} ({operation.op}) is unsupported.", UNSUPPORTED
+            )
         if name not in needed:
             sources = [source for source, number in operation.inputs if number == 0 and source in model.operations]
             needed[name] = sources if operation.op not in _LEAVES else []
@@ -135,32 +139,33 @@ def _order(model: GraphModel, wanted: Sequence[Edge], *, everything: bool = True
         return [model.operations[name] for name in TopologicalSorter(needed).static_order()]
     except CycleError as error:
         names = " -> ".join(name[:80] for name in error.args[1][:5])
-        raise ModelError(f"The operations in {model.file} feed each other in a circle: {names}.", BROKEN) from error
+        raise ModelError(f"The operations in {model.file} form a cycle: {names}.", BROKEN) from error
 
 
 def _check_supported(model: GraphModel, order: list[Operation]) -> None:
     counts = Counter(each.op for each in order if each.op not in _LEAVES and each.op not in OPERATIONS)
     if counts:
         found = ", ".join(f"{op[:80]} ({count})" for op, count in sorted(counts.items())[:30])
-        raise ModelError(f"{model.file} has operations that are not supported: {found}.", UNSUPPORTED)
+        raise ModelError(f"{model.file} has unsupported operations: {found}.", UNSUPPORTED)
 
 
 def _image(model: GraphModel, order: list[Operation]) -> ImageInput:
-    """Return the one image that the graph takes."""
+    """Return the image input of the graph."""
     inputs = [each for each in order if each.op == "Placeholder"]
     if len(inputs) != 1:
         names = ", ".join(each.name[:80] for each in inputs[:10]) or "none"
-        raise ModelError(f"{model.file} takes {len(inputs)} inputs ({names}) instead of one picture.", BROKEN)
+        raise ModelError(f"{model.file} has {len(inputs)} inputs ({names}) instead of one image.", BROKEN)
     attributes = inputs[0].attributes
     shape, kind = attributes.get("shape"), attributes.get("dtype", "DT_FLOAT")
     if kind not in _FLOATS:
         raise ModelError(
-            f"{model.file} takes numbers of the type {kind!r:.40}, not floating-point pixels.", UNSUPPORTED
+            f"The input of {model.file} has the dtype {kind!r:.40}; only floating-point images are supported.",
+            UNSUPPORTED,
         )
     sizes = image_sizes(shape)
     if sizes is None or (len(sizes) == 3 and sizes[2] is None and sizes[0] not in (1, 3)):
         raise not_an_image(model.file, shape)
-    # TensorFlow has channels last; networks that came from elsewhere may begin with what turns them.
+    # TensorFlow has channels last; models converted from other frameworks may have channels first.
     return ImageInput(sizes, len(sizes) == 3 and sizes[0] in (1, 3) and sizes[2] not in (1, 3))
 
 
@@ -172,34 +177,35 @@ def _value(
     arrays: dict[Weight, NDArray[np.float32]],
     image: ImageInput,
 ) -> Value:
-    """Turn an operation into nodes, after those that it needs."""
+    """Compile an operation to nodes."""
     if operation.op == "Placeholder":
         return image.tensor(graph)
     if operation.op == "Const":
         if operation.name not in model.constants:
-            raise ModelError(f"The constant {operation.name[:200]} in {model.file} holds no numbers.", BROKEN)
+            raise ModelError(f"The constant {operation.name[:200]} in {model.file} is not numeric.", BROKEN)
         return model.constants[operation.name]
     context = OpContext(graph, operation, tuple(values[name] for name, _ in operation.inputs), arrays)
     if operation.op not in OPERATIONS:
-        raise context.refuse("is not supported")
+        raise context.refuse("is unsupported")
     value = OPERATIONS[operation.op](context)
     if isinstance(value, Tensor) and math.prod(size or 1 for size in value.shape) > limits.LAYER_NUMBERS:
-        raise context.refuse(f"makes a tensor of shape {list(value.shape)}, which is too large", BROKEN)
+        raise context.refuse(f"outputs a tensor of shape {list(value.shape)}, which is too large", BROKEN)
     return value
 
 
 def _check_weights(model: GraphModel, graph: Graph, arrays: dict[Weight, NDArray[np.float32]]) -> None:
-    lacking = [weight for each in graph.initializers.values() for weight in each.weights if weight not in arrays]
-    if lacking:
-        first = lacking[0]
+    missing = [weight for each in graph.initializers.values() for weight in each.weights if weight not in arrays]
+    if missing:
+        first = missing[0]
         raise ModelError(
-            f"The {first.role} of {first.path[:200]} in {model.file} has not the shape {list(first.shape)}.", BROKEN
+            f"The {first.role} of {first.path[:200]} in {model.file} does not have the shape {list(first.shape)}.",
+            BROKEN,
         )
     used = sum(arrays[weight].nbytes for each in graph.initializers.values() for weight in each.weights)
     held = sum({id(array): array.nbytes for array in model.constants.values()}.values())
     if used > limits.OPENING // 4 + _MAX_COPIES * held:
         raise LimitError(
-            f"The operations in {model.file} take the same constants again and again: {limits.amount(used)} instead of "
+            f"The operations in {model.file} copy the constants too often: {limits.amount(used)} instead of "
             f"{limits.amount(held)}.",
             BROKEN,
         )

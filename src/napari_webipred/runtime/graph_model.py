@@ -1,4 +1,4 @@
-"""TensorFlow graphs as they are published for TensorFlow.js: operations by name, constants in files beside."""
+"""TensorFlow.js graph models: operations by name, and constants in weight files."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-BROKEN = "Ask the publisher of the model for a new conversion."
+BROKEN = "Ask the publisher of the model to convert it again."
 
 _MAX_OPERATIONS = 50_000
 _MAX_INPUTS = 1000
 _MAX_LIST = 1000
 _MAX_NAME = 2000
 
-# An output of an operation: its name, and which of its outputs.
+# An output of an operation: the name of the operation, and the index of the output.
 Edge: TypeAlias = tuple[str, int]
 
 
@@ -33,12 +33,12 @@ class Operation:
     Attributes
     ----------
     name, op : str
-        Its own name and what it does, such as ``"Conv2D"``.
+        Its name and its type, such as ``"Conv2D"``.
     inputs : tuple of (str, int)
-        Where its tensors come from.
+        The outputs of other operations that it takes.
     attributes : mapping of str to plain values
-        Whole numbers, floats, truth values, texts (also for types, as ``"DT_FLOAT"``), lists of them, and shapes as
-        tuples with None for what is not known. As hostile as the file; what cannot be read is left out.
+        Integers, floats, booleans, strings (also for dtypes, such as ``"DT_FLOAT"``), lists of them, and shapes as
+        tuples with None for an open size. Unchecked; attributes that cannot be read are left out.
     """
 
     name: str
@@ -49,7 +49,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class GraphModel:
-    """A TensorFlow graph, read and not yet understood.
+    """A TensorFlow graph that has been read, but not checked.
 
     Attributes
     ----------
@@ -57,11 +57,11 @@ class GraphModel:
         Name of its file, for messages.
     operations : dict of str to Operation
     constants : dict of str to ndarray of float32
-        Values of the operations that are constants.
+        Values of the constants.
     outputs : dict of str to (str, int)
-        What comes out, by the names that the publisher gave.
+        The outputs, by the names that the publisher gave.
     guessed : bool
-        Whether nobody says what comes out, so that it is whatever no other operation takes.
+        Whether the file lists no outputs, so that all tensors that no operation uses are outputs.
     """
 
     file: str
@@ -72,7 +72,7 @@ class GraphModel:
 
 
 def is_graph(document: Mapping[str, Any]) -> bool:
-    """Tell whether this is the JSON of a TensorFlow.js graph model, not that of a Layers model."""
+    """Tell whether this is the JSON of a TensorFlow.js graph model, not of a Layers model."""
     topology = document.get("modelTopology")
     return isinstance(topology, dict) and "node" in topology
 
@@ -85,7 +85,7 @@ def read_graph_model(name: str, document: Mapping[str, Any], files: Mapping[str,
     name : str
         Name of the JSON file.
     document : mapping
-        Its content, of which `is_graph` is true.
+        Its content, for which `is_graph` is true.
     files : mapping of str to bytes
 
     Returns
@@ -95,11 +95,13 @@ def read_graph_model(name: str, document: Mapping[str, Any], files: Mapping[str,
     Raises
     ------
     ModelError
-        The graph is malformed, or its weights are not all there.
+        The graph is malformed, or weights are missing.
     """
     nodes = document["modelTopology"]["node"]
     if not isinstance(nodes, list) or len(nodes) > _MAX_OPERATIONS:
-        raise ModelError(f"The graph in {name} is no list of operations, or too long.", BROKEN)
+        raise ModelError(
+            f"The graph in {name} is not a list of operations, or has more than {_MAX_OPERATIONS}.", BROKEN
+        )
     operations: dict[str, Operation] = {}
     for node in nodes:
         operation = _operation(name, node)
@@ -134,7 +136,7 @@ def _operation(file: str, node: Any) -> Operation:
         or not isinstance(attributes, dict)
     ):
         raise ModelError(f"The graph in {file} has a malformed operation: {name!r:.200} ({op!r:.80}).", BROKEN)
-    # What begins with a caret only says what has to run before, which matters for side effects alone.
+    # A caret marks a control dependency, which matters only for side effects.
     edges = tuple(edge(each) for each in inputs if not each.startswith("^"))
     return Operation(name, op, edges, dict(_attributes(attributes)))
 
@@ -162,7 +164,7 @@ def _attributes(attributes: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
 
 
 def _plain(kind: str, value: Any) -> Any:
-    """Turn one value of the JSON form of Protocol Buffers into a plain one; None if that cannot be done."""
+    """Convert a value of the JSON form of Protocol Buffers to a plain one; None if that is not possible."""
     if kind == "i":
         return whole(value)
     if kind == "f" and isinstance(value, (int, float)) and not isinstance(value, bool):
@@ -182,7 +184,7 @@ def _plain(kind: str, value: Any) -> Any:
 
 
 def whole(value: Any) -> int | None:
-    """Return a whole number, which JSON has as a text where it may need 64 bits."""
+    """Return an integer, which is a string in JSON if it may need 64 bits."""
     if isinstance(value, str) and len(value) < 20 and value.removeprefix("-").isdecimal():
         return int(value)
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
@@ -197,7 +199,7 @@ def _shape(value: Any) -> tuple[int | None, ...] | None:
 
 
 def _named_outputs(document: Mapping[str, Any], operations: Mapping[str, Operation]) -> dict[str, Edge]:
-    """Return what comes out according to the signature; nothing if there is none."""
+    """Return the outputs of the signature; empty if there is none."""
     metadata = document.get("userDefinedMetadata")
     signature = document.get("signature") or (metadata.get("signature") if isinstance(metadata, dict) else None)
     named = signature.get("outputs") if isinstance(signature, dict) else None
@@ -209,7 +211,7 @@ def _named_outputs(document: Mapping[str, Any], operations: Mapping[str, Operati
 
 
 def _ends(file: str, operations: Mapping[str, Operation]) -> dict[str, Edge]:
-    """Return what no other operation takes."""
+    """Return the outputs that no other operation uses."""
     used = _used(operations)
     inner = {"NoOp", "Const", "Placeholder"}
     ends = (each.name for each in operations.values() if each.op not in inner and each.name not in used)

@@ -1,4 +1,4 @@
-"""The one input of a network: in which shapes it may be an image, and how the image becomes that."""
+"""The image input of a network: which shapes are images, and how an image is brought into that shape."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from napari_webipred.errors import ModelError
 from napari_webipred.runtime.graph import INPUT, Graph, Tensor
 
 _MAX_SIZE = 2**20
-_NARROWEST = 4  # what is narrower is a list of points or a signal
+_NARROWEST = 4  # narrower inputs are lists of points or signals
 
 
 def not_an_image(file: str, shape: Any) -> ModelError:
-    """Return the error for a network whose input of this shape, batch included, is no image."""
+    """Return the error for a network whose input, of this shape with the batch axis, is not an image."""
     flat = isinstance(shape, (list, tuple)) and len(shape) == 2
     return ModelError(
-        f"{file} is not an image model: its input has the shape {shape!r:.80}, not batch, height, width, channels.",
-        "It takes a list of numbers. If these are pixels, save the model with an input of height and width."
+        f"{file} is not an image model: its input has the shape {shape!r:.80}, not (batch, height, width, channels).",
+        "Its input is a list of numbers. If these are pixels, save the model with an input of height and width."
         if flat
         else "Choose a model that classifies images.",
     )
 
 
 def image_sizes(shape: Any) -> tuple[int | None, ...] | None:
-    """Return the sizes of an image without the batch: three, or two where it has no channels; None if it is none."""
+    """Return the sizes of an image without the batch axis: three, or two without channels; None for no image."""
     if not isinstance(shape, (list, tuple)) or len(shape) not in (3, 4):
         return None
     sizes = tuple(shape[1:])
@@ -36,12 +36,12 @@ def image_sizes(shape: Any) -> tuple[int | None, ...] | None:
 
 @dataclass(frozen=True, slots=True)
 class ImageInput:
-    """The image that a network takes.
+    """The image input of a network.
 
     Attributes
     ----------
     sizes : tuple of (int or None)
-        As the network says them, without the batch: three, or height and width of one without channels.
+        As in the network, without the batch axis: three, or height and width if there are no channels.
     channels_first : bool
         True if the first of three sizes is the number of channels.
     """
@@ -57,7 +57,7 @@ class ImageInput:
         return (*self.sizes[1:], self.sizes[0]) if self.channels_first else self.sizes
 
     def tensor(self, graph: Graph) -> Tensor:
-        """Return what the network takes, made of the image that the graph takes."""
-        if len(self.sizes) == 2:  # zeros stand for the sizes as they are
+        """Return the input tensor of the network, computed from the image input of the graph."""
+        if len(self.sizes) == 2:  # 0 keeps a size
             return Tensor(graph.node("Reshape", INPUT, graph.constant([0, 0, 0], np.int64)), self.sizes)
         return Tensor(graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]) if self.channels_first else INPUT, self.sizes)

@@ -1,4 +1,4 @@
-"""Constants of an ONNX model, written one after the other, so that never are there two copies of all of them."""
+"""Initializers of an ONNX model, written one by one, so that there are never two copies of all of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _GRAPH, _INITIALIZER, _RAW_DATA = (number << 3 | 2 for number in (7, 5, 9))
 
 
 def write_initializer(written: BytesIO, tensor: TensorProto, numbers: memoryview) -> None:
-    """Write a model that holds nothing but one constant: Protocol Buffers merge what is written one after the other.
+    """Append one constant to a serialised model: Protocol Buffers merge messages that follow each other.
 
     Parameters
     ----------

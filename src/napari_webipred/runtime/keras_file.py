@@ -1,4 +1,4 @@
-"""Keras files, ``.h5`` and ``.keras``: configuration and weights are read as data, nothing in them is executed."""
+"""Keras files, ``.h5`` and ``.keras``: config and weights are read as data; no code in them is run."""
 
 from __future__ import annotations
 
@@ -38,18 +38,18 @@ def read_h5(name: str, content: bytes) -> LayersModel:
     Returns
     -------
     LayersModel
-        For `napari_webipred.runtime.compiler.compile_model`, which refuses layers that carry code.
+        For `napari_webipred.runtime.compiler.compile_model`, which refuses layers that contain code.
 
     Raises
     ------
     ModelError
-        The file is damaged, holds weights only, or its datasets lie elsewhere, are compressed or are larger than the
+        The file is damaged, contains only weights, or its datasets are compressed, in another file or larger than the
         file.
     """
     root = File(name, content).root
     config = root.attribute("model_config")
     if config is None:
-        raise ModelError(f"{name} holds weights only, without a network around them.", _AGAIN)
+        raise ModelError(f"{name} contains only weights, not the model.", _AGAIN)
     topology = _topology(name, config)
     version = root.attribute("keras_version")
     stored = _group(name, root, "model_weights")
@@ -57,12 +57,12 @@ def read_h5(name: str, content: bytes) -> LayersModel:
 
 
 def has_network(name: str, content: bytes) -> bool:
-    """Tell whether an HDF5 file describes the network that its weights belong to; raise `ModelError` if damaged."""
+    """Tell whether an HDF5 file contains a model, not only weights; raise `ModelError` if it is damaged."""
     return File(name, content).root.attribute("model_config") is not None
 
 
 def read_pair(network: str, description: bytes, name: str, content: bytes) -> LayersModel:
-    """Read a network that Keras wrote as JSON (``model.to_json()``) and its weights (``model.save_weights(...)``).
+    """Read a model that Keras saved as JSON (``model.to_json()``) and weights (``model.save_weights(...)``).
 
     Parameters
     ----------
@@ -85,7 +85,7 @@ def read_pair(network: str, description: bytes, name: str, content: bytes) -> La
     """
     topology = _topology(network, description)
     root = File(name, content).root
-    stored = root.child("model_weights") or root  # of a whole model, or of weights that Keras 2 saved alone
+    stored = root.child("model_weights") or root  # from a whole model, or from weights that Keras 2 saved separately
     if stored.attribute("layer_names") is not None or stored.attribute("layer_names0") is not None:
         version = "3.0" if "module" in topology else topology.get("keras_version") or stored.attribute("keras_version")
         weights = _weights_of(name, stored)
@@ -96,15 +96,15 @@ def read_pair(network: str, description: bytes, name: str, content: bytes) -> La
 
 
 def read_keras(files: Mapping[str, bytes], folder: str = "", name: str = "") -> LayersModel:
-    """Read a model of Keras 3: the members of a ``.keras`` archive.
+    """Read a Keras 3 model: the files of a ``.keras`` archive.
 
     Parameters
     ----------
     files : mapping of str to bytes
     folder : str
-        What the names of ``config.json`` and ``model.weights.h5`` begin with.
+        Prefix of ``config.json`` and ``model.weights.h5`` among the names.
     name : str
-        Name of the archive, for messages; not given if it was unpacked by the user.
+        Name of the archive, for messages; empty if the user has unpacked it.
 
     Returns
     -------
@@ -117,7 +117,7 @@ def read_keras(files: Mapping[str, bytes], folder: str = "", name: str = "") -> 
     """
     config, weights = folder + CONFIG, folder + WEIGHTS
     if not {config, weights} <= set(files):
-        raise ModelError(f"{name or folder} is no Keras file: {CONFIG} or {WEIGHTS} is missing in it.", _AGAIN)
+        raise ModelError(f"{name or folder} is not a Keras file: {CONFIG} or {WEIGHTS} is missing.", _AGAIN)
     topology = _topology(name or config, files[config])
     version = "3.0"
     if (metadata := files.get(f"{folder}metadata.json")) is not None:
@@ -132,51 +132,51 @@ def read_keras(files: Mapping[str, bytes], folder: str = "", name: str = "") -> 
 def _topology(name: str, text: Any) -> dict[str, Any]:
     topology = _json(name, text)
     if not isinstance(topology, dict) or "class_name" not in topology or "config" not in topology:
-        raise ModelError(f"{name} does not describe a network of layers.", _AGAIN)
+        raise ModelError(f"{name} does not describe a Keras model.", _AGAIN)
     return topology
 
 
 def _json(name: str, text: Any) -> Any:
     if not isinstance(text, (str, bytes)):
-        raise ModelError(f"The description of the network in {name} is not text.", _AGAIN)
+        raise ModelError(f"The model description in {name} is not text.", _AGAIN)
     try:
         return safe_json.parse(text)
     except ValueError as error:
-        raise ModelError(f"The description of the network in {name} is not valid JSON: {error}.", _AGAIN) from error
+        raise ModelError(f"The model description in {name} is not valid JSON: {error}.", _AGAIN) from error
 
 
 # --- HDF5 ------------------------------------------------------------------------------------------------------------
 
 
 def _names(name: str, group: Node, key: str) -> list[str]:
-    """Return a list of names; Keras cuts long ones into ``key0``, ``key1``, ..."""
+    """Return a list of names; Keras splits long lists into ``key0``, ``key1``, ..."""
     whole = group.attribute(key)
     parts = [] if whole is None else [whole]
     while whole is None and (part := group.attribute(f"{key}{len(parts)}")) is not None:
         parts.append(part)
     names = [item for part in parts for item in (part if isinstance(part, list) else [part])]
     if len(names) > _MAX_DATASETS:
-        raise ModelError(f"The list {key} in {name} is too long.", _AGAIN)
+        raise ModelError(f"The list {key} in {name} has more than {_MAX_DATASETS} names.", _AGAIN)
     if any(len(each) > _MAX_NAME for each in names):
-        raise ModelError(f"A name in the list {key} in {name} has more than {_MAX_NAME} letters.", _AGAIN)
+        raise ModelError(f"A name in the list {key} in {name} has more than {_MAX_NAME} characters.", _AGAIN)
     return names
 
 
 def _group(name: str, holder: Node, path: str) -> Node:
     group = holder.child(path)
     if group is None or not group.is_group:
-        raise ModelError(f"{name} has no {path[:80]}.", _AGAIN)
+        raise ModelError(f"The group {path[:80]} in {name} is missing.", _AGAIN)
     return group
 
 
-def _array(name: str, place: str, dataset: Node | None) -> NDArray[np.float32] | None:
+def _array(name: str, path: str, dataset: Node | None) -> NDArray[np.float32] | None:
     if dataset is None:
-        raise ModelError(f"The weight {place[:200]} in {name} is missing.", _AGAIN)
-    return dataset.array(place)
+        raise ModelError(f"The weight {path[:200]} in {name} is missing.", _AGAIN)
+    return dataset.array(path)
 
 
 def _weights_of(name: str, stored: Node) -> dict[str, NDArray[np.float32]]:
-    """Read the weights that a group lists layer by layer, with the names that Keras gave them."""
+    """Read the weights of a group, layer by layer, by the names that Keras gave them."""
     found: list[tuple[str, str, Node]] = []
     for layer in _names(name, stored, "layer_names"):
         group = _group(name, stored, layer)
@@ -207,37 +207,37 @@ def _numbered(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield the weights of the layers of a model as ``layer/0``, ``layer/1``, ...
 
-    Keras 3 calls a layer in the file by its class in snake case, and counts those of one class; so the places are
-    worked out from the configuration.
+    Keras 3 names the group of a layer by its class in snake case and a counter for each class. These names are computed
+    from the config.
     """
     if depth > _MAX_DEPTH:
-        raise ModelError(f"The models in {name} are nested too deeply.", _AGAIN)
+        raise ModelError(f"The models in {name} are nested too deeply: more than {_MAX_DEPTH} levels.", _AGAIN)
     config = model.get("config")
     layers = config.get("layers") if isinstance(config, dict) else None
     if not isinstance(layers, list):
-        raise ModelError(f"{name} belongs to no network of layers.", _AGAIN)
+        raise ModelError(f"The model of {name} has no list of layers.", _AGAIN)
     counts: dict[str, int] = {}
     for layer in layers:
-        class_name, own_name = _names_of(name, layer)
-        place = _snake(class_name)
-        counts[place] = counts.get(place, -1) + 1
-        group = holder.child(f"layers/{place}" + (f"_{counts[place]}" if counts[place] else ""))
+        class_name, layer_name = _names_of(name, layer)
+        group_name = _snake(class_name)
+        counts[group_name] = counts.get(group_name, -1) + 1
+        group = holder.child(f"layers/{group_name}" + (f"_{counts[group_name]}" if counts[group_name] else ""))
         if group is None:
             continue
         if isinstance(layer["config"].get("layers"), list):
-            yield from _numbered(name, group, layer, (*scope, own_name), depth + 1)
+            yield from _numbered(name, group, layer, (*scope, layer_name), depth + 1)
             continue
-        for path, key in _places(group):
-            array = _array(name, f"{own_name}/{key}", group.child(path))
+        for path, key in _weight_paths(group):
+            array = _array(name, f"{layer_name}/{key}", group.child(path))
             if array is not None and (array.ndim or class_name != "Normalization"):
-                yield "/".join((*scope, own_name, key)), array
+                yield "/".join((*scope, layer_name, key)), array
 
 
 def _names_of(name: str, layer: Any) -> tuple[str, str]:
     config = layer.get("config") if isinstance(layer, dict) else None
     names = (layer.get("class_name"), config.get("name")) if isinstance(config, dict) else (None, None)
     if not all(isinstance(item, str) and 0 < len(item) < 500 for item in names):
-        raise ModelError(f"A layer in {name} has no proper name.", _AGAIN)
+        raise ModelError(f"A layer in {name} has no valid name.", _AGAIN)
     return str(names[0]).rpartition(">")[2], str(names[1])
 
 
@@ -245,8 +245,8 @@ _INNER = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "o
 _ROLES = ("kernel", "bias")
 
 
-def _places(group: Node) -> Iterator[tuple[str, str]]:
-    """Yield where the weights of a layer lie, and what they are called; those of attention lie one step deeper."""
+def _weight_paths(group: Node) -> Iterator[tuple[str, str]]:
+    """Yield paths and names of the weights of a layer; those of attention layers are one level deeper."""
     for path, keys in (("vars", None), *((f"{inner}/vars", inner) for inner in _INNER)):
         variables = group.child(path)
         for i in range(0 if variables is None else min(len(variables.names), _MAX_DATASETS)):
@@ -257,7 +257,7 @@ def _places(group: Node) -> Iterator[tuple[str, str]]:
 
 
 def _snake(class_name: str) -> str:
-    """Turn a class name into Keras' name for its place: ZeroPadding2D into zero_padding2d.
+    """Convert a class name to Keras' name of the group: ZeroPadding2D to zero_padding2d.
 
     The two steps are those of Keras (``keras.src.utils.naming.to_snake_case``).
     """
@@ -267,6 +267,6 @@ def _snake(class_name: str) -> str:
 
 
 def keras_folders(names: Sequence[str]) -> list[str]:
-    """Return what the names of each unpacked ``.keras`` archive among files begin with."""
+    """Return the prefix of the names of each unpacked ``.keras`` archive among files."""
     folders = [name.removesuffix(WEIGHTS) for name in names if name == WEIGHTS or name.endswith(f"/{WEIGHTS}")]
     return [folder for folder in folders if folder + CONFIG in names]

@@ -1,4 +1,4 @@
-"""How much memory ONNX Runtime needs to run a network, bounded from above by the shapes of its tensors."""
+"""An upper bound for the memory that ONNX Runtime needs to run a model, from the shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -18,41 +18,40 @@ from napari_webipred.runtime.shapes.windows import FILTERS
 _MICROSOFT = "com.microsoft"
 _BFLOAT16 = 16
 
-# ONNX Runtime keeps what it has convolved in blocks of so many channels, as long as only these operators follow.
+# ONNX Runtime stores the output of convolutions in blocks of 16 channels, as long as only these operators follow.
 _BLOCK = 16
 _CONVOLUTIONS = {"Conv", f"{_MICROSOFT}.FusedConv"}
 _IN_BLOCKS = {
     *("Add", "AveragePool", "BatchNormalization", "Clip", "Concat", "GlobalAveragePool", "GlobalMaxPool"),
     *("HardSigmoid", "LeakyRelu", "MaxPool", "Mul", "PRelu", "Relu", "Resize", "Sigmoid", "Sum", "Tanh", "Upsample"),
 }
-# What no longer fits where it was, because what lay beside it is still needed, and copies in blocks and back. The
-# largest that was measured is 1.7: `benchmarks/limits.py`.
-_SCATTERED = 2
-# Beside the numbers: ONNX Runtime itself, what it takes from the system at least, and what it writes down of each
-# operation and tensor.
-_ALWAYS = 16 * 2**20
+# A factor for fragmentation, and for copies to blocks and back. The largest that was measured is 1.7:
+# `benchmarks/limits.py`.
+_FRAGMENTATION = 2
+# Besides tensors: ONNX Runtime itself, its smallest allocation, and its records of each operation and tensor.
+_BASE = 16 * 2**20
 PER_OPERATION = 7 * 2**10
 _PER_TENSOR = 1024
-# Numbers of the part of an image that a thread unfolds at a time; of a convolution in groups it is all of a group. More
-# threads are not counted: where there are many, images are not unfolded at all.
+# Elements that a thread unfolds at a time (im2col); in a grouped convolution it is a whole group. More threads are not
+# counted: with many threads, images are not unfolded.
 _UNFOLDED = 16_384
 _THREADS = min(os.cpu_count() or 1, 16)
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """Bytes.
+    """The memory of a model, in bytes.
 
     Attributes
     ----------
     weights : int
-        What stays as long as the network is open.
+        In use while the model is open.
     folds : bool
-        Whether ONNX Runtime may compute what depends on no image once, when it opens the network.
+        Whether ONNX Runtime may compute constants when it opens the model (constant folding).
     run : int
-        What one run needs beside the weights.
+        In use for one run, besides the weights.
     largest : str
-        Which operation makes the largest tensor of a run, in words.
+        A sentence that names the operation with the largest output.
     """
 
     weights: int
@@ -62,13 +61,13 @@ class Memory:
 
 
 def memory_of(graph: OnnxGraph, values: Mapping[str, Value]) -> Memory:
-    """Bound the memory of a network.
+    """Compute an upper bound for the memory of a model.
 
     Parameters
     ----------
     graph : OnnxGraph
     values : mapping of str to Value
-        What `napari_webipred.runtime.shapes.infer` has told of it.
+        From `napari_webipred.runtime.shapes.infer`.
     """
     weights = sum(stored(values[name]) for name in graph.constants)
     made = [name for each in graph.operations for name in each.outputs if name and values[name].constant]
@@ -81,11 +80,11 @@ def memory_of(graph: OnnxGraph, values: Mapping[str, Value]) -> Memory:
     weights += PER_OPERATION * len(graph.operations)
     largest = max(graph.operations, key=lambda each: _most_made(each, values, kept), default=None)
     words = _described(largest, values) if largest else ""
-    return Memory(weights + (folded if folds else 0), folds, _SCATTERED * run + _ALWAYS, words)
+    return Memory(weights + (folded if folds else 0), folds, _FRAGMENTATION * run + _BASE, words)
 
 
 def _in_blocks(graph: OnnxGraph, kept: set[str]) -> set[str]:
-    """Return the tensors that may be kept in blocks of channels."""
+    """Return the tensors that may be stored in blocks of channels."""
     found: set[str] = set()
     for operation in graph.operations:
         if operation.kind in _CONVOLUTIONS or (
@@ -98,7 +97,7 @@ def _in_blocks(graph: OnnxGraph, kept: set[str]) -> set[str]:
 def _most(
     order: list[Operation], graph: OnnxGraph, values: Mapping[str, Value], kept: set[str], blocked: set[str]
 ) -> int:
-    """Walk through a run: tensors come when they are made and go when nothing needs them any more."""
+    """Return the peak memory of a run: a tensor is in memory from its operation to its last use."""
     needed = Counter(name for each in order for name in {*each.inputs} if name)
     needed.update(graph.outputs)
     sizes: dict[str, int] = {name: stored(values[name]) for name in graph.inputs}
@@ -121,7 +120,7 @@ def _most_made(operation: Operation, values: Mapping[str, Value], kept: set[str]
 
 
 def stored(value: Value) -> int:
-    """Return the bytes of a tensor; of 16-bit numbers there is a copy with 32 bits, with which they are computed."""
+    """Return the bytes of a tensor; of float16 tensors there is a float32 copy for the computation."""
     copied = 4 * value.size if value.element_type in {FLOAT16, _BFLOAT16} else 0
     return value.bytes + copied + _PER_TENSOR
 
@@ -139,7 +138,7 @@ def _described(operation: Operation, values: Mapping[str, Value]) -> str:
 
 
 def _workspace(operation: Operation, values: Mapping[str, Value]) -> int:
-    """Return the bytes that an operation needs while it runs, beside what it takes and makes."""
+    """Return the bytes that an operation needs while it runs, besides its inputs and outputs."""
     workspace = WORKSPACES.get(operation.kind)
     made = [values[name] for name in operation.outputs if name]
     if workspace is None or not made:
@@ -148,18 +147,18 @@ def _workspace(operation: Operation, values: Mapping[str, Value]) -> int:
     return workspace(Operator(operation, given, 0), made)
 
 
-# --- what operators need for themselves ------------------------------------------------------------------------------
+# --- workspace of operators -------------------------------------------------------------------------------------------
 
 Workspace = Callable[[Operator, list[Value]], int]
 
 
 def _times(count: int) -> Workspace:
-    """Count so many copies of the largest tensor."""
+    """Count copies of the largest tensor."""
     return lambda operator, made: count * max(value.bytes for value in (*operator.given(), *made))
 
 
 def _convolution(operator: Operator, made: list[Value]) -> int:
-    """Count the windows side by side, as a matrix, where that is multiplied instead of the image."""
+    """Count the unfolded windows (im2col), where ONNX Runtime uses them."""
     weight = operator.shape(1)
     places, groups = math.prod(made[0].shape[2:]), operator.whole("group", 1)
     filters, unfolded = weight[0] // max(groups, 1), math.prod(weight[1:]) * places
@@ -173,21 +172,21 @@ def _transposed_convolution(operator: Operator, made: list[Value]) -> int:
 
 
 def _unfolded_convolution(operator: Operator, made: list[Value]) -> int:
-    """Count the windows side by side, of all groups, and copies of image and result in another order."""
+    """Count the unfolded windows (im2col) of all groups, and transposed copies of input and output."""
     weight = operator.shape(FILTERS[operator.operation.kind])
     unfolded = math.prod(weight[1:]) * operator.whole("group", 1) * made[0].size // max(weight[0], 1)
     return 4 * unfolded + 2 * operator.value().bytes + 8 * made[0].size
 
 
 def _softmax(operator: Operator, made: list[Value]) -> int:
-    """Count a copy in which the axis comes last, unless it is the last one."""
+    """Count a transposed copy, unless the axis is the last one."""
     shape = operator.shape()
     last = operator.axis(operator.whole("axis", -1), max(len(shape), 1)) == len(shape) - 1
     return 0 if last else 2 * made[0].bytes
 
 
 def _reduction(operator: Operator, made: list[Value]) -> int:
-    """Count a table of places."""
+    """Count a table of indices."""
     return 8 * (made[0].size + operator.value().size // max(made[0].size, 1))
 
 
@@ -196,7 +195,7 @@ def _several(operator: Operator, made: list[Value]) -> int:
 
 
 def _resize(operator: Operator, made: list[Value]) -> int:
-    """Count tables for each axis, and an image of which only one axis is resized yet."""
+    """Count tables for each axis, and an image resized along one axis."""
     tables = 128 * (sum(operator.shape()) + sum(made[0].shape))
     between = 4 * max(operator.value().size, made[0].size) if operator.whole("antialias", 0) else 0
     return tables + 2 * between
@@ -237,7 +236,7 @@ WORKSPACES: dict[str, Workspace] = {
     **{f"{_MICROSOFT}.{kind}": _times(4) for kind in ("DynamicQuantizeMatMul", "MatMulIntegerToFloat", "QGemm")},
     **{f"{_MICROSOFT}.QLinear{kind}": _times(4) for kind in ("Add", "Mul", "Concat", "AveragePool")},
     **dict.fromkeys(("QLinearMatMul", "MatMulInteger", "AffineGrid", "OneHot", "Col2Im"), _times(4)),
-    # ONNX Runtime may put several simpler operations in the place of these.
+    # ONNX Runtime may replace these by several simpler operations.
     **dict.fromkeys(("CenterCropPad", "Celu", "GroupNormalization", "Gelu", "HardSwish", "Mish"), _times(4)),
     **dict.fromkeys(("MeanVarianceNormalization", "RMSNormalization", "RotaryEmbedding", "Swish"), _times(4)),
 }

@@ -1,4 +1,4 @@
-"""ONNX files by others: checked, and made to take pictures and give classes as our own graphs do."""
+"""ONNX files: checked, and wrapped to have the input and output of compiled graphs."""
 
 from __future__ import annotations
 
@@ -27,18 +27,16 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from onnx import GraphProto, ModelProto, NodeProto, TypeProto
 
-# A protobuf message cannot be larger.
+# The maximum size of a protobuf message.
 _MAX_BYTES = 2**31 - 1
-# Larger constants are weights, of which only the shape matters for what outputs are.
+# Larger constants are weights; only their shape matters here.
 _SMALL = 4096
-# Sizes at which a network that takes images of any size is tried.
+# Image sizes to try if the network accepts any size.
 _TRIED = (224, 256)
-_OLDEST_IR = 4  # from here on, what is a constant need not be listed as an input
-# Versions of ONNX' own operators that ONNX Runtime computes; `napari_webipred.runtime.shapes` knows all of them.
+_OLDEST_IR = 4  # since this version, constants need not be listed as inputs
+# Versions of ONNX operators that ONNX Runtime supports; `napari_webipred.runtime.shapes` has rules for all of them.
 _OLDEST_OPSET, _NEWEST_OPSET = 7, 26
-_PLAIN = (
-    "Export the model again, as one file of standard operators with one picture as input and class scores as output."
-)
+_PLAIN = "Export the model again as one file with standard operators, one image as input and class scores as output."
 
 
 def adapt(
@@ -56,36 +54,35 @@ def adapt(
         Name of the file, for messages.
     content : bytes
     output : str, optional
-        Name or number, from 0, of the output that gives the classes, if there are several.
+        Name or index of the output with the class scores, if there are several.
     classes : int
-        How many names of classes are known, which may decide between several outputs.
+        Number of known class names, which may decide between several outputs.
     files : mapping of str to bytes, optional
-        The files of the model, in which it may keep weights: `name` is one of them.
+        The files of the model, which may hold its weights; `name` is one of them.
 
     Returns
     -------
     bytes
         An ONNX model with one input ``image``, float32 (batch, height, width, channels), and one output ``classes``,
-        float32 (batch, numbers); the batch is 1 where the file fixes it so. What the file says about itself
-        (``metadata_props``) is kept.
+        float32 (batch, numbers); the batch size is 1 if the file has it fixed. The metadata of the file
+        (``metadata_props``) are kept.
 
     Raises
     ------
     ModelError
-        The file is damaged, needs files that are missing, operators that are not known or control flow, makes tensors
-        whose size cannot be told, or does not turn one picture into class scores.
+        The file is damaged or incomplete, has unsupported operators, control flow or tensors of unknown size, or does
+        not compute class scores from one image.
     """
     try:
         with _named(name):
-            network = read_graph(content)  # before the library of ONNX makes objects of everything in it
+            network = read_graph(content)  # before the onnx package parses all of it
         if network.operations and not _OLDEST_OPSET <= network.opset <= _NEWEST_OPSET:
             raise ModelError(
-                f"{name} uses version {network.opset} of the operators of ONNX; {_OLDEST_OPSET} to {_NEWEST_OPSET} can "
-                "be run.",
-                "Export the model again for another version, such as 17.",
+                f"{name} uses ONNX opset {network.opset}; supported are {_OLDEST_OPSET} to {_NEWEST_OPSET}.",
+                "Export the model again with a supported opset, such as 17.",
             )
         return _adapted(name, network, _parse(name, content), output, classes, files or {})
-    except UnicodeError as error:  # texts are not looked at when the file is parsed
+    except UnicodeError as error:  # strings are not checked when the file is parsed
         raise _damaged(name) from error
 
 
@@ -95,45 +92,45 @@ def _adapted(
     graph = model.graph
     _check_texts(name, graph)
     _check_nodes(name, model)
-    elsewhere = any(map(external_data.is_external, (*graph.initializer, *_attribute_tensors(name, graph.node))))
-    outside = _take_small(name, model, files)
-    if elsewhere:
-        network = read_graph(_without_weights(model).SerializeToString())  # again, with the small ones
-    given = {tensor.name for tensor in graph.initializer}
-    inputs = [value for value in graph.input if value.name not in given]
+    has_external = any(map(external_data.is_external, (*graph.initializer, *_attribute_tensors(name, graph.node))))
+    external = _read_small(name, model, files)
+    if has_external:
+        network = read_graph(_without_weights(model).SerializeToString())  # again, with the small external tensors
+    constants = {tensor.name for tensor in graph.initializer}
+    inputs = [value for value in graph.input if value.name not in constants]
     if len(inputs) != 1:
         names = ", ".join(value.name for value in inputs[:10])
-        raise ModelError(f"{name} takes {len(inputs)} inputs ({names}) instead of one picture.", _PLAIN)
-    picture = inputs[0]
-    batch, *sizes = _picture_shape(name, picture.type)
+        raise ModelError(f"{name} has {len(inputs)} inputs ({names}) instead of one image.", _PLAIN)
+    image = inputs[0]
+    batch, *sizes = _image_shape(name, image.type)
     order = _order(name, sizes)
     shapes = _shapes(name, network, graph, None in sizes)
     outputs = _outputs(name, graph, shapes)
     chosen, _ = choose(name, outputs, output, classes)
     scores = graph.output[chosen.number].name
     facts = {FORMAT: "onnx", ENDING: chosen.ending, **properties_of(outputs, chosen)}
-    ours, elements = rename(graph), picture.type.tensor_type.elem_type
-    source, scores = ours[picture.name], ours[scores]
-    wrap(graph, source, elements, order, scores)
-    height, width, channels = _picture(sizes, order)
+    renamed, element_type = rename(graph), image.type.tensor_type.elem_type
+    source, scores = renamed[image.name], renamed[scores]
+    wrap(graph, source, element_type, order, scores)
+    height, width, channels = _height_width_channels(sizes, order)
     declare(
         graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
     )
     model.ir_version = max(model.ir_version, _OLDEST_IR)
-    # What is no UTF-8 is bytes here, and would stop ONNX Runtime from telling any property.
+    # Strings that are not UTF-8 are bytes here; with them, ONNX Runtime could not read any property.
     texts = [each for each in model.metadata_props if isinstance(each.key, str) and isinstance(each.value, str)]
     kept = [entry for entry in texts if not entry.key.startswith(PREFIX)]
     del model.metadata_props[:]
     model.metadata_props.extend(kept)
     for key, value in facts.items():
         model.metadata_props.add(key=key, value=value)
-    return _written(name, model, outside, files)
+    return _written(name, model, external, files)
 
 
-def _take_small(name: str, model: ModelProto, files: Mapping[str, bytes]) -> list[external_data.Outside]:
-    """Read small tensors that lie in other files, for they may be sizes; return the large ones, which are weights."""
+def _read_small(name: str, model: ModelProto, files: Mapping[str, bytes]) -> list[external_data.ExternalTensor]:
+    """Read small external tensors, which may be sizes; return the large ones, which are weights."""
     nodes = model.graph.node
-    most = _MAX_BYTES - model.ByteSize()  # all of it becomes one file
+    most = _MAX_BYTES - model.ByteSize()  # all of them go into one file
     inner = external_data.locate(name, _attribute_tensors(name, nodes), files, most)
     outer = external_data.locate(name, model.graph.initializer, files, most - sum(each.size for each in inner))
     small = [each for each in outer if math.prod(each.tensor.dims) <= _SMALL]
@@ -141,9 +138,11 @@ def _take_small(name: str, model: ModelProto, files: Mapping[str, bytes]) -> lis
     return [each for each in outer if math.prod(each.tensor.dims) > _SMALL]
 
 
-def _written(name: str, model: ModelProto, outside: list[external_data.Outside], files: Mapping[str, bytes]) -> bytes:
-    """Write the model, with those of its weights that lie in other files behind it."""
-    if not outside:
+def _written(
+    name: str, model: ModelProto, external: list[external_data.ExternalTensor], files: Mapping[str, bytes]
+) -> bytes:
+    """Serialise the model, and append its external weights."""
+    if not external:
         whole: bytes = model.SerializeToString(deterministic=True)
         return whole
     tensors = model.graph.initializer
@@ -152,7 +151,7 @@ def _written(name: str, model: ModelProto, outside: list[external_data.Outside],
             del tensors[i]
     written = BytesIO()
     written.write(model.SerializeToString(deterministic=True))
-    external_data.write(written, name, outside, files)
+    external_data.write(written, name, external, files)
     return written.getvalue()
 
 
@@ -168,7 +167,7 @@ def _parse(name: str, content: bytes) -> ModelProto:
     except (DecodeError, ValueError, RecursionError) as error:
         raise _damaged(name) from error
     if not model.graph.node:
-        raise ModelError(f"{name} is an ONNX file without a network.", _PLAIN)
+        raise ModelError(f"{name} is an ONNX file without operations.", _PLAIN)
     return model
 
 
@@ -179,24 +178,24 @@ def _damaged(name: str) -> ModelError:
 def _check_texts(name: str, graph: GraphProto) -> None:
     texts = [value.name for values in (graph.input, graph.output, graph.initializer) for value in values]
     texts += [text for node in graph.node for text in (node.op_type, *node.input, *node.output)]
-    if not all(isinstance(text, str) for text in texts):  # bytes that are no UTF-8 stay bytes
+    if not all(isinstance(text, str) for text in texts):  # strings that are not UTF-8 are bytes
         raise _damaged(name)
 
 
 def _check_nodes(name: str, model: ModelProto) -> None:
-    """Refuse what could run other code or never end."""
+    """Refuse operations that could run other code or never end."""
     nodes = model.graph.node
     if model.functions or model.training_info:
-        raise ModelError(f"{name} defines functions of its own or holds training steps.", _PLAIN)
-    foreign = sorted({f"{node.domain}.{node.op_type}" for node in nodes if not is_known(node)})
-    if foreign:
-        raise ModelError(f"{name} uses operators that are not supported: {', '.join(foreign[:10])}.", _PLAIN)
+        raise ModelError(f"{name} contains functions or training steps, which are unsupported.", _PLAIN)
+    unsupported = sorted({f"{node.domain}.{node.op_type}" for node in nodes if not is_known(node)})
+    if unsupported:
+        raise ModelError(f"{name} uses unsupported operators: {', '.join(unsupported[:10])}.", _PLAIN)
     if model.graph.sparse_initializer:
-        raise ModelError(f"{name} holds sparse weights.", _PLAIN)
+        raise ModelError(f"{name} contains sparse weights, which are unsupported.", _PLAIN)
     for tensor in (*model.graph.initializer, *_attribute_tensors(name, nodes)):
         if any(size < 0 for size in tensor.dims) or math.prod(tensor.dims) > limits.TENSOR_NUMBERS:
             raise ModelError(
-                f"The tensor {tensor.name[:80]!r} in {name} has the shape {list(tensor.dims)[:8]}.", _PLAIN
+                f"The tensor {tensor.name[:80]!r} in {name} has the invalid shape {list(tensor.dims)[:8]}.", _PLAIN
             )
 
 
@@ -204,9 +203,9 @@ def _attribute_tensors(name: str, nodes: Iterable[NodeProto]) -> Iterable[Any]:
     for node in nodes:
         for attribute in node.attribute:
             if attribute.HasField("g") or attribute.graphs:
-                raise ModelError(f"{name} branches or loops ({node.op_type}); such models are not run.", _PLAIN)
+                raise ModelError(f"{name} contains control flow ({node.op_type}), which is unsupported.", _PLAIN)
             if attribute.HasField("sparse_tensor") or attribute.sparse_tensors:
-                raise ModelError(f"{name} holds sparse weights.", _PLAIN)
+                raise ModelError(f"{name} contains sparse weights, which are unsupported.", _PLAIN)
             if attribute.HasField("t"):
                 yield attribute.t
             yield from attribute.tensors
@@ -218,7 +217,7 @@ def _dims(kind: TypeProto) -> list[int | None]:
     ]
 
 
-def _picture_shape(name: str, kind: TypeProto) -> list[int | None]:
+def _image_shape(name: str, kind: TypeProto) -> list[int | None]:
     import onnx
 
     dims = _dims(kind)
@@ -226,28 +225,31 @@ def _picture_shape(name: str, kind: TypeProto) -> list[int | None]:
     if taken not in (onnx.TensorProto.FLOAT, onnx.TensorProto.FLOAT16, onnx.TensorProto.DOUBLE):
         known = onnx.TensorProto.DataType.values()
         shown = onnx.TensorProto.DataType.Name(taken) if taken in known else taken
-        raise ModelError(f"{name} takes numbers of the type {shown}, not floating-point pixels.", _PLAIN)
+        raise ModelError(
+            f"The input of {name} has the dtype {shown}; only floating-point images are supported.", _PLAIN
+        )
     if image_sizes(dims) is None:
         raise not_an_image(name, dims)
     if dims[0] not in (None, 1):
-        raise ModelError(f"{name} takes exactly {dims[0]} pictures at a time.", _PLAIN)
+        raise ModelError(f"{name} needs a batch of exactly {dims[0]} images, which is unsupported.", _PLAIN)
     return dims
 
 
 def _order(name: str, sizes: list[int | None]) -> str:
-    """Tell in which order the network takes a picture: as ONNX calls it, or ``"HW"`` for one without channels."""
+    """Return the axis order of the image: ``"NCHW"``, ``"NHWC"``, or ``"HW"`` without channels."""
     if len(sizes) == 2:
         return "HW"
     first, last = sizes[0] in (1, 3), sizes[2] in (1, 3)
     if first == last:
-        what = "two axes" if first else "no axis"
+        what = "two" if first else "none"
         raise ModelError(
-            f"{name} is not an image model: its input of {sizes} has {what} that could be grey or colour.", _PLAIN
+            f"{name} is not an image model: its input has the sizes {sizes}, of which {what} could be the channels.",
+            _PLAIN,
         )
     return "NCHW" if first else "NHWC"
 
 
-def _picture(sizes: list[int | None], order: str) -> tuple[int | None, int | None, int | None]:
+def _height_width_channels(sizes: list[int | None], order: str) -> tuple[int | None, int | None, int | None]:
     """Return height, width and channels."""
     match order:
         case "HW":
@@ -258,21 +260,21 @@ def _picture(sizes: list[int | None], order: str) -> tuple[int | None, int | Non
 
 
 def _shapes(name: str, network: OnnxGraph, graph: GraphProto, open_sizes: bool) -> dict[str, TypeProto]:
-    """Tell the types of the outputs for one picture. What depends on the size of the picture is left open.
+    """Infer the types of the outputs for one image. Sizes that depend on the size of the image are open.
 
     Returns
     -------
     dict of str to TypeProto
-        Empty if the size is open and the network does not take those that are tried.
+        Empty if the image size is open and the network accepts none of those that are tried.
     """
     import onnx
 
     with _named(name):
         network = in_order(network)
-        (given,) = network.inputs.values()
+        (image,) = network.inputs.values()
         found = []
         for size in _TRIED if open_sizes else _TRIED[:1]:
-            batch = tuple(n or (size if i else 1) for i, n in enumerate(given.sizes or ()))
+            batch = tuple(n or (size if i else 1) for i, n in enumerate(image.sizes or ()))
             try:
                 found.append(infer(network, dict.fromkeys(network.inputs, batch)))
             except ModelError as error:
@@ -283,15 +285,15 @@ def _shapes(name: str, network: OnnxGraph, graph: GraphProto, open_sizes: bool) 
     for declared in graph.output:
         shapes = [values[declared.name].shape for values in found]
         dims = [sizes[0] if len(set(sizes)) == 1 else None for sizes in zip(*shapes, strict=True)]
-        told = _dims(declared.type)
-        if len(told) == len(dims):  # the file may know what the size of the images has to be
-            dims = [told[i] if size is None else size for i, size in enumerate(dims)]
+        declared_dims = _dims(declared.type)
+        if len(declared_dims) == len(dims):  # the file may declare sizes that are open here
+            dims = [declared_dims[i] if size is None else size for i, size in enumerate(dims)]
         types[declared.name] = onnx.helper.make_tensor_type_proto(found[0][declared.name].element_type, dims)
     return types
 
 
 def _without_weights(model: ModelProto) -> ModelProto:
-    """Return the network with the numbers of small constants only, and the shapes of the others."""
+    """Return the network without the values of large constants."""
     import onnx
 
     bare = onnx.ModelProto()
@@ -309,7 +311,7 @@ def _without_weights(model: ModelProto) -> ModelProto:
 
 @contextmanager
 def _named(name: str) -> Iterator[None]:
-    """Say in errors which file it is about."""
+    """Add the name of the file to errors."""
     try:
         yield
     except ModelError as error:
@@ -317,11 +319,11 @@ def _named(name: str) -> Iterator[None]:
 
 
 def _outputs(name: str, graph: GraphProto, types: dict[str, TypeProto]) -> list[ModelOutput]:
-    """Describe the outputs; only floating-point numbers for each image can be class scores."""
+    """Describe the outputs; only floating-point values for each image can be class scores."""
     shapes = {value.name: _scores_shape(types.get(value.name, value.type)) for value in graph.output}
     if all(shape == NO_LIST for shape in shapes.values()):
         outputs = ", ".join(f"{value.name} {_dims(value.type)}" for value in graph.output[:10])
-        raise ModelError(f"{name} has no output that lists classes: {outputs}.", _PLAIN)
+        raise ModelError(f"{name} has no output with class scores: {outputs}.", _PLAIN)
     tensors = [(value.name, (value.name, shapes[value.name])) for value in graph.output]
     return described(name, tensors, _nodes(graph), _constants(graph))
 
@@ -342,8 +344,8 @@ def _scores_shape(kind: TypeProto) -> Shape:
 def _nodes(graph: GraphProto) -> Iterator[Node]:
     for node in graph.node:
         numbers = {each.name: each.i if each.type == each.INT else each.f for each in node.attribute}
-        for made in node.output:
-            yield Node(node.op_type, tuple(node.input), made, dict(numbers))
+        for output in node.output:
+            yield Node(node.op_type, tuple(node.input), output, dict(numbers))
 
 
 def _constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
@@ -360,6 +362,6 @@ def _constants(graph: GraphProto) -> dict[str, NDArray[Any]]:
                 found[node.output[0]] = np.array(attribute.f if attribute.HasField("f") else attribute.i)
     for name, tensor in tensors:
         if math.prod(tensor.dims) <= _SMALL and tensor.data_location != onnx.TensorProto.EXTERNAL:
-            with suppress(ValueError, TypeError, KeyError):  # ONNX Runtime says what is wrong with it
+            with suppress(ValueError, TypeError, KeyError):  # ONNX Runtime reports the error
                 found[name] = onnx.numpy_helper.to_array(tensor)
     return found

@@ -27,7 +27,7 @@ _BROKEN = "Get the file again from its source."
 
 @dataclass(frozen=True, slots=True)
 class ElementType:
-    """What the elements of a tensor are: ONNX' word, the bytes of one, and the type that NumPy has for it."""
+    """The type of the elements of a tensor: ONNX' name, bytes of one element, and the NumPy dtype if there is one."""
 
     name: str
     bytes: float
@@ -35,7 +35,7 @@ class ElementType:
 
 
 FLOAT, INT64, BOOL, FLOAT16, DOUBLE = 1, 7, 9, 10, 11
-# By ONNX' number for the type. Strings and the types of which ONNX Runtime computes nothing are not among them.
+# By ONNX' number for the type, without strings and types that ONNX Runtime cannot compute with.
 ELEMENT_TYPES = {
     1: ElementType("float", 4, "<f4"),
     2: ElementType("uint8", 1, "<u1"),
@@ -53,7 +53,7 @@ ELEMENT_TYPES = {
     21: ElementType("uint4", 0.5),
     22: ElementType("int4", 0.5),
 }
-# The field in which numbers of a type stand if they are not raw bytes, and how each stands there.
+# The field with the values of a type if they are not raw bytes, and their dtype in that field.
 _TYPED: dict[int, tuple[int, str | None]] = {
     1: (_FLOAT_DATA, "<f4"),
     7: (_INT64_DATA, None),
@@ -67,13 +67,13 @@ Attribute: TypeAlias = "int | float | str | list[int] | list[float] | Constant |
 
 @dataclass(frozen=True)
 class Constant:
-    """A tensor that stands in the file.
+    """A tensor in the file.
 
     Attributes
     ----------
     name : str
     element_type : int
-        ONNX' number for it.
+        ONNX' number of the type.
     shape : tuple of int
     """
 
@@ -84,12 +84,12 @@ class Constant:
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def complete(self) -> bool:
-        """Whether the file holds as many numbers as the shape says."""
+        """Whether the number of values matches the shape."""
         if self.element_type not in ELEMENT_TYPES or any(n < 0 for n in self.shape):
             return False
         if self._message.has(_TENSOR_RAW):
@@ -100,7 +100,7 @@ class Constant:
         return stored == (self.size if ELEMENT_TYPES[self.element_type].bytes >= 1 else math.ceil(self.size / 2))
 
     def numbers(self) -> NDArray[Any] | None:
-        """Return the numbers; None if they are more than `limits.KNOWN_NUMBERS` or of no type that NumPy has."""
+        """Return the values; None if there are more than `limits.KNOWN_NUMBERS` or NumPy lacks the type."""
         known = ELEMENT_TYPES.get(self.element_type)
         if known is None or known.numpy is None or self.size > limits.KNOWN_NUMBERS or not self.complete:
             return None
@@ -124,9 +124,9 @@ class Operation:
     Attributes
     ----------
     kind : str
-        ONNX' name of the operator; one of another domain has that before a dot: ``com.microsoft.Gelu``.
+        ONNX' name of the operator, after the name of its domain if that is not ONNX' own: ``com.microsoft.Gelu``.
     inputs, outputs : tuple of str
-        Names of tensors; an empty one is left out.
+        Names of tensors; an empty name stands for an optional one that is absent.
     """
 
     kind: str
@@ -136,13 +136,13 @@ class Operation:
 
     @cached_property
     def attributes(self) -> Mapping[str, Attribute]:
-        """The attributes by name; those of a kind that no known operator has are None."""
+        """The attributes by name; None for types that no supported operator has."""
         return dict(map(_attribute, map(Message, self._attributes)))
 
 
 @dataclass(frozen=True, slots=True)
 class GraphInput:
-    """A tensor that the graph takes: ONNX' number for its element type, and its sizes, None where they are open."""
+    """An input of the graph: ONNX' number of its element type, and its sizes, None if they are open."""
 
     element_type: int
     sizes: tuple[int | None, ...] | None
@@ -150,14 +150,14 @@ class GraphInput:
 
 @dataclass(slots=True)
 class OnnxGraph:
-    """A graph as it stands in a file.
+    """The graph in a file.
 
     Attributes
     ----------
     operations : list of Operation
     constants : dict of str to Constant
     inputs : dict of str to GraphInput
-        Without those that are constants, too.
+        Without inputs that are also constants.
     outputs : list of str
     opsets : dict of str to int
         Version of the operators for each domain; ``""`` is ONNX' own.
@@ -181,12 +181,12 @@ def read_graph(data: memoryview | bytes) -> OnnxGraph:
     Parameters
     ----------
     data : memoryview or bytes
-        A whole model, also one that was written in pieces. The weights stay where they are.
+        A whole model. The weights are not copied.
 
     Raises
     ------
     ModelError
-        The bytes are no model, or it has more operations or values than models have.
+        The bytes are not a model, or it has too many operations or values.
     """
     graph = OnnxGraph()
     values = 0
@@ -206,13 +206,13 @@ def read_graph(data: memoryview | bytes) -> OnnxGraph:
 
 
 def read_properties(data: memoryview | bytes) -> dict[str, str]:
-    """Read what a model says about itself beside the network; of what it says twice, the last."""
+    """Read the metadata properties of a model; the last value counts if a key occurs twice."""
     entries = (Message(_bytes(value)) for number, value in fields(memoryview(data)) if number == _MODEL_PROPERTY)
     return {entry.text(1): entry.text(2) for entry in entries}
 
 
 def _add(graph: OnnxGraph, number: int, content: int | memoryview) -> int:
-    """Take a field of the graph in; return how many values it has itself."""
+    """Add a field to the graph; return how many values it has."""
     if number == _GRAPH_NODE:
         if len(graph.operations) >= limits.OPERATIONS:
             raise _too_many("operations", limits.OPERATIONS)
@@ -282,7 +282,7 @@ def _attribute(message: Message) -> tuple[str, Attribute]:
 
 def _bytes(value: int | memoryview) -> memoryview:
     if isinstance(value, int):
-        raise ModelError("The file is no ONNX model.", _BROKEN)
+        raise ModelError("The file is not an ONNX model.", _BROKEN)
     return value
 
 
@@ -292,6 +292,4 @@ def _check_count(values: int) -> None:
 
 
 def _too_many(what: str, most: int) -> LimitError:
-    return LimitError(
-        f"The network has more than {most} {what}, more than any network in use.", "Choose a smaller model."
-    )
+    return LimitError(f"The model has more than {most} {what}, which is too many.", "Choose a smaller model.")

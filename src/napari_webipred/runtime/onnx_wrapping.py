@@ -1,4 +1,4 @@
-"""What is put around the network of another's ONNX file: names, axes and types as our own graphs have them."""
+"""Nodes around the network of an ONNX file that give it the names, axes and dtypes of compiled graphs."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def rename(graph: GraphProto) -> dict[str, str]:
-    """Give all tensors names of our own, because those of the file may be anything; return the new name of each."""
+    """Rename all tensors, because the file may use any names; return the new name of each."""
     names = {"": ""}
     for named in (*graph.input, *graph.initializer):
         names.setdefault(named.name, f"t{len(names)}")
@@ -28,16 +28,16 @@ def rename(graph: GraphProto) -> dict[str, str]:
     return names
 
 
-def wrap(graph: GraphProto, source: str, elements: int, order: str, scores: str) -> None:
-    """Let a network take images in our order, and give a list of numbers for each.
+def wrap(graph: GraphProto, source: str, element_type: int, order: str, scores: str) -> None:
+    """Convert the input from (batch, height, width, channels), and flatten the output to (batch, numbers).
 
     Parameters
     ----------
     graph : GraphProto
     source, scores : str
-        Names of the tensors that the network takes and gives.
-    elements : int
-        ONNX' number for the type of what it takes.
+        Names of the input and the output of the network.
+    element_type : int
+        ONNX' number for the dtype of the input.
     order : str
         ``"NCHW"``, ``"NHWC"``, or ``"HW"`` for an image without channels.
     """
@@ -46,7 +46,7 @@ def wrap(graph: GraphProto, source: str, elements: int, order: str, scores: str)
     float32 = onnx.TensorProto.FLOAT
     make = onnx.helper.make_node
     match order:
-        case "HW":  # zeros stand for the sizes as they are
+        case "HW":  # 0 keeps a size
             sizes = onnx.helper.make_tensor("height and width", onnx.TensorProto.INT64, [3], [0, 0, 0])
             graph.initializer.append(sizes)
             first = make("Reshape", [INPUT, sizes.name], ["image as stored"])
@@ -54,18 +54,18 @@ def wrap(graph: GraphProto, source: str, elements: int, order: str, scores: str)
             first = make("Transpose", [INPUT], ["image as stored"], perm=[0, 3, 1, 2])
         case _:
             first = make("Identity", [INPUT], ["image as stored"])
-    cast = make("Cast", ["image as stored"], [source], to=elements)
+    cast = make("Cast", ["image as stored"], [source], to=element_type)
     last = [make("Flatten", [scores], ["flat scores"], axis=1), make("Cast", ["flat scores"], [OUTPUT], to=float32)]
     nodes = [first, cast, *graph.node, *last]
     del graph.node[:]
     graph.node.extend(nodes)
 
 
-def declare(graph: GraphProto, picture: list[int | str | None], scores: list[int | str]) -> None:
-    """Declare the image and the scores, by their sizes, as all that the network takes and gives."""
+def declare(graph: GraphProto, image: list[int | str | None], scores: list[int | str]) -> None:
+    """Declare the image and the scores, with these shapes, as the only input and output."""
     import onnx
 
     for values in (graph.input, graph.output, graph.value_info, graph.quantization_annotation):
         del values[:]
-    graph.input.append(onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, picture))
+    graph.input.append(onnx.helper.make_tensor_value_info(INPUT, onnx.TensorProto.FLOAT, image))
     graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, onnx.TensorProto.FLOAT, scores))

@@ -1,4 +1,4 @@
-"""The wire format of Protocol Buffers, as far as messages are read without their definitions."""
+"""A reader for the wire format of Protocol Buffers, without message definitions."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ import numpy as np
 
 from napari_webipred.errors import ModelError
 
-# Of a message, and of a list in one: what is larger stands as raw bytes in honest files.
+# The maximum number of values of a message or list; larger lists are raw bytes in valid files.
 _MAX_VALUES = 2**18
 
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 
 class Message:
-    """A message: for each number of a field, its values in the order of the file.
+    """A message: the values of each field number, in the order of the file.
 
     Parameters
     ----------
     data : memoryview or bytes
-        Nested messages are read when they are asked for; no content is copied.
+        Nested messages are read on request; no content is copied.
 
     Raises
     ------
     ModelError
-        The bytes are no message.
+        The bytes are not a message.
     """
 
     __slots__ = ("_fields",)
@@ -40,7 +40,7 @@ class Message:
 
     @property
     def size(self) -> int:
-        """How many values it has, those of nested messages not counted."""
+        """How many values it has, without those of nested messages."""
         return sum(map(len, self._fields.values()))
 
     def messages(self, number: int) -> Iterator[Message]:
@@ -62,20 +62,20 @@ class Message:
         return views[-1] if views else memoryview(b"")
 
     def text(self, number: int) -> str:
-        """Return a text; empty if there is none."""
+        """Return a string; empty if there is none."""
         return _text(self.view(number))
 
     def texts(self, number: int) -> list[str]:
-        """Return the texts of a field."""
+        """Return the strings of a field."""
         return [_text(view) for view in self.views(number)]
 
     def integer(self, number: int, default: int = 0) -> int:
-        """Return a whole number, which may be negative."""
+        """Return an integer, which may be negative."""
         values = [value for value in self._fields.get(number, []) if isinstance(value, int)]
         return _signed(values[-1]) if values else default
 
     def integers(self, number: int) -> list[int]:
-        """Return a list of whole numbers, however it is written."""
+        """Return a list of integers, packed or not."""
         numbers: list[int] = []
         for value in self._fields.get(number, []):
             if isinstance(value, int):
@@ -90,11 +90,11 @@ class Message:
         return numbers
 
     def has(self, number: int) -> bool:
-        """Tell whether a field is there."""
+        """Tell whether a field is present."""
         return number in self._fields
 
     def count(self, number: int, width: int = 0) -> int:
-        """Count the numbers of a field that is a list of them; each has `width` bytes, or 0 for seven bits a byte."""
+        """Count the numbers of a repeated field; each has `width` bytes, or is a varint if `width` is 0."""
         counted = 0
         for value in self._fields.get(number, []):
             if isinstance(value, int):
@@ -112,7 +112,7 @@ class Message:
 
 
 def varint(data: memoryview, at: int) -> tuple[int, int]:
-    """Read a number of seven bits a byte, and return it and the place behind it."""
+    """Read a varint, and return it and the position after it."""
     value = shift = 0
     while at < len(data) and shift < 70:
         byte = data[at]
@@ -125,15 +125,19 @@ def varint(data: memoryview, at: int) -> tuple[int, int]:
 
 
 def broken() -> ModelError:
-    """Return the error for bytes that are not what they should be."""
-    return ModelError("The file is damaged: it is not in the format that its name tells.", "Get the model again.")
+    """Return the error for a damaged file."""
+    return ModelError(
+        "The file is damaged, or not of the type that its name says.", "Get the model again from its source."
+    )
 
 
 def fields(data: memoryview) -> Iterator[tuple[int, int | memoryview]]:
     """Yield number and value of each field, in the order of the file."""
     at, end = 0, len(data)
     while at < end:
-        key, at = varint(data, at) if data[at] >= 0x80 else (data[at], at + 1)  # most are short, and a call takes time
+        key, at = (
+            varint(data, at) if data[at] >= 0x80 else (data[at], at + 1)
+        )  # most keys are one byte, and a call is slow
         kind = key & 7
         if kind == _VARINT:
             value, at = varint(data, at)

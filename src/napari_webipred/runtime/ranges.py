@@ -1,37 +1,37 @@
-"""Between which bounds the numbers of a tensor lie, and what an operation makes of that."""
+"""Value ranges of tensors, and how operations change them."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
 
-# A rounded or quantised bound is still that bound.
+# Tolerance for rounded or quantised bounds.
 NEARLY = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """What is known of the numbers of a tensor.
+    """The value range of a tensor.
 
     Attributes
     ----------
     low, high : float
         Bounds.
     total : float, optional
-        What the numbers of an image add up to, where that is known.
+        The sum of the values for one image, if it is known.
     clipped : bool
-        Whether a bound comes from cutting numbers off.
+        Whether a bound comes from clipping.
     certain : bool
-        Whether numbers may really lie anywhere within the bounds; otherwise only nothing better is known.
+        Whether values anywhere within the bounds are possible; otherwise the true range may be smaller.
     constant : bool
-        Whether they do not depend on the image.
+        Whether the values do not depend on the image.
     centre : float, optional
-        What was added last to numbers that may be anything.
+        The last constant added to values without bounds.
     log_of, inverse_of : Range, optional
-        The numbers of which these are the logarithms, or the reciprocals.
+        The values of which these are the logarithms, or the reciprocals.
     exp_of, sum_of, log_sum_exp_of, above, complement_of : str
-        Name of the tensor of which this is the exponential, the sum, or the logarithm of the sum of the exponentials;
-        than which this is larger; with which this adds up to 1. Empty for none.
+        Name of the tensor of which this is the exponential, the sum, or the logarithm of the sum of exponentials; that
+        is smaller than this; or that adds up to 1 with this. Empty for none.
     """
 
     low: float = -math.inf
@@ -51,12 +51,12 @@ class Range:
 
     @property
     def plain(self) -> Range:
-        """The same numbers, without what relates them to those of a certain tensor."""
+        """The same range, without relations to another tensor."""
         return Range(self.low, self.high, self.total, self.clipped, self.certain)
 
     @property
     def scalar(self) -> float | None:
-        """The one value of a constant; None if there are several, or it is none."""
+        """The value of a constant with one value; otherwise None."""
         return self.low if self.constant and self.low == self.high else None
 
 
@@ -67,11 +67,11 @@ SIGMOID = Range(0, 1)
 
 
 def nearly(a: float, b: float) -> bool:
-    """Tell whether two bounds are the same but for rounding."""
+    """Tell whether two bounds are equal up to rounding."""
     return a == b or abs(a - b) <= NEARLY
 
 
-# --- one tensor ------------------------------------------------------------------------------------------------------
+# --- one tensor -------------------------------------------------------------------------------------------------------
 
 
 def exp(x: Range, name: str) -> Range:
@@ -89,7 +89,7 @@ def log(x: Range, log_sum_exp_of: str = "") -> Range:
 
 
 def negated(x: Range) -> Range:
-    """Return the range of the negative numbers."""
+    """Return the range of the negated values."""
     return Range(-x.high, -x.low, None if x.total is None else -x.total, x.clipped, x.certain, x.constant)
 
 
@@ -102,16 +102,16 @@ def inverse(x: Range) -> Range:
 
 
 def positive(x: Range) -> Range:
-    """Return the range after what is below zero has become zero."""
+    """Return the range after ReLU."""
     return x.plain if x.low >= 0 else Range(0, max(x.high, 0.0), clipped=x.clipped, certain=x.certain)
 
 
 def cut(x: Range, low: float | None, high: float | None) -> Range:
-    """Return the range after numbers were cut off; limits that hardly do so leave everything as it is."""
+    """Return the range after clipping; limits at the present bounds change nothing."""
     floor, ceiling = max(x.low, -math.inf if low is None else low), min(x.high, math.inf if high is None else high)
     if nearly(floor, x.low) and nearly(ceiling, x.high):
         return replace(x, low=floor, high=ceiling)
-    # What was added lies in the middle of the limits: a straight line in place of the curve of a sigmoid.
+    # The added constant is in the middle of the limits: a hard sigmoid.
     straight = x.centre is not None and math.isfinite(floor + ceiling) and nearly((floor + ceiling) / 2, x.centre)
     return Range(floor, max(floor, ceiling), None, not straight, x.certain, centre=x.centre)
 
@@ -122,11 +122,11 @@ def summed(x: Range, name: str) -> Range:
 
 
 def some(x: Range) -> Range | None:
-    """Return the range of some of the numbers; a part of those that add up is nothing in particular."""
+    """Return the range of some of the values; None if the sum was known, because that of a part is not."""
     return x.plain if x.total is None else None
 
 
-# --- two tensors of these names; None where nothing is known of the result -------------------------------------------
+# --- two tensors of these names; None if nothing is known of the result -----------------------------------------------
 
 
 def add(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | None:
@@ -183,21 +183,21 @@ def divide(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | No
 
 
 def larger(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | None:
-    """Return the range of the larger numbers; a constant is a limit."""
+    """Return the range of the maximum; a constant is a limit."""
     if a.scalar is not None:
         return cut(b, a.scalar, None)
     return either(a, b) if b.scalar is None else cut(a, b.scalar, None)
 
 
 def smaller(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | None:
-    """Return the range of the smaller numbers; a constant is a limit."""
+    """Return the range of the minimum; a constant is a limit."""
     if a.scalar is not None:
         return cut(b, None, a.scalar)
     return either(a, b) if b.scalar is None else cut(a, None, b.scalar)
 
 
 def either(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | None:
-    """Return the range of numbers of which each comes from one tensor or the other."""
+    """Return the range of values from one tensor or the other."""
     if a.total is not None or b.total is not None:
         return None
     low, high = min(a.low, b.low), max(a.high, b.high)
@@ -205,14 +205,14 @@ def either(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | No
 
 
 def joined(a: Range, b: Range, name_a: str = "", name_b: str = "") -> Range | None:
-    """Return the range of tensors side by side; p and 1 - p add up to 1."""
+    """Return the range of concatenated tensors; p and 1 - p add up to 1."""
     if (a.complement_of and a.complement_of == name_b) or (b.complement_of and b.complement_of == name_a):
         return Range(min(a.low, b.low), max(a.high, b.high), total=1)
     return either(a, b)
 
 
 def _share(part: Range, whole: Range, name: str) -> Range | None:
-    """Return the range of numbers divided by their sum, or by what is larger than each of them; None for others."""
+    """Return the range of values divided by their sum or by something larger; otherwise None."""
     if part.low >= 0 and whole.sum_of and whole.sum_of == name:
         return SOFTMAX
     if part.low >= 0 and whole.above and whole.above == name:

@@ -1,4 +1,4 @@
-"""The memory of models at work: who wants to compute waits until there is enough."""
+"""Memory accounting for running models: a run waits until there is enough memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from napari_webipred.cancellation import Cancellation
 
 
 class ModelMemory:
-    """Counts the bytes of all sessions that are open and of all runs that are under way in this process."""
+    """Counts the bytes of all open sessions and all active runs in this process."""
 
     def __init__(self) -> None:
         self._weights: WeakKeyDictionary[object, int] = WeakKeyDictionary()
@@ -20,23 +20,23 @@ class ModelMemory:
         self._changed = Condition()
 
     def hold(self, session: object, weights: int) -> None:
-        """Count the weights of a session for as long as that lives."""
+        """Count the weights of a session as long as it exists."""
         with self._changed:
             self._weights[session] = weights
 
     def fits(self, weights: int, run: int) -> bool:
-        """Tell whether another session with so many bytes of weights would leave memory for two runs."""
+        """Tell whether another session with `weights` bytes would leave memory for two runs."""
         with self._changed:
             return sum(self._weights.values()) + weights + 2 * run <= limits.memory_budget()
 
     @contextmanager
     def running(self, size: int, cancellation: Cancellation) -> Iterator[None]:
-        """Wait until a run of so many bytes fits beside the others; one alone may always run.
+        """Wait until there is enough memory for another run of `size` bytes; a single run may always start.
 
         Raises
         ------
         CancelledError
-            The computation was cancelled while it waited.
+            The computation was cancelled while waiting.
         """
 
         def fits() -> bool:

@@ -1,4 +1,4 @@
-"""SavedModels of TensorFlow: read as data, without TensorFlow; nothing in them is run."""
+"""A reader for TensorFlow SavedModels, without TensorFlow; no code in them is run."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ _TYPES = {
     1: "DT_FLOAT", 2: "DT_DOUBLE", 3: "DT_INT32", 4: "DT_UINT8", 7: "DT_STRING", 9: "DT_INT64", 10: "DT_BOOL",
     14: "DT_BFLOAT16", 19: "DT_HALF", 20: "DT_RESOURCE",
 }  # fmt: skip
-# Fields of a tensor that list its values one by one, by the number of its type.
+# Fields of a tensor with a list of its values, by the number of its dtype.
 _LISTED = {1: 5, 2: 6, 3: 7, 4: 7, 5: 7, 6: 7, 9: 10, 10: 11, 19: 13}
 _CALLS = {"PartitionedCall", "StatefulPartitionedCall"}
 _MAX_OPERATIONS = 50_000
 _MAX_DEPTH = 30
 _MAX_LIST = 1000
-_MAX_ENTRIES = 10_000  # of a map, such as the arguments of a function, which may be all variables
-# Bytes of memory, roughly, that a field of an operation takes, an input besides its name, and a byte of an attribute.
+_MAX_ENTRIES = 10_000  # of a map or list; the arguments of a function may be all variables
+# Estimated bytes of memory for a field of an operation, for an input besides its name, and for a byte of an attribute.
 _FIELD, _INPUT, _ATTRIBUTE_BYTE = 200, 64, 12
-# A tensor whose values are all the same stands in the file with one of them.
+# A tensor of equal values is stored as one value.
 _MAX_REPEATED = 2**20
 _AGAIN = "Save the model again, for prediction: model.export(folder) in Keras 3."
 
@@ -41,23 +41,22 @@ def read_saved_model(files: Mapping[str, bytes], name: str) -> GraphModel:
     ----------
     files : mapping of str to bytes
     name : str
-        Name of ``saved_model.pb`` among them; ``variables/``, or what belongs into it, lies beside it.
+        Name of ``saved_model.pb`` among them; ``variables/``, or the files of that folder, are beside it.
 
     Returns
     -------
     GraphModel
-        What the signature ``serving_default`` computes, with the functions that it calls written out and the
-        variables turned into constants.
+        The graph of the signature ``serving_default``, with function calls inlined and variables as constants.
 
     Raises
     ------
     ModelError
-        The files are damaged, hold no signature to predict with, or their functions call each other without end.
+        The files are damaged, have no signature for prediction, or their functions call each other endlessly.
     """
     try:
         return _read(files, name)
     except RecursionError as error:
-        raise ModelError(f"The functions in {name} call each other too deeply.", _AGAIN) from error
+        raise ModelError(f"The functions in {name} are nested too deeply.", _AGAIN) from error
 
 
 def _read(files: Mapping[str, bytes], name: str) -> GraphModel:
@@ -66,9 +65,9 @@ def _read(files: Mapping[str, bytes], name: str) -> GraphModel:
     serving = next((graph for graph in file.messages(2) if "serve" in graph.message(1).texts(4)), None)
     meta = serving or next(file.messages(2), None)
     if meta is None:
-        raise ModelError(f"{name} holds no graph.", _AGAIN)
+        raise ModelError(f"{name} contains no graph.", _AGAIN)
     inliner = _Inliner(name, len(content), meta.message(2))
-    outputs = {key: inliner.outer(info.text(1)) for key, info in sorted(_signature(name, meta).items())}
+    outputs = {key: inliner.edge(info.text(1)) for key, info in sorted(_signature(name, meta).items())}
     variables = _Variables(files, name, inliner.keys(meta.message(3).text(3)))
     operations: dict[str, Operation] = {}
     constants: dict[str, NDArray[np.float32]] = {}
@@ -104,11 +103,11 @@ def _signature(name: str, meta: Message) -> dict[str, Message]:
         outputs = _entries(signature, 2)
         if outputs and signature.has(1):
             return outputs
-    raise ModelError(f"{name} has no signature to predict with.", _AGAIN)
+    raise ModelError(f"{name} has no signature for prediction.", _AGAIN)
 
 
 def _entries(message: Message, number: int) -> dict[str, Message]:
-    """Read a map from names to messages."""
+    """Read a map of names to messages."""
     return {entry.text(1): entry.message(2) for entry in _few(message, number)}
 
 
@@ -119,10 +118,10 @@ def _few(message: Message, number: int) -> Iterator[Message]:
 
 
 class _Variables:
-    """The variables of a SavedModel, by the operations that stand for them."""
+    """The variables of a SavedModel, by their operations."""
 
     def __init__(self, files: Mapping[str, bytes], name: str, keys: Mapping[str, str]) -> None:
-        # In a folder of their own, or beside it if the files were downloaded one by one.
+        # In the folder variables/, or beside the graph if the files were downloaded one by one.
         folder = PurePosixPath(name).parent
         places = [str(folder / "variables" / "variables.index"), str(folder / "variables.index")]
         index = next((place for place in places if place in files), places[0])
@@ -133,15 +132,17 @@ class _Variables:
 
     @property
     def size(self) -> int:
-        """How many bytes have been read from files with numbers."""
+        """How many bytes of files with values have been read."""
         return self._checkpoint.size if self._checkpoint else 0
 
     def array(self, variable: Operation | None) -> NDArray[np.float32] | None:
-        """Return the value of a variable; None if the operation is none."""
+        """Return the value of a variable; None if the operation is not a variable."""
         if variable is None or variable.op not in {"VarHandleOp", "VariableV2"}:
             return None
         if self._checkpoint is None:
-            raise ModelError(f"The file {self._index} with the model's weights is missing.", "Get the model again.")
+            raise ModelError(
+                f"The file {self._index} with the model's weights is missing.", "Get the model again from its source."
+            )
         names = (self._keys.get(variable.name), variable.attributes.get("shared_name"), variable.name)
         key = next((key for key in names if isinstance(key, str) and key in self._checkpoint), None)
         if variable.name not in self._arrays:
@@ -151,17 +152,17 @@ class _Variables:
 
 
 class _Inliner:
-    """The operations of a graph, with the functions that it calls written out in place.
+    """The operations of a graph, with function calls inlined.
 
     Attributes
     ----------
     operations : dict of str to Operation
     tensors : dict of str to memoryview
-        What the constants among them are.
+        The values of the constants among them.
     seen : int
-        How many operations have been written out, calls included.
+        How many operations have been inlined, including calls.
     bytes_left : int
-        How many bytes of memory they may still take.
+        How many more bytes of memory they may take.
     """
 
     def __init__(self, file: str, size: int, graph: Message) -> None:
@@ -170,51 +171,54 @@ class _Inliner:
         self.tensors: dict[str, memoryview] = {}
         self.seen = 0
         self.bytes_left = limits.OPENING // 2 + limits.OPENING_PER_BYTE * size
-        # Functions are read when they are called: read, they take much more memory than in the file.
+        # Functions are read when they are called, because in memory they are much larger than in the file.
         self._functions = {Message(view).message(1).text(1): view for view in graph.message(2).views(1)}
-        self._outer = _Body(self, graph, 1, "", {}, 0)
+        self._main_graph = _Body(self, graph, 1, "", {}, 0)
 
-    def outer(self, reference: str) -> Edge:
-        """Return where a tensor of the graph itself comes from."""
-        return self._outer.edge(reference)
+    def edge(self, reference: str) -> Edge:
+        """Return the edge of a tensor of the main graph."""
+        return self._main_graph.edge(reference)
 
     def nodes(self, graph: Message, number: int) -> dict[str, Message]:
-        """Read the operations of the graph or a function by their names."""
+        """Read the operations of the main graph or a function by name."""
         self.seen += len(graph.views(number)) + 1
         if self.seen > _MAX_OPERATIONS:
             raise ModelError(f"{self.file} has more than {_MAX_OPERATIONS} operations.", _AGAIN)
         found = {}
         for node in graph.messages(number):
-            self.take(_FIELD * node.size)
+            self.count_memory(_FIELD * node.size)
             found[node.text(1)] = node
         return found
 
-    def take(self, size: int) -> None:
-        """Count the bytes of memory that operations take."""
+    def count_memory(self, size: int) -> None:
+        """Count memory that operations take."""
         self.bytes_left -= size
         if self.bytes_left < 0:
             raise LimitError(f"The operations in {self.file} take much more memory than the file.", _AGAIN)
 
     def call(self, function: str, prefix: str, arguments: Sequence[Edge], depth: int) -> list[Edge]:
-        """Write out a function that is called with these tensors, and return what it gives."""
+        """Inline a function that is called with these tensors, and return its outputs."""
         if function not in self._functions or depth > _MAX_DEPTH:
             raise ModelError(f"The function {function[:200]} in {self.file} is missing or calls itself.", _AGAIN)
         definition = Message(self._functions[function])
         signature = definition.message(1)
-        self.take(_FIELD * (definition.size + signature.size))
+        self.count_memory(_FIELD * (definition.size + signature.size))
         names = [argument.text(1) for argument in _few(signature, 2)]
         if len(names) != len(arguments):
-            raise ModelError(f"{function[:200]} in {self.file} is called with {len(arguments)} tensors.", _AGAIN)
+            raise ModelError(
+                f"The function {function[:200]} in {self.file} needs {len(names)} inputs, but has {len(arguments)}.",
+                _AGAIN,
+            )
         given = dict(zip(names, arguments, strict=True))
         body = _Body(self, definition, 3, prefix, given, depth)
         results = {entry.text(1): entry.text(2) for entry in _few(definition, 4)}
         return [body.edge(results.get(output.text(1), "")) for output in _few(signature, 3)]
 
     def keys(self, restore: str) -> dict[str, str]:
-        """Find out, from the operations that would restore the variables, under which keys they are kept."""
-        if not restore or not self._outer.has(restore):
+        """Find the checkpoint keys of the variables from the operations that restore them."""
+        if not restore or not self._main_graph.has(restore):
             return {}
-        self.outer(restore)
+        self.edge(restore)
         found: dict[str, str] = {}
         names: dict[str, list[str]] = {}
         for operation in list(self.operations.values()):
@@ -222,10 +226,10 @@ class _Inliner:
                 continue
             source, index = operation.inputs[1]
             for _ in range(_MAX_DEPTH):
-                handed_on = self.operations.get(source)
-                if handed_on is None or handed_on.op != "Identity" or not handed_on.inputs:
+                identity = self.operations.get(source)
+                if identity is None or identity.op != "Identity" or not identity.inputs:
                     break
-                source, index = handed_on.inputs[0]
+                source, index = identity.inputs[0]
             origin = self.operations.get(source)
             if origin is None or origin.op != "RestoreV2" or len(origin.inputs) != 3:
                 continue
@@ -238,7 +242,7 @@ class _Inliner:
 
 
 class _Body:
-    """The graph itself or one call of a function."""
+    """The main graph or one call of a function."""
 
     def __init__(
         self,
@@ -266,28 +270,28 @@ class _Body:
         attributes: dict[str, Any] = {}
         references = [view for view in node.views(3) if bytes(view[:1]) != b"^"]
         names = len(self._prefix) + len(name)
-        self._inliner.take(names + sum(len(self._prefix) + len(each) + _INPUT for each in references))
+        self._inliner.count_memory(names + sum(len(self._prefix) + len(each) + _INPUT for each in references))
         for view in node.views(5):
             entry = Message(view)
             key, value = entry.text(1), entry.message(2)
             if key == "value" and value.has(8):
                 self._inliner.tensors[self._prefix + name] = value.view(8)
                 continue
-            self._inliner.take(len(view) * _ATTRIBUTE_BYTE)
+            self._inliner.count_memory(len(view) * _ATTRIBUTE_BYTE)
             if (plain := _plain(value)) is not None:
                 attributes[key] = plain
         inputs = tuple(self.edge(str(bytes(each), "utf-8", "replace")) for each in references)
         self._inliner.operations[self._prefix + name] = Operation(self._prefix + name, node.text(2), inputs, attributes)
 
     def edge(self, reference: str) -> Edge:
-        """Turn ``name``, ``name:1`` or, in functions, ``name:output:1`` into an edge of the whole graph."""
+        """Convert ``name``, ``name:1`` or, in functions, ``name:output:1`` to an edge of the whole graph."""
         name, *rest = reference.split(":")
         if name in self._arguments:
             return self._arguments[name]
         index = int(rest[-1]) if rest and rest[-1].isdecimal() and len(rest[-1]) < 6 else 0
         node = self._nodes.get(name)
         if node is None or node.text(2) not in _CALLS:
-            # Of the operations with several outputs that matter here, those after the first are statistics.
+            # Of the supported operations with several outputs, all but the first are statistics.
             return self._prefix + name, 1 if len(rest) == 2 and rest[0].startswith(("batch_", "reserve_")) else index
         if name not in self._calls:
             self._calls[name] = None
@@ -296,12 +300,12 @@ class _Body:
             self._calls[name] = self._inliner.call(function, f"{self._prefix}{name}/", inputs, self._depth + 1)
         results = self._calls[name]
         if results is None or index >= len(results):
-            raise ModelError(f"The call {name[:200]} in {self._inliner.file} has no result {index}.", _AGAIN)
+            raise ModelError(f"The call {name[:200]} in {self._inliner.file} has no output {index}.", _AGAIN)
         return results[index]
 
 
 def _plain(value: Message) -> Any:
-    """Turn an attribute into a plain value; None if it is none that an operation here needs."""
+    """Convert an attribute to a plain value; None if no supported operation needs its type."""
     if value.has(1):
         return _plain_list(value.message(1))
     if value.has(2):
@@ -328,7 +332,7 @@ def _plain_list(value: Message) -> Any:
 
 
 def _value(name: str, tensor: Message) -> NDArray[np.float32] | None:
-    """Read a constant as float32; None if it is no tensor of numbers."""
+    """Read a constant as float32; None if it is not numeric."""
     kind, shape = tensor.integer(1), sizes(tensor.message(2))
     if kind not in DTYPES:
         return None
@@ -339,12 +343,12 @@ def _value(name: str, tensor: Message) -> NDArray[np.float32] | None:
             raise broken()
         return finite(np.frombuffer(content, dtype).reshape(shape), name)
     if tensor.count(_LISTED[kind], dtype.itemsize if kind in {1, 2} else 0) > max(count, 1):
-        raise ModelError(f"The constant {name[:200]} has more than {count} values.", _AGAIN)
+        raise ModelError(f"The constant {name[:200]} has more values than its shape, which has {count}.", _AGAIN)
     values = _listed(tensor, kind)
     if values.size == count:
         return finite(values.reshape(shape), name)
     if count > _MAX_REPEATED or values.size > count:
-        raise ModelError(f"The constant {name[:200]} has {values.size} of {count} values.", _AGAIN)
+        raise ModelError(f"The constant {name[:200]} has {values.size} values instead of {count}.", _AGAIN)
     filled = np.concatenate([values, np.full(count - values.size, values[-1] if values.size else 0, values.dtype)])
     return finite(filled.reshape(shape), name)
 

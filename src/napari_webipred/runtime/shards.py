@@ -1,4 +1,4 @@
-"""The weights of a TensorFlow.js model: files that are joined group by group and cut into named tensors."""
+"""The weights of a TensorFlow.js model: files that are joined by group and split into named tensors."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from napari_webipred.errors import ModelError
 _STORED = {"float32": "<f4", "int32": "<i4", "bool": "|b1", "uint8": "|u1", "uint16": "<u2", "float16": "<f2"}
 _QUANTISED = {"uint8", "uint16", "float16"}
 _MAX_RANK = 8
-# How many quantised values are restored at a time, for in float64 they take much more memory.
+# How many quantised values are restored at a time, because float64 needs much more memory.
 _PIECE = 2**18
 _MAX_NAME = 1000
 _AGAIN = "Get the model again from its source; the download may be incomplete."
-_BROKEN = "Ask the publisher of the model for a complete conversion."
+_BROKEN = "Ask the publisher of the model to convert it again."
 
 
 @dataclass(frozen=True, slots=True)
 class _Entry:
-    """What the manifest says about one tensor. ``scale`` is None unless the tensor is quantised to integers."""
+    """One tensor in the manifest. ``scale`` is None unless the tensor is quantised to integers."""
 
     name: str
     shape: tuple[int, ...]
@@ -57,7 +57,7 @@ def read_weights(topology: str, manifest: Any, files: Mapping[str, bytes]) -> di
     Parameters
     ----------
     topology : str
-        Name of the JSON file that holds the manifest; the paths in it are relative to that file's folder.
+        Name of the JSON file with the manifest; its paths are relative to that file's folder.
     manifest : list
         ``weightsManifest`` of the JSON, unchecked.
     files : mapping of str to bytes
@@ -65,18 +65,18 @@ def read_weights(topology: str, manifest: Any, files: Mapping[str, bytes]) -> di
     Returns
     -------
     dict of str to ndarray of float32
-        Quantised values are ``q * scale + min``, computed in float64. Optimizer state is left out. The arrays are views
-        into the joined files where those hold float32.
+        Quantised values are ``q * scale + min``, computed in float64. Optimizer state is left out. float32 arrays are
+        views into the joined files.
 
     Raises
     ------
     ModelError
-        The manifest is malformed or leads outside the model's folder, a file is missing, or the sizes differ.
+        The manifest is malformed or has a path outside the model's folder, a file is missing, or the sizes differ.
     """
     groups = _read_manifest(topology, manifest)
     missing = [name for group in groups for name in group.files if name not in files]
     if missing:
-        raise ModelError(f"Weight files that {topology} names are missing: {', '.join(missing)}.", _AGAIN)
+        raise ModelError(f"Weight files of {topology} are missing: {', '.join(missing)}.", _AGAIN)
     weights: dict[str, NDArray[np.float32]] = {}
     for group in groups:
         joined = _join(topology, group, files)
@@ -89,7 +89,7 @@ def read_weights(topology: str, manifest: Any, files: Mapping[str, bytes]) -> di
 
 
 def _join(topology: str, group: _Group, files: Mapping[str, bytes]) -> bytes | bytearray:
-    """Join the files of a group, which must hold exactly the bytes that its tensors need."""
+    """Join the files of a group, which must have exactly the size of its tensors."""
     expected = sum(entry.size for entry in group.entries)
     joined: bytes | bytearray = bytearray()
     sizes = []
@@ -97,21 +97,21 @@ def _join(topology: str, group: _Group, files: Mapping[str, bytes]) -> bytes | b
         content = files[name]
         sizes.append(len(content))
         if len(group.files) == 1:
-            joined = content  # large models may come in one file, which needs no copy
+            joined = content  # a single file, which may be large, needs no copy
         else:
             joined += content
         if len(joined) > expected:
             raise ModelError(
-                f"{name} holds more than {topology} describes: at least {len(joined) - expected} bytes are left over.",
+                f"{name} is larger than {topology} describes: at least {len(joined) - expected} bytes too many.",
                 _BROKEN,
             )
-    lacking = expected - len(joined)
-    if lacking and not sizes:
-        raise ModelError(f"{topology} names no file for the tensor {group.entries[0].name}.", _BROKEN)
-    if lacking:
-        # All files of a group but the last are cut to one size, so one that is smaller is the one at fault.
+    missing_bytes = expected - len(joined)
+    if missing_bytes and not sizes:
+        raise ModelError(f"{topology} has no weight file for the tensor {group.entries[0].name}.", _BROKEN)
+    if missing_bytes:
+        # All files of a group but the last have the same size, so a smaller one is incomplete.
         at = next((i for i, size in enumerate(sizes[:-1]) if size < max(sizes)), len(sizes) - 1)
-        sizing = f"it has {sizes[at]} bytes instead of {sizes[at] + lacking}"
+        sizing = f"it has {sizes[at]} bytes instead of {sizes[at] + missing_bytes}"
         raise ModelError(f"The weight file {group.files[at]} is incomplete: {sizing}.", _AGAIN)
     return joined
 
@@ -120,9 +120,9 @@ def _decode(topology: str, entry: _Entry, joined: bytes | bytearray, offset: int
     values = np.frombuffer(joined, entry.stored, entry.count, offset).reshape(entry.shape)
     if entry.scale is None:
         plain = values.astype(np.float32, copy=False)
-        # Both are NaN if anything is; no further memory is needed.
+        # Both are NaN if any value is; this needs no more memory.
         if not (math.isfinite(plain.max()) and math.isfinite(plain.min())):
-            raise ModelError(f"The tensor {entry.name} in {topology} holds values that are no finite numbers.", _AGAIN)
+            raise ModelError(f"The tensor {entry.name} in {topology} contains NaN or infinite values.", _AGAIN)
         return plain
     result = np.empty(values.size, np.float32)
     flat = values.reshape(-1)
@@ -131,7 +131,9 @@ def _decode(topology: str, entry: _Entry, joined: bytes | bytearray, offset: int
             restored = flat[begin : begin + _PIECE] * np.float64(entry.scale) + entry.minimum
             result[begin : begin + _PIECE] = np.rint(restored) if entry.rounded else restored
     if not (math.isfinite(result.max()) and math.isfinite(result.min())):
-        raise ModelError(f"The quantised tensor {entry.name} in {topology} exceeds the range of numbers.", _BROKEN)
+        raise ModelError(
+            f"The quantised tensor {entry.name} in {topology} contains values that are too large.", _BROKEN
+        )
     return result.reshape(entry.shape)
 
 
@@ -141,7 +143,7 @@ def _read_manifest(topology: str, manifest: Any) -> list[_Group]:
     groups: list[_Group] = []
     for group in manifest:
         if not isinstance(group, dict):
-            raise ModelError(f"The weightsManifest in {topology} has a group that is not an object.", _BROKEN)
+            raise ModelError(f"The weightsManifest in {topology} has a group that is not a JSON object.", _BROKEN)
         paths, entries = group.get("paths"), group.get("weights")
         if not isinstance(paths, list) or not isinstance(entries, list):
             raise ModelError(f"The weightsManifest in {topology} has a group without paths or weights.", _BROKEN)
@@ -154,18 +156,18 @@ def _read_manifest(topology: str, manifest: Any) -> list[_Group]:
         seen: set[str] = set()
         for name in names:
             if name in seen:
-                raise ModelError(f"The weightsManifest in {topology} names the {what} {name} twice.", _BROKEN)
+                raise ModelError(f"The weightsManifest in {topology} lists the {what} {name} twice.", _BROKEN)
             seen.add(name)
     return groups
 
 
 def _locate(topology: str, path: Any) -> str:
-    """Turn a path of the manifest into a name among the model's files; nothing outside its folder can be meant."""
+    """Convert a path of the manifest to a name among the model's files; refuse paths outside its folder."""
     parts = PurePosixPath(path).parts if isinstance(path, str) else ()
     if not parts or parts[0] == "/" or ".." in parts or re.search(r"\\|\0|^[A-Za-z]:|://", path):
         raise ModelError(
-            f"{topology} refers to the weight file {path!r}, which is not a name below the model's own folder.",
-            "Do not use this model unless you trust where it comes from.",
+            f"{topology} refers to the weight file {path!r}, which is outside the model's folder.",
+            "Do not use this model unless you trust its source.",
         )
     return str(PurePosixPath(topology).parent.joinpath(*parts))
 
@@ -173,7 +175,7 @@ def _locate(topology: str, path: Any) -> str:
 def _read_entry(topology: str, entry: Any) -> _Entry:
     name = entry.get("name") if isinstance(entry, dict) else None
     if not isinstance(name, str) or not 0 < len(name) <= _MAX_NAME:
-        raise ModelError(f"The weightsManifest in {topology} has a tensor without a proper name.", _BROKEN)
+        raise ModelError(f"The weightsManifest in {topology} has a tensor without a valid name.", _BROKEN)
 
     def refuse(fault: str) -> ModelError:
         return ModelError(f"The tensor {name} in {topology} {fault}.", _BROKEN)
@@ -184,18 +186,18 @@ def _read_entry(topology: str, entry: Any) -> _Entry:
         or len(shape) > _MAX_RANK
         or not all(type(n) is int and 0 < n < 2**31 for n in shape)
     ):
-        raise refuse(f"has the impossible shape {shape!r:.80}")
+        raise refuse(f"has the invalid shape {shape!r:.80}")
     stored, scale, minimum = dtype, None, 0.0
     if quantisation is not None:
         stored = quantisation.get("dtype") if isinstance(quantisation, dict) else None
         if not isinstance(stored, str) or stored not in _QUANTISED:
-            raise refuse(f"is quantised to {stored!r:.80}, which is not known")
+            raise refuse(f"has the unsupported quantisation dtype {stored!r:.80}")
         if stored != "float16":
             scale, minimum = (_finite(quantisation.get(key)) for key in ("scale", "min"))
             if math.isnan(scale) or math.isnan(minimum):
-                raise refuse("is quantised, but its scale and min are not two finite numbers")
+                raise refuse("has an invalid quantisation: scale and min must be finite numbers")
     if not isinstance(stored, str) or stored not in _STORED:
-        raise refuse(f"has the type {dtype!r:.80}, which is not read")
+        raise refuse(f"has the unsupported dtype {dtype!r:.80}")
     wanted = entry.get("group") != "optimizer"
     return _Entry(name, tuple(shape), np.dtype(_STORED[stored]), dtype == "int32", scale, minimum, wanted)
 

@@ -1,20 +1,20 @@
-"""How Teachable Machine builds its image models: known by their structure, wherever they are exported to."""
+"""Recognise image models of Teachable Machine by their structure, in any format."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-# MobileNetV2 of width 0.35 without its top: filters of the first convolution, the last bottleneck and the last one.
+# MobileNetV2 with alpha=0.35 and without its top: filters of the first and last convolution and the last bottleneck.
 _FILTERS = {"Conv1": 16, "block_16_project": 112, "Conv_1": 1280}
 _INPUT = [224, 224, 3]
 
 
 def is_teachable_machine(topology: Mapping[str, Any]) -> bool:
-    """Tell whether a topology is that of an image model by Teachable Machine.
+    """Tell whether a topology is an image model of Teachable Machine.
 
-    It is a Sequential of two: one of a MobileNetV2 and a pooling layer, which is never trained, and one of a hidden
-    layer and a softmax without bias. The names of these models only count how many were made before.
+    It is a Sequential of two Sequential models: a MobileNetV2 with a pooling layer, and a hidden layer with a softmax
+    layer without bias. The names of these models are just counters.
     """
     parts = _layers(topology)
     if [_kind(topology), *map(_kind, parts)] != ["Sequential"] * 3:

@@ -1,4 +1,4 @@
-"""TensorFlow.js Layers models as they are published: a topology JSON and, beside it, files full of weights."""
+"""TensorFlow.js Layers models: a topology JSON, and files with weights beside it."""
 
 from __future__ import annotations
 
@@ -17,26 +17,27 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-_CHOOSE = "Choose a model that was converted to the TensorFlow.js Layers format."
+_CHOOSE = "Choose a model in the TensorFlow.js Layers format."
 _MAX_FOUND = 20
 
 
 @dataclass(frozen=True, slots=True)
 class LayersModel:
-    """A TensorFlow.js Layers model, read and not yet understood.
+    """A TensorFlow.js Layers model that has been read, but not checked.
 
     Attributes
     ----------
     file : str
         Name of the topology JSON.
     topology : dict
-        ``class_name`` and ``config`` of the root, in Keras' words. The values are as hostile as the file.
+        ``class_name`` and ``config`` of the root model, as in Keras. Unchecked.
     keras_version : str
-        What the file says about its writer, for example ``"2.8.0"`` or ``"tfjs-layers 1.5.2"``; may be empty.
+        The version of Keras or TensorFlow.js that wrote the file, for example ``"2.8.0"`` or ``"tfjs-layers 1.5.2"``;
+        may be empty.
     weights : dict of str to ndarray of float32
-        The tensors by the names that the manifest gives them, dequantised.
+        The tensors by their names in the manifest, dequantised.
     metadata : dict
-        What the publisher added (``userDefinedMetadata``); may be empty.
+        Metadata of the publisher (``userDefinedMetadata``); may be empty.
     """
 
     file: str
@@ -47,7 +48,7 @@ class LayersModel:
 
 
 def read_model(files: Mapping[str, bytes], entry: str) -> LayersModel | GraphModel:
-    """Read a TensorFlow.js model of either kind; else as `read_layers_model`."""
+    """Read a TensorFlow.js Layers model or graph model; see `read_layers_model`."""
     document = _document(files, entry)
     return read_graph_model(entry, document, files) if is_graph(document) else _layers_model(entry, document, files)
 
@@ -58,7 +59,7 @@ def read_layers_model(files: Mapping[str, bytes], entry: str = "model.json") -> 
     Parameters
     ----------
     files : mapping of str to bytes
-        The files of the model by their relative names with ``/``. The model may lie in a subfolder.
+        The files of the model by their relative names with ``/``. The model may be in a subfolder.
     entry : str
         Name of the topology JSON among them; `topologies` finds it.
 
@@ -69,7 +70,7 @@ def read_layers_model(files: Mapping[str, bytes], entry: str = "model.json") -> 
     Raises
     ------
     ModelError
-        There is no topology; it is not that of a Layers model; or its weights are not all there.
+        The topology is missing or not of a Layers model, or weights are missing.
     """
     return _layers_model(entry, _document(files, entry), files)
 
@@ -83,31 +84,31 @@ def _layers_model(name: str, document: dict[str, Any], files: Mapping[str, bytes
 
 def _document(files: Mapping[str, bytes], entry: str) -> dict[str, Any]:
     if entry not in files:
-        raise ModelError(f"There is no file {entry} in this model.", "Choose the model.json of the model.")
+        raise ModelError(f"The file {entry} is missing in this model.", "Choose the model.json file of the model.")
     document = parse(entry, files[entry])
     if not isinstance(document, dict) or "modelTopology" not in document:
-        raise ModelError(f"{entry} is a JSON file, but not that of a TensorFlow.js model.", _CHOOSE)
+        raise ModelError(f"{entry} is not a TensorFlow.js model.", _CHOOSE)
     return document
 
 
 def topologies(
     files: Mapping[str, bytes], among: Iterable[str] | None = None
 ) -> tuple[dict[str, dict[str, Any]], list[ModelError]]:
-    """Find the JSON files that describe a network.
+    """Find the JSON files that describe a model.
 
     Parameters
     ----------
     files : mapping of str to bytes
     among : iterable of str, optional
-        Names of those of the files that are looked at; by default all.
+        Names of the files to search; by default all.
 
     Returns
     -------
     documents : dict of str to dict
-        By their names: those of TensorFlow.js, which have a ``modelTopology``, and those that Keras wrote without
-        weights, which have a ``class_name`` and a ``config``. No more than twenty are looked for.
+        By name: those of TensorFlow.js with a ``modelTopology``, and those of Keras with a ``class_name`` and a
+        ``config``. At most 20 are returned.
     broken : list of ModelError
-        What is wrong with others that could be one.
+        The errors of files that could not be read.
     """
     found: dict[str, dict[str, Any]] = {}
     broken: list[ModelError] = []
@@ -133,42 +134,40 @@ def is_architecture(document: Any) -> bool:
 
 
 def is_noise(name: str) -> bool:
-    """Tell whether this is a hidden file or what macOS adds to archives."""
+    """Tell whether this is a hidden file or one that macOS adds to archives."""
     return any(part == "__MACOSX" or part.startswith(".") for part in PurePosixPath(name).parts)
 
 
 def parse(name: str, text: str | bytes) -> Any:
-    """Parse the JSON of a model; raise `ModelError` if it is none."""
+    """Parse the JSON of a model; raise `ModelError` if it is invalid."""
     try:
         return safe_json.parse(text, _unwrap)
     except ValueError as error:
-        raise ModelError(
-            f"{name} is not a valid JSON file of a model: {error}.", "Get the model again from its source."
-        ) from error
+        raise ModelError(f"{name} is not valid JSON: {error}.", "Get the model again from its source.") from error
 
 
 def _unwrap(value: dict[str, Any]) -> Any:
-    """Replace TensorFlow's wrapper around a list or number by what is in it."""
+    """Unwrap a list or number from TensorFlow's JSON wrapper."""
     return value["value"] if value.get("type") == "ndarray" and "value" in value else value
 
 
 def _root(name: str, document: dict[str, Any]) -> tuple[dict[str, Any], str]:
-    """Find the root model in the document, or say which other kind of model this is."""
+    """Return the root model of the document; refuse other kinds of models."""
     topology = document["modelTopology"]
     if topology is None:
-        raise ModelError(f"{name} describes weights only, without a network around them.", _CHOOSE)
+        raise ModelError(f"{name} contains only weights, not the model.", _CHOOSE)
     if not isinstance(topology, dict):
-        raise ModelError(f"The modelTopology in {name} is not an object.", _CHOOSE)
+        raise ModelError(f"The modelTopology in {name} is not a JSON object.", _CHOOSE)
     if "node" in topology or document.get("format") == "graph-model":
-        raise ModelError(f"{name} is a graph-model, not a Layers model.", _CHOOSE)
+        raise ModelError(f"{name} is a graph model, not a Layers model.", _CHOOSE)
     keras_version = topology.get("keras_version")
     if topology.get("model_config") is not None:
         topology = topology["model_config"]
         if isinstance(topology, str):
             topology = parse(name, topology)
         if not isinstance(topology, dict):
-            raise ModelError(f"The model_config in {name} is not an object.", _CHOOSE)
+            raise ModelError(f"The model_config in {name} is not a JSON object.", _CHOOSE)
     if "class_name" not in topology or "config" not in topology:
-        keys = ", ".join(sorted(map(str, topology))[:10]) or "nothing"
-        raise ModelError(f"The modelTopology in {name} has neither class_name nor config, but {keys}.", _CHOOSE)
+        keys = ", ".join(sorted(map(str, topology))[:10]) or "none"
+        raise ModelError(f"The modelTopology in {name} needs class_name and config; found keys: {keys}.", _CHOOSE)
     return topology, keras_version if isinstance(keras_version, str) else ""

@@ -1,4 +1,4 @@
-"""A Keras topology as one flat list of calls, in an order in which they can be computed."""
+"""A Keras topology as a flat list of calls, in an order in which they can run."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ from napari_webipred.runtime.connections import (
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """A layer with its settings; one that is called twice is still one layer, with one set of weights.
+    """A layer with its config. A layer that is called twice has one set of weights.
 
     Attributes
     ----------
     name, class_name : str
-        Its own name, and its Keras class without a package prefix.
+        Its name, and its Keras class without a package prefix.
     scope : tuple of str
-        Names of the models that it lies in, the outermost first, without the root.
+        Names of the models that contain it, the outermost first, without the root.
     config : mapping
-        As in the file, unchecked.
+        As in the file; unchecked.
     """
 
     name: str
@@ -44,13 +44,13 @@ class Layer:
 
     @property
     def path(self) -> str:
-        """Name that no other layer of the network has."""
+        """Unique name of the layer in the network."""
         return "/".join((*self.scope, self.name))
 
 
 @dataclass(frozen=True, slots=True)
 class Ref:
-    """A tensor: which of the calls makes it, and which of that call's outputs it is."""
+    """A tensor: the index of a call, and the index of an output of that call."""
 
     call: int
     output: int = 0
@@ -61,7 +61,7 @@ Operand: TypeAlias = Ref | float
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A layer applied to tensors (or numbers). Arguments by name may be tensors too."""
+    """A layer applied to tensors (or numbers). Named arguments may be tensors, too."""
 
     layer: Layer
     operands: tuple[Operand, ...] = ()
@@ -77,7 +77,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """Calls in an order in which they can be computed, and the tensors that are the outputs."""
+    """Calls in an order in which they can run, and the output tensors."""
 
     calls: tuple[Call, ...]
     outputs: tuple[Ref, ...]
@@ -133,23 +133,25 @@ def ancestors(network: Network, *outputs: Ref) -> Network:
 
 @dataclass(slots=True)
 class _Work:
-    """The calls so far, and how many layers have been looked at for them."""
+    """The calls so far, and how many layers have been read for them."""
 
     calls: list[Call]
     layers: int = 0
 
 
 def _expand(model: Item, inputs: Sequence[Ref] | None, scope: tuple[str, ...], work: _Work) -> list[Ref]:
-    """Append the calls of a model and return its outputs. The root makes its own inputs: there `inputs` is None."""
+    """Append the calls of a model and return its outputs. `inputs` is None for the root."""
     if len(scope) > limits.NESTED_MODELS:
-        raise ModelError(f"Models are nested more than {limits.NESTED_MODELS} deep in {'/'.join(scope)[:80]}.", BROKEN)
+        raise ModelError(
+            f"Models are nested more than {limits.NESTED_MODELS} levels deep in {'/'.join(scope)[:80]}.", BROKEN
+        )
     if model.class_name == "Sequential":
         return _expand_sequential(model, inputs, scope, work)
     if model.class_name in MODEL_CLASSES:
         return _expand_functional(model, inputs, scope, work)
     raise ModelError(
-        f"The root of the topology is a {model.class_name}, not a model that is made of layers.",
-        f"Only {', '.join(sorted(MODEL_CLASSES))} can be opened.",
+        f"Models of the class {model.class_name} are unsupported.",
+        f"Choose a model of the class {' or '.join(sorted(MODEL_CLASSES))}.",
     )
 
 
@@ -166,7 +168,9 @@ def _expand_sequential(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
         if item.class_name == "InputLayer":
             continue
         if len(current) != 1:
-            raise ModelError(f"The Sequential model {model.name} gives {len(current)} tensors to {item.name}.", BROKEN)
+            raise ModelError(
+                f"The layer {item.name} of the Sequential model {model.name} has {len(current)} inputs.", BROKEN
+            )
         current = _apply(item, tuple(current), {}, scope, work)
     return current
 
@@ -179,7 +183,9 @@ def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
     nodes = nodes_of(items, references(config.get("output_layers"), model.name))
     given = dict(zip(input_names, inputs or (), strict=False))
     if inputs is not None and len(inputs) != len(input_names):
-        raise ModelError(f"{model.name} takes {len(input_names)} inputs but gets {len(inputs)}.", BROKEN)
+        raise ModelError(
+            f"The nested model {model.name} has {len(inputs)} inputs instead of {len(input_names)}.", BROKEN
+        )
     made: dict[tuple[str, int], list[Ref]] = {}
 
     def resolve(value: Any) -> Any:
@@ -189,7 +195,7 @@ def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
         if items[value.name].class_name not in MODEL_CLASSES:
             return Ref(outputs[0].call, value.output) if value.output else outputs[0]
         if value.output >= len(outputs):
-            raise ModelError(f"{value.name} has no output {value.output}.", BROKEN)
+            raise ModelError(f"The nested model {value.name} has no output {value.output}.", BROKEN)
         return outputs[value.output]
 
     for name, node in order_of(model.name, nodes):
@@ -201,7 +207,7 @@ def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
             elif name in given:
                 made[name, node] = [given[name]]
             else:
-                raise ModelError(f"The input {name} of the nested model {model.name} is given nothing.", BROKEN)
+                raise ModelError(f"The input {name} of the nested model {model.name} is not connected.", BROKEN)
         else:
             operands = tuple(resolve(value) for value in spec.operands)
             arguments = {key: resolve(value) for key, value in spec.arguments.items()}
@@ -217,34 +223,36 @@ def _apply(
 ) -> list[Ref]:
     if arguments.get("training") in (True, 1):
         raise ModelError(
-            f"{item.name} is called as in training, where numbers change at random or with the other pictures.",
-            "Ask the publisher of the model for one that is built without training=True.",
+            f"{item.name} is in training mode, where results are random or depend on the other images.",
+            "Ask the publisher of the model to save it without training=True.",
         )
     if item.class_name not in MODEL_CLASSES:
         layer = Layer(item.name, item.class_name, scope, mapping(item.config, f"The config of {item.name}"))
         return [_append(work, Call(layer, operands, arguments))]
     refs = [value for value in operands if isinstance(value, Ref)]
     if len(refs) < len(operands):
-        raise ModelError(f"The nested model {item.name} is given a number instead of a tensor.", BROKEN)
+        raise ModelError(f"The nested model {item.name} has a number instead of a tensor as input.", BROKEN)
     return _expand(item, refs, (*scope, item.name), work)
 
 
 def _append(work: _Work, call: Call) -> Ref:
     if len(work.calls) >= limits.CALLS:
-        raise ModelError(f"The model makes more than {limits.CALLS} calls of layers.", BROKEN)
+        raise ModelError(f"The model has more than {limits.CALLS} calls of layers.", BROKEN)
     work.calls.append(call)
     return Ref(len(work.calls) - 1)
 
 
 def _count(work: _Work, items: int) -> None:
-    """Count the layers that are looked at, called or not; models that are called again are read again."""
+    """Count the layers that are read. The layers of a model are read for each of its calls."""
     work.layers += items + 1
     if work.layers > limits.LAYERS:
-        raise ModelError(f"The model has more than {limits.LAYERS} layers, those called again counted again.", BROKEN)
+        raise ModelError(
+            f"The model has more than {limits.LAYERS} layers, counted once for each call of their model.", BROKEN
+        )
 
 
 def _input_shape(model: Item) -> Any:
-    """Find the batch input shape of a Sequential model: in its first layer, however deep, or else in its own config."""
+    """Find the batch input shape of a Sequential model: in its first layer, however deep, else in its config."""
     item, own = model, None
     for _ in range(limits.NESTED_MODELS):
         config = item.config if isinstance(item.config, dict) else {}

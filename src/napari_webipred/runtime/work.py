@@ -1,4 +1,4 @@
-"""How much an ONNX network computes for one image, estimated from the shapes of its tensors."""
+"""An estimate of the work of an ONNX model for one image, from the shapes of its tensors."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from napari_webipred.runtime.shapes import Operator, Value
 from napari_webipred.runtime.shapes.products import einsum_sizes
 from napari_webipred.runtime.shapes.windows import FILTERS
 
-# What a number costs, in multiply-adds of large matrices, of which one core does 40 in a nanosecond: if it is read and
-# written, if a function is computed of it or it goes to another place, and where ONNX Runtime is slow at that.
-# Measured: `benchmarks/limits.py`. So an estimate is never much too low, and rather too high for small networks.
+# The cost of an element, in multiply-adds of large matrices (one core does 40 in a nanosecond): if it is copied, if a
+# function of it is computed or it is moved, and if ONNX Runtime is slow at that. Measured by `benchmarks/limits.py`.
+# So estimates are never much too low, but may be too high for small models.
 _MOVED, _COMPUTED, _SLOW = 16, 128, 512
 _COMPUTED_KINDS = {
     *("Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "Celu", "Cos", "Cosh", "CumProd", "CumSum", "Elu", "Erf"),
@@ -26,28 +26,28 @@ _COMPUTED_KINDS = {
 _SLOW_KINDS = {"Gather", "LRN"}
 _SLOW_FACTORS = {("Resize", "cubic"): 32, ("Upsample", "cubic"): 32, ("GridSample", "bicubic"): 16}
 _SLOW_FACTORS[("GridSample", "cubic")] = 16
-# What a pair of matrices costs in a stack of them; whole numbers of 32 and 64 bits; and a point of a window of which
-# the place of the largest or a power is wanted.
-_MATRIX, _WHOLE, _PLACE, _POWER = 8192, 8, 64, 512
-_WHOLE_TYPES = {6, 7, 12, 13}
+# The cost of a matrix product in a stack of them, of an integer of 32 or 64 bits, and of an element of a window for
+# the index of its maximum or for a power.
+_MATRIX, _INTEGER, _INDEX, _POWER = 8192, 8, 64, 512
+_INTEGER_TYPES = {6, 7, 12, 13}
 
 Work = Callable[[Operator, Sequence[Value]], int]
 
 
 def multiply_adds(graph: OnnxGraph, values: Mapping[str, Value]) -> int:
-    """Estimate the work of a network.
+    """Estimate the work of a model.
 
     Parameters
     ----------
     graph : OnnxGraph
     values : mapping of str to Value
-        What `napari_webipred.runtime.shapes.infer` has told of it.
+        From `napari_webipred.runtime.shapes.infer`.
 
     Returns
     -------
     int
-        In multiply-adds of a product of large matrices, which is what a processor does fastest: a number that is only
-        moved counts as several.
+        In multiply-adds of a product of large matrices, the fastest operation of a CPU. An element that is only copied
+        counts as several.
     """
     return sum(_of_operation(operation, values) for operation in graph.operations)
 
@@ -80,12 +80,12 @@ def _pool(operator: Operator, made: Sequence[Value]) -> int:
     if operator.operation.kind == "LpPool":
         return _POWER * points
     placed = len(made) > 1 or any(step > 1 for step in operator.listed("dilations") or [])
-    return _PLACE * points if placed else points
+    return _INDEX * points if placed else points
 
 
 def _product(operator: Operator, made: Sequence[Value]) -> int:
     inner = operator.shape()[-2 if operator.whole("transA", 0) else -1]
-    factor = _WHOLE if operator.value().element_type in _WHOLE_TYPES else 1
+    factor = _INTEGER if operator.value().element_type in _INTEGER_TYPES else 1
     return factor * made[0].size * inner + _MATRIX * math.prod(made[0].shape[:-2])
 
 
@@ -110,7 +110,7 @@ def _sorted(operator: Operator, made: Sequence[Value]) -> int:
     return _COMPUTED * operator.value().size * max(made[0].shape, default=1).bit_length()
 
 
-# By the names of operators, whatever their domain.
+# By the names of operators, for any domain.
 PRODUCTS: dict[str, Work] = {
     **{kind.rpartition(".")[2]: _convolution for kind in FILTERS},
     "ConvTranspose": _transposed_convolution,

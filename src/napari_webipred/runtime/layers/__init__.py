@@ -1,8 +1,8 @@
-"""How Keras layers become ONNX nodes, one module per family."""
+"""Keras layers as ONNX nodes, one module per family."""
 
 from __future__ import annotations
 
-# Importing a family enters its layers into the registry.
+# Importing a module registers its layers.
 from napari_webipred.runtime.layers import (  # noqa: F401
     activation,
     attention,

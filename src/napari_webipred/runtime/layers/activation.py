@@ -1,4 +1,4 @@
-"""Activations, as layers of their own and as options of others."""
+"""Activations, as layers and as options of other layers."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from napari_webipred.runtime.layers.registry import KINDS, layer
 
 
 def activation(context: LayerContext, x: Tensor, option: str = "activation") -> Tensor:
-    """Apply the activation that an option of the layer names; absent and null mean none.
+    """Apply the activation in an option of the layer; absent and null mean none.
 
     Keras writes it as a string, as ``{"class_name": "function", "config": "relu6"}``, or as a whole layer.
     """
@@ -28,14 +28,14 @@ def activation(context: LayerContext, x: Tensor, option: str = "activation") -> 
     if name in {"softmax", "log_softmax"}:
         return _softmax(context, x, -1, "Softmax" if name == "softmax" else "LogSoftmax")
     if name not in ACTIVATIONS:
-        raise context.refuse(f"has the activation {value!r:.80}, which is not supported")
+        raise context.refuse(f"has the unsupported activation {value!r:.80}")
     return context.like(x, ACTIVATIONS[name](context, x.name))
 
 
 def _activation_layer(context: LayerContext, value: dict[str, Any], x: Tensor) -> Tensor:
     kind = KINDS.get(str(value.get("class_name")).rsplit(">", 1)[-1])
     if kind is None or kind.build.__module__ != __name__:
-        raise context.refuse(f"has the activation {value.get('class_name')!r:.80}, which is not supported")
+        raise context.refuse(f"has the unsupported activation {value.get('class_name')!r:.80}")
     inner = type(context.layer)(context.layer.name, context.layer.class_name, context.layer.scope, value["config"])
     return kind.build(LayerContext(context.graph, inner, context.keras, {}), x)
 
@@ -56,7 +56,7 @@ def mish(context: LayerContext, x: str) -> str:
 
 
 def gelu(context: LayerContext, x: str) -> str:
-    """Return x / 2 * (1 + erf(x / sqrt 2)), the exact form that Keras has for default."""
+    """Return x / 2 * (1 + erf(x / sqrt 2)), the exact form, which is the default of Keras."""
     erf = context.node("Erf", context.node("Mul", x, context.constant(math.sqrt(0.5))))
     half = context.node("Mul", x, context.constant(0.5))
     return context.node("Mul", half, context.node("Add", erf, context.constant(1)))
@@ -105,7 +105,7 @@ def sparse_plus(context: LayerContext, x: str) -> str:
 
 
 def leaky_relu(context: LayerContext, x: str) -> str:
-    """Return x, below zero x / 5."""
+    """Return x, or x / 5 where x is below zero."""
     return context.node("LeakyRelu", x, alpha=0.2)
 
 
@@ -175,14 +175,14 @@ def relu(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("LeakyReLU")
 def leaky_relu_layer(context: LayerContext, x: Tensor) -> Tensor:
-    """Return x, below zero x times the slope: ``alpha`` in Keras 2, ``negative_slope`` in Keras 3."""
+    """Return x, or slope * x where x is below zero: ``alpha`` in Keras 2, ``negative_slope`` in Keras 3."""
     slope = context.number("negative_slope", context.number("alpha", 0.3))
     return context.like(x, context.node("LeakyRelu", x.name, alpha=slope))
 
 
 @layer("ELU")
 def elu(context: LayerContext, x: Tensor) -> Tensor:
-    """Return x, below zero alpha * (exp(x) - 1)."""
+    """Return x, or alpha * (exp(x) - 1) where x is below zero."""
     return context.like(x, context.node("Elu", x.name, alpha=context.number("alpha", 1.0)))
 
 
@@ -194,7 +194,7 @@ def thresholded_relu(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("PReLU")
 def prelu(context: LayerContext, x: Tensor) -> Tensor:
-    """Return x, below zero x times a trained slope."""
+    """Return x, or x times a trained slope where x is below zero."""
     x = context.graph.plain(x)
     shared = context.integers_of("shared_axes", [])
     shape = [1 if axis + 1 in shared else context.known(x, axis) for axis in range(len(x.shape))]
@@ -203,7 +203,7 @@ def prelu(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("Softmax")
 def softmax(context: LayerContext, x: Tensor) -> Tensor:
-    """Normalise the exponentials along an axis; the last by default."""
+    """Apply softmax along an axis, by default the last one."""
     axis = context.option("axis", -1)
     if not is_integer(axis):
         raise context.wrong("axis")
@@ -211,10 +211,9 @@ def softmax(context: LayerContext, x: Tensor) -> Tensor:
 
 
 def _softmax(context: LayerContext, x: Tensor, axis: int, op: str) -> Tensor:
-    place = stored_axis(x, context.axis(x, axis))
-    return context.like(x, context.node(op, x.name, axis=place))
+    return context.like(x, context.node(op, x.name, axis=stored_axis(x, context.axis(x, axis))))
 
 
 def stored_axis(x: Tensor, index: int) -> int:
-    """Return where an axis of ``x.shape`` is in the stored tensor, which has the batch before it."""
+    """Return the axis of the stored tensor, with the batch axis, for an axis of ``x.shape``."""
     return int(np.array([2, 3, 1])[index]) if x.nchw else index + 1

@@ -1,4 +1,4 @@
-"""What a layer's function works with: its settings, its weights, and the graph that it adds nodes to."""
+"""The context of a layer: its options, its weights, and the graph that it adds nodes to."""
 
 from __future__ import annotations
 
@@ -10,18 +10,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.connections import is_number
+from napari_webipred.runtime.connections import BROKEN, is_number
 from napari_webipred.runtime.graph import Attribute, Graph, Tensor, Weight
 from napari_webipred.runtime.topology import Layer
 
-UNSUPPORTED = "Choose another model, or ask the makers of this program to support the layer."
-_BROKEN = "Ask the publisher of the model for a new conversion."
+UNSUPPORTED = "Choose another model, or ask the developers of napari-webipred to support this layer."
 _MAX_INTEGER = 2**24
 
 
 @dataclass(frozen=True, slots=True)
 class LayerContext:
-    """One call of a layer that is being turned into nodes.
+    """One call of a layer that is being compiled to nodes.
 
     Attributes
     ----------
@@ -30,7 +29,7 @@ class LayerContext:
     keras : int
         Major version of Keras that wrote the model; some defaults depend on it.
     arguments : mapping
-        Arguments of this call besides its tensors.
+        Arguments of this call besides its inputs.
     """
 
     graph: Graph
@@ -47,17 +46,17 @@ class LayerContext:
         return self.graph.constant(value, dtype)
 
     def integers(self, *values: int) -> str:
-        """Return the name of a constant vector of int64, as ONNX wants shapes, axes and pads."""
+        """Return the name of a constant int64 vector, as ONNX needs for shapes, axes and pads."""
         return self.graph.constant(values, np.int64)
 
     def weight(
         self, role: str, shape: Sequence[int], prepare: Callable[..., NDArray[Any]] = lambda weight: weight
     ) -> str:
-        """Return the name of the constant that a trained tensor of this layer becomes."""
+        """Return the name of the initializer that holds a weight of this layer."""
         return self.graph.initializer([self.trained(role, shape)], prepare)
 
     def trained(self, role: str, shape: Sequence[int]) -> Weight:
-        """Name a trained tensor of this layer, for `Graph.initializer`."""
+        """Describe a weight of this layer, for `Graph.initializer`."""
         return Weight(self.layer.path, self.layer.name, role, tuple(shape))
 
     def refuse(self, fault: str, hint: str = UNSUPPORTED) -> ModelError:
@@ -67,50 +66,55 @@ class LayerContext:
     # --- tensors ---
 
     def rank(self, tensor: Tensor, *ranks: int) -> Tensor:
-        """Refuse a tensor that has not one of these numbers of axes (the batch axis not counted)."""
+        """Refuse a tensor unless it has one of these numbers of axes, without the batch axis."""
         if len(tensor.shape) not in ranks:
-            raise self.refuse(f"gets a tensor of shape {_shown(tensor.shape)}, which it cannot take", _BROKEN)
+            expected = " or ".join(map(str, ranks))
+            raise self.refuse(
+                f"expects an input with {expected} axes besides the batch axis, but its input has the shape "
+                f"{_shown(tensor.shape)}",
+                BROKEN,
+            )
         return tensor
 
     def known(self, tensor: Tensor, axis: int) -> int:
-        """Return the size of an axis that must not depend on the picture."""
+        """Return the size of an axis that must be fixed."""
         size = tensor.shape[axis]
         if size is None:
-            raise self.refuse(f"needs to know the size of a tensor of shape {_shown(tensor.shape)}")
+            raise self.refuse(f"needs an input of fixed size, but its input has the shape {_shown(tensor.shape)}")
         return size
 
     def axis(self, tensor: Tensor, value: int) -> int:
-        """Turn a Keras axis, which counts the batch, into an index of ``tensor.shape``."""
+        """Convert a Keras axis, which counts the batch axis, to an index of ``tensor.shape``."""
         rank = len(tensor.shape)
         index = value - 1 if value > 0 else value + rank
         if value == 0 or not 0 <= index < rank:
-            raise self.refuse(f"has the axis {value}, which a tensor of shape {_shown(tensor.shape)} has not")
+            raise self.refuse(f"cannot use axis {value} of an input of shape {_shown(tensor.shape)}")
         return index
 
     def like(self, tensor: Tensor, name: str) -> Tensor:
-        """Return a result that has the shape and storage of `tensor`."""
+        """Return a tensor of this name with the shape and storage order of `tensor`."""
         return Tensor(name, tensor.shape, tensor.nchw)
 
-    # --- settings ---
+    # --- options ---
 
     def option(self, name: str, default: Any = None) -> Any:
-        """Return a setting unchecked; null in the file means the default."""
+        """Return an option without checking it; null in the file means the default."""
         value = self.layer.config.get(name)
         return default if value is None else value
 
     def wrong(self, name: str) -> ModelError:
-        """Return the error that names a setting which makes no sense."""
-        return self.refuse(f"has the unusable option {name}={self.layer.config.get(name)!r:.80}", _BROKEN)
+        """Return the error for an option with an invalid value."""
+        return self.refuse(f"has an invalid option: {name}={self.layer.config.get(name)!r:.80}", BROKEN)
 
     def integer(self, name: str, default: int | None = None, least: int = 1) -> int:
-        """Return a whole number not below `least`."""
+        """Return an integer of at least `least`."""
         value = self.option(name, default)
         if not is_integer(value) or not least <= value <= _MAX_INTEGER:
             raise self.wrong(name)
         return int(value)
 
     def integers_of(self, name: str, default: int | Sequence[int], count: int | None = None) -> list[int]:
-        """Return a list of whole numbers; a single one stands for `count` equal ones."""
+        """Return a list of integers; a single integer means `count` equal ones."""
         value = self.option(name, default)
         values = [value] * (count or 1) if is_integer(value) else value
         if not isinstance(values, (list, tuple)) or (count is not None and len(values) != count):
@@ -120,7 +124,7 @@ class LayerContext:
         return [int(n) for n in values]
 
     def pair(self, name: str, default: int | Sequence[int]) -> tuple[int, int]:
-        """Return two positive whole numbers, for height and width."""
+        """Return two positive integers, for height and width."""
         height, width = self.integers_of(name, default, 2)
         if min(height, width) < 1:
             raise self.wrong(name)
@@ -134,7 +138,7 @@ class LayerContext:
         return float(value)
 
     def numbers(self, name: str) -> list[float] | None:
-        """Return the numbers of a list that may be nested, of a single number, or None if there are none."""
+        """Return the numbers of a single number or a nested list as a flat list; None if the option is absent."""
         value = self.option(name)
         if value is None:
             return None
@@ -147,7 +151,7 @@ class LayerContext:
         return [float(number) for number in array]
 
     def flag(self, name: str, default: bool) -> bool:
-        """Return a truth value."""
+        """Return a boolean."""
         value = self.option(name, default)
         if not isinstance(value, (bool, int)):
             raise self.wrong(name)
@@ -155,13 +159,13 @@ class LayerContext:
 
     @property
     def channels_last(self) -> bool:
-        """Tell whether the layer takes (height, width, channels)."""
+        """Whether the layer expects (height, width, channels)."""
         return bool(self.option("data_format", "channels_last") == "channels_last")
 
-    # --- pictures ---
+    # --- images ---
 
-    def picture(self, tensor: Tensor) -> tuple[str, int | None, int | None, int]:
-        """Return a tensor stored as NCHW for ONNX' spatial operations, with its height, width and channels."""
+    def image(self, tensor: Tensor) -> tuple[str, int | None, int | None, int]:
+        """Return the name of an image stored as NCHW, as ONNX needs it, and its height, width and channels."""
         self.rank(tensor, 3)
         if self.channels_last:
             height, width, _ = tensor.shape
@@ -169,17 +173,20 @@ class LayerContext:
         _, height, width = tensor.shape
         return self.graph.plain(tensor).name, height, width, self.known(tensor, 0)
 
-    def made_picture(self, name: str, height: int | None, width: int | None, channels: int) -> Tensor:
-        """Return the result of a spatial operation as the tensor that Keras would have."""
+    def image_tensor(self, name: str, height: int | None, width: int | None, channels: int) -> Tensor:
+        """Return the NCHW output of an ONNX operation as the tensor that Keras would have."""
         if min(height or 1, width or 1, channels) < 1:
-            raise self.refuse("gets a picture that is too small for it", _BROKEN)
+            shape = _shown((height, width, channels))
+            raise self.refuse(
+                f"has an image as input that is too small: the output would have the shape {shape}", BROKEN
+            )
         if self.channels_last:
             return Tensor(name, (height, width, channels), nchw=True)
         return Tensor(name, (channels, height, width))
 
 
 def is_integer(value: Any) -> bool:
-    """Tell whether a JSON value is a whole number; some writers put 2.0 for 2."""
+    """Tell whether a JSON value is an integer; some programs write 2.0 for 2."""
     if isinstance(value, bool):
         return False
     return isinstance(value, int) or (isinstance(value, float) and value.is_integer())

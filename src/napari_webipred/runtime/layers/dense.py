@@ -10,7 +10,7 @@ from napari_webipred.runtime.layers.registry import layer
 
 @layer("Dense")
 def dense(context: LayerContext, x: Tensor) -> Tensor:
-    """Multiply the last axis by a kernel of (in, out)."""
+    """Multiply by a kernel of (channels in, units) along the last axis."""
     x = context.graph.plain(context.rank(x, 1, 2, 3))
     inner, units = context.known(x, -1), context.integer("units")
     kernel = context.weight("kernel", (inner, units))

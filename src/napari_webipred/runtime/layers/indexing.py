@@ -1,4 +1,4 @@
-"""Parts of tensors, and tensors side by side: what Keras records for ``x[..., ::-1]`` and for stacking."""
+"""Indexing and stacking of tensors, such as ``x[..., ::-1]``, which Keras saves as layers."""
 
 from __future__ import annotations
 
@@ -14,43 +14,43 @@ _FAR = 2**31 - 1
 @layer("SlicingOpLambda", function=("__operators__.getitem",))
 @layer("GetItem")
 def get_item(context: LayerContext, x: Tensor) -> Tensor:
-    """Take a part of a tensor, along any axes but that of the pictures."""
+    """Index a tensor along any axes but the batch axis."""
     x = context.graph.plain(x)
     name, shape = x.name, list(x.shape)
-    gone = []
+    removed = []
     for axis, entry in enumerate(_entries(context, len(shape) + 1)):
         if entry == slice(None):
             continue
         size = context.known(x, axis - 1) if axis else 0
         if axis == 0 or not size:
-            raise context.refuse("takes some of several pictures, which is not supported")
+            raise context.refuse("indexes the batch axis, which is unsupported")
         if isinstance(entry, int):
             if not -size <= entry < size:
-                raise context.refuse(f"takes the place {entry} of {size}")
+                raise context.refuse(f"has the index {entry}, which is outside an axis of size {size}")
             name = context.node("Slice", name, *map(context.integers, (entry, entry + 1 or _FAR, axis)))
-            gone.append(axis)
+            removed.append(axis)
             continue
-        places = range(*entry.indices(size))
-        if not places:
-            raise context.refuse("takes nothing of a tensor")
-        stop = places[-1] + (1 if entry.step is None or entry.step > 0 else -1)
-        bounds = (places[0], stop if stop >= 0 else -_FAR, axis, places.step)
+        indices = range(*entry.indices(size))
+        if not indices:
+            raise context.refuse(f"has an empty slice of an axis of size {size}")
+        stop = indices[-1] + (1 if entry.step is None or entry.step > 0 else -1)
+        bounds = (indices[0], stop if stop >= 0 else -_FAR, axis, indices.step)
         name = context.node("Slice", name, *map(context.integers, bounds))
-        shape[axis - 1] = len(places)
-    if gone:
-        name = context.node("Squeeze", name, context.integers(*gone))
-    return Tensor(name, tuple(n for axis, n in enumerate(shape, 1) if axis not in gone))
+        shape[axis - 1] = len(indices)
+    if removed:
+        name = context.node("Squeeze", name, context.integers(*removed))
+    return Tensor(name, tuple(n for axis, n in enumerate(shape, 1) if axis not in removed))
 
 
 def _entries(context: LayerContext, rank: int) -> list[int | slice]:
-    """Read what stands in the brackets, one entry for each axis."""
+    """Read the index, one entry for each axis."""
     given = context.arguments.get("slice_spec")
     read = [_entry(context, value) for value in (given if isinstance(given, list) else [given])]
     if read.count(...) > 1 or len(read) - read.count(...) > rank:
-        raise context.refuse(f"takes a part {given!r:.80}, which is not supported")
-    place = read.index(...) if ... in read else len(read)
+        raise context.refuse(f"has the unsupported index {given!r:.80}")
+    ellipsis = read.index(...) if ... in read else len(read)
     rest = [entry for entry in read if entry is not ...]
-    return [*rest[:place], *[slice(None)] * (rank - len(rest)), *rest[place:]]
+    return [*rest[:ellipsis], *[slice(None)] * (rank - len(rest)), *rest[ellipsis:]]
 
 
 def _entry(context: LayerContext, value: Any) -> Any:
@@ -64,12 +64,12 @@ def _entry(context: LayerContext, value: Any) -> Any:
             start, stop, step = (bounds.get(key) for key in ("start", "stop", "step"))
             if all(n is None or (is_integer(n) and abs(n) < _FAR) for n in (start, stop, step)) and step != 0:
                 return slice(start, stop, step)
-    raise context.refuse(f"takes a part {value!r:.80}, which is not supported")
+    raise context.refuse(f"has the unsupported index {value!r:.80}")
 
 
 @layer("Stack", inputs=None)
 def stack(context: LayerContext, *tensors: Tensor) -> Tensor:
-    """Put tensors of one shape side by side along a new axis."""
+    """Stack tensors of the same shape along a new axis."""
     plain = [context.graph.plain(tensor) for tensor in tensors]
     shape = plain[0].shape
     value = context.option("axis", 0)
@@ -78,7 +78,7 @@ def stack(context: LayerContext, *tensors: Tensor) -> Tensor:
     axis = int(value) if value >= 0 else int(value) + len(shape) + 2
     if not 1 <= axis <= len(shape) + 1 or any(tensor.shape != shape for tensor in plain):
         raise context.refuse(
-            f"puts tensors of the shapes {[tensor.shape for tensor in plain]!r:.200} along axis {value}"
+            f"cannot stack tensors of shapes {[tensor.shape for tensor in plain]!r:.200} along axis {value}"
         )
-    rows = [context.node("Unsqueeze", tensor.name, context.integers(axis)) for tensor in plain]
-    return Tensor(context.node("Concat", *rows, axis=axis), (*shape[: axis - 1], len(plain), *shape[axis - 1 :]))
+    parts = [context.node("Unsqueeze", tensor.name, context.integers(axis)) for tensor in plain]
+    return Tensor(context.node("Concat", *parts, axis=axis), (*shape[: axis - 1], len(plain), *shape[axis - 1 :]))

@@ -1,4 +1,4 @@
-"""Layers and operators that make one tensor of several."""
+"""Layers and operators that combine several tensors."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def minimum(context: LayerContext, *tensors: Tensor | float | Row) -> Tensor:
 
 @layer("Concatenate", inputs=None)
 def concatenate(context: LayerContext, *tensors: Tensor) -> Tensor:
-    """Join along an axis, the last by default."""
+    """Concatenate along an axis, by default the last one."""
     value = context.option("axis", -1)
     if not is_integer(value):
         raise context.wrong("axis")
@@ -63,9 +63,7 @@ def concatenate(context: LayerContext, *tensors: Tensor) -> Tensor:
     for tensor in tensors[1:]:
         rest = [(a, b) for i, (a, b) in enumerate(zip(shape, tensor.shape, strict=False)) if i != axis]
         if len(tensor.shape) != len(shape) or any(a != b and a is not None and b is not None for a, b in rest):
-            raise context.refuse(
-                f"gets tensors of the shapes {shape} and {list(tensor.shape)}, which do not fit together"
-            )
+            raise context.refuse(f"cannot concatenate tensors of shapes {shape} and {list(tensor.shape)}")
     sizes = [tensor.shape[axis] for tensor in tensors]
     shape[axis] = None if None in sizes else sum(size or 0 for size in sizes)
     name = context.node("Concat", *(tensor.name for tensor in tensors), axis=stored_axis(tensors[0], axis))
@@ -73,21 +71,22 @@ def concatenate(context: LayerContext, *tensors: Tensor) -> Tensor:
 
 
 def combine(context: LayerContext, op: str, operands: Sequence[Tensor | float | Row]) -> Tensor:
-    """Apply an operation of two operands from left to right, with the broadcasting of Keras."""
+    """Apply a binary operation from left to right, with the broadcasting of Keras."""
     tensors = [operand for operand in operands if isinstance(operand, Tensor)]
     if len(operands) < 2:
-        raise context.refuse("is given one tensor only")  # an operator of Keras 3 by the name of a layer, as Average
+        # A Keras 3 operator may have the class name of a layer, for example Average.
+        raise context.refuse(f"needs at least two inputs, but has {len(operands)}")
     if not tensors:
-        raise context.refuse("is given numbers only")
+        raise context.refuse("needs at least one tensor as input, but all inputs are numbers")
     tensors = _stored_alike(context, _same_rank(context, tensors))
     shape = tensors[0].shape
     for tensor in tensors[1:]:
         shape = _broadcast(context, shape, tensor.shape)
-    aligned = iter(tensors)
+    remaining = iter(tensors)
     names = []
     for operand in operands:
         if isinstance(operand, Tensor):
-            names.append(next(aligned).name)
+            names.append(next(remaining).name)
             continue
         if isinstance(operand, tuple):
             shape = _broadcast(context, shape, (*[1] * (len(shape) - 1), len(operand)))
@@ -97,15 +96,15 @@ def combine(context: LayerContext, op: str, operands: Sequence[Tensor | float | 
 
 
 def _same_rank(context: LayerContext, tensors: Sequence[Tensor]) -> list[Tensor]:
-    """Give tensors with fewer axes the missing ones after the batch, as Keras does."""
+    """Insert axes of size 1 after the batch axis where tensors have fewer axes, as Keras does."""
     rank = max(len(tensor.shape) for tensor in tensors)
     same = []
     for tensor in tensors:
-        lacking = rank - len(tensor.shape)
-        if lacking:
+        missing = rank - len(tensor.shape)
+        if missing:
             plain = context.graph.plain(tensor)
-            name = context.node("Unsqueeze", plain.name, context.integers(*range(1, 1 + lacking)))
-            tensor = Tensor(name, (1,) * lacking + plain.shape)
+            name = context.node("Unsqueeze", plain.name, context.integers(*range(1, 1 + missing)))
+            tensor = Tensor(name, (1,) * missing + plain.shape)
         same.append(tensor)
     return same
 
@@ -120,6 +119,6 @@ def _broadcast(context: LayerContext, a: Sequence[int | None], b: Sequence[int |
     shape = []
     for m, n in zip(a, b, strict=True):
         if m is not None and n is not None and m != n and 1 not in {m, n}:
-            raise context.refuse(f"gets tensors of the shapes {list(a)} and {list(b)}, which do not fit together")
+            raise context.refuse(f"cannot combine tensors of shapes {list(a)} and {list(b)}")
         shape.append(n if m == 1 or (m is None and n != 1) else m)
     return tuple(shape)

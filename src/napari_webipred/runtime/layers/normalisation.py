@@ -1,4 +1,4 @@
-"""Layers that shift and scale: trained, adapted or fixed."""
+"""Normalisation and rescaling layers."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from napari_webipred.runtime.layers.registry import layer
     virtual_batch_size=(),
 )
 def batch_normalisation(context: LayerContext, x: Tensor) -> Tensor:
-    """Scale each channel by the statistics of training: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
+    """Normalise each channel by its training statistics: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
     axes = context.integers_of("axis", [-1])
     if len(axes) != 1:
         raise context.wrong("axis")
@@ -42,23 +42,23 @@ def batch_normalisation(context: LayerContext, x: Tensor) -> Tensor:
         return beta - named["moving_mean"] * factor(*values)
 
     if len(x.shape) == 3 and stored_axis(x, axis) == 1:
-        # A stored operation, so that ONNX Runtime can fuse it with the convolution before it.
+        # A BatchNormalization, because ONNX Runtime can fuse it with the convolution before it.
         by_role = {weight.role: context.graph.initializer([weight]) for weight in trained}
-        # Made of a weight, so that the file has to hold as many numbers as it claims.
+        # Made from a weight of the file: its size is that of the file, not a number that the file claims.
         gamma = by_role.get("gamma") or context.graph.initializer(trained[-1:], np.ones_like, "ones")
         beta = by_role.get("beta") or context.graph.initializer(trained[-1:], np.zeros_like, "zeros")
         inputs = (x.name, gamma, beta, by_role["moving_mean"], by_role["moving_variance"])
         return context.like(x, context.node("BatchNormalization", *inputs, epsilon=epsilon))
     x = context.graph.plain(x)
-    across = [size if i == axis else 1 for i in range(len(x.shape))]
-    a = context.graph.initializer(trained, lambda *values: factor(*values).reshape(across), "factor")
-    b = context.graph.initializer(trained, lambda *values: offset(*values).reshape(across), "offset")
+    broadcast_shape = [size if i == axis else 1 for i in range(len(x.shape))]
+    a = context.graph.initializer(trained, lambda *values: factor(*values).reshape(broadcast_shape), "factor")
+    b = context.graph.initializer(trained, lambda *values: offset(*values).reshape(broadcast_shape), "offset")
     return context.like(x, context.node("Add", context.node("Mul", x.name, a), b))
 
 
 @layer("LayerNormalization", rms_scaling=(False,))
 def layer_normalisation(context: LayerContext, x: Tensor) -> Tensor:
-    """Standardise one or more axes of each picture by their own mean and (biased) variance."""
+    """Standardise each image along one or more axes by their mean and (biased) variance."""
     x = context.graph.plain(x)
     axes = sorted({context.axis(x, axis) for axis in context.integers_of("axis", [-1])})
     if not axes:
@@ -72,14 +72,14 @@ def layer_normalisation(context: LayerContext, x: Tensor) -> Tensor:
         return context.like(
             x, context.node("LayerNormalization", x.name, gamma, *beta, axis=axes[0] + 1, epsilon=epsilon)
         )
-    places = [axis + 1 for axis in axes]
-    centred = context.node("Sub", x.name, context.node("ReduceMean", x.name, axes=places, keepdims=1))
-    variance = context.node("ReduceMean", context.node("Mul", centred, centred), axes=places, keepdims=1)
+    onnx_axes = [axis + 1 for axis in axes]
+    centred = context.node("Sub", x.name, context.node("ReduceMean", x.name, axes=onnx_axes, keepdims=1))
+    variance = context.node("ReduceMean", context.node("Mul", centred, centred), axes=onnx_axes, keepdims=1)
     name = context.node("Div", centred, context.node("Sqrt", context.node("Add", variance, context.constant(epsilon))))
-    across = [context.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
+    broadcast_shape = [context.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
     for op, role, wanted in (("Mul", "gamma", scale), ("Add", "beta", center)):
         if wanted:
-            name = context.node(op, name, context.weight(role, shape, lambda values: values.reshape(across)))
+            name = context.node(op, name, context.weight(role, shape, lambda values: values.reshape(broadcast_shape)))
     return context.like(x, name)
 
 
@@ -88,20 +88,20 @@ _MAX_GROUPS = 2**16
 
 @layer("GroupNormalization")
 def group_normalisation(context: LayerContext, x: Tensor) -> Tensor:
-    """Standardise groups of neighbouring channels of each picture by their own mean and (biased) variance."""
+    """Standardise groups of neighbouring channels of each image by their mean and (biased) variance."""
     context.rank(x, 3)
     (axis,) = context.integers_of("axis", -1, 1)
-    place = context.axis(x, axis)
-    if place == 1:
-        raise context.refuse(f"has the axis {axis}; only the first or the last is supported")
-    x = context.graph.nchw(x) if place == 2 else context.graph.plain(x)
-    channels, groups = context.known(x, place), context.integer("groups", 32, -1)
+    index = context.axis(x, axis)
+    if index == 1:
+        raise context.refuse(f"has axis={axis}; only the first and the last axis of an image are supported")
+    x = context.graph.nchw(x) if index == 2 else context.graph.plain(x)
+    channels, groups = context.known(x, index), context.integer("groups", 32, -1)
     groups = channels if groups == -1 else groups
     if not 1 <= groups <= _MAX_GROUPS or channels % groups:
         raise context.wrong("groups")
-    rows = context.node("Reshape", x.name, context.integers(0, groups, -1))
-    even = (context.constant(np.ones(groups)), context.constant(np.zeros(groups)))
-    name = context.node("InstanceNormalization", rows, *even, epsilon=context.number("epsilon", 1e-3))
+    grouped = context.node("Reshape", x.name, context.integers(0, groups, -1))
+    identity = (context.constant(np.ones(groups)), context.constant(np.zeros(groups)))
+    name = context.node("InstanceNormalization", grouped, *identity, epsilon=context.number("epsilon", 1e-3))
     name = context.node("Reshape", name, context.node("Shape", x.name))
     for op, role, option in (("Mul", "gamma", "scale"), ("Add", "beta", "center")):
         if context.flag(option, default=True):
@@ -112,7 +112,7 @@ def group_normalisation(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("UnitNormalization")
 def unit_normalisation(context: LayerContext, x: Tensor) -> Tensor:
-    """Divide by the Euclidean length along one or more axes, the last by default."""
+    """Divide by the Euclidean norm along one or more axes, by default the last one."""
     axes = [stored_axis(x, context.axis(x, axis)) for axis in context.integers_of("axis", [-1])]
     squares = context.node("ReduceSumSquare", x.name, axes=axes, keepdims=1)
     length = context.node("Sqrt", context.node("Max", squares, context.constant(1e-12)))
@@ -121,7 +121,7 @@ def unit_normalisation(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("Rescaling")
 def rescaling(context: LayerContext, x: Tensor) -> Tensor:
-    """Return x * scale + offset; either may be a list with a number for each channel."""
+    """Return x * scale + offset; either may be a list with a value for each channel."""
     scale, offset = context.numbers("scale"), context.numbers("offset") or [0.0]
     if scale is None:
         raise context.wrong("scale")
@@ -135,30 +135,30 @@ def rescaling(context: LayerContext, x: Tensor) -> Tensor:
 
 def _per_channel(context: LayerContext, x: Tensor, values: list[float]) -> str:
     if len(values) not in {1, context.known(x, -1)}:
-        raise context.refuse(f"has {len(values)} numbers for {x.shape[-1]} channels")
+        raise context.refuse(f"has {len(values)} values for {x.shape[-1]} channels")
     return context.constant(values)
 
 
 @layer("Normalization")
 def normalisation(context: LayerContext, x: Tensor) -> Tensor:
-    """Return (x - mean) / max(sqrt(variance), 1e-7), or with ``invert`` the way back."""
+    """Return (x - mean) / max(sqrt(variance), 1e-7), or with ``invert`` the inverse."""
     x = context.graph.plain(x)
     axes = [] if context.option("axis", -1) == [] else context.integers_of("axis", [-1])
     kept = sorted(context.axis(x, axis) for axis in axes)
     shape = [context.known(x, axis) for axis in kept]
-    across = [context.known(x, i) if i in kept else 1 for i in range(len(x.shape))]
+    broadcast_shape = [context.known(x, i) if i in kept else 1 for i in range(len(x.shape))]
     mean, variance = context.numbers("mean"), context.numbers("variance")
 
     def deviation(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.maximum(np.sqrt(values), np.float32(1e-7)).reshape(across)
+        return np.maximum(np.sqrt(values), np.float32(1e-7)).reshape(broadcast_shape)
 
     if mean is not None and variance is not None:
         if len(mean) != np.prod(shape) or len(variance) != len(mean) or min(variance) < 0:
             raise context.wrong("mean")
-        shift = context.constant(np.reshape(mean, across))
+        shift = context.constant(np.reshape(mean, broadcast_shape))
         width = context.constant(deviation(np.asarray(variance, np.float32)))
     else:
-        shift = context.weight("mean", shape, lambda values: values.reshape(across))
+        shift = context.weight("mean", shape, lambda values: values.reshape(broadcast_shape))
         width = context.weight("variance", shape, deviation)
         context.graph.optional_weights.add(context.trained("count", ()))
     if context.flag("invert", default=False):

@@ -1,4 +1,4 @@
-"""Arithmetic that Keras records as layers: operators of TensorFlow and of Keras 3, and scaled sums."""
+"""Operators of TensorFlow and Keras 3 that Keras saves as layers, and scaled sums."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from napari_webipred.runtime.layers.context import LayerContext, is_integer
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
 
-# Of two operands: TensorFlow's name, then that of Keras 3 where the latter is not a layer as well.
+# Binary operators: TensorFlow's names, then those of Keras 3 that are not also layers.
 _BINARY = {
     "__operators__.add": "Add",
     "math.add": "Add",
@@ -27,7 +27,7 @@ _BINARY = {
     "Divide": "Div",
     "Power": "Pow",
 }
-# Of one operand: an ONNX operation, or an activation.
+# Unary operators: an ONNX operation, or an activation.
 _UNARY = {
     "math.abs": "Abs",
     "math.negative": "Neg",
@@ -72,14 +72,14 @@ _UNARY = {
     "SparseSigmoid": "sparse_sigmoid",
     "Cast": "linear",
 }
-# Of one operand, with a number: an ONNX operation, and where its alpha stands, with Keras' default.
+# Unary operators with a slope: an ONNX operation, the Keras argument for its alpha, and the default of that.
 _SLOPED = {
     "nn.leaky_relu": ("LeakyRelu", "alpha", 0.2),
     "LeakyRelu": ("LeakyRelu", "negative_slope", 0.2),
     "Elu": ("Elu", "alpha", 1.0),
     "Celu": ("Celu", "alpha", 1.0),
 }
-# Of one operand, with a lower and an upper bound.
+# Unary operators with a lower and an upper bound.
 _BOUNDED = {"clip_by_value": ("clip_value_min", "clip_value_max"), "Clip": ("x_min", "x_max")}
 _REDUCTIONS = {
     "math.reduce_mean": "ReduceMean",
@@ -92,7 +92,7 @@ _REDUCTIONS = {
     "Sum": "ReduceSum",
 }
 _NORMALISED = {"nn.softmax": "Softmax", "nn.log_softmax": "LogSoftmax", "LogSoftmax": "LogSoftmax"}
-# How the second operand is called, if it is not the second in the list.
+# Names of the second operand, if it is a named argument.
 _SECOND = ("y", "x2", "bias")
 _FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED)
 
@@ -100,42 +100,44 @@ _FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED
 @layer(*(name for name in _FUNCTIONS if name[0].isupper()), inputs=None, numbers=True)
 @layer("TFOpLambda", inputs=None, numbers=True, function=tuple(name for name in _FUNCTIONS if not name[0].isupper()))
 def operator(context: LayerContext, *operands: Tensor | float | Row) -> Tensor:
-    """Compute what an operator of TensorFlow or Keras 3 does, element by element or along axes."""
+    """Apply an operator of TensorFlow or Keras 3, element by element or along axes."""
     name = context.option("function") if context.layer.class_name == "TFOpLambda" else context.layer.class_name
     second = next((context.arguments[key] for key in _SECOND if context.arguments.get(key) is not None), None)
-    given = list(operands)
+    inputs = list(operands)
     if second is not None:
         constant = second if isinstance(second, Tensor) else constant_of(second)
         if constant is None:
-            raise context.refuse(f"is called with {second!r:.80} instead of a number or a tensor")
-        given.append(constant)
+            raise context.refuse(f"needs a number or a tensor as second input, not {second!r:.80}")
+        inputs.append(constant)
     if context.arguments.get("data_format") not in (None, "NHWC"):
-        raise context.refuse(f"is called with data_format={context.arguments['data_format']!r:.80}")
-    if name in _BINARY and len(given) == 2:
-        return combine(context, _BINARY[name], given)
-    x = given[0]
-    if name in _BINARY or len(given) > 1 or not isinstance(x, Tensor):
-        raise context.refuse(f"is called with {len(given)} operands")
+        raise context.refuse(f"has the unsupported data_format {context.arguments['data_format']!r:.80}")
+    if name in _BINARY and len(inputs) == 2:
+        return combine(context, _BINARY[name], inputs)
+    x = inputs[0]
+    if name in _BINARY or len(inputs) > 1 or not isinstance(x, Tensor):
+        raise context.refuse(f"has an unsupported number or type of inputs ({len(inputs)})")
     if name in _REDUCTIONS:
         return _reduce(context, x, _REDUCTIONS[name])
     if name in _NORMALISED:
         return _normalise(context, x, _NORMALISED[name])
     if name in _SLOPED:
-        op, key, usual = _SLOPED[name]
-        return context.like(x, context.node(op, x.name, alpha=_number(context, key, usual)))
+        op, key, default = _SLOPED[name]
+        return context.like(x, context.node(op, x.name, alpha=_number(context, key, default)))
     if name in _BOUNDED:
         low, high = (_number(context, key, None) for key in _BOUNDED[name])
         return context.like(x, context.node("Clip", x.name, context.constant(low), context.constant(high)))
-    done = _UNARY.get(name)
-    if done is None:
+    function = _UNARY.get(name)
+    if function is None:
         raise context.wrong("function")
-    if done == "square":
+    if function == "square":
         return context.like(x, context.node("Mul", x.name, x.name))
-    if done == "rsqrt":
+    if function == "rsqrt":
         return context.like(x, context.node("Reciprocal", context.node("Sqrt", x.name)))
-    if done == "gelu" and _setting(context, "approximate", default=False):
-        done = "gelu_new"
-    return context.like(x, ACTIVATIONS[done](context, x.name) if done in ACTIVATIONS else context.node(done, x.name))
+    if function == "gelu" and _setting(context, "approximate", default=False):
+        function = "gelu_new"
+    return context.like(
+        x, ACTIVATIONS[function](context, x.name) if function in ACTIVATIONS else context.node(function, x.name)
+    )
 
 
 def _reduce(context: LayerContext, x: Tensor, op: str) -> Tensor:
@@ -143,15 +145,15 @@ def _reduce(context: LayerContext, x: Tensor, op: str) -> Tensor:
     value = _setting(context, "axis", default=None)
     values = [value] if is_integer(value) else value
     if not isinstance(values, list) or not values or not all(map(is_integer, values)):
-        raise context.refuse(f"works along the axes {value!r:.80}, which is not supported")
+        raise context.refuse(f"has the unsupported axis {value!r:.80}")
     axes = sorted({context.axis(x, int(axis)) for axis in values})
-    kept = bool(_setting(context, "keepdims", default=False))
-    places = [axis + 1 for axis in axes]
+    keepdims = bool(_setting(context, "keepdims", default=False))
+    onnx_axes = [axis + 1 for axis in axes]
     if op == "ReduceSum":  # the only one that takes its axes as a tensor
-        name = context.node(op, x.name, context.integers(*places), keepdims=int(kept))
+        name = context.node(op, x.name, context.integers(*onnx_axes), keepdims=int(keepdims))
     else:
-        name = context.node(op, x.name, axes=places, keepdims=int(kept))
-    sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape) if kept or axis not in axes]
+        name = context.node(op, x.name, axes=onnx_axes, keepdims=int(keepdims))
+    sizes = [1 if axis in axes else size for axis, size in enumerate(x.shape) if keepdims or axis not in axes]
     return Tensor(name, tuple(sizes))
 
 
@@ -159,25 +161,25 @@ def _normalise(context: LayerContext, x: Tensor, op: str) -> Tensor:
     axis = _setting(context, "axis", default=-1)
     axis = -1 if axis is None else axis
     if not is_integer(axis):
-        raise context.refuse(f"works along the axis {axis!r:.80}, which is not supported")
+        raise context.refuse(f"has the unsupported axis {axis!r:.80}")
     return context.like(x, context.node(op, x.name, axis=stored_axis(x, context.axis(x, int(axis)))))
 
 
 def _number(context: LayerContext, name: str, default: float | None) -> float:
     value = _setting(context, name, default=default)
     if not is_number(value):
-        raise context.refuse(f"is called with {name}={value!r:.80}, which is no number")
+        raise context.refuse(f"needs a number as {name}, not {value!r:.80}")
     return float(value)
 
 
 def _setting(context: LayerContext, name: str, *, default: Any) -> Any:
-    """Return what TensorFlow has among the arguments of a call, and Keras 3 in the config."""
+    """Return an option: an argument of the call in TensorFlow, part of the config in Keras 3."""
     return context.arguments.get(name, context.option(name, default))
 
 
 @layer("LayerScale")
 def layer_scale(context: LayerContext, x: Tensor) -> Tensor:
-    """Multiply each channel by a trained number."""
+    """Multiply each channel by a weight."""
     x = context.graph.plain(x)
     gamma = context.weight("gamma", (context.known(x, -1),))
     return context.like(x, context.node("Mul", x.name, gamma))
@@ -185,16 +187,16 @@ def layer_scale(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("Lambda", inputs=None)
 def known_lambda(context: LayerContext, *tensors: Tensor) -> Tensor:
-    """Compute one of the two formulas that keras.applications had as code; `registry.is_known_lambda` tells which."""
+    """Compute one of the two Lambda layers of keras.applications that `registry.is_known_lambda` recognises."""
     if context.layer.name.endswith("_2_reduce"):
-        # ResNeXt: convolutions in groups as sums over the channels that go into each group.
+        # ResNeXt: a grouped convolution is written as a sum over the input channels of each group.
         x = context.graph.plain(tensors[0])
         if len(tensors) != 1 or len(x.shape) != 5:
-            raise context.refuse("is called in an unknown way, and code in a model is never run")
+            raise context.refuse("is unknown, and code inside a model is never run")
         name = context.node("ReduceSum", x.name, context.integers(4), keepdims=0)
         return Tensor(name, (*x.shape[:3], x.shape[4]))
     if len(tensors) != 2:
-        raise context.refuse("is called in an unknown way, and code in a model is never run")
+        raise context.refuse("is unknown, and code inside a model is never run")
     first, second = tensors
     scale = context.option("arguments")["scale"]
     scaled = context.node("Mul", second.name, context.constant(float(scale)))

@@ -1,4 +1,4 @@
-"""Poolings."""
+"""Pooling layers."""
 
 from __future__ import annotations
 
@@ -10,38 +10,38 @@ from napari_webipred.runtime.layers.registry import layer
 
 @layer("MaxPooling2D", "MaxPool2D", padding=("valid", "same"))
 def max_pooling(context: LayerContext, x: Tensor) -> Tensor:
-    """Take the largest value in each window; what lies outside the picture never counts."""
+    """Return the maximum of each window; pixels outside the image are ignored."""
     return _pooling(context, x, "MaxPool")
 
 
 @layer("AveragePooling2D", "AvgPool2D", padding=("valid", "same"))
 def average_pooling(context: LayerContext, x: Tensor) -> Tensor:
-    """Take the mean over those points of each window that lie within the picture."""
+    """Return the mean of each window; pixels outside the image are ignored."""
     return _pooling(context, x, "AveragePool", count_include_pad=0)
 
 
 def _pooling(context: LayerContext, x: Tensor, op: str, **attributes: Attribute) -> Tensor:
-    name, height, width, channels = context.picture(x)
+    name, height, width, channels = context.image(x)
     pool = context.pair("pool_size", 2)
-    (height, width), placing = window(context, (height, width), pool, context.pair("strides", pool))
-    return context.made_picture(context.node(op, name, **placing, **attributes), height, width, channels)
+    (height, width), window_attributes = window(context, (height, width), pool, context.pair("strides", pool))
+    return context.image_tensor(context.node(op, name, **window_attributes, **attributes), height, width, channels)
 
 
 @layer("GlobalAveragePooling2D", "GlobalAvgPool2D")
 def global_average_pooling(context: LayerContext, x: Tensor) -> Tensor:
-    """Take the mean of each channel."""
+    """Return the mean of each channel."""
     return _global(context, x, "GlobalAveragePool")
 
 
 @layer("GlobalMaxPooling2D", "GlobalMaxPool2D")
 def global_max_pooling(context: LayerContext, x: Tensor) -> Tensor:
-    """Take the largest value of each channel."""
+    """Return the maximum of each channel."""
     return _global(context, x, "GlobalMaxPool")
 
 
 def _global(context: LayerContext, x: Tensor, op: str) -> Tensor:
-    name, _, _, channels = context.picture(x)
+    name, _, _, channels = context.image(x)
     pooled = context.node(op, name)
     if context.flag("keepdims", default=False):
-        return context.made_picture(pooled, 1, 1, channels)
+        return context.image_tensor(pooled, 1, 1, channels)
     return Tensor(context.node("Reshape", pooled, context.integers(0, channels)), (channels,))

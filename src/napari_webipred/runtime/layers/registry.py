@@ -1,4 +1,4 @@
-"""Which Keras layers can be built, and with which values of their options."""
+"""Which Keras layers are supported, and with which values of their options."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ class Kind:
     Attributes
     ----------
     build : callable
-        Takes a `LayerContext` and the tensors that the layer is called with, and returns the result as a tensor.
+        Takes a `LayerContext` and the input tensors of the layer, and returns the output tensor.
     options : dict of str to tuple
-        Options of which only these values are supported. One that is absent or null is always accepted.
+        The supported values of an option. Absent or null is always accepted.
     inputs : int or None
-        How many operands the layer takes; None for any number but 0.
+        Number of inputs of the layer; None for one or more.
     numbers : bool
-        Whether operands may be numbers, as long as one is a tensor.
+        Whether inputs may be numbers, as long as one is a tensor.
     """
 
     build: Function
@@ -42,19 +42,19 @@ KINDS: dict[str, Kind] = {}
 def layer(
     *class_names: str, inputs: int | None = 1, numbers: bool = False, **options: tuple[Any, ...]
 ) -> Callable[[Function], Function]:
-    """Enter a function into `KINDS` under the names that Keras has had for the layer."""
+    """Register a function in `KINDS` under the class names that Keras uses or used for the layer."""
 
-    def enter(build: Function) -> Function:
+    def register(build: Function) -> Function:
         options.setdefault("data_format", ("channels_last", "channels_first"))
         for name in class_names:
             KINDS[name] = Kind(build, options, inputs, numbers)
         return build
 
-    return enter
+    return register
 
 
 def faults(layer: Layer) -> Iterator[str]:
-    """Yield what makes a layer unsupported: its class, or each option at fault."""
+    """Yield the reasons why a layer is unsupported: its class, or its options."""
     kind = KINDS.get(layer.class_name)
     if kind is None or (layer.class_name == "Lambda" and not is_known_lambda(layer)):
         yield f"{layer.path} ({layer.class_name})"
@@ -66,10 +66,10 @@ def faults(layer: Layer) -> Iterator[str]:
 
 
 def is_known_lambda(layer: Layer) -> bool:
-    """Tell by the name and the arguments whether a Lambda is one that keras.applications made.
+    """Tell by its name and arguments whether a Lambda layer comes from keras.applications.
 
-    Those are the scaled sums of Inception-ResNet V2 and the sums over groups of ResNeXt. The code itself, which a file
-    carries along, is not looked at.
+    Known are the scaled sums of Inception-ResNet V2 and the sums over groups of ResNeXt. The code in the file is not
+    read.
     """
     arguments = layer.config.get("arguments") or {}
     if re.fullmatch(r"block(8|17|35)_\d+", layer.name):

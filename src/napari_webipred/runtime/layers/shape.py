@@ -1,4 +1,4 @@
-"""Layers that move, cut or name anew what they get, and those that do nothing when they predict."""
+"""Layers that pad, crop, reshape or permute, and layers that do nothing in prediction."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.context import LayerContext, is_integer
 from napari_webipred.runtime.layers.registry import layer
 
-_TO_THE_END = 2**31 - 1
+_END = 2**31 - 1
 
 
 @layer(
@@ -50,33 +50,33 @@ _TO_THE_END = 2**31 - 1
     "Solarization",
 )
 def identity(context: LayerContext, x: Tensor) -> Tensor:
-    """Return the tensor: these layers only act in training."""
+    """Return the input: these layers are active only in training."""
     return x
 
 
 @layer("ZeroPadding2D")
 def zero_padding(context: LayerContext, x: Tensor) -> Tensor:
-    """Put zeros around a picture."""
-    name, height, width, channels = context.picture(x)
+    """Pad an image with zeros."""
+    name, height, width, channels = context.image(x)
     top, bottom, left, right = _margins(context, "padding")
     if not (top or bottom or left or right):
         return x
     # A minus sign on the zero keeps versions of ONNX Runtime from merging this into a MaxPool's minus infinity.
     padded = context.node("Pad", name, context.integers(0, 0, top, left, 0, 0, bottom, right), context.constant(-0.0))
     context.graph.paddings[padded] = (name, (top, left, bottom, right))
-    taller = None if height is None else height + top + bottom
-    return context.made_picture(padded, taller, None if width is None else width + left + right, channels)
+    new_height = None if height is None else height + top + bottom
+    return context.image_tensor(padded, new_height, None if width is None else width + left + right, channels)
 
 
 @layer("Cropping2D")
 def cropping(context: LayerContext, x: Tensor) -> Tensor:
-    """Cut pixels off the borders of a picture."""
-    name, height, width, channels = context.picture(x)
+    """Crop pixels at the borders of an image."""
+    name, height, width, channels = context.image(x)
     top, bottom, left, right = _margins(context, "cropping")
-    ends = context.integers(*(-cut or _TO_THE_END for cut in (bottom, right)))
+    ends = context.integers(*(-cut or _END for cut in (bottom, right)))
     cut = context.node("Slice", name, context.integers(top, left), ends, context.integers(2, 3))
-    lower = None if height is None else height - top - bottom
-    return context.made_picture(cut, lower, None if width is None else width - left - right, channels)
+    new_height = None if height is None else height - top - bottom
+    return context.image_tensor(cut, new_height, None if width is None else width - left - right, channels)
 
 
 def _margins(context: LayerContext, name: str) -> tuple[int, int, int, int]:
@@ -95,7 +95,7 @@ def _margins(context: LayerContext, name: str) -> tuple[int, int, int, int]:
 
 @layer("Flatten")
 def flatten(context: LayerContext, x: Tensor) -> Tensor:
-    """Put all values of a picture into one row: height, width, channels, whatever the data format."""
+    """Flatten an image in the order height, width, channels, whatever the data format."""
     x = context.graph.plain(x)
     if len(x.shape) == 3 and not context.channels_last:
         channels, height, width = x.shape
@@ -106,7 +106,7 @@ def flatten(context: LayerContext, x: Tensor) -> Tensor:
 
 @layer("Reshape")
 def reshape(context: LayerContext, x: Tensor) -> Tensor:
-    """Read the same values in another shape; one size of it may be -1 or null."""
+    """Reshape; one size of the target may be -1 or null."""
     x = context.graph.plain(x)
     value = context.option("target_shape")
     if not isinstance(value, list):
@@ -118,21 +118,21 @@ def reshape(context: LayerContext, x: Tensor) -> Tensor:
     rest = math.prod(int(n) for n in target if n != -1)
     shape = [total // rest if n == -1 else int(n) for n in target]
     if math.prod(shape) != total:
-        raise context.refuse(f"cannot bring {list(x.shape)} into the shape {value!r:.80}")
+        raise context.refuse(f"cannot reshape {list(x.shape)} to {value!r:.80}")
     return Tensor(context.node("Reshape", x.name, context.integers(0, *shape)), tuple(shape))
 
 
 @layer("RepeatVector")
 def repeat_vector(context: LayerContext, x: Tensor) -> Tensor:
-    """Put a row of numbers n times below one another."""
-    size, times = context.known(context.rank(x, 1), 0), context.integer("n")
-    row = context.node("Reshape", x.name, context.integers(0, 1, size))
-    return Tensor(context.node("Tile", row, context.integers(1, times, 1)), (times, size))
+    """Repeat a vector n times along a new first axis."""
+    size, repeats = context.known(context.rank(x, 1), 0), context.integer("n")
+    vector = context.node("Reshape", x.name, context.integers(0, 1, size))
+    return Tensor(context.node("Tile", vector, context.integers(1, repeats, 1)), (repeats, size))
 
 
 @layer("Permute")
 def permute(context: LayerContext, x: Tensor) -> Tensor:
-    """Change the order of the axes, which are counted from 1."""
+    """Permute the axes, which are counted from 1."""
     x = context.graph.plain(x)
     dims = context.integers_of("dims", [])
     if sorted(dims) != list(range(1, len(x.shape) + 1)):

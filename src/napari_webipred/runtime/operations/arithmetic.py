@@ -1,4 +1,4 @@
-"""Operations that work element by element, along axes, or multiply matrices."""
+"""Element-wise operations, reductions and matrix products."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from napari_webipred.runtime.operations.context import OPERATIONS, FlattenedBatc
 
 Array = NDArray[np.float32]
 
-# A constant that is computed of others may not be larger than the largest of them, or this.
+# A constant computed from others may be as large as the largest of them, or as this.
 _MAX_FOLDED = 2**16
 
-# What to do with constants, and the ONNX operation or the activation for tensors.
+# The NumPy function for constants, and the ONNX operation or activation for tensors.
 _UNARY: dict[str, tuple[Callable[[Array], Array] | None, str]] = {
     "Abs": (np.abs, "Abs"),
     "Neg": (np.negative, "Neg"),
@@ -55,51 +55,51 @@ _BINARY: dict[str, tuple[Callable[[Array, Array], Array], str]] = {
     "SquaredDifference": (lambda x, y: np.square(x - y), "Sub"),
 }
 _REDUCTIONS = {"Mean": "ReduceMean", "Max": "ReduceMax", "Min": "ReduceMin", "Sum": "ReduceSum", "Prod": "ReduceProd"}
-# What TensorFlow joins to a convolution or a product of matrices.
+# Activations that TensorFlow fuses with a convolution or a matrix product.
 FUSED_ACTIVATIONS = {"Relu": "relu", "Relu6": "relu6", "Elu": "elu", "Sigmoid": "sigmoid", "Tanh": "tanh"}
 
 
 @operation(*_UNARY)
 def unary(context: OpContext) -> Value:
-    """Compute a function of each element."""
-    fold, done = _UNARY[context.operation.op]
+    """Apply a function to each element."""
+    fold, function = _UNARY[context.operation.op]
     if isinstance(context.value(0), np.ndarray):
         if fold is None:
-            raise context.refuse("is given a constant")
+            raise context.refuse("has a constant as input, which is unsupported")
         with np.errstate(all="ignore"):
             return finite(context, fold(context.array(0)))
     x = context.tensor()
-    if done == "square":
+    if function == "square":
         name = context.node("Mul", x.name, x.name)
-    elif done == "rsqrt":
+    elif function == "rsqrt":
         name = context.node("Reciprocal", context.node("Sqrt", x.name))
-    elif done in ACTIVATIONS:
-        return context.layer("Activation", x, activation=done)
-    elif done == "erfc":
+    elif function in ACTIVATIONS:
+        return context.layer("Activation", x, activation=function)
+    elif function == "erfc":
         name = context.node("Sub", context.graph.constant(1), context.node("Erf", x.name))
     else:
-        name = context.node(done, x.name)
+        name = context.node(function, x.name)
     return Tensor(name, x.shape, x.nchw)
 
 
 @operation(*_BINARY, "AddN", "BiasAdd")
 def binary(context: OpContext) -> Value:
     """Combine tensors and constants element by element."""
-    fold, done = _BINARY.get(context.operation.op, _BINARY["Add"])
+    fold, function = _BINARY.get(context.operation.op, _BINARY["Add"])
     if any(isinstance(value, tuple) for value in context.values):
         return _sizes(context)
     values = [
         value if isinstance(value, (Tensor, np.ndarray)) else context.array(i) for i, value in enumerate(context.values)
     ]
     if len(values) < 2 or (len(values) > 2 and context.operation.op != "AddN"):
-        raise context.refuse(f"has {len(values)} inputs", BROKEN)
+        raise context.refuse(f"has {len(values)} inputs instead of two", BROKEN)
     if context.operation.op == "BiasAdd" and context.attribute("data_format", "NHWC") != "NHWC":
         values[1] = context.array(1)[:, None, None]
     if not any(isinstance(value, Tensor) for value in values):
         arrays = [value for value in values if isinstance(value, np.ndarray)]
         with np.errstate(all="ignore"):
             return finite(context, reduce(lambda x, y: _folded(context, fold, x, y), arrays))
-    made = reduce(lambda x, y: _combined(context, done, x, y), values)
+    made = reduce(lambda x, y: _combined(context, function, x, y), values)
     assert isinstance(made, Tensor)
     if context.operation.op == "SquaredDifference":
         return Tensor(context.node("Mul", made.name, made.name), made.shape, made.nchw)
@@ -107,12 +107,12 @@ def binary(context: OpContext) -> Value:
 
 
 def _sizes(context: OpContext) -> Sizes:
-    """Multiply sizes; the number of pictures may only be multiplied by 1."""
+    """Multiply shapes; the batch size may only be multiplied by 1."""
     if context.operation.op != "Mul" or len(context.values) != 2:
-        raise context.refuse("computes with the number of pictures, which is not supported")
+        raise context.refuse("depends on the batch size, which is unsupported")
     x, y = context.sizes(0), context.sizes(1)
     if 0 in {len(x), len(y)} or (len(x) != len(y) and 1 not in {len(x), len(y)}):
-        raise context.refuse(f"multiplies {len(x)} sizes by {len(y)}", BROKEN)
+        raise context.refuse(f"cannot multiply shapes of {len(x)} and {len(y)} sizes", BROKEN)
     count = max(len(x), len(y))
     pairs = zip(x * (count // len(x)), y * (count // len(y)), strict=True)
     return tuple(_times(context, *pair) for pair in pairs)
@@ -121,7 +121,7 @@ def _sizes(context: OpContext) -> Sizes:
 def _times(context: OpContext, a: int | None, b: int | None) -> int | None:
     if a is None or b is None:
         if {a, b} != {None, 1}:
-            raise context.refuse("computes with the number of pictures, which is not supported")
+            raise context.refuse("depends on the batch size, which is unsupported")
         return None
     return a * b
 
@@ -130,23 +130,25 @@ def _folded(context: OpContext, fold: Callable[[Array, Array], Array], x: Array,
     try:
         size = np.broadcast(x, y).size
     except ValueError as error:
-        raise context.refuse(f"combines constants of shapes {list(x.shape)} and {list(y.shape)}", BROKEN) from error
+        raise context.refuse(
+            f"cannot combine constants of shapes {list(x.shape)} and {list(y.shape)}", BROKEN
+        ) from error
     if size > max(x.size, y.size, _MAX_FOLDED):
-        raise context.refuse(f"makes a constant of {size} numbers of smaller ones")
+        raise context.refuse(f"computes a constant of {size} values, which is too large")
     return np.asarray(fold(x, y), np.float32)
 
 
 def finite(context: OpContext, array: Array) -> Array:
-    """Return a computed constant as float32, or refuse one that is no longer a number."""
+    """Return a computed constant as float32; refuse NaN and infinity."""
     if not np.isfinite(array).all():
-        raise context.refuse("gives a constant that is not finite", BROKEN)
+        raise context.refuse("computes a constant that is not finite", BROKEN)
     return np.asarray(array, np.float32)
 
 
 def _combined(context: OpContext, op: str, x: Tensor | Array, y: Tensor | Array) -> Tensor:
     if isinstance(x, Tensor) and isinstance(y, Tensor):
         if len(x.shape) != len(y.shape):
-            raise context.refuse(f"combines tensors of shapes {list(x.shape)} and {list(y.shape)}")
+            raise context.refuse(f"cannot combine tensors of shapes {list(x.shape)} and {list(y.shape)}")
         if x.nchw or y.nchw:
             x, y = context.graph.nchw(x), context.graph.nchw(y)
         like, names = x, (x.name, y.name)
@@ -161,7 +163,7 @@ def _combined(context: OpContext, op: str, x: Tensor | Array, y: Tensor | Array)
         other = (1,) * (len(like.shape) - len(other)) + other
     shape = _broadcast(like.shape, other)
     if shape is None:
-        raise context.refuse(f"combines tensors of shapes {list(like.shape)} and {list(other)}", BROKEN)
+        raise context.refuse(f"cannot combine tensors of shapes {list(like.shape)} and {list(other)}", BROKEN)
     return Tensor(context.node(op, *names), shape, like.nchw)
 
 
@@ -173,24 +175,24 @@ def _broadcast(a: Sequence[int | None], b: Sequence[int | None]) -> tuple[int | 
 
 @operation("LeakyRelu")
 def leaky_relu(context: OpContext) -> Value:
-    """Return x, below zero x times the slope."""
+    """Return x, or x times the slope where x is below zero."""
     return context.layer("LeakyReLU", context.tensor(), alpha=context.attribute("alpha", 0.2))
 
 
 @operation("Prelu")
 def prelu(context: OpContext) -> Value:
-    """Return x, below zero x times a trained slope."""
-    return sloped(context, context.tensor(), context.array(1))
+    """Return x, or x times a trained slope where x is below zero."""
+    return parametric_relu(context, context.tensor(), context.array(1))
 
 
-def sloped(context: OpContext, x: Tensor, slope: Array) -> Tensor:
-    """Return x, below zero x times a slope that is broadcast."""
+def parametric_relu(context: OpContext, x: Tensor, slope: Array) -> Tensor:
+    """Return x, or x times a broadcast slope where x is below zero."""
     return Tensor(context.node("PRelu", x.name, context.constant(slope, x, "slope")), x.shape, x.nchw)
 
 
 @operation("Softmax", "LogSoftmax")
 def softmax(context: OpContext) -> Value:
-    """Normalise the exponentials along the last axis."""
+    """Apply softmax along the last axis."""
     return context.layer("Activation", context.tensor(), activation=_snake(context.operation.op))
 
 
@@ -200,50 +202,52 @@ def _snake(name: str) -> str:
 
 @operation(*_REDUCTIONS)
 def reduction(context: OpContext) -> Value:
-    """Take the mean, sum, product or an extreme along axes."""
-    kept = context.attribute("keep_dims", default=False)
+    """Reduce along axes: mean, sum, product, maximum or minimum."""
+    keepdims = context.attribute("keep_dims", default=False)
     if isinstance(context.value(0), tuple):
         if context.operation.op != "Prod":
-            raise context.refuse("computes with the number of pictures, which is not supported")
+            raise context.refuse("depends on the batch size, which is unsupported")
         sizes = context.sizes(0)
-        # What depends on the number of pictures has to follow from the rest when a tensor is reshaped.
+        # A product with the batch size becomes -1: when a tensor is reshaped, it follows from the other sizes.
         return (-1 if None in sizes else math.prod(context.integers(0)),)
     x = context.tensor()
     axes = sorted({context.axis(x, axis) for axis in context.integers(1)})
     if len(x.shape) == 3 and axes == [0, 1] and context.operation.op in {"Mean", "Max"}:
         kind = "GlobalAveragePooling2D" if context.operation.op == "Mean" else "GlobalMaxPooling2D"
-        return context.layer(kind, x, keepdims=kept)
+        return context.layer(kind, x, keepdims=keepdims)
     if not axes:
         return x
     x = context.graph.plain(x)
-    op, places = _REDUCTIONS[context.operation.op], [axis + 1 for axis in axes]
-    if op == "ReduceSum":  # alone of these it takes the axes as an input
-        name = context.node(op, x.name, context.graph.constant(places, np.int64), keepdims=int(kept))
+    op, onnx_axes = _REDUCTIONS[context.operation.op], [axis + 1 for axis in axes]
+    if op == "ReduceSum":  # the only one whose axes are an input
+        name = context.node(op, x.name, context.graph.constant(onnx_axes, np.int64), keepdims=int(keepdims))
     else:
-        name = context.node(op, x.name, axes=places, keepdims=int(kept))
-    return Tensor(name, tuple(1 if i in axes else n for i, n in enumerate(x.shape) if kept or i not in axes))
+        name = context.node(op, x.name, axes=onnx_axes, keepdims=int(keepdims))
+    return Tensor(name, tuple(1 if i in axes else n for i, n in enumerate(x.shape) if keepdims or i not in axes))
 
 
 @operation("MatMul", "_FusedMatMul", "BatchMatMulV2", "BatchMatMul")
 def product(context: OpContext) -> Value:
-    """Multiply by a constant matrix, and do what was joined to that."""
+    """Multiply by a constant matrix, and apply the fused operations."""
     given, kernel = context.value(0), context.array(1)
     x = given.tensor if isinstance(given, FlattenedBatch) else context.tensor()
     batched = context.operation.op.startswith("Batch") or isinstance(given, FlattenedBatch)
-    before, turned = ("adj_x", "adj_y") if context.operation.op.startswith("Batch") else ("transpose_a", "transpose_b")
+    before, transposed = (
+        ("adj_x", "adj_y") if context.operation.op.startswith("Batch") else ("transpose_a", "transpose_b")
+    )
     if context.attribute(before, default=False) or kernel.ndim != 2 or (not batched and len(x.shape) != 1):
-        raise context.refuse(f"multiplies tensors of shapes {list(x.shape)} and {list(kernel.shape)}")
-    if context.attribute(turned, default=False):
+        raise context.refuse(f"cannot multiply tensors of shapes {list(x.shape)} and {list(kernel.shape)}")
+    if context.attribute(transposed, default=False):
         kernel = kernel.T
     options, extra = fused(context)
     weights = {"kernel": kernel, **({"bias": extra.pop("bias")} if "bias" in extra else {})}
     made = context.layer("Dense", x, weights=weights, units=kernel.shape[1], use_bias="bias" in weights)
-    made = finished(context, made, options, extra)
+    made = with_activation(context, made, options, extra)
     return FlattenedBatch(made) if isinstance(given, FlattenedBatch) else made
 
 
 def fused(context: OpContext) -> tuple[list[str], dict[str, Array]]:
-    """Return what TensorFlow has joined to an operation: names of activations, and the constants for that."""
+    """Return the operations that TensorFlow has fused with this one: activations, and their constants."""
     names = context.attribute("fused_ops", [])
     arrays: dict[str, Array] = {}
     left = [*names]
@@ -253,25 +257,25 @@ def fused(context: OpContext) -> tuple[list[str], dict[str, Array]]:
     if left == ["Prelu"]:
         arrays["slope"] = context.array(3 if "bias" in arrays else 2)
     elif left and (len(left) > 1 or left[0] not in {*FUSED_ACTIVATIONS, "LeakyRelu"}):
-        raise context.refuse(f"has {names!r:.80} joined to it")
+        raise context.refuse(f"has the unsupported fused operations {names!r:.80}")
     return left, arrays
 
 
-def finished(context: OpContext, x: Tensor, activations: list[str], arrays: dict[str, Array]) -> Tensor:
-    """Apply the activation that was joined to an operation."""
+def with_activation(context: OpContext, x: Tensor, activations: list[str], arrays: dict[str, Array]) -> Tensor:
+    """Apply the activation that is fused with an operation."""
     if not activations:
         return x
     if activations == ["Prelu"]:
-        return sloped(context, x, arrays["slope"])
+        return parametric_relu(context, x, arrays["slope"])
     if activations == ["LeakyRelu"]:
         return context.layer("LeakyReLU", x, alpha=context.attribute("leakyrelu_alpha", 0.2))
     return context.layer("Activation", x, activation=FUSED_ACTIVATIONS[activations[0]])
 
 
-def _as_before(context: OpContext) -> Any:
+def _identity(context: OpContext) -> Any:
     return context.value(0)
 
 
-# In a prediction these do nothing.
+# These do nothing in prediction.
 for _name in ("Identity", "StopGradient", "PreventGradient", "Snapshot", "PlaceholderWithDefault", "CheckNumerics"):
-    OPERATIONS[_name] = _as_before
+    OPERATIONS[_name] = _identity

@@ -1,4 +1,4 @@
-"""What the function of an operation works with: its attributes, its values, and the graph that it adds nodes to."""
+"""The context of an operation: its attributes, its inputs, and the graph that it adds nodes to."""
 
 from __future__ import annotations
 
@@ -16,75 +16,75 @@ from napari_webipred.runtime.graph_model import BROKEN, Operation
 from napari_webipred.runtime.layers import KINDS, LayerContext, faults
 from napari_webipred.runtime.topology import Layer
 
-UNSUPPORTED = "Choose another model, or ask the makers of this program to support the operation."
+UNSUPPORTED = "Choose another model, or ask the developers of napari-webipred to support this operation."
 
-# The sizes of a tensor while a graph computes with them; None is the number of pictures.
+# The shape of a tensor as a value that the graph computes with; None is the batch size.
 Sizes: TypeAlias = tuple[int | None, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class SpaceToBatch:
-    """A tensor of which TensorFlow has put every n-th pixel into a batch of its own, to convolve with gaps.
+    """The result of SpaceToBatchND, with which TensorFlow writes a convolution with dilations.
 
     Attributes
     ----------
     tensor : Tensor
-        As it was before.
-    gaps : tuple of int
-        Distance of the pixels that are together, downwards and to the right.
+        The input of SpaceToBatchND, padded.
+    dilations : tuple of int
+        Its block shape, which is the dilation of the convolution: vertical and horizontal.
     """
 
     tensor: Tensor
-    gaps: tuple[int, int]
+    dilations: tuple[int, int]
 
 
 @dataclass(frozen=True, slots=True)
 class FlattenedBatch:
-    """A tensor of which TensorFlow has put all axes but the last into one, to multiply it by a matrix.
+    """A tensor that TensorFlow has reshaped to (-1, channels), to multiply it by a matrix.
 
     Attributes
     ----------
     tensor : Tensor
-        As it was before.
+        The tensor before the reshape.
     """
 
     tensor: Tensor
 
 
-# A tensor that depends on the picture, a constant, or sizes.
+# A tensor that depends on the image, a constant, or a shape.
 Value: TypeAlias = Tensor | SpaceToBatch | FlattenedBatch | NDArray[np.float32] | Sizes
 Function: TypeAlias = Callable[["OpContext"], Value]
 
-# TensorFlow's name to how it is done.
+# By TensorFlow's name.
 OPERATIONS: dict[str, Function] = {}
 
-# Smaller constants are stored once, however often they occur.
+# Constants up to this size are stored once, however often they are used.
 _SMALL = 64
 
 
 def operation(*names: str) -> Callable[[Function], Function]:
-    """Enter a function into `OPERATIONS` under these names of TensorFlow."""
+    """Register a function in `OPERATIONS` under these names of TensorFlow."""
 
-    def enter(function: Function) -> Function:
+    def register(function: Function) -> Function:
         for name in names:
             OPERATIONS[name] = function
         return function
 
-    return enter
+    return register
 
 
 @dataclass(frozen=True, slots=True)
 class OpContext:
-    """One operation that is being turned into nodes.
+    """One operation that is being compiled to nodes.
 
     Attributes
     ----------
     graph : Graph
     operation : Operation
     values : tuple of Value
-        What its inputs are.
+        Its inputs.
     arrays : dict of Weight to ndarray
-        The constants of the graph so far; grows.
+        The constants of the graph so far; operations add to it.
     """
 
     graph: Graph
@@ -92,7 +92,7 @@ class OpContext:
     values: tuple[Value, ...]
     arrays: dict[Weight, NDArray[np.float32]]
 
-    # --- what it is given ---
+    # --- inputs and attributes ---
 
     def refuse(self, fault: str, hint: str = UNSUPPORTED) -> ModelError:
         """Return the error that names this operation."""
@@ -101,79 +101,79 @@ class OpContext:
     def value(self, index: int) -> Value:
         """Return an input of any kind."""
         if not -len(self.values) <= index < len(self.values):
-            raise self.refuse(f"has {len(self.values)} inputs, which are too few", BROKEN)
+            raise self.refuse(f"has only {len(self.values)} inputs", BROKEN)
         return self.values[index]
 
     def tensor(self, index: int = 0) -> Tensor:
-        """Return an input that depends on the picture."""
+        """Return an input that depends on the image."""
         value = self.value(index)
         if not isinstance(value, Tensor):
-            raise self.refuse(f"is given something else than a tensor of the network as its input {index}")
+            raise self.refuse(f"needs a tensor that depends on the image as input {index}")
         return value
 
     def array(self, index: int) -> NDArray[np.float32]:
         """Return an input that is a constant."""
         value = self.value(index)
         if not isinstance(value, np.ndarray):
-            raise self.refuse(f"depends on the picture in its input {index}, which is not supported")
+            raise self.refuse(f"needs a constant as input {index}")
         return value
 
     def sizes(self, index: int) -> Sizes:
-        """Return an input that is sizes, or a constant of whole numbers, as sizes."""
+        """Return an input that is a shape or a constant of integers."""
         value = self.value(index)
         if isinstance(value, tuple):
             return value
         flat = self.array(index).ravel()
         if flat.size > 16 or not np.array_equal(flat, np.rint(flat)):
-            raise self.refuse(f"has the input {index} of {flat.size} numbers instead of a few whole ones", BROKEN)
+            raise self.refuse(f"needs at most 16 integers as input {index}, but got {flat.size} values", BROKEN)
         return tuple(int(number) for number in flat)
 
     def integers(self, index: int) -> list[int]:
-        """Return an input that is a constant of whole numbers."""
+        """Return an input that is a constant of integers."""
         sizes = self.sizes(index)
         return [self._not_the_batch(size) for size in sizes]
 
     def integer(self, index: int) -> int:
-        """Return an input that is a constant whole number."""
+        """Return an input that is a constant integer."""
         numbers = self.integers(index)
         if len(numbers) != 1:
-            raise self.refuse(f"has {len(numbers)} numbers as its input {index} instead of one", BROKEN)
+            raise self.refuse(f"needs one integer as input {index}, but got {len(numbers)}", BROKEN)
         return numbers[0]
 
     def _not_the_batch(self, size: int | None) -> int:
         if size is None:
-            raise self.refuse("computes with the number of pictures, which is not supported")
+            raise self.refuse("depends on the batch size, which is unsupported")
         return size
 
     def attribute(self, name: str, default: Any) -> Any:
-        """Return an attribute of the type that the default has, or the default."""
+        """Return an attribute, which must have the type of the default; by default the default."""
         value = self.operation.attributes.get(name, default)
         if type(value) is not type(default):
-            raise self.refuse(f"has the unusable attribute {name}={value!r:.80}", BROKEN)
+            raise self.refuse(f"has an invalid attribute: {name}={value!r:.80}", BROKEN)
         return value
 
     def listed(self, name: str) -> list[int]:
-        """Return an attribute that is a list of whole numbers; empty if it is not there."""
+        """Return an attribute that is a list of integers; an empty list if it is absent."""
         values = self.attribute(name, [])
         if not all(type(value) is int for value in values):
-            raise self.refuse(f"has the unusable attribute {name}={values!r:.80}", BROKEN)
+            raise self.refuse(f"has an invalid attribute: {name}={values!r:.80}", BROKEN)
         return list(values)
 
     def axis(self, tensor: Tensor, value: int) -> int:
-        """Turn an axis that counts the batch into an index of ``tensor.shape``."""
+        """Convert an axis that counts the batch axis to an index of ``tensor.shape``."""
         rank = len(tensor.shape)
         index = value - 1 if value > 0 else value + rank
         if value == 0 or not 0 <= index < rank:
-            raise self.refuse(f"works along the axis {value} of a tensor with {rank + 1} axes")
+            raise self.refuse(f"cannot use axis {value} of a tensor with {rank + 1} axes")
         return index
 
     def known(self, tensor: Tensor) -> list[int]:
-        """Return the sizes of a tensor without the batch, all of which must be known."""
+        """Return the shape of a tensor without the batch axis, which must be fixed."""
         if None in tensor.shape:
-            raise self.refuse(f"needs to know the sizes of a tensor of shape {list(tensor.shape)}")
+            raise self.refuse(f"needs an input of fixed size, but its input has the shape {list(tensor.shape)}")
         return [size for size in tensor.shape if size is not None]
 
-    # --- what it makes ---
+    # --- output ---
 
     def node(self, op: str, *inputs: str, **attributes: Any) -> str:
         """Append an ONNX operation; see `Graph.node`."""
@@ -186,21 +186,21 @@ class OpContext:
         weights: Mapping[str, NDArray[np.float32]] | None = None,
         **config: Any,
     ) -> Tensor:
-        """Do what a Keras layer does with these options and weights, since it does the same."""
+        """Add the nodes of a Keras layer with these options and weights."""
         layer = Layer(self.operation.name, class_name, (), config)
         if found := list(faults(layer)):
-            raise self.refuse(f"has options that are not supported: {', '.join(found)}")
+            raise self.refuse(f"has unsupported options: {', '.join(found)}")
         for role, array in (weights or {}).items():
             self.arrays[Weight(layer.path, layer.name, role, array.shape)] = array
         return KINDS[class_name].build(LayerContext(self.graph, layer, 2, {}), *tensors)
 
     def constant(self, array: NDArray[np.float32], tensor: Tensor, role: str) -> str:
-        """Return the name of a constant that is combined with a tensor, in the order in which that is stored."""
+        """Return the name of a constant that is combined with a tensor, in the storage order of that tensor."""
         rank = len(tensor.shape)
         if array.ndim == rank + 1 and array.shape[0] == 1:
             array = array[0]
         if array.ndim > rank:
-            raise self.refuse(f"combines tensors of shapes {list(tensor.shape)} and {list(array.shape)}")
+            raise self.refuse(f"cannot combine tensors of shapes {list(tensor.shape)} and {list(array.shape)}")
         if tensor.nchw:
             array = array.reshape((1,) * (rank - array.ndim) + array.shape).transpose(2, 0, 1)
         if array.size <= _SMALL:
@@ -210,11 +210,11 @@ class OpContext:
         return self.graph.initializer([weight])
 
     def reshaped(self, tensor: Tensor, shape: Sequence[int]) -> Tensor:
-        """Read the same values in another shape (without the batch)."""
+        """Reshape a tensor; the shape is without the batch axis."""
         plain = self.graph.plain(tensor)
         if tuple(shape) == plain.shape:
             return plain
         if math.prod(shape) != math.prod(self.known(tensor)):
-            raise self.refuse(f"cannot bring {list(tensor.shape)} into the shape {list(shape)}", BROKEN)
+            raise self.refuse(f"cannot reshape {list(tensor.shape)} to {list(shape)}", BROKEN)
         target = self.graph.constant([0, *shape], np.int64)
         return Tensor(self.node("Reshape", plain.name, target), tuple(shape))

@@ -1,8 +1,8 @@
-"""How large the tensors of an ONNX network are, told before anything is computed: one rule for each operator."""
+"""Shape inference for ONNX graphs: one rule for each operator, and no computation."""
 
 from __future__ import annotations
 
-# Importing a family enters its rules into the table.
+# Importing a module registers its rules.
 from napari_webipred.runtime.shapes import elementwise, movement, products, quantised, reductions, windows  # noqa: F401
 from napari_webipred.runtime.shapes.inference import infer
 from napari_webipred.runtime.shapes.operator import RULES, Operator

@@ -1,4 +1,4 @@
-"""Operators that work number by number: the result has the shape of the operands, brought to one another."""
+"""Element-wise operators: the output has the broadcast shape of the inputs."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from napari_webipred.runtime.shapes.value import Shape, Value
 
 
 def broadcast(operator: Operator, *shapes: Shape) -> Shape:
-    """Return the shape that tensors of these shapes are brought to."""
+    """Return the broadcast shape."""
     rank = max(map(len, shapes))
     padded = [(1,) * (rank - len(shape)) + shape for shape in shapes]
     made = []
     for sizes in zip(*padded, strict=True):
         different = set(sizes) - {1}
         if len(different) > 1:
-            raise operator.refuse(f"combines tensors of the shapes {', '.join(str(list(s)) for s in shapes)}")
+            raise operator.refuse(f"cannot combine tensors of shapes {', '.join(str(list(s)) for s in shapes)}")
         made.append(different.pop() if different else 1)
     return tuple(made)
 
@@ -39,7 +39,7 @@ def broadcast(operator: Operator, *shapes: Shape) -> Shape:
 def same(operator: Operator) -> Value:
     """Return a tensor like the first input."""
     if operator.count > 1:
-        raise operator.refuse(f"has {operator.count} outputs")
+        raise operator.refuse(f"has {operator.count} outputs instead of one")
     return operator.like(operator.shape())
 
 
@@ -48,57 +48,57 @@ def same(operator: Operator) -> Value:
     *("Max", "Mean", "Min", "Sum"),
 )
 def arithmetic(operator: Operator) -> Value:
-    """Return a tensor of the type of the first operand."""
+    """Return a tensor with the dtype of the first input."""
     return operator.like(broadcast(operator, *(value.shape for value in operator.given() or [operator.value()])))
 
 
 @rule("And", "Equal", "Greater", "GreaterOrEqual", "Less", "LessOrEqual", "Or", "Xor")
 def comparison(operator: Operator) -> Value:
-    """Return yes and no for each pair."""
+    """Return a boolean for each pair of elements."""
     return Value(BOOL, broadcast(operator, operator.shape(0), operator.shape(1)))
 
 
 @rule("IsInf", "IsNaN")
 def test(operator: Operator) -> Value:
-    """Return yes and no for each number."""
+    """Return a boolean for each element."""
     return Value(BOOL, operator.shape())
 
 
 @rule("Where")
 def where(operator: Operator) -> Value:
-    """Return the numbers of one or the other operand."""
+    """Return elements of one or the other input."""
     return operator.like(broadcast(operator, *map(operator.shape, range(3))), 1)
 
 
 @rule("Cast")
 def cast(operator: Operator) -> Value:
-    """Return the same numbers as another type."""
+    """Return the input with another dtype."""
     return Value(operator.whole("to", 0), operator.shape())
 
 
 @rule("CastLike")
 def cast_like(operator: Operator) -> Value:
-    """Return the same numbers as the type of another tensor."""
+    """Return a tensor with the dtype of another tensor."""
     return Value(operator.value(1).element_type, operator.shape())
 
 
 @rule("Dropout")
 def dropout(operator: Operator) -> Sequence[Value]:
-    """Return the tensor itself, and which of its numbers were kept."""
+    """Return the input and a mask."""
     return [operator.like(operator.shape()), Value(BOOL, operator.shape())]
 
 
 @rule("BatchNormalization")
 def batch_normalisation(operator: Operator) -> Value:
-    """Return a tensor like the first input; what is computed in training only is refused."""
+    """Return a tensor like the first input; training mode is refused."""
     if sum(map(bool, operator.operation.outputs)) > 1:
-        raise operator.refuse("is called as in training")
+        raise operator.refuse("is in training mode")
     return operator.like(operator.shape())
 
 
 @rule("LayerNormalization")
 def layer_normalisation(operator: Operator) -> Sequence[Value]:
-    """Return the normalised tensor, and mean and inverse deviation of what was normalised together."""
+    """Return the normalised tensor, the mean and the inverse standard deviation."""
     shape = operator.shape()
     axis = operator.axis(operator.whole("axis", -1), len(shape))
     moments = Value(operator.whole("stash_type", 1), shape[:axis] + (1,) * (len(shape) - axis))
@@ -107,7 +107,7 @@ def layer_normalisation(operator: Operator) -> Sequence[Value]:
 
 @rule("Constant")
 def constant(operator: Operator) -> Value:
-    """Return the tensor that stands in the operation."""
+    """Return the tensor in the attribute."""
     found = operator.tensor("value")
     if found is None:
         return _plain_constant(operator)
@@ -115,7 +115,7 @@ def constant(operator: Operator) -> Value:
 
 
 def described(constant: Constant) -> Value:
-    """Say of a constant what is known of any tensor."""
+    """Return the value of a constant."""
     return Value(constant.element_type, constant.shape, constant.numbers(), constant=True)
 
 
@@ -126,4 +126,4 @@ def _plain_constant(operator: Operator) -> Value:
                 numbers = np.asarray(value, kind)
                 known = numbers if numbers.size <= limits.KNOWN_NUMBERS else None
                 return Value(element_type, numbers.shape, known, constant=True)
-    raise operator.refuse("holds no numbers")
+    raise operator.refuse("contains no numeric value")

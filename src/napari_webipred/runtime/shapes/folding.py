@@ -1,4 +1,4 @@
-"""Small constants are computed, because networks tell the sizes of their tensors by such computations."""
+"""Constant folding of small tensors, because graphs compute the shapes of their tensors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.runtime.onnx_graph import ELEMENT_TYPES
-from napari_webipred.runtime.shapes.movement import count_of, pieces, slices
+from napari_webipred.runtime.shapes.movement import count_of, slices, split_sizes
 from napari_webipred.runtime.shapes.operator import Operator
 from napari_webipred.runtime.shapes.value import Value
 
@@ -20,13 +20,13 @@ Fold = Callable[[Operator, list[Array]], "Array | list[Array] | None"]
 
 
 def folded(operator: Operator, made: Sequence[Value]) -> list[Array] | None:
-    """Compute the results of an operation whose inputs are all known; None where that is not done.
+    """Compute the outputs of an operation with known inputs; None if that is not supported.
 
     Parameters
     ----------
     operator : Operator
     made : sequence of Value
-        What is known of the results: their shapes and the types of their elements.
+        Shapes and dtypes of the outputs.
     """
     fold = FOLDS.get(operator.operation.kind)
     arrays = [value.numbers for value in operator.values if value is not None]
@@ -44,7 +44,7 @@ def folded(operator: Operator, made: Sequence[Value]) -> list[Array] | None:
 
 
 def _typed(result: Array, value: Value) -> Array | None:
-    """Return a result in its own type, unless that cannot hold the numbers."""
+    """Convert an output to its dtype; None if the values do not fit."""
     width = ELEMENT_TYPES[value.element_type].numpy
     if width is None:
         return None
@@ -101,7 +101,7 @@ def _clipped(operator: Operator, arrays: list[Array]) -> Array:
 
 def _split(operator: Operator, arrays: list[Array]) -> list[Array] | None:
     axis = operator.axis(operator.whole("axis", 0), arrays[0].ndim)
-    return np.split(arrays[0], np.cumsum(pieces(operator))[:-1], axis)
+    return np.split(arrays[0], np.cumsum(split_sizes(operator))[:-1], axis)
 
 
 def _constant_of_shape(operator: Operator, arrays: list[Array]) -> Array | None:

@@ -1,4 +1,4 @@
-"""From the image to the last tensor: the shapes of a whole network."""
+"""Shape inference for a whole graph."""
 
 from __future__ import annotations
 
@@ -14,28 +14,28 @@ from napari_webipred.runtime.shapes.value import Shape, Value
 
 
 def infer(graph: OnnxGraph, inputs: Mapping[str, Shape]) -> dict[str, Value]:
-    """Tell the shape of every tensor.
+    """Infer the shape of every tensor.
 
-    Nothing is computed but constants of a few numbers, so neither memory nor time depend on how large the tensors are.
+    Only small constants are computed, so memory and time do not depend on the size of the tensors.
 
     Parameters
     ----------
     graph : OnnxGraph
-        Its operations are in an order in which they can run.
+        With operations in an order in which they can run.
     inputs : mapping of str to tuple of int
-        The shapes of what the graph takes.
+        The shapes of the inputs.
 
     Returns
     -------
     dict of str to Value
-        By name, in the order in which they are made.
+        By name, in the order in which they are computed.
 
     Raises
     ------
     LimitError
-        An operator is not known, or only the running network knows how large its result is.
+        An operator is unsupported, or its output shape is known only at run time.
     ModelError
-        What an operation is given does not fit.
+        The inputs of an operation do not match.
     """
     values = {name: described(constant) for name, constant in graph.constants.items()}
     for name, shape in inputs.items():
@@ -52,8 +52,8 @@ def _made(graph: OnnxGraph, operation: Operation, values: Mapping[str, Value]) -
     rule = RULES.get(operation.kind)
     if rule is None:
         raise LimitError(
-            f"napari-webipred does not know how much memory the operator {operation.kind[:80]} takes.",
-            "Export the model again with other operators, or ask the makers of this program to support it.",
+            f"The operator {operation.kind[:80]} is unsupported: its memory use is unknown.",
+            "Export the model again with other operators, or ask the developers of napari-webipred to support it.",
         )
     domain = operation.kind.rpartition(".")[0]
     given = tuple(values[name] if name else None for name in operation.inputs)
@@ -61,13 +61,13 @@ def _made(graph: OnnxGraph, operation: Operation, values: Mapping[str, Value]) -
     try:
         found = rule(operator)
         made = _with_numbers(operator, [found] if isinstance(found, Value) else list(found))
-    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # what it is given may be anything
-        raise operator.refuse("does not fit what it is given") from error
+    except (ArithmeticError, LookupError, TypeError, ValueError) as error:  # its inputs may be anything
+        raise operator.refuse("does not match its inputs") from error
     for value in made:
         _check_type(value.element_type)
         if min(value.shape, default=1) < 0 or value.size > limits.TENSOR_NUMBERS:
             raise LimitError(
-                f"The operation {operation.kind[:80]} makes a tensor of shape {list(value.shape)[:16]}, which is too "
+                f"The operation {operation.kind[:80]} outputs a tensor of shape {list(value.shape)[:16]}, which is too "
                 "large.",
                 "Choose a smaller model.",
             )
@@ -75,7 +75,7 @@ def _made(graph: OnnxGraph, operation: Operation, values: Mapping[str, Value]) -
 
 
 def _with_numbers(operator: Operator, made: Sequence[Value]) -> Sequence[Value]:
-    """Leave out results that nobody asks for, and compute small constants."""
+    """Drop outputs that the operation does not list, and compute small constants."""
     if operator.count > len(made):
         raise operator.refuse(f"has {operator.count} outputs instead of {len(made)}")
     made = made[: operator.count]
@@ -92,6 +92,6 @@ def _with_numbers(operator: Operator, made: Sequence[Value]) -> Sequence[Value]:
 def _check_type(element_type: int) -> None:
     if element_type not in ELEMENT_TYPES:
         raise ModelError(
-            f"The network has tensors of the type {element_type}, which cannot be computed here.",
+            f"The model has tensors of the ONNX type {element_type}, which is unsupported.",
             "Export the model again in 32-bit floating point.",
         )

@@ -1,4 +1,4 @@
-"""Operators that multiply matrices."""
+"""Matrix products, attention and recurrent operators."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ _INT32 = 6
 def multiplied(operator: Operator, a: Shape, b: Shape) -> Shape:
     """Return the shape of the product of two stacks of matrices."""
     if not a or not b:
-        raise operator.refuse("multiplies a single number")
+        raise operator.refuse("cannot multiply a scalar")
     left, right = (1, *a) if len(a) == 1 else a, (*b, 1) if len(b) == 1 else b
     if left[-1] != right[-2]:
-        raise operator.refuse(f"multiplies tensors of the shapes {list(a)} and {list(b)}")
+        raise operator.refuse(f"cannot multiply tensors of shapes {list(a)} and {list(b)}")
     stack = broadcast(operator, left[:-2] or (1,), right[:-2] or (1,)) if left[:-2] or right[:-2] else ()
     rows = () if len(a) == 1 else (left[-2],)
     columns = () if len(b) == 1 else (right[-1],)
@@ -35,19 +35,19 @@ def product(operator: Operator) -> Value:
 
 @rule("MatMulInteger")
 def integer_product(operator: Operator) -> Value:
-    """Return whole numbers of 32 bits."""
+    """Return an int32 tensor."""
     return Value(_INT32, multiplied(operator, operator.shape(0), operator.shape(1)))
 
 
 @rule("QLinearMatMul")
 def quantised_product(operator: Operator) -> Value:
-    """Return numbers of the type of the output's zero point."""
+    """Return a tensor with the dtype of its zero point."""
     return operator.like(multiplied(operator, operator.shape(0), operator.shape(3)), 7)
 
 
 @rule(f"{_MICROSOFT}.DynamicQuantizeMatMul", f"{_MICROSOFT}.MatMulIntegerToFloat")
 def dequantised_product(operator: Operator) -> Value:
-    """Return floating-point numbers."""
+    """Return a float32 tensor."""
     return Value(FLOAT, multiplied(operator, operator.shape(0), operator.shape(1)))
 
 
@@ -56,60 +56,60 @@ def _gemm_sizes(operator: Operator, second: int) -> tuple[int, int]:
     rows, inner = a[:2] if not operator.whole("transA", 0) else (a[1], a[0])
     other, columns = b[:2] if not operator.whole("transB", 0) else (b[1], b[0])
     if len(a) != 2 or len(b) != 2 or inner != other:
-        raise operator.refuse(f"multiplies tensors of the shapes {list(a)} and {list(b)}")
+        raise operator.refuse(f"cannot multiply tensors of shapes {list(a)} and {list(b)}")
     return rows, columns
 
 
 @rule("Gemm", f"{_MICROSOFT}.FusedGemm")
 def gemm(operator: Operator) -> Value:
-    """Return the product of two matrices plus a third."""
+    """Return the product of two matrices."""
     return operator.like(_gemm_sizes(operator, 1))
 
 
 @rule(f"{_MICROSOFT}.QGemm")
 def quantised_gemm(operator: Operator) -> Value:
-    """Return numbers of the type of the output's zero point, or floating-point numbers without one."""
+    """Return a tensor with the dtype of its zero point, or a float32 tensor without one."""
     shape = _gemm_sizes(operator, 3)
     return operator.like(shape, 8) if operator.has(8) else Value(FLOAT, shape)
 
 
 @rule("Einsum")
 def einsum(operator: Operator) -> Value:
-    """Return the sum of products that the equation tells."""
+    """Return the sum of products in the equation."""
     sizes, output = einsum_sizes(operator)
     return operator.like([sizes[letter] for letter in output])
 
 
 def einsum_sizes(operator: Operator) -> tuple[dict[str, int], str]:
-    """Return the size of each axis of an Einsum by its letter, and the letters of the result."""
+    """Return the size of each axis of an Einsum by its letter, and the letters of the output."""
     equation = operator.attribute("equation", "").replace(" ", "")
     if not re.fullmatch(r"[A-Za-z,]+(->[A-Za-z]*)?", equation):
-        raise operator.refuse(f"has the equation {equation!r:.80}, which is not supported")
+        raise operator.refuse(f"has the unsupported equation {equation!r:.80}")
     terms, arrow, output = equation.partition("->")
     operands = terms.split(",")
     if len(operands) != len(operator.values):
-        raise operator.refuse(f"has the equation {equation!r:.80} for {len(operator.values)} tensors")
+        raise operator.refuse(f"has the equation {equation!r:.80}, but {len(operator.values)} inputs")
     sizes: dict[str, int] = {}
     for i, letters in enumerate(operands):
         shape = operator.shape(i)
         if len(letters) != len(shape):
-            raise operator.refuse(f"has the equation {equation!r:.80} for a tensor of {list(shape)}")
+            raise operator.refuse(f"has the equation {equation!r:.80} for a tensor of shape {list(shape)}")
         for letter, size in zip(letters, shape, strict=True):
             if sizes.get(letter, 1) not in {1, size} and size != 1:
-                raise operator.refuse(f"has the equation {equation!r:.80} for sizes that do not fit")
+                raise operator.refuse(f"has the equation {equation!r:.80}, but the sizes of its inputs do not match")
             sizes[letter] = max(size, sizes.get(letter, 1)) if size else 0
     if not arrow:
         output = "".join(sorted(letter for letter in sizes if terms.count(letter) == 1))
     if not set(output) <= set(sizes):
-        raise operator.refuse(f"has the equation {equation!r:.80}")
+        raise operator.refuse(f"has the invalid equation {equation!r:.80}")
     return sizes, output
 
 
 @rule("Attention")
 def standard_attention(operator: Operator) -> Sequence[Value]:
-    """Return the mixed values, of three tensors of (batch, heads, points, size) or (batch, points, channels)."""
+    """Return the attended values; inputs are (batch, heads, points, size) or (batch, points, channels)."""
     if operator.count > 1 or operator.has(4) or operator.has(5):
-        raise operator.refuse("keeps values for the next call")
+        raise operator.refuse("uses a cache of keys and values, which is unsupported")
     query, value = operator.rank(3), operator.rank(3, 2)
     if len(query) == 4:
         return [operator.like((*query[:3], value[-1]))]

@@ -1,4 +1,4 @@
-"""Operators that make fewer numbers of many."""
+"""Reductions along axes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_webipred.runtime.shapes.value import Shape, Value
 
 
 def reduced(shape: Shape, axes: Sequence[int], keep: bool) -> Shape:
-    """Return a shape of which some axes have become 1, or have gone."""
+    """Return a shape in which these axes have size 1 or are removed."""
     return tuple(1 if i in axes else n for i, n in enumerate(shape) if keep or i not in axes)
 
 
@@ -19,7 +19,7 @@ def reduced(shape: Shape, axes: Sequence[int], keep: bool) -> Shape:
     *("ReduceSum", "ReduceSumSquare"),
 )
 def reduction(operator: Operator) -> Value:
-    """Return a number for all along the axes."""
+    """Return a tensor with one value for all elements along the axes."""
     shape = operator.shape()
     axes = operator.axes("axes", 1, len(shape))
     if not axes:
@@ -29,7 +29,7 @@ def reduction(operator: Operator) -> Value:
 
 @rule("ArgMax", "ArgMin")
 def extreme(operator: Operator) -> Value:
-    """Return where the extreme is along an axis."""
+    """Return the index of the extreme along an axis."""
     shape = operator.shape()
     axis = operator.axis(operator.whole("axis", 0), len(shape))
     return Value(INT64, reduced(shape, [axis], bool(operator.whole("keepdims", 1))))
@@ -37,11 +37,11 @@ def extreme(operator: Operator) -> Value:
 
 @rule("TopK")
 def top_k(operator: Operator) -> Sequence[Value]:
-    """Return the largest numbers along an axis, and where they are."""
+    """Return the largest values along an axis and their indices."""
     shape = operator.shape()
     axis = operator.axis(operator.whole("axis", -1), len(shape))
     count = operator.integers(1)[0] if operator.has(1) else operator.whole("k", 0)
     if not 0 <= count <= shape[axis]:
-        raise operator.refuse(f"asks for {count} of {shape[axis]} numbers")
+        raise operator.refuse(f"cannot select {count} of {shape[axis]} values")
     made = (*shape[:axis], count, *shape[axis + 1 :])
     return [operator.like(made), Value(INT64, made)]

@@ -1,4 +1,4 @@
-"""What is known of a tensor before anything is computed."""
+"""Shape and dtype of a tensor, before anything is computed."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Value:
     Attributes
     ----------
     element_type : int
-        ONNX' number for the type of its elements.
+        ONNX' number of its dtype.
     shape : tuple of int
     numbers : ndarray, optional
-        Its content, if that is small and does not depend on the image.
+        Its values, if it is a small constant.
     constant : bool
         Whether it does not depend on the image.
     """
@@ -35,10 +35,10 @@ class Value:
 
     @property
     def size(self) -> int:
-        """How many numbers it has."""
+        """Number of elements."""
         return math.prod(self.shape)
 
     @property
     def bytes(self) -> int:
-        """How much memory it takes."""
+        """Size in bytes."""
         return math.ceil(self.size * ELEMENT_TYPES[self.element_type].bytes)

@@ -1,0 +1,196 @@
+"""Operations on images: convolution, pooling, normalisation, padding, resizing."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from napari_webipred.runtime.graph import Tensor
+from napari_webipred.runtime.graph_model import BROKEN
+from napari_webipred.runtime.operations.arithmetic import fused, with_activation
+from napari_webipred.runtime.operations.context import OpContext, SpaceToBatch, Value, operation
+
+
+def _spatial(context: OpContext, name: str) -> list[int]:
+    """Return the values for height and width of an attribute with one value for each of the four axes."""
+    values = context.attribute(name, [1, 1, 1, 1])
+    last = context.attribute("data_format", "NHWC") == "NHWC"
+    if len(values) != 4 or not all(type(n) is int and 0 < n < 2**16 for n in values):
+        raise context.refuse(f"has an invalid attribute: {name}={values!r:.80}", BROKEN)
+    height, width = (1, 2) if last else (2, 3)
+    if any(n != 1 for i, n in enumerate(values) if i not in {height, width}):
+        raise context.refuse(f"has {name}={values!r:.80}; only the values for height and width may differ from 1")
+    return [values[height], values[width]]
+
+
+def _window(context: OpContext) -> dict[str, Any]:
+    form = context.attribute("data_format", "NHWC")
+    if form not in {"NHWC", "NCHW"}:
+        raise context.refuse(f"has the unsupported data format {form!r:.80}")
+    return {
+        "padding": context.attribute("padding", "VALID").lower(),
+        "strides": _spatial(context, "strides"),
+        "data_format": "channels_last" if form == "NHWC" else "channels_first",
+    }
+
+
+@operation("Conv2D", "_FusedConv2D")
+def convolution(context: OpContext) -> Value:
+    """Convolve with a kernel of (height, width, channels in / groups, channels out)."""
+    x, dilations = _with_dilations(context)
+    kernel, window = context.array(1), _window(context)
+    if kernel.ndim != 4 or len(x.shape) != 3:
+        raise context.refuse(
+            f"has a kernel of shape {list(kernel.shape)}, which does not fit an input of shape {list(x.shape)}", BROKEN
+        )
+    if window["padding"] == "explicit":
+        paddings = context.listed("explicit_paddings")
+        if len(paddings) != 8 or window["data_format"] != "channels_last" or any(paddings[i] for i in (0, 1, 6, 7)):
+            raise context.refuse(f"has unsupported paddings: {paddings!r:.80}")
+        x = context.layer("ZeroPadding2D", x, padding=[paddings[2:4], paddings[4:6]])
+        window["padding"] = "valid"
+    channels = x.shape[2 if window["data_format"] == "channels_last" else 0]
+    if channels is None or not kernel.size or channels % kernel.shape[2]:
+        raise context.refuse(
+            f"has a kernel of shape {list(kernel.shape)}, which does not fit {channels} channels", BROKEN
+        )
+    activations, arrays = fused(context)
+    weights = {"kernel": kernel, **({"bias": arrays.pop("bias")} if "bias" in arrays else {})}
+    made = context.layer(
+        "Conv2D",
+        x,
+        weights=weights,
+        filters=kernel.shape[3],
+        kernel_size=list(kernel.shape[:2]),
+        groups=channels // kernel.shape[2],
+        dilation_rate=dilations or _spatial(context, "dilations"),
+        use_bias="bias" in weights,
+        **window,
+    )
+    made = with_activation(context, made, activations, arrays)
+    return SpaceToBatch(made, (dilations[0], dilations[1])) if dilations else made
+
+
+@operation("DepthwiseConv2dNative", "FusedDepthwiseConv2dNative")
+def depthwise_convolution(context: OpContext) -> Value:
+    """Convolve each channel separately with a kernel of (height, width, channels, multiplier)."""
+    x, dilations = _with_dilations(context)
+    kernel = context.array(1)
+    if kernel.ndim != 4:
+        raise context.refuse(f"needs a kernel with 4 axes, but got the shape {list(kernel.shape)}", BROKEN)
+    activations, arrays = fused(context)
+    weights = {"depthwise_kernel": kernel, **({"bias": arrays.pop("bias")} if "bias" in arrays else {})}
+    made = context.layer(
+        "DepthwiseConv2D",
+        x,
+        weights=weights,
+        kernel_size=list(kernel.shape[:2]),
+        depth_multiplier=kernel.shape[3],
+        dilation_rate=dilations or _spatial(context, "dilations"),
+        use_bias="bias" in weights,
+        **_window(context),
+    )
+    made = with_activation(context, made, activations, arrays)
+    return SpaceToBatch(made, (dilations[0], dilations[1])) if dilations else made
+
+
+def _with_dilations(context: OpContext) -> tuple[Tensor, list[int]]:
+    """Return the image to convolve, and the dilations if it comes from SpaceToBatchND."""
+    value = context.value(0)
+    if not isinstance(value, SpaceToBatch):
+        return context.tensor(), []
+    if _spatial(context, "strides") != [1, 1] or context.attribute("padding", "VALID") != "VALID":
+        raise context.refuse("combines SpaceToBatchND with strides or padding, which is unsupported")
+    return value.tensor, list(value.dilations)
+
+
+@operation("SpaceToBatchND")
+def space_to_batch(context: OpContext) -> Value:
+    """Remember the block shape, which is the dilation of the next convolution."""
+    dilations, paddings = context.integers(1), context.integers(2)
+    if len(dilations) != 2 or len(paddings) != 4 or not all(0 < gap < 2**15 for gap in dilations):
+        raise context.refuse(f"has the unsupported block shape {dilations!r:.80}")
+    padded = context.layer("ZeroPadding2D", context.tensor(), padding=[paddings[:2], paddings[2:]])
+    return SpaceToBatch(padded, (dilations[0], dilations[1]))
+
+
+@operation("BatchToSpaceND")
+def batch_to_space(context: OpContext) -> Value:
+    """Return the output of a convolution with dilations."""
+    value, dilations, paddings = context.value(0), context.integers(1), context.integers(2)
+    if not isinstance(value, SpaceToBatch) or dilations != list(value.dilations) or len(paddings) != 4:
+        raise context.refuse("does not belong to a SpaceToBatchND with the same block shape")
+    return (
+        context.layer("Cropping2D", value.tensor, cropping=[paddings[:2], paddings[2:]])
+        if any(paddings)
+        else value.tensor
+    )
+
+
+@operation("MaxPool", "AvgPool")
+def pooling(context: OpContext) -> Value:
+    """Return the maximum or the mean of each window; pixels outside the image are ignored."""
+    kind = "MaxPooling2D" if context.operation.op == "MaxPool" else "AveragePooling2D"
+    return context.layer(kind, context.tensor(), pool_size=_spatial(context, "ksize"), **_window(context))
+
+
+@operation("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3", "_FusedBatchNormEx")
+def batch_normalisation(context: OpContext) -> Value:
+    """Normalise each channel by its training statistics."""
+    if context.attribute("is_training", default=False):
+        raise context.refuse("is in training mode", "Ask the publisher of the model to save it in inference mode.")
+    roles = ("gamma", "beta", "moving_mean", "moving_variance")
+    weights = {role: context.array(i).ravel() for i, role in enumerate(roles, 1)}
+    axis = -1 if context.attribute("data_format", "NHWC") == "NHWC" else 1
+    epsilon = context.attribute("epsilon", 1e-4)
+    made = context.layer("BatchNormalization", context.tensor(), weights=weights, axis=axis, epsilon=epsilon)
+    activation = context.attribute("activation_mode", "Identity")
+    if context.attribute("num_side_inputs", 0) or activation not in {"Identity", "Relu"}:
+        raise context.refuse(f"has an unsupported fused activation or side input ({activation!r:.80})")
+    return context.layer("Activation", made, activation="relu") if activation == "Relu" else made
+
+
+@operation("Pad", "PadV2")
+def padding(context: OpContext) -> Value:
+    """Pad an image with zeros."""
+    x, paddings = context.tensor(), context.integers(1)
+    zeros = context.operation.op == "Pad" or not context.array(2).any()
+    if len(x.shape) != 3 or len(paddings) != 8 or any(paddings[:2]) or min(paddings) < 0 or not zeros:
+        fault = (
+            f"paddings {paddings} for a tensor of shape {list(x.shape)}"
+            if zeros
+            else "padding with values other than 0"
+        )
+        raise context.refuse(f"has unsupported {fault}")
+    if not any(paddings[6:]):
+        return context.layer("ZeroPadding2D", x, padding=[paddings[2:4], paddings[4:6]])
+    # Channels first, or channels of zeros are added.
+    plain = context.graph.plain(x)
+    pads = context.graph.constant([0, *paddings[2::2], 0, *paddings[3::2]], np.int64)
+    sizes = zip(context.known(x), paddings[2::2], paddings[3::2], strict=True)
+    return Tensor(context.node("Pad", plain.name, pads), tuple(size + before + after for size, before, after in sizes))
+
+
+@operation("ResizeBilinear", "ResizeNearestNeighbor")
+def resizing(context: OpContext) -> Value:
+    """Resize an image to a fixed size, without antialiasing."""
+    x, sizes = context.tensor(), context.integers(1)
+    if len(sizes) != 2 or len(x.shape) != 3:
+        raise context.refuse(f"cannot resize a tensor of shape {list(x.shape)} to {sizes}", BROKEN)
+    nearest = context.operation.op == "ResizeNearestNeighbor"
+    if context.attribute("align_corners", default=False):
+        raise context.refuse("has align_corners=True, which is unsupported")
+    if context.attribute("half_pixel_centers", default=False):
+        interpolation = "nearest" if nearest else "bilinear"
+        return context.layer("Resizing", x, height=sizes[0], width=sizes[1], interpolation=interpolation)
+    x, (height, width, channels) = context.graph.nchw(x), context.known(x)
+    scales = context.graph.constant([1, 1, sizes[0] / height, sizes[1] / width])
+    mode: dict[str, Any] = {"mode": "nearest", "nearest_mode": "floor"} if nearest else {"mode": "linear"}
+    name = context.node("Resize", x.name, "", scales, coordinate_transformation_mode="asymmetric", **mode)
+    if (
+        not all(0 < n < 2**15 for n in sizes)
+        or [int(np.floor(np.float32(s / n) * n)) for s, n in zip(sizes, (height, width), strict=True)] != sizes
+    ):
+        raise context.refuse(f"cannot resize {height}x{width} pixels to {sizes[0]}x{sizes[1]}")
+    return Tensor(name, (sizes[0], sizes[1], channels), nchw=True)
