@@ -333,7 +333,7 @@ def test_messages_name_the_file_that_the_user_has(folder: Path) -> None:
         target.writestr("model.weights.h5", source.read("model.weights.h5"))
     for path in (folder / "mine.keras", folder):
         message, _ = refusal(path)
-        assert "mine.keras has layers that are not supported: x (Strange)" in message
+        assert "mine.keras has unsupported layers: x (Strange)" in message
         assert "config.json" not in message
     with zipfile.ZipFile(folder / "mine.keras", "w") as target:
         target.writestr("config.json", "{")

@@ -128,12 +128,12 @@ def test_encrypted_members_are_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("compression", [zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA])
 def test_compressions_that_cannot_be_bounded_are_refused(tmp_path: Path, compression: int) -> None:
-    with pytest.raises(ArchiveError, match="only stored and deflated"):
+    with pytest.raises(ArchiveError, match="unsupported compression method"):
         open_files(zip_of(tmp_path / "a.zip", {"model.json": bytes(10_000)}, compression))
 
 
 def test_too_many_members_are_refused(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="holds 2001 files"):
+    with pytest.raises(ArchiveError, match="contains 2001 files"):
         open_files(zip_of(tmp_path / "a.zip", {f"{i}.bin": b"" for i in range(2001)}))
 
 
@@ -199,7 +199,7 @@ def test_a_member_that_reaches_into_the_table_of_contents_is_refused(tmp_path: P
     path = zip_of(tmp_path / "a.zip", {"a.bin": b"x" * 99}, zipfile.ZIP_STORED)
     for signature, offset in ((b"PK\x03\x04", 18), (b"PK\x01\x02", 20)):
         _changed(path, signature, offset, (150).to_bytes(4, "little") * 2)
-    with pytest.raises(ArchiveError, match="does not end where it should"):
+    with pytest.raises(ArchiveError, match="overlaps the table of contents"):
         open_files(path)
 
 
@@ -210,7 +210,7 @@ def test_a_header_that_contradicts_the_table_of_contents_refuses_the_archive(
     tmp_path: Path, offset: int, value: bytes
 ) -> None:
     path = zip_of(tmp_path / "a.zip", {"first.bin": b"x" * 99, "a.bin": b"x" * 99})
-    with pytest.raises(ArchiveError, match=r"contradicts the header of its member 'a\.bin'"):
+    with pytest.raises(ArchiveError, match=r"does not match the header of its entry 'a\.bin'"):
         open_files(_changed(path, b"PK\x03\x04", offset, value))
 
 
@@ -241,7 +241,7 @@ def test_sizes_of_eight_bytes_are_read(tmp_path: Path) -> None:
 def test_an_archive_behind_another_is_refused(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"model.json": TOPOLOGY})
     path.write_bytes(path.read_bytes() + zip_of(tmp_path / "b.zip", {"other.json": TOPOLOGY}).read_bytes())
-    with pytest.raises(ArchiveError, match=r"something else stands before its member 'other\.json'"):
+    with pytest.raises(ArchiveError, match=r"there is other data before its entry 'other\.json'"):
         open_files(path)
 
 
@@ -258,7 +258,7 @@ def test_a_second_name_that_leads_outside_is_refused_or_not_used(tmp_path: Path)
 
 def test_one_part_of_an_archive_in_several_is_refused(tmp_path: Path) -> None:
     path = zip_of(tmp_path / "a.zip", {"model.json": TOPOLOGY})
-    with pytest.raises(ArchiveError, match="in several parts"):
+    with pytest.raises(ArchiveError, match="of a split archive"):
         open_files(_changed(path, b"PK\x01\x02", 34, b"\x01"))
 
 
@@ -268,7 +268,7 @@ def test_many_zeros_are_refused_only_where_they_would_fill_the_memory(
     path = zip_of(tmp_path / "a.zip", {"shard.bin": bytes(3_000_000)})
     assert len(open_files(path)["shard.bin"]) == 3_000_000
     monkeypatch.setattr(zip_file, "_MAX_SUSPICIOUS_BYTES", 2_000_000)
-    with pytest.raises(ArchiveError, match=r"unpack to 3000000, [0-9]+ times as many"):
+    with pytest.raises(ArchiveError, match=r"unpack to 3000000 bytes, [0-9]+ times as many"):
         open_files(path)
     noise = zip_of(tmp_path / "b.zip", {"shard.bin": os.urandom(3_000_000)})
     assert len(open_files(noise)["shard.bin"]) == 3_000_000
@@ -358,7 +358,7 @@ def test_a_name_on_the_border_of_two_pieces_is_found(tmp_path: Path) -> None:
 def test_an_onnx_file_that_names_very_many_files_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     path.write_bytes(b"\x08\x08\x12\x07pytorch" + b"".join(location(f"w{i}") for i in range(2100)))
-    with pytest.raises(ArchiveError, match=r"m\.onnx names more than 2000 files"):
+    with pytest.raises(ArchiveError, match=r"m\.onnx refers to more than 2000 weight files"):
         open_files(path)
 
 
@@ -388,7 +388,7 @@ def test_a_keras_archive_within_another_is_judged_as_strictly(tmp_path: Path) ->
     inner = zip_of(tmp_path / "m.keras", {"config.json": b"{}", "up.txt": b"x" * 99})
     content = inner.read_bytes().replace(b"up.txt", b"../xyz")
     files = open_files(zip_of(tmp_path / "outer.zip", {"m.keras": content}))
-    with pytest.raises(ArchiveError, match=r"m\.keras is refused: its member '\.\./xyz' points outside"):
+    with pytest.raises(ArchiveError, match=r"m\.keras is refused: its entry '\.\./xyz' points outside"):
         files.unpacked("m.keras")
 
 
@@ -451,7 +451,7 @@ def test_a_folder_gives_what_can_belong_to_a_model(model_folder: Path) -> None:
 def test_a_link_out_of_the_folder_is_refused(tmp_path: Path, model_folder: Path) -> None:
     (tmp_path / "secret.bin").write_bytes(b"secret")
     (model_folder / "shard.bin").symlink_to(tmp_path / "secret.bin")
-    with pytest.raises(ArchiveError, match=r"shard\.bin .* link to a place outside"):
+    with pytest.raises(ArchiveError, match=r"shard\.bin .* link that points outside"):
         open_files(model_folder)
 
 
@@ -470,13 +470,13 @@ def test_a_huge_folder_is_given_up(model_folder: Path, monkeypatch: pytest.Monke
     monkeypatch.setattr(folders, "_MAX_ENTRIES_SEEN", 20)
     for i in range(30):
         (model_folder / f"{i}.png").touch()
-    with pytest.raises(ArchiveError, match="too many files"):
+    with pytest.raises(ArchiveError, match=r"contains more than [0-9]+ files"):
         open_files(model_folder)
 
 
 def test_a_folder_of_too_many_model_files_is_refused(model_folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(folders, "MAX_FILES", 1)
-    with pytest.raises(ArchiveError, match="more than 1 files"):
+    with pytest.raises(ArchiveError, match="more than 1 model files"):
         open_files(model_folder)
 
 

@@ -177,11 +177,11 @@ def test_a_second_input_is_named(model_files: Writer) -> None:
     age = {"name": "age", "class_name": "InputLayer", "config": {"batch_shape": [None, 1]}, "inbound_nodes": []}
     layers = [IMAGE, age, entry("join", "Add", [["image", 0, 0], ["age", 0, 0]])]
     said = refusal(model_files(functional(layers, ["join"], ("image", "age")), {}))
-    assert "this model also needs metadata input (age)" in said
+    assert "besides the image also age" in said
 
 
 def test_an_output_without_an_input_is_refused(model_files: Writer) -> None:
-    assert "without an input" in refusal(model_files(functional([IMAGE, entry("end", "Add", [])], ["end"]), {}))
+    assert "has no input" in refusal(model_files(functional([IMAGE, entry("end", "Add", [])], ["end"]), {}))
 
 
 def test_an_input_that_the_output_does_not_need_is_no_obstacle(model_files: Writer, open_session: Opener) -> None:
@@ -193,9 +193,9 @@ def test_an_input_that_the_output_does_not_need_is_no_obstacle(model_files: Writ
 @pytest.mark.parametrize(
     ("last", "words"),
     [
-        (entry("end", "Add", [["conv", 0, 0], ["small", 0, 0]]), "do not fit together"),
-        (entry("end", "Concatenate", [["conv", 0, 0], ["small", 0, 0]]), "do not fit together"),
-        (entry("end", "ReLU", [["conv", 0, 0], ["small", 0, 0]]), "given 2 tensors instead of 1"),
+        (entry("end", "Add", [["conv", 0, 0], ["small", 0, 0]]), "cannot combine"),
+        (entry("end", "Concatenate", [["conv", 0, 0], ["small", 0, 0]]), "cannot concatenate"),
+        (entry("end", "ReLU", [["conv", 0, 0], ["small", 0, 0]]), "2 inputs instead of 1"),
         (entry("end", "ReLU", [["conv", 0, 1]]), "second output"),
         (entry("end", "GlobalMaxPooling2D", [["flat", 0, 0]]), "shape (32)"),
     ],

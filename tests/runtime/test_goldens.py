@@ -72,7 +72,7 @@ LOADED = [
 ]
 # What the message must name, for the faults that are found here and not in the archive.
 REFUSED = {
-    "graph-nsfw-mid-uint8": ["model.json", "graph-model"],
+    "graph-nsfw-mid-uint8": ["model.json", "graph model"],
     "either-trailing-bytes": ["group1-shard1of1.bin", "8 bytes"],
     "refuse-truncated-shard": ["group1-shard1of1.bin", "219799", "220199"],
     "refuse-missing-shard": ["group1-shard5of9.bin"],

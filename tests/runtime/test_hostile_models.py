@@ -86,14 +86,14 @@ HOSTILE: dict[str, tuple[Callable[[], Files], str]] = {
     "very many values": (lambda: {"m.json": b'{"modelTopology":[' + b"[]," * 10**6 + b"[]]}"}, "300000 values"),
     "wide letters": (
         lambda: {"m.json": ('{"modelTopology":"\U0001f600' + "a" * 8 * 10**6 + '"}').encode()},
-        "not an object",
+        "not a JSON object",
     ),
     "very many keys": (
         lambda: {"m.json": json.dumps({"modelTopology": {str(i): i / 7 for i in range(140_000)}}).encode()},
-        "neither class_name nor config",
+        "needs class_name and config",
     ),
     "nested too deeply": (lambda: {"m.json": b'{"modelTopology":' + b"[" * 10**5}, "nested too deeply"),
-    "a long number": (lambda: {"m.json": b'{"modelTopology":' + b"9" * 10**6 + b"}"}, "not a valid JSON"),
+    "a long number": (lambda: {"m.json": b'{"modelTopology":' + b"9" * 10**6 + b"}"}, "not valid JSON"),
     "very many weights": (
         lambda: document(
             sequential(*(layer("Dense", f"d{i}", units=1) for i in range(500))),
@@ -118,7 +118,7 @@ HOSTILE: dict[str, tuple[Callable[[], Files], str]] = {
     "a circle": (
         lambda: document(functional([layer("ReLU", f"r{i}", [[[f"r{(i + 1) % 9000}", 0, 0]]]) for i in range(9000)],
                                     ["r0", 0, 0])),
-        "in a circle: r0",
+        "form a cycle: r0",
     ),
     "a claimed kernel": (
         lambda: document(
@@ -128,7 +128,7 @@ HOSTILE: dict[str, tuple[Callable[[], Files], str]] = {
     ),
     "a huge picture": (
         lambda: document(sequential(layer("UpSampling2D", "up", size=[2**12, 2**12]))),
-        "up (UpSampling2D) makes a tensor of shape [262144, 262144, 3]",
+        "up (UpSampling2D) outputs a tensor of shape [262144, 262144, 3]",
     ),
     "batch normalisation of a huge tensor": (
         lambda: document(one_row(layer("BatchNormalization", "it", scale=False))), "it/beta, it/moving_mean",

@@ -243,8 +243,8 @@ def test_a_picture_of_any_size_is_padded_like_one_of_known_size(
     [
         (layer("Resizing", height=2, width=2, antialias=True), "antialias=True"),
         (layer("Resizing", height=2, width=2, pad_to_aspect_ratio=True), "pad_to_aspect_ratio=True"),
-        (layer("Average", axis=1), "one tensor only"),
-        (layer("Clip", x_min=0, x_max=None), "x_max=None"),
+        (layer("Average", axis=1), "at least two inputs"),
+        (layer("Clip", x_min=0, x_max=None), "x_max, not None"),
         (layer("UpSampling2D", interpolation="lanczos3"), "interpolation='lanczos3'"),
         (layer("Conv2D", filters=1, kernel_size=1, padding="causal"), "padding='causal'"),
         (layer("Activation", activation="sparsemax"), "sparsemax"),

@@ -116,7 +116,7 @@ def huge(dims: Sequence[int]) -> ModelProto:
 
 @pytest.mark.parametrize("dims", [[2**40], [2**31, 2**31], [-1], [2**20, 2**20]])
 def test_weights_that_only_claim_to_be_large_are_refused(dims):
-    refused(huge(dims), "has the shape")
+    refused(huge(dims), "has the invalid shape")
 
 
 def test_weights_with_fewer_bytes_than_their_shape_needs_are_refused():
@@ -133,8 +133,8 @@ def test_loops_and_branches_are_refused():
     condition = numpy_helper.from_array(np.array(True), "c")
     made = model([MEAN, helper.make_node("If", ["c"], ["z"], then_branch=body(), else_branch=body())])
     made.graph.initializer.append(condition)
-    refused(made, r"branches or loops \(If\)")
-    refused(model([MEAN, helper.make_node("Loop", ["", "c", "y"], ["z"], body=body())]), r"branches or loops \(Loop\)")
+    refused(made, r"control flow \(If\)")
+    refused(model([MEAN, helper.make_node("Loop", ["", "c", "y"], ["z"], body=body())]), r"control flow \(Loop\)")
 
 
 def test_operators_of_others_and_functions_are_refused():
@@ -143,7 +143,7 @@ def test_operators_of_others_and_functions_are_refused():
     made.functions.append(
         helper.make_function("local", "F", ["a"], ["b"], [helper.make_node("Neg", ["a"], ["b"])], made.opset_import)
     )
-    refused(made, "functions of its own")
+    refused(made, "contains functions or training steps")
 
 
 def grown(*nodes: Any, **constants: np.ndarray) -> ModelProto:
@@ -171,24 +171,24 @@ def test_results_whose_size_cannot_be_told_are_refused():
         helper.make_node("Cast", ["e"], ["s"], to=INT64),
         helper.make_node("ConstantOfShape", ["s"], ["big"]),
     ]
-    refused(grown(*nodes, f=np.array([14.0, 14.0], np.float32)), "ConstantOfShape becomes is known only while")
+    refused(grown(*nodes, f=np.array([14.0, 14.0], np.float32)), "ConstantOfShape is known only at run time")
 
 
 def test_an_operator_whose_memory_is_not_known_is_refused_by_name():
-    refused(model([MEAN, helper.make_node("NonZero", ["y"], ["z"])]), "m.onnx: .* how much memory the operator NonZero")
+    refused(model([MEAN, helper.make_node("NonZero", ["y"], ["z"])]), "m.onnx: The operator NonZero is unsupported")
 
 
 def test_a_constant_that_lacks_its_numbers_is_refused():
     made = grown(helper.make_node("ConstantOfShape", ["s"], ["big"]), s=np.array([4, 4]))
     next(each for each in made.graph.initializer if each.name == "s").raw_data = b""
-    refused(made, "known only while")
+    refused(made, "known only at run time")
 
 
 @pytest.mark.parametrize("opset", [1, 6, 9999])
 def test_versions_of_the_operators_that_cannot_be_run_are_refused(opset):
     made = model()
     made.opset_import[0].version = opset
-    refused(made, f"uses version {opset} of the operators")
+    refused(made, f"uses ONNX opset {opset}")
 
 
 def chained(*nodes: Any) -> ModelProto:
@@ -208,23 +208,23 @@ def test_two_tensors_of_one_name_are_refused():
 
 def test_operations_in_a_circle_are_refused():
     circle = [helper.make_node("Add", ["x", "b"], ["a"]), helper.make_node("Neg", ["a"], ["b"])]
-    refused(chained(*circle, helper.make_node("Neg", ["b"], ["m"])), "feed each other in a circle: a -> b")
+    refused(chained(*circle, helper.make_node("Neg", ["b"], ["m"])), "form a cycle: a -> b")
 
 
 def test_a_tensor_that_nothing_makes_is_named():
-    refused(chained(helper.make_node("Add", ["x", "nowhere"], ["m"])), "takes the tensor 'nowhere'")
+    refused(chained(helper.make_node("Add", ["x", "nowhere"], ["m"])), "The tensor 'nowhere' is missing")
     made = model()
     made.graph.output[0].name = "elsewhere"
-    refused(made, "The output 'elsewhere' is not there")
+    refused(made, "The output 'elsewhere' is missing")
 
 
 @pytest.mark.parametrize("kind", [TensorProto.STRING, TensorProto.COMPLEX64, 99])
 def test_types_that_are_not_computed_are_refused(kind):
     made = chained(helper.make_node("Cast", ["x"], ["m"], to=kind))
-    refused(made, f"of the type {kind}")
+    refused(made, f"of the ONNX type {kind}")
     made = chained(helper.make_node("Add", ["x", "w"], ["m"]))
     made.graph.initializer.add(name="w", data_type=kind, dims=[1], raw_data=bytes(4))
-    refused(made, f"of the type {kind}")
+    refused(made, f"of the ONNX type {kind}")
 
 
 def test_operations_may_stand_in_any_order():
@@ -261,24 +261,24 @@ def test_a_property_that_is_no_text_does_no_harm():
 
 def test_a_network_for_images_of_any_size_has_classes_whose_number_does_not_depend_on_it():
     made = model([helper.make_node("Flatten", ["x"], ["y"])], [None, 3, None, None], [None, None])
-    refused(made, "no output that lists classes")
+    refused(made, "no output with class scores")
 
 
 @pytest.mark.parametrize(
     ("made", "words"),
     [
-        (model(taken=[None, 9, 4, 4]), "no axis"),
-        (model(taken=[None, 3, 4, 3]), "two axes"),
+        (model(taken=[None, 9, 4, 4]), "none could be"),
+        (model(taken=[None, 3, 4, 3]), "two could be"),
         (model(taken=[None, 48]), "not an image model"),
-        (model(taken=[7, 3, 4, 4]), "exactly 7 pictures"),
+        (model(taken=[7, 3, 4, 4]), "exactly 7 images"),
         (model(taken=[None, 1000, 3]), "not an image model"),
         (model(kind=INT64), "INT64"),
         (model([helper.make_node("Relu", ["x"], ["y"])], given=NCHW), "a map of 3 x 4 x 4 numbers per image"),
         (model([helper.make_node("Flatten", ["x"], ["y"], axis=3)], given=[None, 4]), "gives 12 x 4 numbers per image"),
         (model([helper.make_node("GlobalAveragePool", ["nowhere"], ["y"])]), "."),
-        (b"", "without a network"),
+        (b"", "without operations"),
         (b"\x08\x08\x3a\xff\xff\xff\xff\x0f", "damaged"),
-        (ModelProto(ir_version=8), "without a network"),
+        (ModelProto(ir_version=8), "without operations"),
     ],
 )
 def test_what_is_no_image_classifier_is_refused_in_words(made, words):

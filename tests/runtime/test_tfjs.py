@@ -95,8 +95,8 @@ def test_of_several_models_one_has_to_be_chosen(dense_files: Files, open_session
     [
         ({}, None, "no file at all"),
         ({"a.txt": b"", "b.json": b"{}"}, None, "a.txt, b.json"),
-        ({"m.json": b'{"modelTopology": '}, None, "m.json is not a valid JSON"),
-        ({"model.json": b"\xff\xfe\xfd"}, None, "model.json is not a valid JSON"),
+        ({"m.json": b'{"modelTopology": '}, None, "m.json is not valid JSON"),
+        ({"model.json": b"\xff\xfe\xfd"}, None, "model.json is not valid JSON"),
         ({"m.json": b"[" * 100_000}, "m.json", "nested too deeply"),
         ({"m.json": b"{}"}, "m.json", "describes no model"),
         ({"m.json": b"{}"}, "n.json", "no file n.json"),
@@ -111,13 +111,13 @@ def test_what_holds_no_model_says_what_was_found(files: Files, entry: str | None
 @pytest.mark.parametrize(
     ("document", "words"),
     [
-        ({"modelTopology": None}, "weights only"),
-        ({"modelTopology": {"node": [], "versions": {}}}, "graph-model, not a Layers model"),
-        ({"format": "graph-model"}, "graph-model, not a Layers model"),
+        ({"modelTopology": None}, "only weights"),
+        ({"modelTopology": {"node": [], "versions": {}}}, "graph model, not a Layers model"),
+        ({"format": "graph-model"}, "graph model, not a Layers model"),
         ({"modelTopology": {"left": 1, "right": 2}}, "left, right"),
-        ({"modelTopology": "x"}, "not an object"),
-        ({"modelTopology": {"model_config": "{"}}, "not a valid JSON"),
-        ({"modelTopology": {"model_config": [1]}}, "not an object"),
+        ({"modelTopology": "x"}, "not a JSON object"),
+        ({"modelTopology": {"model_config": "{"}}, "not valid JSON"),
+        ({"modelTopology": {"model_config": [1]}}, "not a JSON object"),
     ],
 )
 def test_another_kind_of_model_is_named(document: dict[str, Any], words: str, dense_files: Files) -> None:

@@ -90,7 +90,7 @@ def test_calls_of_keras_3_are_read() -> None:
 
 def test_a_layer_that_keras_2_calls_as_in_training_is_refused() -> None:
     topology = functional(entry("noise", "Dropout", [["image", 0, 0, {"training": True}]]), output=[["noise", 0, 0]])
-    assert "noise is called as in training" in refusal(topology)
+    assert "noise is in training mode" in refusal(topology)
     topology["config"]["layers"][1]["inbound_nodes"] = [[["image", 0, 0, {"training": False}]]]
     assert called(flatten(topology)) == [("image", []), ("noise", ["image"])]
 
@@ -165,8 +165,8 @@ def test_only_what_an_output_needs_is_kept() -> None:
 @pytest.mark.parametrize(
     ("layers", "words"),
     [
-        ([entry("a", "ReLU", [["b", 0, 0]]), entry("b", "ReLU", [["a", 0, 0]])], "circle"),
-        ([entry("a", "ReLU", [["a", 0, 0]])], "circle"),
+        ([entry("a", "ReLU", [["b", 0, 0]]), entry("b", "ReLU", [["a", 0, 0]])], "cycle"),
+        ([entry("a", "ReLU", [["a", 0, 0]])], "cycle"),
         ([entry("a", "ReLU", [["gone", 0, 0]])], "gone"),
         ([entry("a", "ReLU", [["image", 1, 0]])], "call 1 of the layer image"),
         ([entry("a", "ReLU", [["image", 0, 0]]), entry("a", "ReLU", [["image", 0, 0]])], "two layers called a"),
@@ -194,7 +194,7 @@ def test_a_nested_model_must_get_all_its_inputs() -> None:
         inputs=(("image", 0, 0), ("other", 0, 0)),
     )
     topology = functional({**two, "name": "two", "inbound_nodes": [[["image", 0, 0]]]}, output=[["two", 1, 0]])
-    assert "takes 2 inputs but gets 1" in refusal(topology)
+    assert "needs 2 inputs, but has 1" in refusal(topology)
 
 
 def test_models_nested_too_deeply_are_refused() -> None:

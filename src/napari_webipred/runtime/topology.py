@@ -184,7 +184,7 @@ def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
     given = dict(zip(input_names, inputs or (), strict=False))
     if inputs is not None and len(inputs) != len(input_names):
         raise ModelError(
-            f"The nested model {model.name} has {len(inputs)} inputs instead of {len(input_names)}.", BROKEN
+            f"The nested model {model.name} needs {len(input_names)} inputs, but has {len(inputs)}.", BROKEN
         )
     made: dict[tuple[str, int], list[Ref]] = {}
 
