@@ -26,17 +26,19 @@ PACKAGE = "napari_webipred"
 NEEDED = {
     "archive": [
         *("onnx", "onnx.numpy_helper", "onnxruntime"),
-        *(f"{PACKAGE}.catalogue.{name}" for name in ("archive", "bioimageio", "index", "store", "own", "told")),
+        *(f"{PACKAGE}.{name}" for name in ("archive.model_files", "catalogue.bioimageio", "catalogue.local_model")),
+        *(f"{PACKAGE}.cache.{name}" for name in ("index", "local_models", "overrides", "store")),
         *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.compiler", "runtime.formats", "runtime.session")),
     ],
     "model": [
         *("onnx", "onnx.numpy_helper", "onnxruntime"),
-        *(f"{PACKAGE}.catalogue.{name}" for name in ("archive", "bioimageio", "index", "store", "own", "told")),
+        *(f"{PACKAGE}.{name}" for name in ("archive.model_files", "catalogue.bioimageio", "catalogue.local_model")),
+        *(f"{PACKAGE}.cache.{name}" for name in ("index", "local_models", "overrides", "store")),
         *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.onnx_file", "runtime.formats", "runtime.session")),
         *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
     "picture": [
-        *("PIL.Image", "tifffile", f"{PACKAGE}.catalogue.card"),
+        *("PIL.Image", "tifffile", f"{PACKAGE}.card"),
         *(f"{PACKAGE}.imaging.{name}" for name in ("files", "preprocess", "tiff")),
     ],
 }

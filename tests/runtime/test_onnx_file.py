@@ -212,7 +212,7 @@ def test_operations_in_a_circle_are_refused():
 
 
 def test_a_tensor_that_nothing_makes_is_named():
-    refused(chained(helper.make_node("Add", ["x", "nowhere"], ["m"])), "The tensor 'nowhere' is missing")
+    refused(chained(helper.make_node("Add", ["x", "nowhere"], ["m"])), "needs the tensor 'nowhere', which is missing")
     made = model()
     made.graph.output[0].name = "elsewhere"
     refused(made, "The output 'elsewhere' is missing")

@@ -144,7 +144,7 @@ def _check_names(name: str, infos: list[zipfile.ZipInfo]) -> None:
         key = unicodedata.normalize("NFC", info.filename.rstrip("/")).casefold()
         if key in seen:
             raise ArchiveError(
-                f"{name} is refused: it contains {entry[:200]!r} twice, or names that differ only in case.",
+                f"{name} is refused: it contains {entry[:200]!r} twice (case is ignored).",
                 ANOTHER_ARCHIVE,
             )
         seen.add(key)

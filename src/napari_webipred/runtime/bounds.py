@@ -54,7 +54,7 @@ class Bounds:
             most = f" {self.largest}." if self.run > self.weights else ""
             raise LimitError(
                 f"The model needs up to {limits.amount(needed)} of memory for one image, but "
-                f"{limits.amount(budget)} are allowed.{most}",
+                f"only {limits.amount(budget)} are allowed.{most}",
                 f"Set {limits.MEMORY_SETTING}={limits.amount(needed, round_up=True)} if this computer has enough "
                 "memory, or choose a smaller model.",
             )

@@ -116,7 +116,9 @@ def sizes(shape: Message) -> tuple[int, ...]:
 def _entry(value: bytes) -> _Entry:
     message = Message(value)
     if message.has(7):
-        raise ModelError("The model has partitioned variables, which are unsupported.", "Save the model without them.")
+        raise ModelError(
+            "The model has partitioned variables, which are unsupported.", "Save the model without partitions."
+        )
     shape = sizes(message.message(2))
     return _Entry(message.integer(1), shape, message.integer(3), message.integer(4), message.integer(5))
 

@@ -205,7 +205,7 @@ def _check_weights(model: GraphModel, graph: Graph, arrays: dict[Weight, NDArray
     held = sum({id(array): array.nbytes for array in model.constants.values()}.values())
     if used > limits.OPENING // 4 + _MAX_COPIES * held:
         raise LimitError(
-            f"The operations in {model.file} copy the constants too often: {limits.amount(used)} instead of "
+            f"The operations in {model.file} use the same constants too often: {limits.amount(used)} instead of "
             f"{limits.amount(held)}.",
             BROKEN,
         )

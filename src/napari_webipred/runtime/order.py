@@ -30,7 +30,7 @@ def in_order(graph: OnnxGraph) -> OnnxGraph:
                 consumers[producers[name]].append(index)
             elif name and name not in graph.constants and name not in graph.inputs:
                 raise ModelError(
-                    f"The tensor {name[:80]!r} is missing, which is an input of the operation {operation.kind[:80]}.",
+                    f"The operation {operation.kind[:80]} needs the tensor {name[:80]!r}, which is missing.",
                     _BROKEN,
                 )
     for name in graph.outputs:

@@ -343,12 +343,12 @@ def _value(name: str, tensor: Message) -> NDArray[np.float32] | None:
             raise broken()
         return finite(np.frombuffer(content, dtype).reshape(shape), name)
     if tensor.count(_LISTED[kind], dtype.itemsize if kind in {1, 2} else 0) > max(count, 1):
-        raise ModelError(f"The constant {name[:200]} has more values than its shape, which has {count}.", _AGAIN)
+        raise ModelError(f"The constant {name[:200]} has more than the {count} values of its shape.", _AGAIN)
     values = _listed(tensor, kind)
     if values.size == count:
         return finite(values.reshape(shape), name)
     if count > _MAX_REPEATED or values.size > count:
-        raise ModelError(f"The constant {name[:200]} has {values.size} values instead of {count}.", _AGAIN)
+        raise ModelError(f"The constant {name[:200]} needs {count} values, but has {values.size}.", _AGAIN)
     filled = np.concatenate([values, np.full(count - values.size, values[-1] if values.size else 0, values.dtype)])
     return finite(filled.reshape(shape), name)
 
