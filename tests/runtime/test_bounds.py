@@ -116,7 +116,7 @@ def test_a_network_over_the_budget_is_refused_with_what_it_needs_and_how_to_allo
     for work in (lambda: with_bounds(content), lambda: Session(content, 1)):
         with pytest.raises(LimitError) as refusal:
             work()
-        assert "422 MB of memory for one image, but 300 MB are allowed" in refusal.value.message
+        assert "422 MB of memory for one image, but only 300 MB are allowed" in refusal.value.message
         assert "Resize makes a tensor of shape [1, 3, 4096, 4096]" in refusal.value.message
         assert f"{limits.MEMORY_SETTING}=422MB" in refusal.value.hint
     monkeypatch.setenv(limits.MEMORY_SETTING, "422MB")
