@@ -17,13 +17,25 @@ PACKAGE = "napari_webipred"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
-GROUND = {"atomic_file", "cancellation", "card", "errors", "file_errors", "limits", "names", "safe_json", "settings"}
+GROUND = {
+    "atomic_file",
+    "cancellation",
+    "card",
+    "errors",
+    "file_errors",
+    "formats",
+    "limits",
+    "names",
+    "safe_json",
+    "settings",
+}
 DATA = {"imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
 ALLOWED = {
     "__init__": {"api", "model", "card", "errors"},
     "names": set(),
     "file_errors": set(),
+    "formats": set(),
     "safe_json": set(),
     "settings": set(),
     "workers": set(),
@@ -31,7 +43,7 @@ ALLOWED = {
     "atomic_file": {"safe_json"},
     "limits": {"errors", "settings"},
     "cancellation": {"errors"},
-    "card": {"errors", "file_errors", "names"},
+    "card": {"errors", "file_errors", "formats", "names"},
     "samples": set(),
     "archive": GROUND,
     "download": GROUND | {"archive"},

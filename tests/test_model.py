@@ -534,7 +534,7 @@ def test_a_cached_model_with_several_outputs_is_not_compiled_again(tmp_path, mon
     def refuse(*_: object) -> bytes:
         raise AssertionError("it is compiled again")
 
-    monkeypatch.setattr("napari_webipred.runtime.formats.compile_files", refuse)
+    monkeypatch.setattr("napari_webipred.runtime.readers.compile_files", refuse)
     again = wp.open_model(folder)
     assert again.outputs == first.outputs
     assert again.remarks == first.remarks

@@ -23,7 +23,7 @@ from napari_webipred._napari import origin
 from napari_webipred.archive import model_folder
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError, CatalogueError, ModelError
-from napari_webipred.runtime.formats import Found, find_model
+from napari_webipred.runtime.readers import Found, find_model
 from napari_webipred.runtime.teachable_machine import is_teachable_machine
 from test_model import write_tfjs
 
@@ -297,8 +297,8 @@ def test_the_format_that_a_published_card_names_chooses_one_of_several(folder: P
     as_keras(folder)
     write_tfjs(folder / "b")
     files = open_files(zip_of(folder.with_suffix(".zip"), folder))
-    assert find_model(files, "keras-v3") == Found("keras", "m.keras")
-    assert find_model(files, "tfjs-layers") == Found("tfjs", "b/model.json")
+    assert find_model(files, "keras-v3") == Found("keras-v3", "m.keras")
+    assert find_model(files, "tfjs-layers") == Found("tfjs-layers", "b/model.json")
     for unknown in ("onnx", None):
         with pytest.raises(ModelError, match="2 models here"):
             find_model(files, unknown)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
+from napari_webipred.formats import BY_ID
 from napari_webipred.names import readable, visible
 
 SCHEMA_VERSION = "1.0"
@@ -19,7 +20,10 @@ ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
 Profile = Literal["webipred", "aucmedi", "teachable-machine"]
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
-WeightFormat = Literal["tfjs-layers", "tfjs-graph", "keras-h5", "keras-v3", "saved-model", "onnx"]
+if TYPE_CHECKING:
+    WeightFormat: TypeAlias = str
+else:
+    WeightFormat = Literal[tuple(BY_ID)]
 SourceType = Literal["builtin", "zenodo", "doi", "url", "huggingface", "github", "figshare", "dataverse", "local"]
 
 DEEPEST = 20  # objects within objects

@@ -365,7 +365,7 @@ def _locate(reference: str | Path, replace: bool = False) -> Generator[Progress,
 
 def _compile(files: ModelFiles, card: ModelCard) -> bytes:
     from napari_webipred.runtime.bounds import with_bounds
-    from napari_webipred.runtime.formats import compile_files
+    from napari_webipred.runtime.readers import compile_files
 
     # Of a file of the user's own nothing is known.
     form = card.weights[0].format if card.weights and not local_model.is_local(card) else None

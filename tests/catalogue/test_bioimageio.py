@@ -256,7 +256,7 @@ def test_the_address_of_a_description_leads_to_the_weights_beside_it(zenodo: Zen
 @pytest.mark.parametrize(
     ("weights", "words"),
     [
-        ({"torchscript": {"source": "w.pt"}}, "names no weights for ONNX"),
+        ({"torchscript": {"source": "w.pt"}}, "names no weights for TensorFlow.js, Keras or ONNX"),
         ({"onnx": {"source": "http://example.org/w.onnx"}}, "not an https address"),
         ({"onnx": {"source": "file:///etc/w.onnx"}}, "not an https address"),
         ({"onnx": []}, "names no weights"),

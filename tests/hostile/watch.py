@@ -28,13 +28,13 @@ NEEDED = {
         *("onnx", "onnx.numpy_helper", "onnxruntime"),
         *(f"{PACKAGE}.{name}" for name in ("archive.model_files", "catalogue.bioimageio", "catalogue.local_model")),
         *(f"{PACKAGE}.cache.{name}" for name in ("index", "local_models", "overrides", "store")),
-        *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.compiler", "runtime.formats", "runtime.session")),
+        *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.compiler", "runtime.readers", "runtime.session")),
     ],
     "model": [
         *("onnx", "onnx.numpy_helper", "onnxruntime"),
         *(f"{PACKAGE}.{name}" for name in ("archive.model_files", "catalogue.bioimageio", "catalogue.local_model")),
         *(f"{PACKAGE}.cache.{name}" for name in ("index", "local_models", "overrides", "store")),
-        *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.onnx_file", "runtime.formats", "runtime.session")),
+        *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.onnx_file", "runtime.readers", "runtime.session")),
         *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
     "picture": [

@@ -9,7 +9,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_webipred.runtime.compiler import compile_model
-from napari_webipred.runtime.formats import find_model
+from napari_webipred.runtime.readers import find_model
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
 

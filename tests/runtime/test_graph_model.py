@@ -15,8 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.formats import compile_files
 from napari_webipred.runtime.outputs import UndecidedOutputError
+from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
 

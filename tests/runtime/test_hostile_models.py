@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ModelError, WebIPredError
 from napari_webipred.runtime.compiler import compile_model
-from napari_webipred.runtime.formats import compile_files
+from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.tfjs import read_layers_model
 
 Files = dict[str, bytes]

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import napari_webipred as wp
 from hostile import keras_files
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.formats import compile_files
+from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.saved_model import read_saved_model
 from napari_webipred.runtime.session import Session
 

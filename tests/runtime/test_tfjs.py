@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError, WebIPredError
 from napari_webipred.runtime.compiler import compile_model
-from napari_webipred.runtime.formats import compile_files
+from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
 

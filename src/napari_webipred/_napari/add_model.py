@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
+from napari_webipred.formats import ALL_PATTERNS, described
 
 # What can be typed, a form a line, for people who have such a thing at hand.
 FORMS = (
@@ -25,9 +26,9 @@ FORMS = (
     ("Hugging Face", "hf:owner/name or an address"),
     ("Teachable Machine", "the address of a published model"),
     ("Other servers", "the https address of a file or model.json"),
-    ("This machine", "a folder, or a .zip, .onnx, .h5, .keras or model.json file; a bundle of models"),
+    ("This machine", f"a folder, a zip archive, {described()}; a bundle of models"),
 )
-FILES = "Models and bundles (*.zip *.onnx *.h5 *.hdf5 *.keras *.json *.pb)"
+FILES = f"Models and bundles ({ALL_PATTERNS})"
 
 WIDTH = 460
 

@@ -8,16 +8,9 @@ from urllib.parse import urlsplit
 from napari_webipred import settings
 from napari_webipred.cache.entry import Entry as CacheEntry
 from napari_webipred.card import ModelCard
+from napari_webipred.formats import BY_ID
 
 OWN = "your file"
-FORMATS = {
-    "tfjs-layers": "TensorFlow.js",
-    "tfjs-graph": "TensorFlow.js graph",
-    "keras-h5": "Keras .h5",
-    "keras-v3": "Keras .keras",
-    "saved-model": "SavedModel",
-    "onnx": "ONNX",
-}
 
 
 def origin(source: dict[str, Any]) -> str:
@@ -59,5 +52,7 @@ def host(url: str) -> str:
 
 def format_of(card: ModelCard, short: bool = False) -> str:
     """Name the format of a model's file, or the program it is for; empty when its card does not say."""
-    name = FORMATS[card.weights[0].format] if card.weights else ""
-    return name.replace("TensorFlow", "TF").partition(" ")[0] if short else name
+    if not card.weights:
+        return ""
+    known = BY_ID[card.weights[0].format]
+    return known.short if short else known.label

@@ -38,12 +38,13 @@ from napari_webipred._napari.two_line_delegate import list_view
 from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.cache.store import Download
 from napari_webipred.errors import ChangedModelError
+from napari_webipred.formats import PATTERNS
 
 if TYPE_CHECKING:
     from napari_webipred.cache.known_file import Proposal
 
 BUNDLES = "Bundles of models (*.zip)"
-FILES = "Bundles and models (*.zip *.onnx *.h5 *.hdf5 *.keras)"
+FILES = f"Bundles and models ({PATTERNS})"
 VISIBLE = 6
 WIDTH = 480
 GIGABYTE = 10**9

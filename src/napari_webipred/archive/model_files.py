@@ -10,40 +10,14 @@ from collections.abc import Iterator, Mapping
 from functools import cached_property
 from io import BytesIO, IOBase
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
-from napari_webipred import file_errors, safe_json
+from napari_webipred import file_errors, formats, safe_json
 from napari_webipred.archive.entry import MAX_BYTES, MAX_SIDE_BYTES, ArchiveEntry, file_chunks, file_entry
 from napari_webipred.archive.label_files import SIDE_FILES
 from napari_webipred.archive.model_folder import folder_members
-from napari_webipred.archive.needed_files import data_files, is_plain_file, network_files
+from napari_webipred.archive.needed_files import is_plain_file, needed_files
 from napari_webipred.archive.zip_file import ANOTHER_ARCHIVE, zip_members
 from napari_webipred.errors import ArchiveError, TooLargeError
-
-SAVED_MODEL = "saved_model.pb"  # one of the files of a TensorFlow SavedModel, which is a folder
-
-Kind = Literal["zip", "keras", "json", "html", "hdf5", "onnx", "empty", "unknown"]
-# The members that make a zip archive a model that Keras 3 saved.
-_KERAS = {"config.json", "model.weights.h5"}
-
-
-def kind_of(head: bytes) -> Kind:
-    """Tell what a file is from its first bytes (512 are enough), whatever its name says."""
-    if not head:
-        return "empty"
-    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return "zip"
-    if head.startswith(b"\x89HDF\r\n\x1a\n"):
-        return "hdf5"
-    text = head.removeprefix(b"\xef\xbb\xbf").lstrip().lower()
-    if text.startswith((b"<!doctype html", b"<html", b"<head", b"<!--")):
-        return "html"
-    if text.startswith((b"{", b"[")):
-        return "json"
-    # ModelProto opens with ir_version (field 1, varint) and goes on with a string or the graph (fields 2 to 8).
-    if len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 32 and head[2] in {0x12, 0x1A, 0x22, 0x28, 0x32, 0x3A, 0x42}:
-        return "onnx"
-    return "unknown"
 
 
 class ModelFiles(Mapping[str, bytes]):
@@ -60,7 +34,7 @@ class ModelFiles(Mapping[str, bytes]):
     entry : str or None
         Name of the model's file, if the user pointed at it; None when it is still to be found.
     kind : str
-        What was opened: ``"folder"``, or the kind of the file.
+        What was opened: ``"folder"``, or the kind of the file, see `napari_webipred.formats.kind_of`.
     """
 
     def __init__(
@@ -68,7 +42,7 @@ class ModelFiles(Mapping[str, bytes]):
         path: Path,
         members: Mapping[str, ArchiveEntry],
         entry: str | None = None,
-        kind: Literal["folder"] | Kind = "folder",
+        kind: str = "folder",
         beside: Mapping[str, ArchiveEntry] | None = None,
     ) -> None:
         self.path = path
@@ -198,7 +172,7 @@ def open_files(path: Path) -> ModelFiles:
             raise ArchiveError(
                 f"{path.name} is neither a file nor a folder.", "Choose a model folder or a zip archive."
             )
-        if path.name == SAVED_MODEL:
+        if path.name == formats.BY_ID["saved-model"].file_name:
             return ModelFiles(path.parent, folder_members(path.parent))
         return _of_file(path)
     except (FileNotFoundError, NotADirectoryError) as error:
@@ -218,7 +192,7 @@ def exists(path: Path) -> bool:
 
 def _of_file(path: Path) -> ModelFiles:
     with path.open("rb") as opened:
-        kind = kind_of(opened.read(512))
+        kind = formats.kind_of(opened.read(512))
     own = {path.name: file_entry(path)}
     beside = {name: file_entry(path.with_name(name)) for name in SIDE_FILES if is_plain_file(path, name)}
     match kind:
@@ -226,16 +200,16 @@ def _of_file(path: Path) -> ModelFiles:
             return ModelFiles(path, folder_members(path.parent) | own, path.name, kind)
         case "zip":
             members, file = zip_members(path.name, path)
-            if not members.keys() >= _KERAS:
+            packed = (each for each in formats.FORMATS if each.members and members.keys() >= set(each.members))
+            if (found := next(packed, None)) is None:
                 return _of_zip(path, members, file)
             file.close()
-            return ModelFiles(path, own, path.name, "keras", beside)
-        case "onnx" | "hdf5":
-            needed = data_files(path) if kind == "onnx" else network_files(path)
-            own |= {name: file_entry(place) for name, place in needed.items()}
-            return ModelFiles(path, own, path.name, kind, beside)
-    what, hint = _NO_MODEL[kind]
-    raise ArchiveError(f"{path.name} {what}.", hint)
+            return ModelFiles(path, own, path.name, found.id, beside)
+        case _ if kind in _NO_MODEL:
+            what, hint = _NO_MODEL[kind]
+            raise ArchiveError(f"{path.name} {what}.", hint)
+    own |= {name: file_entry(place) for name, place in needed_files(path, kind).items()}
+    return ModelFiles(path, own, path.name, kind, beside)
 
 
 def _of_zip(path: Path, members: Mapping[str, ArchiveEntry], file: IOBase, entry: str | None = None) -> ModelFiles:
@@ -274,6 +248,6 @@ _NO_MODEL = {
     ),
     "unknown": (
         "is not a model",
-        "Choose a TensorFlow.js model (a zip archive, a folder or a model.json), a Keras file or an ONNX file.",
+        f"Choose {formats.listed()}, or a folder or zip archive that holds one.",
     ),
 }

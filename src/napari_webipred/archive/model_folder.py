@@ -11,11 +11,12 @@ from napari_webipred.archive.entry import MAX_BYTES, MAX_FILES, ArchiveEntry, fi
 from napari_webipred.archive.label_files import LABEL_FILES
 from napari_webipred.archive.needed_files import data_files
 from napari_webipred.errors import ArchiveError
+from napari_webipred.formats import BY_ID, FORMATS
 
 _MAX_ENTRIES_SEEN = 20_000
 _MAX_DEPTH = 4
 _SUFFIXES = {"", ".json", ".yaml", ".bin", ".txt", ".weights", ".buf", ".dat"}
-_SUFFIXES |= {".onnx", ".h5", ".hdf5", ".keras", ".pb", ".index"}
+_SUFFIXES |= {".index"} | {Path(name).suffix or name for each in FORMATS for name in each.names}
 _OWN_FOLDER = "Put only the files of the model into a folder, and choose that folder."
 
 
@@ -39,7 +40,7 @@ def folder_members(folder: Path) -> dict[str, ArchiveEntry]:
             raise ArchiveError(f"{name} in {folder.name} is a link that points outside the folder.", _OWN_FOLDER)
         if path.is_file():
             files[name] = file_entry(path)
-    for name in [name for name in files if name.lower().endswith(".onnx")]:
+    for name in [name for name in files if name.lower().endswith(BY_ID["onnx"].suffixes)]:
         below = name[: name.rfind("/") + 1]
         files |= {below + data: file_entry(path) for data, path in data_files(folder / name).items()}
     if len(files) > MAX_FILES or sum(entry.size for entry in files.values()) > MAX_BYTES:

@@ -20,6 +20,12 @@ _CLASS_NAME = b'"class_name"'
 _BEGINNING = 512
 
 
+def needed_files(path: Path, kind: str) -> dict[str, Path]:
+    """Find the files beside a model's file that it needs, by their names, for a format that has such."""
+    find = {"onnx": data_files, "keras-h5": network_files}.get(kind)
+    return find(path) if find else {}
+
+
 def data_files(path: Path) -> dict[str, Path]:
     """Find the external data files of an ONNX file, by their names.
 

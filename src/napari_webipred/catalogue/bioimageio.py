@@ -14,12 +14,11 @@ from napari_webipred.card import Author, Citation, Input, ModelCard, Output, Pre
 from napari_webipred.catalogue import local_model
 from napari_webipred.catalogue.plain_text import plain_text
 from napari_webipred.errors import CatalogueError
+from napari_webipred.formats import FORMATS
 
 FILES = ("rdf.yaml", "bioimageio.yaml")
 MAX_BYTES = 2**18  # those of the zoo have some ten thousand
 
-# In this order: ONNX is what most of the zoo's models have, as one file.
-_FORMATS: dict[str, WeightFormat] = {"onnx": "onnx", "keras_hdf5": "keras-h5", "tensorflow_js": "tfjs-layers"}
 _SPACE = {"x", "y", "z", "t", "time", "space", "index"}
 _MAX_ITEMS = 1000
 
@@ -87,7 +86,8 @@ def weights(document: dict[str, Any]) -> list[ZooWeights]:
     """Return the files with weights that can be used here, the best first."""
     described = document.get("weights")
     found = []
-    for key, form in _FORMATS.items():
+    # The last of the table first: ONNX is what most of the zoo's models have, as one file.
+    for key, form in [(each.zoo, each.id) for each in reversed(FORMATS) if each.zoo]:
         entry = described.get(key) if isinstance(described, dict) else None
         source = entry.get("source") if isinstance(entry, dict) else None
         if isinstance(entry, dict) and isinstance(source, dict):  # format 0.5 allows a file with its own checksum

@@ -13,7 +13,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from napari_webipred import safe_json
+from napari_webipred import formats, safe_json
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.archive.label_files import CARD_FILE, LABEL_FILES, SIDE_FILES, names_in
 from napari_webipred.card import (
@@ -33,14 +33,13 @@ _SHOWN = 3
 
 
 def card_of_path(path: Path) -> ModelCard:
-    """Make a card for the user's own file, with nothing in it but a name."""
+    """Make a card for the user's own file, of its name alone; what it is, is known once it is opened."""
     path = path.resolve()
-    stem = path.parent.name if path.name == "saved_model.pb" else path.stem
+    stem = path.parent.name if path.name == formats.BY_ID["saved-model"].file_name else path.stem
+    named = formats.format_of(path.name)
+    weights = Weights(format=named.id if named else formats.ZIPPED, source=WeightSource(type="local"))
     slug = re.sub(r"[^A-Za-z0-9._-]+", "-", stem).strip("-._")[:128] or "model"
-    return ModelCard(id=slug, name=visible(stem) or "model", weights=(_LOCAL,))
-
-
-_LOCAL = Weights(format="tfjs-layers", source=WeightSource(type="local"))
+    return ModelCard(id=slug, name=visible(stem) or "model", weights=(weights,))
 
 
 def with_format(card: ModelCard, found: str | None) -> ModelCard:

@@ -5,31 +5,23 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Callable
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from stat import S_ISREG
 from typing import TYPE_CHECKING
 
 from napari_webipred import limits
 from napari_webipred.archive.entry import MAX_BYTES
-from napari_webipred.archive.model_files import kind_of
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.download import client, http_errors, request_context
 from napari_webipred.download.remote_file import RemoteFile
 from napari_webipred.download.request_context import TemporaryError
 from napari_webipred.errors import CatalogueError
+from napari_webipred.formats import kind_by_suffix, kind_of
 
 if TYPE_CHECKING:
     import requests
 
 PART, VERSION = ".part", ".version"
-_KINDS = {
-    ".zip": ("zip", "a zip archive"),
-    ".keras": ("zip", "a Keras file"),
-    ".h5": ("hdf5", "a Keras file"),
-    ".hdf5": ("hdf5", "a Keras file"),
-    ".onnx": ("onnx", "an ONNX file"),
-    ".json": ("json", "a JSON file"),
-}
 
 
 class PartialDownload:
@@ -225,7 +217,7 @@ def _page_of(url: str) -> str | None:
 def check_kind(name: str, head: bytes) -> None:
     """Refuse at the first bytes what is something else: login pages come under any name."""
     kind = kind_of(head[:512])
-    wanted, words = _KINDS.get(PurePosixPath(name).suffix.lower(), (kind, ""))
+    wanted, words = kind_by_suffix(name) or (kind, "")
     if kind == "html":
         raise CatalogueError(
             f"A web page has arrived instead of {name}.",

@@ -9,19 +9,12 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
 
-from napari_webipred import safe_json
+from napari_webipred import formats, safe_json
 from napari_webipred.archive.entry import MAX_FILES, MAX_SIDE_BYTES
 from napari_webipred.card import ModelCard, WeightFormat, Weights
 from napari_webipred.download import client
 from napari_webipred.errors import CatalogueError
 
-_FORMATS: dict[str, WeightFormat] = {
-    ".zip": "tfjs-layers",
-    ".onnx": "onnx",
-    ".h5": "keras-h5",
-    ".hdf5": "keras-h5",
-    ".keras": "keras-v3",
-}
 # Keras and transformers keep weights alone, without the network that they belong to, in files called so.
 _WEIGHTS_ALONE = re.compile(r"\.weights\.h5$|^tf_model.*\.h5$|no_?top", re.IGNORECASE)
 _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
@@ -51,14 +44,14 @@ class RemoteFile:
 
 
 def format_of(name: str) -> WeightFormat | None:
-    """Tell the format of a model by the name of its file; None if a file called so is no model.
+    """Tell the format of a model by the name of its file; None if no model that can be fetched is called so.
 
     A zip is taken for one with a TensorFlow.js model. A ``model.json`` is one, with its weights beside it.
     """
-    path = PurePosixPath(name)
-    if path.name == "model.json":
-        return "tfjs-layers"
-    return None if _WEIGHTS_ALONE.search(path.name) else _FORMATS.get(path.suffix.lower())
+    path, found = PurePosixPath(name), formats.format_of(name)
+    if path.suffix.lower() == ".zip":
+        return formats.ZIPPED
+    return found.id if found and found.remote and not _WEIGHTS_ALONE.search(path.name) else None
 
 
 def wanted(card: ModelCard) -> Weights | None:

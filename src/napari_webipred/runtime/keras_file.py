@@ -11,14 +11,14 @@ import numpy as np
 
 from napari_webipred import safe_json
 from napari_webipred.errors import ModelError
+from napari_webipred.formats import BY_ID
 from napari_webipred.runtime.hdf5 import File, Node
 from napari_webipred.runtime.tfjs import LayersModel
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-CONFIG = "config.json"
-WEIGHTS = "model.weights.h5"
+CONFIG, WEIGHTS = BY_ID["keras-v3"].members
 
 _MAX_DATASETS = 20_000
 _MAX_DEPTH = 16

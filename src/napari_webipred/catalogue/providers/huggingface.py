@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
-from napari_webipred import settings
+from napari_webipred import formats, settings
 from napari_webipred.archive import label_files
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.card import Author, Citation, ModelCard, Output, Weights, WeightSource
@@ -86,7 +86,7 @@ def resolve(reference: str) -> ModelCard:
     called = str(answer.get("id"))
     repository = called if re.fullmatch(f"{_PART}/{_PART}", called) else wanted.repo  # it may have been renamed
     path = _choose(repository, listing, wanted.file_key)
-    form = format_of(path) or "tfjs-layers"
+    form = format_of(path) or formats.ZIPPED
     card = _card_of(repository, commit, answer, listing[path], form, alone=wanted.file_key is None)
     folder = PurePosixPath(path).parent
 
@@ -179,9 +179,9 @@ def _choose(repository: str, listing: Mapping[str, RemoteFile], path: str | None
         if not whole:
             names = ", ".join(list(listing)[:10]) + (", ..." if len(listing) > 10 else "")
             raise CatalogueError(
-                f"{repository} on Hugging Face has no model that can be used here (onnx, h5, keras, model.json), "
+                f"{repository} on Hugging Face has no model that can be used here ({formats.names()}), "
                 f"but {names or 'no files'}.",
-                "Choose a repository with a model for TensorFlow.js, Keras or ONNX, or export it to ONNX.",
+                f"Choose a repository with a model for {formats.programs()}, or export it to ONNX.",
             )
         if len(whole) > 1:
             raise CatalogueError(

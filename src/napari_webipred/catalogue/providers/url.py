@@ -9,7 +9,7 @@ from urllib.parse import urljoin, urlsplit
 
 from pydantic import ValidationError
 
-from napari_webipred.archive.model_files import kind_of
+from napari_webipred import formats
 from napari_webipred.card import ModelCard, WeightFormat, Weights, WeightSource
 from napari_webipred.catalogue import bioimageio
 from napari_webipred.catalogue.plain_text import plain_text
@@ -18,11 +18,9 @@ from napari_webipred.download.remote_file import RemoteFile, format_of, harmless
 from napari_webipred.errors import CatalogueError
 
 _MAX_LENGTH = 2000
-_KINDS: dict[str, tuple[WeightFormat, str]] = {
-    "zip": ("tfjs-layers", ".zip"),
-    "onnx": ("onnx", ".onnx"),
-    "hdf5": ("keras-h5", ".h5"),
-    "json": ("tfjs-layers", ".json"),
+# The format of what the first bytes of a file say, and how its name should end.
+_KINDS = {"zip": (formats.ZIPPED, ".zip"), "json": ("tfjs-layers", ".json")} | {
+    each.id: (each.id, each.suffixes[0]) for each in formats.FORMATS if each.starts
 }
 
 
@@ -67,8 +65,8 @@ def checksum_of(reference: str) -> str | None:
 def resolve(reference: str) -> ModelCard:
     """Make a card for what lies at an address.
 
-    What it is, the end of the address tells (``.zip``, ``.onnx``, ``.h5``, ``.keras``, ``.json``, ``.yaml``), else the
-    first bytes of the file, for which the server is asked.
+    What it is, the end of the address tells (``.zip``, ``.yaml``, or that of a format), else the first bytes of the
+    file, for which the server is asked.
 
     Raises
     ------
@@ -122,7 +120,7 @@ def _format(url: str) -> tuple[WeightFormat, str]:
     what = "the file"
     with client.open_url(url, what, elsewhere=True) as response:
         head = client.read_beginning(response, 512)
-    kind = kind_of(head)
+    kind = formats.kind_of(head)
     if kind in _KINDS:
         return _KINDS[kind]
     host = urlsplit(url).hostname
@@ -133,7 +131,7 @@ def _format(url: str) -> tuple[WeightFormat, str]:
         )
     raise CatalogueError(
         f"What {host} gives at this address is no model that can be used here.",
-        "Give the address of a zip archive, a model.json, a Keras or an ONNX file.",
+        f"Give the address of {formats.listed()}, or of a zip archive that holds one.",
     )
 
 
@@ -143,9 +141,8 @@ def _described(url: str) -> ModelCard:
     document = bioimageio.parse(name, read_side_file(RemoteFile(url, name), bioimageio.MAX_BYTES))
     found = bioimageio.weights(document)
     if not found:
-        raise CatalogueError(
-            f"{name} names no weights for ONNX, Keras or TensorFlow.js.", "Choose another model of the zoo."
-        )
+        zoo = dict.fromkeys(each.label.partition(" ")[0] for each in formats.FORMATS if each.zoo)
+        raise CatalogueError(f"{name} names no weights for {formats.joined(zoo)}.", "Choose another model of the zoo.")
     weights = found[0]
     address = urljoin(url, weights.source)
     client.check_address(address)

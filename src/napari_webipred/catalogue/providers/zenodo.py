@@ -10,7 +10,7 @@ from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlencode
 
-from napari_webipred import settings
+from napari_webipred import formats, settings
 from napari_webipred.archive import label_files
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.card import Author, Citation, ModelCard, Weights, WeightSource
@@ -28,8 +28,9 @@ PAGE_SIZE = 25  # the most that Zenodo gives to those who are not logged in
 _MAX_RESULTS = 10_000
 _MAX_MODELS = 10
 # A zip may hold anything, so its record has to speak of models in a format that can be read here.
+_FILE_TYPES = " OR ".join(f"filetype:{each.suffixes[0][1:]}" for each in reversed(formats.FORMATS) if each.suffixes)
 _QUERY = (
-    "({text}) AND access_right:open AND (filetype:onnx OR filetype:h5 OR filetype:keras OR (filetype:zip AND "
+    f"({{text}}) AND access_right:open AND ({_FILE_TYPES} OR (filetype:zip AND "
     '("tensorflow.js" OR tensorflowjs OR tfjs OR webipred OR aucmedi OR "teachable machine" OR keras OR onnx)))'
 )
 
@@ -261,8 +262,8 @@ def choose_file(record: Record, card: ModelCard | None = None) -> RecordFile:
             f"Give the address of the one you want, such as {file_page(record.id, usable[0].key)}.",
         )
     raise CatalogueError(
-        f"Record {record.id} has no model that can be used here (zip, onnx, h5, keras), but {_names(record.files)}.",
-        "Choose a record with a model for TensorFlow.js, Keras or ONNX.",
+        f"Record {record.id} has no model that can be used here (.zip, {formats.names()}), but {_names(record.files)}.",
+        f"Choose a record with a model for {formats.programs()}.",
     )
 
 
@@ -308,7 +309,7 @@ def card_of(record: Record, key: str | None = None) -> ModelCard:
         raise CatalogueError(f"Record {record.id} has no file {key}.", "Check the address of the file.")
     source = WeightSource(type="zenodo", record_id=record.id, doi=record.doi, file_id=file.id, file_key=file.key)
     weights = Weights(
-        format=format_of(file.key) or "tfjs-layers", source=source, size=file.size, checksum=file.checksum
+        format=format_of(file.key) or formats.ZIPPED, source=source, size=file.size, checksum=file.checksum
     )
     return ModelCard(
         id=id,

@@ -5,34 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
+from napari_webipred import formats
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime import keras_file, tfjs
-from napari_webipred.runtime.graph_model import GraphModel
+from napari_webipred.runtime.graph_model import GraphModel, is_graph
 
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
 Files: TypeAlias = Mapping[str, bytes]
-Form: TypeAlias = Literal["tfjs", "keras", "hdf5", "architecture", "saved-model", "onnx"]
 
-_SUFFIXES: dict[str, Form] = {".onnx": "onnx", ".h5": "hdf5", ".hdf5": "hdf5", ".keras": "keras"}
-# What cards call the formats.
-_CALLED: dict[str, Form] = {
-    "tfjs-layers": "tfjs",
-    "tfjs-graph": "tfjs",
-    "keras-h5": "hdf5",
-    "keras-v3": "keras",
-    "saved-model": "saved-model",
-    "onnx": "onnx",
-}
-_SAVED_MODEL = "saved_model.pb"
-_HDF5 = b"\x89HDF"
-_LOOKED_FOR = (
-    "a TensorFlow.js model (model.json), a Keras file (.keras, .h5, .hdf5), Keras weights with their network in a "
-    "JSON file, a SavedModel (saved_model.pb) and an ONNX file (.onnx)"
-)
+_LOOKED_FOR = f"Looked for: {formats.listed('and')}, and Keras weights with their network in a JSON file beside them."
 _CHOOSE = "Give the path of one of them; that of a file in a zip archive is archive.zip/FILE."
 
 
@@ -42,13 +27,14 @@ class Found:
 
     Attributes
     ----------
-    form : str
-        Its format; ``"architecture"`` is a JSON by Keras whose weights lie in a file beside it.
+    format : str
+        Its format, as `napari_webipred.formats` and cards call it.
     name : str
-        Name of its file; of a Keras archive that was unpacked, the name of the weights.
+        Name of its file; of a Keras archive that was unpacked, the name of the weights; of a Keras network and its
+        weights in two files, either.
     """
 
-    form: Form
+    format: str
     name: str
 
 
@@ -72,7 +58,7 @@ def compile_files(
     ----------
     files : mapping of str to bytes
     kind : str
-        What was opened: ``"onnx"``, ``"hdf5"``, ``"keras"``, or else a folder, archive or JSON.
+        What was opened: the format of a file that tells it by its content, or else a folder, archive or JSON.
     entry : str, optional
         Name of the model's file among them, if it is known.
     output : str, optional
@@ -99,10 +85,10 @@ def compile_files(
     from napari_webipred.runtime import compiler, facts, graph_compiler, onnx_file
     from napari_webipred.runtime.outputs import choose, properties_of
 
-    found = Found(_form_of(files, kind, entry), entry) if entry is not None else find_model(files, preferred)
-    if found.form == "onnx":
+    found = Found(_format_of(files, kind, entry), entry) if entry is not None else find_model(files, preferred)
+    if found.format == "onnx":
         return onnx_file.adapt(found.name, files[found.name], output, classes, files)
-    model = _read(files, found, unpacked)
+    model = READERS[found.format](files, found.name, unpacked)
     if isinstance(model, GraphModel):
         outputs = graph_compiler.outputs_of(model)
         chosen, _ = choose(model.file, outputs, output, classes)
@@ -113,42 +99,37 @@ def compile_files(
         graph = compiler.compile_model(model, chosen.number)
     if chosen.size is None:
         raise ModelError(f"The output {chosen.name} of {model.file} cannot be computed.", "Choose another model.")
-    properties = facts.facts_of(model, published_for_browsers=found.form == "tfjs") | properties_of(outputs, chosen)
-    properties[facts.FORMAT] = _called(found.form, model)
+    properties = facts.facts_of(model, published_for_browsers=found.format == "tfjs-layers")
+    properties |= properties_of(outputs, chosen) | {facts.FORMAT: found.format}
     del model  # before the graph is copied, so that there are never three times the weights
     return facts.with_facts(graph, properties)
 
 
-def _called(form: Form, model: LayersModel | GraphModel) -> str:
-    """Return what cards call the format of a model."""
-    if form == "tfjs":
-        return "tfjs-graph" if isinstance(model, GraphModel) else "tfjs-layers"
-    # A network in a JSON file has its weights in an HDF5 file.
-    return next(name for name, each in _CALLED.items() if each == ("hdf5" if form == "architecture" else form))
-
-
-def _form_of(files: Files, kind: str, entry: str) -> Form:
+def _format_of(files: Files, kind: str, entry: str) -> str:
     """Tell the format of the file that the user pointed at: by its content if it was opened, else by its name."""
-    match kind:
-        case "onnx" | "hdf5" | "keras":
-            return kind
-    path = PurePosixPath(entry)
-    if path.name == _SAVED_MODEL:
-        return "saved-model"
-    if (form := _SUFFIXES.get(path.suffix.lower())) is not None:
-        return form
+    if kind in formats.BY_ID:
+        return kind
+    named = formats.format_of(entry)
+    if named is not None and named.container != "json":
+        return named.id
     if entry not in files:
         raise ModelError(f"There is no file {entry} in this model.", "Choose the model.json of the model.")
-    document = tfjs.parse(entry, files[entry])
+    if (found := _format_of_json(tfjs.parse(entry, files[entry]))) is not None:
+        return found
+    raise ModelError(f"{entry} is a JSON file, but describes no model.", _LOOKED_FOR)
+
+
+def _format_of_json(document: object) -> str | None:
+    """Tell the format of a model by its JSON file; None if that is no model's."""
     if tfjs.is_architecture(document):
-        return "architecture"
+        return "keras-h5"  # in which its weights are
     if isinstance(document, dict) and "modelTopology" in document:
-        return "tfjs"
-    raise ModelError(f"{entry} is a JSON file, but describes no model.", f"Looked for: {_LOOKED_FOR}.")
+        return "tfjs-graph" if is_graph(document) else "tfjs-layers"
+    return None
 
 
 def find_model(files: Files, preferred: str | None = None) -> Found:
-    """Find the one model among files, or the one in this format (a card's word for it).
+    """Find the one model among files, or the one in this format; TensorFlow.js has two, which cards do not tell apart.
 
     Raises
     ------
@@ -157,7 +138,8 @@ def find_model(files: Files, preferred: str | None = None) -> Found:
     """
     documents, broken = tfjs.topologies(files)
     found = list(_models(files, documents))
-    for chosen in (found, [each for each in found if each.form == _CALLED.get(preferred or "")]):
+    wanted = formats.BY_ID.get(preferred or "")
+    for chosen in (found, [each for each in found if wanted and formats.BY_ID[each.format].kind == wanted.kind]):
         if len(chosen) == 1:
             return chosen[0]
     if found:
@@ -168,52 +150,50 @@ def find_model(files: Files, preferred: str | None = None) -> Found:
     if broken:
         raise broken[0]
     present = ", ".join([name for name in files if not tfjs.is_noise(name)][:10]) or "no file at all"
-    raise ModelError(f"There is no model here; found {present}.", f"Looked for: {_LOOKED_FOR}.")
+    raise ModelError(f"There is no model here; found {present}.", _LOOKED_FOR)
 
 
-def _models(files: Files, documents: Mapping[str, object]) -> Iterator[Found]:
+def _models(files: Files, documents: Mapping[str, dict[str, Any]]) -> Iterator[Found]:
     unpacked = {folder + keras_file.WEIGHTS for folder in keras_file.keras_folders(list(files))}
     for name in files:
-        path = PurePosixPath(name)
         if tfjs.is_noise(name):
             continue
         if name in unpacked:
-            yield Found("keras", name)
-        elif path.name == _SAVED_MODEL:
-            yield Found("saved-model", name)
-        elif (form := _SUFFIXES.get(path.suffix.lower())) is not None:
-            yield Found(form, name)
+            yield Found("keras-v3", name)
+        elif (named := formats.format_of(name)) is not None and named.container != "json":
+            yield Found(named.id, name)
         elif name in documents and not tfjs.is_architecture(documents[name]):
-            yield Found("tfjs", name)
+            yield Found("tfjs-graph" if is_graph(documents[name]) else "tfjs-layers", name)
 
 
-def _read(files: Files, found: Found, unpacked: Callable[[str], Files]) -> LayersModel | GraphModel:
-    from napari_webipred.runtime import saved_model
-
-    name = found.name
-    match found.form:
-        case "saved-model":
-            return saved_model.read_saved_model(files, name)
-        case "architecture":
-            weights = _weights_for(files, name)
-            return keras_file.read_pair(name, files[name], weights, files[weights])
-        case "hdf5":
-            return _read_hdf5(files, name)
-        case "keras" if name.endswith(keras_file.WEIGHTS):
-            return keras_file.read_keras(files, name.removesuffix(keras_file.WEIGHTS))
-        case "keras":
-            try:
-                return keras_file.read_keras(unpacked(name), "", name)
-            except ModelError:
-                if not files[name].startswith(_HDF5):  # which older versions of Keras wrote under this name, too
-                    raise
-                return _read_hdf5(files, name)
+def _read_tfjs(files: Files, name: str, _: object) -> LayersModel | GraphModel:
     return tfjs.read_model(files, name)
 
 
-def _read_hdf5(files: Files, name: str) -> LayersModel:
-    """Read a whole model, or weights alone with their network in a JSON file beside them."""
+def _read_saved_model(files: Files, name: str, _: object) -> GraphModel:
+    from napari_webipred.runtime import saved_model
+
+    return saved_model.read_saved_model(files, name)
+
+
+def _read_keras(files: Files, name: str, unpacked: Callable[[str], Files]) -> LayersModel:
+    """Read an archive by Keras 3, or what the user unpacked from one."""
+    if name.endswith(keras_file.WEIGHTS):
+        return keras_file.read_keras(files, name.removesuffix(keras_file.WEIGHTS))
+    try:
+        return keras_file.read_keras(unpacked(name), "", name)
+    except ModelError:
+        if formats.kind_of(files[name][:512]) != "keras-h5":  # older versions of Keras wrote it under this name, too
+            raise
+        return _read_hdf5(files, name)
+
+
+def _read_hdf5(files: Files, name: str, _: object = None) -> LayersModel:
+    """Read a whole model, or weights and their network in two files, of which either is named."""
     content = files[name]
+    if formats.kind_of(content[:512]) == "json":
+        weights = _weights_for(files, name)
+        return keras_file.read_pair(name, content, weights, files[weights])
     if keras_file.has_network(name, content):
         return keras_file.read_h5(name, content)
     documents, broken = tfjs.topologies(files, _beside(files, name, ".json"))
@@ -237,7 +217,7 @@ def _read_hdf5(files: Files, name: str) -> LayersModel:
 
 def _weights_for(files: Files, name: str) -> str:
     """Return the file with the weights of a network that a JSON file describes."""
-    found = _partners(name, _beside(files, name, ".h5", ".hdf5"))
+    found = _partners(name, _beside(files, name, *formats.BY_ID["keras-h5"].suffixes))
     if len(found) == 1:
         return found[0]
     if not found:
@@ -270,3 +250,13 @@ def _partners(name: str, others: Sequence[str]) -> Sequence[str]:
 
 def _stem(name: str) -> str:
     return PurePosixPath(name).name.partition(".")[0]
+
+
+# How a model in each format is read; an ONNX file needs no reader, for it is a graph already.
+READERS: Mapping[str, Callable[[Files, str, Callable[[str], Files]], LayersModel | GraphModel]] = {
+    "tfjs-layers": _read_tfjs,
+    "tfjs-graph": _read_tfjs,
+    "keras-h5": _read_hdf5,
+    "keras-v3": _read_keras,
+    "saved-model": _read_saved_model,
+}
