@@ -33,8 +33,8 @@ from goldens import networks  # noqa: E402
 from napari_webipred.archive.model_files import open_files  # noqa: E402
 from napari_webipred.errors import WebIPredError  # noqa: E402
 from napari_webipred.imaging.files import file_source  # noqa: E402
-from napari_webipred.runtime.readers import compile_files  # noqa: E402
 from napari_webipred.runtime.protobuf import varint  # noqa: E402
+from napari_webipred.runtime.readers import compile_files  # noqa: E402
 from napari_webipred.runtime.session import Session  # noqa: E402
 
 SECONDS, MEGABYTES, BATCH = 10, 1024, 100

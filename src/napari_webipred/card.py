@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     WeightFormat: TypeAlias = str
 else:
     WeightFormat = Literal[tuple(BY_ID)]
-SourceType = Literal["builtin", "zenodo", "doi", "url", "huggingface", "github", "figshare", "dataverse", "local"]
+SourceType = Literal[
+    "builtin", "zenodo", "huggingface", "teachable-machine", "url", "doi", "github", "figshare", "dataverse", "local"
+]
 
 DEEPEST = 20  # objects within objects
 PROSE_AT_MOST = 10_000  # characters; the longest description on our own cards has 2,000

@@ -10,10 +10,10 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from napari_webipred.cache import index
-from napari_webipred.card import ModelCard
+from napari_webipred.card import ModelCard, WeightSource
 from napari_webipred.catalogue import providers
 from napari_webipred.catalogue.providers import RemoteFile, remote_files
-from napari_webipred.catalogue.providers.huggingface import place, resolve
+from napari_webipred.catalogue.providers.huggingface import parse, resolve
 from napari_webipred.errors import CatalogueError
 from zenodo_server import Answer, ZenodoServer, error_answer
 
@@ -34,6 +34,12 @@ PREPROCESSOR = {
     "rescale_factor": 0.00392156862745098,
     "size": {"height": 224, "width": 200},
 }
+
+
+def asked(reference: str) -> WeightSource:
+    source = providers.parse(reference)
+    assert source is not None
+    return source
 
 
 class Hub:
@@ -94,7 +100,7 @@ def hub(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> Hub:
     ],
 )
 def test_a_repository_is_understood_in_every_notation(reference: str, found: tuple[str, ...]) -> None:
-    source = place(reference)
+    source = parse(reference)
     assert source is not None
     assert (source.repo, source.revision, source.file_key) == found
 
@@ -114,7 +120,7 @@ def test_a_repository_is_understood_in_every_notation(reference: str, found: tup
     ],
 )
 def test_what_names_no_repository_is_not_taken_for_one(reference: str) -> None:
-    assert place(reference) is None
+    assert parse(reference) is None
 
 
 def test_a_repository_gives_a_card_that_is_pinned_to_its_commit(hub: Hub) -> None:
@@ -178,7 +184,7 @@ def test_a_shard_that_is_not_in_the_repository_is_named(hub: Hub) -> None:
 def test_when_no_file_can_be_chosen_the_reason_is_told(hub: Hub, files: list[str], words: str) -> None:
     hub.publish(dict.fromkeys(files, b""))
     with pytest.raises(CatalogueError, match=words):
-        resolve("hf:owner/name")
+        resolve(asked("hf:owner/name"))
 
 
 def test_one_of_several_files_can_be_named(hub: Hub) -> None:
@@ -188,7 +194,7 @@ def test_one_of_several_files_can_be_named(hub: Hub) -> None:
     assert one.id != other.id
     for name, words in (("c.onnx", "has no file"), ("notes.txt", "has no model file")):
         with pytest.raises(CatalogueError, match=words):
-            resolve(f"hf:owner/name/{name}")
+            resolve(asked(f"hf:owner/name/{name}"))
 
 
 def test_a_known_model_is_meant_without_a_revision_or_with_its_commit(hub: Hub) -> None:
@@ -196,9 +202,9 @@ def test_a_known_model_is_meant_without_a_revision_or_with_its_commit(hub: Hub) 
     card = index.resolve("hf:owner/name")
     hub.server.requests.clear()
     for reference in ("hf:owner/name", "hf:Owner/Name", f"hf:owner/name@{COMMIT[:7]}", "https://hf.co/owner/name"):
-        assert providers.means(reference, card)
+        assert providers.matches(asked(reference), card)
     for reference in ("hf:owner/name@main", "hf:owner/other", "hf:owner/name/other.onnx", "1234"):
-        assert not providers.means(reference, card)
+        assert not providers.matches(asked(reference), card)
     assert hub.server.requests == []
 
 
@@ -211,7 +217,7 @@ def test_labels_and_a_card_beside_the_model_count(hub: Hub) -> None:
             "webipred.json": {"discipline": "Veterinary medicine"},
         }
     )
-    card = resolve("hf:owner/name")
+    card = resolve(asked("hf:owner/name"))
     assert card.class_names == ["cat", "dog"]
     assert card.discipline == "Veterinary medicine"
     assert card.preprocessing is None
@@ -220,14 +226,14 @@ def test_labels_and_a_card_beside_the_model_count(hub: Hub) -> None:
 
 def test_several_labels_at_once_are_sigmoids(hub: Hub) -> None:
     hub.publish({"config.json": {**CONFIG, "problem_type": "multi_label_classification"}, "model.onnx": b""})
-    card = resolve("hf:owner/name")
+    card = resolve(asked("hf:owner/name"))
     assert (card.task, card.output.activation) == ("multi-label", "sigmoid")
 
 
 @pytest.mark.parametrize("said", [{"problem_type": "regression"}, {"id2label": {"0": "LABEL_0"}}])
 def test_a_model_trained_for_a_value_gives_no_classes(hub: Hub, said: dict[str, Any]) -> None:
     hub.publish({"config.json": {**CONFIG, **said}, "model.onnx": b""})
-    card = resolve("hf:owner/name")
+    card = resolve(asked("hf:owner/name"))
     assert (card.task, card.output.activation) == ("regression", "in-model")
     assert "assumed" not in card.provenance
 
@@ -236,7 +242,7 @@ def test_a_model_trained_for_a_value_gives_no_classes(hub: Hub, said: dict[str, 
 def test_what_is_not_public_is_told(hub: Hub, changes: dict[str, Any]) -> None:
     hub.publish({"model.onnx": b""}, **changes)
     with pytest.raises(CatalogueError, match="only to those who are logged in"):
-        resolve("hf:owner/name")
+        resolve(asked("hf:owner/name"))
 
 
 @pytest.mark.parametrize(
@@ -252,20 +258,20 @@ def test_what_is_not_public_is_told(hub: Hub, changes: dict[str, Any]) -> None:
 def test_each_failure_has_words_of_its_own(hub: Hub, answer: Answer, words: str) -> None:
     hub.server.answers["/api/models/owner/name"] = answer
     with pytest.raises(CatalogueError, match=words):
-        resolve("hf:owner/name")
+        resolve(asked("hf:owner/name"))
 
 
 def test_settings_that_are_a_web_page_are_told(hub: Hub) -> None:
     hub.publish({"model.onnx": b"", "config.json": b"<html>Log in"})
     with pytest.raises(CatalogueError, match=r"127\.0\.0\.1 gives for config\.json is not"):
-        resolve("hf:owner/name")
+        resolve(asked("hf:owner/name"))
 
 
 def test_off_line_nobody_is_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.publish({"model.onnx": b""})
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     with pytest.raises(CatalogueError, match="network is switched off"):
-        resolve("hf:owner/name")
+        resolve(asked("hf:owner/name"))
     assert hub.server.requests == []
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from napari_webipred.cache import index, store
 from napari_webipred.card import ModelCard
-from napari_webipred.catalogue.providers import means, place, remote_files, resolve
+from napari_webipred.catalogue.providers import PROVIDERS, matches, parse, remote_files
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
@@ -16,21 +16,41 @@ from zenodo_server import CONVERTED, ZenodoServer, model_zip
         ("https://zenodo.org/records/123/files/a.zip", "zenodo"),
         ("hf:owner/name", "huggingface"),
         ("https://huggingface.co/owner/name", "huggingface"),
-        ("https://teachablemachine.withgoogle.com/models/abc/", "url"),
+        ("https://teachablemachine.withgoogle.com/models/abc/", "teachable-machine"),
         ("https://zenodo.org/communities/123", "url"),
         ("https://example.org/model.onnx", "url"),
     ],
 )
 def test_each_reference_is_read_as_what_it_is(reference: str, kind: str) -> None:
-    source = place(reference)
+    source = parse(reference)
     assert source is not None
     assert source.type == kind
 
 
+def leads_to(reference: str, card: ModelCard) -> bool:
+    source = parse(reference)
+    return source is not None and matches(source, card)
+
+
+def test_a_reference_is_parsed_once(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    zenodo.publish("123", {CONVERTED: model_zip()})
+    seen: list[str] = []
+    for each in PROVIDERS.values():
+        monkeypatch.setattr(each, "parse", lambda text, parse=each.parse: seen.append(text) or parse(text))
+    index.resolve("123")
+    assert seen == ["123"]
+
+
+def test_a_card_whose_weights_lie_nowhere_that_can_be_asked_says_so() -> None:
+    weights = {"format": "onnx", "source": {"type": "figshare", "doi": "10.6084/1"}}
+    card = ModelCard.model_validate({"id": "a", "name": "A", "weights": [weights]})
+    with pytest.raises(CatalogueError, match=r"names no file .*type of its source is figshare"):
+        remote_files(card)
+
+
 @pytest.mark.parametrize("reference", ["", "demo", "a/b", "/home/me/model.zip", "model.onnx", "C:\\model.h5"])
 def test_what_lies_here_is_nowhere_else(reference: str) -> None:
-    assert place(reference) is None
-    assert resolve(reference) is None
+    assert parse(reference) is None
 
 
 def test_the_doi_of_all_versions_stays_what_it_was_when_the_model_was_fetched(zenodo: ZenodoServer) -> None:
@@ -79,7 +99,7 @@ def test_a_card_that_names_no_place_is_told(weights: list[dict[str, object]]) ->
 
 def test_the_address_of_another_file_does_not_mean_a_built_in_model() -> None:
     cards = {card.id: card for card in index.cards()}
-    assert means("https://zenodo.org/records/7785982/files/unknown.zip", cards["webipred-12"])
-    assert not means("https://zenodo.org/records/7785982/files/model.h5", cards["webipred-12"])
-    assert not means("https://zenodo.org/records/7785993/files/other.zip", cards["webipred-16"])
-    assert not means("https://example.org/model.onnx", cards["demo"])
+    assert leads_to("https://zenodo.org/records/7785982/files/unknown.zip", cards["webipred-12"])
+    assert not leads_to("https://zenodo.org/records/7785982/files/model.h5", cards["webipred-12"])
+    assert not leads_to("https://zenodo.org/records/7785993/files/other.zip", cards["webipred-16"])
+    assert not leads_to("https://example.org/model.onnx", cards["demo"])

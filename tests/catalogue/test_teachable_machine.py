@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
-from napari_webipred.cache import index
+from napari_webipred.cache import index, store
+from napari_webipred.card import WeightSource
 from napari_webipred.catalogue import providers
-from napari_webipred.catalogue.providers.teachable_machine import place
+from napari_webipred.catalogue.providers.teachable_machine import parse
 from napari_webipred.errors import CatalogueError
 from zenodo_server import Answer, ZenodoServer
 
@@ -41,7 +42,7 @@ def machine(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> ZenodoServ
     ],
 )
 def test_every_notation_of_the_address_means_the_same(reference: str) -> None:
-    source = place(reference)
+    source = parse(reference)
     assert source is not None
     assert source.url == ADDRESS
 
@@ -51,7 +52,7 @@ def test_every_notation_of_the_address_means_the_same(reference: str) -> None:
     ["", "AbC_d-1", "https://teachablemachine.withgoogle.com/", ADDRESS + "x.bin", "https://e.org/models/a/"],
 )
 def test_other_addresses_are_not_taken_for_one(reference: str) -> None:
-    assert place(reference) is None
+    assert parse(reference) is None
 
 
 def test_a_model_says_its_classes_and_how_it_takes_pictures(machine: ZenodoServer) -> None:
@@ -71,6 +72,28 @@ def test_its_files_are_fetched_from_the_server_of_the_settings(machine: ZenodoSe
         ("model.json", f"{machine.url}/models/AbC_d-1/model.json"),
         ("weights.bin", f"{machine.url}/models/AbC_d-1/weights.bin"),
     ]
+
+
+def test_its_card_says_where_it_comes_from(machine: ZenodoServer) -> None:
+    assert index.resolve(ADDRESS).weights[0].source.model_dump(exclude_none=True) == {
+        "type": "teachable-machine",
+        "url": ADDRESS,
+    }
+
+
+def test_a_model_that_an_older_program_fetched_as_an_address_is_still_found(machine: ZenodoServer) -> None:
+    card = index.resolve(ADDRESS)
+    weights = card.weights[0].model_copy(update={"source": WeightSource(type="url", url=ADDRESS)})
+    old = card.model_copy(update={"weights": (weights,)})
+    machine.put("/models/AbC_d-1/weights.bin", b"1234")
+    for _ in store.fetch(old):
+        pass
+    machine.requests.clear()
+    found = index.resolve(ADDRESS)
+    assert found.weights[0].source.type == "url"
+    assert store.is_fetched(found)
+    assert machine.requests == []
+    assert [file.name for file in providers.remote_files(found)] == ["model.json", "weights.bin"]  # to fetch it again
 
 
 def test_grey_models_take_grey(machine: ZenodoServer) -> None:

@@ -10,15 +10,14 @@ from hypothesis import strategies as st
 
 import napari_webipred
 from napari_webipred import limits, safe_json
-from napari_webipred.card import ModelCard
+from napari_webipred.card import ModelCard, WeightSource
 from napari_webipred.catalogue.providers import zenodo
 from napari_webipred.catalogue.providers.zenodo import (
     card_of,
     choose_file,
-    file_key,
     look_up,
+    parse,
     plain_text,
-    record_id,
     record_of,
 )
 from napari_webipred.errors import CatalogueError
@@ -57,7 +56,9 @@ def recorded(name: str) -> Any:
     ],
 )
 def test_the_number_is_read_from_every_notation(reference: str) -> None:
-    assert record_id(reference) == "123"
+    source = parse(reference)
+    assert source is not None
+    assert (source.type, source.record_id) == ("zenodo", "123")
 
 
 @pytest.mark.parametrize(
@@ -80,15 +81,15 @@ def test_the_number_is_read_from_every_notation(reference: str) -> None:
     ],
 )
 def test_what_names_no_record_gives_none(reference: str) -> None:
-    assert record_id(reference) is None
+    assert parse(reference) is None
 
 
 def test_the_sandbox_has_numbers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", "https://sandbox.zenodo.org")
-    assert record_id("10.5072/zenodo.123") == "123"
-    assert record_id("https://sandbox.zenodo.org/records/123") == "123"
-    assert record_id("10.5281/zenodo.123") is None
-    assert record_id("https://zenodo.org/records/123") is None
+    assert parse("10.5072/zenodo.123") == WeightSource(type="zenodo", record_id="123")
+    assert parse("https://sandbox.zenodo.org/records/123") == WeightSource(type="zenodo", record_id="123")
+    assert parse("10.5281/zenodo.123") is None
+    assert parse("https://zenodo.org/records/123") is None
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,8 @@ def test_the_sandbox_has_numbers_of_its_own(monkeypatch: pytest.MonkeyPatch) -> 
     ],
 )
 def test_the_file_is_read_from_its_address(reference: str, key: str | None) -> None:
-    assert file_key(reference) == key
+    source = parse(reference)
+    assert (source and source.file_key) == key
 
 
 def test_a_recorded_answer_in_the_list_shape_is_understood() -> None:

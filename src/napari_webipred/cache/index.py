@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 
 from napari_webipred.cache import store
-from napari_webipred.card import ModelCard
+from napari_webipred.card import ModelCard, WeightSource
 from napari_webipred.catalogue import built_in, providers
 from napari_webipred.catalogue.search import matches
 from napari_webipred.download import remote_file
@@ -35,10 +35,15 @@ def procedures() -> list[str]:
 
 def find(reference: str) -> ModelCard | None:
     """Return the card that `reference` names: a model's id, or where it lies, see `providers`."""
+    return _known(reference, providers.parse(reference))
+
+
+def _known(reference: str, source: WeightSource | None) -> ModelCard | None:
     name = reference.strip().casefold()
     known = cards()
     by_name = (card for card in known if card.id.casefold() == name)
-    return next(by_name, None) or next((card for card in known if providers.means(reference, card)), None)
+    by_source = (card for card in known if source and providers.matches(source, card))
+    return next(by_name, None) or next(by_source, None)
 
 
 def resolve(reference: str) -> ModelCard:
@@ -49,11 +54,12 @@ def resolve(reference: str) -> ModelCard:
     CatalogueError
         Nothing is called so (similar names are suggested), or the server does not have it or cannot be asked.
     """
-    if card := find(reference):
+    source = providers.parse(reference)
+    if card := _known(reference, source):
         return card
-    found = providers.resolve(reference)
-    if found is None:
+    if source is None:
         raise unknown(reference)
+    found = providers.resolve(source)
     # The number of all versions has led to one version, a branch to a commit; what is there may be known.
     return next((card for card in cards() if _is_same(card, found)), found)
 

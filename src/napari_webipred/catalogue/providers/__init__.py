@@ -1,68 +1,75 @@
-"""Where models come from: what a reference leads to, and which files have to be fetched for it."""
+"""Where models are published: a module for each provider, and what they have in common."""
 
 from __future__ import annotations
 
-from napari_webipred.card import ModelCard, WeightSource
+from collections.abc import Mapping
+from typing import Protocol
+
+from napari_webipred.card import ModelCard, Weights, WeightSource
 from napari_webipred.catalogue.providers import huggingface, teachable_machine, url, zenodo
 from napari_webipred.download.remote_file import RemoteFile as RemoteFile
 from napari_webipred.download.remote_file import wanted
 from napari_webipred.errors import CatalogueError
 
 
-def place(reference: str) -> WeightSource | None:
+class Provider(Protocol):
+    """What a module of a provider offers. Only `resolve` and `files` use the network."""
+
+    def parse(self, reference: str, /) -> WeightSource | None:
+        """Return what a reference says about where a model lies; None if it means something else."""
+
+    def matches(self, source: WeightSource, card: ModelCard, weights: Weights, /) -> bool:
+        """Tell whether a parsed reference leads to these weights, which are those of the card that are fetched."""
+
+    def resolve(self, source: WeightSource, /) -> ModelCard:
+        """Ask for the model that a parsed reference leads to, and make a card of what is said there."""
+
+    def files(self, card: ModelCard, weights: Weights, /) -> tuple[RemoteFile, ...]:
+        """Return what has to be fetched to have these weights; nothing if they do not say where they lie."""
+
+
+# By the type of the source on a card. A reference is tried in this order: every address is one of the last.
+PROVIDERS: Mapping[str, Provider] = {
+    "zenodo": zenodo,
+    "huggingface": huggingface,
+    "teachable-machine": teachable_machine,
+    "url": url,
+}
+
+
+def parse(reference: str) -> WeightSource | None:
     """Return what a reference says about where a model lies; None if it has the form of no such thing.
 
     Understood are a Zenodo record (number, DOI, address), ``hf:owner/name`` or the address of a repository on Hugging
     Face, the address of a model of Teachable Machine, and any other address. The network is not used.
+
+    Raises
+    ------
+    CatalogueError
+        It begins as an address does, but is none.
     """
-    if number := zenodo.record_id(reference):
-        return WeightSource(type="zenodo", record_id=number, file_key=zenodo.file_key(reference))
-    return huggingface.place(reference) or teachable_machine.place(reference) or url.place(reference)
+    return next((source for each in PROVIDERS.values() if (source := each.parse(reference))), None)
 
 
-def means(reference: str, card: ModelCard) -> bool:
-    """Tell whether a reference leads to the model of a card. The network is not used.
+def matches(source: WeightSource, card: ModelCard) -> bool:
+    """Tell whether a parsed reference leads to the model of a card. The network is not used.
 
     A reference that names no version or file means whichever the card is about: what has been fetched stays what it is
     until somebody asks for another.
     """
-    there, weights = place(reference), wanted(card)
-    if there is None or weights is None or weights.source.type != there.type:
-        return False
-    source = weights.source
-    if there.type == "zenodo":
-        # The names of the files in the built-in records are not known for certain, so None fits every archive's name.
-        unsure = source.file_key is None and str(there.file_key).lower().endswith(".zip")
-        return there.record_id in {source.record_id, card.provenance.get("all_versions")} and (
-            unsure or there.file_key in {None, source.file_key}
-        )
-    if there.type == "huggingface":
-        return (
-            (there.repo or "").casefold() == (source.repo or "").casefold()
-            and (source.revision or "").startswith(there.revision or "")
-            and there.file_key in {None, source.file_key}
-        )
-    return there.url == source.url and url.checksum_of(reference) in {None, weights.checksum}
+    weights = wanted(card)
+    return weights is not None and PROVIDERS[source.type].matches(source, card, weights)
 
 
-def resolve(reference: str) -> ModelCard | None:
-    """Return the card of a model somewhere else; None if `reference` has the form of no such thing.
+def resolve(source: WeightSource) -> ModelCard:
+    """Return the card of the model that a parsed reference leads to.
 
     Raises
     ------
     CatalogueError
         The server does not have it, cannot be asked or must not be asked.
     """
-    there = place(reference)
-    if there is None:
-        return None
-    if there.type == "zenodo":
-        return zenodo.resolve(reference)
-    if there.type == "huggingface":
-        return huggingface.resolve(reference)
-    if teachable_machine.place(reference):
-        return teachable_machine.resolve(reference)
-    return url.resolve(reference)
+    return PROVIDERS[source.type].resolve(source)
 
 
 def remote_files(card: ModelCard) -> tuple[RemoteFile, ...]:
@@ -76,14 +83,12 @@ def remote_files(card: ModelCard) -> tuple[RemoteFile, ...]:
         The card names nothing that could be fetched, or the server does not have it or cannot be asked.
     """
     weights = wanted(card)
-    source = weights.source if weights else WeightSource(type="local")
-    if weights and source.type == "zenodo" and source.record_id:
-        return zenodo.files(card, weights)
-    if weights and source.type == "huggingface" and source.repo and source.revision and source.file_key:
-        return huggingface.files(weights)
-    if weights and source.type == "url" and source.url:
-        return teachable_machine.files(weights) if teachable_machine.place(source.url) else url.files(weights)
-    raise CatalogueError(
-        f"The card of {card.id} names no file that could be fetched.",
-        "Download the model in a browser and open it from disk.",
-    )
+    provider = PROVIDERS.get(weights.source.type) if weights else None
+    files = provider.files(card, weights) if weights and provider else ()
+    if not files:
+        where = f" (the type of its source is {weights.source.type})" if weights else ""
+        raise CatalogueError(
+            f"The card of {card.id} names no file that could be fetched{where}.",
+            "Download the model in a browser and open it from disk.",
+        )
+    return files

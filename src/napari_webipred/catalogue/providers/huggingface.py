@@ -39,7 +39,7 @@ _VARIANT = re.compile(
 )
 
 
-def place(reference: str) -> WeightSource | None:
+def parse(reference: str) -> WeightSource | None:
     """Return what a reference says about where a model lies on Hugging Face; None if it means something else.
 
     Understood are ``hf:owner/name``, with ``@revision`` and ``/path/to/file`` behind it as needed, and the address of a
@@ -66,7 +66,18 @@ def place(reference: str) -> WeightSource | None:
     return WeightSource(type="huggingface", repo=repository, revision=revision, file_key=path)
 
 
-def resolve(reference: str) -> ModelCard:
+def matches(source: WeightSource, card: ModelCard, weights: Weights) -> bool:
+    """Tell whether a parsed reference leads to weights, whose commit it may leave open."""
+    there = weights.source
+    return (
+        there.type == "huggingface"
+        and (source.repo or "").casefold() == (there.repo or "").casefold()
+        and (there.revision or "").startswith(source.revision or "")
+        and source.file_key in {None, there.file_key}
+    )
+
+
+def resolve(source: WeightSource) -> ModelCard:
     """Ask Hugging Face for a repository, and make a card of what lies in it, as it is at this commit.
 
     Read are the list of files, ``config.json`` (class names, what the model's numbers mean),
@@ -79,15 +90,13 @@ def resolve(reference: str) -> ModelCard:
         There is no such public repository, revision or file, it has no model that can be used, several might be meant,
         or the server cannot be asked.
     """
-    wanted = place(reference)
-    if wanted is None or wanted.repo is None:
-        raise CatalogueError(f"{reference} names no repository on Hugging Face.", "Write it as hf:owner/name.")
-    answer, commit, listing = _look_up(wanted.repo, wanted.revision)
+    asked = str(source.repo)
+    answer, commit, listing = _look_up(asked, source.revision)
     called = str(answer.get("id"))
-    repository = called if re.fullmatch(f"{_PART}/{_PART}", called) else wanted.repo  # it may have been renamed
-    path = _choose(repository, listing, wanted.file_key)
+    repository = called if re.fullmatch(f"{_PART}/{_PART}", called) else asked  # it may have been renamed
+    path = _choose(repository, listing, source.file_key)
     form = format_of(path) or formats.ZIPPED
-    card = _card_of(repository, commit, answer, listing[path], form, alone=wanted.file_key is None)
+    card = _card_of(repository, commit, answer, listing[path], form, alone=source.file_key is None)
     folder = PurePosixPath(path).parent
 
     def beside(name: str, limit: int) -> RemoteFile | None:
@@ -113,10 +122,11 @@ def resolve(reference: str) -> ModelCard:
     return local_model.fill(card, {name: read_side_file(file) for name, file in side.items()})
 
 
-def files(weights: Weights) -> tuple[RemoteFile, ...]:
+def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
     """Return the files of a model, at the commit that its card names; the server is asked only for several."""
-    source = weights.source
-    repository, commit, path = str(source.repo), str(source.revision), str(source.file_key)
+    repository, commit, path = weights.source.repo, weights.source.revision, weights.source.file_key
+    if not repository or not commit or not path:
+        return ()
     if PurePosixPath(path).suffix.lower() != ".json":
         return (RemoteFile(_address(repository, commit, path), harmless(path), weights.size, weights.checksum),)
     _, _, listing = _look_up(repository, commit)

@@ -17,7 +17,7 @@ _PACKAGE = "@teachablemachine/image"
 _PATH = re.compile(r"/models/([A-Za-z0-9_-]{1,64})(?:/(?:model\.json|metadata\.json)?)?")
 
 
-def place(reference: str) -> WeightSource | None:
+def parse(reference: str) -> WeightSource | None:
     """Return the address of the model that a reference means, without what may stand behind it; None if it is none."""
     text = reference.strip()
     try:
@@ -26,10 +26,17 @@ def place(reference: str) -> WeightSource | None:
     except ValueError:
         return None
     match = _PATH.fullmatch(parts.path) if parts.netloc in hosts else None
-    return WeightSource(type="url", url=f"{settings.TEACHABLE_MACHINE_URL}/models/{match[1]}/") if match else None
+    if match is None:
+        return None
+    return WeightSource(type="teachable-machine", url=f"{settings.TEACHABLE_MACHINE_URL}/models/{match[1]}/")
 
 
-def resolve(reference: str) -> ModelCard:
+def matches(source: WeightSource, card: ModelCard, weights: Weights) -> bool:
+    """Tell whether a parsed reference leads to weights; older cards call their source a URL."""
+    return weights.source.type in {"teachable-machine", "url"} and source.url == weights.source.url
+
+
+def resolve(source: WeightSource) -> ModelCard:
     """Ask Teachable Machine for what it says about a model: its classes, and what it is for.
 
     Raises
@@ -37,12 +44,6 @@ def resolve(reference: str) -> ModelCard:
     CatalogueError
         There is no such model, it is for sounds or poses, or the server cannot be asked.
     """
-    source = place(reference)
-    if source is None or source.url is None:
-        raise CatalogueError(
-            f"{reference} is not the address of a model of Teachable Machine.",
-            f"It looks like {settings.TEACHABLE_MACHINE_URL}/models/AbCdEfGhI/.",
-        )
     document = read_json_file(RemoteFile(_file(source, "metadata.json"), "metadata.json"))
     # Those for sounds name no package and call their labels otherwise.
     package = document.get("packageName") or ("of images" if "labels" in document else "of sounds")
@@ -52,7 +53,7 @@ def resolve(reference: str) -> ModelCard:
             "Choose an image model of Teachable Machine.",
         )
     name = document.get("modelName")
-    number = source.url.rstrip("/").rpartition("/")[2]
+    number = str(source.url).rstrip("/").rpartition("/")[2]
     card = ModelCard(
         id=f"teachable-machine-{number}",
         name=plain_text(name)[:200] or number if isinstance(name, str) else number,
@@ -63,8 +64,10 @@ def resolve(reference: str) -> ModelCard:
     return local_model.fill(card, {"metadata.json": json.dumps(document).encode()})
 
 
-def files(weights: Weights) -> tuple[RemoteFile, ...]:
+def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
     """Ask for the files of a model: ``model.json`` and its weights."""
+    if parse(weights.source.url or "") is None:
+        return ()
     return layers_files(RemoteFile(_file(weights.source, "model.json"), "model.json"))
 
 

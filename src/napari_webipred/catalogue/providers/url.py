@@ -13,56 +13,66 @@ from napari_webipred import formats
 from napari_webipred.card import ModelCard, WeightFormat, Weights, WeightSource
 from napari_webipred.catalogue import bioimageio
 from napari_webipred.catalogue.plain_text import plain_text
+from napari_webipred.catalogue.providers import teachable_machine
 from napari_webipred.download import client
 from napari_webipred.download.remote_file import RemoteFile, format_of, harmless, layers_files, name_in, read_side_file
 from napari_webipred.errors import CatalogueError
 
 _MAX_LENGTH = 2000
+_CHECKSUM = "sha256="
 # The format of what the first bytes of a file say, and how its name should end.
 _KINDS = {"zip": (formats.ZIPPED, ".zip"), "json": ("tfjs-layers", ".json")} | {
     each.id: (each.id, each.suffixes[0]) for each in formats.FORMATS if each.starts
 }
 
 
-def place(reference: str) -> WeightSource | None:
-    """Return the address that a reference is, without what stands behind ``#``; None if it is no address of the web.
+def parse(reference: str) -> WeightSource | None:
+    """Return the address that a reference is; None if it is no address of the web.
+
+    Of what stands behind ``#``, only a checksum stays, as in ``https://example.org/model.zip#sha256=<64 digits>``.
 
     Raises
     ------
     CatalogueError
-        It begins as an address does, but is none.
+        It begins as an address does, but is none, or the checksum is none.
     """
     text = reference.strip()
     if not re.match(r"https?://[^\s]+$", text, re.IGNORECASE) or len(text) > _MAX_LENGTH:
         return None
-    url = text.partition("#")[0]
+    url, _, fragment = text.partition("#")
+    checksum = _checksum_in(fragment)
     try:
-        return WeightSource(type="url", url=url)
+        return WeightSource(type="url", url=f"{url}#{_CHECKSUM}{checksum}" if checksum else url)
     except ValidationError as error:
         client.check_address(url)
         raise CatalogueError(f"{url} is not an address.", "Check it for typing errors.") from error
 
 
-def checksum_of(reference: str) -> str | None:
-    """Return the checksum that stands behind an address, as in ``https://example.org/model.zip#sha256=<64 digits>``.
-
-    Raises
-    ------
-    CatalogueError
-        There is one, but it is none.
-    """
-    fragment = reference.strip().partition("#")[2]
-    if not fragment.lower().startswith("sha256="):
+def _checksum_in(fragment: str) -> str | None:
+    """Return the SHA-256 that stands behind an address, 64 hexadecimal digits."""
+    if not fragment.lower().startswith(_CHECKSUM):
         return None
-    digest = fragment[len("sha256=") :].lower()
+    digest = fragment[len(_CHECKSUM) :].lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
         raise CatalogueError(
             f"{digest[:80]!r} is not a SHA-256 checksum, which has 64 digits from 0 to f.", "Copy it once more."
         )
-    return f"sha256:{digest}"
+    return digest
 
 
-def resolve(reference: str) -> ModelCard:
+def _split(source: WeightSource) -> tuple[str, str | None]:
+    """Return the address of a parsed reference and the checksum behind it."""
+    url, _, fragment = (source.url or "").partition(f"#{_CHECKSUM}")
+    return url, f"sha256:{fragment}" if fragment else None
+
+
+def matches(source: WeightSource, card: ModelCard, weights: Weights) -> bool:
+    """Tell whether a parsed reference leads to weights: their address, and their checksum if it has one."""
+    url, checksum = _split(source)
+    return weights.source.type == "url" and url == weights.source.url and checksum in {None, weights.checksum}
+
+
+def resolve(source: WeightSource) -> ModelCard:
     """Make a card for what lies at an address.
 
     What it is, the end of the address tells (``.zip``, ``.yaml``, or that of a format), else the first bytes of the
@@ -71,13 +81,9 @@ def resolve(reference: str) -> ModelCard:
     Raises
     ------
     CatalogueError
-        The address is not https or holds a password, the checksum behind it is none, what lies there is no model, or
-        the server cannot be asked.
+        The address is not https or holds a password, what lies there is no model, or the server cannot be asked.
     """
-    source, checksum = place(reference), checksum_of(reference)
-    if source is None or source.url is None:
-        raise CatalogueError(f"{reference[:200]} is no address.", "Give one that starts with https://.")
-    url = source.url
+    url, checksum = _split(source)
     client.check_address(url)
     if "@" in urlsplit(url).netloc:
         raise CatalogueError(
@@ -89,9 +95,13 @@ def resolve(reference: str) -> ModelCard:
     return _card(url, _format(url), checksum)
 
 
-def files(weights: Weights) -> tuple[RemoteFile, ...]:
+def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
     """Return the files of a model; the server is asked for the names of the weights of a ``model.json``."""
-    url = weights.source.url or ""
+    url = weights.source.url
+    if not url:
+        return ()
+    if teachable_machine.parse(url):  # as older cards call such a model
+        return teachable_machine.files(card, weights)
     name = weights.source.file_key or harmless(name_in(url))
     file = RemoteFile(url, name, weights.size, weights.checksum)
     return layers_files(file) if name.lower().endswith(".json") else (file,)

@@ -133,13 +133,22 @@ def file_page(record: str, key: str) -> str:
     return f"{settings.current().zenodo_url}/records/{record}/files/{quote(key)}"
 
 
-def record_id(reference: str) -> str | None:
-    """Return the number of the record that `reference` names, or None if it names none.
+def parse(reference: str) -> WeightSource | None:
+    """Return the record that a reference names, and the file of it if it points at one; None if it names none.
 
     Understood are the bare number, the DOI (also as ``doi:...`` or a doi.org address) and the addresses of the record's
     page, of its files and of its data, on zenodo.org or the server of the settings.
     """
-    text = reference.strip().rstrip(".,;)")
+    number = _record_id(reference.strip().rstrip(".,;)"))
+    if number is None:
+        return None
+    match = re.search(r"/records?/[0-9]+/files/(.+)", reference.strip().partition("?")[0].partition("#")[0])
+    return WeightSource(
+        type="zenodo", record_id=number, file_key=unquote(match[1].removesuffix("/content")) if match else None
+    )
+
+
+def _record_id(text: str) -> str | None:
     if re.fullmatch(r"[0-9]{1,12}", text):
         return text
     server = settings.current().zenodo_url
@@ -155,12 +164,16 @@ def record_id(reference: str) -> str | None:
     return None
 
 
-def file_key(reference: str) -> str | None:
-    """Return the name of the file that the address of a record's file points at, or None."""
-    if record_id(reference) is None:
-        return None
-    match = re.search(r"/records?/[0-9]+/files/(.+)", reference.strip().partition("?")[0].partition("#")[0])
-    return unquote(match[1].removesuffix("/content")) if match else None
+def matches(source: WeightSource, card: ModelCard, weights: Weights) -> bool:
+    """Tell whether a parsed reference leads to the file of a card, by the record or by all its versions."""
+    there = weights.source
+    # The names of the files in the built-in records are not known for certain, so None fits every archive's name.
+    unsure = there.file_key is None and str(source.file_key).lower().endswith(".zip")
+    return (
+        there.type == "zenodo"
+        and source.record_id in {there.record_id, card.provenance.get("all_versions")}
+        and (unsure or source.file_key in {None, there.file_key})
+    )
 
 
 def look_up(record_id: str) -> Record:
@@ -178,7 +191,7 @@ def look_up(record_id: str) -> Record:
         return record_of(client.read_json(response, what))
 
 
-def resolve(reference: str) -> ModelCard:
+def resolve(source: WeightSource) -> ModelCard:
     """Ask Zenodo for the record that a reference names, and make a card of what it says.
 
     What says something about the model and is small is read: a description for the BioImage Model Zoo (``rdf.yaml``),
@@ -189,10 +202,7 @@ def resolve(reference: str) -> ModelCard:
     CatalogueError
         See `look_up` and `card_of`.
     """
-    number = record_id(reference)
-    if number is None:
-        raise CatalogueError(f"{reference} names no Zenodo record.", "Give its number, DOI or address.")
-    record, key = look_up(number), file_key(reference)
+    record, key = look_up(str(source.record_id)), source.file_key
     small = {
         file.key: RemoteFile(file.url, file.key, file.size, file.checksum)
         for file in record.files
@@ -219,7 +229,9 @@ def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
     CatalogueError
         The record or the file is not there or not public any more.
     """
-    file = choose_file(look_up(str(weights.source.record_id)), card)
+    if weights.source.record_id is None:
+        return ()
+    file = choose_file(look_up(weights.source.record_id), card)
     return (RemoteFile(file.url, harmless(file.key), file.size, weights.checksum or file.checksum),)
 
 
