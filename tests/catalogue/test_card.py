@@ -2,13 +2,16 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import get_args
 
 import jsonschema
 import pytest
 
 from napari_webipred import card as card_module
 from napari_webipred.card import ModelCard, Preprocessing, read_card
+from napari_webipred.catalogue.providers import PROVIDERS
 from napari_webipred.errors import CatalogueError
+from napari_webipred.formats import BY_ID
 
 CARDS = Path(card_module.__file__).parent / "catalogue" / "cards"
 SCHEMA = json.loads((Path(__file__).parent / "data" / "model_card.schema.json").read_text())
@@ -32,6 +35,13 @@ def test_every_built_in_card_follows_the_schema_and_survives_a_round_trip(path: 
     again = card.model_dump(mode="json")
     jsonschema.validate(again, SCHEMA)
     assert ModelCard.model_validate(again) == card
+
+
+def test_the_schema_knows_every_format_and_every_provider() -> None:
+    weights = SCHEMA["properties"]["weights"]["items"]["properties"]
+    assert set(weights["format"]["enum"]) == set(BY_ID)
+    assert set(weights["source"]["properties"]["type"]["enum"]) == set(get_args(card_module.SourceType))
+    assert set(PROVIDERS) < set(get_args(card_module.SourceType))
 
 
 def test_classes_are_put_in_the_order_of_the_outputs() -> None:
