@@ -208,7 +208,20 @@ def _with_value(card: ModelCard) -> ModelCard:
     return card.model_copy(update={"classes": local_model.entries(["value"])})
 
 
+def _code(count: str, name: str) -> str:
+    """Say what stands for the Python code of Lambda layers; `napari_webipred.runtime.layers.registry` knows them."""
+    several = count != "1"
+    layers = f"{count} Lambda layers, such as {name[:80]}," if several else f"The Lambda layer {name[:80]}"
+    return (
+        f"{layers} {'hold' if several else 'holds'} Python code, which is never run here. By name and settings "
+        f"{'they are' if several else 'it is'} taken for what keras.applications wrote under such names: a scaled sum "
+        "in Inception-ResNet V2, a sum over groups in ResNeXt. If other code stands there, the numbers are wrong."
+    )
+
+
 def _with_notes(card: ModelCard, session: Session) -> ModelCard:
+    if lambdas := session.properties.get(facts.LAMBDAS):
+        card = local_model.assume(card, _code(*lambdas.split(" ", 1)))
     reason = session.properties.get(facts.BROWSER)
     if not reason:
         return card

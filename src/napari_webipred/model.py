@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 
-from napari_webipred import completion, self_test
+from napari_webipred import card_check, completion, self_test
 from napari_webipred.cache import overrides as telling
 from napari_webipred.card import ModelCard
 from napari_webipred.catalogue import local_model
@@ -90,8 +90,9 @@ class Model:
         self.input_shape = session.input_shape
         self.output_size = session.output_size
         self.card = completion.complete(card, session)
-        if self.card.input is not None:
-            with _named(card):
+        with _named(card):
+            card_check.check_input(self.card, session.properties)
+            if self.card.input is not None:
                 session.check_image(self.card.input.height, self.card.input.width)
         self.suggestion = completion.suggestion(session)
         self.outputs = tuple(output for output in outputs_in(session.properties)[0] if output.size is not None)
@@ -275,6 +276,9 @@ def _open(
         given = given.over(telling.recall(checksum))
         card = bioimageio.fill_from_package(local_model.fill(card, files, files.entry), files)
     whole = telling.apply(card, given)
+    with _named(whole):
+        card_check.check_preprocessing(whole)
+    whole = local_model.with_choice(whole, files.entry)
     if replace(given, classes=None) != telling.Told():
         whole = whole.model_copy(update={"test": None})  # it is about the model as its publisher describes it
     if entry and entry.doubt:
@@ -325,9 +329,8 @@ def _choice(card: ModelCard, files: ModelFiles) -> str | None:
 
 
 def _entry(card: ModelCard, files: ModelFiles) -> str | None:
-    """Return the model's file: what the user pointed at, or what the card says of several."""
-    named = (weights.entry_point for weights in card.weights)
-    return files.entry or next((entry for entry in named if entry in files), None)
+    """Return the model's file, if the user or the card names it."""
+    return files.model_file(local_model.entry_point(card))
 
 
 def _test(model: Model, files: ModelFiles) -> dict[str, str]:
@@ -368,7 +371,8 @@ def _compile(files: ModelFiles, card: ModelCard) -> bytes:
     from napari_webipred.runtime.readers import compile_files
 
     # Of a file of the user's own nothing is known.
-    form = card.weights[0].format if card.weights and not local_model.is_local(card) else None
+    weights = local_model.opened_weights(card)
+    form = weights.format if weights and not local_model.is_local(card) else None
     try:
         graph = compile_files(
             files,

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import napari_webipred as wp
 from goldens import networks
 from napari_webipred.runtime.session import Session
 
@@ -61,20 +62,40 @@ def test_the_logits_depend_on_the_picture(name: str) -> None:
     assert np.abs(first - second).max() > 1e-3 * np.abs(first).max()
 
 
-def test_the_lambdas_of_older_inception_resnets_are_scaled_sums(open_session: Opener) -> None:
-    stored = golden("InceptionResNetV2 of Keras 2")
+def with_lambdas(stored: dict[str, Any]) -> dict[str, Any]:
+    """Return the network as older versions of keras.applications wrote it, with sums as code in Lambda layers."""
     layers = stored["topology"]["model_config"]["config"]["layers"]
     sums = [layer for layer in layers if layer["class_name"].endswith("CustomScaleLayer")]
     text = json.dumps(stored)
     assert sums
     for number, layer in enumerate(sums, 1):
         text = text.replace(f'"{layer["name"]}"', f'"block35_{number}"')
-    older = json.loads(text)
+    older: dict[str, Any] = json.loads(text)
     for layer in older["topology"]["model_config"]["config"]["layers"]:
         if layer["class_name"].endswith("CustomScaleLayer"):
             layer["class_name"] = "Lambda"
             layer["config"] = {"name": layer["name"], "arguments": {"scale": layer["config"]["scale"]}}
+    return older
+
+
+def test_the_lambdas_of_older_inception_resnets_are_scaled_sums(open_session: Opener) -> None:
+    stored = golden("InceptionResNetV2 of Keras 2")
+    older = with_lambdas(stored)
     *shape, low, high = stored["pictures"]
     pictures = networks.pictures(shape, low, high)
     made = open_session(files_of(older)).predict(pictures)
     np.testing.assert_array_equal(made, open_session(files_of(stored)).predict(pictures))
+
+
+def test_it_is_said_once_that_the_code_of_lambdas_is_not_run(tmp_path: Path) -> None:
+    stored = golden("InceptionResNetV2 of Keras 2")
+    for name, network in (("older", with_lambdas(stored)), ("newer", stored)):
+        folder = tmp_path / name
+        folder.mkdir()
+        for file, content in files_of(network).items():
+            (folder / file).write_bytes(content)
+    for _ in range(2):  # compiled, and then from the graph that is kept
+        (remark,) = [each for each in wp.open_model(tmp_path / "older").remarks if "Python code" in each]
+        assert "Lambda layers, such as block35_1, hold Python code, which is never run here." in remark
+        assert "Inception-ResNet V2" in remark
+    assert not [each for each in wp.open_model(tmp_path / "newer").remarks if "Python code" in each]

@@ -17,7 +17,7 @@ from napari_webipred.archive.label_files import SIDE_FILES
 from napari_webipred.archive.model_folder import folder_members
 from napari_webipred.archive.needed_files import is_plain_file, needed_files
 from napari_webipred.archive.zip_file import ANOTHER_ARCHIVE, zip_members
-from napari_webipred.errors import ArchiveError, TooLargeError
+from napari_webipred.errors import ArchiveError, ModelError, TooLargeError
 
 
 class ModelFiles(Mapping[str, bytes]):
@@ -98,6 +98,22 @@ class ModelFiles(Mapping[str, bytes]):
         member = self._members[name]
         last = PurePosixPath(name).name
         return _of_zip(self.path / name, *zip_members(last, self[name] if member.path is None else member.path))
+
+    def model_file(self, named: str | None) -> str | None:
+        """Return the name of the model's file: what the user pointed at, else what its card names, if anything.
+
+        Raises
+        ------
+        ModelError
+            There is no such file.
+        """
+        if self.entry is None and named is not None and named not in self:
+            present = ", ".join(list(self)[:10]) or "no file at all"
+            raise ModelError(
+                f"The card of {self.path.name} says weights.entry_point = {named!r}. It is not there; found {present}.",
+                "Correct it in the card, or remove it.",
+            )
+        return self.entry or named
 
     @cached_property
     def checksum(self) -> str:

@@ -89,9 +89,9 @@ def apply(card: ModelCard, told: Told) -> ModelCard:
         update["provenance"] = {key: value for key, value in card.provenance.items() if key != "labels"}
     if told.standardize is not None:
         kept = card.preprocessing.model_dump(exclude={"profile"}) if card.preprocessing else {}
-        scaling: dict[str, Any] = {"standardize_mode": told.standardize}
+        scaling: dict[str, Any] = {"standardize_mode": told.standardize, "rescale": None, "mean": None, "std": None}
         if told.standardize == UNIT:
-            scaling = {"standardize_mode": "custom", "rescale": 1 / 255, "mean": None, "std": None}
+            scaling |= {"standardize_mode": "custom", "rescale": 1 / 255}
         update["preprocessing"] = Preprocessing.model_validate({**kept, **scaling})
     if told.size is not None:
         kept = card.input.model_dump() if card.input else {}

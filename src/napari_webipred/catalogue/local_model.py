@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 import re
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -25,6 +25,7 @@ from napari_webipred.card import (
     WeightSource,
     unnamed,
 )
+from napari_webipred.download.remote_file import wanted
 from napari_webipred.errors import ModelError, TooLargeError
 from napari_webipred.names import visible
 
@@ -43,11 +44,31 @@ def card_of_path(path: Path) -> ModelCard:
 
 
 def with_format(card: ModelCard, found: str | None) -> ModelCard:
-    """Write the format of the user's own file into its card, which is known when the file is opened."""
-    if found is None or not is_local(card):
+    """Write the format of a model into its card: for certain it is known when the file is opened."""
+    if found is None:
         return card
-    weights = tuple(each.model_copy(update={"format": found}) for each in card.weights)
+    opened = opened_weights(card)
+    weights = tuple(each.model_copy(update={"format": found}) if each is opened else each for each in card.weights)
     return card.model_copy(update={"weights": weights})
+
+
+def with_choice(card: ModelCard, entry: str | None) -> ModelCard:
+    """Note that the user chose another file than the one that the card beside it is about, if so."""
+    named = entry_point(card) if is_local(card) else None
+    if entry is None or named is None or PurePosixPath(named).name == PurePosixPath(entry).name:
+        return card
+    return assume(card, f"The card beside {entry} is about {named}. It is used, but {entry} is the model.")
+
+
+def opened_weights(card: ModelCard) -> Weights | None:
+    """Return which of a card's weights are opened: those that are fetched, or the first."""
+    return wanted(card) or next(iter(card.weights), None)
+
+
+def entry_point(card: ModelCard) -> str | None:
+    """Return which file of a model a card names."""
+    weights = opened_weights(card)
+    return weights.entry_point if weights else None
 
 
 def is_local(card: ModelCard) -> bool:
@@ -93,7 +114,7 @@ def fill(card: ModelCard, files: Mapping[str, bytes], near: str | None = None) -
         There is a ``webipred.json`` that is not a valid card.
     """
     if own := _find(files, CARD_FILE, near):
-        card = _merge(card, _read_card(own, files[own]))
+        card = _merge(card, _read_card(own, files[own]), lambda name: _beside(own, name, files))
     for base, read in LABEL_FILES.items():
         if (name := _find(files, base, near)) is None:
             continue
@@ -193,8 +214,14 @@ def _read_card(name: str, content: bytes) -> ModelCard:
         raise ModelError(f"The model card {name} is not a JSON object.", "Correct the file or remove it.") from error
 
 
-def _merge(card: ModelCard, own: ModelCard) -> ModelCard:
-    """Take what the model's own card says where the card at hand says nothing."""
+def _beside(own: str, name: str, files: Mapping[str, bytes]) -> str:
+    """Return the file that a card names: as seen from its folder, or else from the top."""
+    beside = (PurePosixPath(own).parent / name).as_posix()
+    return beside if beside in files else name
+
+
+def _merge(card: ModelCard, own: ModelCard, place: Callable[[str], str]) -> ModelCard:
+    """Take what the model's own card says where the card at hand says nothing; `place` finds the file it names."""
     names = {"id", "name"} & own.model_fields_set if is_local(card) else set()
     lacking = {key for key in own.model_fields_set if not getattr(card, key, None) or key not in card.model_fields_set}
     wanted = (names | lacking) - {"weights", "schema_version"}
@@ -203,8 +230,9 @@ def _merge(card: ModelCard, own: ModelCard) -> ModelCard:
     if is_local(card) and own.id == "model":
         wanted.discard("id")
     update = {key: getattr(own, key) for key in wanted}
-    if is_local(card) and own.weights:
-        update["weights"] = (card.weights[0].model_copy(update={"entry_point": own.weights[0].entry_point}),)
+    if own.weights and (entry := own.weights[0].entry_point) and len(card.weights) == 1:
+        known = card.weights[0].entry_point
+        update["weights"] = (card.weights[0].model_copy(update={"entry_point": known or place(entry)}),)
     return card.model_copy(update=update)
 
 

@@ -13,10 +13,10 @@ import numpy as np
 
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime import facts
 from napari_webipred.runtime.binding import bind
 from napari_webipred.runtime.connections import BROKEN, listed
 from napari_webipred.runtime.ending import ends
-from napari_webipred.runtime.facts import ENDING
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
 from napari_webipred.runtime.initializer import write_initializer
@@ -90,7 +90,7 @@ def compile_model(model: LayersModel, output: int = -1) -> bytes:
     _check_supported(model.file, network)
     _check_inputs(model.file, network)
     graph = Graph()
-    shapes = _add_calls(graph, network, _keras_major(model.keras_version))
+    image_and_size = _add_calls(graph, network, _keras_major(model.keras_version))
     computed = {call.layer.path for call in network.calls}
     pruned_layers = [call.layer for call in whole.calls if call.layer.path not in computed]
     needed = [weight for initializer in graph.initializers.values() for weight in initializer.weights]
@@ -98,7 +98,7 @@ def compile_model(model: LayersModel, output: int = -1) -> bytes:
         model.file, needed, sorted(graph.optional_weights, key=lambda weight: weight.path), pruned_layers, model.weights
     )
     arrays = {weight: model.weights[name] for weight, name in names.items()}
-    return serialise(graph, arrays, *shapes)
+    return serialise(graph, arrays, *image_and_size)
 
 
 def _check_supported(file: str, network: Network) -> None:
@@ -135,8 +135,8 @@ def _keras_major(version: str) -> int:
     return 3 if re.match(r"3\.", version) else 2
 
 
-def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | None, ...], int]:
-    """Compile all calls to nodes; return the shape of the image and the number of values in the output."""
+def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[ImageInput, int]:
+    """Compile all calls to nodes; return the image input and the number of values in the output."""
     made: list[Tensor | None] = []
     for call in network.calls:
         made.append(_compiled(graph, network, call, made, keras))
@@ -147,7 +147,7 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[int | 
         raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
     graph.finish(last.name)
     input_layer = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
-    return _image(network, input_layer).shape, math.prod(n or 1 for n in last.shape)
+    return _image(network, input_layer), math.prod(n or 1 for n in last.shape)
 
 
 def _compiled(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | None], keras: int) -> Tensor:
@@ -169,7 +169,7 @@ def _compiled(graph: Graph, network: Network, call: Call, made: Sequence[Tensor 
 
 def _image(network: Network, layer: Layer) -> ImageInput:
     """Return the image input of a network, with a fixed number of channels."""
-    image = ImageInput(_input_shape(layer.config) or (None, None, None), _channels_first(network))
+    image = ImageInput(_input_shape(layer.config) or (None, None, None), _channels_first(network), layer.name)
     if image.shape[-1] is None:
         fault = f"The input {layer.path} has no fixed number of channels."
         raise ModelError(fault, "Choose a model that classifies images.")
@@ -201,19 +201,19 @@ def _check_call(call: Call) -> None:
         raise ModelError(f"The layer {layer.path} ({layer.class_name}) {fault}.", BROKEN)
 
 
-def serialise(
-    graph: Graph, arrays: Mapping[Weight, NDArray[np.float32]], image: tuple[int | None, ...], size: int
-) -> bytes:
-    """Write a finished graph as an ONNX model with an image of this shape as input and `size` values as output."""
+def serialise(graph: Graph, arrays: Mapping[Weight, NDArray[np.float32]], image: ImageInput, size: int) -> bytes:
+    """Write a finished graph as an ONNX model with this image as input and `size` values as output."""
     import onnx
 
     float32 = onnx.TensorProto.FLOAT
-    sizes = ["batch", image[0] or "height", image[1] or "width", image[2]]
+    height, width, channels = image.shape
+    sizes = ["batch", height or "height", width or "width", channels]
     model = onnx.ModelProto(ir_version=_IR, producer_name="napari-webipred", producer_version=str(COMPILER_VERSION))
     model.opset_import.add(domain="", version=_OPSET)
     model.graph.name = "network"
     (end,) = ends(graph.nodes, graph.constants, [OUTPUT])
-    model.metadata_props.add(key=ENDING, value=end.ending)
+    model.metadata_props.add(key=facts.ENDING, value=end.ending)
+    model.metadata_props.add(key=facts.IMAGE, value=image.described)
     model.graph.input.append(onnx.helper.make_tensor_value_info(INPUT, float32, sizes))
     model.graph.output.append(onnx.helper.make_tensor_value_info(OUTPUT, float32, ["batch", size]))
     for node in graph.nodes:

@@ -12,14 +12,17 @@ from napari_webipred.runtime.teachable_machine import is_teachable_machine
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
-# Names of the properties: the format of the model, as in cards; what its outputs are; its family and the scaling of
-# that; why browsers cannot load it; the preprocessing profile of the program that made it, if its structure shows that;
-# its bounds for memory and work.
+# Names of the properties: the format of the model, as in cards; the image that its file takes; what its outputs are; its
+# family and the scaling of that; why browsers cannot load it; the preprocessing profile of the program that made it, if
+# its structure shows that; how many layers hold code that is not run, and the first of them; its bounds for memory and
+# work.
 FORMAT = "webipred.format"
+IMAGE = "webipred.image"
 ENDING = "webipred.ending"
 FAMILY = "webipred.family"
 BROWSER = "webipred.browser"
 PROFILE = "webipred.profile"
+LAMBDAS = "webipred.lambdas"
 BOUNDS = "webipred.bounds"
 PREFIX = "webipred."
 
@@ -74,7 +77,8 @@ def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -
     Returns
     -------
     dict of str to str
-        ``FAMILY``: such as ``"MobileNetV2 tf"``; ``BROWSER``: a reason; ``PROFILE``: ``"teachable-machine"``.
+        ``FAMILY``: such as ``"MobileNetV2 tf"``; ``BROWSER``: a reason; ``PROFILE``: ``"teachable-machine"``;
+        ``LAMBDAS``: such as ``"40 block35_1"``.
     """
     if isinstance(model, GraphModel):
         names = {part for name in model.operations for part in name.split("/")}
@@ -83,6 +87,8 @@ def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -
     facts = _family({name for name, _ in layers}, scales_itself=any(kind in _SCALING for _, kind in layers[:6]))
     if is_teachable_machine(model.topology):
         facts[PROFILE] = "teachable-machine"
+    if lambdas := [name for name, kind in layers if kind == "Lambda"]:
+        facts[LAMBDAS] = f"{len(lambdas)} {lambdas[0]}"
     if published_for_browsers:
         missing = sorted({kind for _, kind in layers} & _NOT_IN_A_BROWSER)
         if model.keras_version.startswith("3"):

@@ -26,7 +26,8 @@ _LEAVES = {"Placeholder", "Const"}
 _MAX_CHAIN = 100
 # Each operation that takes a constant gets its own copy; a model may apply the same layer to several tensors.
 _MAX_COPIES = 8
-_FLOATS = {"DT_FLOAT", "DT_HALF", "DT_DOUBLE"}
+# Element types that an image may have, and what model cards call them.
+_FLOATS = {"DT_FLOAT": "float32", "DT_HALF": "float16", "DT_DOUBLE": "float64"}
 
 
 def outputs_of(model: GraphModel) -> list[ModelOutput]:
@@ -91,7 +92,7 @@ def compile_graph(model: GraphModel, output: int = -1) -> bytes:
         raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
     graph.finish(last.name)
     _check_weights(model, graph, arrays)
-    return serialise(graph, arrays, image.shape, math.prod(size or 1 for size in last.shape))
+    return serialise(graph, arrays, image, math.prod(size or 1 for size in last.shape))
 
 
 def _without_identities(model: GraphModel) -> GraphModel:
@@ -166,7 +167,8 @@ def _image(model: GraphModel, order: list[Operation]) -> ImageInput:
     if sizes is None or (len(sizes) == 3 and sizes[2] is None and sizes[0] not in (1, 3)):
         raise not_an_image(model.file, shape)
     # TensorFlow has channels last; models converted from other frameworks may have channels first.
-    return ImageInput(sizes, len(sizes) == 3 and sizes[0] in (1, 3) and sizes[2] not in (1, 3))
+    first = len(sizes) == 3 and sizes[0] in (1, 3) and sizes[2] not in (1, 3)
+    return ImageInput(sizes, first, inputs[0].name, _FLOATS[kind])
 
 
 def _value(

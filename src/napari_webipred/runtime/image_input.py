@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,6 +12,7 @@ from napari_webipred.errors import ModelError
 from napari_webipred.runtime.graph import INPUT, Graph, Tensor
 
 _MAX_SIZE = 2**20
+_LONGEST_NAME = 200
 _NARROWEST = 4  # narrower inputs are lists of points or signals
 
 
@@ -44,10 +46,16 @@ class ImageInput:
         As in the network, without the batch axis: three, or height and width if there are no channels.
     channels_first : bool
         True if the first of three sizes is the number of channels.
+    name : str
+        Its name in the file.
+    dtype : str
+        Its element type in the file, as numpy calls it.
     """
 
     sizes: tuple[int | None, ...]
     channels_first: bool = False
+    name: str = ""
+    dtype: str = "float32"
 
     @property
     def shape(self) -> tuple[int | None, ...]:
@@ -55,6 +63,12 @@ class ImageInput:
         if len(self.sizes) == 2:
             return (*self.sizes, 1)
         return (*self.sizes[1:], self.sizes[0]) if self.channels_first else self.sizes
+
+    @property
+    def described(self) -> str:
+        """Its name, layout and type in the file, as in model cards: JSON for a property of the graph."""
+        layout = "HW" if len(self.sizes) == 2 else "NCHW" if self.channels_first else "NHWC"
+        return json.dumps({"tensor_name": self.name[:_LONGEST_NAME], "layout": layout, "dtype": self.dtype})
 
     def tensor(self, graph: Graph) -> Tensor:
         """Return the input tensor of the network, computed from the image input of the graph."""

@@ -13,9 +13,9 @@ import numpy as np
 from napari_webipred import limits
 from napari_webipred.errors import LimitError, ModelError
 from napari_webipred.runtime import external_data
-from napari_webipred.runtime.facts import ENDING, FORMAT, PREFIX
+from napari_webipred.runtime.facts import ENDING, FORMAT, IMAGE, PREFIX
 from napari_webipred.runtime.graph import Node
-from napari_webipred.runtime.image_input import image_sizes, not_an_image
+from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image
 from napari_webipred.runtime.microsoft_operators import is_known
 from napari_webipred.runtime.onnx_graph import OnnxGraph, read_graph
 from napari_webipred.runtime.onnx_wrapping import declare, rename, wrap
@@ -108,11 +108,12 @@ def _adapted(
     outputs = _outputs(name, graph, shapes)
     chosen, _ = choose(name, outputs, output, classes)
     scores = graph.output[chosen.number].name
-    facts = {FORMAT: "onnx", ENDING: chosen.ending, **properties_of(outputs, chosen)}
+    taken = ImageInput(tuple(sizes), order == "NCHW", image.name, _element_type(image.type))
+    facts = {FORMAT: "onnx", IMAGE: taken.described, ENDING: chosen.ending, **properties_of(outputs, chosen)}
     renamed, element_type = rename(graph), image.type.tensor_type.elem_type
     source, scores = renamed[image.name], renamed[scores]
     wrap(graph, source, element_type, order, scores)
-    height, width, channels = _height_width_channels(sizes, order)
+    height, width, channels = taken.shape
     declare(
         graph, [batch or "batch", height or "height", width or "width", channels], [batch or "batch", chosen.size or 1]
     )
@@ -249,14 +250,11 @@ def _order(name: str, sizes: list[int | None]) -> str:
     return "NCHW" if first else "NHWC"
 
 
-def _height_width_channels(sizes: list[int | None], order: str) -> tuple[int | None, int | None, int | None]:
-    """Return height, width and channels."""
-    match order:
-        case "HW":
-            return sizes[0], sizes[1], 1
-        case "NCHW":
-            return sizes[1], sizes[2], sizes[0]
-    return sizes[0], sizes[1], sizes[2]
+def _element_type(kind: TypeProto) -> str:
+    """Return the element type of a tensor as numpy and model cards call it."""
+    import onnx
+
+    return str(onnx.helper.tensor_dtype_to_np_dtype(kind.tensor_type.elem_type))
 
 
 def _shapes(name: str, network: OnnxGraph, graph: GraphProto, open_sizes: bool) -> dict[str, TypeProto]:
