@@ -70,7 +70,7 @@ def test_the_file_dialogs_and_folders_show_files_of_every_format(each: Format) -
 def test_the_table_of_formats_in_the_docs_names_every_format(each: Format) -> None:
     text = (ROOT / "docs" / "models.md").read_text(encoding="utf-8")
     table = text.partition("## Own models")[2].partition("\n\n")[2].partition("\n\n")[0]
-    rows = [row for row in table.splitlines() if each.label.partition(" ")[0] in row]
+    rows = [row for row in table.splitlines() if each.program in row]
     assert all(any(f"`{name}`" in row for row in rows) for name in each.names), each.names
     if each.id == "tfjs-graph":
         assert any("*graph*" in row for row in rows)
@@ -80,8 +80,7 @@ def test_the_table_of_formats_in_the_docs_names_every_format(each: Format) -> No
 def test_messages_name_every_format(each: Format) -> None:
     assert f"{each.described} (" in formats.listed()
     assert all(name in formats.listed() for name in each.names)
-    assert each.described in formats.described()
-    assert each.label.partition(" ")[0] in formats.programs()
+    assert each.program in formats.programs()
     assert formats.joined(["a"]) == "a"
     assert formats.joined(["a", "b", "c"], "and") == "a, b and c"
 

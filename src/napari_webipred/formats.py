@@ -17,7 +17,7 @@ class Format:
     id : str
         What cards call it.
     label, short : str
-        What people call it, and the program that it comes from.
+        What people call it, in full and where there is little room.
     described : str
         One such file, in a sentence.
     suffixes : tuple of str
@@ -54,9 +54,18 @@ class Format:
         return self.container or self.id
 
     @property
+    def program(self) -> str:
+        """What it was made with or for."""
+        return self.label.partition(" ")[0]
+
+    @property
     def names(self) -> tuple[str, ...]:
         """What its file is called, or what that name ends in."""
         return (self.file_name,) if self.file_name else self.suffixes
+
+
+def _is_hdf5(head: bytes) -> bool:
+    return head.startswith(b"\x89HDF\r\n\x1a\n")
 
 
 def _is_onnx(head: bytes) -> bool:
@@ -68,51 +77,23 @@ def _is_onnx(head: bytes) -> bool:
     return len(head) > 2 and head[0] == 0x08 and 0 < head[1] < 32 and head[2] in following
 
 
+_TFJS, _KERAS = "a TensorFlow.js model", "a Keras file"
 FORMATS = (
-    Format(
-        "tfjs-layers",
-        "TensorFlow.js",
-        "TF.js",
-        "a TensorFlow.js model",
-        file_name="model.json",
-        container="json",
-        zoo="tensorflow_js",
-    ),
-    Format(
-        "tfjs-graph",
-        "TensorFlow.js graph",
-        "TF.js",
-        "a TensorFlow.js model",
-        file_name="model.json",
-        container="json",
-    ),
-    Format(
-        "keras-h5",
-        "Keras .h5",
-        "Keras",
-        "a Keras file",
-        suffixes=(".h5", ".hdf5"),
-        starts=lambda head: head.startswith(b"\x89HDF\r\n\x1a\n"),
-        zoo="keras_hdf5",
-    ),
+    Format("tfjs-layers", "TensorFlow.js", "TF.js", _TFJS, (), "model.json", "json", zoo="tensorflow_js"),
+    Format("tfjs-graph", "TensorFlow.js graph", "TF.js", _TFJS, (), "model.json", "json"),
+    Format("keras-h5", "Keras .h5", "Keras", _KERAS, (".h5", ".hdf5"), starts=_is_hdf5, zoo="keras_hdf5"),
     Format(
         "keras-v3",
         "Keras .keras",
         "Keras",
-        "a Keras file",
-        suffixes=(".keras",),
-        container="zip",
+        _KERAS,
+        (".keras",),
+        None,
+        "zip",
         members=("config.json", "model.weights.h5"),
     ),
-    Format(
-        "saved-model",
-        "SavedModel",
-        "SavedModel",
-        "a SavedModel",
-        file_name="saved_model.pb",
-        remote=False,
-    ),
-    Format("onnx", "ONNX", "ONNX", "an ONNX file", suffixes=(".onnx",), starts=_is_onnx, zoo="onnx"),
+    Format("saved-model", "SavedModel", "SavedModel", "a SavedModel", (), "saved_model.pb", remote=False),
+    Format("onnx", "ONNX", "ONNX", "an ONNX file", (".onnx",), starts=_is_onnx, zoo="onnx"),
 )
 BY_ID = {each.id: each for each in FORMATS}
 ZIPPED = "tfjs-layers"  # what a zip archive is taken to hold until it is opened: WebIPred's models come so
@@ -174,14 +155,9 @@ def names() -> str:
     return ", ".join(dict.fromkeys(name for each in FORMATS if each.remote for name in each.names))
 
 
-def described() -> str:
-    """Write all formats in a sentence: ``a SavedModel or an ONNX file``."""
-    return joined(dict.fromkeys(each.described for each in FORMATS))
-
-
 def programs() -> str:
     """Write where models come from in a sentence: ``Keras, SavedModel or ONNX``."""
-    return joined(dict.fromkeys(each.label.partition(" ")[0] for each in FORMATS))
+    return joined(dict.fromkeys(each.program for each in FORMATS))
 
 
 def joined(words: Iterable[str], last: str = "or") -> str:

@@ -351,9 +351,9 @@ def _locate(reference: str | Path, replace: bool = False) -> Generator[Progress,
 
     if isinstance(reference, Path):
         return local_model.card_of_path(reference), reference
-    if index.find(reference) is None and model_files.exists(Path(reference)):
+    if (found := index.find(reference)) is None and model_files.exists(Path(reference)):
         return local_model.card_of_path(Path(reference)), Path(reference)
-    card = index.resolve(reference)
+    card = found or index.resolve(reference)
     download = store.fetch(card, replace=replace)
     try:
         while True:

@@ -18,7 +18,7 @@ from qtpy.QtWidgets import (
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
-from napari_webipred.formats import ALL_PATTERNS, described
+from napari_webipred.formats import ALL_PATTERNS, names
 
 # What can be typed, a form a line, for people who have such a thing at hand.
 FORMS = (
@@ -26,7 +26,7 @@ FORMS = (
     ("Hugging Face", "hf:owner/name or an address"),
     ("Teachable Machine", "the address of a published model"),
     ("Other servers", "the https address of a file or model.json"),
-    ("This machine", f"a folder, a zip archive, {described()}; a bundle of models"),
+    ("This machine", f"a folder, or a file (.zip, {names()}); a bundle of models"),
 )
 FILES = f"Models and bundles ({ALL_PATTERNS})"
 

@@ -151,7 +151,7 @@ def _described(url: str) -> ModelCard:
     document = bioimageio.parse(name, read_side_file(RemoteFile(url, name), bioimageio.MAX_BYTES))
     found = bioimageio.weights(document)
     if not found:
-        zoo = dict.fromkeys(each.label.partition(" ")[0] for each in formats.FORMATS if each.zoo)
+        zoo = dict.fromkeys(each.program for each in formats.FORMATS if each.zoo)
         raise CatalogueError(f"{name} names no weights for {formats.joined(zoo)}.", "Choose another model of the zoo.")
     weights = found[0]
     address = urljoin(url, weights.source)
