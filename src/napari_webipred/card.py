@@ -108,7 +108,7 @@ def unnamed(index: int) -> ClassEntry:
 
 
 class Input(_Part):
-    """The picture the model wants, in pixels. ``channels`` of None is read from the model itself."""
+    """The image the model wants, in pixels. ``channels`` of None is read from the model itself."""
 
     width: Annotated[int, Field(ge=1, le=8192)]
     height: Annotated[int, Field(ge=1, le=8192)]
@@ -124,7 +124,7 @@ TEACHABLE_MACHINE = {"resize_mode": "center-crop", "standardize_mode": "custom",
 
 
 class Preprocessing(_Part):
-    """How a picture becomes the model's input; ``profile`` is the program whose arithmetic is followed.
+    """How an image becomes the model's input; ``profile`` is the program whose arithmetic is followed.
 
     The profile ``teachable-machine`` alone says everything: what a card leaves out is filled in from it.
     """
@@ -260,7 +260,7 @@ class ModelCard(_Part):
         return any(entry.is_named for entry in self.classes)
 
     def preprocessing_under(self, profile: Profile | None) -> Preprocessing | None:
-        """Return how pictures are prepared if the user chooses another profile than the card's; None is the card's.
+        """Return how images are prepared if the user chooses another profile than the card's; None is the card's.
 
         ``teachable-machine`` replaces all that the card says; the others keep its resize and standardise modes.
         """

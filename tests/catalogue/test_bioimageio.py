@@ -101,9 +101,7 @@ def test_a_description_of_today_fills_a_card() -> None:
     steps = card.preprocessing
     assert steps is not None
     assert (steps.rescale, steps.mean, steps.std) == (0.5, (1, 2, 3), (4, 5, 6))
-    assert card.provenance["assumed"] == [
-        "The description does not say how pictures come to the size of the input: they are stretched."
-    ]
+    assert card.provenance["assumed"] == ["The description does not say how images are resized, so they are stretched."]
 
 
 def test_a_description_of_the_older_kind_fills_a_card() -> None:
@@ -168,8 +166,8 @@ def test_what_cannot_be_expressed_exactly_is_asked_for(changes: dict[str, Any], 
     [
         ({"type": "dataset"}, "describes a dataset"),
         ({"inputs": []}, "has 0 inputs and 1 outputs"),
-        ({"outputs": NEW["inputs"]}, "makes pictures of pictures"),
-        ({"outputs": [{"axes": "bcyx"}]}, "makes pictures of pictures"),
+        ({"outputs": NEW["inputs"]}, "gives an image for an image"),
+        ({"outputs": [{"axes": "bcyx"}]}, "gives an image for an image"),
     ],
 )
 def test_what_does_not_classify_is_refused(changes: dict[str, Any], words: str) -> None:

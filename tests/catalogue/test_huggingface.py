@@ -241,7 +241,7 @@ def test_a_model_trained_for_a_value_gives_no_classes(hub: Hub, said: dict[str, 
 @pytest.mark.parametrize("changes", [{"gated": "manual"}, {"private": True}])
 def test_what_is_not_public_is_told(hub: Hub, changes: dict[str, Any]) -> None:
     hub.publish({"model.onnx": b""}, **changes)
-    with pytest.raises(CatalogueError, match="only to those who are logged in"):
+    with pytest.raises(CatalogueError, match="only to users who are logged in"):
         resolve(asked("hf:owner/name"))
 
 

@@ -39,7 +39,7 @@ def parse(name: str, content: bytes) -> dict[str, Any]:
     Raises
     ------
     CatalogueError
-        It is too long, is no YAML, or does not describe a model that classifies pictures.
+        It is too long, is no YAML, or does not describe a model that classifies images.
     """
     document = _load(name, content)
     if document.get("type", "model") != "model":
@@ -50,12 +50,12 @@ def parse(name: str, content: bytes) -> dict[str, Any]:
     if len(inputs) != 1 or len(outputs) != 1:
         raise CatalogueError(
             f"The model that {name} describes has {len(inputs)} inputs and {len(outputs)} outputs, not one of each.",
-            "Choose a model that classifies pictures.",
+            "Choose a model that classifies images.",
         )
     if {kind for kind, _ in _axes(outputs[0])} & _SPACE:
         raise CatalogueError(
-            f"The model that {name} describes makes pictures of pictures, not class scores.",
-            "Choose a model that classifies pictures.",
+            f"The model that {name} describes gives an image for an image, not class scores.",
+            "Choose a model that classifies images.",
         )
     return document
 
@@ -121,15 +121,15 @@ def fill(card: ModelCard, document: dict[str, Any]) -> ModelCard:
     Steps of preprocessing are taken over only where the result is exactly the same here; else it is noted in
     ``provenance["assumed"]`` what they are, and the user is asked.
     """
-    (picture,), (scores,) = _tensors(document, "inputs"), _tensors(document, "outputs")
+    (image,), (scores,) = _tensors(document, "inputs"), _tensors(document, "outputs")
     notes: list[str] = []
     update: dict[str, Any] = {}
     if names := local_model.label_names(_class_names(scores)):
         update["classes"] = local_model.entries(names)
-    if size := _size(picture):
+    if size := _size(image):
         update["input"] = Input(width=size[0], height=size[1])
-        notes.append("The description does not say how pictures come to the size of the input: they are stretched.")
-    steps = _preprocessing(picture, notes)
+        notes.append("The description does not say how images are resized, so they are stretched.")
+    steps = _preprocessing(image, notes)
     if steps is not None:
         update["preprocessing"] = Preprocessing.model_validate(steps)
     update["output"] = _output(scores, notes)
@@ -174,9 +174,9 @@ def _axes(tensor: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return found
 
 
-def _size(picture: dict[str, Any]) -> tuple[int, int] | None:
+def _size(image: dict[str, Any]) -> tuple[int, int] | None:
     """Return (width, height) of the input where both are fixed."""
-    sizes = {kind: axis.get("size") for kind, axis in _axes(picture)}
+    sizes = {kind: axis.get("size") for kind, axis in _axes(image)}
     width, height = sizes.get("x"), sizes.get("y")
     if type(width) is int and type(height) is int and 0 < width <= 8192 and 0 < height <= 8192:
         return width, height
@@ -209,11 +209,11 @@ def _step(entry: Any) -> tuple[str, dict[str, Any]]:
     return str(entry.get("id") or entry.get("name"))[:60], parameters if isinstance(parameters, dict) else {}
 
 
-def _preprocessing(picture: dict[str, Any], notes: list[str]) -> dict[str, Any] | None:
+def _preprocessing(image: dict[str, Any], notes: list[str]) -> dict[str, Any] | None:
     """Express the steps before the model as (x * rescale - mean) / std of pixels from 0 to 255; None if that fails."""
-    steps = [_step(entry) for entry in _list(picture, "preprocessing")]
+    steps = [_step(entry) for entry in _list(image, "preprocessing")]
     told = ", ".join(name for name, _ in steps) or "none"
-    scale = _pixel_scale(picture)
+    scale = _pixel_scale(image)
     if scale is None:
         notes.append(
             "The description does not say which range of pixel values the model takes "
@@ -234,12 +234,12 @@ def _preprocessing(picture: dict[str, Any], notes: list[str]) -> dict[str, Any] 
     return {"standardize_mode": "custom", **result} if result else {"standardize_mode": "none"}
 
 
-def _pixel_scale(picture: dict[str, Any]) -> float | None:
+def _pixel_scale(image: dict[str, Any]) -> float | None:
     """Return what pixels from 0 to 255 have to be multiplied with before the first step; None if it is not said."""
-    data = picture.get("data") if isinstance(picture.get("data"), dict) else {}
+    data = image.get("data") if isinstance(image.get("data"), dict) else {}
     assert isinstance(data, dict)
-    kind = data.get("type", picture.get("data_type"))
-    limits = data.get("range", picture.get("data_range"))
+    kind = data.get("type", image.get("data_type"))
+    limits = data.get("range", image.get("data_range"))
     if isinstance(limits, list) and [_number(limit) for limit in limits] in ([0.0, 255.0], [0.0, 1.0]):
         return 1.0 if _number(limits[1]) == 255 else 1 / 255
     return 1.0 if kind == "uint8" else None

@@ -1,11 +1,11 @@
-"""What the files of a model without a card say about themselves: its classes and how it wants pictures."""
+"""What the files of a model without a card say about themselves: its classes and how it wants images."""
 
 from __future__ import annotations
 
 import ast
 import re
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import islice
 from pathlib import Path, PurePosixPath
@@ -114,7 +114,7 @@ def fill(card: ModelCard, files: Mapping[str, bytes], near: str | None = None) -
         There is a ``webipred.json`` that is not a valid card.
     """
     if own := _find(files, CARD_FILE, near):
-        card = _merge(card, _read_card(own, files[own]), lambda name: _beside(own, name, files))
+        card = _merge(card, own, files)
     for base, read in LABEL_FILES.items():
         if (name := _find(files, base, near)) is None:
             continue
@@ -214,25 +214,21 @@ def _read_card(name: str, content: bytes) -> ModelCard:
         raise ModelError(f"The model card {name} is not a JSON object.", "Correct the file or remove it.") from error
 
 
-def _beside(own: str, name: str, files: Mapping[str, bytes]) -> str:
-    """Return the file that a card names: as seen from its folder, or else from the top."""
-    beside = (PurePosixPath(own).parent / name).as_posix()
-    return beside if beside in files else name
-
-
-def _merge(card: ModelCard, own: ModelCard, place: Callable[[str], str]) -> ModelCard:
-    """Take what the model's own card says where the card at hand says nothing; `place` finds the file it names."""
+def _merge(card: ModelCard, name: str, files: Mapping[str, bytes]) -> ModelCard:
+    """Take what the model's own card says where the card at hand says nothing."""
+    own = _read_card(name, files[name])
     names = {"id", "name"} & own.model_fields_set if is_local(card) else set()
     lacking = {key for key in own.model_fields_set if not getattr(card, key, None) or key not in card.model_fields_set}
-    wanted = (names | lacking) - {"weights", "schema_version"}
+    taken = (names | lacking) - {"weights", "schema_version"}
     if is_local(card) and own.name == "model":
-        wanted.discard("name")
+        taken.discard("name")
     if is_local(card) and own.id == "model":
-        wanted.discard("id")
-    update = {key: getattr(own, key) for key in wanted}
+        taken.discard("id")
+    update = {key: getattr(own, key) for key in taken}
     if own.weights and (entry := own.weights[0].entry_point) and len(card.weights) == 1:
-        known = card.weights[0].entry_point
-        update["weights"] = (card.weights[0].model_copy(update={"entry_point": known or place(entry)}),)
+        beside = (PurePosixPath(name).parent / entry).as_posix()
+        chosen = card.weights[0].entry_point or (beside if beside in files else entry)
+        update["weights"] = (card.weights[0].model_copy(update={"entry_point": chosen}),)
     return card.model_copy(update=update)
 
 
@@ -247,7 +243,7 @@ def _is_teachable_machine(content: bytes) -> bool:
 
 
 def _with_teachable_machine(card: ModelCard) -> ModelCard:
-    """Say how Teachable Machine prepares pictures and what comes out of its image models, wherever they are used."""
+    """Say how Teachable Machine prepares images and what comes out of its image models, wherever they are used."""
     update: dict[str, Any] = {}
     if card.preprocessing is None:
         update["preprocessing"] = Preprocessing.model_validate({"profile": "teachable-machine"})

@@ -1,4 +1,4 @@
-"""How pictures are prepared for models on Hugging Face, told by the settings of transformers and timm."""
+"""How images are prepared for models on Hugging Face, told by the settings of transformers and timm."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ _Geometry = tuple[dict[str, Any], tuple[int, int] | None, str]
 
 
 def _geometry(settings: dict[str, Any], model_type: str) -> _Geometry:
-    """Return how pictures come to size: values of `Preprocessing`, (width, height), and a note if that is assumed."""
+    """Return how images come to size: values of `Preprocessing`, (width, height), and a note if that is assumed."""
     kind = str(settings.get("image_processor_type") or settings.get("feature_extractor_type") or model_type).lower()
     # To these a size of one number is a square, to most others the length of the shorter side.
     square = kind.startswith(("vit", "deit", "beit")) and "hybrid" not in kind
@@ -133,7 +133,7 @@ def _geometry(settings: dict[str, Any], model_type: str) -> _Geometry:
     return (
         {},
         target,
-        "preprocessor_config.json does not say how pictures come to size, or in another way: here they are stretched.",
+        "preprocessor_config.json does not say how images are resized, or in another way: here they are stretched.",
     )
 
 
@@ -150,7 +150,7 @@ def _of_timm(settings: dict[str, Any]) -> tuple[Preprocessing | None, Input | No
     if mode == "center" and part and 0.1 <= part <= 1 and size and size[0] == size[1]:
         steps |= {"resize_mode": "center-crop", "crop_pct": size[0] / math.floor(size[0] / part)}
     elif mode != "squash" or part != 1:
-        notes.append("config.json brings pictures to size in another way: here they are stretched.")
+        notes.append("config.json resizes images in another way: here they are stretched.")
     return Preprocessing.model_validate(steps), wanted, notes
 
 

@@ -81,7 +81,7 @@ def resolve(source: WeightSource) -> ModelCard:
     """Ask Hugging Face for a repository, and make a card of what lies in it, as it is at this commit.
 
     Read are the list of files, ``config.json`` (class names, what the model's numbers mean),
-    ``preprocessor_config.json`` (how pictures are prepared) and what can name classes
+    ``preprocessor_config.json`` (how images are prepared) and what can name classes
     (`napari_webipred.archive.label_files.SIDE_FILES`). Nothing is downloaded that could run.
 
     Raises
@@ -153,7 +153,7 @@ def _look_up(repository: str, revision: str | None) -> tuple[dict[str, Any], str
         ) from error
     if answer.get("gated") or answer.get("private"):
         raise CatalogueError(
-            f"{repository} is given by Hugging Face only to those who are logged in and have agreed to its terms.",
+            f"Hugging Face gives {repository} only to users who are logged in and have agreed to its terms.",
             "Download the model in a browser and open it from disk.",
         )
     return answer, commit, {file.name: file for file in entries}

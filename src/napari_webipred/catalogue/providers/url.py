@@ -141,7 +141,7 @@ def _format(url: str) -> tuple[WeightFormat, str]:
         )
     raise CatalogueError(
         f"What {host} gives at this address is no model that can be used here.",
-        f"Give the address of {formats.listed()}, or of a zip archive that holds one.",
+        f"Give the address of a zip archive or of a model file ({formats.names()}).",
     )
 
 
