@@ -73,13 +73,19 @@ def test_a_file_cannot_tell_facts_of_its_own():
     own = {
         "webipred.ending": "softmax",
         "webipred.format": "keras",
+        "webipred.image": "{}",
         "webipred.test.0": "passed",
         "webipred.outputs": "[]",
         "names": "a,b,c",
     }
     helper.set_model_props(model, own)
     properties = Session(adapt("m.onnx", model.SerializeToString()), 1).properties
-    assert properties == {"names": "a,b,c", "webipred.ending": "linear", "webipred.format": "onnx"}
+    assert properties == {
+        "names": "a,b,c",
+        "webipred.ending": "linear",
+        "webipred.format": "onnx",
+        "webipred.image": '{"tensor_name": "x", "layout": "NCHW", "dtype": "float32"}',
+    }
 
 
 def test_facts_travel_with_a_graph_without_changing_it():

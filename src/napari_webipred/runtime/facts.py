@@ -12,7 +12,7 @@ from napari_webipred.runtime.teachable_machine import is_teachable_machine
 if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
-# Names of the properties: the format of the model, as in cards; the image that its file takes; what its outputs are; its
+# Names of the properties: the format of the model, as in cards; the image input of its file; what its outputs are; its
 # family and the scaling of that; why browsers cannot load it; the preprocessing profile of the program that made it, if
 # its structure shows that; how many layers hold code that is not run, and the first of them; its bounds for memory and
 # work.
