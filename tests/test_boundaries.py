@@ -18,16 +18,8 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
 GROUND = {
-    "atomic_file",
-    "cancellation",
-    "card",
-    "errors",
-    "file_errors",
-    "formats",
-    "limits",
-    "names",
-    "safe_json",
-    "settings",
+    *{"atomic_file", "cancellation", "card", "errors", "file_errors", "formats", "limits", "merge"},
+    *{"model_overrides", "names", "safe_json", "settings"},
 }
 DATA = {"imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
@@ -44,6 +36,8 @@ ALLOWED = {
     "limits": {"errors", "settings"},
     "cancellation": {"errors"},
     "card": {"errors", "file_errors", "formats", "names"},
+    "merge": {"card"},
+    "model_overrides": {"card", "errors", "merge"},
     "samples": set(),
     "archive": GROUND,
     "download": GROUND | {"archive"},
@@ -55,11 +49,12 @@ ALLOWED = {
     "card_check": {"card", "errors", "runtime"},
     "completion": GROUND | DATA | {"catalogue", "runtime"},
     "self_test": GROUND | DATA | {"imaging", "results"},
-    "model": GROUND | DATA | FILES | {"runtime", "results", "card_check", "completion", "self_test"},
+    "model": GROUND | DATA | {"cache", "runtime", "results"},
+    "opening": GROUND | DATA | FILES | {"model", "runtime", "card_check", "completion", "self_test"},
     "engine": GROUND | DATA | {"model", "runtime", "imaging", "results"},
-    "api": GROUND | DATA | {"engine", "model", "cache", "imaging", "results"},
-    "cli": GROUND | DATA | FILES | {"engine", "model", "imaging", "results", "samples"},
-    "_napari": GROUND | DATA | FILES | {"engine", "model", "imaging", "results", "samples"},
+    "api": GROUND | DATA | {"engine", "model", "opening", "cache", "imaging", "results"},
+    "cli": GROUND | DATA | FILES | {"engine", "model", "opening", "imaging", "results", "samples"},
+    "_napari": GROUND | DATA | FILES | {"engine", "model", "opening", "imaging", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}

@@ -50,7 +50,7 @@ def test_the_figures_of_the_card_follow_from_its_counts(card):
 
 
 def test_nothing_that_the_model_is_judged_by_was_learned_from(card):
-    held_out, learned = card.provenance["held_out"], card.provenance["learned_from"]
+    held_out, learned = card.provenance.held_out, card.provenance.learned_from
     assert held_out
     assert not set(held_out) & set(learned)
     assert set(card.metrics["held_out"]["by_source"]) <= set(held_out)
@@ -80,7 +80,7 @@ def test_the_document_tells_what_the_card_tells(card, measured):
 
 
 def test_the_demo_model_passes_the_self_test_of_its_card():
-    assert "passed" in wp.open_model("demo").card.provenance["self_test"]
+    assert "passed" in wp.open_model("demo").card.provenance.self_test
 
 
 def test_all_sample_pictures_together_stay_small():

@@ -13,7 +13,7 @@ from hostile import models
 from napari_webipred import settings
 from napari_webipred.cache import overrides, store
 from napari_webipred.errors import ActivationError, LimitError, ModelError, OptionError, SlowModelError
-from napari_webipred.model import Progress, opening
+from napari_webipred.opening import Progress, opening
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
 

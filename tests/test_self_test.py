@@ -41,14 +41,14 @@ RIGHT = [1 / (1 + np.e), np.e / (1 + np.e)]
 
 def test_a_test_that_is_passed_is_told(tmp_path):
     model = wp.open_model(write_model(tmp_path / "m", image=INLINE, probabilities=RIGHT))
-    assert model.card.provenance["self_test"].startswith("The model passed the self-test of its card")
+    assert model.card.provenance.self_test.startswith("The model passed the self-test of its card")
 
 
 def test_it_is_run_once_and_its_result_is_kept(tmp_path, monkeypatch):
     folder = write_model(tmp_path / "m", image=INLINE, probabilities=RIGHT)
-    said = wp.open_model(folder).card.provenance["self_test"]
+    said = wp.open_model(folder).card.provenance.self_test
     monkeypatch.setattr(self_test, "run", None)
-    assert wp.open_model(folder).card.provenance["self_test"] == said
+    assert wp.open_model(folder).card.provenance.self_test == said
 
 
 def test_a_model_that_fails_is_refused_each_time(tmp_path):
@@ -68,12 +68,12 @@ def test_the_picture_may_lie_in_the_archive(tmp_path):
         archive.writestr("example.png", png(1))
         for path in folder.iterdir():
             archive.write(path, path.name)
-    assert "passed" in wp.open_model(tmp_path / "m.zip").card.provenance["self_test"]
+    assert "passed" in wp.open_model(tmp_path / "m.zip").card.provenance.self_test
 
 
 def test_another_scaling_by_the_user_is_not_tested(tmp_path):
     folder = write_model(tmp_path / "m", image=INLINE, probabilities=RIGHT)
-    assert "self_test" not in wp.open_model(folder, standardize="tf").card.provenance
+    assert wp.open_model(folder, standardize="tf").card.provenance.self_test is None
 
 
 @pytest.mark.parametrize(
@@ -88,7 +88,7 @@ def test_another_scaling_by_the_user_is_not_tested(tmp_path):
     ],
 )
 def test_a_test_that_cannot_be_run_is_told_and_does_no_harm(tmp_path, test, words):
-    said = wp.open_model(write_model(tmp_path / "m", **test)).card.provenance["self_test"]
+    said = wp.open_model(write_model(tmp_path / "m", **test)).card.provenance.self_test
     assert "could not be run" in said
     assert words in said
 

@@ -16,7 +16,7 @@ from onnx import TensorProto, helper, numpy_helper
 
 import napari_webipred as wp
 from napari_webipred.errors import CatalogueError
-from napari_webipred.model import opening
+from napari_webipred.opening import opening
 from steps import run
 from zenodo_server import ZenodoServer, model_zip
 

@@ -81,4 +81,4 @@ def test_a_model_means_the_same_when_it_is_opened_from_the_cache(zenodo, monkeyp
     for card in cards:
         again = wp.open_model(card.id)
         assert again.card.task == card.task
-        assert again.remarks == [*card.provenance["assumed"]]
+        assert again.remarks == [*card.provenance.assumed]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from napari_webipred import engine
 from napari_webipred.imaging.preprocess import Intensity
-from napari_webipred.model import Model, opening
+from napari_webipred.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,6 +62,8 @@ def open_model(
         There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory; or several
         of its outputs could give the classes.
     """
+    from napari_webipred.opening import opening
+
     steps = opening(
         reference,
         classes=classes,

@@ -2,11 +2,23 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
 from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    ValidationError,
+    model_serializer,
+    model_validator,
+)
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
@@ -51,11 +63,14 @@ def _all_prose(value: Any, depth: int = 0) -> Any:
     return [_all_prose(part, depth + 1) for part in value] if isinstance(value, (list, tuple)) else value
 
 
-def _provenance(value: dict[str, Any]) -> dict[str, Any]:
-    """Write facts as prose; what is said to be a list of remarks is one."""
-    facts: dict[str, Any] = _all_prose(value)
-    remarks = {key: facts[key] for key in ("assumed", "notes") if key in facts}
-    return facts | {key: part if isinstance(part, list) else [part] for key, part in remarks.items()}
+def _text(value: Any) -> str | None:
+    return None if value is None else _prose(str(value))
+
+
+def _sentences(value: Any) -> tuple[str, ...]:
+    """Make a list of remarks of whatever a card has in that place; each remark is listed once."""
+    items = value if isinstance(value, (list, tuple)) else [value]
+    return tuple(dict.fromkeys(_prose(str(item)) for item in items if item))
 
 
 def _web_address(text: str) -> str:
@@ -68,6 +83,9 @@ def _web_address(text: str) -> str:
 # texts are cut; names of files and tensors and addresses have to stay as they are.
 Words = Annotated[str, AfterValidator(_words)]
 Prose = Annotated[str, AfterValidator(_prose)]
+# For cards that were written freely: whatever stands there is read as text.
+Fact = Annotated[str | None, BeforeValidator(_text)]
+Sentences = Annotated[tuple[str, ...], BeforeValidator(_sentences)]
 
 
 class _Part(BaseModel):
@@ -105,6 +123,19 @@ FIRST_CLASS = "Class 0 is the one for which the network gives numbers near 0."
 def unnamed(index: int) -> ClassEntry:
     """Make a class that nobody has named."""
     return ClassEntry(index=index, name=str(index), label=f"class {index} (not named)")
+
+
+def numbered(count: int) -> tuple[ClassEntry, ...]:
+    """Make so many classes that nobody has named."""
+    return tuple(map(unnamed, range(count)))
+
+
+def named(names: Sequence[str]) -> tuple[ClassEntry, ...]:
+    """Make classes of names in output order. Equal names get their index: ImageNet calls a bird and a machine crane."""
+    counts = Counter(names)
+    return tuple(
+        ClassEntry(index=i, name=f"{name} ({i})" if counts[name] > 1 else name) for i, name in enumerate(names)
+    )
 
 
 class Input(_Part):
@@ -196,18 +227,66 @@ class Citation(_Part):
     doi: Words | None = None
 
 
-class ModelCard(_Part):
-    """Everything about a model but its numbers; the JSON form follows card schema 1.0.
+class Provenance(_Part):
+    """Where a card comes from, and what should be known of what it says.
 
-    ``task`` says what the numbers mean: one class for an image (``"multi-class"``), any number of them
-    (``"multi-label"``), two classes told apart by one number (``"binary"``), or values (``"regression"``).
-    ``classes`` may be empty and ``preprocessing`` None where the source of a model does not say;
-    such a model can be opened, but classifies only once the user has told what is missing.
+    In JSON only what is set stands there.
+
+    Attributes
+    ----------
+    source, published, keywords, all_versions
+        Where the model was published and when, under which keywords, and the number of all its versions on Zenodo.
+    description : str, optional
+        ``"bioimage.io"`` if a description for the BioImage Model Zoo is part of the card.
+    labels : str, optional
+        What names the classes, such as ``labels.txt``; None if the card itself or the user does.
+    assumed : tuple of str
+        What could only be assumed, or could not be taken from the files, a sentence each.
+    notes : tuple of str
+        What else the user should know of the model, a sentence each.
+    self_test : str, optional
+        How the test of the card went.
+    origin : str, optional
+        What should be known of files that were brought by hand.
+    """
+
+    source: Fact = None
+    published: Fact = None
+    keywords: Sentences = ()
+    all_versions: Fact = None
+    description: Fact = None
+    labels: Fact = None
+    assumed: Sentences = ()
+    notes: Sentences = ()
+    self_test: Fact = None
+    origin: Fact = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _in_prose(cls, data: Any) -> Any:
+        return _all_prose(data) if isinstance(data, dict) else data
+
+    @model_serializer(mode="wrap")
+    def _only_what_is_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in write(self).items() if key in self.model_fields_set}
+
+    @property
+    def remarks(self) -> list[str]:
+        """What the user should know before trusting a number, a sentence each."""
+        return [*self.assumed, *self.notes]
+
+
+class PartialCard(_Part):
+    """What one place says about a model: a file beside it, the properties of a file, the network, the user.
+
+    It says the fields that are set, in the words of a card. ``provenance.labels`` is the name of the place if all it
+    says of the classes is their names; ``provenance.assumed`` says what could not be taken from there.
+    `napari_webipred.merge.merge` decides what of it counts.
     """
 
     schema_version: Literal["1.0"] = "1.0"
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-    name: Annotated[Words, Field(min_length=1)]
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = None
+    name: Annotated[Words, Field(min_length=1)] | None = None
     version: Words | None = None
     description: Prose = ""
     task: Task = "multi-class"
@@ -226,7 +305,7 @@ class ModelCard(_Part):
     limitations: Prose | None = None
     metrics: Annotated[dict[str, Any], AfterValidator(lambda value: _all_prose(value))] = {}
     test: dict[str, Any] | None = None
-    provenance: Annotated[dict[str, Any], AfterValidator(_provenance)] = {}
+    provenance: Provenance = Provenance()
 
     @model_validator(mode="before")
     @classmethod
@@ -238,7 +317,7 @@ class ModelCard(_Part):
         return data
 
     @model_validator(mode="after")
-    def _indices_count_up(self) -> ModelCard:
+    def _indices_count_up(self) -> PartialCard:
         indices = [entry.index for entry in self.classes]
         if indices != list(range(len(indices))):
             raise ValueError(f"class indices must be 0, 1, 2, ... without gaps, not {str(indices[:20])[1:-1]}")
@@ -248,6 +327,24 @@ class ModelCard(_Part):
     def class_names(self) -> list[str]:
         """Names of the classes in the order of the model's outputs."""
         return [entry.name for entry in self.classes]
+
+
+class ModelCard(PartialCard):
+    """Everything about a model but its numbers; the JSON form follows card schema 1.0.
+
+    ``task`` says what the numbers mean: one class for an image (``"multi-class"``), any number of them
+    (``"multi-label"``), two classes told apart by one number (``"binary"``), or values (``"regression"``).
+    ``classes`` may be empty and ``preprocessing`` None where the source of a model does not say;
+    such a model can be opened, but classifies only once the user has told what is missing.
+    """
+
+    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    name: Annotated[Words, Field(min_length=1)]
+
+    @property
+    def is_local(self) -> bool:
+        """Whether this is the card of a user's own file."""
+        return any(weights.source.type == "local" for weights in self.weights)
 
     @property
     def has_probabilities(self) -> bool:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
-from napari_webipred.card import FIRST_CLASS, Input, ModelCard, Task
-from napari_webipred.catalogue import local_model
+from napari_webipred.card import FIRST_CLASS, Input, ModelCard, PartialCard, Provenance, Task, named, numbered
+from napari_webipred.catalogue import onnx_properties
+from napari_webipred.catalogue.local_model import opened_weights
+from napari_webipred.catalogue.side_files import TEACHABLE_MACHINE
 from napari_webipred.errors import ModelError
+from napari_webipred.merge import merge
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import choose, outputs_in
 
@@ -28,11 +31,11 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
     Returns
     -------
     ModelCard
-        With the format of the user's own file, input size, classes (numbered if they have no names), the chosen one of
+        With the format of the model, input size, classes (numbered if they have no names), the chosen one of
         several outputs (``output.tensor_name``), what the network ends in (``output.ending``), and the task that
         follows from that.
-        ``provenance["assumed"]`` says what could only be assumed, ``provenance["notes"]`` what the user should know
-        of the file.
+        ``provenance.assumed`` says what could only be assumed, ``provenance.notes`` what the user should know of the
+        file.
 
     Raises
     ------
@@ -43,36 +46,49 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
         Several outputs could give the classes.
     """
     said = card.task if "task" in card.model_fields_set else None
-    card = _with_output(card, session)
-    card = local_model.with_format(card, session.properties.get(facts.FORMAT))
-    card = local_model.fill_from_properties(card, session.properties)
-    card = local_model.fill_from_profile(card, session.properties.get(facts.PROFILE))
-    card = card.model_copy(update={"input": _input(card, session)})
-    card = _with_ending(card, session)
-    card = _with_task(card, session.output_size, said)
-    card = _with_classes(card, session.output_size, said)
-    return _with_notes(card, session)
+    card = merge(card, _output(card, session), _weights(card, session), overrule=True)
+    if not card.classes or card.provenance.labels:  # else the user or the publisher's card names them
+        card = merge(card, *onnx_properties.class_names(session.properties))
+    card = merge(card, onnx_properties.pixel_range(session.properties))
+    if session.properties.get(facts.PROFILE) == "teachable-machine" and card.classes and card.preprocessing is None:
+        card = merge(card, TEACHABLE_MACHINE, _assuming(_BUILT_AS_THERE))
+    card = merge(card, PartialCard(input=_input(card, session)), overrule=True)
+    card = merge(card, _ending(card, session), overrule=True)
+    card = merge(card, _task(card, session.output_size, said), overrule=True)
+    card = merge(card, _classes(card, session.output_size, said), overrule=True)
+    return merge(card, _notes(session))
 
 
-def suggestion(session: Session) -> tuple[str, str] | None:
-    """Return which family the network looks like, and the scaling that this family is published with."""
-    family, _, mode = session.properties.get(facts.FAMILY, "").rpartition(" ")
-    return (family, mode) if family else None
+_BUILT_AS_THERE = (
+    "The network is built as Teachable Machine builds its image models, so images are prepared as there: the "
+    "largest square in the centre is used, and the rest is cut off."
+)
 
 
-def _with_output(card: ModelCard, session: Session) -> ModelCard:
-    """Write down which of several outputs gives the classes, and why, unless the user or the card names it."""
+def _assuming(*sentences: str, **said: Any) -> PartialCard:
+    """Say something that could only be assumed; empty sentences are left out."""
+    return PartialCard(**said, provenance=Provenance(assumed=sentences))
+
+
+def _output(card: ModelCard, session: Session) -> PartialCard:
+    """Tell which of several outputs gives the classes, and why, unless the user or the card names it."""
     outputs, number = outputs_in(session.properties)
     if not outputs:
-        return card
+        return PartialCard()
     chosen, reason = choose(f"The model {card.name}", outputs, card.output.tensor_name, len(card.classes))
     if chosen.number != number:
         raise ModelError(f"The compiled model of {card.name} gives another output than the chosen one.")
-    card = card.model_copy(update={"output": card.output.model_copy(update={"tensor_name": chosen.name})})
-    if not reason:
-        return card
-    return local_model.assume(
-        card, f"Of the model's {len(outputs)} outputs “{chosen.name}” ({chosen.words}) is used, because {reason}."
+    remark = f"Of the model's {len(outputs)} outputs “{chosen.name}” ({chosen.words}) is used, because {reason}."
+    return _assuming(remark if reason else "", output=card.output.model_copy(update={"tensor_name": chosen.name}))
+
+
+def _weights(card: ModelCard, session: Session) -> PartialCard:
+    """Tell the format of the model: for certain it is known only now."""
+    found, opened = session.properties.get(facts.FORMAT), opened_weights(card)
+    if found is None or opened is None:
+        return PartialCard()
+    return PartialCard(
+        weights=tuple(each.model_copy(update={"format": found}) if each is opened else each for each in card.weights)
     )
 
 
@@ -104,8 +120,8 @@ def _input(card: ModelCard, session: Session) -> Input | None:
 # --- what the numbers are --------------------------------------------------------------------------------------------
 
 
-def _with_ending(card: ModelCard, session: Session) -> ModelCard:
-    """Write down what the network ends in, and which activation is still to be applied."""
+def _ending(card: ModelCard, session: Session) -> PartialCard:
+    """Tell what the network ends in, and which activation is still to be applied."""
     ending = session.properties.get(facts.ENDING) or "unknown"
     activation = card.output.activation
     remark = ""
@@ -120,35 +136,31 @@ def _with_ending(card: ModelCard, session: Session) -> ModelCard:
             f"The model {card.name} gives one number per image, and a softmax over one number is always 1.",
             "If the model's number tells two classes apart, its activation is sigmoid; if it is a value, none.",
         )
-    card = card.model_copy(
-        update={"output": card.output.model_copy(update={"ending": ending, "activation": activation})}
-    )
-    return local_model.assume(card, remark) if remark else card
+    return _assuming(remark, output=card.output.model_copy(update={"ending": ending, "activation": activation}))
 
 
-def _with_task(card: ModelCard, outputs: int, said: Task | None) -> ModelCard:
-    """Write down what the numbers mean, as far as the card does not say it."""
+def _task(card: ModelCard, outputs: int, said: Task | None) -> PartialCard:
+    """Tell what the numbers mean, as far as the card does not say it."""
     ending, activation = card.output.ending or "unknown", card.output.activation
     if said == "regression":
-        return card
-    remark = _DOUBTS.get(ending) if activation == "in-model" else None
+        return PartialCard()
+    remark = _DOUBTS.get(ending, "") if activation == "in-model" else ""
     if outputs == 1:
-        task: Task = "binary"
         if activation == "none":
-            task = "regression"
-        elif (ending, activation) == ("linear", "in-model") and said is None and len(card.classes) != 2:
-            task, remark = "regression", _VALUE
-        card = card.model_copy(update={"task": task})
-    elif said is None and (activation == "sigmoid" or (ending, activation) == ("sigmoid", "in-model")):
-        card = card.model_copy(update={"task": "multi-label"})
-        remark = "Each class has a sigmoid of its own, so several classes may be assigned to an image."
-    return local_model.assume(card, remark) if remark else card
+            return _assuming(remark, task="regression")
+        if (ending, activation) == ("linear", "in-model") and said is None and len(card.classes) != 2:
+            return _assuming(_VALUE, task="regression")
+        return _assuming(remark, task="binary")
+    if said is None and (activation == "sigmoid" or (ending, activation) == ("sigmoid", "in-model")):
+        return _assuming(_ANY_NUMBER, task="multi-label")
+    return _assuming(remark)
 
 
 _VALUE = (
     "The network gives one number per image and ends without softmax or sigmoid, so the number is shown as a value, "
     "not as classes. If it is the logit of two classes, the activation sigmoid makes probabilities of it."
 )
+_ANY_NUMBER = "Each class has a sigmoid of its own, so several classes may be assigned to an image."
 _DOUBTS = {
     "linear": "The network ends without softmax or sigmoid, so its numbers are no probabilities yet.",
     "clipped": "The network only cuts its numbers off at 0 and 1. They are taken for probabilities.",
@@ -160,36 +172,40 @@ _DOUBTS = {
 # --- what the classes are called -------------------------------------------------------------------------------------
 
 
-def _with_classes(card: ModelCard, outputs: int, said: Task | None) -> ModelCard:
+def _classes(card: ModelCard, outputs: int, said: Task | None) -> PartialCard:
     """Match the classes of a card with the numbers of the model; without names they are numbered."""
     if card.task == "regression" and outputs == 1:
-        return _with_value(card)
+        return _value(card)
     wanted = 2 if card.task == "binary" else outputs
-    card = local_model.fit_labels(card, wanted)
-    if card.task == "binary" and len(card.classes) == 1:
-        card = _with_opposite(card, said)
-    if not card.classes:
-        remark = "The model does not name its classes, so they are numbered in the order of its outputs."
-        if card.task == "binary":
-            remark = (
-                f"The model gives one number per image and does not name its two classes. {FIRST_CLASS} Which is which "
-                "often follows from the alphabetical order of the folders that the model was trained with."
-            )
-        return local_model.assume(card.model_copy(update={"classes": local_model.numbered(wanted)}), remark)
-    if len(card.classes) != wanted:
+    count, source, remark = len(card.classes), card.provenance.labels, ""
+    if source and count not in (0, wanted):
+        remark = f"{source} names {count} class{'es' * (count != 1)}, but the model has {wanted}: they are numbered."
+        count = 0
+    if card.task == "binary" and count == 1:
+        return _opposite(card, said)
+    if not count:
+        return _assuming(remark, _UNNAMED[card.task == "binary"], classes=numbered(wanted))
+    if count != wanted:
         raise ModelError(
-            f"The model {card.name} has {wanted} {'classes' if outputs == 1 else 'outputs'}, but {len(card.classes)} "
-            "class names are given.",
+            f"The model {card.name} has {wanted} {'classes' if outputs == 1 else 'outputs'}, but {count} class names "
+            "are given.",
             "Give one name for each, in the model's order.",
         )
-    return card
+    return PartialCard()
 
 
-def _with_opposite(card: ModelCard, said: Task | None) -> ModelCard:
+_UNNAMED = (
+    "The model does not name its classes, so they are numbered in the order of its outputs.",
+    f"The model gives one number per image and does not name its two classes. {FIRST_CLASS} Which is which often "
+    "follows from the alphabetical order of the folders that the model was trained with.",
+)
+
+
+def _opposite(card: ModelCard, said: Task | None) -> PartialCard:
     """Name two classes by the name of one, if the publisher's card says that the number is its probability."""
     (name,) = card.class_names
     if said is not None:
-        return card.model_copy(update={"classes": local_model.entries([f"not {name}", name])})
+        return PartialCard(classes=named([f"not {name}", name]))
     raise ModelError(
         f"The model {card.name} gives one number for two classes, and one name ({name}) does not say whether numbers "
         "near 0 or near 1 mean it.",
@@ -197,15 +213,13 @@ def _with_opposite(card: ModelCard, said: Task | None) -> ModelCard:
     )
 
 
-def _with_value(card: ModelCard) -> ModelCard:
+def _value(card: ModelCard) -> PartialCard:
     """Name the one value that a model gives."""
-    if len(card.classes) == 1:
-        return card
-    if card.classes:
-        card = local_model.assume(
-            card, f"Its {len(card.classes)} names of classes are not used, because a value has only one."
-        )
-    return card.model_copy(update={"classes": local_model.entries(["value"])})
+    count = len(card.classes)
+    if count == 1:
+        return PartialCard()
+    remark = f"Its {count} names of classes are not used, because a value has only one." if count else ""
+    return _assuming(remark, classes=named(["value"]))
 
 
 def _code(count: str, name: str) -> str:
@@ -219,11 +233,11 @@ def _code(count: str, name: str) -> str:
     )
 
 
-def _with_notes(card: ModelCard, session: Session) -> ModelCard:
-    if lambdas := session.properties.get(facts.LAMBDAS):
-        card = local_model.assume(card, _code(*lambdas.split(" ", 1)))
-    reason = session.properties.get(facts.BROWSER)
-    if not reason:
-        return card
+def _notes(session: Session) -> PartialCard:
+    lambdas, reason = session.properties.get(facts.LAMBDAS), session.properties.get(facts.BROWSER)
     note = f"WebIPred cannot load this model, because {reason}; here it gives the numbers that Keras gives."
-    return card.model_copy(update={"provenance": {**card.provenance, "notes": [note]}})
+    return PartialCard(
+        provenance=Provenance(
+            assumed=(_code(*lambdas.split(" ", 1)),) if lambdas else (), notes=(note,) if reason else ()
+        )
+    )

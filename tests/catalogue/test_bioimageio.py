@@ -15,6 +15,7 @@ from napari_webipred.card import ModelCard
 from napari_webipred.catalogue import bioimageio
 from napari_webipred.catalogue.providers import RemoteFile, remote_files
 from napari_webipred.errors import CatalogueError
+from napari_webipred.merge import merge
 from zenodo_server import ZenodoServer
 
 BARE = ModelCard(id="a", name="A")
@@ -82,7 +83,7 @@ def dumped(document: dict[str, Any]) -> bytes:
 
 
 def filled(document: dict[str, Any]) -> ModelCard:
-    return bioimageio.fill(BARE, bioimageio.parse("rdf.yaml", dumped(document)))
+    return merge(BARE, bioimageio.describe(bioimageio.parse("rdf.yaml", dumped(document))))
 
 
 def with_input(**changes: Any) -> dict[str, Any]:
@@ -101,7 +102,7 @@ def test_a_description_of_today_fills_a_card() -> None:
     steps = card.preprocessing
     assert steps is not None
     assert (steps.rescale, steps.mean, steps.std) == (0.5, (1, 2, 3), (4, 5, 6))
-    assert card.provenance["assumed"] == ["The description does not say how images are resized, so they are stretched."]
+    assert card.provenance.assumed == ("The description does not say how images are resized, so they are stretched.",)
 
 
 def test_a_description_of_the_older_kind_fills_a_card() -> None:
@@ -116,7 +117,7 @@ def test_a_description_of_the_older_kind_fills_a_card() -> None:
 
 def test_what_a_card_says_already_stays() -> None:
     card = BARE.model_copy(update={"description": "Mine", "license": "CC0"})
-    card = bioimageio.fill(card, NEW)
+    card = merge(card, bioimageio.describe(NEW))
     assert (card.description, card.license, card.version) == ("Mine", "CC0", "1.2")
 
 
@@ -158,7 +159,7 @@ def test_the_range_of_pixel_values_counts(changes: dict[str, Any], rescale: floa
 def test_what_cannot_be_expressed_exactly_is_asked_for(changes: dict[str, Any], words: str) -> None:
     card = filled(with_input(**changes))
     assert card.preprocessing is None
-    assert re.search(words, " ".join(card.provenance["assumed"]))
+    assert re.search(words, " ".join(card.provenance.assumed))
 
 
 @pytest.mark.parametrize(
@@ -223,7 +224,7 @@ def test_a_description_may_hold_anything(changes: dict[str, Any], tensor: dict[s
         parsed = bioimageio.parse("rdf.yaml", dumped(document))
     except CatalogueError:
         return
-    assert isinstance(bioimageio.fill(BARE, parsed), ModelCard)
+    assert isinstance(merge(BARE, bioimageio.describe(parsed)), ModelCard)
     assert isinstance(bioimageio.weights(parsed), list)
 
 
@@ -268,7 +269,7 @@ def test_weights_that_cannot_be_had_are_told(zenodo: ZenodoServer, weights: Any,
 
 def test_a_package_is_described_by_what_lies_in_it() -> None:
     files = {"weights.onnx": b"", "rdf.yaml": dumped(NEW), "x/deep/rdf.yaml": b"{"}
-    card = bioimageio.fill_from_package(BARE, files)
+    card = merge(BARE, *bioimageio.describe_package(files))
     assert card.class_names == ["nucleus", "golgi"]
     assert card.preprocessing is not None
 
@@ -276,4 +277,4 @@ def test_a_package_is_described_by_what_lies_in_it() -> None:
 def test_the_description_in_a_folder_is_seen(tmp_path: Path) -> None:
     (tmp_path / "bioimageio.yaml").write_bytes(dumped(NEW))
     (tmp_path / "weights.onnx").write_bytes(b"x")
-    assert bioimageio.fill_from_package(BARE, open_files(tmp_path)).class_names == ["nucleus", "golgi"]
+    assert merge(BARE, *bioimageio.describe_package(open_files(tmp_path))).class_names == ["nucleus", "golgi"]

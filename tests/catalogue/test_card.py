@@ -35,6 +35,7 @@ def test_every_built_in_card_follows_the_schema_and_survives_a_round_trip(path: 
     again = card.model_dump(mode="json")
     jsonschema.validate(again, SCHEMA)
     assert ModelCard.model_validate(again) == card
+    assert again["provenance"] == json.loads(path.read_text(encoding="utf-8")).get("provenance", {})
 
 
 def test_the_schema_knows_every_format_and_every_provider() -> None:
@@ -133,7 +134,7 @@ def test_what_people_read_of_a_card_hides_nothing_and_is_of_bounded_length() -> 
     begins = r"a\u202eb\x1b[2J\x0d\u200bcx"
     entry, citation = card.classes[0], card.citations[0]
     words = [card.name, entry.name, entry.label, card.authors[0].name, citation.text, citation.url]
-    prose = [card.metrics["source"], *card.provenance["notes"], *card.provenance["assumed"]]
+    prose = [card.metrics["source"], *card.provenance.notes, *card.provenance.assumed]
     assert all(text is not None and text.startswith(begins) and len(text) < 20_000 for text in [*words, *prose])
     assert card.description.startswith(f"line\n{begins}")
     assert ModelCard.model_validate_json(card.model_dump_json()) == card
@@ -152,6 +153,28 @@ def test_facts_that_are_nested_very_deeply_are_refused() -> None:
         nested = {"within": nested}
     with pytest.raises(ValueError, match="nested too deeply"):
         ModelCard.model_validate({**MINIMAL, "provenance": nested})
+
+
+@pytest.mark.parametrize("dump", [{}, {"exclude_unset": True}], ids=["whole", "what is set"])
+def test_where_a_card_comes_from_is_read_and_written_as_by_older_versions(dump: dict[str, bool]) -> None:
+    provenance = {
+        "source": "Zenodo record 7",
+        "published": None,
+        "keywords": ["skin", "lung"],
+        "all_versions": "6",
+        "labels": "labels.txt",
+        "assumed": ["one", "two"],
+        "self_test": "passed",
+        "checked": {"by": ["somebody"], "in": 2024},
+    }
+    card = ModelCard.model_validate({**MINIMAL, "provenance": provenance})
+    assert json.loads(card.model_dump_json(**dump))["provenance"] == provenance
+    assert card.provenance.remarks == ["one", "two"]
+
+
+def test_remarks_that_somebody_wrote_in_another_form_are_read_as_sentences() -> None:
+    card = ModelCard.model_validate({**MINIMAL, "provenance": {"notes": "one", "assumed": [1, {"a": "b"}, None]}})
+    assert card.provenance.remarks == ["1", "{'a': 'b'}", "one"]
 
 
 def test_a_size_that_is_no_number_of_bytes_is_refused() -> None:

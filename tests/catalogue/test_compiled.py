@@ -145,7 +145,7 @@ def test_an_open_model_goes_on_when_its_graph_is_removed(tmp_path: Path) -> None
 def test_a_model_that_changes_while_it_is_compiled_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "m.zip"
     path.write_bytes(model_zip())
-    monkeypatch.setattr("napari_webipred.model._compile", lambda *_: path.write_bytes(model_zip(3)) and b"")
+    monkeypatch.setattr("napari_webipred.opening._compiled", lambda *_: path.write_bytes(model_zip(3)) and b"")
     with pytest.raises(ModelError, match="changed while they were read"):
         wp.open_model(path)
     assert list((tmp_path / "cache").rglob("*.onnx")) == []

@@ -17,6 +17,7 @@ import napari_webipred as wp
 from napari_webipred.cache import bundle, fingerprints, index, overrides, store
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError
+from napari_webipred.model_overrides import ModelOverrides
 from steps import run
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
@@ -122,7 +123,7 @@ def test_neither_graphs_nor_answers_nor_checksums_are_written_through_links(cach
         (cache / kind).symlink_to(theirs, target_is_directory=True)
     (path,) = store.compiled_paths("sha256:" + "ab" * 32, 1)
     assert store.keep_compiled(path, b"graph") is False
-    overrides.keep("sha256:" + "ab" * 32, overrides.Told(classes=("a",)))
+    overrides.save("sha256:" + "ab" * 32, ModelOverrides(classes=("a",)))
     with pytest.raises(CatalogueError, match="is a link"):
         fingerprints.remember("x", {}, "y")
 

@@ -15,6 +15,7 @@ from napari_webipred.catalogue import providers
 from napari_webipred.catalogue.providers import RemoteFile, remote_files
 from napari_webipred.catalogue.providers.huggingface import parse, resolve
 from napari_webipred.errors import CatalogueError
+from napari_webipred.merge import merge
 from zenodo_server import Answer, ZenodoServer, error_answer
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
@@ -132,7 +133,7 @@ def test_a_repository_gives_a_card_that_is_pinned_to_its_commit(hub: Hub) -> Non
     source = card.weights[0].source
     assert (source.repo, source.revision, source.file_key) == ("owner/name", COMMIT, "model.onnx")
     assert card.class_names == ["naevus", "melanoma"]
-    assert card.provenance["published"] == "2025-03-04"
+    assert card.provenance.published == "2025-03-04"
     assert card.input is not None
     assert (card.input.width, card.input.height) == (200, 224)
     steps = card.preprocessing
@@ -140,7 +141,7 @@ def test_a_repository_gives_a_card_that_is_pinned_to_its_commit(hub: Hub) -> Non
     assert (steps.standardize_mode, steps.resize_mode) == ("custom", "stretch")
     assert (steps.rescale, steps.mean, steps.std) == (0.00392156862745098, (0.5,) * 3, (0.25,) * 3)
     assert card.output.activation == "softmax"
-    assert ["logits" in note or "bilinear" in note for note in card.provenance["assumed"]] == [True, True]
+    assert ["logits" in note or "bilinear" in note for note in card.provenance.assumed] == [True, True]
 
 
 def test_the_file_comes_from_the_commit_of_the_card_and_its_checksum_is_known(hub: Hub) -> None:
@@ -235,7 +236,7 @@ def test_a_model_trained_for_a_value_gives_no_classes(hub: Hub, said: dict[str, 
     hub.publish({"config.json": {**CONFIG, **said}, "model.onnx": b""})
     card = resolve(asked("hf:owner/name"))
     assert (card.task, card.output.activation) == ("regression", "in-model")
-    assert "assumed" not in card.provenance
+    assert card.provenance.assumed == ()
 
 
 @pytest.mark.parametrize("changes", [{"gated": "manual"}, {"private": True}])
@@ -285,11 +286,11 @@ anything = st.recursive(
 @hypothesis_settings(deadline=None, max_examples=60)
 @given(st.sampled_from(["id2label", "label_names", "architectures", "problem_type", "pretrained_cfg"]), anything)
 def test_a_card_can_be_made_of_whatever_stands_in_the_settings(key: str, value: Any) -> None:
-    from napari_webipred.catalogue.providers.huggingface import _card_of, _with_config
+    from napari_webipred.catalogue.providers.huggingface import _card_of, _of_config
 
     file = RemoteFile("https://huggingface.co/x", "model.onnx")
     card = _card_of("owner/name", COMMIT, {"cardData": value, "lastModified": value}, file, "onnx", True)
-    assert isinstance(_with_config(card, {key: value}), ModelCard)
+    assert isinstance(merge(card, _of_config({key: value}, "onnx")), ModelCard)
 
 
 def test_a_repository_that_was_renamed_has_its_name_of_today(hub: Hub) -> None:
@@ -297,4 +298,4 @@ def test_a_repository_that_was_renamed_has_its_name_of_today(hub: Hub) -> None:
     hub.server.answers["/api/models/old/name"] = Answer(307, headers={"Location": "/api/models/new/name?blobs=true"})
     card = index.resolve("hf:old/name")
     assert card.weights[0].source.repo == "new/name"
-    assert "Hugging Face repository new/name" in card.provenance["source"]
+    assert "Hugging Face repository new/name" in card.provenance.source

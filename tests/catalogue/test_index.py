@@ -57,7 +57,7 @@ def test_the_webipred_models_are_as_their_catalogue_says(number: int) -> None:
 def test_the_swapped_references_of_the_original_catalogue_are_put_right() -> None:
     assert "Kermany" in webipred(16).citations[0].text
     assert "Ning" in webipred(18).citations[0].text
-    assert all("exchanged" in webipred(number).provenance["notes"][0] for number in (16, 18))
+    assert all("exchanged" in webipred(number).provenance.notes[0] for number in (16, 18))
 
 
 def test_the_confusion_matrix_of_the_chest_model_has_the_true_classes_in_its_rows() -> None:

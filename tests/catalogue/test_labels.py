@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from napari_webipred.archive import label_files
 from napari_webipred.archive.label_files import LABEL_FILES
-from napari_webipred.card import ModelCard
-from napari_webipred.catalogue import local_model
+from napari_webipred.card import ModelCard, Provenance
+from napari_webipred.catalogue import local_model, side_files
 
 LOCAL = local_model.card_of_path(Path("model.onnx"))
 DOCS = Path(__file__).parents[2] / "docs" / "models.md"
@@ -21,7 +21,7 @@ DOCS = Path(__file__).parents[2] / "docs" / "models.md"
 
 def filled(files: dict[str, Any], card: ModelCard = LOCAL) -> ModelCard:
     contents = {name: content if isinstance(content, str) else json.dumps(content) for name, content in files.items()}
-    return local_model.fill(card, {name: content.encode() for name, content in contents.items()})
+    return side_files.completed(card, {name: content.encode() for name, content in contents.items()})
 
 
 def names(file: str, content: Any) -> list[str]:
@@ -102,7 +102,7 @@ def test_a_number_that_belongs_to_the_name_stays():
 def test_names_that_cannot_be_used_are_told_and_not_guessed(file, content, why):
     card = filled({file: content})
     assert card.classes == ()
-    (said,) = card.provenance["assumed"]
+    (said,) = card.provenance.assumed
     assert said.startswith(f"{file} is not read: ")
     assert why in said
 
@@ -122,36 +122,36 @@ def test_names_that_cannot_be_used_are_told_and_not_guessed(file, content, why):
 def test_a_file_about_something_else_gives_no_names_and_no_remark(file, content):
     card = filled({file: content})
     assert card.classes == ()
-    assert "assumed" not in card.provenance
+    assert card.provenance.assumed == ()
 
 
 def test_the_first_of_several_files_counts_and_that_others_differ_is_told():
     card = filled({"labels.txt": "dog\ncat", "class_indices.json": {"cat": 0, "dog": 1}, "classes.txt": "Cat\nDOG"})
     assert card.class_names == ["cat", "dog"]
-    assert card.provenance["labels"] == "class_indices.json"
-    assert card.provenance["assumed"] == [
-        "labels.txt names the classes differently (dog, cat); those of class_indices.json are used."
-    ]
+    assert card.provenance.labels == "class_indices.json"
+    assert card.provenance.assumed == (
+        "labels.txt names the classes differently (dog, cat); those of class_indices.json are used.",
+    )
 
 
 def test_a_card_counts_before_other_files_and_that_they_differ_is_told():
     classes = [{"index": 0, "name": "cat", "label": "Felis catus"}, {"index": 1, "name": "dog"}]
     card = filled({"webipred.json": {"classes": classes}, "labels.txt": "a\nb\nc\nd"})
     assert card.class_names == ["cat", "dog"]
-    assert card.provenance["assumed"] == [
-        "labels.txt names the classes differently (a, b, c, ...); those of the card are used."
-    ]
-    assert (
-        "assumed"
-        not in filled({"labels.txt": "felis_catus\ndog"}, card.model_copy(update={"provenance": {}})).provenance
+    assert card.provenance.assumed == (
+        "labels.txt names the classes differently (a, b, c, ...); those of the card are used.",
     )
+    without_remark = card.model_copy(update={"provenance": Provenance()})
+    assert filled({"labels.txt": "felis_catus\ndog"}, without_remark).provenance.assumed == ()
 
 
 def test_the_file_beside_the_model_counts_before_those_around_and_below_and_never_that_of_another():
     files = {"labels.txt": b"top", "a/labels.txt": b"a", "a/b/labels.txt": b"b", "other/labels.txt": b"other"}
 
     def found(near: str, *without: str) -> list[str]:
-        return local_model.fill(LOCAL, {name: c for name, c in files.items() if name not in without}, near).class_names
+        return side_files.completed(
+            LOCAL, {name: c for name, c in files.items() if name not in without}, near
+        ).class_names
 
     assert found("a/m.onnx") == ["a"]
     assert found("a/m.onnx", "a/labels.txt") == ["top"]
@@ -178,6 +178,6 @@ JSON = st.recursive(
 
 @given(st.sampled_from(list(LABEL_FILES)), st.one_of(JSON.map(json.dumps), st.text(st.sampled_from("01,;:\t\n na\"'"))))
 def test_any_content_gives_clean_names_or_a_remark(file, content):
-    card = local_model.fill(LOCAL, {file: content.encode()})
+    card = side_files.completed(LOCAL, {file: content.encode()})
     assert all(name.isprintable() and name.strip() == name and name for name in card.class_names)
     assert len(set(card.class_names)) == len(card.class_names)

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from napari_webipred import settings
 from napari_webipred.cache import local_models, overrides, refused_models, shared_file, store
 from napari_webipred.errors import CatalogueError
-from napari_webipred.model import opening
+from napari_webipred.model_overrides import ModelOverrides
+from napari_webipred.opening import opening
 from steps import run
 from zenodo_server import model_zip
 
@@ -142,10 +143,10 @@ def kept() -> set[str]:
 def test_forgetting_a_model_forgets_its_settings_and_leaves_its_file(opened: Path, tmp_path: Path) -> None:
     local_models.remember(tmp_path / "other", "other")
     checksum = local_models.own_models()[1].checksum
-    assert overrides.recall(checksum).standardize == "tf"
+    assert overrides.load(checksum).standardize == "tf"
     assert store.forget(opened) > 0
     assert names() == ["other"]
-    assert overrides.recall(checksum) == overrides.Told()
+    assert overrides.load(checksum) == ModelOverrides()
     assert kept() == {FILE}
     assert len(opened.read_bytes()) == len(model_zip())
 
@@ -155,7 +156,7 @@ def test_a_copy_keeps_the_settings_when_the_other_is_forgotten(opened: Path, tmp
     local_models.remember(tmp_path / "copy.zip", "copy")
     local_models.note_use(tmp_path / "copy.zip", "copy", checksum)
     store.forget(opened)
-    assert overrides.recall(checksum).standardize == "tf"
+    assert overrides.load(checksum).standardize == "tf"
 
 
 def test_forgetting_what_is_not_in_the_list_does_nothing(opened: Path, tmp_path: Path) -> None:

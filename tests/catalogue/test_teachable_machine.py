@@ -63,7 +63,7 @@ def test_a_model_says_its_classes_and_how_it_takes_pictures(machine: ZenodoServe
     assert card.preprocessing.profile == "teachable-machine"
     assert card.input is not None
     assert (card.input.width, card.input.channels, card.input.channel_order) == (224, 3, "RGB")
-    assert card.provenance["published"] == "2024-02-03"
+    assert card.provenance.published == "2024-02-03"
 
 
 def test_its_files_are_fetched_from_the_server_of_the_settings(machine: ZenodoServer) -> None:

@@ -7,12 +7,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_webipred.catalogue.transformers import preprocessing_of
+from napari_webipred.card import Input, Preprocessing
+from napari_webipred.catalogue import transformers
 from napari_webipred.imaging.preprocess import prepare
 
 MEAN, STD = [0.485, 0.456, 0.406], [0.229, 0.224, 0.225]
 NORMALISED = {"do_rescale": True, "do_normalize": True, "image_mean": MEAN, "image_std": STD}
 STRETCHED = {"size": {"height": 224, "width": 224}}
+
+
+def preprocessing_of(
+    preprocessor: dict[str, Any] | None, config: dict[str, Any]
+) -> tuple[Preprocessing | None, Input | None, tuple[str, ...]]:
+    said = transformers.describe(preprocessor, config)
+    return said.preprocessing, said.input, said.provenance.assumed
 
 
 @pytest.mark.parametrize(
@@ -71,7 +79,7 @@ def test_pictures_that_are_not_resized_stay_as_they_are() -> None:
     steps, _, notes = preprocessing_of({**NORMALISED, "do_resize": False}, {})
     assert steps is not None
     assert steps.resize_mode == "none"
-    assert notes == []
+    assert notes == ()
 
 
 @pytest.mark.parametrize(
@@ -139,7 +147,7 @@ def test_the_settings_of_timm_are_understood() -> None:
 
 
 def test_a_repository_that_says_nothing_is_asked_about() -> None:
-    assert preprocessing_of(None, {}) == (None, None, [])
+    assert preprocessing_of(None, {}) == (None, None, ())
 
 
 anything = st.recursive(

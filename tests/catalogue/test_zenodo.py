@@ -240,7 +240,7 @@ def test_a_card_says_what_the_record_says_and_no_more() -> None:
     assert card.classes == ()
     assert card.input is None
     assert card.preprocessing is None
-    assert card.provenance["keywords"] == ["skin"]
+    assert card.provenance.keywords == ("skin",)
     assert card.citations[0].text == f"A, B; C, D; E et al. (2023). {record.title}. Zenodo."
     assert card.weights[0].source.file_key == "m.zip"
     assert card.weights[0].checksum == "md5:00"

@@ -25,7 +25,7 @@ def test_a_search_gives_models_with_what_their_records_say(zenodo: ZenodoServer)
     (card,) = page.cards
     assert (card.id, card.name, card.license) == ("zenodo-123", "Moles and freckles", "cc-by-4.0")
     assert [author.name for author in card.authors] == ["Placeholder, A."]
-    assert card.provenance["published"] == "2024-05"
+    assert card.provenance.published == "2024-05"
     assert [(weights.format, weights.size) for weights in card.weights] == [("onnx", 5)]
     assert zenodo.requests == ["/api/records"]
 

@@ -118,7 +118,7 @@ def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
     monkeypatch.setattr(
         "napari_webipred.cache.store.path_of", lambda card: Path("here") if card.id in shelf.here else None
     )
-    monkeypatch.setattr("napari_webipred.model.opening", shelf.opening)
+    monkeypatch.setattr("napari_webipred.opening.opening", shelf.opening)
     return shelf
 
 

@@ -7,11 +7,18 @@ pytest.importorskip("napari")
 from tests.gui.conftest import CHEST
 
 from napari_webipred._napari.about import about
+from napari_webipred.card import Provenance
 
 
 def test_what_was_assumed_and_how_the_self_test_went_is_told():
-    told = {"assumed": ["It is taken for logits."], "notes": ["WebIPred cannot load it."], "self_test": "It passed."}
-    html = about(CHEST.model_copy(update={"provenance": {**told, "published": "2024-05", "keywords": ["lung"]}}))
+    provenance = Provenance(
+        assumed=("It is taken for logits.",),
+        notes=("WebIPred cannot load it.",),
+        self_test="It passed.",
+        published="2024-05",
+        keywords=("lung",),
+    )
+    html = about(CHEST.model_copy(update={"provenance": provenance}))
     assert "It is taken for logits.<br>WebIPred cannot load it.<br>It passed." in html
     assert "2024-05" in html
 

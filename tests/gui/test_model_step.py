@@ -17,7 +17,7 @@ from napari_webipred._napari.model_list import ModelFilter, ModelList
 from napari_webipred.cache import index
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, SlowModelError
-from napari_webipred.model import Progress
+from napari_webipred.opening import Progress
 
 
 def names(panel) -> list[str]:

@@ -18,6 +18,7 @@ from napari_webipred._napari.stored_models import KeptModels
 from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
 from napari_webipred.cache import index, local_models, overrides, store
 from napari_webipred.card import ModelCard
+from napari_webipred.model_overrides import ModelOverrides
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 CARD = """{"name": "My model", "classes": [{"index": 0, "name": "a"}, {"index": 1, "name": "b"}],
@@ -134,7 +135,7 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
     panel._bench.loading.start()
     qtbot.waitUntil(lambda: panel._bench.loading.model is not None and not panel._bench.loading.asks, timeout=30_000)
     checksum = panel._bench.loading.model.checksum
-    assert overrides.recall(checksum).standardize == "tf"
+    assert overrides.load(checksum).standardize == "tf"
     qtbot.waitUntil(lambda: local_models.own_models()[0].checksum == checksum)
     if how == "key":
         select(panel, qtbot, "mine")
@@ -146,7 +147,7 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
         qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(panel.model.menu.remove).center())
     qtbot.waitUntil(lambda: line(panel, "mine") is None)
     assert path.exists()
-    assert overrides.recall(checksum) == overrides.Told()
+    assert overrides.load(checksum) == ModelOverrides()
     assert local_models.own_models() == []
     assert panel._bench.loading.entry is None
     assert "stays where it is" in panel.model.message.text

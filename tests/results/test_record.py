@@ -4,7 +4,7 @@ import json
 
 import numpy as np
 
-from napari_webipred.card import ModelCard
+from napari_webipred.card import ModelCard, Provenance
 from napari_webipred.results.record import Record
 from napari_webipred.results.row import Row
 
@@ -92,5 +92,6 @@ def test_the_record_stands_beside_the_table(tmp_path):
 
 def test_the_record_says_what_was_assumed_and_how_the_self_test_went():
     provenance = {"assumed": ["a"], "notes": ["b"], "self_test": "passed", "source": "elsewhere"}
-    record = Record(CARD.model_copy(update={"provenance": provenance}), "sha256:abc", {}, 0).as_dict()
+    card = CARD.model_copy(update={"provenance": Provenance.model_validate(provenance)})
+    record = Record(card, "sha256:abc", {}, 0).as_dict()
     assert record["model"]["remarks"] == {"assumed": ["a"], "notes": ["b"], "self_test": "passed"}

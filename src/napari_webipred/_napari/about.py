@@ -40,8 +40,8 @@ def about(card: ModelCard) -> str:
         ("Licence", card.license or "not stated; see where the model comes from"),
         ("Authors", ", ".join(author.name for author in card.authors)),
         ("Please cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
-        ("Published", " ".join(filter(None, (_date(card), _address(card.record_doi, None))))),
-        ("Source", "\n".join(filter(None, (origin_of(card), str(card.provenance.get("origin") or ""))))),
+        ("Published", " ".join(filter(None, (card.provenance.published, _address(card.record_doi, None))))),
+        ("Source", "\n".join(filter(None, (origin_of(card), card.provenance.origin)))),
         ("File", " ".join(filter(None, (format_of(card), megabytes(card.weights[0].size if card.weights else None))))),
     ]
     return "".join(_paragraph(title, text) for title, text in paragraphs if text)
@@ -95,13 +95,8 @@ def _performance(card: ModelCard) -> str:
 
 
 def _remarks(card: ModelCard) -> list[str]:
-    told = card.provenance
-    remarks = [*told.get("assumed", []), *told.get("notes", []), told.get("self_test")]
-    return [str(remark) for remark in remarks if remark]
-
-
-def _date(card: ModelCard) -> str:
-    return str(card.provenance.get("published") or "")
+    known = card.provenance
+    return [*known.remarks, known.self_test] if known.self_test else known.remarks
 
 
 def _address(doi: str | None, url: str | None) -> str:

@@ -34,7 +34,7 @@ def facts(entry: Entry) -> str:
     """Tell authors, licence and date in one line."""
     authors = [author.name for author in entry.card.authors]
     by = authors[0].partition(",")[0] + (" et al." if len(authors) > 1 else "") if authors else ""
-    published = str(entry.card.provenance.get("published") or "")
+    published = entry.card.provenance.published or ""
     return " · ".join(part for part in (by, entry.card.license or "no licence", published) if part)
 
 

@@ -12,7 +12,8 @@ from napari_webipred._napari.task import Task
 from napari_webipred.errors import ModelError, OptionError
 
 if TYPE_CHECKING:
-    from napari_webipred.model import Model, Progress
+    from napari_webipred.model import Model
+    from napari_webipred.opening import Progress
 
 
 class Loading(QObject):
@@ -60,7 +61,7 @@ class Loading(QObject):
 
         Files that differ from those that came before are used only if they are to replace them.
         """
-        from napari_webipred.model import Progress  # the panel opens sooner without it
+        from napari_webipred.opening import Progress  # the panel opens sooner without it
 
         assert self.entry is not None
         self.model, self.error = None, None
@@ -113,7 +114,7 @@ class Loading(QObject):
 
 
 def _open(entry: Entry, allow_slow: bool, replace: bool) -> Generator[Progress, None, Model]:
-    from napari_webipred.model import Progress, opening
+    from napari_webipred.opening import Progress, opening
 
     wanted: dict[str, Any] = {"allow_slow": allow_slow, "replace": replace}
     model = yield from opening(entry.reference, **entry.told, **{name: yes for name, yes in wanted.items() if yes})

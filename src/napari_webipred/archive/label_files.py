@@ -51,6 +51,14 @@ def names_in(document: Any, keys: _Keys = None) -> list[str]:
     return _checked(_names(document, keys, 0))
 
 
+def usable_names_in(document: Any) -> list[str]:
+    """Take class names out of a JSON value as `names_in` does; none if they cannot be used."""
+    try:
+        return names_in(document)
+    except ValueError:
+        return []
+
+
 def _names(document: Any, keys: _Keys, depth: int) -> list[Any]:
     if isinstance(document, list):
         return _of_list(document)

@@ -28,7 +28,7 @@ from napari_webipred.cache.entry import (
     files_below,
     read_entry,
 )
-from napari_webipred.cache.folders import COMPILED, KNOWN, MODELS, TOLD, can_be_folder, holds_link
+from napari_webipred.cache.folders import COMPILED, KNOWN, MODELS, OVERRIDES, can_be_folder, holds_link
 from napari_webipred.cache.graphs import GRAPH
 from napari_webipred.cache.lock import LOCK_SUFFIX, delete_lock, exclusive, lock_path, unless_busy
 from napari_webipred.card import read_card
@@ -92,7 +92,7 @@ def forget(path: Path) -> int:
 def _made_of(checksum: str) -> list[Path]:
     """Return the settings of a model, and the graphs that were compiled from it."""
     digest = checksum.removeprefix("sha256:")
-    return [*_compiled_of(digest), *(path for path in _below(TOLD) if path.name == f"{digest}.json")]
+    return [*_compiled_of(digest), *(path for path in _below(OVERRIDES) if path.name == f"{digest}.json")]
 
 
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
@@ -125,7 +125,7 @@ def wipe() -> tuple[int, dict[str, str]]:
         A file cannot be removed.
     """
     cache = settings.current().cache_folder
-    freed, stays = 0, {kind: why for kind in (MODELS, COMPILED, KNOWN, TOLD) if (why := _unreadable(cache / kind))}
+    freed, stays = 0, {kind: why for kind in (MODELS, COMPILED, KNOWN, OVERRIDES) if (why := _unreadable(cache / kind))}
     for name in sorted(_names_of_models()):
         folder = cache / MODELS / name
         with unless_busy(folder) as free:
@@ -135,13 +135,13 @@ def wipe() -> tuple[int, dict[str, str]]:
             freed += _delete(_own_files(folder))
             delete_lock(lock_path(folder))
     freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
-    for kind in (KNOWN, TOLD):
+    for kind in (KNOWN, OVERRIDES):
         freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
     for name in (local_models.FILE, refused_models.FILE) if cache.is_dir() else ():
         with shared_file.locked(name):
             freed += _delete(shared_file.files(name))
             delete_lock(shared_file.lock_path(name))
-    for kind in (COMPILED, KNOWN, TOLD, MODELS):
+    for kind in (COMPILED, KNOWN, OVERRIDES, MODELS):
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             (cache / kind).rmdir()
     return freed, stays

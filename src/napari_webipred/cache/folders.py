@@ -9,7 +9,7 @@ from napari_webipred import settings
 from napari_webipred.download.remote_file import is_harmless
 from napari_webipred.errors import CatalogueError
 
-MODELS, COMPILED, KNOWN, TOLD = "models", "compiled", "known", "told"
+MODELS, COMPILED, KNOWN, OVERRIDES = "models", "compiled", "known", "told"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

@@ -4,14 +4,24 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from napari_webipred.card import Author, Citation, Input, ModelCard, Output, Preprocessing, WeightFormat
-from napari_webipred.catalogue import local_model
+from napari_webipred.archive.label_files import usable_names_in
+from napari_webipred.card import (
+    Author,
+    Citation,
+    Input,
+    Output,
+    PartialCard,
+    Preprocessing,
+    Provenance,
+    WeightFormat,
+    named,
+)
 from napari_webipred.catalogue.plain_text import plain_text
 from napari_webipred.errors import CatalogueError
 from napari_webipred.formats import FORMATS
@@ -101,13 +111,12 @@ def weights(document: dict[str, Any]) -> list[ZooWeights]:
     return found
 
 
-def fill_from_package(card: ModelCard, files: Mapping[str, bytes]) -> ModelCard:
-    """Complete a card by the description that lies at the top of a model's files or in its only folder, if any does."""
-    named = [name for name in files if PurePosixPath(name).name in FILES and name.count("/") <= 1]
-    if not named:
-        return card
-    name = min(named, key=lambda name: (name.count("/"), FILES.index(PurePosixPath(name).name)))
-    return fill(card, parse(name, files[name]))
+def describe_package(files: Mapping[str, bytes]) -> Iterator[PartialCard]:
+    """Read the description that lies at the top of a model's files or in its only folder, if any does."""
+    named_so = [name for name in files if PurePosixPath(name).name in FILES and name.count("/") <= 1]
+    if named_so:
+        name = min(named_so, key=lambda name: (name.count("/"), FILES.index(PurePosixPath(name).name)))
+        yield describe(parse(name, files[name]))
 
 
 def title(document: dict[str, Any]) -> str | None:
@@ -115,37 +124,31 @@ def title(document: dict[str, Any]) -> str | None:
     return _text(document.get("name"))
 
 
-def fill(card: ModelCard, document: dict[str, Any]) -> ModelCard:
-    """Complete a card by what the description of its model says; what the card says already stays.
+def describe(document: dict[str, Any]) -> PartialCard:
+    """Put the description of a model into the words of a card, except its name, which a file has for itself.
 
-    Steps of preprocessing are taken over only where the result is exactly the same here; else it is noted in
-    ``provenance["assumed"]`` what they are, and the user is asked.
+    Steps of preprocessing are taken over only where the result is exactly the same here; else
+    ``provenance.assumed`` says what they are, and the user is asked.
     """
     (image,), (scores,) = _tensors(document, "inputs"), _tensors(document, "outputs")
     notes: list[str] = []
-    update: dict[str, Any] = {}
-    if names := local_model.label_names(_class_names(scores)):
-        update["classes"] = local_model.entries(names)
+    said: dict[str, Any] = {"classes": named(usable_names_in(_class_names(scores)))}
     if size := _size(image):
-        update["input"] = Input(width=size[0], height=size[1])
+        said["input"] = Input(width=size[0], height=size[1])
         notes.append("The description does not say how images are resized, so they are stretched.")
     steps = _preprocessing(image, notes)
     if steps is not None:
-        update["preprocessing"] = Preprocessing.model_validate(steps)
-    update["output"] = _output(scores, notes)
-    update |= {
-        "description": _text(document.get("description")) or "",
-        "license": _text(document.get("license")),
-        "version": _text(document.get("version")),
-        "authors": tuple(Author(name=name) for entry in _list(document, "authors") if (name := _name(entry))),
-        "citations": tuple(_citation(entry) for entry in _list(document, "cite") if isinstance(entry, dict)),
-    }
-    lacking = {key: value for key, value in update.items() if value and not getattr(card, key)}
-    if "output" not in card.model_fields_set:
-        lacking["output"] = update["output"]
-    assumed = [*card.provenance.get("assumed", []), *notes]
-    provenance = {**card.provenance, "description": "bioimage.io"} | ({"assumed": assumed} if assumed else {})
-    return card.model_copy(update={**lacking, "provenance": provenance})
+        said["preprocessing"] = Preprocessing.model_validate(steps)
+    said["output"] = _output(scores, notes)
+    return PartialCard(
+        **said,
+        description=_text(document.get("description")) or "",
+        license=_text(document.get("license")),
+        version=_text(document.get("version")),
+        authors=tuple(Author(name=name) for entry in _list(document, "authors") if (name := _name(entry))),
+        citations=tuple(_citation(entry) for entry in _list(document, "cite") if isinstance(entry, dict)),
+        provenance=Provenance(description="bioimage.io", assumed=tuple(notes)),
+    )
 
 
 def _tensors(document: dict[str, Any], key: str) -> list[dict[str, Any]]:

@@ -5,16 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from napari_webipred.card import Input, Preprocessing
+from napari_webipred.card import Input, PartialCard, Preprocessing, Provenance
 
 _FILTERS: dict[int | None, str] = {0: "nearest", 1: "Lanczos", 2: "bilinear", 3: "bicubic", 4: "box", 5: "Hamming"}
 _NOTHING_DONE = {"do_resize", "do_rescale", "do_normalize", "do_center_crop", "do_convert_rgb", "do_flip_channel_order"}
 
 
-def preprocessing_of(
-    preprocessor: dict[str, Any] | None, config: dict[str, Any]
-) -> tuple[Preprocessing | None, Input | None, list[str]]:
-    """Express the settings of an image processor in our own terms.
+def describe(preprocessor: dict[str, Any] | None, config: dict[str, Any]) -> PartialCard:
+    """Express the settings of an image processor in the words of a card.
 
     Pixel values are scaled exactly as the settings say, or not at all: then the user is asked. Resizing by Pillow,
     which the settings mean, and ours give slightly different pixels; this and all else that is not the same is noted.
@@ -28,19 +26,19 @@ def preprocessing_of(
 
     Returns
     -------
-    preprocessing : Preprocessing or None
-        None if the scale of the pixel values is not said, or cannot be expressed.
-    input : Input or None
-        Size of the model's input, as far as it is said.
-    notes : list of str
-        What was assumed, a sentence each.
+    PartialCard
+        ``preprocessing`` is None if the scale of the pixel values is not said, or cannot be expressed; ``input`` as far
+        as its size is said; ``provenance.assumed`` says what was assumed.
     """
-    if preprocessor is not None:
-        return _of_transformers(preprocessor, str(config.get("model_type")))
     timm = config.get("pretrained_cfg")
-    if isinstance(timm, dict):
-        return _of_timm(timm)
-    return None, None, []
+    steps: Preprocessing | None = None
+    size: Input | None = None
+    notes: list[str] = []
+    if preprocessor is not None:
+        steps, size, notes = _of_transformers(preprocessor, str(config.get("model_type")))
+    elif isinstance(timm, dict):
+        steps, size, notes = _of_timm(timm)
+    return PartialCard(preprocessing=steps, input=size, provenance=Provenance(assumed=tuple(notes)))
 
 
 def _of_transformers(settings: dict[str, Any], model_type: str) -> tuple[Preprocessing | None, Input | None, list[str]]:

@@ -87,7 +87,7 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
 
 
 def _open(reference: str | Path, **told: object) -> Model:
-    from napari_webipred.model import opening
+    from napari_webipred.opening import opening
 
     steps = opening(reference, **told)  # type: ignore[arg-type]
     return terminal.follow(steps, lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {reference}")

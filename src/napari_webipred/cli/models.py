@@ -106,7 +106,7 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
             weights.format,
             terminal.size(weights.size),
             card.license or "?",
-            str(card.provenance["published"] or ""),
+            card.provenance.published or "",
         )
         rows.append((zenodo.reference(card), *facts, by, card.name))
     if rows:
@@ -118,7 +118,7 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
 
 def _fetch(options: argparse.Namespace) -> None:
     from napari_webipred.cache import importer, index
-    from napari_webipred.model import opening
+    from napari_webipred.opening import opening
 
     if not options.replace and not settings.current().offline and (card := index.find(options.model)):
         importer.confirm(card)
@@ -126,7 +126,7 @@ def _fetch(options: argparse.Namespace) -> None:
         opening(options.model, allow_slow=True, replace=options.replace),  # whoever classifies with it is asked
         lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {options.model}",
     )
-    doubt = str(model.card.provenance.get("origin", ""))
+    doubt = model.card.provenance.origin or ""
     terminal.tell(f"{model.card.id} is on this machine: {model.card.name}. {doubt}".strip())
 
 

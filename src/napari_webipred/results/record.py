@@ -19,7 +19,7 @@ from napari_webipred.results.row import Row
 
 LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifffile")
 # What of a card's provenance bears on its numbers, or on whose they are.
-REMARKS = ("labels", "assumed", "notes", "self_test", "origin")
+REMARKS = {"labels", "assumed", "notes", "self_test", "origin"}
 BLACK_AND_WHITE = (0.0, 255.0)
 RUNNING = "still running, or ended without giving a reason"
 # By so many bytes the end of a run may change its record, without the images; they are there from the beginning.
@@ -88,7 +88,7 @@ class Record:
                 "task": card.task,
                 "classes": [entry.model_dump() for entry in card.classes],
                 "output": card.output.model_dump(),
-                "remarks": {key: card.provenance[key] for key in REMARKS if key in card.provenance},
+                "remarks": card.provenance.model_dump(mode="json", include=REMARKS, exclude_none=True),
             },
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,

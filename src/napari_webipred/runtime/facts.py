@@ -129,6 +129,12 @@ def _layers(topology: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield name, layer["class_name"].rpartition(">")[2]
 
 
+def suggestion(properties: Mapping[str, str]) -> tuple[str, str] | None:
+    """Return which family a network looks like, and the scaling that this family is published with."""
+    family, _, mode = properties.get(FAMILY, "").rpartition(" ")
+    return (family, mode) if family else None
+
+
 def with_facts(graph: bytes, facts: Mapping[str, str]) -> bytes:
     """Append facts to an ONNX model as properties: Protocol Buffers merge messages that follow each other."""
     import onnx

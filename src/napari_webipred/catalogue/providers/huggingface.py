@@ -11,10 +11,20 @@ from urllib.parse import quote, unquote, urlsplit
 from napari_webipred import formats, settings
 from napari_webipred.archive import label_files
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
-from napari_webipred.card import Author, Citation, ModelCard, Output, Weights, WeightSource
-from napari_webipred.catalogue import local_model
+from napari_webipred.archive.label_files import usable_names_in
+from napari_webipred.card import (
+    Author,
+    Citation,
+    ModelCard,
+    Output,
+    PartialCard,
+    Provenance,
+    Weights,
+    WeightSource,
+    named,
+)
+from napari_webipred.catalogue import side_files, transformers
 from napari_webipred.catalogue.plain_text import day, plain_text
-from napari_webipred.catalogue.transformers import preprocessing_of
 from napari_webipred.download import client
 from napari_webipred.download.remote_file import (
     RemoteFile,
@@ -25,6 +35,7 @@ from napari_webipred.download.remote_file import (
     read_side_file,
 )
 from napari_webipred.errors import CatalogueError
+from napari_webipred.merge import merge
 
 _CONFIG = "config.json"
 _MAX_CONFIG_BYTES = 4 * 2**20
@@ -109,17 +120,8 @@ def resolve(source: WeightSource) -> ModelCard:
     config = read_json_file(settled, _MAX_CONFIG_BYTES) if settled else {}
     prepared = beside("preprocessor_config.json", MAX_SIDE_BYTES)
     preprocessor = read_json_file(prepared) if prepared else None
-    card = _with_config(card, config)
-    preprocessing, size, notes = preprocessing_of(preprocessor, config)
-    assumed = [*card.provenance.get("assumed", []), *notes]
-    card = card.model_copy(
-        update={
-            "preprocessing": preprocessing,
-            "input": size,
-            "provenance": {**card.provenance, **({"assumed": assumed} if assumed else {})},
-        }
-    )
-    return local_model.fill(card, {name: read_side_file(file) for name, file in side.items()})
+    card = merge(card, _of_config(config, form), transformers.describe(preprocessor, config))
+    return side_files.completed(card, {name: read_side_file(file) for name, file in side.items()})
 
 
 def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
@@ -231,36 +233,34 @@ def _card_of(
                 text=f"{owner}. {name}. Hugging Face, commit {commit[:8]}.", url=f"https://huggingface.co/{repository}"
             ),
         ),
-        provenance={
-            "source": f"Hugging Face repository {repository}, commit {commit}",
-            "published": day(answer.get("lastModified")),
-        },
+        provenance=Provenance(
+            source=f"Hugging Face repository {repository}, commit {commit}", published=day(answer.get("lastModified"))
+        ),
     )
 
 
-def _with_config(card: ModelCard, config: dict[str, Any]) -> ModelCard:
+def _of_config(config: dict[str, Any], form: str) -> PartialCard:
     """Take the names of the classes, and what has to be done with the model's numbers, from ``config.json``."""
-    update: dict[str, Any] = {}
-    provenance = dict(card.provenance)
-    names = local_model.label_names(config.get("id2label")) or local_model.label_names(config.get("label_names"))
+    said: dict[str, Any] = {}
+    labels = config.get("id2label")
+    names = usable_names_in(labels) or usable_names_in(config.get("label_names"))
     # LABEL_0, LABEL_1 stand there where nobody has named the classes.
     if names and names != [f"LABEL_{i}" for i in range(len(names))]:
-        update["classes"] = local_model.entries(names)
-        provenance["labels"] = "config.json"
+        said["classes"] = named(names)
     several = config.get("problem_type") == "multi_label_classification"
-    labels = config.get("id2label")
     # With one label transformers trains for a value, whether the configuration says so or not.
     value = config.get("problem_type") == "regression" or (isinstance(labels, dict) and len(labels) == 1)
     if several or value:
-        update["task"] = "multi-label" if several else "regression"
+        said["task"] = "multi-label" if several else "regression"
     kinds = config.get("architectures")
     kind = kinds[0] if isinstance(kinds, list) and kinds and isinstance(kinds[0], str) else ""
-    logits = kind.endswith("ForImageClassification") and update.get("task") != "regression"
-    if logits and card.weights[0].format == "onnx":
+    logits = kind.endswith("ForImageClassification") and said.get("task") != "regression"
+    assumed = ""
+    if logits and form == "onnx":
         activation = "sigmoid" if several else "softmax"
-        update["output"] = Output.model_validate({"activation": activation})
-        provenance["assumed"] = [
+        said["output"] = Output.model_validate({"activation": activation})
+        assumed = (
             f"The model's numbers are taken for logits, as {plain_text(kind)[:80]} gives them; {activation} makes "
             "probabilities of them."
-        ]
-    return card.model_copy(update={**update, "provenance": provenance})
+        )
+    return PartialCard(**said, provenance=Provenance(labels=_CONFIG, assumed=(assumed,)))

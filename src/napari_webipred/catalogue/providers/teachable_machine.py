@@ -7,8 +7,8 @@ import re
 from urllib.parse import urlsplit
 
 from napari_webipred import settings
-from napari_webipred.card import Input, ModelCard, Weights, WeightSource
-from napari_webipred.catalogue import local_model
+from napari_webipred.card import Input, ModelCard, Provenance, Weights, WeightSource
+from napari_webipred.catalogue import side_files
 from napari_webipred.catalogue.plain_text import day, plain_text
 from napari_webipred.download.remote_file import RemoteFile, layers_files, read_json_file
 from napari_webipred.errors import CatalogueError
@@ -59,9 +59,9 @@ def resolve(source: WeightSource) -> ModelCard:
         name=plain_text(name)[:200] or number if isinstance(name, str) else number,
         input=_input(document),
         weights=(Weights(format="tfjs-layers", source=source, entry_point="model.json"),),
-        provenance={"source": "Teachable Machine", "published": day(document.get("timeStamp"))},
+        provenance=Provenance(source="Teachable Machine", published=day(document.get("timeStamp"))),
     )
-    return local_model.fill(card, {"metadata.json": json.dumps(document).encode()})
+    return side_files.completed(card, {"metadata.json": json.dumps(document).encode()})
 
 
 def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:

@@ -10,13 +10,14 @@ from urllib.parse import urljoin, urlsplit
 from pydantic import ValidationError
 
 from napari_webipred import formats
-from napari_webipred.card import ModelCard, WeightFormat, Weights, WeightSource
+from napari_webipred.card import ModelCard, Provenance, WeightFormat, Weights, WeightSource
 from napari_webipred.catalogue import bioimageio
 from napari_webipred.catalogue.plain_text import plain_text
 from napari_webipred.catalogue.providers import teachable_machine
 from napari_webipred.download import client
 from napari_webipred.download.remote_file import RemoteFile, format_of, harmless, layers_files, name_in, read_side_file
 from napari_webipred.errors import CatalogueError
+from napari_webipred.merge import merge
 
 _MAX_LENGTH = 2000
 _CHECKSUM = "sha256="
@@ -107,7 +108,7 @@ def files(card: ModelCard, weights: Weights) -> tuple[RemoteFile, ...]:
     return layers_files(file) if name.lower().endswith(".json") else (file,)
 
 
-def _card(url: str, form: tuple[WeightFormat, str], checksum: str | None) -> ModelCard:
+def _card(url: str, form: tuple[WeightFormat, str], checksum: str | None, title: str | None = None) -> ModelCard:
     name = plain_text(PurePosixPath(name_in(url)).stem)[:200]
     digest = hashlib.sha256(f"{url} {checksum}".encode()).hexdigest()[:8]
     file_name = harmless(name_in(url))
@@ -116,9 +117,9 @@ def _card(url: str, form: tuple[WeightFormat, str], checksum: str | None) -> Mod
     )
     return ModelCard(
         id=f"url-{re.sub(r'[^A-Za-z0-9._-]+', '-', name).strip('-._')[:80] or 'model'}-{digest}",
-        name=name or "model",
+        name=title or name or "model",
         weights=(Weights(format=form[0], source=source, checksum=checksum),),
-        provenance={"source": f"{urlsplit(url).hostname}"},
+        provenance=Provenance(source=urlsplit(url).hostname),
     )
 
 
@@ -156,5 +157,5 @@ def _described(url: str) -> ModelCard:
     weights = found[0]
     address = urljoin(url, weights.source)
     client.check_address(address)
-    card = _card(address, _format(address), weights.checksum)
-    return bioimageio.fill(card.model_copy(update={"name": bioimageio.title(document) or card.name}), document)
+    card = _card(address, _format(address), weights.checksum, bioimageio.title(document))
+    return merge(card, bioimageio.describe(document))

@@ -13,8 +13,8 @@ from urllib.parse import quote, unquote, urlencode
 from napari_webipred import formats, settings
 from napari_webipred.archive import label_files
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
-from napari_webipred.card import Author, Citation, ModelCard, Weights, WeightSource
-from napari_webipred.catalogue import bioimageio, local_model
+from napari_webipred.card import Author, Citation, ModelCard, Provenance, Weights, WeightSource
+from napari_webipred.catalogue import bioimageio, side_files
 from napari_webipred.catalogue.plain_text import plain_text as plain_text
 from napari_webipred.catalogue.providers.zenodo_record import Record as Record
 from napari_webipred.catalogue.providers.zenodo_record import RecordFile as RecordFile
@@ -22,6 +22,7 @@ from napari_webipred.catalogue.providers.zenodo_record import record_of as recor
 from napari_webipred.download import client
 from napari_webipred.download.remote_file import RemoteFile, format_of, harmless, read_side_file, wanted
 from napari_webipred.errors import CatalogueError, OptionError
+from napari_webipred.merge import merge
 
 PAGE_SIZE = 25  # the most that Zenodo gives to those who are not logged in
 
@@ -49,7 +50,7 @@ class SearchPage:
         Number of this page, from 1.
     cards : tuple of ModelCard
         Models of at most 25 records: a record with several files that can be used gives a card for each of them, one
-        with more than ten holds data and gives none. ``provenance["published"]`` is the date of publication.
+        with more than ten holds data and gives none. ``provenance.published`` is the date of publication.
     """
 
     total: int
@@ -171,7 +172,7 @@ def matches(source: WeightSource, card: ModelCard, weights: Weights) -> bool:
     unsure = there.file_key is None and str(source.file_key).lower().endswith(".zip")
     return (
         there.type == "zenodo"
-        and source.record_id in {there.record_id, card.provenance.get("all_versions")}
+        and source.record_id in {there.record_id, card.provenance.all_versions}
         and (unsure or source.file_key in {None, there.file_key})
     )
 
@@ -215,8 +216,8 @@ def resolve(source: WeightSource) -> ModelCard:
         key = key or next((w.name for w in bioimageio.weights(document) if w.name in there), None)
     card = card_of(record, key)
     if document is not None:
-        card = bioimageio.fill(card, document)
-    return local_model.fill(
+        card = merge(card, bioimageio.describe(document))
+    return side_files.completed(
         card, {name: read_side_file(small[name]) for name in label_files.SIDE_FILES if name in small}
     )
 
@@ -333,12 +334,12 @@ def card_of(record: Record, key: str | None = None) -> ModelCard:
         authors=tuple(Author(name=name) for name in record.creators),
         citations=(Citation(text=_citation(record), doi=record.doi),),
         record_doi=record.doi,
-        provenance={
-            "source": f"Zenodo record {record.id}",
-            "published": record.published,
-            "keywords": list(record.keywords),
-            "all_versions": record.concept,
-        },
+        provenance=Provenance(
+            source=f"Zenodo record {record.id}",
+            published=record.published,
+            keywords=record.keywords,
+            all_versions=record.concept,
+        ),
     )
 
 

@@ -12,8 +12,9 @@ from napari_webipred import safe_json
 from napari_webipred.archive import label_files
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.card import ModelCard
-from napari_webipred.catalogue import local_model
+from napari_webipred.catalogue import local_model, onnx_properties, side_files
 from napari_webipred.errors import ModelError
+from napari_webipred.merge import merge
 
 LOCAL = local_model.card_of_path(Path("my model!.onnx"))
 TEACHABLE = {"tmVersion": "2.4.4", "packageName": "@teachablemachine/image", "labels": ["cat", "dog"], "imageSize": 224}
@@ -21,7 +22,7 @@ TEACHABLE = {"tmVersion": "2.4.4", "packageName": "@teachablemachine/image", "la
 
 def filled(**files: str | bytes) -> ModelCard:
     named = {name.replace("__", "."): content for name, content in files.items()}
-    return local_model.fill(LOCAL, {name: c.encode() if isinstance(c, str) else c for name, c in named.items()})
+    return side_files.completed(LOCAL, {name: c.encode() if isinstance(c, str) else c for name, c in named.items()})
 
 
 def names(**files: str | bytes) -> list[str]:
@@ -30,14 +31,14 @@ def names(**files: str | bytes) -> list[str]:
 
 def test_a_file_gives_its_name_to_the_card():
     assert (LOCAL.id, LOCAL.name) == ("my-model", "my model!")
-    assert local_model.is_local(LOCAL)
+    assert LOCAL.is_local
     assert LOCAL.preprocessing is None
 
 
 def test_labels_stand_a_line_each_in_labels_txt():
     card = filled(labels__txt="cat\ndog\n\n")
     assert card.class_names == ["cat", "dog"]
-    assert card.provenance["labels"] == "labels.txt"
+    assert card.provenance.labels == "labels.txt"
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
@@ -48,7 +49,7 @@ def test_labels_may_begin_with_a_byte_order_mark_and_end_lines_as_on_windows(enc
 def test_labels_in_an_unknown_encoding_are_not_guessed():
     card = filled(labels__txt="Hühnerei\nHund".encode("latin-1"))
     assert card.classes == ()
-    assert card.provenance["assumed"] == ["labels.txt is not read: it is not text in UTF-8."]
+    assert card.provenance.assumed == ("labels.txt is not read: it is not text in UTF-8.",)
 
 
 def test_numbers_that_count_the_lines_are_no_part_of_the_names():
@@ -80,7 +81,7 @@ def test_json_without_clear_names_gives_no_classes(content):
 def test_names_that_cannot_be_shown_are_refused():
     card = filled(class_names__json=json.dumps(["cat", "do\x07g"]))
     assert card.classes == ()
-    assert "not printable" in card.provenance["assumed"][0]
+    assert "not printable" in card.provenance.assumed[0]
     assert filled(class_names__json=json.dumps(["a" * 201])).classes == ()
     assert filled(labels__txt="cat\n\ndog").classes == ()
 
@@ -91,24 +92,24 @@ def test_equal_names_are_told_apart_by_their_index():
 
 def test_a_huge_file_of_labels_is_not_read(tmp_path):
     (tmp_path / "labels.txt").write_text("a\n" * 2**20, encoding="utf-8")
-    card = local_model.fill(LOCAL, open_files(tmp_path))
+    card = side_files.completed(LOCAL, open_files(tmp_path))
     assert card.classes == ()
-    assert "labels.txt is not read: " in card.provenance["assumed"][0]
-    assert f"{2**21} bytes" in card.provenance["assumed"][0]
+    assert "labels.txt is not read: " in card.provenance.assumed[0]
+    assert f"{2**21} bytes" in card.provenance.assumed[0]
 
 
 @pytest.mark.parametrize("content", ["[1, 2", "[" + "0," * 300_000 + "0]"])
 def test_names_that_cannot_be_read_are_mentioned(content):
     card = filled(class_names__json=content)
     assert card.classes == ()
-    assert card.provenance["assumed"][0].startswith("class_names.json is not read: ")
+    assert card.provenance.assumed[0].startswith("class_names.json is not read: ")
 
 
 def test_a_huge_json_beside_the_model_says_nothing_and_hides_nothing(tmp_path, monkeypatch):
     monkeypatch.setattr(safe_json, "MAX_BYTES", 100)
     (tmp_path / "history.json").write_text("[" + "1," * 100 + "1]", encoding="utf-8")
     (tmp_path / "model.json").write_text('{"userDefinedMetadata": {"labels": ["cat", "dog"]}}', encoding="utf-8")
-    assert local_model.fill(LOCAL, open_files(tmp_path)).class_names == ["cat", "dog"]
+    assert side_files.completed(LOCAL, open_files(tmp_path)).class_names == ["cat", "dog"]
 
 
 def test_teachable_machine_brings_labels_and_its_own_preprocessing():
@@ -140,7 +141,7 @@ def test_what_the_publisher_added_to_the_topology_is_the_last_resort():
 
 def test_the_file_nearest_to_the_top_counts():
     files = {"a/b/labels.txt": b"no\nno2", "a/labels.txt": b"cat\ndog"}
-    assert local_model.fill(LOCAL, files).class_names == ["cat", "dog"]
+    assert side_files.completed(LOCAL, files).class_names == ["cat", "dog"]
 
 
 def test_a_whole_card_beside_the_model_is_taken():
@@ -178,22 +179,14 @@ def test_nothing_overrules_the_card_at_hand():
         "webipred.json": b'{"id": "b", "name": "B", "description": "e", "license": "MIT"}',
         "labels.txt": b"cat\ndog",
     }
-    full = local_model.fill(card, files)
+    full = side_files.completed(card, files)
     assert (full.id, full.name, full.description, full.license, full.class_names) == ("a", "A", "d", "MIT", ["x"])
-
-
-def test_labels_that_do_not_fit_the_outputs_are_not_used_and_that_is_said():
-    card = local_model.fit_labels(filled(labels__txt="cat\ndog"), 3)
-    assert card.classes == ()
-    assert card.provenance["assumed"] == ["labels.txt names 2 classes, but the model has 3: they are numbered."]
-    assert local_model.fit_labels(filled(labels__txt="cat\ndog"), 2).class_names == ["cat", "dog"]
 
 
 def test_properties_of_an_onnx_file_name_classes_and_pixel_range():
     def with_properties(**properties):
-        return local_model.fill_from_properties(
-            LOCAL, {key.replace("__", "."): value for key, value in properties.items()}
-        )
+        given = {key.replace("__", "."): value for key, value in properties.items()}
+        return merge(LOCAL, *onnx_properties.class_names(given), onnx_properties.pixel_range(given))
 
     for text in ("{0: 'cat', 1: 'dog'}", '["cat", "dog"]', "cat,dog", "cat\ndog\n"):
         assert with_properties(names=text).class_names == ["cat", "dog"]
@@ -209,4 +202,4 @@ def test_properties_of_an_onnx_file_name_classes_and_pixel_range():
 @given(st.dictionaries(st.sampled_from((*label_files.SIDE_FILES, "model.json")), st.binary(max_size=200)))
 def test_any_files_give_a_card_or_a_model_error(files):
     with suppress(ModelError):
-        local_model.fill(LOCAL, files)
+        side_files.completed(LOCAL, files)

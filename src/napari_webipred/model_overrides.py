@@ -1,0 +1,108 @@
+"""What the user says about a model in place of its card."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
+from typing import Any, get_args
+
+from napari_webipred.card import Input, ModelCard, Output, PartialCard, Preprocessing, StandardizeMode, named
+from napari_webipred.errors import OptionError
+from napari_webipred.merge import merge
+
+# What a card says in other words: the mode custom with a factor, as Keras' Rescaling(1 / 255) before the network.
+DIVIDED_BY_255 = "0-1"
+MODES = (DIVIDED_BY_255, *(mode for mode in get_args(StandardizeMode) if mode != "custom"))
+ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
+
+
+@dataclass(frozen=True, slots=True)
+class ModelOverrides:
+    """Settings of a model that the user has given; None is not given.
+
+    Attributes
+    ----------
+    classes : tuple of str, optional
+        Names of the classes in output order; empty if they are not to be named.
+    standardize : str, optional
+        How pixel values are scaled: one of `MODES`.
+    size : tuple of int, optional
+        (width, height) of the model's input in pixels.
+    activation : str, optional
+        What makes probabilities of the model's numbers: ``"softmax"``, ``"sigmoid"``, the model itself (``"in-model"``)
+        or nothing (``"none"``).
+    output : str, optional
+        Which of several outputs gives the classes: its name, or its number from 0.
+
+    Raises
+    ------
+    OptionError
+        One of them is not possible.
+    """
+
+    classes: tuple[str, ...] | None = None
+    standardize: str | None = None
+    size: tuple[int, int] | None = None
+    activation: str | None = None
+    output: str | None = None
+
+    def __post_init__(self) -> None:
+        names, size = self.classes, self.size
+        if names is not None and ("" in names or len(set(names)) < len(names)):
+            raise OptionError(f"The class names {list(names)} are not usable.", "Give each class one name of its own.")
+        if self.standardize not in (None, *MODES):
+            raise OptionError(
+                f"There is no standardise mode {self.standardize!r}.", f"Choose one of {', '.join(MODES)}."
+            )
+        if size is not None and not all(1 <= length <= 8192 for length in size):
+            raise OptionError(f"A model input of {size[0]}x{size[1]} pixels is not possible.", "Give WIDTHxHEIGHT.")
+        if self.activation not in (None, *ACTIVATIONS):
+            raise OptionError(
+                f"There is no activation {self.activation!r}.", f"Choose one of {', '.join(ACTIVATIONS)}."
+            )
+
+    @classmethod
+    def of(
+        cls,
+        classes: Sequence[str] | None = None,
+        standardize: str | None = None,
+        size: Sequence[int] | None = None,
+        activation: str | None = None,
+        output: str | int | None = None,
+    ) -> ModelOverrides:
+        """Make overrides of values as Python functions, the command line and JSON have them."""
+        return cls(
+            None if classes is None else tuple(name.strip() for name in classes),
+            standardize,
+            None if size is None else (int(size[0]), int(size[1])),
+            activation,
+            None if output is None else str(output),
+        )
+
+    def over(self, older: ModelOverrides) -> ModelOverrides:
+        """Return both; where both say something, this one counts."""
+        return replace(older, **{f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None})
+
+    def applied_to(self, card: ModelCard) -> ModelCard:
+        """Return the card with these settings.
+
+        It keeps its self-test only if they change no number: that is about the model as its publisher describes it.
+        """
+        said: dict[str, Any] = {}
+        if self.classes is not None:
+            said["classes"] = named(self.classes)
+        if self.standardize is not None:
+            kept = card.preprocessing.model_dump(exclude={"profile"}) if card.preprocessing else {}
+            scaling: dict[str, Any] = {"standardize_mode": self.standardize, "rescale": None, "mean": None, "std": None}
+            if self.standardize == DIVIDED_BY_255:
+                scaling |= {"standardize_mode": "custom", "rescale": 1 / 255}
+            said["preprocessing"] = Preprocessing.model_validate({**kept, **scaling})
+        if self.size is not None:
+            kept = card.input.model_dump() if card.input else {}
+            said["input"] = Input.model_validate({**kept, "width": self.size[0], "height": self.size[1]})
+        output = {"activation": self.activation, "tensor_name": self.output}
+        if given := {key: value for key, value in output.items() if value is not None}:
+            said["output"] = Output.model_validate({**card.output.model_dump(), **given})
+        if said.keys() - {"classes"}:
+            said["test"] = None
+        return merge(card, PartialCard(**said), overrule=True) if said else card
