@@ -516,3 +516,11 @@ def test_numbers_that_are_no_probabilities_end_the_program_with_one_message(fold
     assert cli.main(arguments) == 2
     assert capsys.readouterr().err.count("are no probabilities") == 1
     assert cli.main([*arguments, "--activation", "none"]) in {0, 1}
+
+
+def test_that_a_network_gives_no_probabilities_is_said_once_and_nothing_is_written(folder, tmp_path, capsys):
+    model, out = write_tfjs(tmp_path / "m"), tmp_path / "out.csv"
+    arguments = ["classify", str(folder), "-m", str(model), "--standardize", "none", "-o", str(out)]
+    assert cli.main(arguments) == 2
+    assert capsys.readouterr().err.count("no probabilities") == 1
+    assert not out.exists()

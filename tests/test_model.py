@@ -109,7 +109,7 @@ def test_a_damaged_note_of_what_was_told_is_as_none(tmp_path, content):
 
 def test_logits_become_probabilities_by_the_activation_that_is_told(tmp_path):
     folder = write_tfjs(tmp_path / "logits")
-    with pytest.raises(ActivationError, match="what makes probabilities of the numbers"):
+    with pytest.raises(ActivationError, match="ends without softmax or sigmoid, so its numbers are no probabilities"):
         wp.classify(picture(1), wp.open_model(folder, standardize="none"))
     row = wp.classify(picture(1), wp.open_model(folder, activation="softmax")).iloc[0]
     np.testing.assert_allclose([row["0"], row["1"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
@@ -247,12 +247,13 @@ def test_a_network_without_a_softmax_says_so_and_is_never_taken_for_probabilitie
     model = wp.open_model(write_tfjs(tmp_path / "m"), standardize="none")
     assert model.card.output.ending == "linear"
     assert model.needs_activation
-    assert "ends without softmax or sigmoid" in model.remarks[0]
-    with pytest.raises(ActivationError):
+    assert model.needs_settings
+    assert "probabilities" not in " ".join(model.remarks)  # the error says it, once
+    with pytest.raises(ActivationError, match="ends without softmax or sigmoid"):
         wp.classify(np.zeros((4, 4), np.uint8), model)  # gives 0 and 0, which lie between 0 and 1
     told = wp.open_model(tmp_path / "m", activation="none", classes=["a", "b"])
     assert told.remarks == []
-    assert not told.needs_activation
+    assert not told.needs_settings
 
 
 def test_a_sigmoid_for_each_class_assigns_each_class_by_itself(tmp_path):
@@ -432,7 +433,7 @@ def test_numbers_that_show_to_be_no_probabilities_end_the_run_and_are_told_once(
         wp.classify([np.full((4, 6, 3), 9, np.uint8)] * 20, model)
     assert "softmax or sigmoid" in raised.value.hint
     assert model.needs_activation
-    with pytest.raises(ActivationError, match="It is not known what makes probabilities"):
+    with pytest.raises(ActivationError, match="gives numbers that are no probabilities"):
         wp.classify(np.zeros((4, 6, 3), np.uint8), model)
 
 

@@ -161,8 +161,8 @@ _VALUE = (
     "not as classes. If it is the logit of two classes, the activation sigmoid makes probabilities of it."
 )
 _ANY_NUMBER = "Each class has a sigmoid of its own, so several classes may be assigned to an image."
+# Of a linear ending, see `napari_webipred.results.probabilities.needs_activation`.
 _DOUBTS = {
-    "linear": "The network ends without softmax or sigmoid, so its numbers are no probabilities yet.",
     "clipped": "The network only cuts its numbers off at 0 and 1. They are taken for probabilities.",
     "unknown": "The network does not show whether its numbers are probabilities. They are taken for that if they lie "
     "from 0 to 1 and, for classes that exclude each other, add up to 1.",

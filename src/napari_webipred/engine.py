@@ -23,7 +23,7 @@ from napari_webipred.imaging.preprocess import Intensity, prepare
 from napari_webipred.imaging.remarks import remark_on
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model, available_cores
-from napari_webipred.results.probabilities import HINT, assigned, class_probabilities
+from napari_webipred.results.probabilities import assigned, class_probabilities, missing_activation
 from napari_webipred.results.row import Row
 from napari_webipred.workers import Workers, wait_for
 
@@ -164,11 +164,7 @@ def classify(
             "complete settings",
         )
     if model.needs_activation:
-        raise ActivationError(
-            f"It is not known what makes probabilities of the numbers that the model {model.card.name} gives.",
-            HINT,
-            "complete settings",
-        )
+        raise missing_activation(model.card)
     budget = limits.memory_budget()
     begin = time.perf_counter()
     sources, left_out = find_sources(images)

@@ -59,6 +59,10 @@ class MeanModel:
         self.gate.set()
 
     @property
+    def needs_settings(self):
+        return None in (self.card.preprocessing, self.card.input) or self.needs_activation
+
+    @property
     def classes(self):
         return self.card.class_names
 

@@ -302,6 +302,14 @@ def test_numbers_that_show_to_be_no_probabilities_when_warming_up_are_asked_abou
     assert form.activation.currentData() is None
 
 
+def test_that_a_network_gives_no_probabilities_is_asked_about_once_before_anything_is_classified(asked, tmp_path):
+    panel, form = asked(write_tfjs(tmp_path / "m"))
+    assert panel._bench.loading.model.needs_activation
+    assert form.activation.currentData() is None
+    assert not panel.classify.button.isEnabled()
+    assert "probabilities" not in panel.model.message.text + " ".join(panel._bench.loading.model.remarks)
+
+
 def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, qtbot, choose, monkeypatch):
     monkeypatch.setattr(shelf.models["brightness"], "predict", lambda batch: np.float32([[-3, 9]] * len(batch)))
     viewer.add_image(flat(60), name="a")
@@ -311,6 +319,7 @@ def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, 
     qtbot.waitUntil(lambda: not panel._bench.run.running)
     qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
     assert "gives -3 to 9, which are no probabilities" in panel.classify.message.text
+    assert panel._bench.run.rows == []  # it is said once, not for each image
     assert panel.model.facts.activation.currentData() is None
     assert panel.sections[0].header.isChecked()  # although a run folds this step
     assert not panel.classify.button.isEnabled()

@@ -133,7 +133,9 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
     qtbot.waitUntil(lambda: not panel.model.facts.isHidden(), timeout=30_000)
     panel._bench.loading.entry.told["standardize"] = "tf"
     panel._bench.loading.start()
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None and not panel._bench.loading.asks, timeout=30_000)
+    qtbot.waitUntil(
+        lambda: panel._bench.loading.model is not None and not panel._bench.loading.needs_settings, timeout=30_000
+    )
     checksum = panel._bench.loading.model.checksum
     assert overrides.load(checksum).standardize == "tf"
     qtbot.waitUntil(lambda: local_models.own_models()[0].checksum == checksum)

@@ -126,7 +126,7 @@ class ClassifyStep(QWidget):
             return "Images are being classified: wait, or cancel first."
         if loading.model is None:
             return _way_to_model(loading)
-        if loading.asks:
+        if loading.needs_settings:
             return "Fill in the missing settings first."
         return "" if self._images.count() else "Open or select an image first."
 

@@ -115,8 +115,7 @@ class Facts(QWidget):
         self._known = card.class_names if card.is_named and card.class_names != ["value"] else []
         self._scaling = card.preprocessing.standardize_mode if card.preprocessing else None
         self._activation, self._doubted = card.output.activation, model.needs_activation
-        missing = None in (card.preprocessing, card.input) or model.needs_activation
-        self.heading.setText(MISSING if missing else COMPLETE)
+        self.heading.setText(MISSING if model.needs_settings else COMPLETE)
         self._show_names(self._known)
         scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
         _offer(self.scaling, scalings, self._scaling)

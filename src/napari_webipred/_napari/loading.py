@@ -86,13 +86,12 @@ class Loading(QObject):
         return self.progress.seconds_left if self.progress else None
 
     @property
-    def asks(self) -> bool:
-        """Whether the user has to tell something that the model does not say, or has told something wrong."""
+    def needs_settings(self) -> bool:
+        """Whether settings of the model are missing, or those that the user gave are wrong."""
         if self.model is None:
-            told = self.entry is not None and bool(self.entry.told)
-            return isinstance(self.error, OptionError) or (told and type(self.error) is ModelError)
-        card = self.model.card
-        return card.preprocessing is None or card.input is None or self.model.needs_activation
+            given = self.entry is not None and bool(self.entry.told)
+            return isinstance(self.error, OptionError) or (given and type(self.error) is ModelError)
+        return self.model.needs_settings
 
     def _end(self) -> None:
         self._task = self.progress = None

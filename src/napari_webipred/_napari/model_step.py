@@ -231,7 +231,7 @@ class ModelStep(QWidget):
         self.offline.setVisible(offline)
         self.elsewhere.setEnabled(not offline)
         self.download.setEnabled(not offline)
-        self.correct.setVisible(loading.model is not None and not loading.asks and not entry.curated)  # type: ignore[union-attr]
+        self.correct.setVisible(loading.model is not None and not loading.needs_settings and not entry.curated)  # type: ignore[union-attr]
         idle = entry is not None and loading.model is None and loading.progress is None
         self.download.setVisible(idle and not entry.here and loading.error is None)  # type: ignore[union-attr]
         if entry is not None:
@@ -248,12 +248,12 @@ class ModelStep(QWidget):
             elif isinstance(loading.error, SlowModelError):
                 self.message.show_warning(loading.error)
             else:
-                self.message.show_error(loading.error, retry=not loading.asks)
+                self.message.show_error(loading.error, retry=not loading.needs_settings)
             if isinstance(loading.error, ChangedModelError):
                 ask_to_replace(self, loading.error, partial(loading.start, replace=True))
-        if loading.asks and entry is not None and self.facts.isHidden():
+        if loading.needs_settings and entry is not None and self.facts.isHidden():
             self._ask()
-        elif not loading.asks:
+        elif not loading.needs_settings:
             self.facts.hide()
 
     def _ask(self) -> None:

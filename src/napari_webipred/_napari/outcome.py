@@ -38,7 +38,9 @@ class Outcomes(QObject):
         if model is not None and (entry.own or entry.refused):
             reference = entry.reference if entry.own else model.card.id
             self._note(entry, Task(cache_tasks.note_opened(reference, model.card.name, model.checksum)))
-        elif isinstance(error, ModelError) and not isinstance(error, SlowModelError) and not self._loading.asks:
+        elif (
+            isinstance(error, ModelError) and not isinstance(error, SlowModelError) and not self._loading.needs_settings
+        ):
             self._note(entry, Task(cache_tasks.note_refused(entry, error.message)))
 
     def _note(self, entry: Entry, task: Task) -> None:

@@ -126,7 +126,7 @@ class ClassifyPanel(QWidget):
         self.sections[-1].header.setChecked(True)
 
     def _on_loading(self) -> None:
-        if self._bench.loading.asks:  # the form must not stay folded
+        if self._bench.loading.needs_settings:  # the form must not stay folded
             self.sections[0].header.setChecked(True)
         self._summarise()
 
@@ -142,7 +142,7 @@ class ClassifyPanel(QWidget):
     def _summarise(self) -> None:
         loading, run = self._bench.loading, self._bench.run
         model, images, classify, results = (section.header for section in self.sections)
-        model.summarise(self.model.summary, loading.model is not None and not loading.asks)
+        model.summarise(self.model.summary, loading.model is not None and not loading.needs_settings)
         images.summarise(self.images.summary, bool(self.images.layers.ticked()))
         done = run is not None and not run.running and bool(run.rows)
         classify.summarise("" if run is None else f"{len(run.rows)} of {run.total} done", done)

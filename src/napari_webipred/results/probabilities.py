@@ -62,20 +62,32 @@ def needs_activation(card: ModelCard) -> bool:
     return output.ending == "linear" and output.activation == "in-model" and card.task != "regression"
 
 
+def missing_activation(card: ModelCard) -> ActivationError:
+    """Return the error for a model whose numbers are known to be no probabilities."""
+    fault = f"The model {card.name} gives numbers that are no probabilities."
+    if needs_activation(card):
+        fault = f"The network of {card.name} ends without softmax or sigmoid, so its numbers are no probabilities."
+    return _error(fault)
+
+
 def _check(numbers: NDArray[np.float32], card: ModelCard) -> None:
     """Refuse numbers that are no probabilities."""
     fault = ""
     if needs_activation(card):
-        fault = f"The network of {card.name} ends without softmax or sigmoid, so its numbers are no probabilities."
-    elif numbers.min() < -ROUNDING or numbers.max() > 1 + ROUNDING:
+        raise missing_activation(card)
+    if numbers.min() < -ROUNDING or numbers.max() > 1 + ROUNDING:
         fault = f"The model {card.name} gives {numbers.min():.3g} to {numbers.max():.3g}, which are no probabilities."
     elif _should_add_up(card) and abs(numbers.sum() - 1) > ADDING_UP:
         fault = f"The numbers of {card.name} add up to {numbers.sum():.3g}, so they are no probabilities."
     if fault:
-        raise ActivationError(fault, HINT, "complete settings")
+        raise _error(fault)
 
 
-HINT = "Choose the `activation` that makes probabilities of them: softmax or sigmoid. With none they stay as they are."
+def _error(fault: str) -> ActivationError:
+    hint = (
+        "Choose the `activation` that makes probabilities of them: softmax or sigmoid. With none they stay as they are."
+    )
+    return ActivationError(fault, hint, "complete settings")
 
 
 def _should_add_up(card: ModelCard) -> bool:
