@@ -117,10 +117,10 @@ def opening(
 
 def _located(reference: str | Path, replace: bool) -> Generator[Progress, None, tuple[ModelCard, Path]]:
     """Find the card and the files of a model; download them if they are not on this machine."""
-    is_path = isinstance(reference, Path) or (index.find(reference) is None and model_files.exists(Path(reference)))
-    if is_path:
+    known = None if isinstance(reference, Path) else index.find(reference)
+    if isinstance(reference, Path) or (known is None and model_files.exists(Path(reference))):
         return local_model.card_of_path(Path(reference)), Path(reference)
-    card = index.resolve(str(reference))
+    card = known or index.resolve(reference)
     download = store.fetch(card, replace=replace)
     try:
         while True:
@@ -144,12 +144,13 @@ def _opened(
     checksum = entry.checksum if entry else files.checksum
     if any(w.source.type == "builtin" and w.checksum not in {None, checksum} for w in card.weights):
         raise ModelError(f"The model {card.name}, which is part of the program, is damaged.", "Install it again.")
+    saved = ModelOverrides()
     is_complete = card.preprocessing is not None and bool(card.classes)
-    saved = ModelOverrides() if is_complete else overrides.load(checksum)
-    settings = given.over(saved)
     if not is_complete:
         card = side_files.completed(card, files, files.entry)
         card = merge(card, *bioimageio.describe_package(files))
+        saved = overrides.load(checksum)
+    settings = given.over(saved)
     card = settings.applied_to(card)
     with _named(card):
         card_check.check_preprocessing(card)
@@ -157,7 +158,7 @@ def _opened(
     if entry and entry.doubt:
         card = merge(card, PartialCard(provenance=Provenance(origin=entry.doubt)), overrule=True)
     model = yield from _loaded(card, path, files, checksum, allow_slow)
-    if settings != saved and not is_complete:
+    if not is_complete and settings != saved:
         overrides.save(checksum, settings)
     return model
 
@@ -170,7 +171,7 @@ def _loaded(
     for kept in filter(os.path.isfile, paths):  # unlike `Path.is_file`, it never raises
         yield Progress("load")
         try:
-            return _model(card, files, checksum, kept, allow_slow)
+            return _from_graph(card, files, checksum, kept, allow_slow)
         except LimitError:
             raise
         except ModelError:
@@ -181,7 +182,7 @@ def _loaded(
     if model_files.open_files(path).checksum != checksum:
         raise ModelError(f"The files of the model {card.name} changed while they were read.", "Open it again.")
     yield Progress("load")
-    model = _model(card, files, checksum, graph, allow_slow)
+    model = _from_graph(card, files, checksum, graph, allow_slow)
     if model.card.provenance.self_test and model.card.test:
         graph = facts.with_facts(graph, {_test_key(model.card): model.card.provenance.self_test})
     # What ONNX Runtime does not open is not kept.
@@ -190,7 +191,7 @@ def _loaded(
     return model
 
 
-def _model(card: ModelCard, files: ModelFiles, checksum: str, graph: Path | bytes, allow_slow: bool) -> Model:
+def _from_graph(card: ModelCard, files: ModelFiles, checksum: str, graph: Path | bytes, allow_slow: bool) -> Model:
     """Open a graph, complete the card by what only the network knows, and run the test of the card."""
     with _named(card):
         session = open_session(graph, available_cores(), allow_slow=allow_slow)

@@ -89,7 +89,7 @@ def test_wiping_leaves_a_model_that_another_program_changes_and_says_so(
 def test_a_model_that_is_removed_while_it_is_opened_is_fetched_again(
     card: ModelCard, zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(model, "_open", first(model._open, lambda: store.remove(card.id)))
+    monkeypatch.setattr(opening, "_opened", first(opening._opened, lambda: store.remove(card.id)))
     assert len(wp.open_model(card.id).classes) == 2
     assert zenodo.requests.count(FILE) == 2
 
@@ -98,7 +98,7 @@ def test_a_model_that_is_replaced_while_it_is_opened_is_opened_again(
     card: ModelCard, zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zenodo.publish("7785993", {CONVERTED: model_zip(2, activation="sigmoid")})
-    monkeypatch.setattr(model, "_load", first(model._load, lambda: run(store.fetch(card, replace=True))))
+    monkeypatch.setattr(opening, "_loaded", first(opening._loaded, lambda: run(store.fetch(card, replace=True))))
     assert wp.open_model(card.id).checksum == store.entries()[0].checksum
 
 
@@ -111,7 +111,7 @@ def test_a_refusal_of_files_that_have_not_changed_is_an_error_at_once(
         calls.append(arguments)
         raise ModelError("It has no classes.")
 
-    monkeypatch.setattr(model, "_open", refuse)
+    monkeypatch.setattr(opening, "_opened", refuse)
     with pytest.raises(ModelError, match="no classes"):
         wp.open_model(card.id)
     assert len(calls) == 1
@@ -121,13 +121,13 @@ def test_a_model_that_is_removed_again_and_again_is_given_up_in_words(
     card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "OPENING_TRIES", 3)
-    open_it = model._open
+    open_it = opening._opened
 
     def remove_first(*arguments: Any) -> Any:
         store.remove(card.id)
         return open_it(*arguments)
 
-    monkeypatch.setattr(model, "_open", remove_first)
+    monkeypatch.setattr(opening, "_opened", remove_first)
     with pytest.raises(CatalogueError, match="Another program keeps removing the model webipred-16") as caught:
         wp.open_model(card.id)
     assert caught.value.hint
