@@ -176,7 +176,7 @@ def test_a_model_of_a_bundle_is_said_to_come_from_there_until_its_source_has_con
     assert cli.main(["cache"]) == 0
     assert "from a bundle, not confirmed as 10.5281/zenodo.7785993" in capsys.readouterr().out
     model = wp.open_model("webipred-16")
-    assert model.card.provenance["origin"].startswith("The files come from a bundle.")
+    assert model.card.provenance.origin.startswith("The files come from a bundle.")
     picture = tmp_path / "a.npy.png"
     from PIL import Image
 
@@ -187,7 +187,7 @@ def test_a_model_of_a_bundle_is_said_to_come_from_there_until_its_source_has_con
 
     assert cli.main(["fetch", "webipred-16"]) == 0
     assert store.entries()[0].origin == "source"
-    assert "origin" not in wp.open_model("webipred-16").card.provenance
+    assert wp.open_model("webipred-16").card.provenance.origin is None
     assert cli.main(["cache"]) == 0
     assert "not confirmed" not in capsys.readouterr().out
 

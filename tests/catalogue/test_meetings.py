@@ -14,7 +14,7 @@ import filelock
 import pytest
 
 import napari_webipred as wp
-from napari_webipred import cli, limits, model, settings
+from napari_webipred import cli, limits, opening, settings
 from napari_webipred.cache import bundle, eviction, importer, index, lock, store
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, ModelError

@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError
-from napari_webipred.model import Model, opening
+from napari_webipred.model import Model
+from napari_webipred.opening import opening
 from napari_webipred.runtime.compiler import compile_model
 from napari_webipred.runtime.keras_file import keras_folders, read_h5, read_keras
 from napari_webipred.runtime.session import Session
