@@ -17,6 +17,7 @@ from PIL import Image
 import napari_webipred as wp
 from napari_webipred.engine import find_sources
 from napari_webipred.errors import OptionError
+from napari_webipred.imaging.readers import read
 
 GOOD = np.random.default_rng(0).integers(0, 255, (40, 50, 3), np.uint8)
 GREY = GOOD[..., 0].astype(np.float32)
@@ -218,7 +219,7 @@ def test_other_forms_of_an_image_give_the_same_numbers(image: Any, model: wp.Mod
 
 def test_a_batch_as_keras_has_it_is_a_stack_of_grey_images() -> None:
     (source,), _ = find_sources(np.zeros((7, 40, 50, 1)))
-    assert (source.shape, source.read((3,)).shape) == ((7,), (40, 50, 1))
+    assert (source.shape, read(source, (3,)).shape) == ((7,), (40, 50, 1))
 
 
 def test_pandas_and_xarray_are_understood(tmp_path: Path, model: wp.Model) -> None:
@@ -287,8 +288,8 @@ def test_orientation_counts_for_an_image_as_it_was_opened_only(tmp_path: Path) -
     with Image.open(tmp_path / "x.png") as image:
         as_opened, converted = image, image.convert("L")
         sources, _ = find_sources([as_opened, converted])
-        assert sources[0].read(()).shape == (50, 40, 3)
-        assert sources[1].read(()).shape == (40, 50)
+        assert read(sources[0], ()).shape == (50, 40, 3)
+        assert read(sources[1], ()).shape == (40, 50)
 
 
 def test_an_image_of_pillow_that_is_given_often_is_decoded_by_one_thread(tmp_path: Path, model: wp.Model) -> None:

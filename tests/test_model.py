@@ -432,7 +432,7 @@ def test_numbers_that_show_to_be_no_probabilities_end_the_run_and_are_told_once(
         wp.classify([np.full((4, 6, 3), 9, np.uint8)] * 20, model)
     assert "softmax or sigmoid" in raised.value.hint
     assert model.needs_activation
-    with pytest.raises(ActivationError, match="It is not known what makes probabilities"):
+    with pytest.raises(ActivationError, match="It is not known what turns the numbers"):
         wp.classify(np.zeros((4, 6, 3), np.uint8), model)
 
 

@@ -19,6 +19,7 @@ from imaging.peak_memory import measured
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.memory import ImageMemory
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.readers import memory_needed
 
 SLACK = 12 * 2**20  # what libraries take at their first use
 
@@ -46,14 +47,14 @@ def test_what_greedy_decoders_take_is_known_before(name: str, tmp_path: Path) ->
 
 
 def test_arrays_in_memory_need_none() -> None:
-    assert array_source(np.zeros((2, 30, 40, 3)), "x").memory((1,)) == 0
+    assert memory_needed(array_source(np.zeros((2, 30, 40, 3)), "x"), (1,)) == 0
 
 
 def test_a_plane_of_a_lazy_array_is_counted_with_its_chunks() -> None:
     dask = pytest.importorskip("dask.array")
     data = dask.zeros((5, 3, 30, 40), dtype=np.uint16, chunks=(1, 3, 10, 10))
-    assert array_source(data, "x").memory((1, 2)) == 2 * 30 * 40 * 2
-    assert array_source(data, "x", axes=("t", "c")).memory((1,)) == 2 * 3 * 30 * 40 * 2
+    assert memory_needed(array_source(data, "x"), (1, 2)) == 2 * 30 * 40 * 2
+    assert memory_needed(array_source(data, "x", axes=("t", "c")), (1,)) == 2 * 3 * 30 * 40 * 2
 
 
 # Waiting

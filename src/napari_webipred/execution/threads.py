@@ -61,7 +61,7 @@ def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: 
         return row
 
     waiting: deque[Future[Row]] = deque()
-    pool = Workers[Row](workers, "napari-webipred")
+    pool: Workers[Row] = Workers(workers, "napari-webipred")
     try:
         # Whoever cancels this thread's work means these threads, too.
         with current().ending(cancellation.cancel):
