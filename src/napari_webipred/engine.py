@@ -170,7 +170,7 @@ def _items(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
     """Tell one image from several."""
     if isinstance(images, Mapping):
         raise OptionError(
-            f"The images are given as a {type(images).__name__}, whose keys are no images.",
+            f"The images cannot be given as a {type(images).__name__}.",
             "Give a list of its values.",
         )
     if isinstance(images, (str, bytes, bytearray, os.PathLike, Source, io.IOBase)):

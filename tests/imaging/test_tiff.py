@@ -316,7 +316,7 @@ def test_a_circle_of_pages_is_refused(tmp_path: Path, circle: int) -> None:
     length = len(page) + 4
     pages = [page + struct.pack("<I", 8 + length * ((i + 1) % circle)) for i in range(circle)]
     (tmp_path / "x.tif").write_bytes(b"II*\0" + struct.pack("<I", 8) + b"".join(pages))
-    assert "circle" in refusal(tmp_path / "x.tif")
+    assert "never ends" in refusal(tmp_path / "x.tif")
 
 
 @pytest.mark.parametrize("bigtiff", [False, True])

@@ -1,4 +1,4 @@
-"""The planes of arrays: n-dimensional, lazy, multiscale; and what is given as an image and is none."""
+"""The planes of arrays: n-dimensional, lazy, multiscale; and what is given as an image but is not one."""
 
 from __future__ import annotations
 
@@ -150,7 +150,7 @@ def _full_size(data: Any, name: str) -> Any:
         return data
     if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
         return np.asanyarray(data)
-    raise ImageError(f"{name} is no image: its type is {type(data).__name__}.", WHAT_IS_AN_IMAGE)
+    raise ImageError(f"{name} is not an image: its type is {type(data).__name__}.", WHAT_IS_AN_IMAGE)
 
 
 def _shape(full: Any, name: str) -> tuple[int, ...]:
@@ -162,7 +162,7 @@ def _shape(full: Any, name: str) -> tuple[int, ...]:
             f"{name} has an unknown shape: {full.shape}.", "Of a Dask array, call compute_chunk_sizes() first."
         ) from None
     if len(shape) < 2:
-        raise ImageError(f"{name} has the shape {shape}, so it is no image.", "Give an array of 2 or more axes.")
+        raise ImageError(f"{name} has the shape {shape}, so it is not an image.", "Give an array of 2 or more axes.")
     if min(shape) < 1:
         raise ImageError(f"{name} is empty: its shape is {shape}.", "Leave it out.")
     kind = getattr(getattr(full, "dtype", None), "kind", None)

@@ -106,10 +106,10 @@ def _resized(levels: NDArray[np.float32], grid: Grid, grey: bool, profile: str) 
 
 
 def _colours(pixels: NDArray[Any]) -> int:
-    """Count the channels that are not alpha, and refuse what is no image."""
+    """Count the channels that are not alpha, and refuse what is not an image."""
     if pixels.ndim not in {2, 3} or (pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4):
         raise ImageError(
-            f"An array of shape {pixels.shape} is no image.",
+            f"An array of shape {pixels.shape} is not an image.",
             "An image has a height, a width and, if it is not grey, 3 (RGB) or 4 (RGBA) channels.",
         )
     if not pixels.size:

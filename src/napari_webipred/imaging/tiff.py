@@ -123,7 +123,7 @@ def _check_chain(path: Path) -> None:
         visited = set()
         while offset := struct.unpack(place, file.read(struct.calcsize(place)))[0]:
             if offset in visited:
-                raise ImageError("The file is damaged: its pages run in a circle.")
+                raise ImageError("The file is damaged: its list of pages never ends.")
             visited.add(offset)
             file.seek(offset)
             tags = file.read(struct.calcsize(count))
@@ -281,7 +281,7 @@ def _in_colour(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
         if pixels.shape[2] == 2 and page.extrasamples and page.extrasamples[0] in ALPHA:
             return pixels[..., 0]
     raise ImageError(
-        f"The page has the axes {page.axes} and the shape {page.shape}, of which no image can be made.",
+        f"The page has the axes {page.axes} and the shape {page.shape}, which is not an image.",
         "Save its channels as pages of their own.",
     )
 
@@ -291,7 +291,7 @@ def _black_is_zero(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
     if page.photometric != WHITE_IS_ZERO or PHOTOMETRIC not in page.tags:
         return pixels
     if pixels.dtype.kind == "f":
-        raise ImageError("Zero is white in this file, but for real numbers it does not say what is black.")
+        raise ImageError("Zero means white in this file, but it does not say which number means black.")
     np.invert(pixels, out=pixels)
     if pixels.dtype.kind == "u":
         pixels &= pixels.dtype.type(2**page.bitspersample - 1)

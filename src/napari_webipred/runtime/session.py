@@ -132,7 +132,7 @@ class Session:
         try:
             images = np.ascontiguousarray(batch, np.float32)
         except (TypeError, ValueError) as error:
-            raise ModelError(f"The batch cannot be taken as numbers: {error}.", "Give an array of numbers.") from error
+            raise ModelError(f"The batch does not hold numbers only: {error}.", "Give an array of numbers.") from error
         fits = images.ndim == 4 and all(
             wanted in (None, size) for wanted, size in zip(self.input_shape, images.shape[1:], strict=True)
         )
