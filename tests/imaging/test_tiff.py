@@ -199,7 +199,7 @@ def test_white_is_zero_is_inverted_when_pillow_decodes(tmp_path: Path) -> None:
 
 def test_white_is_zero_has_no_meaning_for_real_numbers(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "x.tif", GREY.astype(np.float32), photometric="miniswhite")
-    assert "real numbers" in refusal(tmp_path / "x.tif")
+    assert "which number means black" in refusal(tmp_path / "x.tif")
 
 
 def test_a_palette_is_looked_up(tmp_path: Path) -> None:
@@ -235,7 +235,7 @@ def test_alpha_of_grey_is_dropped_and_unknown_samples_are_refused(tmp_path: Path
     tifffile.imwrite(tmp_path / "x.tif", two, extrasamples=["unassalpha"], **how)
     check(tmp_path / "x.tif", (), GREY)
     tifffile.imwrite(tmp_path / "y.tif", two, **how)
-    assert "no picture can be made" in refusal(tmp_path / "y.tif")
+    assert "which is not an image" in refusal(tmp_path / "y.tif")
 
 
 def test_threads_read_the_same_file_at_once(tmp_path: Path) -> None:
@@ -245,7 +245,7 @@ def test_threads_read_the_same_file_at_once(tmp_path: Path) -> None:
         source = file_source(tmp_path / "x.tif")
         indices = list(source.indices()) * 8
         with ThreadPoolExecutor(8) as pool:
-            for index, plane in zip(indices, pool.map(source.read, indices), strict=True):
+            for index, plane in zip(indices, pool.map(lambda index: read(source, index), indices), strict=True):
                 np.testing.assert_array_equal(plane, stack[index])
 
 
