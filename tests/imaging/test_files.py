@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -208,7 +209,7 @@ def test_an_animation_is_a_stack_of_frames(tmp_path: Path, suffix: str) -> None:
     for i in (0, 1, 2, 3, 4, 2, 0, 4):
         np.testing.assert_array_equal(read(source, (i,))[..., :3], frames[i])
     with ThreadPoolExecutor(4) as pool:
-        for i, plane in enumerate(pool.map(lambda index: read(source, index), source.indices())):
+        for i, plane in enumerate(pool.map(partial(read, source), source.indices())):
             np.testing.assert_array_equal(plane[..., :3], frames[i])
 
 

@@ -4,6 +4,7 @@ import logging
 import struct
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -245,7 +246,7 @@ def test_threads_read_the_same_file_at_once(tmp_path: Path) -> None:
         source = file_source(tmp_path / "x.tif")
         indices = list(source.indices()) * 8
         with ThreadPoolExecutor(8) as pool:
-            for index, plane in zip(indices, pool.map(lambda index: read(source, index), indices), strict=True):
+            for index, plane in zip(indices, pool.map(partial(read, source), indices), strict=True):
                 np.testing.assert_array_equal(plane, stack[index])
 
 
