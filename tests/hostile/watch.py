@@ -38,8 +38,7 @@ NEEDED = {
         *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
     "picture": [
-        *("PIL.Image", "tifffile", f"{PACKAGE}.card"),
-        *(f"{PACKAGE}.imaging.{name}" for name in ("files", "preprocess", "tiff")),
+        *("PIL.Image", "tifffile", f"{PACKAGE}.card", f"{PACKAGE}.imaging.preprocess", f"{PACKAGE}.imaging.readers"),
     ],
 }
 
