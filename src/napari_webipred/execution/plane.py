@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from napari_webipred import limits
 from napari_webipred.cancellation import current
 from napari_webipred.errors import ActivationError, ImageError, WebIPredError
 from napari_webipred.imaging.memory import ImageMemory
@@ -114,7 +113,7 @@ def _prepared(plane: Plane, card: ModelCard, options: Options) -> tuple[NDArray[
     assert card.input is not None
     assert preprocessing is not None
     own_range = plane.source.intensity_range if options.intensity == "auto" else None
-    with _image_memory.reserved(memory_needed(plane.source, plane.index), limits.memory_budget()):
+    with _image_memory.reserved(memory_needed(plane.source, plane.index)):
         current().check()  # it may have waited for long
         pixels = read(plane.source, plane.index)
         prepared, used_range = prepare(pixels, card.input, preprocessing, own_range or options.intensity)
