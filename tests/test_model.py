@@ -109,7 +109,7 @@ def test_a_damaged_note_of_what_was_told_is_as_none(tmp_path, content):
 
 def test_logits_become_probabilities_by_the_activation_that_is_told(tmp_path):
     folder = write_tfjs(tmp_path / "logits")
-    with pytest.raises(ActivationError, match="what turns the numbers"):
+    with pytest.raises(ActivationError, match="what makes probabilities of the numbers"):
         wp.classify(picture(1), wp.open_model(folder, standardize="none"))
     row = wp.classify(picture(1), wp.open_model(folder, activation="softmax")).iloc[0]
     np.testing.assert_allclose([row["0"], row["1"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
@@ -432,7 +432,7 @@ def test_numbers_that_show_to_be_no_probabilities_end_the_run_and_are_told_once(
         wp.classify([np.full((4, 6, 3), 9, np.uint8)] * 20, model)
     assert "softmax or sigmoid" in raised.value.hint
     assert model.needs_activation
-    with pytest.raises(ActivationError, match="It is not known what turns the numbers"):
+    with pytest.raises(ActivationError, match="It is not known what makes probabilities"):
         wp.classify(np.zeros((4, 6, 3), np.uint8), model)
 
 

@@ -141,7 +141,7 @@ def _check_card(model: Model, options: Options) -> None:
         )
     if model.needs_activation:
         raise ActivationError(
-            f"It is not known what turns the numbers of the model {model.card.name} into probabilities.",
+            f"It is not known what makes probabilities of the numbers that the model {model.card.name} gives.",
             HINT,
             "complete settings",
         )
