@@ -126,7 +126,7 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
         (["--model", "demo", "--profile", "magic"], "aucmedi"),
         (["--model", "demo", "--range", "0:inf"], "LOW:HIGH"),
         (["--model", "demo", "-o", "/no/such/folder/out.csv"], "its folder does not exist. Create the folder"),
-        (["--model", "demo", "-o", "."], "is a folder. Name a file in it"),
+        (["--model", "demo", "-o", "."], "is a folder. Give a file name"),
         (
             ["--model", "gone/model.h5"],
             "There is no model called 'gone/model.h5', and no file or folder either. Check its name",
@@ -514,7 +514,7 @@ def test_numbers_that_are_no_probabilities_end_the_program_with_one_message(fold
     out = tmp_path / "out.csv"
     arguments = ["classify", str(folder), str(folder), "-m", str(model), "--standardize", "none", "-o", str(out)]
     assert cli.main(arguments) == 2
-    assert capsys.readouterr().err.count("are no probabilities") == 1
+    assert capsys.readouterr().err.count("are not probabilities") == 1
     assert cli.main([*arguments, "--activation", "none"]) in {0, 1}
 
 
@@ -522,5 +522,5 @@ def test_that_a_network_gives_no_probabilities_is_said_once_and_nothing_is_writt
     model, out = write_tfjs(tmp_path / "m"), tmp_path / "out.csv"
     arguments = ["classify", str(folder), "-m", str(model), "--standardize", "none", "-o", str(out)]
     assert cli.main(arguments) == 2
-    assert capsys.readouterr().err.count("no probabilities") == 1
+    assert capsys.readouterr().err.count("not probabilities") == 1
     assert not out.exists()

@@ -14,6 +14,7 @@ from napari_webipred.cli import terminal
 from napari_webipred.errors import ActivationError, CancelledError, ImageError, OptionError
 from napari_webipred.imaging.source import Source
 from napari_webipred.workers import Workers
+from sources import source_of
 
 
 class MeanModel:
@@ -93,7 +94,7 @@ def failing(error: BaseException) -> Source:
     def read(index):
         raise error
 
-    return Source("bad", read)
+    return source_of("bad", read)
 
 
 @pytest.mark.parametrize("error", [ImageError("It is broken."), MemoryError(), RuntimeError("lazy array failed")])
@@ -112,7 +113,7 @@ def test_an_array_that_is_no_picture_costs_no_other_its_result():
 
 def test_a_stack_gives_a_row_for_each_plane():
     stack = np.stack([flat(value) for value in (0, 100, 200)])
-    source = Source("stack", lambda index: stack[index], ("z",), (3,))
+    source = source_of("stack", lambda index: stack[index], ("z",), (3,))
     done = rows([source])
     assert [row.position for row in done] == [{"z": 0}, {"z": 1}, {"z": 2}]
     assert done[2].probabilities[1] == pytest.approx(200 / 255)
@@ -120,7 +121,7 @@ def test_a_stack_gives_a_row_for_each_plane():
 
 def test_one_plane_of_a_stack_can_be_chosen():
     stack = np.stack([flat(value) for value in (0, 100, 200)])
-    done = rows([Source("stack", lambda index: stack[index], ("z",), (3,), only=(1,))])
+    done = rows([source_of("stack", lambda index: stack[index], ("z",), (3,), only=(1,))])
     assert [row.position for row in done] == [{"z": 1}]
 
 
@@ -128,7 +129,7 @@ def test_the_axes_of_all_stacks_are_named_once():
     def read(index):
         return flat(0)
 
-    sources = [Source("a", read, ("t", "z"), (1, 2)), Source("b", read, ("z",), (2,)), Source("c", read)]
+    sources = [source_of("a", read, ("t", "z"), (1, 2)), source_of("b", read, ("z",), (2,)), source_of("c", read)]
     started = next(engine.classify(MeanModel(), sources))
     assert started.axes == ("t", "z")
     assert started.total == 5
@@ -136,7 +137,7 @@ def test_the_axes_of_all_stacks_are_named_once():
 
 def test_closing_cancels_what_has_not_begun():
     read = []
-    sources = [Source(str(i), lambda index, i=i: read.append(i) or flat(0)) for i in range(1000)]
+    sources = [source_of(str(i), lambda index, i=i: read.append(i) or flat(0)) for i in range(1000)]
     events = engine.classify(MeanModel(), sources, engine.Options(workers=2))
     next(events)
     next(events)
@@ -202,7 +203,7 @@ def test_only_a_few_pictures_are_in_memory_however_many_there_are():
         return read
 
     for event in engine.classify(
-        MeanModel(), [Source(str(i), read_one(i)) for i in range(200)], engine.Options(workers=2)
+        MeanModel(), [source_of(str(i), read_one(i)) for i in range(200)], engine.Options(workers=2)
     ):
         if isinstance(event, engine.RowDone):
             with lock:
@@ -218,7 +219,7 @@ class Counted:
         self.lock, self.together = threading.Lock(), threading.Barrier(2)
 
     def source(self, number: int) -> Source:
-        return Source(str(number), self.read, memory=lambda index: self.size)
+        return source_of(str(number), self.read, memory=self.size)
 
     def read(self, index):
         with self.lock:
@@ -244,7 +245,7 @@ def test_images_wait_for_one_another_where_memory_is_short(monkeypatch):
 
 def test_an_image_that_is_larger_than_the_budget_costs_no_other_its_result(monkeypatch):
     monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
-    huge = Source("huge", lambda index: pytest.fail("it was read"), memory=lambda index: 2_000_000)
+    huge = source_of("huge", lambda index: pytest.fail("it was read"), memory=2_000_000)
     done = rows([flat(10), huge, flat(20)])
     assert [row.failed for row in done] == [False, True, False]
     assert "takes 2 MB of memory, more than the 1 MB" in done[1].error
@@ -281,8 +282,8 @@ def test_what_waits_for_memory_is_not_read_after_closing(monkeypatch):
 
     monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
     monkeypatch.setattr(Workers, "close", close_late)
-    long = Source("long", read_long, memory=lambda index: 900_000)
-    next_one = Source("next", lambda index: read.append(1) or flat(0), memory=lambda index: 900_000)
+    long = source_of("long", read_long, memory=900_000)
+    next_one = source_of("next", lambda index: read.append(1) or flat(0), memory=900_000)
     events = engine.classify(MeanModel(), [flat(0), long, *[next_one] * 3], engine.Options(workers=2))
     next(events)
     next(events)
@@ -347,7 +348,7 @@ def test_numbers_that_are_no_probabilities_end_the_run_in_the_order_of_the_pictu
 
     model, done = Doubtful(), []
     images = [flat(value) for value in (0, 10, 20, 250, 30)]
-    with pytest.raises(ActivationError, match="no probabilities"):  # noqa: PT012
+    with pytest.raises(ActivationError, match="not probabilities"):  # noqa: PT012
         for event in engine.classify(model, images, engine.Options(workers=3)):
             done.append(event)
     assert [event.row.prediction for event in done[1:]] == ["dark"] * 3

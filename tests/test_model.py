@@ -109,7 +109,7 @@ def test_a_damaged_note_of_what_was_told_is_as_none(tmp_path, content):
 
 def test_logits_become_probabilities_by_the_activation_that_is_told(tmp_path):
     folder = write_tfjs(tmp_path / "logits")
-    with pytest.raises(ActivationError, match="ends without softmax or sigmoid, so its numbers are no probabilities"):
+    with pytest.raises(ActivationError, match="ends without softmax or sigmoid, so its numbers are not probabilities"):
         wp.classify(picture(1), wp.open_model(folder, standardize="none"))
     row = wp.classify(picture(1), wp.open_model(folder, activation="softmax")).iloc[0]
     np.testing.assert_allclose([row["0"], row["1"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
@@ -429,11 +429,11 @@ def test_numbers_that_show_to_be_no_probabilities_end_the_run_and_are_told_once(
     model = wp.open_model(write_strange(tmp_path / "m.onnx"), standardize="none", classes=["a", "b", "c"])
     assert model.card.output.ending == "unknown"
     assert not model.needs_activation
-    with pytest.raises(ActivationError, match="which are no probabilities") as raised:
+    with pytest.raises(ActivationError, match="which are not probabilities") as raised:
         wp.classify([np.full((4, 6, 3), 9, np.uint8)] * 20, model)
     assert "softmax or sigmoid" in raised.value.hint
     assert model.needs_activation
-    with pytest.raises(ActivationError, match="gives numbers that are no probabilities"):
+    with pytest.raises(ActivationError, match="returns numbers that are not probabilities"):
         wp.classify(np.zeros((4, 6, 3), np.uint8), model)
 
 

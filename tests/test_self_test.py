@@ -103,5 +103,5 @@ def test_a_test_of_numbers_that_are_no_probabilities_is_refused_as_the_cards_fau
     card = json.loads((folder / "webipred.json").read_text())
     del card["output"]
     (folder / "webipred.json").write_text(json.dumps(card))
-    with pytest.raises(ModelError, match=r"The self-test of m fails.*no probabilities"):
+    with pytest.raises(ModelError, match=r"The self-test of m fails.*not probabilities"):
         wp.open_model(folder)

@@ -20,7 +20,7 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 from scipy import ndimage, signal, spatial
 
-from napari_webipred.card import Preprocessing
+from napari_webipred.card import Input, Preprocessing
 from napari_webipred.imaging.preprocess import prepare
 
 SIDE = 224
@@ -46,6 +46,7 @@ LIMITS = {
     "overexposed": {"gain_at_least": 1.4, "share_cut_off": (0.35, 0.95)},  # of what is lit: a quarter of full light
     "underexposed": {"brightest": (0.04, 0.3)},
 }
+INPUT = Input(width=SIDE, height=SIDE, channels=3)
 AS_SEEN = Preprocessing(standardize_mode="none")
 TRIES = 60
 
@@ -477,7 +478,7 @@ DRAWINGS = {
 def seen(image: np.ndarray) -> np.ndarray:
     """Return an image of values from 0 to 1 as the model sees it, uint8, by way of the program's own preparation."""
     pixels = np.rint(np.clip(image, 0, 1) * 255).astype(np.uint8)
-    return np.rint(prepare(pixels, SIDE, SIDE, 3, AS_SEEN)[0]).astype(np.uint8)
+    return np.rint(prepare(pixels, INPUT, AS_SEEN)[0]).astype(np.uint8)
 
 
 def edge_spread(grey: np.ndarray) -> float:

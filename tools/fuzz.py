@@ -32,7 +32,7 @@ sys.path[:0] = [str(ROOT / "src"), str(ROOT / "tests")]
 from goldens import networks  # noqa: E402
 from napari_webipred.archive.model_files import open_files  # noqa: E402
 from napari_webipred.errors import WebIPredError  # noqa: E402
-from napari_webipred.imaging.files import file_source  # noqa: E402
+from napari_webipred.imaging.readers import file_source, read  # noqa: E402
 from napari_webipred.runtime.protobuf import varint  # noqa: E402
 from napari_webipred.runtime.readers import compile_files  # noqa: E402
 from napari_webipred.runtime.session import Session  # noqa: E402
@@ -282,7 +282,7 @@ def run(name: str, content: bytes, folder: Path) -> None:
         else:
             source = file_source(path)
             for index, _ in zip(source.indices(), range(3), strict=False):
-                source.read(index)
+                read(source, index)
     except WebIPredError as error:
         if not error.message:
             raise AssertionError("an error without words") from error

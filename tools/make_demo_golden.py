@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 
 import napari_webipred as wp
-from napari_webipred.imaging.files import file_source
 from napari_webipred.imaging.preprocess import prepare
+from napari_webipred.imaging.readers import file_source, read
 from napari_webipred.samples import sample_pictures
 
 ROOT = Path(__file__).parents[1]
@@ -32,11 +32,7 @@ def main() -> None:
     parser.add_argument("folder", type=Path, help="where @tensorflow/tfjs 4.22 is installed")
     folder: Path = parser.parse_args().folder
     (card,) = (card for card in wp.list_models() if card.id == "demo")
-    size = card.input
-    inputs = [
-        prepare(file_source(path).read(()), size.height, size.width, 3, card.preprocessing)[0]
-        for path in sample_pictures()
-    ]
+    inputs = [prepare(read(file_source(path), ()), card.input, card.preprocessing)[0] for path in sample_pictures()]
     with zipfile.ZipFile(DEMO) as archive:
         described = json.loads(archive.read("model.json"))
         data = np.frombuffer(archive.read("weights.bin"), "<f4")

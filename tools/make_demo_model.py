@@ -291,7 +291,7 @@ def self_test(model) -> dict:
     pixels = (demo_images.load("drawn cells", PACKAGES)[0][:64, :64].mean(axis=2) * 255).astype(np.uint8)
     memory = io.BytesIO()
     Image.fromarray(pixels).save(memory, "PNG", optimize=True)
-    shown = demo_images.prepare(pixels, SIDE, SIDE, 3, demo_images.Preprocessing(standardize_mode="tf"))[0]
+    shown = demo_images.prepare(pixels, demo_images.INPUT, demo_images.Preprocessing(standardize_mode="tf"))[0]
     probabilities = model.predict(shown[None], verbose=0)[0]
     return {
         "image": "data:image/png;base64," + base64.b64encode(memory.getvalue()).decode(),

@@ -82,7 +82,7 @@ def open_model(
 
 
 def classify(
-    images: engine.Picture | Iterable[engine.Picture],
+    images: engine.ImageLike | Iterable[engine.ImageLike],
     model: Model | str | Path,
     *,
     intensity: Intensity = "auto",

@@ -227,9 +227,9 @@ def _code(count: str, name: str) -> str:
     several = count != "1"
     layers = f"{count} Lambda layers, such as {name[:80]}," if several else f"The Lambda layer {name[:80]}"
     return (
-        f"{layers} {'hold' if several else 'holds'} Python code, which is never run here. By name and settings "
+        f"{layers} {'contain' if several else 'contains'} Python code, which is never run here. By name and settings "
         f"{'they are' if several else 'it is'} taken for what keras.applications wrote under such names: a scaled sum "
-        "in Inception-ResNet V2, a sum over groups in ResNeXt. If other code stands there, the numbers are wrong."
+        "in Inception-ResNet V2, a sum over groups in ResNeXt. If it is other code, the numbers are wrong."
     )
 
 

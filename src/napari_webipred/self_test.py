@@ -77,8 +77,7 @@ def run(
         return f"The self-test of the card could not be run: {reason}"
     if card.input is None or card.preprocessing is None:
         return "The self-test of the card could not be run: the preprocessing of images is not known."
-    size = (card.input.height, card.input.width, card.input.channels or 3)
-    prepared, _ = prepare(pixels, *size, card.preprocessing, card.input.channel_order)
+    prepared, _ = prepare(pixels, card.input, card.preprocessing)
     try:
         given = class_probabilities(predict(prepared[None])[0], card)
     except ActivationError as error:  # the card is at fault, not the user

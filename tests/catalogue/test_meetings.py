@@ -79,7 +79,7 @@ def test_wiping_leaves_a_model_that_another_program_changes_and_says_so(
 ) -> None:
     with busy:
         assert cli.main(["cache", "--wipe"]) == 0
-    assert "webipred-16 stays: another program is using it" in capsys.readouterr().err
+    assert "webipred-16 was not removed: another program is using it" in capsys.readouterr().err
     assert store.path_of(card) is not None
     assert cli.main(["cache", "--wipe"]) == 0
     assert "the cache is empty" in capsys.readouterr().err

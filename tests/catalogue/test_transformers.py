@@ -102,7 +102,7 @@ def test_pixels_become_what_the_settings_say(scale: dict[str, Any], expected: An
     assert steps is not None
     assert wanted is not None
     picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
-    got, _ = prepare(picture, 4, 4, 3, steps, wanted.channel_order)
+    got, _ = prepare(picture, wanted, steps)
     np.testing.assert_allclose(got, expected(picture.astype(np.float64)), rtol=1e-5, atol=1e-5)
 
 

@@ -23,7 +23,7 @@ KERAS = Path(__file__).parents[1] / "goldens" / "keras"
 
 
 def write_logits(path: Path) -> Path:
-    """An ONNX file that takes pictures of any size and gives three numbers that are no probabilities."""
+    """An ONNX file that takes pictures of any size and gives three numbers that are not probabilities."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["flat"]),
@@ -318,7 +318,7 @@ def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, 
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not panel._bench.run.running)
     qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
-    assert "gives -3 to 9, which are no probabilities" in panel.classify.message.text
+    assert "gives -3 to 9, which are not probabilities" in panel.classify.message.text
     assert panel._bench.run.rows == []  # it is said once, not for each image
     assert panel.model.facts.activation.currentData() is None
     assert panel.sections[0].header.isChecked()  # although a run folds this step

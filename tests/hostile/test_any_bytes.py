@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hostile import archives, pictures
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError, ImageError
-from napari_webipred.imaging.files import file_source
+from napari_webipred.imaging.readers import file_source, read
 
 PICTURES = {
     **{kind: pictures.saved(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP")},
@@ -36,7 +36,7 @@ def read_picture(path: Path) -> None:
     source = file_source(path)
     for index, _ in zip(source.indices(), range(3), strict=False):
         with suppress(ImageError):
-            source.read(index)
+            read(source, index)
 
 
 def read_archive(path: Path) -> None:

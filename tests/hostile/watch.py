@@ -38,8 +38,7 @@ NEEDED = {
         *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
     "picture": [
-        *("PIL.Image", "tifffile", f"{PACKAGE}.card"),
-        *(f"{PACKAGE}.imaging.{name}" for name in ("files", "preprocess", "tiff")),
+        *("PIL.Image", "tifffile", f"{PACKAGE}.card", f"{PACKAGE}.imaging.preprocess", f"{PACKAGE}.imaging.readers"),
     ],
 }
 
@@ -65,14 +64,14 @@ def model(path: Path) -> str:
 
 def picture(path: Path) -> str:
     """Read and prepare a picture, and of many planes the first three, as a classification does."""
-    from napari_webipred.card import Preprocessing
-    from napari_webipred.imaging.files import file_source
+    from napari_webipred.card import Input, Preprocessing
     from napari_webipred.imaging.preprocess import prepare
+    from napari_webipred.imaging.readers import file_source, read
 
     source, planes = file_source(path), []
     for index in islice(source.indices(), 3):
-        pixels = source.read(index)
-        prepare(pixels, 224, 224, 3, Preprocessing(standardize_mode="torch"))
+        pixels = read(source, index)
+        prepare(pixels, Input(width=224, height=224, channels=3), Preprocessing(standardize_mode="torch"))
         planes.append(pixels.shape)
     return f"opened: {len(source)} plane{'s' * (len(source) != 1)}, the first {'x'.join(map(str, planes[0]))}"
 

@@ -31,19 +31,20 @@ def main() -> None:
     """Measure in this process."""
     import numpy as np
 
-    from napari_webipred.card import Preprocessing
-    from napari_webipred.imaging.files import file_source
+    from napari_webipred.card import Input, Preprocessing
     from napari_webipred.imaging.preprocess import prepare
+    from napari_webipred.imaging.readers import file_source, memory_needed, read
 
     path = Path(sys.argv[1])
+    target = Input(width=224, height=224, channels=3)
     how = Preprocessing(standardize_mode="torch")
-    prepare(np.zeros((9, 9, 3), np.float32), 224, 224, 3, how)
+    prepare(np.zeros((9, 9, 3), np.float32), target, how)
     source = file_source(path)  # which imports what is needed for it
     before = _peak()
     index = list(source.indices())[-1]
-    pixels = source.read(index)
-    prepare(pixels, 224, 224, 3, how)
-    expected = source.memory(index) if hasattr(source, "memory") else 0
+    pixels = read(source, index)
+    prepare(pixels, target, how)
+    expected = memory_needed(source, index)
     print(json.dumps({"image": pixels.nbytes, "peak": _peak() - before, "expected": expected}))
 
 

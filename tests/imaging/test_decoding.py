@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from napari_webipred.imaging import decoding
-from napari_webipred.imaging.files import file_source
+from napari_webipred.imaging.readers import file_source, read
 
 PIXELS = np.random.default_rng(0).integers(0, 256, (23, 31, 4), np.uint8)
 RGB = Image.fromarray(PIXELS[..., :3])
@@ -77,7 +77,7 @@ def test_pixels_are_those_of_pillow(name: str, tmp_path: Path) -> None:
     path = tmp_path / f"x.{suffix}"
     image.save(path, **how)
     expected = as_pillow_converts(path)
-    pixels = file_source(path).read(())
+    pixels = read(file_source(path), ())
     assert pixels.dtype == expected.dtype
     np.testing.assert_array_equal(pixels, expected)
 
@@ -88,7 +88,7 @@ def test_pixels_are_those_of_pillow(name: str, tmp_path: Path) -> None:
 def test_a_tiff_that_pillow_turns_upright_is_turned_once(orientation: int, mode: str, tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     RGB.convert(mode).save(path, compression="tiff_lzw", tiffinfo={274: orientation})
-    pixels = file_source(path).read(())
+    pixels = read(file_source(path), ())
     assert pixels.shape[:2] == ((23, 31) if orientation < 5 else (31, 23))
     np.testing.assert_array_equal(pixels, as_pillow_converts(path))
 
@@ -99,13 +99,13 @@ def test_png_and_jpeg_are_decoded_without_a_copy(tmp_path: Path, monkeypatch: py
         if suffix in {"png", "jpg"} and image.mode != "1":
             path = tmp_path / f"{name}.{suffix}"
             image.save(path, **how)
-            file_source(path).read(())
+            read(file_source(path), ())
 
 
 def test_the_pages_of_a_file_are_decoded_apart(tmp_path: Path) -> None:
     pages = [Image.fromarray(np.roll(PIXELS[..., :3], i, axis=1)) for i in range(4)]
     pages[0].save(tmp_path / "x.tif", save_all=True, append_images=pages[1:], compression="tiff_lzw")
     source = file_source(tmp_path / "x.tif")
-    planes = [source.read((i,)) for i in range(4)]
+    planes = [read(source, (i,)) for i in range(4)]
     for i, plane in enumerate(planes):
         np.testing.assert_array_equal(plane, pages[i])

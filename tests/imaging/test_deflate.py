@@ -12,7 +12,7 @@ import tifffile
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging import deflate
-from napari_webipred.imaging.files import file_source
+from napari_webipred.imaging.readers import file_source, read
 
 RANDOM = np.random.default_rng(0).integers(0, 60000, (61, 50, 4)).astype(np.uint16)
 
@@ -24,7 +24,7 @@ def _all_strips_are_large(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def only_plane(path: Path) -> np.ndarray:
-    return file_source(path).read(())
+    return read(file_source(path), ())
 
 
 @pytest.mark.parametrize("dtype", ["u1", "u2", ">u2", "i2", "u4", ">i4", "f4", ">f4", "f8"])

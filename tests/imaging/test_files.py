@@ -6,6 +6,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,8 @@ import pytest
 from PIL import Image
 
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging.files import file_source, find_pictures
+from napari_webipred.imaging.files import find_images
+from napari_webipred.imaging.readers import file_source, read
 
 GREY = (np.add.outer(3 * np.arange(20), 5 * np.arange(30)) % 256).astype(np.uint8)
 COLOUR = np.stack([GREY, 255 - GREY, GREY // 2], axis=-1)
@@ -24,7 +26,7 @@ ALPHA = np.dstack([COLOUR, GREY[::-1]])
 def only_plane(path: str | Path) -> np.ndarray:
     source = file_source(path)
     assert source.axes == ()
-    return source.read(())
+    return read(source, ())
 
 
 def chunk(kind: bytes, data: bytes) -> bytes:
@@ -205,9 +207,9 @@ def test_an_animation_is_a_stack_of_frames(tmp_path: Path, suffix: str) -> None:
     source = file_source(path)
     assert (source.axes, source.shape) == (("frame",), (5,))
     for i in (0, 1, 2, 3, 4, 2, 0, 4):
-        np.testing.assert_array_equal(source.read((i,))[..., :3], frames[i])
+        np.testing.assert_array_equal(read(source, (i,))[..., :3], frames[i])
     with ThreadPoolExecutor(4) as pool:
-        for i, plane in enumerate(pool.map(source.read, source.indices())):
+        for i, plane in enumerate(pool.map(partial(read, source), source.indices())):
             np.testing.assert_array_equal(plane[..., :3], frames[i])
 
 
@@ -231,10 +233,10 @@ def test_pixels_are_not_read_before_they_are_asked_for(tmp_path: Path) -> None:
     Image.fromarray(GREY).save(path)
     source = file_source(path)
     Image.fromarray(COLOUR).save(path)
-    np.testing.assert_array_equal(source.read(()), COLOUR)
+    np.testing.assert_array_equal(read(source, ()), COLOUR)
     path.unlink()
     with pytest.raises(ImageError, match=r"There is no file x\.png"):
-        source.read(())
+        read(source, ())
 
 
 def test_the_name_is_the_path_as_given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -252,7 +254,7 @@ def refusal(path: Path) -> str:
     source = file_source(path)
     assert len(source) == 1
     with pytest.raises(ImageError) as caught:
-        source.read(())
+        read(source, ())
     assert path.name in caught.value.message
     assert str(path.parent) not in str(caught.value)
     return caught.value.message
@@ -348,7 +350,7 @@ def test_what_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ImageError) as caught:
-        file_source(path).read(())
+        read(file_source(path), ())
     assert caught.value.message == "x.png cannot be read: you do not have permission to read it."
     assert "permissions" in caught.value.hint
     assert "get this one again" not in caught.value.hint
@@ -376,7 +378,7 @@ def test_random_damage_gives_a_picture_or_an_explanation(tmp_path: Path, kind: s
         source = file_source(path)
         for index in list(source.indices())[:3]:
             try:
-                assert source.read(index).ndim in {2, 3}
+                assert read(source, index).ndim in {2, 3}
             except ImageError as error:
                 told.append(str(error))
     assert told
@@ -411,7 +413,7 @@ def tree(tmp_path: Path) -> Callable[[str], Path]:
 
 def test_folders_are_searched_in_natural_order(tree: Callable[[str], Path]) -> None:
     folder = tree("x10.png x2.PNG a/b/1.tif a/9.jpeg b.gif B.bmp notes.txt x1.webp a/list.csv")
-    pictures, left_out = find_pictures([folder])
+    pictures, left_out = find_images([folder])
     expected = ["a/9.jpeg", "a/b/1.tif", "B.bmp", "b.gif", "x1.webp", "x2.PNG", "x10.png"]
     assert [str(Path(name).relative_to(folder)).replace("\\", "/") for name in pictures] == expected
     assert {Path(name).name for name in left_out} == {"notes.txt", "list.csv"}
@@ -419,18 +421,18 @@ def test_folders_are_searched_in_natural_order(tree: Callable[[str], Path]) -> N
 
 def test_hidden_files_and_folders_are_passed_over(tree: Callable[[str], Path]) -> None:
     folder = tree("a.png .b.png .git/c.png ._a.png .DS_Store")
-    assert find_pictures([folder]) == ([str(folder / "a.png")], [])
+    assert find_images([folder]) == ([str(folder / "a.png")], [])
 
 
 def test_given_files_are_kept_whatever_they_are_called(tree: Callable[[str], Path]) -> None:
     folder = tree("scan .hidden.png report.txt")
     given = [folder / "report.txt", folder / ".hidden.png", folder / "scan", folder / "none.png", folder / "scan"]
-    assert find_pictures(given) == (list(map(str, given)), [])
+    assert find_images(given) == (list(map(str, given)), [])
 
 
 def test_names_begin_with_the_folder_as_given(tree: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tree("a/x.png").parent)
-    assert find_pictures(["study"])[0] == [str(Path("study/a/x.png"))]
+    assert find_images(["study"])[0] == [str(Path("study/a/x.png"))]
 
 
 def test_a_folder_that_cannot_be_listed_is_not_passed_over(
@@ -445,5 +447,5 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(
         return scan(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
-    assert find_pictures([folder])[0] == [str(folder / "a.png"), str(folder / "locked")]
+    assert find_images([folder])[0] == [str(folder / "a.png"), str(folder / "locked")]
     assert "locked is a folder" in refusal(folder / "locked")

@@ -19,6 +19,7 @@ from imaging.peak_memory import measured
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.memory import ImageMemory
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.readers import memory_needed
 
 SLACK = 12 * 2**20  # what libraries take at their first use
 
@@ -46,14 +47,14 @@ def test_what_greedy_decoders_take_is_known_before(name: str, tmp_path: Path) ->
 
 
 def test_arrays_in_memory_need_none() -> None:
-    assert array_source(np.zeros((2, 30, 40, 3)), "x").memory((1,)) == 0
+    assert memory_needed(array_source(np.zeros((2, 30, 40, 3)), "x"), (1,)) == 0
 
 
 def test_a_plane_of_a_lazy_array_is_counted_with_its_chunks() -> None:
     dask = pytest.importorskip("dask.array")
     data = dask.zeros((5, 3, 30, 40), dtype=np.uint16, chunks=(1, 3, 10, 10))
-    assert array_source(data, "x").memory((1, 2)) == 2 * 30 * 40 * 2
-    assert array_source(data, "x", axes=("t", "c")).memory((1,)) == 2 * 3 * 30 * 40 * 2
+    assert memory_needed(array_source(data, "x"), (1, 2)) == 2 * 30 * 40 * 2
+    assert memory_needed(array_source(data, "x", axes=("t", "c")), (1,)) == 2 * 3 * 30 * 40 * 2
 
 
 # Waiting
@@ -62,11 +63,11 @@ def test_a_plane_of_a_lazy_array_is_counted_with_its_chunks() -> None:
 @settings(deadline=None, max_examples=25)
 @given(sizes=st.lists(st.integers(0, 100), min_size=1, max_size=40), workers=st.integers(1, 8))
 def test_the_sum_of_all_images_stays_within_the_budget(sizes: list[int], workers: int) -> None:
-    memory, lock, in_use, most = ImageMemory(), threading.Lock(), 0, 0
+    memory, lock, in_use, most = ImageMemory(lambda: 100), threading.Lock(), 0, 0
 
     def work(size: int) -> int:
         nonlocal in_use, most
-        with memory.reserved(size, 100):
+        with memory.reserved(size):
             with lock:
                 in_use += size
                 most = max(most, in_use)
@@ -82,10 +83,10 @@ def test_the_sum_of_all_images_stays_within_the_budget(sizes: list[int], workers
 @pytest.fixture
 def full() -> Iterator[tuple[ImageMemory, threading.Event]]:
     """A memory that is in use until the event is set."""
-    memory, started, ends = ImageMemory(), threading.Event(), threading.Event()
+    memory, started, ends = ImageMemory(lambda: 100), threading.Event(), threading.Event()
 
     def work() -> None:
-        with memory.reserved(70, 100):
+        with memory.reserved(70):
             started.set()
             ends.wait(60)
 
@@ -102,12 +103,12 @@ def test_who_does_not_fit_waits_and_who_fits_does_not(full: tuple[ImageMemory, t
     entered = threading.Event()
 
     def wait() -> None:
-        with memory.reserved(40, 100):
+        with memory.reserved(40):
             entered.set()
 
     thread = threading.Thread(target=wait)
     thread.start()
-    with memory.reserved(30, 100):
+    with memory.reserved(30):
         assert not entered.is_set()
     ends.set()
     thread.join(60)
@@ -115,11 +116,11 @@ def test_who_does_not_fit_waits_and_who_fits_does_not(full: tuple[ImageMemory, t
 
 
 def test_memory_is_given_back_after_an_error() -> None:
-    memory = ImageMemory()
+    memory = ImageMemory(lambda: 100)
     for _ in range(3):
-        with pytest.raises(ZeroDivisionError), memory.reserved(60, 100):
+        with pytest.raises(ZeroDivisionError), memory.reserved(60):
             raise ZeroDivisionError
-    with memory.reserved(100, 100):
+    with memory.reserved(100):
         pass
 
 
@@ -137,6 +138,6 @@ def test_memory_is_given_back_after_an_error() -> None:
 def test_an_image_that_is_too_large_alone_is_refused_with_the_limit_and_how_to_raise_it(
     size: int, budget: int, words: str
 ) -> None:
-    with pytest.raises(ImageError) as caught, ImageMemory().reserved(size, budget):
+    with pytest.raises(ImageError) as caught, ImageMemory(lambda: budget).reserved(size):
         pytest.fail("it was not refused")
     assert re.search(words, str(caught.value))

@@ -7,6 +7,7 @@ import pytest
 
 from napari_webipred.errors import ImageError, OptionError
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.readers import read
 
 STACK = np.arange(2 * 3 * 40 * 50, dtype=np.uint32).reshape(2, 3, 40, 50)
 COLOURS = np.arange(5 * 40 * 50 * 3, dtype=np.uint32).reshape(5, 40, 50, 3)
@@ -32,20 +33,20 @@ def test_leading_axes_are_planes() -> None:
     source = array_source(STACK, "cells")
     assert (source.name, source.axes, source.shape, len(source)) == ("cells", ("axis_0", "axis_1"), (2, 3), 6)
     for index in source.indices():
-        np.testing.assert_array_equal(source.read(index), STACK[index])
+        np.testing.assert_array_equal(read(source, index), STACK[index])
 
 
 def test_nothing_but_the_plane_is_computed() -> None:
     lazy = Lazy(STACK)
     source = array_source(lazy, "lazy")
     assert lazy.asked == []
-    np.testing.assert_array_equal(source.read((1, 2)), STACK[1, 2])
+    np.testing.assert_array_equal(read(source, (1, 2)), STACK[1, 2])
     assert lazy.asked == [(1, 2)]
 
 
 def test_a_plane_of_numpy_is_not_copied() -> None:
-    assert np.shares_memory(array_source(STACK, "x").read((1, 0)), STACK)
-    assert np.shares_memory(array_source(STACK[0, 0], "x").read(()), STACK)
+    assert np.shares_memory(read(array_source(STACK, "x"), (1, 0)), STACK)
+    assert np.shares_memory(read(array_source(STACK[0, 0], "x"), ()), STACK)
 
 
 @pytest.mark.parametrize(
@@ -98,7 +99,7 @@ def test_what_has_no_height_and_width_is_refused(data: Any) -> None:
 
 
 def test_nested_lists_are_arrays() -> None:
-    np.testing.assert_array_equal(array_source([[1, 2], [3, 4]], "x").read(()), [[1, 2], [3, 4]])
+    np.testing.assert_array_equal(read(array_source([[1, 2], [3, 4]], "x"), ()), [[1, 2], [3, 4]])
 
 
 @pytest.mark.parametrize("wrap", [list, tuple])
@@ -106,7 +107,7 @@ def test_of_multiscale_pictures_the_full_size_counts(wrap: Any) -> None:
     levels = wrap([Lazy(STACK), Lazy(STACK[..., ::2, ::2])])
     source = array_source(levels, "x")
     assert source.shape == (2, 3)
-    np.testing.assert_array_equal(source.read((0, 1)), STACK[0, 1])
+    np.testing.assert_array_equal(read(source, (0, 1)), STACK[0, 1])
     assert array_source([STACK], "x").shape == (2, 3)
 
 
@@ -115,7 +116,7 @@ def test_multiscale_data_of_napari_is_known() -> None:
     data = multiscale.MultiScaleData([COLOURS, COLOURS[:, ::2, ::2]])
     source = array_source(data, "x", rgb=True)
     assert source.shape == (5,)
-    np.testing.assert_array_equal(source.read((3,)), COLOURS[3])
+    np.testing.assert_array_equal(read(source, (3,)), COLOURS[3])
 
 
 def test_a_list_of_pictures_is_not_taken_for_levels() -> None:
@@ -132,20 +133,20 @@ def test_dask_arrays_are_computed_plane_by_plane() -> None:
         return block
 
     data = dask.from_array(STACK, chunks=(1, 1, 40, 50)).map_blocks(count, dtype=STACK.dtype, meta=STACK[:0])
-    plane = array_source(data, "x").read((1, 1))
+    plane = read(array_source(data, "x"), (1, 1))
     assert isinstance(plane, np.ndarray)
     np.testing.assert_array_equal(plane, STACK[1, 1])
     assert computed == [(1, 1, 40, 50)]
-    np.testing.assert_array_equal(array_source(data[0, 0], "x").read(()), STACK[0, 0])
+    np.testing.assert_array_equal(read(array_source(data[0, 0], "x"), ()), STACK[0, 0])
 
 
 def test_zarr_arrays_are_read() -> None:
     zarr = pytest.importorskip("zarr")
     data = zarr.array(STACK)
-    plane = array_source(data, "x").read((1, 1))
+    plane = read(array_source(data, "x"), (1, 1))
     assert isinstance(plane, np.ndarray)
     np.testing.assert_array_equal(plane, STACK[1, 1])
-    np.testing.assert_array_equal(array_source(zarr.array(STACK[0, 0]), "x").read(()), STACK[0, 0])
+    np.testing.assert_array_equal(read(array_source(zarr.array(STACK[0, 0]), "x"), ()), STACK[0, 0])
 
 
 @pytest.mark.parametrize("name", ["c", "Channel", "channels"])
@@ -153,9 +154,9 @@ def test_an_axis_of_three_channels_holds_the_colours(name: str) -> None:
     data = np.arange(2 * 3 * 40 * 50, dtype=np.uint16).reshape(2, 3, 40, 50)
     source = array_source(Lazy(data), "x", axes=("z", name))
     assert (source.axes, source.shape) == (("z",), (2,))
-    np.testing.assert_array_equal(source.read((1,)), np.moveaxis(data[1], 0, -1))
+    np.testing.assert_array_equal(read(source, (1,)), np.moveaxis(data[1], 0, -1))
     source = array_source(Lazy(data.swapaxes(0, 1)), "x", axes=(name, "z"), only=(1,))
-    np.testing.assert_array_equal(source.read((1,)), np.moveaxis(data[1], 0, -1))
+    np.testing.assert_array_equal(read(source, (1,)), np.moveaxis(data[1], 0, -1))
 
 
 @pytest.mark.parametrize(("length", "names"), [(2, ("z", "c")), (4, ("z", "c")), (3, ("z", "y"))])
@@ -167,7 +168,7 @@ def test_xarray_brings_its_own_names() -> None:
     xarray = pytest.importorskip("xarray")
     source = array_source(xarray.DataArray(STACK, dims=("time", "plane", "y", "x")), "x")
     assert source.axes == ("time", "plane")
-    plane = source.read((1, 1))
+    plane = read(source, (1, 1))
     assert type(plane) is np.ndarray
     np.testing.assert_array_equal(plane, STACK[1, 1])
     assert array_source(xarray.DataArray(STACK), "x", axes=("t", "z")).axes == ("t", "z")

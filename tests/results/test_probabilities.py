@@ -31,7 +31,7 @@ def test_logits_become_probabilities_only_where_the_card_says_so():
     logits = numbers(1000, 1001, 999)
     result = class_probabilities(logits, card(output={"activation": "softmax"}))
     np.testing.assert_allclose(result, [0.24472848, 0.66524094, 0.09003057], atol=1e-6)
-    with pytest.raises(ActivationError, match="no probabilities"):
+    with pytest.raises(ActivationError, match="not probabilities"):
         class_probabilities(logits, card())
     np.testing.assert_array_equal(class_probabilities(logits, card(output={"activation": "none"})), logits)
 

@@ -17,7 +17,7 @@ import pytest
 from napari_webipred.card import ModelCard
 from napari_webipred.download import remote_file
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.files import SUFFIXES
+from napari_webipred.imaging.files import image_suffixes
 from napari_webipred.names import visible
 from napari_webipred.results.record import RUNNING, Record, read_record, record_path
 from napari_webipred.results.result_file import TABLE, ResultFile, claimed_table
@@ -121,12 +121,12 @@ def test_an_output_spelled_in_another_case_is_an_input_where_the_disk_does_not_t
 
 def test_no_reader_takes_the_name_of_a_table_for_an_image_or_a_model() -> None:
     """The readers keep the truth about their suffixes."""
-    assert not set(TABLE.suffixes) & SUFFIXES
+    assert not set(TABLE.suffixes) & image_suffixes()
     assert [remote_file.format_of(f"results{suffix}") for suffix in TABLE.suffixes] == [None] * len(TABLE.suffixes)
     assert None not in [remote_file.format_of(f"model{suffix}") for suffix in MODELS[:-1]]
 
 
-@pytest.mark.parametrize("suffix", [*sorted(SUFFIXES), *MODELS, ".PNG", ".H5", ".xlsx", ".tsv", ".parquet"])
+@pytest.mark.parametrize("suffix", [*sorted(image_suffixes()), *MODELS, ".PNG", ".H5", ".xlsx", ".tsv", ".parquet"])
 def test_a_table_is_never_written_under_the_name_of_an_image_a_model_or_a_spreadsheet(out: Path, suffix: str) -> None:
     path = out.with_suffix(suffix)
     with pytest.raises(OptionError, match=r"Choose a name that ends in \.csv"):

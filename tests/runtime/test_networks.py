@@ -96,6 +96,6 @@ def test_it_is_said_once_that_the_code_of_lambdas_is_not_run(tmp_path: Path) -> 
             (folder / file).write_bytes(content)
     for _ in range(2):  # compiled, and then from the graph that is kept
         (remark,) = [each for each in wp.open_model(tmp_path / "older").remarks if "Python code" in each]
-        assert "Lambda layers, such as block35_1, hold Python code, which is never run here." in remark
+        assert "Lambda layers, such as block35_1, contain Python code, which is never run here." in remark
         assert "Inception-ResNet V2" in remark
     assert not [each for each in wp.open_model(tmp_path / "newer").remarks if "Python code" in each]

@@ -82,7 +82,7 @@ def test_a_graph_of_another_kind_is_refused() -> None:
         [onnx.helper.make_node("Identity", ["x"], ["y"])], "g", [value("x", 1, [1])], [value("y", 1, [1])]
     )
     model = onnx.helper.make_model(network, opset_imports=[onnx.helper.make_opsetid("", 17)], ir_version=8)
-    with pytest.raises(ModelError, match="does not take a picture"):
+    with pytest.raises(ModelError, match="does not take an image"):
         Session(model.SerializeToString(), 1)
 
 

@@ -17,12 +17,12 @@ WIDEST_BLUR = 6.0
 
 def pictures() -> list[LayerData]:
     """Return the sample pictures of the demonstration model, each as a layer."""
-    from napari_webipred.imaging.files import file_source
+    from napari_webipred.imaging.readers import file_source, read
     from napari_webipred.samples import sample_pictures
 
     layers: list[LayerData] = []
     for path in sample_pictures():
-        pixels = file_source(path).read(())
+        pixels = read(file_source(path), ())
         layers.append((pixels, {"name": path.stem.replace("_", " "), "rgb": pixels.ndim == 3}, "image"))
     return layers
 

@@ -9,9 +9,10 @@ that one file is written, all of it or nothing, and any program can open it.
 from __future__ import annotations
 
 import hashlib
+import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -33,7 +34,9 @@ _HEAD = b"\x72" + bytes([len(_FIELD) + _DIGITS]) + _FIELD
 _CHUNK = 2**20
 
 
-def compiled_paths(checksum: str, version: int, output: str | None = None) -> list[Path]:
+def compiled_paths(
+    checksum: str, version: int, output: str | None = None, extra_outputs: Mapping[str, str] | None = None
+) -> list[Path]:
     """Return where the compiled graph of a model may lie: in the cache of all users, and last in the user's own.
 
     Parameters
@@ -45,8 +48,12 @@ def compiled_paths(checksum: str, version: int, output: str | None = None) -> li
     output : str, optional
         Which output of the model the graph gives, if not the one that the compiler chooses: another one of the same
         files is another graph.
+    extra_outputs : mapping of str to str, optional
+        Which tensors the graph gives besides, by the names of these outputs; see
+        `napari_webipred.runtime.extra_outputs.with_outputs`.
     """
-    chosen = "" if output is None else f"-{hashlib.sha256(output.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
+    choice = f"\0{json.dumps([output, sorted(extra_outputs.items())])}" if extra_outputs else output
+    chosen = "" if choice is None else f"-{hashlib.sha256(choice.encode('utf-8', 'surrogatepass')).hexdigest()[:16]}"
     name = f"{checksum.removeprefix('sha256:')}{chosen}-v{version}.onnx"
     if not GRAPH.fullmatch(name):
         raise ValueError(f"not a SHA-256 checksum: {checksum!r}")

@@ -20,7 +20,7 @@ from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
-    from napari_webipred.engine import Event, Options, Picture, Started
+    from napari_webipred.engine import Event, ImageLike, Options, Started
     from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.model import Model
     from napari_webipred.results.row import Row
@@ -95,7 +95,7 @@ def _open(reference: str | Path, **told: object) -> Model:
 
 def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
-    from napari_webipred.imaging.files import file_source
+    from napari_webipred.imaging.readers import file_source
     from napari_webipred.samples import sample_pictures
 
     with _claimed(options.output, options.overwrite) as output:
@@ -141,7 +141,7 @@ def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> 
         yield output
 
 
-def _run(model: Model, inputs: Sequence[Picture], output: Path | None, options: Options, show: bool) -> int:
+def _run(model: Model, inputs: Sequence[ImageLike], output: Path | None, options: Options, show: bool) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
 

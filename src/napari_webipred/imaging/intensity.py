@@ -52,7 +52,7 @@ def intensity_range(plane: NDArray[Any], intensity: Intensity) -> tuple[float, f
             return UNIT
         limits = np.iinfo(plane.dtype)
         return float(limits.min), float(limits.max)
-    raise OptionError(f"{intensity!r} is no intensity range.", "Use auto, dtype or two numbers.")
+    raise OptionError(f"{intensity!r} is not an intensity range.", "Use auto, dtype or two numbers.")
 
 
 def to_eight_bit(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
@@ -108,8 +108,8 @@ def _own_range(plane: NDArray[Any], ends: tuple[Any, Any] | None) -> tuple[float
     black, white = float(low), float(high)
     if max(-black, white) > LARGEST:
         raise ImageError(
-            f"The intensities of the image run from {black:g} to {white:g}, which is too far to compute with.",
-            "Give the intensity range that shows what matters.",
+            f"The intensities of the image, {black:g} to {white:g}, are too far apart to compute with.",
+            "Give an intensity range.",
         )
     return (black, white) if black < white else (black, black + max(1.0, float(np.spacing(abs(black)))))
 
@@ -119,7 +119,7 @@ def _checked(intensity: tuple[float, float]) -> tuple[float, float]:
     try:
         low, high = map(float, intensity)
     except (TypeError, ValueError):
-        raise OptionError(f"{intensity!r} is no intensity range.", hint) from None
+        raise OptionError(f"{intensity!r} is not an intensity range.", hint) from None
     if not -LARGEST <= low < high <= LARGEST:
         raise OptionError(f"The intensity range {low:g} to {high:g} cannot be used.", hint)
     return low, high

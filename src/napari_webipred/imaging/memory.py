@@ -2,23 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Condition
 
 from napari_webipred.errors import ImageError
-from napari_webipred.limits import MEMORY_SETTING, amount
+from napari_webipred.limits import MEMORY_SETTING, amount, memory_budget
 
 
 class ImageMemory:
-    """Counts the bytes of all images that are read and prepared, of any number of runs in this process."""
+    """Counts the bytes of all images that are read and prepared, of any number of runs in this process.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    budget : callable
+        Returns how many bytes all images together may take.
+    """
+
+    def __init__(self, budget: Callable[[], int] = memory_budget) -> None:
+        self._budget = budget
         self._in_use = 0
         self._changed = Condition()
 
     @contextmanager
-    def reserved(self, size: int, budget: int) -> Iterator[None]:
+    def reserved(self, size: int) -> Iterator[None]:
         """Wait until all images together, with this one of so many bytes, stay within the budget.
 
         Raises
@@ -26,6 +33,10 @@ class ImageMemory:
         ImageError
             The image alone is larger than the budget.
         """
+        if not size:  # the setting need not be looked up for pixels that are in memory already
+            yield
+            return
+        budget = self._budget()
         if size > budget:
             raise ImageError(
                 f"Reading the image takes {amount(size)} of memory, more than the {amount(budget)} for all images.",

@@ -1,4 +1,4 @@
-"""The planes of arrays: n-dimensional, lazy, multiscale; and what is given as an image and is none."""
+"""The planes of arrays: n-dimensional, lazy, multiscale; and what is given as an image but is not one."""
 
 from __future__ import annotations
 
@@ -6,14 +6,17 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_webipred.errors import ImageError, OptionError, WebIPredError
-from napari_webipred.imaging.raster import pillow_source
-from napari_webipred.imaging.source import Source, unreadable
+from napari_webipred.imaging.pillow import pillow_source
+from napari_webipred.imaging.reader import Reader
+from napari_webipred.imaging.source import Index, Source
+from napari_webipred.imaging.unreadable import unreadable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +25,22 @@ if TYPE_CHECKING:
 CHUNKS_AND_PLANE = 2
 WIDEST = 8  # bytes of a number of a library whose types are not those of NumPy
 WHAT_IS_AN_IMAGE = "Give the path of a file, an array, or an image of Pillow."
+
+
+@dataclass(frozen=True, slots=True)
+class ArrayLayout:
+    """How the planes of an array are cut.
+
+    Attributes
+    ----------
+    colours : int, optional
+        Which of the leading axes holds red, green and blue, if one does.
+    memory : int
+        Bytes of memory that computing a plane takes.
+    """
+
+    colours: int | None
+    memory: int
 
 
 def given_source(item: Any, name: str) -> Source:
@@ -48,7 +67,7 @@ def array_source(
     *,
     rgb: bool | None = None,
     axes: Sequence[str] | None = None,
-    only: tuple[int, ...] | None = None,
+    only: Index | None = None,
 ) -> Source:
     """Describe an array as the planes along its leading axes.
 
@@ -56,7 +75,7 @@ def array_source(
     ----------
     data : array, or sequence of arrays
         Anything with ``shape`` and ``dtype`` that can be sliced: numpy, dask, zarr, xarray. Of a sequence, as napari
-        keeps multiscale pictures, the first, full-size level counts: which level is fine enough depends on the model,
+        keeps multiscale images, the first, full-size level counts: which level is fine enough depends on the model,
         and levels differ in how they were scaled down. Each plane is sliced before it is computed or copied; arrays
         are never copied as a whole.
     name : str
@@ -105,15 +124,8 @@ def array_source(
                 f"{name} has no plane {only}: its leading axes have the lengths {leading}.",
                 "Give one place, counted from 0, for each of them.",
             )
-
-    size = _bytes_of_plane(full, math.prod(shape) // math.prod(leading))
-
-    def read(index: tuple[int, ...]) -> NDArray[Any]:
-        if colours is not None:
-            return np.moveaxis(_computed(full[(*index[:colours], slice(None), *index[colours:])]), 0, -1)
-        return _computed(full[index] if index else full)
-
-    return Source(name, read, names, leading, only, memory=lambda index: size)
+    layout = ArrayLayout(colours, _bytes_of_plane(full, math.prod(shape) // math.prod(leading)))
+    return Source(name, READER.id, full, names, leading, only, details=layout)
 
 
 def colour_axis(names: Sequence[str], lengths: Sequence[int]) -> int | None:
@@ -130,15 +142,15 @@ def _full_size(data: Any, name: str) -> Any:
         sizes = [math.prod(level.shape) for level in data]
         if not sizes or any(next_size >= size for size, next_size in pairwise(sizes)):
             raise ImageError(
-                f"{name} is a list of {len(sizes)} arrays that do not shrink like the levels of a multiscale picture.",
-                "Give them as pictures of their own, or stack them into one array.",
+                f"{name} is a list of {len(sizes)} arrays that do not shrink like the levels of a multiscale image.",
+                "Give them as images of their own, or stack them into one array.",
             )
         return data[0]
     if hasattr(data, "shape"):
         return data
     if hasattr(data, "__array__") or hasattr(data, "__array_interface__"):
         return np.asanyarray(data)
-    raise ImageError(f"{name} is no image: its type is {type(data).__name__}.", WHAT_IS_AN_IMAGE)
+    raise ImageError(f"{name} is not an image: its type is {type(data).__name__}.", WHAT_IS_AN_IMAGE)
 
 
 def _shape(full: Any, name: str) -> tuple[int, ...]:
@@ -150,7 +162,7 @@ def _shape(full: Any, name: str) -> tuple[int, ...]:
             f"{name} has an unknown shape: {full.shape}.", "Of a Dask array, call compute_chunk_sizes() first."
         ) from None
     if len(shape) < 2:
-        raise ImageError(f"{name} has the shape {shape}, so it is no image.", "Give an array of 2 or more axes.")
+        raise ImageError(f"{name} has the shape {shape}, so it is not an image.", "Give an array of 2 or more axes.")
     if min(shape) < 1:
         raise ImageError(f"{name} is empty: its shape is {shape}.", "Leave it out.")
     kind = getattr(getattr(full, "dtype", None), "kind", None)
@@ -167,6 +179,13 @@ def _bytes_of_plane(full: Any, numbers: int) -> int:
         return 0
     itemsize = getattr(getattr(full, "dtype", None), "itemsize", WIDEST)
     return int(numbers * itemsize * CHUNKS_AND_PLANE)
+
+
+def _read(source: Source, index: Index) -> NDArray[Any]:
+    array, layout = source.location, source.details
+    if layout.colours is not None:
+        return np.moveaxis(_computed(array[(*index[: layout.colours], slice(None), *index[layout.colours :])]), 0, -1)
+    return _computed(array[index] if index else array)
 
 
 def _computed(plane: Any) -> NDArray[Any]:
@@ -186,3 +205,6 @@ def _names(array: Any, axes: Sequence[str] | None, count: int, name: str) -> tup
             f"{name} needs {count} different names of leading axes, not {names}.", "Name each axis before the height."
         )
     return names
+
+
+READER = Reader("array", _read, memory=lambda source, index: int(source.details.memory))

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.errors import ImageError, OptionError
+from napari_webipred.errors import ImageError
 from napari_webipred.imaging.intensity import Intensity as Intensity
 from napari_webipred.imaging.intensity import intensity_range, to_eight_bit
 from napari_webipred.imaging.resize import Grid, bilinear, spans
@@ -15,29 +15,23 @@ from napari_webipred.imaging.standardise import standardise
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.card import Preprocessing
+    from napari_webipred.card import Input, Preprocessing
 
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601
 TEACHABLE_MACHINE_LUMA = (0.2989, 0.587, 0.114)  # as its library has them; they do not quite add up to 1
 
 
 def prepare(
-    pixels: NDArray[Any],
-    height: int,
-    width: int,
-    channels: int,
-    preprocessing: Preprocessing,
-    channel_order: str = "RGB",
-    intensity: Intensity = "auto",
+    pixels: NDArray[Any], target: Input, preprocessing: Preprocessing, intensity: Intensity = "auto"
 ) -> tuple[NDArray[np.float32], tuple[float, float]]:
     """Turn a plane into what a model takes: intensity range, resize, colours, standardise.
 
     Intensities are scaled to 0..255 in float32. What follows is that of the profile in ``preprocessing``:
 
-    - ``webipred``, the browser: nothing is rounded. For 8-bit pictures the result equals bit for bit that of WebIPred,
+    - ``webipred``, the browser: nothing is rounded. For 8-bit images the result equals bit for bit that of WebIPred,
       which resizes with OpenCV.js.
     - ``aucmedi``, the library that the models of WebIPred were trained with: intensities are rounded to whole numbers,
-      half to even, and resized as such. For 8-bit pictures the result equals bit for bit that of OpenCV in Python,
+      half to even, and resized as such. For 8-bit images the result equals bit for bit that of OpenCV in Python,
       which AUCMEDI resizes with. Grey is made before resizing, in Pillow's whole numbers. Unlike AUCMEDI, which does
       not look at it, the orientation that a file tells is honoured.
     - ``teachable-machine``: as ``webipred``, but grey has the weights .2989, .587 and .114. The centred square and the
@@ -45,28 +39,27 @@ def prepare(
       one to the next, so its numbers cannot be had bit for bit.
 
     Alpha is dropped, not composited. Safe to call from several threads at once; the time hardly depends on the size of
-    an 8-bit picture, since only pixels that count are touched.
+    an 8-bit image, since only pixels that count are touched.
 
     Parameters
     ----------
     pixels : ndarray, shape (height, width) or (height, width, channels)
         Channels: 1 grey, 2 grey and alpha, 3 RGB, 4 RGB and alpha. Boolean, integer or floating-point type, native
         or not. It is not changed. A masked array is taken if nothing in it is masked.
-    height, width, channels : int
-        Of the model input, in pixels. Grey becomes RGB by repetition; RGB becomes grey by the weights .299, .587 and
-        .114, after resizing and without rounding, unless the profile has its own way.
+    target : Input
+        The size, channels (3 if it does not say) and channel order of the model's input. Grey becomes RGB by
+        repetition; RGB becomes grey by the weights .299, .587 and .114, after resizing and without rounding, unless the
+        profile has its own way. The order ``"L"`` is grey, repeated where the model has three channels. The standardise
+        mode ``caffe`` gives BGR in any case; ``mean`` and ``std`` of ``custom`` follow the order.
     preprocessing : Preprocessing
-        How the picture is resized (see `napari_webipred.imaging.resize.spans`) and standardised (see
+        How the image is resized (see `napari_webipred.imaging.resize.spans`) and standardised (see
         `napari_webipred.imaging.standardise.standardise`).
-    channel_order : {"RGB", "BGR", "L"}
-        Order of the model's channels; ``"L"`` is grey, repeated where the model has three channels. The standardise
-        mode ``caffe`` gives BGR in any case. ``mean`` and ``std`` of ``custom`` follow this order.
     intensity : "auto", "dtype" or (low, high)
         Which intensities become black and white; see `napari_webipred.imaging.intensity.intensity_range`.
 
     Returns
     -------
-    picture : ndarray of float32, shape (height, width, channels)
+    image : ndarray of float32, shape (height, width, channels)
         Finite.
     range : tuple of float
         The intensities that became black and white.
@@ -74,7 +67,7 @@ def prepare(
     Raises
     ------
     ImageError
-        The pixels are no picture that could be understood, or do not fit the model.
+        The pixels are no image that can be understood, or do not fit the model.
     OptionError
         The options contradict each other or mean nothing.
     """
@@ -85,18 +78,21 @@ def prepare(
             "The image has masked pixels, whose values are not known.", "Fill them first, for example: array.filled(0)."
         )
     pixels = np.asarray(pixels)
+    height, width, channels = target.height, target.width, target.channels or 3
     if channels not in {1, 3}:
-        raise ImageError(f"The model takes pictures of {channels} channels.", "Only grey and RGB pictures can be made.")
-    shape, target = (pixels.shape[0], pixels.shape[1]), (height, width)
-    grid = bilinear(shape, spans(shape, target, preprocessing), target)
+        raise ImageError(
+            f"The model takes images of {channels} channels.", "Choose a model that takes grey or RGB images."
+        )
+    shape, size = (pixels.shape[0], pixels.shape[1]), (height, width)
+    grid = bilinear(shape, spans(shape, size, preprocessing), size)
     low, high = intensity_range(pixels if pixels.ndim == 2 else pixels[..., :shown], intensity)
-    grey = channels == 1 or channel_order == "L"
+    grey = channels == 1 or target.channel_order == "L"
     resized = np.empty((height, width, 1 if grey else shown), np.float32)
-    # Per row of the target, two of the picture and the neighbours in float64 are at hand.
+    # Per row of the target, two of the image and the neighbours in float64 are at hand.
     for rows, band in grid.bands(2 * max(pixels[0].nbytes, 2 * width * shown * 8)):
         levels = to_eight_bit(band.gather(pixels, shown), low, high)
         resized[rows] = _resized(levels, band, grey, preprocessing.profile)
-    coloured = _in_order(resized, channels, channel_order, preprocessing.standardize_mode)
+    coloured = _in_order(resized, channels, target.channel_order, preprocessing.standardize_mode)
     return standardise(coloured, preprocessing), (low, high)
 
 
@@ -110,10 +106,10 @@ def _resized(levels: NDArray[np.float32], grid: Grid, grey: bool, profile: str) 
 
 
 def _colours(pixels: NDArray[Any]) -> int:
-    """Count the channels that are not alpha, and refuse what is no picture."""
+    """Count the channels that are not alpha, and refuse what is not an image."""
     if pixels.ndim not in {2, 3} or (pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4):
         raise ImageError(
-            f"An array of shape {pixels.shape} is no image.",
+            f"An array of shape {pixels.shape} is not an image.",
             "An image has a height, a width and, if it is not grey, 3 (RGB) or 4 (RGBA) channels.",
         )
     if not pixels.size:
@@ -125,26 +121,24 @@ def _colours(pixels: NDArray[Any]) -> int:
     return 3 if pixels.ndim == 3 and pixels.shape[2] >= 3 else 1
 
 
-def _grey(picture: NDArray[np.float32], luma: tuple[float, float, float]) -> NDArray[np.float32]:
-    if picture.shape[2] == 1:
-        return picture
-    red, green, blue = (picture[..., i : i + 1] * np.float32(luma[i]) for i in range(3))
+def _grey(image: NDArray[np.float32], luma: tuple[float, float, float]) -> NDArray[np.float32]:
+    if image.shape[2] == 1:
+        return image
+    red, green, blue = (image[..., i : i + 1] * np.float32(luma[i]) for i in range(3))
     grey: NDArray[np.float32] = red + green + blue
     return grey
 
 
-def _whole_grey(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
+def _whole_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
     """Make grey of whole numbers as Pillow does: luma in fixed point of 16 bits."""
-    if picture.shape[2] == 1:
-        return picture
-    red, green, blue = (picture[..., i : i + 1].astype(np.uint32) for i in range(3))
+    if image.shape[2] == 1:
+        return image
+    red, green, blue = (image[..., i : i + 1].astype(np.uint32) for i in range(3))
     return ((19595 * red + 38470 * green + 7471 * blue + 32768) >> 16).astype(np.uint8)
 
 
 def _in_order(resized: NDArray[np.float32], channels: int, order: str, mode: str) -> NDArray[np.float32]:
-    """Give a resized picture the channels of the model: its number of them, in its order."""
-    if order not in {"RGB", "BGR", "L"}:
-        raise OptionError(f"There is no channel order {order!r}.", "Use RGB, BGR or L in the model card.")
+    """Give a resized image the channels of the model: its number of them, in its order."""
     if resized.shape[2] == 1:
         return np.repeat(resized, channels, axis=2)
     # Caffe's standardising reverses the channels itself.

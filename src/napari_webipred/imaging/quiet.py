@@ -1,4 +1,4 @@
-"""What libraries that read pictures would say about them in logs, kept back: names and descriptions are private."""
+"""Keeps back what libraries that read images log about them: names and descriptions are private."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
-# tifffile logs names of files; Pillow logs the content of EXIF and TIFF tags, such as descriptions of a picture.
+# tifffile logs names of files; Pillow logs the content of EXIF and TIFF tags, such as descriptions of an image.
 TALKATIVE = ("tifffile", "PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin")
 
 _silent: ContextVar[bool] = ContextVar("_silent", default=False)
@@ -22,8 +22,8 @@ for _name in TALKATIVE:
 
 
 @contextmanager
-def silence() -> Iterator[None]:
-    """Drop what these libraries log meanwhile in this thread; others, in other threads, are heard as ever."""
+def quiet() -> Iterator[None]:
+    """Drop what these libraries log meanwhile in this thread; other libraries and other threads log as always."""
     token = _silent.set(True)
     try:
         yield

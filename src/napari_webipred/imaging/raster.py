@@ -9,6 +9,7 @@ from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from napari_webipred.imaging.decoding import (
     memory_per_pixel,
     to_array,
 )
-from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.reader import FileFormat, Reader
+from napari_webipred.imaging.source import Index, Source
 from napari_webipred.limits import PIXELS_AT_MOST, SCANS_AT_MOST
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
-ANIMATED = {"PNG", "GIF", "WEBP"}  # a second picture in a JPEG is a thumbnail or a depth map
+ANIMATED = {"PNG", "GIF", "WEBP"}  # a second image in a JPEG is a thumbnail or a depth map
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
 # Raw modes of 16-bit colours in a PNG, of which Pillow gives 8 bits, and their number of channels.
@@ -42,12 +44,11 @@ ANIMATION = 20  # the frame, the one before and what replaces it, in colours and
 POINTER, LARGEST_PIXEL = 8, 8
 COEFFICIENT = 2  # and per channel, of a JPEG in several scans: it is decoded when the last has come
 
-_one_at_a_time = Lock()  # Pillow must not decode the same image in two threads
 _hushed: list[Any] = []  # our entry among the filters of warnings, once it is there
 
 
-def raster_source(path: Path, name: str) -> Source:
-    """Describe a picture or an animation from its header; the content decides, not the suffix.
+def describe(path: Path, name: str) -> Source:
+    """Describe an image or an animation from its header; the content decides, not the suffix.
 
     Frames of an animation are planes along ``frame``. EXIF orientation is honoured, colour profiles (ICC) are not
     applied. CMYK and YCCK become RGB by the plain formula (255 - C)(255 - K) / 255. A palette is looked up. 16-bit PNG
@@ -56,43 +57,20 @@ def raster_source(path: Path, name: str) -> Source:
     Raises
     ------
     ImageError
-        The picture has more than 89 megapixels, or is a JPEG in absurdly many scans.
+        The image has more than 89 megapixels, or is a JPEG in absurdly many scans.
     Exception
         Of Pillow, if the file is none of these formats or is damaged.
     """
     with open_image(path, FORMATS) as image:
-        _check_size(image)
+        check_size(image)
         scans = _scans(path) if image.format in {"JPEG", "MPO"} else 1
         frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
-        memory = _memory(image, scans) if frames == 1 else _memory_of_frame(image) + path.stat().st_size
+        memory = _memory(image, scans) if frames == 1 else memory_of_frame(image) + path.stat().st_size
     if frames == 1:
-        return Source(name, lambda _: _still(path), memory=lambda _: memory)
+        return Source(name, READER.id, path, details=memory)
     if frames * BYTES_OF_A_FRAME > path.stat().st_size:
         raise ImageError(f"{path.name} claims to hold {frames} frames, which do not fit into it.")
-    return Source(name, _Animation(path, frames).read, ("frame",), (frames,), memory=lambda _: memory)
-
-
-def pillow_source(image: Image, name: str) -> Source:
-    """Describe an image of Pillow: what it shows now, of an animation the current frame.
-
-    EXIF orientation is honoured in an image as it was opened, as in its file; what was made of it (converted, turned,
-    cut) is taken as it is.
-
-    Raises
-    ------
-    ImageError
-        The image has more than 89 megapixels.
-    """
-    from PIL.ImageFile import ImageFile
-
-    _check_size(image)
-    memory = _memory_of_frame(image)
-
-    def read(_: tuple[int, ...]) -> NDArray[Any]:
-        with _one_at_a_time:
-            return _plane(image) if isinstance(image, ImageFile) else to_array(image)
-
-    return Source(name, read, memory=lambda _: memory)
+    return Source(name, READER.id, path, ("frame",), (frames,), details=memory)
 
 
 def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
@@ -136,13 +114,14 @@ def memory_of_lines(width: int, height: int) -> int:
     return POINTER * height + 2 * LARGEST_PIXEL * width  # a list of all lines, and the two that are being decoded
 
 
-def _memory_of_frame(image: Image) -> int:
+def memory_of_frame(image: Image) -> int:
+    """Return the bytes that decoding a frame of an animation takes at most."""
     return image.width * image.height * ANIMATION
 
 
 def _still(path: Path) -> NDArray[Any]:
     with open_image(path, FORMATS) as image:
-        _check_size(image)  # again: the file may be another by now
+        check_size(image)  # again: the file may be another by now
         stored_as = _stored_as(image)
         pixels = _deep(path, image, stored_as) if stored_as in DEEP else decode(image)
         return upright(pixels, _orientation(image))
@@ -163,7 +142,7 @@ def _deep(path: Path, image: ImageFile, stored_as: str) -> NDArray[np.uint16]:
             pixels[rows] = swapped[rows].copy()
         return pixels
     with open_image(path, ("PNG",)) as again:
-        _check_size(again)
+        check_size(again)
         _as_if_stored(again, stored_as.replace("16B", "16L"))  # of this byte order, the upper byte is the lower one
         return decode_16_bit(image, again, DEEP[stored_as])
 
@@ -173,11 +152,12 @@ def _as_if_stored(image: ImageFile, raw_mode: str) -> None:
     image.tile = [image.tile[0]._replace(args=raw_mode)]
 
 
-def _check_size(image: Image) -> None:
+def check_size(image: Image) -> None:
+    """Refuse an image of too many pixels before anything is decoded."""
     if image.width * image.height > PIXELS_AT_MOST:
         raise ImageError(
             f"The image has {image.width}x{image.height} pixels, more than {PIXELS_AT_MOST // 10**6} megapixels.",
-            "Scale it down first; a model sees a few hundred pixels of it anyway.",
+            "Scale it down first; a model sees only a few hundred pixels of it.",
         )
 
 
@@ -191,17 +171,18 @@ def _scans(path: Path) -> int:
                 return count
     raise ImageError(
         f"{path.name} is a JPEG in more than {SCANS_AT_MOST} scans, which would take very long to decode.",
-        "Open it in another program and save it anew.",
+        "Open it in another program and save it again.",
     )
 
 
-def _plane(image: Image) -> NDArray[Any]:
+def upright_plane(image: Image) -> NDArray[Any]:
+    """Copy the pixels of an image of Pillow, turned upright."""
     pixels = to_array(image)
     return upright(pixels, _orientation(image))
 
 
 def _orientation(image: Image) -> int:
-    with suppress(Exception):  # damaged metadata does not make a picture unreadable, in the browser neither
+    with suppress(Exception):  # damaged metadata does not make an image unreadable; browsers show it, too
         orientation = int(image.getexif().get(EXIF_ORIENTATION, 1))
         if 1 <= orientation <= 8:
             return orientation
@@ -209,7 +190,10 @@ def _orientation(image: Image) -> int:
 
 
 class _Animation:
-    """Frames depend on those before them: as long as they are asked for in order, each is decoded once."""
+    """An animation that is being read.
+
+    Frames depend on those before them: as long as they are asked for in order, each is decoded once.
+    """
 
     def __init__(self, path: Path, frames: int) -> None:
         self._path = path
@@ -217,16 +201,46 @@ class _Animation:
         self._lock = Lock()
         self._image: Image | None = None
 
-    def read(self, index: tuple[int, ...]) -> NDArray[Any]:
-        (frame,) = index
+    def read(self, frame: int) -> NDArray[Any]:
         with self._lock:
             image, self._image = self._image, None
             if image is None or image.tell() > frame:
                 # From memory, so that no file stays open when the last frame is never asked for.
                 image = open_image(BytesIO(self._path.read_bytes()), FORMATS)
-                _check_size(image)
+                check_size(image)
             image.seek(frame)
-            plane = _plane(image)
+            plane = upright_plane(image)
             if frame < self._last:
                 self._image = image
             return plane
+
+
+# The decoders of this process. Each lives as long as its source, and does not travel with it to another process.
+_animations: WeakKeyDictionary[Source, _Animation] = WeakKeyDictionary()
+_animations_lock = Lock()
+
+
+def _animation(source: Source) -> _Animation:
+    with _animations_lock:
+        animation = _animations.get(source)
+        if animation is None:
+            animation = _animations[source] = _Animation(source.location, *source.shape)
+        return animation
+
+
+def _read(source: Source, index: Index) -> NDArray[Any]:
+    return _animation(source).read(*index) if source.axes else _still(source.location)
+
+
+READER = Reader(
+    "raster",
+    _read,
+    memory=lambda source, index: int(source.details),
+    files=FileFormat(
+        names=("PNG", "JPEG", "GIF", "BMP", "WebP"),
+        suffixes=frozenset({".png", ".apng", ".jpg", ".jpeg", ".jpe", ".jfif", ".bmp", ".dib", ".gif", ".webp"}),
+        recognises=lambda path, head: bool(head),  # Pillow itself tells these formats apart, and refuses all others
+        describe=describe,
+        priority=-1,
+    ),
+)

@@ -22,12 +22,12 @@ ONE = 2048  # the weight 1 in OpenCV's fixed-point numbers
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """The stretch of a picture's axis that becomes the whole axis of the model input.
+    """The stretch of an image's axis that becomes the whole axis of the model input.
 
     Attributes
     ----------
     start, length : int
-        In pixels of the picture. Where the span reaches beyond the picture, the pixel at the edge is repeated.
+        In pixels of the image. Where the span reaches beyond the image, the pixel at the edge is repeated.
     """
 
     start: int
@@ -36,7 +36,7 @@ class Span:
 
 @dataclass(frozen=True, slots=True)
 class Grid:
-    """Which pixels of a picture a bilinear resize reads, and how it mixes them.
+    """Which pixels of an image a bilinear resize reads, and how it mixes them.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ class Grid:
             yield rows, replace(self, rows=np.concatenate([above[rows], below[rows]]), down=self.down[rows])
 
     def gather(self, pixels: NDArray[Any], channels: int) -> NDArray[Any]:
-        """Take the neighbours of all target pixels, so that what follows costs the same for pictures of any size.
+        """Take the neighbours of all target pixels, so that what follows costs the same for images of any size.
 
         Parameters
         ----------
@@ -121,9 +121,9 @@ class Grid:
         return resized.reshape(height, width, channels)
 
     def blend_whole(self, neighbours: NDArray[np.uint8]) -> NDArray[np.uint8]:
-        """Mix the gathered neighbours in whole numbers, as ``cv::resize`` does with 8-bit pictures.
+        """Mix the gathered neighbours in whole numbers, as ``cv::resize`` does with 8-bit images.
 
-        Weights are rounded to 11 bits. A picture of exactly twice the size is averaged in blocks of 2 x 2 instead.
+        Weights are rounded to 11 bits. An image of exactly twice the size is averaged in blocks of 2 x 2 instead.
 
         Parameters
         ----------
@@ -149,16 +149,16 @@ class Grid:
 def bilinear(shape: tuple[int, int], spans: tuple[Span, Span], target: tuple[int, int]) -> Grid:
     """Plan a bilinear resize without antialiasing.
 
-    The arithmetic is that of ``cv::resize`` with ``INTER_LINEAR`` on float32 pictures, in which sampling positions are
+    The arithmetic is that of ``cv::resize`` with ``INTER_LINEAR`` on float32 images, in which sampling positions are
     computed in float64 and rounded once to float32. Weights at the border are dropped along x, but kept along y, where
     both neighbours are the same row: that differs in the last place.
 
     Parameters
     ----------
     shape, target : tuple of int
-        (height, width) of the picture, and of the result.
+        (height, width) of the image, and of the result.
     spans : tuple of Span
-        The part of the picture that is resized, (along y, along x).
+        The part of the image that is resized, (along y, along x).
     """
     above, down = _neighbours(spans[0].length, target[0])
     left, across = _neighbours(spans[1].length, target[1])
@@ -168,18 +168,18 @@ def bilinear(shape: tuple[int, int], spans: tuple[Span, Span], target: tuple[int
 
 
 def spans(shape: tuple[int, int], target: tuple[int, int], preprocessing: Preprocessing) -> tuple[Span, Span]:
-    """Choose the part of a picture that becomes the model input, by the card's ``resize_mode``.
+    """Choose the part of an image that becomes the model input, by the card's ``resize_mode``.
 
-    - ``stretch``: the whole picture; its aspect ratio is not kept.
+    - ``stretch``: the whole image; its aspect ratio is not kept.
     - ``center-crop``: the largest centred part with the aspect ratio of the model input, its sides shortened to
       ``crop_pct`` of that.
-    - ``pad``: the picture made square by repeating its edges, with the odd pixel after it.
-    - ``none``: the picture, which must have the size of the model input.
+    - ``pad``: the image made square by repeating its edges, with the odd pixel after it.
+    - ``none``: the image, which must have the size of the model input.
 
     Parameters
     ----------
     shape, target : tuple of int
-        (height, width) of the picture and of the model input.
+        (height, width) of the image and of the model input.
     preprocessing : Preprocessing
 
     Returns
@@ -190,7 +190,7 @@ def spans(shape: tuple[int, int], target: tuple[int, int], preprocessing: Prepro
     Raises
     ------
     ImageError
-        The mode is ``none`` and the picture has another size.
+        The mode is ``none`` and the image has another size.
     OptionError
         The interpolation is not supported.
     """
@@ -198,9 +198,9 @@ def spans(shape: tuple[int, int], target: tuple[int, int], preprocessing: Prepro
     if preprocessing.resize_mode == "none":
         if shape != target:
             raise ImageError(
-                f"The picture has {width}x{height} pixels, but the model takes {target[1]}x{target[0]} "
+                f"The image has {width}x{height} pixels, but the model takes {target[1]}x{target[0]} "
                 "and its card forbids resizing.",
-                "Bring the picture to that size first.",
+                "Resize the image to that size first.",
             )
     elif preprocessing.interpolation != "bilinear":
         raise OptionError(

@@ -1,73 +1,65 @@
-"""A picture or stack of pictures, and how its planes are read."""
+"""An image or a stack of images, as plain data."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import product
-from typing import TYPE_CHECKING, Any, NoReturn
+from math import prod
+from typing import Any, TypeAlias
 
-from napari_webipred.errors import WebIPredError
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+# Where a plane lies along the leading axes of a stack; empty for a plain image.
+Index: TypeAlias = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
 class Source:
-    """A picture or stack, described without reading its pixels.
+    """An image or a stack of images, described without reading its pixels.
+
+    It is plain data, which another process can read as well: it can be pickled if `location` can.
+    `napari_webipred.imaging.readers.read` reads its planes.
 
     Attributes
     ----------
     name : str
         What the user calls it: the path as given, or the name of a layer.
-    read : callable
-        Takes an index along ``axes`` (a tuple of int, empty for a plain picture) and returns that plane's pixels,
-        shape (height, width) or (height, width, channels): 2 grey and alpha, 3 RGB, 4 RGBA. Of any boolean, integer or
-        real type; may be a view that must not be written to. May be called from several threads at once.
-        Raises ImageError when the picture cannot be read.
+    reader : str
+        How it is read: a key of `napari_webipred.imaging.readers.READERS`.
+    location : Any
+        Where it is: the Path of a file, or the array or other object that holds the pixels.
     axes : tuple of str
-        Names of the leading axes, such as ``("t", "z")``. Empty for a plain picture.
+        Names of the leading axes, such as ``("t", "z")``. Empty for a plain image.
     shape : tuple of int
         Lengths of these axes.
-    only : tuple of int, or None
-        The one plane to take; None takes all of them.
-    memory : callable
-        Takes an index as ``read`` does and returns how many bytes of memory reading that plane takes at most, as far as
-        can be said without reading it: 0, the default, where the pixels are in memory already.
+    only : tuple of int, optional
+        The index of the one plane to take; None takes all of them.
+    intensity_range : tuple of (float, float), optional
+        The intensities that the source itself shows as black and white, such as the window of a DICOM file. They are
+        used where the user leaves the choice to the program (``"auto"``).
+    details : Any
+        What the reader has learned when it described the source, for reading it later.
     """
 
     name: str
-    read: Callable[[tuple[int, ...]], NDArray[Any]]
+    reader: str
+    location: Any
     axes: tuple[str, ...] = ()
     shape: tuple[int, ...] = ()
-    only: tuple[int, ...] | None = None
-    memory: Callable[[tuple[int, ...]], int] = field(default=lambda index: 0)
+    only: Index | None = None
+    intensity_range: tuple[float, float] | None = None
+    details: Any = None
 
     def __len__(self) -> int:
         """Count the planes to classify."""
-        count = 1
-        for length in self.shape if self.only is None else ():
-            count *= length
-        return count
+        return prod(self.shape) if self.only is None else 1
 
-    def indices(self) -> Iterator[tuple[int, ...]]:
+    def indices(self) -> Iterator[Index]:
         """Yield the index of each plane to classify, the last axis fastest."""
         if self.only is not None:
             yield self.only
         else:
-            yield from product(*(range(length) for length in self.shape))
+            yield from product(*map(range, self.shape))
 
-    def position(self, index: tuple[int, ...]) -> dict[str, int]:
+    def position(self, index: Index) -> dict[str, int]:
         """Name the axes of an index: ``{"t": 0, "z": 12}``."""
         return dict(zip(self.axes, index, strict=True))
-
-
-def unreadable(name: str, error: WebIPredError) -> Source:
-    """Describe a picture of which it is known already that it cannot be read: reading it raises `error` anew."""
-    kind, message, hint = type(error), error.message, error.hint
-
-    def read(index: tuple[int, ...]) -> NoReturn:
-        raise kind(message, hint)
-
-    return Source(name, read)

@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
     from napari_webipred.card import Preprocessing
 
-# Means and deviations of the ImageNet training pictures, as torchvision and Caffe's networks use them.
+# Means and deviations of the ImageNet training images, as torchvision and Caffe's networks use them.
 TORCH_MEAN, TORCH_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CAFFE_MEAN = (103.939, 116.779, 123.68)
 EPSILON = 1e-6
 
 
-def standardise(picture: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
-    """Standardise a resized picture, as AUCMEDI does in training and WebIPred in the browser.
+def standardise(image: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+    """Standardise a resized image, as AUCMEDI does in training and WebIPred in the browser.
 
     ============= ========================================================= =====================
     mode          result                                                    precision
@@ -37,11 +37,11 @@ def standardise(picture: NDArray[np.float32], preprocessing: Preprocessing) -> N
     ``custom``    (x * rescale - mean) / std, with what the card gives      float32
     ============= ========================================================= =====================
 
-    Statistics are those of the whole picture, all channels together; e is 1e-6.
+    Statistics are those of the whole image, all channels together; e is 1e-6.
 
     Parameters
     ----------
-    picture : ndarray of float32, shape (height, width, channels)
+    image : ndarray of float32, shape (height, width, channels)
         Values 0 to 255, RGB or whatever order the model wants; for ``caffe`` always RGB.
     preprocessing : Preprocessing
 
@@ -56,18 +56,18 @@ def standardise(picture: NDArray[np.float32], preprocessing: Preprocessing) -> N
     """
     mode = preprocessing.standardize_mode
     if mode == "none":
-        return picture
+        return image
     if mode == "torch":
-        return _affine(picture, None, TORCH_MEAN, TORCH_STD, mode, divisor=255)
+        return _affine(image, None, TORCH_MEAN, TORCH_STD, mode, divisor=255)
     if mode == "tf":
-        scaled = picture / np.float32(127.5)
+        scaled = image / np.float32(127.5)
         scaled -= np.float32(1)
         return scaled
     if mode == "caffe":
-        return _affine(np.ascontiguousarray(picture[..., ::-1]), None, CAFFE_MEAN, None, mode)
+        return _affine(np.ascontiguousarray(image[..., ::-1]), None, CAFFE_MEAN, None, mode)
     if mode == "custom":
-        return _custom(picture, preprocessing)
-    exact: NDArray[np.float64] = picture.astype(np.float64)
+        return _custom(image, preprocessing)
+    exact: NDArray[np.float64] = image.astype(np.float64)
     if mode == "z-score":
         exact = (exact - exact.mean() + EPSILON) / (exact.std() + EPSILON)
     else:
@@ -78,7 +78,7 @@ def standardise(picture: NDArray[np.float32], preprocessing: Preprocessing) -> N
     return exact.astype(np.float32)
 
 
-def _custom(picture: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
+def _custom(image: NDArray[np.float32], preprocessing: Preprocessing) -> NDArray[np.float32]:
     rescale, mean, std = preprocessing.rescale, preprocessing.mean, preprocessing.std
     if rescale is None and mean is None and std is None:
         raise OptionError(
@@ -86,7 +86,7 @@ def _custom(picture: NDArray[np.float32], preprocessing: Preprocessing) -> NDArr
             "Write them into the model card, or choose another mode.",
         )
     with np.errstate(all="ignore"):
-        result = _affine(picture, rescale, mean, std, "custom")
+        result = _affine(image, rescale, mean, std, "custom")
     if not np.isfinite(result).all():
         raise OptionError(
             f"Standardising with rescale {rescale}, mean {mean} and std {std} does not give finite numbers.",
@@ -96,7 +96,7 @@ def _custom(picture: NDArray[np.float32], preprocessing: Preprocessing) -> NDArr
 
 
 def _affine(
-    picture: NDArray[np.float32],
+    image: NDArray[np.float32],
     rescale: float | None,
     mean: Sequence[float] | None,
     std: Sequence[float] | None,
@@ -104,7 +104,7 @@ def _affine(
     divisor: float | None = None,
 ) -> NDArray[np.float32]:
     """Divide or multiply, subtract ``mean`` and divide by ``std``, rounding each step to float32."""
-    height, width, channels = picture.shape
+    height, width, channels = image.shape
     for name, values in (("mean", mean), ("std", std)):
         if values is not None and len(values) not in {1, channels}:
             raise OptionError(
@@ -117,7 +117,7 @@ def _affine(
         return np.tile(np.broadcast_to(np.array(values, np.float32), channels), width)
 
     # Long rows are computed several times faster than pixels of three.
-    rows = picture.reshape(height, width * channels).copy()
+    rows = image.reshape(height, width * channels).copy()
     if divisor is not None:
         rows /= np.float32(divisor)
     if rescale is not None:

@@ -1,4 +1,4 @@
-"""TIFF files: single pictures, pages, and stacks as ImageJ, OME and tifffile write them."""
+"""TIFF files: single images, pages, and stacks as ImageJ, OME and tifffile write them."""
 
 from __future__ import annotations
 
@@ -18,13 +18,15 @@ from napari_webipred.errors import ImageError
 from napari_webipred.imaging.decoding import decode
 from napari_webipred.imaging.deflate import DEFLATE, STEP, inflated, is_in_large_strips, read_large_strips
 from napari_webipred.imaging.raster import memory_of_lines, open_image, upright
-from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.reader import FileFormat, Reader
+from napari_webipred.imaging.source import Index, Source
 from napari_webipred.limits import PAGE_AT_MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
+SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 BIG_TIFF = 43
 PLAIN = {1, *DEFLATE, 32773}  # compressions that tifffile reads without a package of codecs: none, Deflate, PackBits
 FLOAT_PREDICTOR = 3
@@ -36,7 +38,7 @@ PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags
 NOT_ALONE = {"is_mmstack": False, "is_ndtiff": False}
 
 
-def tiff_source(path: Path, name: str) -> Source:
+def describe(path: Path, name: str) -> Source:
     """Describe a TIFF file from its directories.
 
     Stacks of ImageJ, OME and tifffile keep their axes, named by the letters of tifffile in lower case (``"t"``,
@@ -68,17 +70,11 @@ def tiff_source(path: Path, name: str) -> Source:
             stack = _stack_of_pages(file)
     if stack.offset is not None and stack.offset + stack.bytes > path.stat().st_size:
         raise ImageError("The file is cut short: it does not hold all the planes of its stack.")
-    return Source(
-        name,
-        lambda index: _read(path, stack, index),
-        stack.axes,
-        stack.shape,
-        memory=lambda index: stack.memory[stack.place(index)[0]],
-    )
+    return Source(name, READER.id, path, stack.axes, stack.shape, details=stack)
 
 
 @dataclass(frozen=True, slots=True)
-class _Stack:
+class Stack:
     """Where the planes of a file are.
 
     Attributes
@@ -103,7 +99,7 @@ class _Stack:
     offset: int | None = None
     bytes: int = 0
 
-    def place(self, index: tuple[int, ...]) -> tuple[int, int]:
+    def place(self, index: Index) -> tuple[int, int]:
         """Return where a plane is: which of the pages, and which plane inside of it or after the offset."""
         number = int(np.ravel_multi_index(index, self.shape)) if index else 0
         return (0, number) if self.offset is not None else divmod(number, self.inside)
@@ -127,7 +123,7 @@ def _check_chain(path: Path) -> None:
         visited = set()
         while offset := struct.unpack(place, file.read(struct.calcsize(place)))[0]:
             if offset in visited:
-                raise ImageError("The file is damaged: its pages run in a circle.")
+                raise ImageError("The file is damaged: its list of pages never ends.")
             visited.add(offset)
             file.seek(offset)
             tags = file.read(struct.calcsize(count))
@@ -141,10 +137,10 @@ def _check_ome(file: TiffFile, file_size: int) -> None:
     for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or ""):
         planes = math.prod(int(size) for size in re.findall(r"""\bSize[^XY\s=]+\s*=\s*["'](\d{1,18})""", pixels))
         if planes > file_size:
-            raise ImageError(f"The file speaks of {planes} planes, for which it is too small.")
+            raise ImageError(f"The file claims to hold {planes} planes, for which it is too small.")
 
 
-def _stack_of_series(file: TiffFile) -> _Stack | None:
+def _stack_of_series(file: TiffFile) -> Stack | None:
     """Understand a file by what its writer noted about axes; None if it noted nothing that helps."""
     if not (file.is_ome or file.is_imagej or file.is_shaped or file.is_lsm or file.is_stk):
         return None
@@ -161,10 +157,10 @@ def _stack_of_series(file: TiffFile) -> _Stack | None:
         return None
     pages = tuple(page for part in alike for page in part.pages)
     memory = tuple(size for part in alike for size in part.memory)
-    return _Stack(("series", *first.axes), (len(parts), *first.shape), pages, memory, first.inside)
+    return Stack(("series", *first.axes), (len(parts), *first.shape), pages, memory, first.inside)
 
 
-def _stack_of(series: TiffPageSeries) -> _Stack | None:
+def _stack_of(series: TiffPageSeries) -> Stack | None:
     letters, lengths = series.axes, series.shape
     ends = re.fullmatch(r"([^YXS]*)(S?YX|YXS)", letters)
     if ends is None or series.transform is not None or series.is_multifile:
@@ -177,9 +173,9 @@ def _stack_of(series: TiffPageSeries) -> _Stack | None:
     planes, held = math.prod(shape), series.keyframe.size
     memory = (_memory(series.keyframe),) * len(numbers)
     if len(numbers) * held == series.size and planes % len(numbers) == 0:
-        return _Stack(axes, shape, numbers, memory, planes // len(numbers))
+        return Stack(axes, shape, numbers, memory, planes // len(numbers))
     if series.dataoffset is not None and held * planes == series.size:
-        return _Stack(axes, shape, numbers[:1], memory[:1], offset=series.dataoffset, bytes=series.nbytes)
+        return Stack(axes, shape, numbers[:1], memory[:1], offset=series.dataoffset, bytes=series.nbytes)
     return None
 
 
@@ -190,11 +186,11 @@ def _names(letters: str) -> tuple[str, ...]:
     return tuple(f"axis_{i}" if letter in "IQ" else letter.lower() for i, letter in enumerate(letters))
 
 
-def _stack_of_pages(file: TiffFile) -> _Stack:
+def _stack_of_pages(file: TiffFile) -> Stack:
     pages = {n: _memory(page) for n, page in enumerate(file.pages) if not (page.is_reduced or page.is_mask)}
     if len(pages) <= 1:
-        return _Stack((), (), tuple(pages) or (0,), tuple(pages.values()) or (0,))
-    return _Stack(("page",), (len(pages),), tuple(pages), tuple(pages.values()))
+        return Stack((), (), tuple(pages) or (0,), tuple(pages.values()) or (0,))
+    return Stack(("page",), (len(pages),), tuple(pages), tuple(pages.values()))
 
 
 def _memory(page: TiffPage) -> int:
@@ -212,7 +208,9 @@ def _memory(page: TiffPage) -> int:
     return int(page.nbytes + colours + copies * chunk)
 
 
-def _read(path: Path, stack: _Stack, index: tuple[int, ...]) -> NDArray[Any]:
+def _read(source: Source, index: Index) -> NDArray[Any]:
+    path: Path = source.location
+    stack: Stack = source.details
     place, part = stack.place(index)
     with _opened(path) as file:
         page = file.pages[stack.pages[place]]
@@ -247,7 +245,7 @@ def _check_page(page: TiffPage, file_size: int) -> None:
     if max(page.nbytes, chunk) > PAGE_AT_MOST:
         raise ImageError(
             f"The page has {page.imagewidth}x{page.imagelength} pixels, more than {PAGE_AT_MOST // 2**20} MiB.",
-            "Scale it down first; a model sees a few hundred pixels of it anyway.",
+            "Scale it down first; a model sees only a few hundred pixels of it.",
         )
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     if not all(count > 0 and offset + count <= file_size for offset, count in places) or not places:
@@ -283,7 +281,7 @@ def _in_colour(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
         if pixels.shape[2] == 2 and page.extrasamples and page.extrasamples[0] in ALPHA:
             return pixels[..., 0]
     raise ImageError(
-        f"The page has the axes {page.axes} and the shape {page.shape}, of which no picture can be made.",
+        f"The page has the axes {page.axes} and the shape {page.shape}, which is not an image.",
         "Save its channels as pages of their own.",
     )
 
@@ -293,7 +291,7 @@ def _black_is_zero(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
     if page.photometric != WHITE_IS_ZERO or PHOTOMETRIC not in page.tags:
         return pixels
     if pixels.dtype.kind == "f":
-        raise ImageError("Zero is white in this file, but for real numbers it does not say what is black.")
+        raise ImageError("Zero means white in this file, but it does not say which number means black.")
     np.invert(pixels, out=pixels)
     if pixels.dtype.kind == "u":
         pixels &= pixels.dtype.type(2**page.bitspersample - 1)
@@ -303,3 +301,21 @@ def _black_is_zero(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
 def _orientation(page: TiffPage) -> int:
     tag = page.tags.get(ORIENTATION)
     return int(tag.value) if tag is not None and tag.value in range(1, 9) else 1
+
+
+def _memory_needed(source: Source, index: Index) -> int:
+    stack: Stack = source.details
+    return stack.memory[stack.place(index)[0]]
+
+
+READER = Reader(
+    "tiff",
+    _read,
+    _memory_needed,
+    FileFormat(
+        names=("TIFF",),
+        suffixes=frozenset({".tif", ".tiff", ".btf"}),
+        recognises=lambda path, head: head.startswith(SIGNATURES),
+        describe=describe,
+    ),
+)

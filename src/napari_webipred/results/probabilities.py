@@ -64,9 +64,9 @@ def needs_activation(card: ModelCard) -> bool:
 
 def missing_activation(card: ModelCard) -> ActivationError:
     """Return the error for a model whose numbers are known to be no probabilities."""
-    fault = f"The model {card.name} gives numbers that are no probabilities."
+    fault = f"The model {card.name} returns numbers that are not probabilities."
     if needs_activation(card):
-        fault = f"The network of {card.name} ends without softmax or sigmoid, so its numbers are no probabilities."
+        fault = f"The network of {card.name} ends without softmax or sigmoid, so its numbers are not probabilities."
     return _error(fault)
 
 
@@ -76,16 +76,16 @@ def _check(numbers: NDArray[np.float32], card: ModelCard) -> None:
     if needs_activation(card):
         raise missing_activation(card)
     if numbers.min() < -ROUNDING or numbers.max() > 1 + ROUNDING:
-        fault = f"The model {card.name} gives {numbers.min():.3g} to {numbers.max():.3g}, which are no probabilities."
+        fault = f"The model {card.name} gives {numbers.min():.3g} to {numbers.max():.3g}, which are not probabilities."
     elif _should_add_up(card) and abs(numbers.sum() - 1) > ADDING_UP:
-        fault = f"The numbers of {card.name} add up to {numbers.sum():.3g}, so they are no probabilities."
+        fault = f"The numbers of {card.name} add up to {numbers.sum():.3g}, so they are not probabilities."
     if fault:
         raise _error(fault)
 
 
 def _error(fault: str) -> ActivationError:
     hint = (
-        "Choose the `activation` that makes probabilities of them: softmax or sigmoid. With none they stay as they are."
+        "Choose the `activation` that turns them into probabilities: softmax or sigmoid. With none they stay unchanged."
     )
     return ActivationError(fault, hint, "complete settings")
 

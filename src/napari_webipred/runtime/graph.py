@@ -32,7 +32,7 @@ class Tensor:
     name : str
         Its name in the ONNX graph.
     shape : tuple of (int or None)
-        Its shape in Keras, without the batch axis; None is not known before a picture comes.
+        Its shape in Keras, without the batch axis; None is not known before an image comes.
     nchw : bool
         True if it is stored as (batch, channels, height, width), although its shape is (height, width, channels).
     """
@@ -82,7 +82,7 @@ class Initializer:
 
 @dataclass(slots=True)
 class Graph:
-    """A graph with one picture as its input.
+    """A graph with one image as its input.
 
     Names are generated, because those of a model file may hold anything.
 
@@ -149,7 +149,7 @@ class Graph:
         return name
 
     def nchw(self, tensor: Tensor) -> Tensor:
-        """Return a picture-shaped tensor stored as (batch, channels, height, width)."""
+        """Return an image-shaped tensor stored as (batch, channels, height, width)."""
         return tensor if tensor.nchw else self._stored(tensor, nchw=True)
 
     def plain(self, tensor: Tensor) -> Tensor:

@@ -224,7 +224,7 @@ def _checked(file: str, output: ModelOutput) -> ModelOutput:
     if output.shape == NO_LIST:
         what = f"no list of numbers per image as its output {output.name}"
     elif len(output.shape) < 3:
-        what = f"{_times(output.shape)} numbers per image, as a model does that finds several things in it"
+        what = f"{_times(output.shape)} numbers per image, as an object detection model does"
     raise ModelError(f"{file} gives {what}; napari-webipred shows one label per image.", _WHOLE_IMAGE)
 
 

@@ -8,7 +8,7 @@ import re
 import threading
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
 import numpy as np
 
@@ -23,6 +23,8 @@ from napari_webipred.runtime.reservation import MEMORY
 from napari_webipred.workers import Workers, wait_for
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import ArrayLike, NDArray
 
     from napari_webipred.runtime.shapes import Shape
@@ -49,9 +51,11 @@ class Session:
     Attributes
     ----------
     input_shape : tuple
-        (height, width, channels) of a picture in pixels; height or width None if the model takes any.
+        (height, width, channels) of an image in pixels; height or width None if the model takes any.
     output_size : int
-        How many numbers come out for each picture.
+        How many numbers come out for each image.
+    outputs : tuple of str
+        Names of what `predict` can return; ``"classes"`` is the first, and for most the only one.
     properties : dict of str to str
         What the file says about itself beside the network; empty for most.
 
@@ -65,6 +69,7 @@ class Session:
 
     input_shape: tuple[int | None, int | None, int]
     output_size: int
+    outputs: tuple[str, ...]
     properties: dict[str, str]
 
     def __init__(self, graph: Path | bytes, threads: int, *, allow_slow: bool = False) -> None:
@@ -75,11 +80,18 @@ class Session:
         self._check(self._bounds)
         self._session = _open(graph, threads, self._bounds.folds)
         self.input_shape, self.output_size = _signature(self._session)
+        self.outputs = tuple(value.name for value in self._session.get_outputs())
         self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
         MEMORY.hold(self, self._bounds.weights)
         self._singly = self._session.get_inputs()[0].shape[:1] == [1]
 
-    def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
+    @overload
+    def predict(self, batch: ArrayLike, outputs: None = None) -> NDArray[np.float32]: ...
+    @overload
+    def predict(self, batch: ArrayLike, outputs: Sequence[str]) -> dict[str, NDArray[np.float32]]: ...
+    def predict(
+        self, batch: ArrayLike, outputs: Sequence[str] | None = None
+    ) -> NDArray[np.float32] | dict[str, NDArray[np.float32]]:
         """Run the model. Several threads may do so at the same time.
 
         Ctrl-C and the `napari_webipred.cancellation.Cancellation` that the calling thread works under interrupt it
@@ -88,40 +100,64 @@ class Session:
         Parameters
         ----------
         batch : array_like, shape (n, height, width, channels)
-            Pictures, resized and standardised; taken as float32.
+            Images, resized and standardised; taken as float32.
+        outputs : sequence of str, optional
+            Which of `outputs` to return: ``"classes"``, and what `napari_webipred.runtime.extra_outputs.with_outputs`
+            has added to the graph.
 
         Returns
         -------
         ndarray of float32, shape (n, output_size)
+            The classes; or, where `outputs` is given, these arrays by name, each with n as its first axis.
 
         Raises
         ------
         ModelError
-            The batch is not numeric or has another shape, needs too much memory, or the computation fails.
+            The batch is not numeric or has another shape, needs too much memory, or the computation fails; or there is
+            no such output.
         CancelledError
             The computation was cancelled.
         """
+        images = self._images(batch)
+        names = (OUTPUT,) if outputs is None else self._outputs_called(outputs)
+        if len(images) > 1 and not self._fits_at_once(images.shape):
+            parts = [self._predict(image[None], names) for image in images]
+            arrays = [np.concatenate(each) for each in zip(*parts, strict=True)]
+        else:
+            arrays = self._predict(images, names)
+        return arrays[0] if outputs is None else dict(zip(names, arrays, strict=True))
+
+    def _images(self, batch: ArrayLike) -> NDArray[np.float32]:
+        """Take a batch as numbers, and refuse one of another shape than the model takes."""
         try:
-            pictures = np.ascontiguousarray(batch, np.float32)
+            images = np.ascontiguousarray(batch, np.float32)
         except (TypeError, ValueError) as error:
-            raise ModelError(f"The batch cannot be taken as numbers: {error}.", "Give an array of numbers.") from error
-        fits = pictures.ndim == 4 and all(
-            wanted in (None, size) for wanted, size in zip(self.input_shape, pictures.shape[1:], strict=True)
+            raise ModelError(f"The batch does not hold numbers only: {error}.", "Give an array of numbers.") from error
+        fits = images.ndim == 4 and all(
+            wanted in (None, size) for wanted, size in zip(self.input_shape, images.shape[1:], strict=True)
         )
         if not fits:
             wanted = ", ".join("any" if size is None else str(size) for size in self.input_shape)
             raise ModelError(
-                f"The batch has the shape {pictures.shape}; the model takes (n, {wanted}).",
-                "Give a batch of pictures as (n, height, width, channels), each resized to the model's input.",
+                f"The batch has the shape {images.shape}; the model takes (n, {wanted}).",
+                "Give a batch of images as (n, height, width, channels), each resized to the model's input.",
             )
-        if len(pictures) > 1 and not self._fits_at_once(pictures.shape):
-            return np.concatenate([self.predict(picture[None]) for picture in pictures])
-        self._check(self.bounds(pictures.shape))
+        return images
+
+    def _outputs_called(self, names: Sequence[str]) -> tuple[str, ...]:
+        unknown = [name for name in names if name not in self.outputs]
+        if unknown:
+            raise ModelError(f"The model has no output {unknown[0][:80]!r}, but {', '.join(self.outputs)}.")
+        return tuple(names)
+
+    def _predict(self, images: NDArray[np.float32], names: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Run the model on images that fit into memory at once, in this thread or for it."""
+        self._check(self.bounds(images.shape))
         cancellation = current()
         if threading.current_thread() is not threading.main_thread():
-            return self._run(pictures, cancellation)
+            return self._run(images, names, cancellation)
         try:
-            result: NDArray[np.float32] = wait_for(_other_thread().submit(self._run, pictures, cancellation))
+            result: list[NDArray[np.float32]] = wait_for(_other_thread().submit(self._run, images, names, cancellation))
             return result
         except KeyboardInterrupt:
             cancellation.cancel()
@@ -177,7 +213,9 @@ class Session:
         if not self._allow_slow:
             bounds.check_work()
 
-    def _run(self, pictures: NDArray[np.float32], cancellation: Cancellation) -> NDArray[np.float32]:
+    def _run(
+        self, images: NDArray[np.float32], names: Sequence[str], cancellation: Cancellation
+    ) -> list[NDArray[np.float32]]:
         import onnxruntime
 
         options = onnxruntime.RunOptions()
@@ -185,19 +223,25 @@ class Session:
         def end() -> None:
             options.terminate = True
 
-        with MEMORY.running(self.bounds(pictures.shape).run, cancellation), cancellation.ending(end):
+        with MEMORY.running(self.bounds(images.shape).run, cancellation), cancellation.ending(end):
             try:
-                (classes,) = self._session.run([OUTPUT], {INPUT: pictures}, options)
+                arrays: list[NDArray[np.float32]] = self._session.run([*names], {INPUT: images}, options)
             except Exception as error:  # ONNX Runtime has no common class for what it raises
                 cancellation.check()
                 raise _explained(error) from error
-        result: NDArray[np.float32] = classes
-        if result.shape != (len(pictures), self.output_size):
+        for name, array in zip(names, arrays, strict=True):
+            self._check_numbers(name, array.shape, len(images))
+        return arrays
+
+    def _check_numbers(self, name: str, shape: tuple[int, ...], images: int) -> None:
+        """Refuse an output that does not give something for each image."""
+        if name == OUTPUT and shape != (images, self.output_size):
             raise ModelError(
-                f"The model gives numbers of the shape {result.shape} for {len(pictures)} images.",
+                f"The model gives numbers of the shape {shape} for {images} images.",
                 "Choose a model that gives one list of numbers for each image.",
             )
-        return result
+        if shape[:1] != (images,):
+            raise ModelError(f"The output {name!r} of the model has the shape {shape} for {images} images.")
 
 
 @cache
@@ -239,7 +283,7 @@ def _open(graph: Path | bytes, threads: int, folds: bool) -> Any:
             graph if isinstance(graph, bytes) else str(graph),
             options,
             providers=["CPUExecutionProvider"],
-            # The first turns zeros around a picture into minus infinity when a MaxPool follows, which changes the
+            # The first turns zeros around an image into minus infinity when a MaxPool follows, which changes the
             # result; the second computes what depends on no image, however large it becomes.
             disabled_optimizers=["Pad_Fusion", *(() if folds else ("ConstantFolding",))],
             # Trying again with the same provider changes nothing, and is announced on standard output.
@@ -255,17 +299,17 @@ def _open(graph: Path | bytes, threads: int, folds: bool) -> Any:
 
 def _signature(session: Any) -> tuple[tuple[int | None, int | None, int], int]:
     inputs, outputs = session.get_inputs(), session.get_outputs()
-    if [value.name for value in (*inputs, *outputs)] == [INPUT, OUTPUT]:
-        picture, classes = inputs[0].shape, outputs[0].shape
-        if len(picture) == 4 and len(classes) == 2 and isinstance(picture[3], int) and isinstance(classes[1], int):
-            height, width = (size if isinstance(size, int) else None for size in picture[1:3])
+    if [value.name for value in (*inputs, *outputs[:1])] == [INPUT, OUTPUT]:
+        image, classes = inputs[0].shape, outputs[0].shape
+        if len(image) == 4 and len(classes) == 2 and isinstance(image[3], int) and isinstance(classes[1], int):
+            height, width = (size if isinstance(size, int) else None for size in image[1:3])
             if classes[1] > limits.CLASSES:
                 raise LimitError(
                     f"The network gives {classes[1]} numbers for each image; {limits.CLASSES} classes are the most.",
                     "Choose a model that classifies images.",
                 )
-            return (height, width, picture[3]), classes[1]
-    raise ModelError("The compiled model does not take a picture and return classes.", _BROKEN)
+            return (height, width, image[3]), classes[1]
+    raise ModelError("The compiled model does not take an image and return classes.", _BROKEN)
 
 
 def _explained(error: Exception) -> ModelError:

@@ -1,0 +1,145 @@
+"""All the ways to read an image, and the functions that find the right one. A new format is one more entry here."""
+
+from __future__ import annotations
+
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred import file_errors
+from napari_webipred.errors import ImageError
+from napari_webipred.imaging import pillow, planes, raster, tiff, unreadable
+from napari_webipred.imaging.quiet import quiet
+from napari_webipred.imaging.reader import FileFormat, Reader
+from napari_webipred.imaging.source import Index, Source
+from napari_webipred.names import escape, visible
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+READERS: dict[str, Reader] = {
+    reader.id: reader for reader in (tiff.READER, raster.READER, planes.READER, pillow.READER, unreadable.READER)
+}
+HEAD = 512  # bytes of a file by which its format is recognised
+ANOTHER_FILE = "Choose another file, or download or copy this one again."
+
+
+def read(source: Source, index: Index) -> NDArray[Any]:
+    """Read a plane of a source; see `napari_webipred.imaging.reader.Reader.read`.
+
+    Raises
+    ------
+    ImageError
+        The plane cannot be read. The message names a file without its folder.
+    Exception
+        Whatever an array raises that computes its planes when they are read.
+    """
+    path = source.location
+    with _explained(path) if isinstance(path, Path) else nullcontext():
+        return READERS[source.reader].read(source, index)
+
+
+def memory_needed(source: Source, index: Index) -> int:
+    """Return how many bytes of memory reading a plane takes at most; 0 where its pixels are in memory already."""
+    return READERS[source.reader].memory(source, index)
+
+
+def file_formats() -> list[FileFormat]:
+    """List the formats of files, in the order in which they are asked whether a file is theirs."""
+    formats = [reader.files for reader in READERS.values() if reader.files is not None]
+    return sorted(formats, key=lambda each: -each.priority)
+
+
+def is_one_image(path: Path) -> bool:
+    """Tell whether a folder is one image, by its suffix."""
+    return any(path.suffix.lower() in each.folder_suffixes for each in file_formats())
+
+
+def file_source(path: str | Path) -> Source:
+    """Describe an image file by its content; its suffix does not matter.
+
+    Only the header is read; pixels are read plane by plane, when asked for, by any number of threads. See
+    `napari_webipred.imaging.raster.describe` and `napari_webipred.imaging.tiff.describe` for what becomes of
+    colours, depth, orientation, animations and stacks. Colour profiles (ICC) are not applied.
+
+    Parameters
+    ----------
+    path : str or Path
+        Its spelling becomes the name of the source, escaped by `napari_webipred.names.escape`.
+
+    Returns
+    -------
+    Source
+        Reading its planes raises ImageError if the file is missing, damaged, too large or no image, in words that
+        name the file without its folder. Describing the file never raises.
+    """
+    name, path = escape(str(path)), Path(path)
+    try:
+        with _explained(path):
+            return _format_of(path).describe(path, name)
+    except ImageError as error:
+        return unreadable.unreadable(name, error)
+
+
+def _format_of(path: Path) -> FileFormat:
+    status = path.stat()
+    if stat.S_ISDIR(status.st_mode):
+        head = b""
+        if not is_one_image(path):
+            raise ImageError(
+                f"{path.name} is a folder that cannot be read.",
+                "Check its permissions, and that its disk is connected.",
+            )
+    elif not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
+        raise ImageError(f"{path.name} is not a file.")
+    elif not status.st_size:
+        raise ImageError(f"{path.name} is empty.")
+    else:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    for each in file_formats():
+        if each.recognises(path, head):
+            return each
+    raise _unknown(path)
+
+
+def _unknown(path: Path) -> ImageError:
+    *names, last = (name for each in file_formats() for name in each.names)
+    return ImageError(
+        f"{path.name} is not an image that can be read, or its beginning is damaged.",
+        f"These formats can be read: {', '.join(names)} and {last}.",
+    )
+
+
+@contextmanager
+def _explained(path: Path) -> Iterator[None]:
+    """Turn whatever goes wrong with a file into an ImageError; libraries raise nearly everything on damaged files.
+
+    What those say about the file in their logs is dropped.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with quiet():
+            yield
+    except ImageError as error:
+        message = error.message if visible(path.name) in error.message else f"{path.name}: {error.message}"
+        raise ImageError(message, error.hint or ANOTHER_FILE) from error
+    except FileNotFoundError as error:
+        raise ImageError(f"There is no file {path.name}.", file_errors.reading(error)[1]) from error
+    except UnidentifiedImageError as error:
+        raise _unknown(path) from error
+    except Image.DecompressionBombError as error:
+        raise ImageError(f"{path.name} has far more pixels than an image should.", "Scale it down first.") from error
+    except MemoryError as error:
+        raise ImageError(f"{path.name} does not fit into memory.", "Scale it down first.") from error
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno is not None:
+            reason, remedy = file_errors.reading(error)
+            raise ImageError(f"{path.name} cannot be read: {reason}.", remedy) from error
+        raise ImageError(
+            f"{path.name} is damaged, cut short or written in an unknown way.",
+            "Open it in another program and save it as PNG or as uncompressed TIFF.",
+        ) from error

@@ -1,0 +1,22 @@
+"""What is known to be no readable image: it becomes a row with an error, like any image that cannot be read."""
+
+from __future__ import annotations
+
+from typing import NoReturn
+
+from napari_webipred.errors import WebIPredError
+from napari_webipred.imaging.reader import Reader
+from napari_webipred.imaging.source import Index, Source
+
+
+def unreadable(name: str, error: WebIPredError) -> Source:
+    """Describe an image of which it is known already that it cannot be read: reading it raises `error` anew."""
+    return Source(name, READER.id, None, details=(type(error), error.message, error.hint))
+
+
+def _fail(source: Source, index: Index) -> NoReturn:
+    kind, message, hint = source.details
+    raise kind(message, hint)
+
+
+READER = Reader("unreadable", _fail)

@@ -1,0 +1,53 @@
+"""How images are classified; the command line, the panel and the Python functions all fill in these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import get_args
+
+from napari_webipred.card import Profile
+from napari_webipred.errors import OptionError
+from napari_webipred.imaging.intensity import Intensity
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How images are classified.
+
+    Attributes
+    ----------
+    intensity : "auto", "dtype" or (low, high)
+        Which intensities become black and white; see `napari_webipred.imaging.intensity.intensity_range`. With
+        ``"auto"``, a source that has an intensity range of its own keeps it.
+    threshold : float
+        From which probability on a multi-label model assigns a class, unless its card says otherwise. 0 to 1.
+    workers : int, optional
+        How many images are worked on at the same time; one per core by default.
+    profile : "webipred", "aucmedi" or "teachable-machine", optional
+        The program whose arithmetic prepares the images; that of the model's card by default.
+
+    Raises
+    ------
+    OptionError
+        One of them has a value that it cannot have.
+    """
+
+    intensity: Intensity = "auto"
+    threshold: float = 0.5
+    workers: int | None = None
+    profile: Profile | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.threshold <= 1:
+            raise OptionError(f"The threshold must be from 0 to 1, not {self.threshold}.")
+        if isinstance(self.intensity, tuple) and not self.intensity[0] < self.intensity[1]:
+            raise OptionError(
+                f"The intensity range {self.intensity[0]:g} to {self.intensity[1]:g} is empty.",
+                "The first number becomes black and must be smaller than the second, which becomes white.",
+            )
+        if self.workers is not None and self.workers < 1:
+            raise OptionError(f"The number of workers must be at least 1, not {self.workers}.")
+        if self.profile not in (None, *get_args(Profile)):
+            raise OptionError(
+                f"There is no preprocessing profile {self.profile!r}.", f"Choose one of {', '.join(get_args(Profile))}."
+            )
