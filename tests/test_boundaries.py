@@ -17,7 +17,10 @@ PACKAGE = "napari_webipred"
 SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
-GROUND = {"atomic_file", "cancellation", "card", "errors", "file_errors", "limits", "names", "safe_json", "settings"}
+GROUND = {
+    *{"atomic_file", "cancellation", "card", "checksums", "errors", "file_errors", "limits", "names", "safe_json"},
+    "settings",
+}
 DATA = {"imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
 ALLOWED = {
@@ -25,6 +28,7 @@ ALLOWED = {
     "names": set(),
     "file_errors": set(),
     "safe_json": set(),
+    "checksums": set(),
     "settings": set(),
     "workers": set(),
     "errors": {"names"},

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import socket
 import subprocess
@@ -16,7 +18,7 @@ import pytest
 
 from napari_webipred import limits
 from napari_webipred.cache import index, store
-from napari_webipred.cache.entry import LEFT_OVER
+from napari_webipred.cache.entry import LEFT_OVER, read_entry
 from napari_webipred.cache.store import Download, fetch
 from napari_webipred.cache.transfer import time_left
 from napari_webipred.card import ModelCard
@@ -62,6 +64,34 @@ def get(card: ModelCard) -> Path:
 
 def part(tmp_path: Path) -> Path | None:
     return next((tmp_path / "cache" / "models" / "webipred-16").glob(".*.part"), None)
+
+
+def test_a_download_changes_the_level_of_no_logger(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed: list[str] = []
+    monkeypatch.setattr(logging.Logger, "setLevel", lambda logger, level: changed.append(logger.name))
+    get(card)
+    assert changed == []
+
+
+def test_a_file_that_has_arrived_is_read_once_whatever_its_checksum_is_made_with(
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[Path] = []
+    truly_open = Path.open
+
+    def watched(path: Path, mode: str = "r", *arguments: object, **more: object) -> object:
+        if "models" in path.parts and path.suffix in {".part", ".zip"} and "r" in mode:
+            opened.append(path)
+        return truly_open(path, mode, *arguments, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", watched)
+    get(card)
+    assert [path.suffix for path in opened] == [".part"]
+    entry = read_entry(card.id)
+    assert entry is not None
+    (kept,) = entry.files
+    assert kept.checksum == f"md5:{hashlib.md5(BIG).hexdigest()}"
+    assert kept.sha256 == hashlib.sha256(BIG).hexdigest()
 
 
 def break_off(zenodo: ZenodoServer, after: int, **more: object) -> None:
