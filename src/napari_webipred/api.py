@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred import engine
+from napari_webipred.errors import Remedy, WebIPredError
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model, opening
 
@@ -14,6 +16,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_webipred.card import ModelCard, Profile
+
+_COMMAND = "In a terminal, `napari-webipred"
+REMEDIES: dict[Remedy, str] = {
+    "add certificate": "Set the environment variable NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
+    "allow slow model": "Pass allow_slow=True to open_model to allow it.",
+    "choose cache folder": "Set the environment variable NAPARI_WEBIPRED_CACHE to choose another cache folder.",
+    "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
+    "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
+    "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE to allow downloads.",
+    "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
+    "list models": "list_models() lists all models.",
+    "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
+    "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",
+    "set proxy": "Set the environment variable HTTPS_PROXY, such as http://name:password@host:port.",
+    "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
+    "write bundle": f"{_COMMAND} bundle MODEL` writes a bundle.",
+}
 
 
 def open_model(
@@ -62,21 +81,22 @@ def open_model(
         There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory; or several
         of its outputs could give the classes.
     """
-    steps = opening(
-        reference,
-        classes=classes,
-        standardize=standardize,
-        size=size,
-        activation=activation,
-        output=output,
-        allow_slow=allow_slow,
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            model: Model = finished.value
-            return model
+    with _remedies_in_notes():
+        steps = opening(
+            reference,
+            classes=classes,
+            standardize=standardize,
+            size=size,
+            activation=activation,
+            output=output,
+            allow_slow=allow_slow,
+        )
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                model: Model = finished.value
+                return model
 
 
 def classify(
@@ -124,11 +144,12 @@ def classify(
     opened = model if isinstance(model, Model) else open_model(model)
     rows = []
     axes: tuple[str, ...] = ()
-    for event in engine.classify(opened, images, options):
-        if isinstance(event, engine.Started):
-            axes = event.axes
-        elif isinstance(event, engine.RowDone):
-            rows.append(event.row)
+    with _remedies_in_notes():
+        for event in engine.classify(opened, images, options):
+            if isinstance(event, engine.Started):
+                axes = event.axes
+            elif isinstance(event, engine.RowDone):
+                rows.append(event.row)
     return to_frame(rows, opened.classes, axes)
 
 
@@ -145,3 +166,14 @@ def list_models(search: str = "", *, discipline: str | None = None, procedure: s
     from napari_webipred.cache import index
 
     return index.search(search, discipline, procedure)
+
+
+@contextmanager
+def _remedies_in_notes() -> Iterator[None]:
+    """Add what helps in Python to an error, as notes, which tracebacks show."""
+    try:
+        yield
+    except WebIPredError as error:
+        for remedy in error.remedies:
+            error.add_note(REMEDIES[remedy])
+        raise

@@ -442,7 +442,7 @@ def test_a_proxy_and_a_certificate_of_the_institution_are_used(
 def test_a_certificate_that_nobody_vouches_for_is_refused(proxy: Proxy) -> None:
     with pytest.raises(CatalogueError, match=r"certificate of zenodo\.invalid cannot be verified") as caught:
         read("https://zenodo.invalid/x")
-    assert "NAPARI_WEBIPRED_CA_FILE" in caught.value.hint
+    assert caught.value.remedies == ("add certificate", "import file")
 
 
 def test_a_certificate_for_another_name_is_refused(
@@ -469,7 +469,7 @@ def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(CatalogueError, match=r"The proxy does not lead to zenodo\.invalid") as caught:
         read("https://zenodo.invalid/x")
-    assert caught.value.remedy == "import file"
+    assert caught.value.remedies == ("set proxy", "import file")
 
 
 def test_this_machine_itself_is_asked_without_a_proxy(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:

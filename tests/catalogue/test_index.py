@@ -130,7 +130,7 @@ def test_what_names_no_known_model_is_not_found(reference: str) -> None:
 def test_an_unknown_name_suggests_similar_ones() -> None:
     with pytest.raises(CatalogueError, match=r"no model called 'wbipred-16'.*Did you mean webipred-16"):
         index.resolve("wbipred-16")
-    assert index.unknown("xyzzy").remedy == "list models"
+    assert index.unknown("xyzzy").remedies == ("list models",)
 
 
 def test_a_model_fetched_from_another_record_is_known_afterwards(zenodo: ZenodoServer) -> None:

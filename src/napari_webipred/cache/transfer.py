@@ -201,10 +201,12 @@ def unwritable(id: str, error: OSError) -> CatalogueError:  # noqa: A002
     if file_errors.out_of_space(error):
         return CatalogueError(
             f"There is too little space for the model in {folder}.",
-            "Free up space on this disk, or set NAPARI_WEBIPRED_CACHE to another folder.",
+            "Free up space on this disk, or choose a cache folder on another disk.",
             "free space",
+            "choose cache folder",
         )
     return CatalogueError(
         f"The model cannot be kept in {folder}: {file_errors.writing(error)[0]}.",
-        "Set NAPARI_WEBIPRED_CACHE to a folder where you may write.",
+        "Choose a cache folder where you may write.",
+        "choose cache folder",
     )
