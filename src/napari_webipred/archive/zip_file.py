@@ -149,7 +149,7 @@ def _check_names(name: str, infos: list[zipfile.ZipInfo]) -> None:
         taken.add(key)
 
 
-def _fault(info: zipfile.ZipInfo) -> str | None:
+def _fault(info: zipfile.ZipInfo) -> str | None:  # noqa: C901, PLR0911 - a list of faults, one after the other
     """Say what makes a member unacceptable, if anything does.
 
     zipfile cuts names at a zero byte, turns backslashes round on Windows and, in newer versions of Python, prefers a

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BY_HAND: Remedy = "import file"  # what always helps: the file comes by other means
 
 
-def broken_connection(url: str, error: Exception) -> CatalogueError:
+def broken_connection(url: str, error: Exception) -> CatalogueError:  # noqa: PLR0911 - a table of causes
     """Say in words why a server could not be reached or fell silent."""
     import http.client
     import ssl
@@ -92,7 +92,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or url
 
 
-def refused(response: requests.Response, what: str, body: bytes) -> CatalogueError:
+def refused(response: requests.Response, what: str, body: bytes) -> CatalogueError:  # noqa: PLR0911 - a table
     """Turn a status other than 200 into words; servers answer with JSON, what stands before them with HTML.
 
     Parameters
