@@ -80,6 +80,17 @@ def open_model(
     WebIPredError
         There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory; or several
         of its outputs could give the classes.
+
+    Examples
+    --------
+    The model that comes with the program needs no network:
+
+    >>> import napari_webipred as wp
+    >>> model = wp.open_model("demo")
+    >>> model.classes
+    ['sharp', 'blurred', 'noisy', 'overexposed', 'underexposed']
+    >>> model.input_shape
+    (224, 224, 3)
     """
     with _remedies_in_notes():
         steps = opening(
@@ -137,6 +148,21 @@ def classify(
         probabilities of the model's numbers.
     Exception
         Whatever an iterable of images raises itself.
+
+    Examples
+    --------
+    Images may be files, folders or arrays. One that cannot be read costs the others nothing:
+
+    >>> import numpy as np
+    >>> import napari_webipred as wp
+    >>> noise = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    >>> table = wp.classify([noise, "missing.png"], "demo")
+    >>> table["image"].tolist()
+    ['array 0', 'missing.png']
+    >>> table["prediction"].tolist()
+    ['noisy', '']
+    >>> table["error"].tolist()
+    ['', 'There is no file missing.png. Check its name and folder.']
     """
     from napari_webipred.results.table import to_frame
 
@@ -162,6 +188,19 @@ def list_models(search: str = "", *, discipline: str | None = None, procedure: s
         Words that must all occur in the card, in any case.
     discipline, procedure : str, optional
         Only models of this medical discipline or procedure, such as ``"Radiology"`` or ``"X-ray"``.
+
+    Returns
+    -------
+    list of ModelCard
+        The model that comes with the program first.
+
+    Examples
+    --------
+    >>> import napari_webipred as wp
+    >>> wp.list_models()[0].id
+    'demo'
+    >>> [card.id for card in wp.list_models("chest x-ray")]
+    ['webipred-16']
     """
     from napari_webipred.cache import index
 
