@@ -1,5 +1,5 @@
 # make demo         classify bundled pictures: no display, no network beyond the installation
-# make test         everything that is checked: ruff, mypy, pytest
+# make test         everything that is checked: ruff, mypy, pytest with coverage
 # make bench        the speed that the README claims
 # make docs         the documentation as a site, in site/
 # make screenshots  the pictures in docs/images, from the real panel
@@ -17,6 +17,8 @@ SYSTEM_PACKAGES := xvfb xauth strace libgl1 libgl1-mesa-dri libegl1 libopengl0 l
     libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
     libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 GUI_TESTS := tests/gui
+PYTEST := $(BIN)/coverage run -m pytest --durations=15
+REPORT := echo 'Lines and branches that the tests of both processes cover, in percent:' && $(BIN)/coverage report
 
 ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
 # The tests of the panel run beside the others, which takes half the time on two cores.
@@ -33,12 +35,13 @@ test: $(VENV)/.for-test system-packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	@rm -f .coverage .coverage.*
 	@if command -v xvfb-run >/dev/null; then \
-	    $(ON_A_SCREEN) $(BIN)/pytest -p no:cacheprovider $(GUI_TESTS) & panel=$$!; \
-	    $(ON_ANOTHER_SCREEN) $(BIN)/pytest --ignore=$(GUI_TESTS); others=$$?; \
-	    wait $$panel && exit $$others; \
+	    COVERAGE_FILE=.coverage.panel $(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) & panel=$$!; \
+	    COVERAGE_FILE=.coverage.others $(ON_ANOTHER_SCREEN) $(PYTEST) --ignore=$(GUI_TESTS); others=$$?; \
+	    wait $$panel && [ $$others = 0 ] && $(BIN)/coverage combine --quiet && $(REPORT); \
 	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
-	    $(BIN)/pytest; \
+	    $(PYTEST) && $(REPORT); \
 	elif [ -n "$$CI" ]; then \
 	    echo 'There is no display and no xvfb-run: the panel cannot be tested.' >&2; exit 1; \
 	else \
@@ -60,7 +63,7 @@ screenshots: $(VENV)/.for-test system-packages
 	fi
 
 clean:
-	rm -rf $(VENV) build dist demo.csv demo.csv.json .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) build dist demo.csv demo.csv.json .pytest_cache .mypy_cache .ruff_cache .hypothesis .coverage .coverage.*
 
 system-packages:
 	@.ci/system-packages $(SYSTEM_PACKAGES)

@@ -1,8 +1,10 @@
 """Classify images with published deep-learning models, on this machine alone.
 
+>>> import numpy as np
 >>> import napari_webipred as wp
->>> model = wp.open_model("demo")
->>> table = wp.classify(["a.png", "b.png"], model)  # doctest: +SKIP
+>>> image = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+>>> wp.classify(image, "demo")["prediction"].item()
+'noisy'
 """
 
 from __future__ import annotations

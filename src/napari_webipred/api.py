@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred import engine
+from napari_webipred.errors import Remedy, WebIPredError
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model
 
@@ -14,6 +16,23 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_webipred.card import ModelCard, Profile
+
+_COMMAND = "In a terminal, `napari-webipred"
+REMEDIES: dict[Remedy, str] = {
+    "add certificate": "Set the environment variable NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
+    "allow slow model": "Pass allow_slow=True to open_model to allow it.",
+    "choose cache folder": "Set the environment variable NAPARI_WEBIPRED_CACHE to choose another cache folder.",
+    "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
+    "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
+    "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE to allow downloads.",
+    "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
+    "list models": "list_models() lists all models.",
+    "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
+    "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",
+    "set proxy": "Set the environment variable HTTPS_PROXY, such as http://name:password@host:port.",
+    "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
+    "write bundle": f"{_COMMAND} bundle MODEL` writes a bundle.",
+}
 
 
 def open_model(
@@ -61,24 +80,36 @@ def open_model(
     WebIPredError
         There is no such model, it cannot be fetched, its files cannot be used, or it needs too much memory; or several
         of its outputs could give the classes.
+
+    Examples
+    --------
+    The model that comes with the program needs no network:
+
+    >>> import napari_webipred as wp
+    >>> model = wp.open_model("demo")
+    >>> model.classes
+    ['sharp', 'blurred', 'noisy', 'overexposed', 'underexposed']
+    >>> model.input_shape
+    (224, 224, 3)
     """
     from napari_webipred.opening import opening
 
-    steps = opening(
-        reference,
-        classes=classes,
-        standardize=standardize,
-        size=size,
-        activation=activation,
-        output=output,
-        allow_slow=allow_slow,
-    )
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            model: Model = finished.value
-            return model
+    with _remedies_in_notes():
+        steps = opening(
+            reference,
+            classes=classes,
+            standardize=standardize,
+            size=size,
+            activation=activation,
+            output=output,
+            allow_slow=allow_slow,
+        )
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                model: Model = finished.value
+                return model
 
 
 def classify(
@@ -119,6 +150,21 @@ def classify(
         probabilities of the model's numbers.
     Exception
         Whatever an iterable of images raises itself.
+
+    Examples
+    --------
+    Images may be files, folders or arrays. One that cannot be read costs the others nothing:
+
+    >>> import numpy as np
+    >>> import napari_webipred as wp
+    >>> noise = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    >>> table = wp.classify([noise, "missing.png"], "demo")
+    >>> table["image"].tolist()
+    ['array 0', 'missing.png']
+    >>> table["prediction"].tolist()
+    ['noisy', '']
+    >>> table["error"].tolist()
+    ['', 'There is no file missing.png. Check its name and folder.']
     """
     from napari_webipred.results.table import to_frame
 
@@ -126,11 +172,12 @@ def classify(
     opened = model if isinstance(model, Model) else open_model(model)
     rows = []
     axes: tuple[str, ...] = ()
-    for event in engine.classify(opened, images, options):
-        if isinstance(event, engine.Started):
-            axes = event.axes
-        elif isinstance(event, engine.RowDone):
-            rows.append(event.row)
+    with _remedies_in_notes():
+        for event in engine.classify(opened, images, options):
+            if isinstance(event, engine.Started):
+                axes = event.axes
+            elif isinstance(event, engine.RowDone):
+                rows.append(event.row)
     return to_frame(rows, opened.classes, axes)
 
 
@@ -143,7 +190,31 @@ def list_models(search: str = "", *, discipline: str | None = None, procedure: s
         Words that must all occur in the card, in any case.
     discipline, procedure : str, optional
         Only models of this medical discipline or procedure, such as ``"Radiology"`` or ``"X-ray"``.
+
+    Returns
+    -------
+    list of ModelCard
+        The model that comes with the program first.
+
+    Examples
+    --------
+    >>> import napari_webipred as wp
+    >>> wp.list_models()[0].id
+    'demo'
+    >>> [card.id for card in wp.list_models("chest x-ray")]
+    ['webipred-16']
     """
     from napari_webipred.cache import index
 
     return index.search(search, discipline, procedure)
+
+
+@contextmanager
+def _remedies_in_notes() -> Iterator[None]:
+    """Add what helps in Python to an error, as notes, which tracebacks show."""
+    try:
+        yield
+    except WebIPredError as error:
+        for remedy in error.remedies:
+            error.add_note(REMEDIES[remedy])
+        raise

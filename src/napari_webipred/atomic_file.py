@@ -69,9 +69,3 @@ def patiently(change: Callable[[], object]) -> None:
             if os.name != "nt" or not left:
                 raise
             time.sleep(_PAUSE)
-
-
-def sha256_of(path: Path) -> str:
-    """Return the SHA-256 of a file in hexadecimal digits."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

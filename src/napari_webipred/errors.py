@@ -6,16 +6,21 @@ from typing import Literal
 
 from napari_webipred.names import visible
 
-# What the user can do about an error where the way to it differs: a button of the panel, a command in a terminal.
-# Each front has a table with its words for these.
+# What the user can do about an error, if the way to do it differs: a button in the panel, a command in a terminal, an
+# argument in Python. Each front has a table with its words for these.
 Remedy = Literal[
+    "add certificate",
     "allow slow model",
+    "choose cache folder",
     "complete settings",
     "free space",
+    "go online",
     "import file",
     "list models",
     "list stored models",
     "replace model",
+    "set proxy",
+    "set server address",
     "write bundle",
 ]
 
@@ -31,14 +36,14 @@ class WebIPredError(Exception):
         What is wrong, with the offending value and the file or layer it stands in. One sentence.
     hint : str, optional
         What to do next. One sentence, addressed to someone who does not program, true in every front.
-    remedy : Remedy, optional
-        What helps as well; each front says in its own words how it is done.
+    *remedies : Remedy
+        What helps, the most likely first; each front says in its own words how to do it.
     """
 
-    def __init__(self, message: str, hint: str = "", remedy: Remedy | None = None) -> None:
+    def __init__(self, message: str, hint: str = "", *remedies: Remedy) -> None:
         self.message = visible(message)
         self.hint = visible(hint)
-        self.remedy = remedy
+        self.remedies = remedies
         super().__init__(self.message, self.hint)
 
     def __str__(self) -> str:

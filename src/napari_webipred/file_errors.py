@@ -39,7 +39,7 @@ def reading(error: OSError) -> tuple[str, str]:
     return _either(error) or (_system(error), "Check the file and the disk that it is on.")
 
 
-def writing(error: OSError) -> tuple[str, str]:
+def writing(error: OSError) -> tuple[str, str]:  # noqa: PLR0911 - a table of error numbers
     """Explain why a file cannot be written; returns the same as `reading`."""
     match error.errno:
         case errno.ENOENT:

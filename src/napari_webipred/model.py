@@ -77,7 +77,14 @@ class Model:
 
     @property
     def classes(self) -> list[str]:
-        """Names of the classes in the order of the model's outputs."""
+        """Names of the classes in the order of the model's outputs.
+
+        Examples
+        --------
+        >>> import napari_webipred as wp
+        >>> wp.open_model("demo").classes[0]
+        'sharp'
+        """
         return self.card.class_names
 
     def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
@@ -98,11 +105,29 @@ class Model:
         ------
         ModelError
             The batch does not have the shape that the model takes.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import napari_webipred as wp
+        >>> model = wp.open_model("demo")
+        >>> numbers = model.predict(np.zeros((2, 224, 224, 3)))
+        >>> numbers.shape, numbers.dtype
+        ((2, 5), dtype('float32'))
         """
         return self.session(available_cores()).predict(batch)
 
     def warm_up(self) -> None:
-        """Run the model once on noise, so that the first real image does not wait, and look at what it gives."""
+        """Run the model once on noise, so that the first real image does not wait, and look at what it gives.
+
+        Examples
+        --------
+        >>> import napari_webipred as wp
+        >>> model = wp.open_model("demo")
+        >>> model.warm_up()
+        >>> model.needs_activation
+        False
+        """
         height, width, channels = self.input_shape
         if self.card.input is not None:
             height, width = self.card.input.height, self.card.input.width

@@ -257,4 +257,4 @@ def _named(card: ModelCard) -> Iterator[None]:
         raise
     except ModelError as error:
         is_what = "is slow" if isinstance(error, SlowModelError) else "cannot be used"
-        raise type(error)(f"The model {card.name} {is_what}: {error.message}", error.hint, error.remedy) from error
+        raise type(error)(f"The model {card.name} {is_what}: {error.message}", error.hint, *error.remedies) from error

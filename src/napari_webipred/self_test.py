@@ -81,7 +81,7 @@ def run(
     try:
         given = class_probabilities(predict(prepared[None])[0], card)
     except ActivationError as error:  # the card is at fault, not the user
-        raise ModelError(f"The self-test of {card.name} fails. {error.message}", error.hint) from error
+        raise ModelError(f"The self-test of {card.name} fails. {error.message}", error.hint, *error.remedies) from error
     if len(given) != len(test.probabilities):
         raise ModelError(
             f"The self-test of {card.name} expects {len(test.probabilities)} probabilities, the model gives "

@@ -137,7 +137,7 @@ def test_a_server_that_drips_is_given_up_with_words(
     servers.append(serve(drip(servers, before, drop)))
     with pytest.raises(TemporaryError, match=r"127\.0\.0\.1 is too slow: it sends less than 64 kB in") as caught:
         read(servers[0].url, 10**6)
-    assert caught.value.remedy == "import file"
+    assert caught.value.remedies == ("import file",)
 
 
 def test_a_download_that_drips_is_given_up_after_five_tries_and_its_part_waits(
@@ -349,7 +349,7 @@ def test_a_file_that_its_publisher_has_changed_is_not_taken_without_asking(
     zenodo.publish(RECORD, {CONVERTED: new})
     with pytest.raises(ChangedModelError, match="The files of webipred-16 are not the same as before") as caught:
         get(card)
-    assert caught.value.remedy == "replace model"
+    assert caught.value.remedies == ("replace model",)
     assert store.path_of(card) is None
     assert get(card, replace=True).read_bytes() == new
     store.remove(card.id)

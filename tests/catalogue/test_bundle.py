@@ -218,7 +218,7 @@ def test_a_damaged_bundle_is_refused(written: Path, other_machine: Path) -> None
 def test_something_else_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="no bundle of models") as caught:
         run(bundle.read(store_zip(tmp_path)))
-    assert caught.value.remedy == "import file"
+    assert caught.value.remedies == ("import file",)
     with pytest.raises(ArchiveError, match="There is no file"):
         run(bundle.read(tmp_path / "gone.zip"))
 

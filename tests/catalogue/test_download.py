@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import logging
 import os
 import socket
 import subprocess
@@ -16,7 +18,7 @@ import pytest
 
 from napari_webipred import limits
 from napari_webipred.cache import index, store
-from napari_webipred.cache.entry import LEFT_OVER
+from napari_webipred.cache.entry import LEFT_OVER, read_entry
 from napari_webipred.cache.store import Download, fetch
 from napari_webipred.cache.transfer import time_left
 from napari_webipred.card import ModelCard
@@ -62,6 +64,34 @@ def get(card: ModelCard) -> Path:
 
 def part(tmp_path: Path) -> Path | None:
     return next((tmp_path / "cache" / "models" / "webipred-16").glob(".*.part"), None)
+
+
+def test_a_download_changes_the_level_of_no_logger(card: ModelCard, monkeypatch: pytest.MonkeyPatch) -> None:
+    changed: list[str] = []
+    monkeypatch.setattr(logging.Logger, "setLevel", lambda logger, level: changed.append(logger.name))
+    get(card)
+    assert changed == []
+
+
+def test_a_file_that_has_arrived_is_read_once_whatever_its_checksum_is_made_with(
+    card: ModelCard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    opened: list[Path] = []
+    truly_open = Path.open
+
+    def watched(path: Path, mode: str = "r", *arguments: object, **more: object) -> object:
+        if "models" in path.parts and path.suffix in {".part", ".zip"} and "r" in mode:
+            opened.append(path)
+        return truly_open(path, mode, *arguments, **more)  # type: ignore[call-overload]
+
+    monkeypatch.setattr(Path, "open", watched)
+    get(card)
+    assert [path.suffix for path in opened] == [".part"]
+    entry = read_entry(card.id)
+    assert entry is not None
+    (kept,) = entry.files
+    assert kept.checksum == f"md5:{hashlib.md5(BIG).hexdigest()}"
+    assert kept.sha256 == hashlib.sha256(BIG).hexdigest()
 
 
 def break_off(zenodo: ZenodoServer, after: int, **more: object) -> None:
@@ -412,7 +442,7 @@ def test_a_proxy_and_a_certificate_of_the_institution_are_used(
 def test_a_certificate_that_nobody_vouches_for_is_refused(proxy: Proxy) -> None:
     with pytest.raises(CatalogueError, match=r"certificate of zenodo\.invalid cannot be verified") as caught:
         read("https://zenodo.invalid/x")
-    assert "NAPARI_WEBIPRED_CA_FILE" in caught.value.hint
+    assert caught.value.remedies == ("add certificate", "import file")
 
 
 def test_a_certificate_for_another_name_is_refused(
@@ -439,7 +469,7 @@ def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> N
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
     with pytest.raises(CatalogueError, match=r"The proxy does not lead to zenodo\.invalid") as caught:
         read("https://zenodo.invalid/x")
-    assert caught.value.remedy == "import file"
+    assert caught.value.remedies == ("set proxy", "import file")
 
 
 def test_this_machine_itself_is_asked_without_a_proxy(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:

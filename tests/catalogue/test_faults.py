@@ -241,7 +241,7 @@ def seen(tmp_path: Path, waits: list[float]) -> str:
         assert not error.message.endswith("..")
         assert error.hint.endswith(".")
         assert store.path_of(card) is None
-        text = f"{error.message} *{error.hint}*" + (f" ({error.remedy})" if error.remedy else "")
+        text = f"{error.message} *{error.hint}*" + (f" ({', '.join(error.remedies)})" if error.remedies else "")
     else:
         path = store.path_of(card)
         assert path is not None

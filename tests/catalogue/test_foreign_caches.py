@@ -75,7 +75,7 @@ def test_nothing_is_fetched_through_a_link(card: ModelCard, cache: Path, theirs:
     (cache / place).symlink_to(theirs / ("webipred-16" if place.endswith("16") else ""), target_is_directory=True)
     with pytest.raises(CatalogueError, match="is a link, and nothing is written through links") as caught:
         get(card)
-    assert "NAPARI_WEBIPRED_CACHE" in caught.value.hint
+    assert caught.value.remedies == ("choose cache folder",)
     store.wipe()
     store.limit(0)
 

@@ -62,7 +62,7 @@ def test_a_bundle_with_other_weights_does_not_replace_what_is_here(tmp_path: Pat
     evil = bundle_of(tmp_path / "evil.zip", OTHER, card)
     with pytest.raises(ChangedModelError, match="The files of webipred-16 are not the same as before") as caught:
         run(bundle.read(evil))
-    assert caught.value.remedy == "replace model"
+    assert caught.value.remedies == ("replace model",)
     (entry,) = store.entries()
     assert entry.path.read_bytes() == ZIP
     assert entry.origin == "source"
@@ -158,7 +158,7 @@ def test_a_file_that_is_another_does_not_replace_what_is_here(
     (tmp_path / "m.zip").write_bytes(OTHER)
     with pytest.raises(ChangedModelError) as caught:
         run(importer.take(tmp_path / "m.zip", "webipred-16"))
-    assert caught.value.remedy == "replace model"
+    assert caught.value.remedies == ("replace model",)
     assert store.entries()[0].path.read_bytes() == ZIP
     run(importer.take(tmp_path / "m.zip", "webipred-16", replace=True))
     assert store.entries()[0].origin == "file"

@@ -130,7 +130,7 @@ def test_what_names_no_known_model_is_not_found(reference: str) -> None:
 def test_an_unknown_name_suggests_similar_ones() -> None:
     with pytest.raises(CatalogueError, match=r"no model called 'wbipred-16'.*Did you mean webipred-16"):
         index.resolve("wbipred-16")
-    assert index.unknown("xyzzy").remedy == "list models"
+    assert index.unknown("xyzzy").remedies == ("list models",)
 
 
 def test_a_model_fetched_from_another_record_is_known_afterwards(zenodo: ZenodoServer) -> None:
@@ -175,8 +175,8 @@ def test_a_damaged_card_in_the_cache_hides_that_model_only(zenodo: ZenodoServer)
 
 def test_knowing_the_models_loads_nothing_that_talks_to_the_network() -> None:
     code = (
-        "import sys; from napari_webipred.cache import index; from napari_webipred.catalogue.providers import zenodo; "
-        "index.cards(); "
-        "print([name for name in ('pooch', 'requests', 'urllib3', 'filelock', 'ssl', 'numpy') if name in sys.modules])"
+        "import sys; from napari_webipred.cache import index, store; "
+        "from napari_webipred.catalogue.providers import zenodo; index.cards(); "
+        "print([name for name in ('requests', 'urllib3', 'filelock', 'ssl', 'numpy') if name in sys.modules])"
     )
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout == "[]\n"

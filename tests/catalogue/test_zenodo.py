@@ -335,7 +335,7 @@ def test_an_answer_that_is_too_long_is_not_read_to_its_end(
 def test_a_server_that_is_not_there_is_named() -> None:
     with pytest.raises(CatalogueError, match=r"127\.0\.0\.1 cannot be reached") as caught:
         look_up("7")
-    assert caught.value.remedy == "import file"
+    assert caught.value.remedies == ("import file",)
 
 
 def test_a_server_that_says_nothing_is_not_waited_for_for_ever(

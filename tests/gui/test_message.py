@@ -33,7 +33,7 @@ def test_what_helps_is_named_as_it_is_called_in_the_panel(message, remedy):
 
 
 def test_an_error_without_a_hint_names_what_helps(message):
-    message.show_error(CatalogueError("It is full.", remedy="free space"))
+    message.show_error(CatalogueError("It is full.", "", "free space"))
     assert "<br>“On this machine…”" in message.text
 
 

@@ -277,7 +277,7 @@ def test_a_network_that_computes_very_long_is_refused_unless_it_is_allowed() -> 
         Session(slow(), 1)
     assert "about 2 trillion multiplications for each image, which may take 2 minutes" in refusal.value.message
     assert "`allow_slow`" in refusal.value.hint
-    assert refusal.value.remedy == "allow slow model"
+    assert refusal.value.remedies == ("allow slow model",)
     assert Session(slow(), 1, allow_slow=True).output_size == 3
 
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import base64
 import contextlib
 import io
 import json
@@ -19,6 +18,7 @@ from napari_webipred.runtime.outputs import UndecidedOutputError
 from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import read_layers_model
+from tensorflow_graphs import IMAGE, MEAN, graph, node, text
 
 GRAPHS = Path(__file__).parents[1] / "goldens" / "graphs"
 NAMES = sorted(path.stem for path in GRAPHS.glob("*.npz"))
@@ -56,34 +56,6 @@ def test_a_published_graph_gives_the_numbers_of_tensorflow_js(shared_models):
 
 
 # --- graphs made by hand ---------------------------------------------------------------------------------------------
-
-
-def text(value: str) -> dict[str, str]:
-    return {"s": base64.b64encode(value.encode()).decode()}
-
-
-def node(name: str, op: str, *inputs: str, **attributes: Any) -> dict[str, Any]:
-    return {"name": name, "op": op, "input": list(inputs), "attr": attributes}
-
-
-IMAGE = node("image", "Placeholder", shape={"shape": {"dim": [{"size": n} for n in ("-1", "2", "2", "3")]}})
-MEAN = node("mean", "Mean", "image", "axes", keep_dims={"b": False})
-AXES = np.array([1, 2], np.int32)
-
-
-def graph(*nodes: dict[str, Any], signature: dict[str, Any] | None = None, **constants: np.ndarray) -> Files:
-    constants = {"axes": AXES, **constants}
-    weights = [
-        {"name": name, "shape": list(a.shape), "dtype": "int32" if a.dtype == np.int32 else "float32"}
-        for name, a in constants.items()
-    ]
-    document = {
-        "format": "graph-model",
-        "signature": signature,
-        "modelTopology": {"node": [*(node(name, "Const") for name in constants), *nodes]},
-        "weightsManifest": [{"paths": ["w.bin"], "weights": weights}],
-    }
-    return {"model.json": json.dumps(document).encode(), "w.bin": b"".join(a.tobytes() for a in constants.values())}
 
 
 PICTURES = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)

@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from napari_webipred.errors import Remedy, WebIPredError
 
+_START = "Start napari with the environment variable"
 REMEDIES: dict[Remedy, str] = {
+    "add certificate": f"{_START} NAPARI_WEBIPRED_CA_FILE set to the certificate file (PEM).",
     "allow slow model": "“Use it anyway” allows it; “Cancel” ends it at any time.",
+    "choose cache folder": f"{_START} NAPARI_WEBIPRED_CACHE set to the folder.",
     "complete settings": "Click “Edit settings…” below the list of models.",
     "free space": "“On this machine…” > “Free up space” removes the models that were not used for longest.",
+    "go online": "Untick “On this machine…” > “Offline”. If that does not last, unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
     "replace model": "To replace the model, download or import it again and click “Replace”.",
+    "set proxy": f"{_START} HTTPS_PROXY set to the proxy, such as http://name:password@host:port.",
+    "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
     "write bundle": "“On this machine…” > “Export…” writes one.",
 }
 
 
 def hint_of(error: WebIPredError) -> str:
     """Return what to do next in the panel."""
-    return f"{error.hint} {REMEDIES[error.remedy]}".strip() if error.remedy else error.hint
+    return " ".join([error.hint, *(REMEDIES[remedy] for remedy in error.remedies)]).strip()

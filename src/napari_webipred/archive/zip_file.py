@@ -150,7 +150,7 @@ def _check_names(name: str, infos: list[zipfile.ZipInfo]) -> None:
         seen.add(key)
 
 
-def _fault(info: zipfile.ZipInfo) -> str | None:
+def _fault(info: zipfile.ZipInfo) -> str | None:  # noqa: C901, PLR0911 - a list of faults, one after the other
     """Return the reason to refuse an entry; None if there is none.
 
     zipfile cuts names at a zero byte, replaces backslashes on Windows and, in newer versions of Python, prefers a

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_webipred.archive.model_files import open_files
-from napari_webipred.atomic_file import patiently, sha256_of
+from napari_webipred.atomic_file import patiently
 from napari_webipred.cache import fingerprints
 from napari_webipred.cache.entry import (
     ARRIVING,
@@ -33,7 +33,7 @@ from napari_webipred.cache.entry import (
 from napari_webipred.cache.folders import model_folder, refuse_links
 from napari_webipred.cache.lock import exclusive
 from napari_webipred.card import ModelCard
-from napari_webipred.download.remote_file import RemoteFile, wanted
+from napari_webipred.download.remote_file import wanted
 from napari_webipred.download.request_context import RequestContext
 from napari_webipred.errors import ChangedModelError
 
@@ -64,15 +64,15 @@ def announce(card: ModelCard) -> None:
 
 
 def accept(
-    card: ModelCard, files: Iterable[RemoteFile], source: dict[str, Any], origin: Origin, *, anyway: bool
+    card: ModelCard, files: Sequence[KeptFile], source: dict[str, Any], origin: Origin, *, anyway: bool
 ) -> Entry:
     """Put files that have arrived into place and note them; from then on the model is in the cache.
 
     Parameters
     ----------
     card : ModelCard
-    files : iterable of RemoteFile
-        All of them have arrived and have the checksums that were known of them.
+    files : sequence of KeptFile
+        All of them have arrived and have the checksums that were known of them. They are not read again.
     source : dict
         The source of the weights.
     origin : str
@@ -88,18 +88,17 @@ def accept(
         They cannot be put into place.
     """
     folder = model_folder(card.id)
-    kept = tuple(_kept(folder / ARRIVING / file.name, file) for file in files)
-    made = fingerprints.fingerprint((file.name, file.sha256) for file in kept)
+    made = fingerprints.fingerprint((file.name, file.sha256) for file in files)
     if not anyway and is_other(card, source, made):
         discard(folder)
         raise changed([card.id])
     for path in files_below(folder / ARRIVING):
-        if path.relative_to(folder / ARRIVING).as_posix() not in {file.name for file in kept}:
+        if path.relative_to(folder / ARRIVING).as_posix() not in {file.name for file in files}:
             path.unlink()  # of a download that was given up
-    checksum = f"sha256:{kept[0].sha256}" if len(kept) == 1 else open_files(folder / ARRIVING).checksum
+    checksum = f"sha256:{files[0].sha256}" if len(files) == 1 else open_files(folder / ARRIVING).checksum
     _put_into_place(folder)
     now = datetime.now(UTC).isoformat(timespec="seconds")
-    entry = write_entry(Entry(folder, card.id, kept, checksum, source, now, origin, write_card(folder, card)))
+    entry = write_entry(Entry(folder, card.id, tuple(files), checksum, source, now, origin, write_card(folder, card)))
     if origin == "source":
         fingerprints.remember(card.id, source, made)
     return entry
@@ -144,10 +143,6 @@ def discard(folder: Path) -> None:
         shutil.rmtree(folder / ARRIVING, ignore_errors=True)
     if [path.name for path in folder.iterdir()] == [CARD]:
         (folder / CARD).unlink()
-
-
-def _kept(path: Path, file: RemoteFile) -> KeptFile:
-    return KeptFile(file.name, file.url, file.checksum, path.stat().st_size, sha256_of(path))
 
 
 def _put_into_place(folder: Path) -> None:

@@ -21,13 +21,13 @@ from napari_webipred import file_errors, limits, safe_json
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.cache import fingerprints, index, store
 from napari_webipred.cache.arrival import accept, changed, place_for
-from napari_webipred.cache.entry import FILES, Entry, Origin, find_entries, read_entry
+from napari_webipred.cache.entry import FILES, Entry, KeptFile, Origin, find_entries, read_entry
 from napari_webipred.cache.folders import can_be_folder
 from napari_webipred.cache.importer import Count, copy, is_another, is_confirmed, place, put
 from napari_webipred.cache.store import Download
 from napari_webipred.card import ModelCard
 from napari_webipred.catalogue import built_in
-from napari_webipred.download.remote_file import RemoteFile, is_harmless, wanted
+from napari_webipred.download.remote_file import is_harmless, wanted
 from napari_webipred.errors import ArchiveError, CatalogueError, OptionError
 
 _FORMAT = "napari-webipred bundle"
@@ -177,7 +177,7 @@ def read(path: Path, *, replace: bool = False) -> Generator[Download, None, list
                     sums = [f"sha256:{file.sha256}", *filter(None, (file.checksum, pinned))]
                     with bundle.open(f"{file.sha256}.bin") as source:
                         yield from put(source, place_for(model.card, file.name), file.size, sums, count)
-                files = [RemoteFile(file.url, file.name, file.size, file.checksum) for file in model.files]
+                files = [KeptFile(**file.model_dump()) for file in model.files]
                 accept(model.card, files, model.source, _origin(model), anyway=True)
     return [model.card for model in manifest.models]
 

@@ -99,7 +99,7 @@ def _not_removable(id: str) -> CatalogueError:  # noqa: A002
     there = [entry.id for entry in all_entries()]
     if id in there:
         return CatalogueError(
-            f"The model {id!r} lies in the cache of all users, where nothing is removed.", remedy="list stored models"
+            f"The model {id!r} lies in the cache of all users, where nothing is removed.", "", "list stored models"
         )
     similar = difflib.get_close_matches(id, there, n=2)
     hint = f"Did you mean {' or '.join(similar)}?" if similar else "Choose one of the models that you have downloaded."

@@ -77,5 +77,6 @@ def refuse_links(path: Path) -> None:
     if link := holds_link(path):
         raise CatalogueError(
             f"{link} is a link, and nothing is written through links in the cache.",
-            "Remove the link. To keep models elsewhere, set NAPARI_WEBIPRED_CACHE to a folder there.",
+            "Remove the link. To keep models elsewhere, choose a cache folder there.",
+            "choose cache folder",
         )

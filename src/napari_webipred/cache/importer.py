@@ -8,19 +8,19 @@ from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from dataclasses import replace as replace_fields
-from io import BufferedReader
 from pathlib import Path
 from typing import IO, Any
 
 from napari_webipred import file_errors, settings
 from napari_webipred.cache import fingerprints, index
 from napari_webipred.cache.arrival import accept, announce, changed, discard, is_other, place_for
-from napari_webipred.cache.entry import FILES, Entry, Origin, read_entry, write_entry
+from napari_webipred.cache.entry import FILES, Entry, KeptFile, Origin, read_entry, write_entry
 from napari_webipred.cache.folders import new_model_folder
 from napari_webipred.cache.lock import exclusive
 from napari_webipred.cache.store import Download, noted
 from napari_webipred.card import ModelCard, Weights
 from napari_webipred.catalogue import providers
+from napari_webipred.checksums import algorithm_of, checksums
 from napari_webipred.download.partial import check_kind
 from napari_webipred.download.remote_file import RemoteFile, harmless, wanted
 from napari_webipred.download.request_context import RequestContext
@@ -89,16 +89,18 @@ def take(path: Path, reference: str, *, replace: bool = False) -> Generator[Down
                     "Download it again, or choose the right one.",
                 )
             compared = expected.checksum is not None
-            if compared and not _has(stream, expected.checksum):
+            stream.seek(0)
+            sums = checksums(stream, {"sha256", algorithm_of(expected.checksum)})
+            if compared and expected.checksum not in sums.values():
                 raise _another(path.name)
-            digest = _digest(stream, "sha256")
+            digest = sums["sha256"].removeprefix("sha256:")
             if not replace and is_another(card, source, digest):
                 raise changed([card.id])
             stream.seek(0)
             with place(card):
                 yield from put(stream, place_for(card, expected.name), size, [f"sha256:{digest}"], Count(size))
                 # Where it lay on this machine is nobody's business.
-                file = RemoteFile("imported", expected.name, size, expected.checksum)
+                file = KeptFile(expected.name, "imported", expected.checksum, size, digest)
                 origin: Origin = "source" if compared or is_confirmed(card.id, source, digest) else "file"
                 accept(card, [file], source, origin, anyway=True)
     except (FileNotFoundError, IsADirectoryError, PermissionError) as error:
@@ -173,21 +175,10 @@ def _are_those(entry: Entry, files: Sequence[RemoteFile]) -> bool:
     if set(here) != {file.name for file in files}:
         return False
     for file in files:
-        with (entry.folder / FILES / here[file.name]).open("rb") as stream:
-            if not _has(stream, file.checksum):
-                return False
+        path = entry.folder / FILES / here[file.name]
+        if file.checksum not in checksums(path, [algorithm_of(file.checksum)]).values():
+            return False
     return True
-
-
-def _has(stream: BufferedReader, checksum: str | None) -> bool:
-    """Tell whether a file has a checksum such as ``md5:...``."""
-    kind, _, digits = (checksum or "").partition(":")
-    return _digest(stream, kind) == digits
-
-
-def _digest(stream: BufferedReader, kind: str) -> str:
-    stream.seek(0)
-    return hashlib.file_digest(stream, lambda: hashlib.new(kind, usedforsecurity=False)).hexdigest()
 
 
 def is_another(card: ModelCard, source: dict[str, Any], fingerprint: str) -> bool:
@@ -220,24 +211,24 @@ def place(card: ModelCard) -> Iterator[None]:
 
 
 def put(
-    source: IO[bytes], target: Path, size: int, checksums: Sequence[str], count: Count
+    source: IO[bytes], target: Path, size: int, expected: Sequence[str], count: Count
 ) -> Generator[Download, None, None]:
     """Copy a file to where it arrives; it is complete, and the right one, or not there."""
     temporary = target.with_name(f".{target.name}.{os.getpid()}.tmp")
     try:
         temporary.unlink(missing_ok=True)
         with temporary.open("xb") as stream:
-            yield from copy(source, stream, target.name, size, checksums, count)
+            yield from copy(source, stream, target.name, size, expected, count)
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
 
 
 def copy(
-    source: IO[bytes], target: IO[bytes], name: str, size: int, checksums: Sequence[str], count: Count
+    source: IO[bytes], target: IO[bytes], name: str, size: int, expected: Sequence[str], count: Count
 ) -> Generator[Download, None, None]:
     """Copy a file, which must have this size and all of these checksums."""
-    sums = [(hashlib.new(checksum.partition(":")[0], usedforsecurity=False), checksum) for checksum in checksums]
+    sums = [(hashlib.new(algorithm_of(checksum), usedforsecurity=False), checksum) for checksum in expected]
     left = size
     while chunk := source.read(min(_CHUNK, left + 1)):
         left -= len(chunk)

@@ -95,8 +95,8 @@ def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None
         raise CatalogueError(
             f"The model {card.id} is {'damaged' if damaged else 'not on this machine'}, "
             "and use of the network is switched off.",
-            "Allow it (untick Offline in the panel, or unset NAPARI_WEBIPRED_OFFLINE), import a bundle, or choose a "
-            f"model that is here: {here}.",
+            f"Allow use of the network, import a bundle, or choose a model that is here: {here}.",
+            "go online",
         )
     from napari_webipred.cache.transfer import Transfer
 

@@ -9,18 +9,16 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
-
-import pooch
 
 from napari_webipred import file_errors, limits
 from napari_webipred.archive.entry import MAX_BYTES
 from napari_webipred.cache.arrival import accept, announce, discard, place_for
-from napari_webipred.cache.entry import ARRIVING, CARD, LEFT_OVER, Entry, files_below, read_entry
+from napari_webipred.cache.entry import ARRIVING, CARD, LEFT_OVER, Entry, KeptFile, files_below, read_entry
 from napari_webipred.cache.folders import model_folder, new_model_folder
 from napari_webipred.cache.lock import exclusive
 from napari_webipred.card import ModelCard, Weights
 from napari_webipred.catalogue import providers
+from napari_webipred.checksums import algorithm_of, checksums
 from napari_webipred.download import http_errors
 from napari_webipred.download.partial import PART, VERSION, PartialDownload, partial_name
 from napari_webipred.download.remote_file import RemoteFile
@@ -118,49 +116,47 @@ class Transfer:
         _check_space(folder, files)
         _clean(folder, {partial_name(file) for file in files})
         announce(self._card)
-        before = 0
+        kept: list[KeptFile] = []
         for file in files:
-            path = self._retrieve(file, folder, before)
-            before += path.stat().st_size
+            kept.append(self._retrieve(file, folder, sum(file.size for file in kept)))
         source = self._weights.source.model_dump()
-        return accept(self._card, files, source, "source", anyway=self._replace)
+        return accept(self._card, kept, source, "source", anyway=self._replace)
 
-    def _retrieve(self, file: RemoteFile, folder: Path, before: int) -> Path:
-        """Let pooch compare the file's checksum and move it into place, unless it is there already."""
+    def _retrieve(self, file: RemoteFile, folder: Path, before: int) -> KeptFile:
+        """Download a file unless it is there already, compare its checksum, and move it into place."""
         path = place_for(self._card, file.name)
-        if file.checksum is None or path.is_symlink():
-            path.unlink(missing_ok=True)  # pooch takes what is there if it has nothing to compare it with
-        logger = pooch.get_logger()
-        level = logger.level
-        logger.setLevel(logging.WARNING)  # pooch tells standard error about every download
-        resumed = True
-        try:
-            while True:
-                part = PartialDownload(file, folder, lambda done: self._tell(before + done))
-
-                def fetch(_url: str, output: str, _pooch: Any, part: PartialDownload = part) -> None:
-                    part.complete()
-                    part.finish(Path(output))
-
-                try:
-                    pooch.retrieve(file.url, file.checksum, fname=path.name, path=path.parent, downloader=fetch)
-                    return path
-                except ValueError as error:
-                    if part.resumed and resumed:
-                        resumed = False  # The first part may be to blame: once more, all of it.
-                        continue
-                    raise CatalogueError(
-                        f"{file.name} has arrived damaged: its checksum is not {file.checksum}.",
-                        "Try again; if it stays so, a proxy may be changing files on their way.",
-                        http_errors.BY_HAND,
-                    ) from error
-        finally:
-            logger.setLevel(level)
+        if file.checksum is not None and (kept := _as_expected(path, file)) is not None:
+            return kept
+        path.unlink(missing_ok=True)
+        while True:
+            part = PartialDownload(file, folder, lambda done: self._tell(before + done))
+            part.complete()
+            if (kept := _as_expected(part.path, file)) is not None:
+                part.move_to(path)
+                return kept
+            part.delete()
+            if not part.resumed:  # else the first part may be to blame: once more, all of it
+                raise CatalogueError(
+                    f"{file.name} has arrived damaged: its checksum is not {file.checksum}.",
+                    "Try again; if it stays so, a proxy may be changing files on their way.",
+                    http_errors.BY_HAND,
+                )
 
     def _tell(self, done: int) -> None:
         self.done = done
         if self._begun is None:
             self._begun = (time.monotonic(), done)
+
+
+def _as_expected(path: Path, file: RemoteFile) -> KeptFile | None:
+    """Return what to note of a file that has the expected checksum; None if it has another, or is not there."""
+    if path.is_symlink() or not path.is_file():
+        return None
+    sums = checksums(path, {"sha256", algorithm_of(file.checksum)})
+    if file.checksum is not None and file.checksum not in sums.values():
+        return None
+    sha256 = sums["sha256"].removeprefix("sha256:")
+    return KeptFile(file.name, file.url, file.checksum, path.stat().st_size, sha256)
 
 
 def time_left(seconds: float, new: int, missing: int) -> float | None:
@@ -205,10 +201,12 @@ def unwritable(id: str, error: OSError) -> CatalogueError:  # noqa: A002
     if file_errors.out_of_space(error):
         return CatalogueError(
             f"There is too little space for the model in {folder}.",
-            "Free up space on this disk, or set NAPARI_WEBIPRED_CACHE to another folder.",
+            "Free up space on this disk, or choose a cache folder on another disk.",
             "free space",
+            "choose cache folder",
         )
     return CatalogueError(
         f"The model cannot be kept in {folder}: {file_errors.writing(error)[0]}.",
-        "Set NAPARI_WEBIPRED_CACHE to a folder where you may write.",
+        "Choose a cache folder where you may write.",
+        "choose cache folder",
     )

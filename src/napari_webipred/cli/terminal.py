@@ -22,14 +22,19 @@ BAR_WIDTH = 20
 STAGES = {"download": "Downloading", "compile": "Preparing", "load": "Loading"}
 _WIDEST_CELL = 120  # characters
 REMEDIES: dict[Remedy, str] = {
+    "add certificate": "Set NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
     "allow slow model": "Use --allow-slow to allow it.",
+    "choose cache folder": "Set NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Set them with --output-name, --standardize, --activation or --resize.",
     "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
+    "go online": "Unset NAPARI_WEBIPRED_OFFLINE to allow downloads.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "replace model": "To replace it, run `napari-webipred fetch MODEL --replace` or "
     "`napari-webipred import FILE --replace`.",
+    "set proxy": "Set HTTPS_PROXY to the proxy, such as http://name:password@host:port.",
+    "set server address": "Check NAPARI_WEBIPRED_ZENODO_URL or HF_ENDPOINT.",
     "write bundle": "`napari-webipred bundle MODEL` writes a bundle.",
 }
 
@@ -126,7 +131,7 @@ def show(text: str) -> None:
 
 def in_words(error: WebIPredError) -> str:
     """Return what went wrong, and what to do next in a terminal."""
-    return f"{error} {REMEDIES[error.remedy]}" if error.remedy else str(error)
+    return " ".join([str(error), *(REMEDIES[remedy] for remedy in error.remedies)])
 
 
 def tell(text: str) -> None:

@@ -74,8 +74,8 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
     if settings.current().offline:
         raise CatalogueError(
             f"{what[:1].upper()}{what[1:]} cannot be fetched: use of the network is switched off.",
-            "Allow it (untick Offline in the panel, or unset NAPARI_WEBIPRED_OFFLINE), or choose a model that is on "
-            "this machine.",
+            "Allow use of the network, or choose a model that is on this machine.",
+            "go online",
         )
     headers = {"User-Agent": user_agent(), "Accept": accept, "Accept-Encoding": "identity"}
     if offset:

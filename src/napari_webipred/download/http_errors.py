@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BY_HAND: Remedy = "import file"  # what always helps: the file comes by other means
 
 
-def broken_connection(url: str, error: Exception) -> CatalogueError:
+def broken_connection(url: str, error: Exception) -> CatalogueError:  # noqa: PLR0911 - a table of causes
     """Say in words why a server could not be reached or fell silent."""
     import http.client
     import ssl
@@ -38,7 +38,8 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:
             )
         return CatalogueError(
             f"The certificate of {host} cannot be verified.",
-            "If your institution inspects traffic, set NAPARI_WEBIPRED_CA_FILE to its certificate file.",
+            "If your institution inspects traffic, add its certificate.",
+            "add certificate",
             BY_HAND,
         )
     if isinstance(error, requests.exceptions.SSLError) or _cause(error, ssl.SSLError):
@@ -58,15 +59,20 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:
         )
     if isinstance(error, requests.exceptions.ProxyError):
         return CatalogueError(
-            f"The proxy does not lead to {host}.", "Check HTTPS_PROXY with your administrator.", BY_HAND
+            f"The proxy does not lead to {host}.",
+            "Check the proxy settings with your administrator.",
+            "set proxy",
+            BY_HAND,
         )
     if isinstance(error, requests.exceptions.InvalidProxyURL):
-        return CatalogueError("The address of the proxy is none.", "Check HTTPS_PROXY with your administrator.")
+        return CatalogueError(
+            "The address of the proxy is not valid.", "Check the proxy settings with your administrator.", "set proxy"
+        )
     if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return TemporaryError(f"{host} does not answer.", "Try again later.", BY_HAND)
     if isinstance(error, OSError) and not isinstance(error, requests.RequestException):
         # So says `requests` that REQUESTS_CA_BUNDLE names no file.
-        return CatalogueError(f"{host} cannot be asked: {error}.", "Check REQUESTS_CA_BUNDLE.")
+        return CatalogueError(f"{host} cannot be reached: {error}.", "Check the certificate file.", "add certificate")
     return TemporaryError(f"{host} cannot be reached.", "Check the network connection and the proxy settings.", BY_HAND)
 
 
@@ -86,7 +92,7 @@ def host_of(url: str) -> str:
     return urlsplit(url).hostname or url
 
 
-def refused(response: requests.Response, what: str, body: bytes) -> CatalogueError:
+def refused(response: requests.Response, what: str, body: bytes) -> CatalogueError:  # noqa: PLR0911 - a table
     """Turn a status other than 200 into words; servers answer with JSON, what stands before them with HTML.
 
     Parameters
@@ -128,8 +134,9 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
             )
         case 407:
             return CatalogueError(
-                f"The proxy does not lead to {host}: it wants to know who you are.",
-                "Write HTTPS_PROXY as http://name:password@host:port, as your administrator tells you.",
+                f"The proxy does not lead to {host}: it asks for a name and a password.",
+                "Add them to the address of the proxy, as your administrator tells you.",
+                "set proxy",
                 BY_HAND,
             )
         case 408 | 425:

@@ -52,7 +52,7 @@ class PartialDownload:
         self._limit = MAX_BYTES if file.size is None else file.size
         # What cannot be compared with anything in the end is always fetched whole.
         if file.checksum is None or self.done > self._limit or not _is_own(self.path):
-            self._drop()
+            self.delete()
         self.resumed = self.done > 0
 
     @property
@@ -108,7 +108,7 @@ class PartialDownload:
 
     def _begin(self, response: requests.Response) -> requests.Response:
         """Start from nothing, and note which version of the file the server gives."""
-        self._drop()
+        self.delete()
         write_whole(self._version, f"{self._file.url}\n{_version_of(response)}".encode())
         return response
 
@@ -135,11 +135,12 @@ class PartialDownload:
         except FileNotFoundError:
             return ""
 
-    def _drop(self) -> None:
+    def delete(self) -> None:
+        """Delete what has arrived, so that the next try starts from nothing."""
         for path in (self.path, self._version):
             path.unlink(missing_ok=True)
 
-    def finish(self, target: Path) -> None:
+    def move_to(self, target: Path) -> None:
         """Move the whole file to where it is wanted."""
         self.path.replace(target)
         self._version.unlink(missing_ok=True)
@@ -150,7 +151,7 @@ class PartialDownload:
             self._write(response)
         except CatalogueError as error:
             if self.done == 0 or not isinstance(error, TemporaryError):
-                self._drop()
+                self.delete()
             raise
 
     def _write(self, response: requests.Response) -> None:

@@ -24,16 +24,14 @@ class TemporaryError(CatalogueError):
 
     Parameters
     ----------
-    message, hint, remedy
+    message, hint, *remedies
         See `WebIPredError`.
     wait : float, optional
         Seconds after which the server wants to be asked again, if it has said so.
     """
 
-    def __init__(
-        self, message: str, hint: str = "", remedy: Remedy | None = None, *, wait: float | None = None
-    ) -> None:
-        super().__init__(message, hint, remedy)
+    def __init__(self, message: str, hint: str = "", *remedies: Remedy, wait: float | None = None) -> None:
+        super().__init__(message, hint, *remedies)
         self.wait = wait
 
 

@@ -46,7 +46,8 @@ def _trust() -> ssl.SSLContext:
         except OSError as error:  # also what is no certificate: an SSLError is one
             raise CatalogueError(
                 f"The certificate file {file} cannot be used: {error.strerror or error}.",
-                "Set NAPARI_WEBIPRED_CA_FILE to a file in PEM format, or unset it.",
+                "Choose a file in PEM format, or none.",
+                "add certificate",
             ) from error
     return context
 

@@ -313,7 +313,7 @@ def _named(name: str) -> Iterator[None]:
     try:
         yield
     except ModelError as error:
-        raise type(error)(f"{name}: {error.message}", error.hint or _PLAIN) from error
+        raise type(error)(f"{name}: {error.message}", error.hint or _PLAIN, *error.remedies) from error
 
 
 def _outputs(name: str, graph: GraphProto, types: dict[str, TypeProto]) -> list[ModelOutput]:

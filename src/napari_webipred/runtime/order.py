@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from graphlib import CycleError, TopologicalSorter
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.onnx_graph import OnnxGraph, Operation
@@ -21,35 +21,31 @@ def in_order(graph: OnnxGraph) -> OnnxGraph:
         Two tensors have the same name, an input is missing, or the operations form a cycle.
     """
     producers = _producers(graph)
-    waiting = [0] * len(graph.operations)
-    consumers: list[list[int]] = [[] for _ in graph.operations]
+    _check_all_there(graph, producers)
+    if all(producers.get(name, -1) < index for index, each in enumerate(graph.operations) for name in each.inputs):
+        return graph
+    sorter = TopologicalSorter(dict.fromkeys(range(len(graph.operations)), ()))
     for index, operation in enumerate(graph.operations):
+        sorter.add(index, *(producers[name] for name in operation.inputs if name in producers))
+    try:
+        return replace(graph, operations=[graph.operations[index] for index in sorter.static_order()])
+    except CycleError as error:
+        names = " -> ".join(graph.operations[index].outputs[0][:80] for index in error.args[1][:5])
+        raise ModelError(f"The operations form a cycle: {names}.", _BROKEN) from error
+
+
+def _check_all_there(graph: OnnxGraph, producers: Mapping[str, int]) -> None:
+    there = {*producers, *graph.constants, *graph.inputs}
+    for operation in graph.operations:
         for name in operation.inputs:
-            if name in producers:
-                waiting[index] += 1
-                consumers[producers[name]].append(index)
-            elif name and name not in graph.constants and name not in graph.inputs:
+            if name and name not in there:
                 raise ModelError(
                     f"The operation {operation.kind[:80]} needs the tensor {name[:80]!r}, which is missing.",
                     _BROKEN,
                 )
     for name in graph.outputs:
-        if name not in producers and name not in graph.constants and name not in graph.inputs:
+        if name not in there:
             raise ModelError(f"The output {name[:80]!r} is missing.", _BROKEN)
-    if all(producers.get(name, -1) < index for index, each in enumerate(graph.operations) for name in each.inputs):
-        return graph
-    ready = deque(index for index, count in enumerate(waiting) if not count)
-    found = []
-    while ready:
-        found.append(ready.popleft())
-        for index in consumers[found[-1]]:
-            waiting[index] -= 1
-            if not waiting[index]:
-                ready.append(index)
-    if len(found) < len(graph.operations):
-        names = [each.outputs[0][:80] for each, count in zip(graph.operations, waiting, strict=True) if count][:5]
-        raise ModelError(f"The operations form a cycle: {' -> '.join(names)}.", _BROKEN)
-    return replace(graph, operations=[graph.operations[index] for index in found])
 
 
 def _producers(graph: OnnxGraph) -> dict[str, int]:

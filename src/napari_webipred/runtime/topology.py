@@ -200,14 +200,11 @@ def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
 
     for name, node in order_of(model.name, nodes):
         item, spec = items[name], nodes[name, node]
-        if item.class_name == "InputLayer":
-            if inputs is None:
-                layer = Layer(name, "InputLayer", scope, mapping(item.config, f"The config of {name}"))
-                made[name, node] = [_append(work, Call(layer))]
-            elif name in given:
-                made[name, node] = [given[name]]
-            else:
-                raise ModelError(f"The input {name} of the nested model {model.name} is not connected.", BROKEN)
+        if item.class_name == "InputLayer" and inputs is None:
+            layer = Layer(name, "InputLayer", scope, mapping(item.config, f"The config of {name}"))
+            made[name, node] = [_append(work, Call(layer))]
+        elif item.class_name == "InputLayer":
+            made[name, node] = [_given(name, given, model)]
         else:
             operands = tuple(resolve(value) for value in spec.operands)
             arguments = {key: resolve(value) for key, value in spec.arguments.items()}
@@ -216,6 +213,12 @@ def _expand_functional(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
     if not outputs:
         raise ModelError(f"The model {model.name} has no output.", BROKEN)
     return outputs
+
+
+def _given(name: str, given: Mapping[str, Ref], model: Item) -> Ref:
+    if name not in given:
+        raise ModelError(f"The input {name} of the nested model {model.name} is not connected.", BROKEN)
+    return given[name]
 
 
 def _apply(

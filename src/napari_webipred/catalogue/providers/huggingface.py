@@ -151,7 +151,9 @@ def _look_up(repository: str, revision: str | None) -> tuple[dict[str, Any], str
         entries = [_entry(repository, commit, sibling) for sibling in answer["siblings"]]
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise CatalogueError(
-            "The server does not answer as Hugging Face does.", "Check HF_ENDPOINT, or update this program."
+            "The server does not answer as Hugging Face does.",
+            "Check the address of the server, or update this program.",
+            "set server address",
         ) from error
     if answer.get("gated") or answer.get("private"):
         raise CatalogueError(

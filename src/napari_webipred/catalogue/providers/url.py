@@ -138,7 +138,7 @@ def _format(url: str) -> tuple[WeightFormat, str]:
     if kind == "html":
         raise CatalogueError(
             f"{host} gives a web page at this address, not a model.",
-            "Copy the address of the file itself: a link that begins a download when it is clicked.",
+            "Copy the address of the file itself: the link that starts the download.",
         )
     raise CatalogueError(
         f"What {host} gives at this address is no model that can be used here.",

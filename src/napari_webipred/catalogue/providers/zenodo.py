@@ -96,7 +96,8 @@ def search(text: str, page: int = 1) -> SearchPage:
     except (TypeError, LookupError) as error:
         raise CatalogueError(
             "The server does not answer a search as Zenodo does.",
-            "Check NAPARI_WEBIPRED_ZENODO_URL, or update this program.",
+            "Check the address of the Zenodo server, or update this program.",
+            "set server address",
         ) from error
     cards: list[ModelCard] = []
     for hit in hits[:PAGE_SIZE]:

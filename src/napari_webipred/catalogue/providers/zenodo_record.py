@@ -88,7 +88,9 @@ def record_of(answer: Any) -> Record:
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise CatalogueError(
-            "The server does not answer as Zenodo does.", "Check NAPARI_WEBIPRED_ZENODO_URL, or update this program."
+            "The server does not answer as Zenodo does.",
+            "Check the address of the Zenodo server, or update this program.",
+            "set server address",
         ) from error
 
 

@@ -102,13 +102,7 @@ _FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED
 def operator(context: LayerContext, *operands: Tensor | float | Row) -> Tensor:
     """Apply an operator of TensorFlow or Keras 3, element by element or along axes."""
     name = context.option("function") if context.layer.class_name == "TFOpLambda" else context.layer.class_name
-    second = next((context.arguments[key] for key in _SECOND if context.arguments.get(key) is not None), None)
-    inputs = list(operands)
-    if second is not None:
-        constant = second if isinstance(second, Tensor) else constant_of(second)
-        if constant is None:
-            raise context.refuse(f"needs a number or a tensor as second input, not {second!r:.80}")
-        inputs.append(constant)
+    inputs = [*operands, *_second_operand(context)]
     if context.arguments.get("data_format") not in (None, "NHWC"):
         raise context.refuse(f"has the unsupported data_format {context.arguments['data_format']!r:.80}")
     if name in _BINARY and len(inputs) == 2:
@@ -126,9 +120,22 @@ def operator(context: LayerContext, *operands: Tensor | float | Row) -> Tensor:
     if name in _BOUNDED:
         low, high = (_number(context, key, None) for key in _BOUNDED[name])
         return context.like(x, context.node("Clip", x.name, context.constant(low), context.constant(high)))
-    function = _UNARY.get(name)
-    if function is None:
+    if name not in _UNARY:
         raise context.wrong("function")
+    return _unary(context, x, _UNARY[name])
+
+
+def _second_operand(context: LayerContext) -> list[Tensor | float | Row]:
+    """Return the second operand if it is called by a name, else nothing."""
+    second = next((context.arguments[key] for key in _SECOND if context.arguments.get(key) is not None), None)
+    if second is None or isinstance(second, Tensor):
+        return [] if second is None else [second]
+    if (constant := constant_of(second)) is None:
+        raise context.refuse(f"needs a number or a tensor as second input, not {second!r:.80}")
+    return [constant]
+
+
+def _unary(context: LayerContext, x: Tensor, function: str) -> Tensor:
     if function == "square":
         return context.like(x, context.node("Mul", x.name, x.name))
     if function == "rsqrt":
