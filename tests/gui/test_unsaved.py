@@ -19,7 +19,7 @@ from napari_webipred._napari import results_view
 WAYS = {
     "Classify": lambda panel, qtbot: qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton),
     "Ctrl+Return": lambda panel, qtbot: qtbot.keyClick(
-        panel.images.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
+        panel.images.choice.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
     ),
     "a script": lambda panel, qtbot: panel.classify.classify(),
     "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton),
@@ -70,12 +70,12 @@ def answer(panel, qtbot, text: str) -> None:
 
 def went_on(panel, run) -> bool:
     """Whether the old rows are gone: a new run is complete, or there is none."""
-    new = panel._bench.run
+    new = panel._session.run
     return new is not run and (new is None or (not new.running and len(new.rows) == 3))
 
 
 def is_kept(panel, run) -> bool:
-    return panel._bench.run is run and panel.results.sorted.rowCount() == 2 and run.unsaved
+    return panel._session.run is run and panel.results.sorted.rowCount() == 2 and run.unsaved
 
 
 def test_the_rows_stay_while_the_question_is_open(panel, run, begin):
@@ -175,10 +175,10 @@ def test_a_running_run_is_not_replaced_by_another(viewer, panel, shelf, qtbot, c
     qtbot.waitUntil(panel.classify.button.isEnabled)
     shelf.models["brightness"].gate.clear()
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    run = panel._bench.run
+    run = panel._session.run
     WAYS["Ctrl+Return"](panel, qtbot)
     panel.classify.classify()
-    assert panel._bench.run is run
+    assert panel._session.run is run
     assert "cancel first" in panel.classify.message.text
     shelf.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not run.running)
@@ -218,7 +218,7 @@ def test_closing_napari_asks_too(panel, run, qtbot, target, monkeypatch, text):
 def test_a_script_that_closes_the_viewer_is_not_asked(make_napari_viewer, shelf, qtbot, monkeypatch):
     viewer = make_napari_viewer(show=True)
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
-    qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+    qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
     asked: list[object] = []
     monkeypatch.setattr(panel.results, "discard_rows", asked.append)
     monkeypatch.setattr(panel._closing, "_would_lose", lambda: True)
