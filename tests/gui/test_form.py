@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -81,8 +82,8 @@ def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel,
 
 
 def test_every_value_that_the_annotations_allow_is_offered_in_words(form):
-    assert set(form.form.profile.choices) == {None, *literals(Profile)} == set(PROFILES)
-    assert set(form.form.planes.choices) == set(PLANES)
+    assert set(form.profile.choices) == {None, *literals(Profile)} == set(PROFILES)
+    assert set(form.planes.choices) == set(PLANES)
     assert set(SCALINGS) - {"0-1"} == set(literals(StandardizeMode)) - {"custom"}  # short for a mode and its numbers
     assert set(ACTIVATIONS) == set(literals(Output.model_fields["activation"].annotation))
 
@@ -311,3 +312,13 @@ def test_the_model_can_be_set_before_the_list_is_read(viewer, shelf, qtbot):
     panel.form()
     qtbot.waitUntil(lambda: panel._session.run is not None and not panel._session.run.running)
     assert panel._session.run.card.id == "brightness"
+
+
+def test_the_example_of_the_documentation_runs_as_it_stands(viewer, qtbot):
+    (example,) = re.findall(r"```python\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
+    names: dict[str, object] = {}
+    exec(compile(example, str(DOC), "exec"), names)
+    panel = names["panel"]
+    qtbot.waitUntil(lambda: panel._session.run is not None and not panel._session.run.running, timeout=60_000)
+    rows = panel._session.run.rows
+    assert [(row.image, row.prediction) for row in rows] == [("tissue sharp", "sharp"), ("coins noisy", "noisy")]

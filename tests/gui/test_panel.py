@@ -385,7 +385,7 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
     model.card = model.card.model_copy(update={"input": None, "preprocessing": None})
     model.suggestion, model.needs_activation = ("InceptionResNetV2", "tf"), True
     model.outputs = tuple(ModelOutput(i, f"a rather long name of an output {i}", (3,)) for i in range(2))
-    panel.model.settings.ask(model)
+    panel.model.settings.show_settings(model)
     panel.model.edit_settings.show()
     panel.model.choice.zenodo.heading.setText("12345 records on Zenodo for “words that are long”")
     panel.model.choice.zenodo.show()

@@ -38,7 +38,7 @@ def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
     Raises
     ------
     ImageError
-        The layer holds something that is no picture.
+        The layer holds something that is no image.
     """
     data, name = unwrapped(layer.data), name_of(layer)
     source = array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer))

@@ -82,9 +82,9 @@ class ModelStep(QWidget):
     def _show_settings(self) -> None:
         loading = self._loading
         if loading.model is not None:
-            self.settings.ask(loading.model)
+            self.settings.show_settings(loading.model)
         elif isinstance(loading.error, UndecidedOutputError):
-            self.settings.ask_output(loading.error.outputs)
+            self.settings.show_outputs(loading.error.outputs)
         else:
             self.settings.show()  # the settings were wrong, and are still there to be corrected
 

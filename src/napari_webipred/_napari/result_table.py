@@ -24,7 +24,7 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ResultTable(QAbstractTableModel):
-    """A row per picture or plane: its name, axes of stacks, the assigned class, a probability per class.
+    """A row per image or plane: its name, axes of stacks, the assigned class, a probability per class.
 
     Of very many classes the first `limits.SHOWN_CLASSES` have a column.
     """

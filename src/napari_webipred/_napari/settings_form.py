@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPlainTextEdit, QSpinBox, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import MainButton
+from napari_webipred._napari.class_names import PLACEHOLDER, ClassNames
+from napari_webipred._napari.image_size import ImageSize
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit, offer
@@ -46,9 +47,6 @@ ACTIVATIONS_OF_ONE_NUMBER = {
 PROBABILITIES = {"softmax", "sigmoid", "log-softmax"}
 MISSING = "Some settings are missing. The people who trained the model know them."
 COMPLETE = "Settings of this model. They are kept for the next time."
-PLACEHOLDER = "One name per line, or separated by commas, in the order of the model's outputs"
-LINES = 4
-LARGEST = 8192
 
 
 class SettingsForm(Container):
@@ -123,7 +121,7 @@ class SettingsForm(Container):
         for widget in (self.heading, self.output_row, self.others, self.use):
             layout.addWidget(widget)
 
-    def ask(self, model: Model) -> None:
+    def show_settings(self, model: Model) -> None:
         """Show the form with what is known of an opened model."""
         card = model.card
         alone = ModelOutput(0, "", (model.output_size,), card.output.ending or "unknown")
@@ -142,7 +140,7 @@ class SettingsForm(Container):
         self._offer_outputs(model.outputs or (alone,), card.output.tensor_name)
         self.show()
 
-    def ask_output(self, outputs: Sequence[ModelOutput]) -> None:
+    def show_outputs(self, outputs: Sequence[ModelOutput]) -> None:
         """Ask only which output of a model gives the classes; the rest depends on that."""
         self.heading.setText(f"The model has {len(outputs)} outputs. Choose the one that gives the classes.")
         self.others.hide()
@@ -234,83 +232,6 @@ class SettingsForm(Container):
         return settings
 
 
-class ClassNames(QPlainTextEdit):
-    """A field for names of classes that looks like the other fields of the panel.
-
-    Signals
-    -------
-    value_changed : list of str
-        Other names stand in the field.
-    """
-
-    value_changed = Signal(object)
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
-        self.setTabChangesFocus(True)
-        self.setFixedHeight(LINES * self.fontMetrics().lineSpacing() + 12)
-        self.setPlaceholderText(PLACEHOLDER)
-        self.setAccessibleName("Names of the classes")
-        self.setToolTip("In the order of the model's outputs; without names the classes are numbered")
-        self.textChanged.connect(lambda: self.value_changed.emit(self.value()))
-
-    def value(self) -> list[str]:
-        """Return the names as they are written in the field, a line each or separated by commas."""
-        text = self.toPlainText().strip()
-        parts = text.splitlines() if "\n" in text else text.split(",")
-        return [part.strip() for part in parts if part.strip()]
-
-    def set_value(self, names: Sequence[str]) -> None:
-        """Write these names."""
-        if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-            raise OptionError(f"{names!r} are no names of classes.", "Give a list of texts.")
-        if list(names) != self.value() or not names:  # very many take a second
-            self.setPlainText("\n".join(names))
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self.viewport())
-        painter.fillRect(self.viewport().rect(), self._theme.colour("foreground"))
-        painter.end()
-        super().paintEvent(event)
-
-
-class ImageSize(QWidget):
-    """Width and height of the model's input.
-
-    Signals
-    -------
-    value_changed : tuple of int
-        Another size was chosen.
-    """
-
-    value_changed = Signal(object)
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.width_ = _pixels("Width of the model's input in pixels")
-        self.height_ = _pixels("Height of the model's input in pixels")
-        layout = QHBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.width_, 1)
-        layout.addWidget(QLabel("×"))
-        layout.addWidget(self.height_, 1)
-        for box in (self.width_, self.height_):
-            box.valueChanged.connect(lambda: self.value_changed.emit(self.value()))
-
-    def value(self) -> tuple[int, int]:
-        """Return width and height."""
-        return self.width_.value(), self.height_.value()
-
-    def set_value(self, size: tuple[int, int]) -> None:
-        """Choose width and height."""
-        sides = list(size) if isinstance(size, Sequence) else []
-        if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= LARGEST for side in sides):
-            raise OptionError(f"{size!r} is no size of an image.", f"Give width and height, each from 1 to {LARGEST}.")
-        self.width_.setValue(sides[0])
-        self.height_.setValue(sides[1])
-
-
 def _row(label: QLabel, *widgets: QWidget) -> QWidget:
     row = QWidget()
     layout = QHBoxLayout(row)
@@ -329,12 +250,3 @@ def _column(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return column
-
-
-def _pixels(tip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(1, LARGEST)
-    box.setValue(224)
-    box.setToolTip(tip)
-    box.setAccessibleName(tip)
-    return box

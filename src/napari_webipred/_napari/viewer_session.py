@@ -107,10 +107,7 @@ class ViewerSession(QObject):
         self._show(None)
 
     def _show(self, run: Run | None) -> None:
-        if self.run is not None:
-            self.run.rows_added.disconnect(self.rows_added)
-            self.run.ended.disconnect(self._on_ended)
-        self.run = run
+        self.run = run  # the last one has ended and has nothing more to say
         if run is not None:
             run.rows_added.connect(self.rows_added)
             run.ended.connect(self._on_ended)
