@@ -25,7 +25,7 @@ from napari_webipred.errors import OptionError
 Reference = str | Path
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(eq=False)
 class LookUp:
     """A model that is being looked up, and how many bytes of its file are read."""
 
@@ -41,8 +41,6 @@ class Catalogue(QObject):
     ----------
     models : TwoLineList of Entry
         The user's own models and those of the catalogue; empty until they were read.
-    look_up : LookUp or None
-        What is being looked up, to be chosen then.
 
     Signals
     -------
@@ -67,13 +65,18 @@ class Catalogue(QObject):
     def __init__(self, loading: Loading) -> None:
         super().__init__()
         self.models: TwoLineList[Entry] = TwoLineList(entry_lines, self)
-        self.look_up: LookUp | None = None
         self._loading = loading
         self._wanted: Reference | None = None
-        self._look_up_task: Task | None = None
+        self._look_ups: dict[LookUp, Task] = {}
+        self._reading = False
         self._outcomes = Outcomes(loading, self)
         self._outcomes.noted.connect(self._on_noted)
         loading.changed.connect(self._on_loading)
+
+    @property
+    def look_up(self) -> LookUp | None:
+        """What is being looked up, to be chosen then: the latest, if there are several."""
+        return next(reversed(self._look_ups), None)
 
     @property
     def chosen(self) -> Reference | None:
@@ -123,8 +126,9 @@ class Catalogue(QObject):
 
     def read(self) -> None:
         """Read the models, once for each viewer."""
-        if not self.models.items:
-            self._run(listed(), self._on_listed)
+        if not self._reading and not self.models.items:
+            self._reading = True
+            self._run(listed(), self._on_listed, self._on_not_listed)
 
     def read_again(self) -> None:
         """Read the models again: some came or went, or the network was switched."""
@@ -136,19 +140,20 @@ class Catalogue(QObject):
         All models of a bundle are put on this machine and into the list; the user is asked before they take the place
         of others.
         """
-        self.cancel()
         self._look_up(reference, replace)
 
     def _look_up(self, reference: Reference, replace: bool = False) -> None:
-        self.look_up = LookUp(reference)
-        work = look_up(reference, replace=replace)
-        self._look_up_task = self._run(work, self._on_added, partial(self._on_not_added, reference))
-        self._look_up_task.events.connect(self._on_events)
+        new = LookUp(reference)
+        task = self._run(
+            look_up(reference, replace=replace), partial(self._on_found, new), partial(self._on_not_found, new)
+        )
+        task.events.connect(partial(self._on_progress, new))
+        self._look_ups[new] = task
         self.changed.emit()
 
     def download(self, entry: Entry) -> None:
         """Put a model that was found elsewhere into the list, and download it."""
-        self._on_added(Added((entry,)))
+        self._put_in(Added((entry,)))
         if self._loading.entry is not None and not self._loading.entry.here:
             self._loading.start()
 
@@ -164,10 +169,13 @@ class Catalogue(QObject):
 
     def cancel(self) -> None:
         """Look nothing up any more."""
-        if self._look_up_task is not None:
-            self._look_up_task.cancel()
-        if self._look_up_task is not None or self.resolving:
-            self._end()
+        if not self._look_ups and not self.resolving:
+            return
+        for task in self._look_ups.values():
+            task.cancel()
+        self._look_ups.clear()
+        self._wanted = None
+        self.changed.emit()
 
     def _run(
         self,
@@ -185,16 +193,31 @@ class Catalogue(QObject):
         if self._loading.entry is not None:
             self.models.repaint(self._loading.entry)
 
-    def _end(self) -> None:
-        self.look_up = self._look_up_task = self._wanted = None
+    def _on_progress(self, look_up: LookUp, steps: list[Download]) -> None:
+        look_up.done, look_up.total = steps[-1].done, steps[-1].total
         self.changed.emit()
 
-    def _on_events(self, steps: list[Download]) -> None:
-        if self.look_up is not None:
-            self.look_up = LookUp(self.look_up.reference, steps[-1].done, steps[-1].total)
-            self.changed.emit()
+    def _on_found(self, look_up: LookUp, added: Added) -> None:
+        self._end(look_up)
+        self._put_in(added)
+
+    def _on_not_found(self, look_up: LookUp, error: Exception) -> None:
+        self._end(look_up)
+        self.changed.emit()
+        self.failed.emit(error, partial(self.add, look_up.reference, replace=True))
+
+    def _end(self, look_up: LookUp) -> None:
+        del self._look_ups[look_up]
+        if look_up.reference == self._wanted:
+            self._wanted = None
+
+    def _on_not_listed(self, error: Exception) -> None:
+        self._reading = False
+        self.cancel()
+        self.failed.emit(error, None)
 
     def _on_listed(self, entries: list[Entry]) -> None:
+        self._reading = False
         self.models.fill(entries)
         self.listed.emit()
         task = Task(missing(entries))
@@ -223,7 +246,7 @@ class Catalogue(QObject):
         else:
             self.changed.emit()
 
-    def _on_added(self, added: Added) -> None:
+    def _put_in(self, added: Added) -> None:
         known: list[Entry] = []
         for entry in added.entries:
             there = next((other for other in self.models.items if other.key == entry.key), None)
@@ -233,15 +256,10 @@ class Catalogue(QObject):
             there.here = there.here or entry.here
             there.listed, there.gone = there.listed or entry.listed, False
             known.append(there)
-        self.look_up = self._look_up_task = self._wanted = None
         if known[-1] is not self._loading.entry or self._loading.error is not None:  # the file may be another one now
             self._loading.choose(known[-1])
         self.changed.emit()
         self.added.emit(added)
-
-    def _on_not_added(self, reference: Reference, error: Exception) -> None:
-        self._end()
-        self.failed.emit(error, partial(self.add, reference, replace=True))
 
     def _on_removed(self, words: str) -> None:
         self.read_again()

@@ -71,10 +71,10 @@ class OpeningView(QWidget):
                 tip(f"Download the model from {server_of(entry.card)} and keep it here. No image is ever sent.")
             )
         self._show_progress()
-        if (entry, loading.error) != self._shown:
-            self._shown = entry, loading.error
+        shown, self._shown = self._shown, (entry, loading.error)
+        if loading.error is not shown[1]:
             self._show_error(loading.error)
-        if self._catalogue.look_up is not None:
+        elif entry not in (None, shown[0]) or self._catalogue.look_up is not None:
             self.message.clear()
 
     def _show_error(self, error: Exception | None) -> None:
