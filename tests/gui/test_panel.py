@@ -392,7 +392,7 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
     panel.classify.message.show_note("words " * 30, "hint " * 30)
     column = panel.scroll.widget()
     column.layout().activate()
-    assert column.minimumSizeHint().width() <= 300 - panel.scroll.verticalScrollBar().sizeHint().width()
+    assert column.minimumSizeHint().width() <= 330 - panel.scroll.verticalScrollBar().sizeHint().width()
 
 
 class Viewer:
