@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 WINDOW = (1400, 900)
 PANEL = 380  # the width at which all of it has to be readable
-SECONDS = 60
+SECONDS = 240
 DAY = 24 * 60 * 60
 SERIES = 120  # how often the focus series is repeated, so that its run can be seen running
 
@@ -177,7 +177,7 @@ def dialogs(panel, theme: str) -> None:
     page = panel.model.findChild(StoredModels)
     wait(page.import_file.isEnabled)
     page.list.setCurrentIndex(page.stored.index(1, 0))
-    shot(page, f"kept-models-{theme}")
+    shot(page, f"stored-models-{theme}")
     importing(page, theme)
     page.reject()
     panel.model.choice.add.click()

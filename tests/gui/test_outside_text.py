@@ -229,8 +229,8 @@ def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
     for row in range(3):
         panel.results.table.selectRow(row)
         check(panel)
-    panel.model.settings.ask(shelf.models["brightness"])
-    assert len(panel.model.settings.names()) == 2
+    panel.model.settings.show_settings(shelf.models["brightness"])
+    assert len(panel.model.settings.classes.value) == 2
     qtbot.wait(1)
     check(panel)
     assert panel.window().width() == width
@@ -248,19 +248,19 @@ def test_dialogs_show_hostile_texts_within_bounds(text, shelf, open_panel, qtbot
     card = hostile_card(text)
     shelf.cards = [card]
     panel = open_panel()
-    panel.model.choice.menu._wish(panel._session.catalogue.models.items[0])
+    panel.model.choice.menu._ask_to_remove(panel._session.catalogue.models.items[0])
     box = panel.findChild(QMessageBox)
     check(box)
     assert box.width() < 1_200
     box.reject()
-    kept = StoredModel("brightness", card.name, "Zenodo", "2026-01-01", 1, refused=text)
+    stored = StoredModel("brightness", card.name, "Zenodo", "2026-01-01", 1, refused=text)
     own = StoredModel(Path(f"/{text}/a.onnx"), card.name, "your file", "2026-01-01", refused=text)
 
-    def look():
+    def snapshot():
         yield
-        return cache_tasks.CacheSnapshot((kept, own), 1)
+        return cache_tasks.CacheSnapshot((stored, own), 1)
 
-    monkeypatch.setattr(cache_tasks, "look", look)
+    monkeypatch.setattr(cache_tasks, "snapshot", snapshot)
     page = StoredModels(panel.model._theme, panel)
     qtbot.waitUntil(lambda: page.stored.rowCount() == 2)
     page.open()
