@@ -12,16 +12,17 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
-from tests.gui.conftest import flat
+from tests.gui.conftest import current_plane, flat
 
 from napari_webipred._napari import results_view
+from napari_webipred.errors import OptionError
 
 WAYS = {
     "Classify": lambda panel, qtbot: qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton),
     "Ctrl+Return": lambda panel, qtbot: qtbot.keyClick(
         panel.images.choice.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
     ),
-    "a script": lambda panel, qtbot: panel.classify.classify(),
+    "a script": lambda panel, qtbot: panel.form(),
     "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton),
 }
 
@@ -89,7 +90,7 @@ def test_the_rows_stay_while_the_question_is_open(panel, run, begin):
 def test_it_is_asked_once(panel, run, begin):
     begin()
     first = question(panel)
-    panel.classify.classify()
+    panel.form()
     assert panel.results.findChildren(QMessageBox) == [first]
     first.close()
 
@@ -177,17 +178,20 @@ def test_a_running_run_is_not_replaced_by_another(viewer, panel, shelf, qtbot, c
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     run = panel._session.run
     WAYS["Ctrl+Return"](panel, qtbot)
-    panel.classify.classify()
+    with pytest.raises(OptionError, match="cancel first"):
+        panel.form()
     assert panel._session.run is run
-    assert "cancel first" in panel.classify.message.text
     shelf.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not run.running)
     assert len(run.rows) == 30
 
 
-def test_a_script_is_told_what_is_missing(panel):
-    panel.classify.classify()
-    assert "Choose a model first." in panel.classify.message.text
+def test_rows_are_not_replaced_by_those_of_a_model_that_is_chosen_while_the_question_is_open(panel, run, qtbot):
+    panel.form()
+    panel.form.model.value = "eye"
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    answer(panel, qtbot, "Discard")
+    assert is_kept(panel, run)
 
 
 def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose):
@@ -196,7 +200,7 @@ def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose)
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)
     assert panel.classify.button.text() == "Classify 2 images (3001 planes)"
-    qtbot.mouseClick(panel.images.current, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(current_plane(panel), Qt.MouseButton.LeftButton)
     assert panel.classify.button.text() == "Classify 2 images"
 
 

@@ -12,6 +12,7 @@ from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred import engine
+from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.image_choice import ImageChoice
 from napari_webipred._napari.intensity import IntensityChoice
 from napari_webipred._napari.layers import source_of
@@ -115,7 +116,12 @@ class ClassifyForm(Container):
         """
         self._check()
         layers, sources = self.sources()
-        self._discard_rows(partial(self._session.classify, layers, sources, self.options()))
+        self._discard_rows(partial(self._begin, self._session.loading.entry, layers, sources, self.options()))
+
+    def _begin(self, entry: Entry | None, layers: list[Image], sources: list[Source], options: engine.Options) -> None:
+        """Classify, unless another model was chosen while the user was asked."""
+        if entry in (None, self._session.loading.entry):
+            self._session.classify(layers, sources, options)
 
     def _check(self) -> None:
         loading = self._session.loading
