@@ -286,7 +286,7 @@ def existing(reference: Reference) -> Reference:
     path = Path(reference).expanduser()
     if is_there(path):
         return path
-    named = isinstance(reference, str) and (providers.place(reference) is not None or index.find(reference) is not None)
+    named = isinstance(reference, str) and (providers.parse(reference) is not None or index.find(reference) is not None)
     if not named:
         raise index.unknown(str(reference))
     return reference
