@@ -19,8 +19,8 @@ import onnx
 from goldens import networks
 from napari_webipred.runtime import onnx_file
 from napari_webipred.runtime.compiler import compile_model
-from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.graph import COMPILER_VERSION
+from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.tfjs import read_layers_model
 from tensorflow_graphs import IMAGE, MEAN, graph, node, text
 

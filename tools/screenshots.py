@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[1]
 IMAGES = ROOT / "docs" / "images"
 WINDOW = (1400, 900)
 PANEL = 380  # the width at which all of it has to be readable
-SECONDS = 60
+SECONDS = 240
 DAY = 24 * 60 * 60
 SERIES = 120  # how often the focus series is repeated, so that its run can be seen running
 
@@ -43,10 +43,10 @@ def empty_to_results(theme: str) -> None:
     take(viewer, panel, f"panel-about-{theme}")
     panel.model.more.click()
     panel.classify.button.click()
-    wait(lambda: not panel._bench.run.running)
-    for row in panel._bench.run.rows:
-        if row.prediction != panel._bench.run.rows[0].prediction:
-            panel.results.point_at(row)
+    wait(lambda: not panel._session.run.running)
+    for row in panel._session.run.rows:
+        if row.prediction != panel._session.run.rows[0].prediction:
+            panel.results.select_row(row)
             panel.results.chosen.emit(row)
             break
     take(viewer, panel, f"panel-results-{theme}")
@@ -65,10 +65,10 @@ def running(theme: str) -> None:
     viewer.dims.set_point(0, len(series.data) // (2 * SERIES))
     viewer.reset_view()
     panel.classify.button.click()
-    wait(lambda: len(panel._bench.run.rows) > panel._bench.run.total // 3)
+    wait(lambda: len(panel._session.run.rows) > panel._session.run.total // 3)
     take(viewer, panel, f"panel-running-{theme}")
     panel.classify.progress.cancel.click()
-    wait(lambda: not panel._bench.run.running)
+    wait(lambda: not panel._session.run.running)
     viewer.close()
 
 
@@ -89,9 +89,9 @@ def models_from_elsewhere(theme: str, folder: Path) -> None:
         failing(zenodo, panel, theme)
         own = folder / "my-model.zip"
         own.write_bytes(model_zip(classes=3))
-        panel.model.search.clear()
-        panel.model.add_model(own)
-        wait(lambda: not panel.model.facts.isHidden())
+        panel.model.choice.search.clear()
+        panel._session.catalogue.add(own)
+        wait(lambda: not panel.model.settings.native.isHidden())
         part(panel, f"form-{theme}")
         dialogs(panel, theme)
         viewer.close()
@@ -128,11 +128,11 @@ def publish(zenodo) -> None:
 
 
 def searching(panel, theme: str) -> None:
-    panel.model.search.setText("chest x-ray")
+    panel.model.choice.search.setText("chest x-ray")
     part(panel, f"search-{theme}")
-    panel.model.elsewhere.click()
-    wait(panel.model.zenodo.progress.isHidden)
-    panel.model.zenodo.list.setCurrentIndex(panel.model.zenodo.found.index(0, 0))
+    panel.model.choice.search_zenodo.click()
+    wait(panel.model.choice.zenodo.progress.isHidden)
+    panel.model.choice.zenodo.list.setCurrentIndex(panel.model.choice.zenodo.found.index(0, 0))
     part(panel, f"zenodo-{theme}")
 
 
@@ -143,20 +143,20 @@ def downloading(zenodo, panel, theme: str) -> None:
     for path, answer in good.items():
         if path.endswith(("chest_tfjs.zip", "chest_tfjs.zip/content")):
             zenodo.answers[path] = Answer(body=answer.body, stall_after=12_000_000)
-    panel.model.zenodo.take.click()
-    wait(lambda: "12 MB" in panel.model.progress.words.text())
+    panel.model.choice.zenodo.download.click()
+    wait(lambda: "12 MB" in panel.model.opening.progress.words.text())
     part(panel, f"download-{theme}")
-    panel.model.progress.cancel.click()
+    panel.model.opening.progress.cancel.click()
     zenodo.released.set()
     zenodo.answers.update(good)
-    wait(panel.model.progress.isHidden)
+    wait(panel.model.opening.progress.isHidden)
 
 
 def failing(zenodo, panel, theme: str) -> None:
     record = zenodo.answers["/api/records/1000001"]
     zenodo.fail("/api/records/1000001", "410_tombstone")
-    panel.model.download.click()
-    wait(lambda: panel.model.message.text != "")
+    panel.model.opening.download.click()
+    wait(lambda: panel.model.opening.message.text != "")
     part(panel, f"error-{theme}")
     zenodo.answers["/api/records/1000001"] = record
 
@@ -164,7 +164,7 @@ def failing(zenodo, panel, theme: str) -> None:
 def dialogs(panel, theme: str) -> None:
     """Show the page of models on this machine, with some that were fetched, and the dialog that takes others."""
     from napari_webipred._napari.add_model import AddModel
-    from napari_webipred._napari.stored_models import KeptModels
+    from napari_webipred._napari.stored_models import StoredModels
     from napari_webipred.cache import index, store
 
     for number in ("1000001", "1000009", "1000011"):
@@ -173,14 +173,14 @@ def dialogs(panel, theme: str) -> None:
     for age, entry in enumerate(store.entries()):
         (entry.folder / "used").touch()
         os.utime(entry.folder / "used", (time.time() - 9 * age * DAY,) * 2)
-    panel.model.kept.click()
-    page = panel.model.findChild(KeptModels)
-    wait(page.take_in.isEnabled)
-    page.list.setCurrentIndex(page.kept.index(1, 0))
-    shot(page, f"kept-models-{theme}")
+    panel.model.stored.click()
+    page = panel.model.findChild(StoredModels)
+    wait(page.import_file.isEnabled)
+    page.list.setCurrentIndex(page.stored.index(1, 0))
+    shot(page, f"stored-models-{theme}")
     importing(page, theme)
     page.reject()
-    panel.model.add.click()
+    panel.model.choice.add.click()
     asking = panel.model.findChild(AddModel)
     shot(asking, f"add-model-{theme}")
     asking.reject()
@@ -210,7 +210,7 @@ def opened(theme: str):
     viewer.window.show()
     viewer.window.resize(*WINDOW)
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
-    wait(lambda: panel.model.models.rowCount() > 0)
+    wait(lambda: panel._session.catalogue.models.rowCount() > 0)
     return viewer, panel
 
 
@@ -219,9 +219,9 @@ def choose_demo(viewer, panel) -> None:
     viewer.open_sample("napari-webipred", "image-quality")
     grid(viewer).enabled = True
     viewer.reset_view()
-    names = [entry.card.id for entry in panel.model.models.entries]
-    panel.model.list.setCurrentIndex(panel.model.filter.index(names.index("demo"), 0))
-    wait(lambda: panel._bench.loading.model is not None)
+    names = [entry.card.id for entry in panel._session.catalogue.models.items]
+    panel.model.choice.list.setCurrentIndex(panel.model.choice.filter.index(names.index("demo"), 0))
+    wait(lambda: panel._session.loading.model is not None)
 
 
 def grid(viewer):

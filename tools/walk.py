@@ -36,23 +36,24 @@ def walk(folder: Path, pictures: Path, theme: str) -> None:
     viewer.reset_view()
     dock = viewer.window._qt_window.findChildren(type(panel.parent()))[-1]
     dock.setFixedWidth(PANEL)
-    step, loading = panel.model, panel._bench.loading
+    step, loading = panel.model, panel._session.loading
     print(f"\n== {folder.name}")
     add(step, files[0] if files else folder)
-    wait(lambda: loading.model is not None or not step.facts.isHidden() or step.message.text != "")
+    form, opening = step.settings, step.opening
+    wait(lambda: loading.model is not None or not form.native.isHidden() or opening.message.text != "")
     take(panel, pictures / f"{folder.name}, opened.png")
     said(step)
     for number in range(3):
-        if step.facts.isHidden():
+        if form.native.isHidden():
             break
-        answer(step.facts)
+        answer(form)
         take(panel, pictures / f"{folder.name}, answered {number + 1}.png")
-        press(step.facts.use)
-        wait(lambda: not step.progress.isVisible())
+        press(form.use)
+        wait(lambda: not opening.progress.isVisible())
         said(step)
     if panel.classify.button.isEnabled():
         press(panel.classify.button)
-        wait(lambda: bool(panel._bench.run) and not panel._bench.run.running)
+        wait(lambda: bool(panel._session.run) and not panel._session.run.running)
         print(f"classified: {panel.classify.message.text}")
         take(panel, pictures / f"{folder.name}, classified.png")
         press(panel.model.more)
@@ -67,7 +68,7 @@ def add(step, path: Path) -> None:
 
     from napari_webipred._napari.add_model import AddModel
 
-    press(step.add)
+    press(step.choice.add)
     asking = step.findChild(AddModel)
     QTest.keyClicks(asking.field, str(path))
     QTest.keyClick(asking.field, Qt.Key.Key_Return)
@@ -79,24 +80,24 @@ def answer(form) -> None:
     from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
 
-    if form.output.isVisible() and form.output.currentData() is None:
-        QTest.keyClick(form.output, Qt.Key.Key_Down)
+    if form.output.native.isVisible() and form.output.value is None:
+        QTest.keyClick(form.output.native, Qt.Key.Key_Down)
     if form.others.isVisible():
-        if form.activation.isVisible() and form.activation.currentData() is None:
-            QTest.keyClick(form.activation, Qt.Key.Key_Down)
-        if not form.names() and form._wanted <= len(NAMES):
-            QTest.keyClicks(form.classes, ", ".join(NAMES[: form._wanted]))
-        if form.scaling.currentData() is None:  # the first letter of a choice, here of "none"
-            QTest.keyClicks(form.scaling, "none")
+        if form.activation.native.isVisible() and form.activation.value is None:
+            QTest.keyClick(form.activation.native, Qt.Key.Key_Down)
+        if not form.classes.value and form._wanted <= len(NAMES):
+            QTest.keyClicks(form.classes.native, ", ".join(NAMES[: form._wanted]))
+        if form.standardize.value is None:  # the first letter of a choice, here of "none"
+            QTest.keyClicks(form.standardize.native, "none")
     settle()
 
 
 def said(step) -> None:
-    form = step.facts
-    print(f"said: {step.message.text!r} {step.message.hint.text() if hasattr(step.message, 'hint') else ''}")
-    if form.isVisible():
-        print(f"asked: {form.heading.text()} | {form.looks_like.text()} | {form.count.text()}")
-        print(f"  output: {form.output_row.isVisible()}, scaling: {form.scaling.currentText()!r}")
+    form = step.settings
+    print(f"said: {step.opening.message.text!r}")
+    if form.native.isVisible():
+        print(f"asked: {form.heading.text()} | {form.looks_like.text()} | {form.counted.text()}")
+        print(f"  output: {form.output_row.isVisible()}, scaling: {form.standardize.native.currentText()!r}")
 
 
 def press(button) -> None:

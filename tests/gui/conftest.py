@@ -137,7 +137,7 @@ def open_panel(viewer, qtbot):
 
     def open_it():
         _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
-        qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+        qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
         return panel
 
     return open_it
@@ -154,9 +154,9 @@ def choose(qtbot):
     from qtpy.QtCore import Qt
 
     def choose_it(panel, name: str):
-        view = panel.model.list
-        names = [panel.model.filter.index(row, 0).data() for row in range(panel.model.filter.rowCount())]
-        index = panel.model.filter.index(names.index(name), 0)
+        view = panel.model.choice.list
+        names = [panel.model.choice.filter.index(row, 0).data() for row in range(panel.model.choice.filter.rowCount())]
+        index = panel.model.choice.filter.index(names.index(name), 0)
         view.scrollTo(index)
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.visualRect(index).center())
 
@@ -169,12 +169,12 @@ def classify(qtbot, choose):
     from qtpy.QtCore import Qt
 
     def classify_it(panel, name: str = "Brightness"):
-        if panel._bench.run is not None:
-            panel._bench.run.saved = True
+        if panel._session.run is not None:
+            panel._session.run.saved = True
         choose(panel, name)
         qtbot.waitUntil(panel.classify.button.isEnabled)
         qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-        run = panel._bench.run
+        run = panel._session.run
         qtbot.waitUntil(lambda: not run.running)
         return run
 
@@ -186,3 +186,11 @@ def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
     image = np.full(shape, value, np.uint8)
     image.flat[0] = value + 1 if value < 255 else value - 1
     return image
+
+
+def current_plane(panel):
+    """Return the button that chooses the plane that is shown, out of those that magicgui makes."""
+    from qtpy.QtWidgets import QRadioButton
+
+    (button,) = (b for b in panel.form.planes.native.findChildren(QRadioButton) if b.text() == "Current plane")
+    return button

@@ -15,12 +15,12 @@ from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 
 def names(panel) -> list[str]:
-    return [entry.card.name for entry in panel.model.models.entries]
+    return [entry.card.name for entry in panel._session.catalogue.models.items]
 
 
 def add(qtbot, panel, text: str) -> None:
     """Click Add model, type, press Return."""
-    qtbot.mouseClick(panel.model.add, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.choice.add, Qt.MouseButton.LeftButton)
     dialog = panel.model.findChild(AddModel)
     qtbot.keyClicks(dialog.field, text)
     qtbot.keyClick(dialog.field, Qt.Key.Key_Return)
@@ -43,10 +43,10 @@ def carried(zenodo: ZenodoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_a_bundle_puts_all_its_models_on_this_machine(carried, open_panel, qtbot):
     panel = open_panel()
     add(qtbot, panel, str(carried))
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert {"Model 1000001", "Model 1000003"} <= set(names(panel))
     assert {entry.id for entry in store.entries()} == {"zenodo-1000001", "zenodo-1000003"}
-    assert panel.model.progress.isHidden()
+    assert panel.model.opening.progress.isHidden()
 
 
 def test_a_damaged_bundle_is_told(carried, open_panel, qtbot):
@@ -54,9 +54,9 @@ def test_a_damaged_bundle_is_told(carried, open_panel, qtbot):
     carried.write_bytes(content.replace(b"layers-model", b"layers-mobel"))
     panel = open_panel()
     add(qtbot, panel, str(carried))
-    qtbot.waitUntil(lambda: panel.model.message.text != "")
-    assert "carried.zip" in panel.model.message.text
-    assert panel.model.progress.isHidden()
+    qtbot.waitUntil(lambda: panel.model.opening.message.text != "")
+    assert "carried.zip" in panel.model.opening.message.text
+    assert panel.model.opening.progress.isHidden()
 
 
 def test_a_zip_of_one_model_stays_where_it_is(open_panel, qtbot, tmp_path):
@@ -64,7 +64,7 @@ def test_a_zip_of_one_model_stays_where_it_is(open_panel, qtbot, tmp_path):
     panel = open_panel()
     add(qtbot, panel, str(tmp_path / "mine.zip"))
     qtbot.waitUntil(lambda: "mine" in names(panel))
-    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
+    qtbot.waitUntil(lambda: not panel.model.settings.native.isHidden())
     assert store.entries() == []
 
 
@@ -72,16 +72,16 @@ def test_what_is_no_model_is_told_where_it_happens(open_panel, qtbot, tmp_path):
     (tmp_path / "text.zip").write_bytes(b"this is text")
     panel = open_panel()
     add(qtbot, panel, str(tmp_path / "text.zip"))
-    qtbot.waitUntil(lambda: "text.zip" in panel.model.message.text)
+    qtbot.waitUntil(lambda: "text.zip" in panel.model.opening.message.text)
 
 
 def test_a_server_that_cannot_be_reached_is_named(open_panel, qtbot):
     panel = open_panel()
     add(qtbot, panel, "hf:jane/moles")
     # The settings of the tests lead to a port where nobody listens.
-    qtbot.waitUntil(lambda: panel.model.message.text != "")
-    assert "127.0.0.1" in panel.model.message.text
-    assert panel.model.progress.isHidden()
+    qtbot.waitUntil(lambda: panel.model.opening.message.text != "")
+    assert "127.0.0.1" in panel.model.opening.message.text
+    assert panel.model.opening.progress.isHidden()
 
 
 def test_files_of_all_formats_can_be_chosen(qtbot, monkeypatch, tmp_path):

@@ -14,7 +14,7 @@ def test_the_demonstration_model_judges_the_sample_pictures(viewer, open_panel, 
     choose(panel, "Image quality of microscopy and medical images")
     qtbot.waitUntil(panel.classify.button.isEnabled, timeout=60_000)
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    run = panel._bench.run
+    run = panel._session.run
     qtbot.waitUntil(lambda: not run.running, timeout=60_000)
     assert [row.image for row in run.rows] == [layer.name for layer in layers]
     for row in run.rows:

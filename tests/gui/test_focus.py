@@ -14,14 +14,14 @@ from napari_webipred._napari.add_model import AddModel
 from napari_webipred._napari.theme import SHAPE_CONTRAST, contrast
 
 CONTROLS = {
-    "line edit": lambda panel: panel.model.search,
-    "button": lambda panel: panel.model.add,
+    "line edit": lambda panel: panel.model.choice.search,
+    "button": lambda panel: panel.model.choice.add,
     "main button": lambda panel: panel.classify.button,
-    "combo box": lambda panel: panel.images.intensity.mode,
-    "list": lambda panel: panel.model.list,
-    "list with check boxes": lambda panel: panel.images.list,
-    "check box": lambda panel: panel.images.all,
-    "spin box": lambda panel: panel.images.intensity.low,
+    "combo box": lambda panel: panel.form.intensity.native.mode,
+    "list": lambda panel: panel.model.choice.list,
+    "list with check boxes": lambda panel: panel.images.choice.list,
+    "check box": lambda panel: panel.images.choice.all,
+    "spin box": lambda panel: panel.form.intensity.native.low,
     "table": lambda panel: panel.results.table,
     "chart": lambda panel: panel.results.chart_area,
     "header": lambda panel: panel.sections[1].header,
@@ -40,7 +40,7 @@ def full_panel(viewer, panel, qtbot, classify):
     viewer.add_image(flat(10), name="a")
     classify(panel)
     panel.sections[0].header.setChecked(True)
-    panel.images.intensity.mode.setCurrentIndex(2)
+    panel.form.intensity.native.mode.setCurrentIndex(2)
     panel.window().activateWindow()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
     return panel
@@ -67,7 +67,7 @@ def test_each_control_shows_that_it_has_the_keyboard_and_stays_where_it_is(viewe
     viewer.theme = theme
     for name, find in CONTROLS.items():
         control = find(panel)
-        other = panel.model.kept if control is not panel.model.kept else panel.model.add
+        other = panel.model.stored if control is not panel.model.stored else panel.model.choice.add
         other.setFocus()
         place, before = control.geometry(), painted(panel, control)
         control.setFocus()
@@ -80,7 +80,7 @@ def test_each_control_shows_that_it_has_the_keyboard_and_stays_where_it_is(viewe
 
 
 def test_the_controls_of_a_dialog_show_it_too(full_panel, qtbot):
-    full_panel.model.add.click()
+    full_panel.model.choice.add.click()
     dialog = full_panel.model.findChild(AddModel)
     qtbot.waitUntil(dialog.isActiveWindow)
     dialog.buttons.button(QDialogButtonBox.StandardButton.Cancel).setFocus()

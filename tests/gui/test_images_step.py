@@ -6,16 +6,17 @@ import pytest
 pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
+from tests.gui.conftest import current_plane
 
 from napari_webipred._napari.layers import understanding
 
 
 def ticked(panel) -> list[str]:
-    return [layer.name for layer in panel.images.layers.ticked()]
+    return [layer.name for layer in panel.images.choice.layers.ticked()]
 
 
 def untick(panel, row: int) -> None:
-    layers = panel.images.layers
+    layers = panel.images.choice.layers
     layers.setData(layers.index(row), Qt.CheckState.Unchecked, Qt.ItemDataRole.CheckStateRole)
 
 
@@ -32,7 +33,7 @@ def test_ticks_follow_the_layers_through_renaming_reordering_and_removal(viewer,
     viewer.layers["c"].name = "b"
     assert ticked(panel) == ["a", "b"]
     viewer.layers.move(1, 0)
-    assert [panel.images.layers.index(row).data() for row in range(3)] == ["a b", "a", "b"]
+    assert [panel.images.choice.layers.index(row).data() for row in range(3)] == ["a b", "a", "b"]
     assert ticked(panel) == ["a", "b"]
     viewer.layers.remove("a")
     assert ticked(panel) == ["b"]
@@ -44,7 +45,7 @@ def test_only_image_layers_are_listed(viewer, panel):
     viewer.add_labels(np.zeros((40, 40), int))
     viewer.add_points(np.zeros((3, 2)))
     viewer.add_image(grey(), name="a")
-    assert panel.images.layers.rowCount() == 1
+    assert panel.images.choice.layers.rowCount() == 1
 
 
 @pytest.mark.parametrize(
@@ -70,48 +71,48 @@ def test_only_image_layers_are_listed(viewer, panel):
 )
 def test_a_layer_is_described_as_it_is_understood(viewer, panel, data, options, words):
     viewer.add_image(data, **options)
-    index = panel.images.layers.index(0)
+    index = panel.images.choice.layers.index(0)
     assert words in index.data(Qt.ItemDataRole.AccessibleTextRole)
     assert index.flags() & Qt.ItemFlag.ItemIsEnabled
 
 
 def test_planes_can_be_chosen_for_stacks_only(viewer, panel):
     viewer.add_image(grey())
-    assert panel.images.stack.isHidden()
+    assert panel.form.planes.native.isHidden()
     viewer.add_image(grey(5, 40, 40), name="stack")
-    assert not panel.images.stack.isHidden()
-    assert panel.images.count() == 6
-    panel.images.current.click()
-    assert panel.images.count() == 2
+    assert not panel.form.planes.native.isHidden()
+    assert panel.form.plane_count() == 6
+    current_plane(panel).click()
+    assert panel.form.plane_count() == 2
     untick(panel, 1)
-    assert panel.images.stack.isHidden()
+    assert panel.form.planes.native.isHidden()
 
 
 def test_all_layers_are_ticked_or_unticked_at_once(viewer, panel, qtbot):
     for name in "abc":
         viewer.add_image(grey(), name=name)
     untick(panel, 0)
-    assert panel.images.all.checkState() == Qt.CheckState.PartiallyChecked
-    qtbot.keyClick(panel.images.all, Qt.Key.Key_Space)
+    assert panel.images.choice.all.checkState() == Qt.CheckState.PartiallyChecked
+    qtbot.keyClick(panel.images.choice.all, Qt.Key.Key_Space)
     assert ticked(panel) == ["a", "b", "c"]
-    assert panel.images.all.checkState() == Qt.CheckState.Checked
-    qtbot.keyClick(panel.images.all, Qt.Key.Key_Space)
+    assert panel.images.choice.all.checkState() == Qt.CheckState.Checked
+    qtbot.keyClick(panel.images.choice.all, Qt.Key.Key_Space)
     assert ticked(panel) == []
-    assert panel.images.all.checkState() == Qt.CheckState.Unchecked
+    assert panel.images.choice.all.checkState() == Qt.CheckState.Unchecked
 
 
 def test_new_data_of_a_layer_is_understood_anew(viewer, panel):
     layer = viewer.add_image(grey(5, 40, 40), name="a")
-    assert panel.images.count() == 5
+    assert panel.form.plane_count() == 5
     layer.data = grey(9, 40, 40)
-    assert panel.images.count() == 9
+    assert panel.form.plane_count() == 9
 
 
 @pytest.mark.filterwarnings("ignore:invalid value encountered:RuntimeWarning")  # napari divides by the length 0
 def test_a_layer_that_cannot_be_used_is_grey_and_says_why(viewer, panel):
     viewer.add_image(grey(), name="good")
     viewer.add_image(np.zeros((0, 40, 40), np.uint8), name="bad")
-    index = panel.images.layers.index(1)
+    index = panel.images.choice.layers.index(1)
     assert not index.flags() & Qt.ItemFlag.ItemIsEnabled
     assert "empty" in index.data(Qt.ItemDataRole.AccessibleTextRole)
     assert ticked(panel) == ["good"]
@@ -129,5 +130,5 @@ def test_describing_a_layer_reads_no_pixels(viewer, panel):
     layer = viewer.add_image(lazy, contrast_limits=(0, 255))
     read.clear()
     assert "9 planes" in understanding(layer)[0]
-    panel.images.sources()
+    panel.form.sources()
     assert read == []

@@ -12,8 +12,9 @@ from qtpy.QtWidgets import QDialog
 
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
-from napari_webipred._napari.entry import Entry
-from napari_webipred._napari.model_list import ModelFilter, ModelList
+from napari_webipred._napari.entry import Entry, entry_lines
+from napari_webipred._napari.model_filter import ModelFilter
+from napari_webipred._napari.two_line_list import TwoLineList
 from napari_webipred.cache import index
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, SlowModelError
@@ -21,29 +22,29 @@ from napari_webipred.opening import Progress
 
 
 def names(panel) -> list[str]:
-    return [panel.model.filter.index(row, 0).data() for row in range(panel.model.filter.rowCount())]
+    return [panel.model.choice.filter.index(row, 0).data() for row in range(panel.model.choice.filter.rowCount())]
 
 
 def test_search_and_filters_narrow_the_list(panel, qtbot):
     assert names(panel) == ["Brightness", "Chest", "Eye"]
-    qtbot.keyClicks(panel.model.search, "pneumonia")
+    qtbot.keyClicks(panel.model.choice.search, "pneumonia")
     assert names(panel) == ["Chest"]
-    panel.model.search.clear()
-    panel.model.discipline.setCurrentText("Ophthalmology")
+    panel.model.choice.search.clear()
+    panel.model.choice.discipline.setCurrentText("Ophthalmology")
     assert names(panel) == ["Eye"]
-    panel.model.procedure.setCurrentText("X-ray")
+    panel.model.choice.procedure.setCurrentText("X-ray")
     assert names(panel) == []
-    assert not panel.model.nothing.isHidden()
+    assert not panel.model.choice.no_match.isHidden()
 
 
 def test_a_hyphen_may_be_left_out_of_a_search(panel, qtbot):
-    qtbot.keyClicks(panel.model.search, "xray")
+    qtbot.keyClicks(panel.model.choice.search, "xray")
     assert names(panel) == ["Chest"]
 
 
 @pytest.mark.parametrize("words", ["müller", "torch", "xray", "ning covid", "pneumonia", "cc-by", "nothing like this"])
 def test_the_panel_finds_what_python_and_the_command_line_find(qtbot, words):
-    models = ModelList()
+    models = TwoLineList(entry_lines)
     models.fill([Entry(card, card.id, False) for card in index.cards()])
     found = ModelFilter()
     found.setSourceModel(models)
@@ -53,44 +54,44 @@ def test_the_panel_finds_what_python_and_the_command_line_find(qtbot, words):
 
 def test_narrowing_the_list_keeps_the_chosen_model(panel, qtbot, choose):
     choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    model = panel._bench.loading.model
-    qtbot.keyClicks(panel.model.search, "pneumonia")
-    panel.model.search.clear()
-    assert panel._bench.loading.entry.card.name == "Brightness"
-    assert panel._bench.loading.model is model
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    model = panel._session.loading.model
+    qtbot.keyClicks(panel.model.choice.search, "pneumonia")
+    panel.model.choice.search.clear()
+    assert panel._session.loading.entry.card.name == "Brightness"
+    assert panel._session.loading.model is model
 
 
 def test_a_model_that_is_here_is_opened_and_warmed_up_at_once(panel, shelf, qtbot, choose):
     choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert shelf.models["brightness"].warm
     assert shelf.opened == [("brightness", {})]
-    assert panel.model.download.isHidden()
+    assert panel.model.opening.download.isHidden()
 
 
 def test_a_model_that_is_not_here_waits_for_the_users_word(panel, shelf, qtbot, choose):
     choose(panel, "Chest")
-    assert not panel.model.download.isHidden()
+    assert not panel.model.opening.download.isHidden()
     assert shelf.opened == []
-    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.mouseClick(panel.model.opening.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert shelf.opened == [("chest", {})]
-    assert panel._bench.loading.entry.here
+    assert panel._session.loading.entry.here
 
 
 def test_a_download_shows_how_far_it_is_and_can_be_cancelled(panel, shelf, qtbot, choose):
     shelf.steps = [Progress("download", 5_000_000, 20_000_000, seconds_left=30)]
     shelf.gate.clear()
     choose(panel, "Chest")
-    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "5.0 MB of 20 MB" in panel.model.progress.words.text())
-    assert "about 30 s left" in panel.model.progress.words.text()
-    assert panel.model.progress.bar.value() == 250
-    qtbot.mouseClick(panel.model.progress.cancel, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.opening.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "5.0 MB of 20 MB" in panel.model.opening.progress.words.text())
+    assert "about 30 s left" in panel.model.opening.progress.words.text()
+    assert panel.model.opening.progress.bar.value() == 250
+    qtbot.mouseClick(panel.model.opening.progress.cancel, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: shelf.closed_in != [])
-    assert panel.model.progress.isHidden()
-    assert not panel.model.download.isHidden()
+    assert panel.model.opening.progress.isHidden()
+    assert not panel.model.opening.download.isHidden()
     assert shelf.closed_in != ["MainThread"]
 
 
@@ -101,42 +102,42 @@ def test_choosing_another_model_gives_the_first_one_up(panel, shelf, qtbot, choo
     qtbot.waitUntil(lambda: shelf.opened != [])
     choose(panel, "Eye")
     shelf.gate.set()
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    assert panel._bench.loading.model is shelf.models["eye"]
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    assert panel._session.loading.model is shelf.models["eye"]
     qtbot.waitUntil(lambda: len(shelf.closed_in) == 2)
-    assert panel._bench.loading.model is shelf.models["eye"]
+    assert panel._session.loading.model is shelf.models["eye"]
 
 
 def test_an_error_stands_under_the_list_with_its_hint_and_can_be_tried_again(panel, shelf, qtbot, choose):
     shelf.error = CatalogueError("Zenodo <b>cannot</b> be reached.", "Check the connection.")
     choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: "Check the connection." in panel.model.message.text)
-    assert "&lt;b&gt;" in panel.model.message.text
+    qtbot.waitUntil(lambda: "Check the connection." in panel.model.opening.message.text)
+    assert "&lt;b&gt;" in panel.model.opening.message.text
     shelf.error = None
-    qtbot.mouseClick(panel.model.message._retry, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    assert panel.model.message.text == ""
+    qtbot.mouseClick(panel.model.opening.message._retry, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    assert panel.model.opening.message.text == ""
 
 
 def test_a_slow_model_is_used_when_the_user_says_so(panel, shelf, qtbot, choose):
     shelf.error = SlowModelError("An image may take 5 hours.", "Use it anyway.", "allow slow model")
     choose(panel, "Brightness")
-    message = panel.model.message
+    message = panel.model.opening.message
     qtbot.waitUntil(lambda: "5 hours" in message.text)
     assert "“Use it anyway” allows it" in message.text
     assert "Decide first" in panel.classify.why.text()
-    assert panel._bench.loading.entry.refused == ""
+    assert panel._session.loading.entry.refused == ""
     assert not message._accept.isHidden()
     assert message._retry.isHidden()
     shelf.error = None
     qtbot.mouseClick(message._accept, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert shelf.opened == [("brightness", {}), ("brightness", {"allow_slow": True})]
     choose(panel, "Eye")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is shelf.models["eye"])
+    qtbot.waitUntil(lambda: panel._session.loading.model is shelf.models["eye"])
     assert shelf.opened[-1] == ("eye", {})
     shelf.error = CatalogueError("It is gone.", "")
-    panel._bench.loading.start()
+    panel._session.loading.start()
     qtbot.waitUntil(lambda: "It is gone" in message.text)
     assert message._accept.isHidden()
 
@@ -145,41 +146,41 @@ def test_a_slow_model_is_used_when_the_user_says_so(panel, shelf, qtbot, choose)
 def test_the_details_of_an_unforeseen_error_can_be_copied(panel, shelf, qtbot, choose, kind):
     shelf.error = kind("no such thing")
     choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: "no such thing" in panel.model.message.text)
-    qtbot.mouseClick(panel.model.message._copy, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "no such thing" in panel.model.opening.message.text)
+    qtbot.mouseClick(panel.model.opening.message._copy, Qt.MouseButton.LeftButton)
     assert f"{kind.__name__}: no such thing" in QGuiApplication.clipboard().text()
     assert "Traceback" in QGuiApplication.clipboard().text()
 
 
 def test_a_folder_becomes_a_model_of_the_list(panel, shelf, qtbot, tmp_path):
     shelf.models[tmp_path] = shelf.models["eye"]
-    qtbot.mouseClick(panel.model.add, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.choice.add, Qt.MouseButton.LeftButton)
     dialog = panel.model.findChild(AddModel)
     assert not dialog.add.isEnabled()
     qtbot.keyClicks(dialog.field, str(tmp_path))
     qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
     assert dialog.result() == QDialog.DialogCode.Accepted
-    qtbot.waitUntil(lambda: panel._bench.loading.model is shelf.models["eye"])
+    qtbot.waitUntil(lambda: panel._session.loading.model is shelf.models["eye"])
     assert shelf.opened == [(tmp_path, {})]
-    assert panel.model.models.rowCount() == 4
+    assert panel._session.catalogue.models.rowCount() == 4
 
 
 def test_the_same_folder_is_listed_once(panel, shelf, qtbot, tmp_path):
     shelf.models[tmp_path] = shelf.models["eye"]
     for _ in range(2):
-        panel.model.add_model(tmp_path)
-        qtbot.waitUntil(panel.model.progress.isHidden)
-    assert panel.model.models.rowCount() == 4
+        panel._session.catalogue.add(tmp_path)
+        qtbot.waitUntil(panel.model.opening.progress.isHidden)
+    assert panel._session.catalogue.models.rowCount() == 4
 
 
 def test_a_zenodo_record_is_looked_up_and_not_downloaded(panel, shelf, qtbot, monkeypatch):
     found = shelf.cards[1].model_copy(update={"id": "zenodo-1", "name": "From Zenodo"})
     monkeypatch.setattr("napari_webipred.cache.index.resolve", lambda reference: found)
-    panel.model.add_model("10.5281/zenodo.1")
+    panel._session.catalogue.add("10.5281/zenodo.1")
     qtbot.waitUntil(lambda: names(panel)[0] == "From Zenodo")
-    assert panel._bench.loading.entry.reference == "10.5281/zenodo.1"
+    assert panel._session.loading.entry.reference == "10.5281/zenodo.1"
     assert shelf.opened == []
-    assert not panel.model.download.isHidden()
+    assert not panel.model.opening.download.isHidden()
 
 
 def test_a_record_that_is_not_found_is_told(panel, qtbot, monkeypatch):
@@ -187,9 +188,9 @@ def test_a_record_that_is_not_found_is_told(panel, qtbot, monkeypatch):
         raise CatalogueError(f"There is no record {reference}.", "Check the number.")
 
     monkeypatch.setattr("napari_webipred.cache.index.resolve", resolve)
-    panel.model.add_model("999")
-    qtbot.waitUntil(lambda: "no record 999" in panel.model.message.text)
-    assert panel.model.progress.isHidden()
+    panel._session.catalogue.add("999")
+    qtbot.waitUntil(lambda: "no record 999" in panel.model.opening.message.text)
+    assert panel.model.opening.progress.isHidden()
 
 
 def test_the_description_tells_classes_licence_and_citation(panel, qtbot, choose):

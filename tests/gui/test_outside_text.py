@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 
 from napari_webipred._napari import cache_tasks
 from napari_webipred._napari.label import BREAK, tip
-from napari_webipred._napari.stored_list import Kept
-from napari_webipred._napari.stored_models import KeptModels
+from napari_webipred._napari.stored_model import StoredModel
+from napari_webipred._napari.stored_models import StoredModels
 from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.cache.known_file import Proposal
 from napari_webipred.card import ModelCard
@@ -108,7 +108,7 @@ def test_markup_of_a_card_and_a_layer_is_shown_as_it_is(evil, open_panel, viewer
 def test_markup_of_an_error_is_shown_as_it_is(shelf, panel, qtbot, choose, error):
     shelf.error = error
     choose(panel, "Eye")
-    qtbot.waitUntil(lambda: "EVIL" in panel.model.message.text)
+    qtbot.waitUntil(lambda: "EVIL" in panel.model.opening.message.text)
     assert dangerous(panel) == []
 
 
@@ -221,16 +221,16 @@ def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
     width = panel.window().width()
     viewer.add_image(np.full((40, 40, 3), 9, np.uint8), name=text)
     viewer.add_image(np.full((2, 40, 40), np.nan), name=f"broken {text}")
-    panel.model.list.setCurrentIndex(panel.model.filter.index(0, 0))
+    panel.model.choice.list.setCurrentIndex(panel.model.choice.filter.index(0, 0))
     qtbot.waitUntil(panel.classify.button.isEnabled)
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    qtbot.waitUntil(lambda: not panel._session.run.running)
     qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
     for row in range(3):
         panel.results.table.selectRow(row)
         check(panel)
-    panel.model.facts.ask(shelf.models["brightness"])
-    assert len(panel.model.facts.names()) == 2
+    panel.model.settings.show_settings(shelf.models["brightness"])
+    assert len(panel.model.settings.classes.value) == 2
     qtbot.wait(1)
     check(panel)
     assert panel.window().width() == width
@@ -238,7 +238,7 @@ def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
     assert max(table.columnWidth(column) for column in range(table.model().columnCount())) < 300
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out.csv"), ""))
     qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.run.saved)
+    qtbot.waitUntil(lambda: panel._session.run.saved)
     for name in ("out.csv", "out.csv.json"):
         assert not UNSEEN.search((tmp_path / name).read_text("utf-8").replace("\r\n", "\n"))
 
@@ -248,21 +248,21 @@ def test_dialogs_show_hostile_texts_within_bounds(text, shelf, open_panel, qtbot
     card = hostile_card(text)
     shelf.cards = [card]
     panel = open_panel()
-    panel.model.menu._wish(panel.model.models.entries[0])
+    panel.model.choice.menu._ask_to_remove(panel._session.catalogue.models.items[0])
     box = panel.findChild(QMessageBox)
     check(box)
     assert box.width() < 1_200
     box.reject()
-    kept = Kept("brightness", card.name, "Zenodo", "2026-01-01", 1, refused=text)
-    own = Kept(Path(f"/{text}/a.onnx"), card.name, "your file", "2026-01-01", refused=text)
+    stored = StoredModel("brightness", card.name, "Zenodo", "2026-01-01", 1, refused=text)
+    own = StoredModel(Path(f"/{text}/a.onnx"), card.name, "your file", "2026-01-01", refused=text)
 
-    def look():
+    def snapshot():
         yield
-        return cache_tasks.Look((kept, own), 1)
+        return cache_tasks.CacheSnapshot((stored, own), 1)
 
-    monkeypatch.setattr(cache_tasks, "look", look)
-    page = KeptModels(panel.model._theme, panel)
-    qtbot.waitUntil(lambda: page.kept.rowCount() == 2)
+    monkeypatch.setattr(cache_tasks, "snapshot", snapshot)
+    page = StoredModels(panel.model._theme, panel)
+    qtbot.waitUntil(lambda: page.stored.rowCount() == 2)
     page.open()
     page.message.show_note(f"Saved {text}", text)
     which = WhichModel(text, [Proposal(card, "name")], panel.model._theme, page)

@@ -14,7 +14,7 @@ from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 
 from napari_webipred._napari.label import BREAK
-from napari_webipred._napari.stored_models import KeptModels
+from napari_webipred._napari.stored_models import StoredModels
 from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
 from napari_webipred.cache import index, local_models, overrides, store
 from napari_webipred.card import ModelCard
@@ -31,7 +31,7 @@ def new_panel(make_napari_viewer_proxy, qtbot):
 
     def open_it():
         _, panel = make_napari_viewer_proxy().window.add_plugin_dock_widget("napari-webipred", "Classify images")
-        qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+        qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
         return panel
 
     return open_it
@@ -57,15 +57,19 @@ def unbroken(tip: str) -> str:
 
 def line(panel, name: str, role=REMARK) -> str | None:
     """What the list says of a model; None if it is not there."""
-    rows = [panel.model.filter.index(row, 0) for row in range(panel.model.filter.rowCount())]
+    rows = [panel.model.choice.filter.index(row, 0) for row in range(panel.model.choice.filter.rowCount())]
     return next((str(row.data(role)) for row in rows if row.data() == name), None)
 
 
 def select(panel, qtbot, name: str) -> QPoint:
-    view = panel.model.list
-    (row,) = (row for row in range(panel.model.filter.rowCount()) if panel.model.filter.index(row, 0).data() == name)
-    view.scrollTo(panel.model.filter.index(row, 0))
-    place = view.visualRect(panel.model.filter.index(row, 0)).center()
+    view = panel.model.choice.list
+    (row,) = (
+        row
+        for row in range(panel.model.choice.filter.rowCount())
+        if panel.model.choice.filter.index(row, 0).data() == name
+    )
+    view.scrollTo(panel.model.choice.filter.index(row, 0))
+    place = view.visualRect(panel.model.choice.filter.index(row, 0)).center()
     qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
     return place
 
@@ -73,20 +77,20 @@ def select(panel, qtbot, name: str) -> QPoint:
 def right_click(panel, qtbot, name: str):
     """Open the context menu of a model and return it."""
     place = select(panel, qtbot, name)
-    view = panel.model.list.viewport()
+    view = panel.model.choice.list.viewport()
     event = QContextMenuEvent(QContextMenuEvent.Reason.Mouse, place, view.mapToGlobal(place))
     QApplication.sendEvent(view, event)
-    return panel.model.menu.menu
+    return panel.model.choice.menu.menu
 
 
 def add(panel, qtbot, path: Path) -> None:
-    panel.model.add_model(path)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    panel._session.catalogue.add(path)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
     qtbot.waitUntil(lambda: local_models.own_models()[0].checksum != "")
 
 
 def settled(panel) -> bool:
-    loading = panel._bench.loading
+    loading = panel._session.loading
     return loading.progress is None and (loading.model or loading.error) is not None
 
 
@@ -97,8 +101,8 @@ def test_a_model_opened_by_its_path_is_listed_in_the_next_viewer(folder, new_pan
     assert line(panel, "My model", SECOND_LINE) == "your file"
     assert str(folder.parent) in unbroken(line(panel, "My model", Qt.ItemDataRole.ToolTipRole))
     choose(panel, "My model")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
-    assert panel._bench.loading.model.classes == ["a", "b"]
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
+    assert panel._session.loading.model.classes == ["a", "b"]
 
 
 def test_the_model_used_last_is_listed_first(folder, new_panel, qtbot, tmp_path):
@@ -109,17 +113,17 @@ def test_the_model_used_last_is_listed_first(folder, new_panel, qtbot, tmp_path)
     for path in folder.rglob("*"):
         if path.is_file():
             (other / path.name).write_bytes(path.read_bytes().replace(b"My model", b"Another"))
-    panel.model.add_model(other)
+    panel._session.catalogue.add(other)
     qtbot.waitUntil(lambda: [model.name for model in local_models.own_models()] == ["Another", "My model"])
     panel = new_panel()
-    assert [panel.model.filter.index(row, 0).data() for row in range(2)] == ["Another", "My model"]
+    assert [panel.model.choice.filter.index(row, 0).data() for row in range(2)] == ["Another", "My model"]
 
 
 def test_models_that_a_script_adds_at_once_are_all_listed(new_panel, qtbot, tmp_path):
     panel = new_panel()
     for name in ("a.zip", "b.zip", "c.zip"):
         (tmp_path / name).write_bytes(model_zip())
-        panel.model.add_model(tmp_path / name)
+        panel._session.catalogue.add(tmp_path / name)
     qtbot.waitUntil(lambda: all(line(panel, name) for name in "abc"))
     assert len(local_models.own_models()) == 3
 
@@ -129,38 +133,40 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
     path = tmp_path / "mine.zip"
     path.write_bytes(model_zip(2, size=8))
     panel = new_panel()
-    panel.model.add_model(path)
-    qtbot.waitUntil(lambda: not panel.model.facts.isHidden(), timeout=30_000)
-    panel._bench.loading.entry.told["standardize"] = "tf"
-    panel._bench.loading.start()
+    panel._session.catalogue.add(path)
+    qtbot.waitUntil(lambda: not panel.model.settings.native.isHidden(), timeout=30_000)
+    panel._session.loading.entry.overrides["standardize"] = "tf"
+    panel._session.loading.start()
     qtbot.waitUntil(
-        lambda: panel._bench.loading.model is not None and not panel._bench.loading.needs_settings, timeout=30_000
+        lambda: panel._session.loading.model is not None and not panel._session.loading.needs_settings, timeout=30_000
     )
-    checksum = panel._bench.loading.model.checksum
+    checksum = panel._session.loading.model.checksum
     assert overrides.load(checksum).standardize == "tf"
     qtbot.waitUntil(lambda: local_models.own_models()[0].checksum == checksum)
     if how == "key":
         select(panel, qtbot, "mine")
-        qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
+        qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Delete)
     else:
         menu = right_click(panel, qtbot, "mine")
         assert menu.isVisible()
-        assert panel.model.menu.remove.text() == "Remove from the list"
-        qtbot.mouseClick(menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(panel.model.menu.remove).center())
+        assert panel.model.choice.menu.remove.text() == "Remove from the list"
+        qtbot.mouseClick(
+            menu, Qt.MouseButton.LeftButton, pos=menu.actionGeometry(panel.model.choice.menu.remove).center()
+        )
     qtbot.waitUntil(lambda: line(panel, "mine") is None)
     assert path.exists()
     assert overrides.load(checksum) == ModelOverrides()
     assert local_models.own_models() == []
-    assert panel._bench.loading.entry is None
-    assert "stays where it is" in panel.model.message.text
+    assert panel._session.loading.entry is None
+    assert "stays where it is" in panel.model.opening.message.text
 
 
 def test_what_is_part_of_the_program_cannot_be_removed(new_panel, qtbot):
     panel = new_panel()
     name = index.find("demo").name
     assert not right_click(panel, qtbot, name).isVisible()
-    qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
-    assert panel.model.list.findChild(QMessageBox) is None
+    qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Delete)
+    assert panel.model.choice.list.findChild(QMessageBox) is None
     assert line(panel, name) == "on this machine"
 
 
@@ -170,8 +176,8 @@ def test_a_model_whose_file_is_gone_says_so_and_can_be_removed(folder, new_panel
     panel = new_panel()
     qtbot.waitUntil(lambda: line(panel, "My model") == "file not found")
     select(panel, qtbot, "My model")
-    qtbot.waitUntil(lambda: "no longer in" in panel.model.message.text, timeout=30_000)
-    qtbot.keyClick(panel.model.list, Qt.Key.Key_Delete)
+    qtbot.waitUntil(lambda: "no longer in" in panel.model.opening.message.text, timeout=30_000)
+    qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
     assert local_models.own_models() == []
 
@@ -190,14 +196,14 @@ def test_an_own_model_that_is_refused_is_not_said_to_be_usable(new_panel, qtbot,
     path = tmp_path / "letter.onnx"
     path.write_bytes(b"Dear colleague")
     panel = new_panel()
-    panel.model.add_model(path)
+    panel._session.catalogue.add(path)
     qtbot.waitUntil(lambda: line(panel, "letter") == "cannot be used")
     again = new_panel()
     assert line(again, "letter") == "cannot be used"
     assert "letter.onnx is not a model" in line(again, "letter", Qt.ItemDataRole.ToolTipRole)
     select(again, qtbot, "letter")
     qtbot.waitUntil(lambda: settled(again))
-    qtbot.keyClick(again.model.list, Qt.Key.Key_Delete)
+    qtbot.keyClick(again.model.choice.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: line(again, "letter") is None)
     assert path.exists()
 
@@ -206,12 +212,12 @@ def test_a_refused_model_that_was_mended_can_be_added_again(new_panel, qtbot, tm
     path = tmp_path / "mine.zip"
     path.write_bytes(model_zip()[:-50])
     panel = new_panel()
-    panel.model.add_model(path)
+    panel._session.catalogue.add(path)
     qtbot.waitUntil(lambda: line(panel, "mine") == "cannot be used")
     path.write_bytes(model_zip())
-    panel.model.add_model(path)
+    panel._session.catalogue.add(path)
     qtbot.waitUntil(lambda: line(panel, "mine") == "on this machine", timeout=30_000)
-    assert panel._bench.loading.model is not None
+    assert panel._session.loading.model is not None
 
 
 def test_a_downloaded_model_that_is_refused_says_so_and_can_be_removed(zenodo: ZenodoServer, new_panel, qtbot):
@@ -219,27 +225,27 @@ def test_a_downloaded_model_that_is_refused_says_so_and_can_be_removed(zenodo: Z
     panel = new_panel()
     name = index.find("webipred-16").name
     select(panel, qtbot, name)
-    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.opening.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: line(panel, name) == "cannot be used", timeout=30_000)
     again = new_panel()
     assert line(again, name) == "cannot be used"
     menu = right_click(again, qtbot, name)
-    assert again.model.menu.remove.text() == "Remove from this machine…"
+    assert again.model.choice.menu.remove.text() == "Remove from this machine…"
     menu.close()
-    qtbot.keyClick(again.model.list, Qt.Key.Key_Delete)
-    question = again.model.list.findChild(QMessageBox)
+    qtbot.keyClick(again.model.choice.list, Qt.Key.Key_Delete)
+    question = again.model.choice.list.findChild(QMessageBox)
     assert store.entries() != []
     (button,) = (button for button in question.buttons() if button.text().replace("&", "") == "Remove")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: str(line(again, name)).startswith("download"))
     assert store.entries() == []
-    qtbot.waitUntil(lambda: not again.model.download.isHidden())
+    qtbot.waitUntil(lambda: not again.model.opening.download.isHidden())
 
 
-def open_page(panel, qtbot) -> KeptModels:
-    qtbot.mouseClick(panel.model.kept, Qt.MouseButton.LeftButton)
-    dialog = panel.model.findChild(KeptModels)
-    qtbot.waitUntil(dialog.take_in.isEnabled)
+def open_page(panel, qtbot) -> StoredModels:
+    qtbot.mouseClick(panel.model.stored, Qt.MouseButton.LeftButton)
+    dialog = panel.model.findChild(StoredModels)
+    qtbot.waitUntil(dialog.import_file.isEnabled)
     return dialog
 
 
@@ -248,7 +254,7 @@ def test_own_models_stand_on_the_page_of_this_machine_and_can_be_removed_there(f
     panel = new_panel()
     add(panel, qtbot, folder)
     dialog = open_page(panel, qtbot)
-    first = dialog.kept.index(0, 0)
+    first = dialog.stored.index(0, 0)
     assert first.data() == "My model"
     assert first.data(SECOND_LINE).startswith("your file · used ")
     assert str(folder.parent) in unbroken(first.data(Qt.ItemDataRole.ToolTipRole))
@@ -259,7 +265,7 @@ def test_own_models_stand_on_the_page_of_this_machine_and_can_be_removed_there(f
     else:
         qtbot.keyClick(dialog.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
-    assert dialog.kept.rowCount() == 0
+    assert dialog.stored.rowCount() == 0
     assert (folder / "webipred.json").exists()
 
 
@@ -281,10 +287,10 @@ def test_the_file_of_a_known_model_is_that_model(new_panel, qtbot, tmp_path):
     path = tmp_path / "download(3).zip"
     path.write_bytes(store.path_of(index.find("demo")).read_bytes())
     panel = new_panel()
-    panel.model.add_model(path)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
-    assert panel._bench.loading.model.card.id == "demo"
-    assert "download(3).zip is the model" in panel.model.message.text
+    panel._session.catalogue.add(path)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
+    assert panel._session.loading.model.card.id == "demo"
+    assert "download(3).zip is the model" in panel.model.opening.message.text
     assert local_models.own_models() == []
 
 
@@ -301,11 +307,11 @@ def test_the_file_of_a_model_that_is_not_here_yet_is_imported(new_panel, qtbot, 
     known: ModelCard = card.model_copy(update={"weights": (weights,)})
     monkeypatch.setattr(index, "cards", lambda: [known if other.id == known.id else other for other in cards])
     panel = new_panel()
-    panel.model.add_model(path)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
-    assert panel._bench.loading.model.classes == ["NORMAL", "PNEUMONIA"]
+    panel._session.catalogue.add(path)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
+    assert panel._session.loading.model.classes == ["NORMAL", "PNEUMONIA"]
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
-    assert f"is the model “{known.name}” of the catalogue" in panel.model.message.text
+    assert f"is the model “{known.name}” of the catalogue" in panel.model.opening.message.text
     path.unlink()
     again = new_panel()
     assert line(again, known.name) == "on this machine"
@@ -315,10 +321,10 @@ def test_a_cache_that_cannot_be_written_keeps_the_model_in_this_viewer(folder, n
     (tmp_path / "a file").write_text("")
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "a file" / "cache"))
     panel = new_panel()
-    panel.model.add_model(folder)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None, timeout=30_000)
+    panel._session.catalogue.add(folder)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
     dialog = open_page(panel, qtbot)
     dialog.changed.emit()
-    with qtbot.waitSignal(panel.model._task.done):  # the models are listed anew
+    with qtbot.waitSignal(panel._session.catalogue.listed):  # the models are listed anew
         pass
     assert line(panel, "My model") == "on this machine"

@@ -14,10 +14,10 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
-from tests.gui.conftest import card, flat
+from tests.gui.conftest import card, current_plane, flat
 
 from napari_webipred._napari.layers import _grid
-from napari_webipred._napari.viewer_session import _benches, bare, workbench
+from napari_webipred._napari.viewer_session import _sessions, session_of, unwrapped
 from napari_webipred.engine import Options
 from napari_webipred.runtime.outputs import ModelOutput
 
@@ -38,9 +38,11 @@ def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, mo
     viewer.add_image(flat(51), name="first")
     viewer.add_image(flat(204), name="second")
     viewer.add_image(flat(0), name="not this one")
-    panel.images.list.scrollTo(panel.images.layers.index(2))
-    box = panel.images.list.itemDelegate().box(panel.images.list.visualRect(panel.images.layers.index(2)))
-    qtbot.mouseClick(panel.images.list.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
+    panel.images.choice.list.scrollTo(panel.images.choice.layers.index(2))
+    box = panel.images.choice.list.itemDelegate().box(
+        panel.images.choice.list.visualRect(panel.images.choice.layers.index(2))
+    )
+    qtbot.mouseClick(panel.images.choice.list.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
     classify(panel)
     assert panel.results.sorted.rowCount() == 2
     assert cells(panel, 0) == ["first", "dark", "0.800", "0.200"]
@@ -73,22 +75,22 @@ def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, mo
 
 def test_the_whole_path_with_the_keyboard(viewer, panel, qtbot):
     viewer.add_image(flat(255), name="white")
-    qtbot.keyClicks(panel.model.search, "optics")
-    assert panel.model.filter.rowCount() == 1
-    qtbot.keyClick(panel.model.list, Qt.Key.Key_Down)
+    qtbot.keyClicks(panel.model.choice.search, "optics")
+    assert panel.model.choice.filter.rowCount() == 1
+    qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Down)
     qtbot.waitUntil(panel.classify.button.isEnabled)
-    qtbot.keyClick(panel.images.list, Qt.Key.Key_Down)
-    qtbot.keyClick(panel.images.list, Qt.Key.Key_Space)
+    qtbot.keyClick(panel.images.choice.list, Qt.Key.Key_Down)
+    qtbot.keyClick(panel.images.choice.list, Qt.Key.Key_Space)
     assert not panel.classify.button.isEnabled()
-    qtbot.keyClick(panel.images.list, Qt.Key.Key_Space)
+    qtbot.keyClick(panel.images.choice.list, Qt.Key.Key_Space)
     qtbot.keyClick(panel.classify.button, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: panel._bench.run is not None and not panel._bench.run.running)
+    qtbot.waitUntil(lambda: panel._session.run is not None and not panel._session.run.running)
     assert cells(panel, 0)[:2] == ["white", "bright"]
 
 
 def test_the_panel_says_what_is_missing(viewer, panel, qtbot, choose):
     assert panel.classify.why.text() == "Choose a model first."
-    assert "Open Sample" in panel.images.hint.text()
+    assert "Open Sample" in panel.images.choice.hint.text()
     choose(panel, "Brightness")
     qtbot.waitUntil(lambda: panel.classify.why.text() == "Open or select an image first.")
     viewer.add_image(flat(0))
@@ -149,7 +151,7 @@ def test_the_row_of_the_active_layer_is_chosen(viewer, panel, classify):
 def test_the_current_plane_alone_can_be_classified(viewer, panel, qtbot, classify):
     viewer.add_image(np.stack([flat(value, (40, 40)) for value in (0, 60, 255)]), name="stack")
     viewer.dims.set_point(0, 2)
-    qtbot.mouseClick(panel.images.current, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(current_plane(panel), Qt.MouseButton.LeftButton)
     assert panel.classify.button.text() in ("Classify", "Classify 1 image")
     run = classify(panel)
     assert [list(row.position.values()) for row in run.rows] == [[2]]
@@ -172,9 +174,9 @@ def classify_again(panel, classify):
 
 def test_a_fixed_intensity_range_counts(viewer, panel, classify):
     viewer.add_image(np.full((40, 40), 500, np.uint16))
-    panel.images.intensity.mode.setCurrentIndex(2)
-    panel.images.intensity.low.setValue(0)
-    panel.images.intensity.high.setValue(1000)
+    panel.form.intensity.native.mode.setCurrentIndex(2)
+    panel.form.intensity.native.low.setValue(0)
+    panel.form.intensity.native.high.setValue(1000)
     run = classify(panel)
     assert run.rows[0].intensity_range == (0, 1000)
     assert run.rows[0].probabilities[1] == pytest.approx(0.5, abs=0.01)
@@ -245,7 +247,7 @@ def test_of_equal_classes_only_the_first_is_marked_as_in_the_csv_file(viewer, pa
     viewer.add_image(np.concatenate([flat(0, (20, 40, 3)), flat(255, (20, 40, 3))]), name="half")
     (row,) = classify(panel).rows
     row = dataclasses.replace(row, probabilities=np.full(2, 0.5, np.float32), assigned=(0,), prediction="dark")
-    panel._bench.run.rows[0] = row
+    panel._session.run.rows[0] = row
     marked = [
         panel.results.model.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(4)
     ]
@@ -256,7 +258,7 @@ def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assign
     viewer.add_image(flat(102), name="a")  # blood 0.6, drusen 0.4, normal 0.2
     run = classify(panel, "Eye")
     assert run.rows[0].assigned == (0,)
-    panel.classify.threshold.setValue(0.4)
+    panel.form.threshold.native.setValue(0.4)
     panel.sections[0].header.setChecked(True)
     run = classify(panel, "Eye")
     assert run.rows[0].assigned == (0, 1)
@@ -284,7 +286,7 @@ def test_cancelling_keeps_the_rows_that_are_there(viewer, panel, shelf, qtbot, c
     qtbot.waitUntil(panel.classify.button.isEnabled)
     shelf.models["brightness"].gate.clear()
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    run = panel._bench.run
+    run = panel._session.run
     assert panel.classify.button.isHidden()
     assert not panel.classify.progress.isHidden()
     qtbot.mouseClick(panel.classify.progress.cancel, Qt.MouseButton.LeftButton)
@@ -332,7 +334,7 @@ def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     viewer.add_image(flat(255))
     classify(panel).saved = True
     qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton)
-    assert panel._bench.run is None
+    assert panel._session.run is None
     assert panel.results.sorted.rowCount() == 0
     assert panel.sections[-1].isHidden()
 
@@ -344,14 +346,14 @@ def test_closing_and_opening_the_panel_loses_nothing(viewer, panel, open_panel, 
     dock.destroyOnClose()
     viewer.add_image(flat(0), name="while it was closed")
     viewer.dims.set_current_step(0, 0)
-    assert panel.images.layers.rowCount() == 1  # a closed panel follows no more
+    assert panel.images.choice.layers.rowCount() == 1  # a closed panel follows no more
     again = open_panel()
-    assert again._bench.run is run
+    assert again._session.run is run
     assert cells(again, 0)[:2] == ["a", "bright"]
-    assert again.images.layers.rowCount() == 2
+    assert again.images.choice.layers.rowCount() == 2
     assert again.classify.button.isEnabled()
     assert len(shelf.opened) == 1
-    assert again.model.list.currentIndex().data() == "Brightness"
+    assert again.model.choice.list.currentIndex().data() == "Brightness"
 
 
 def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbot, choose, shelf):
@@ -364,49 +366,49 @@ def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbo
     again = open_panel()
     assert not again.classify.progress.isHidden()
     shelf.models["brightness"].gate.set()
-    qtbot.waitUntil(lambda: not again._bench.run.running)
+    qtbot.waitUntil(lambda: not again._session.run.running)
     qtbot.waitUntil(lambda: again.results.sorted.rowCount() == 30)
     assert again.classify.progress.isHidden()
 
 
 def test_the_threshold_begins_with_that_of_the_engine(panel):
-    assert panel.classify.threshold.value() == Options().threshold
+    assert panel.form.threshold.value == Options().threshold
 
 
 def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
     viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a rather long name of a stack " * 3)
-    panel.images.intensity.mode.setCurrentIndex(2)
+    panel.form.intensity.native.mode.setCurrentIndex(2)
     classify(panel, "Eye")
     panel.sections[0].header.setChecked(True)
     panel.model.more.click()
-    model = panel._bench.loading.model
+    model = panel._session.loading.model
     model.card = model.card.model_copy(update={"input": None, "preprocessing": None})
     model.suggestion, model.needs_activation = ("InceptionResNetV2", "tf"), True
     model.outputs = tuple(ModelOutput(i, f"a rather long name of an output {i}", (3,)) for i in range(2))
-    panel.model.facts.ask(model)
-    panel.model.correct.show()
-    panel.model.zenodo.heading.setText("12345 records on Zenodo for “words that are long”")
-    panel.model.zenodo.show()
+    panel.model.settings.show_settings(model)
+    panel.model.edit_settings.show()
+    panel.model.choice.zenodo.heading.setText("12345 records on Zenodo for “words that are long”")
+    panel.model.choice.zenodo.show()
     panel.classify.message.show_note("words " * 30, "hint " * 30)
     column = panel.scroll.widget()
     column.layout().activate()
-    assert column.minimumSizeHint().width() <= 380 - panel.scroll.verticalScrollBar().sizeHint().width()
+    assert column.minimumSizeHint().width() <= 330 - panel.scroll.verticalScrollBar().sizeHint().width()
 
 
 class Viewer:
     pass
 
 
-def test_the_workbench_goes_with_its_viewer():
+def test_the_session_goes_with_its_viewer():
     viewer = Viewer()
-    bench = weakref.ref(workbench(viewer))
-    assert workbench(viewer) is bench()
+    session = weakref.ref(session_of(viewer))
+    assert session_of(viewer) is session()
     del viewer
     gc.collect()
-    assert bench() is None
+    assert session() is None
 
 
-def test_each_viewer_has_a_workbench_of_its_own(viewer, panel):
-    assert workbench(viewer) is workbench(bare(viewer))
-    assert bare(viewer) in _benches
-    assert workbench(Viewer()) is not workbench(viewer)
+def test_each_viewer_has_a_session_of_its_own(viewer, panel):
+    assert session_of(viewer) is session_of(unwrapped(viewer))
+    assert unwrapped(viewer) in _sessions
+    assert session_of(Viewer()) is not session_of(viewer)

@@ -12,16 +12,17 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
-from tests.gui.conftest import flat
+from tests.gui.conftest import current_plane, flat
 
 from napari_webipred._napari import results_view
+from napari_webipred.errors import OptionError
 
 WAYS = {
     "Classify": lambda panel, qtbot: qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton),
     "Ctrl+Return": lambda panel, qtbot: qtbot.keyClick(
-        panel.images.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
+        panel.images.choice.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
     ),
-    "a script": lambda panel, qtbot: panel.classify.classify(),
+    "a script": lambda panel, qtbot: panel.form(),
     "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton),
 }
 
@@ -70,12 +71,12 @@ def answer(panel, qtbot, text: str) -> None:
 
 def went_on(panel, run) -> bool:
     """Whether the old rows are gone: a new run is complete, or there is none."""
-    new = panel._bench.run
+    new = panel._session.run
     return new is not run and (new is None or (not new.running and len(new.rows) == 3))
 
 
 def is_kept(panel, run) -> bool:
-    return panel._bench.run is run and panel.results.sorted.rowCount() == 2 and run.unsaved
+    return panel._session.run is run and panel.results.sorted.rowCount() == 2 and run.unsaved
 
 
 def test_the_rows_stay_while_the_question_is_open(panel, run, begin):
@@ -89,7 +90,7 @@ def test_the_rows_stay_while_the_question_is_open(panel, run, begin):
 def test_it_is_asked_once(panel, run, begin):
     begin()
     first = question(panel)
-    panel.classify.classify()
+    panel.form()
     assert panel.results.findChildren(QMessageBox) == [first]
     first.close()
 
@@ -175,19 +176,22 @@ def test_a_running_run_is_not_replaced_by_another(viewer, panel, shelf, qtbot, c
     qtbot.waitUntil(panel.classify.button.isEnabled)
     shelf.models["brightness"].gate.clear()
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    run = panel._bench.run
+    run = panel._session.run
     WAYS["Ctrl+Return"](panel, qtbot)
-    panel.classify.classify()
-    assert panel._bench.run is run
-    assert "cancel first" in panel.classify.message.text
+    with pytest.raises(OptionError, match="cancel first"):
+        panel.form()
+    assert panel._session.run is run
     shelf.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not run.running)
     assert len(run.rows) == 30
 
 
-def test_a_script_is_told_what_is_missing(panel):
-    panel.classify.classify()
-    assert "Choose a model first." in panel.classify.message.text
+def test_rows_are_not_replaced_by_those_of_a_model_that_is_chosen_while_the_question_is_open(panel, run, qtbot):
+    panel.form()
+    panel.form.model.value = "eye"
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    answer(panel, qtbot, "Discard")
+    assert is_kept(panel, run)
 
 
 def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose):
@@ -196,7 +200,7 @@ def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose)
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)
     assert panel.classify.button.text() == "Classify 2 images (3001 planes)"
-    qtbot.mouseClick(panel.images.current, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(current_plane(panel), Qt.MouseButton.LeftButton)
     assert panel.classify.button.text() == "Classify 2 images"
 
 
@@ -218,7 +222,7 @@ def test_closing_napari_asks_too(panel, run, qtbot, target, monkeypatch, text):
 def test_a_script_that_closes_the_viewer_is_not_asked(make_napari_viewer, shelf, qtbot, monkeypatch):
     viewer = make_napari_viewer(show=True)
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
-    qtbot.waitUntil(lambda: panel.model.models.rowCount() > 0)
+    qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
     asked: list[object] = []
     monkeypatch.setattr(panel.results, "discard_rows", asked.append)
     monkeypatch.setattr(panel._closing, "_would_lose", lambda: True)

@@ -44,45 +44,45 @@ def panel(open_panel):
 
 
 def look_for(qtbot, panel, words: str) -> None:
-    qtbot.keyClicks(panel.model.search, words)
-    qtbot.mouseClick(panel.model.elsewhere, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(panel.model.zenodo.progress.isHidden)
+    qtbot.keyClicks(panel.model.choice.search, words)
+    qtbot.mouseClick(panel.model.choice.search_zenodo, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.model.choice.zenodo.progress.isHidden)
 
 
 def titles(panel) -> list[str]:
-    found = panel.model.zenodo.found
+    found = panel.model.choice.zenodo.found
     return [found.index(row, 0).data() for row in range(found.rowCount())]
 
 
 def choose(qtbot, panel, row: int) -> None:
-    search = panel.model.zenodo
+    search = panel.model.choice.zenodo
     place = search.list.visualRect(search.found.index(row, 0)).center()
     qtbot.mouseClick(search.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
 
 
 def test_nothing_is_asked_before_the_user_clicks(found, panel, qtbot):
-    assert panel.model.elsewhere.isHidden()
-    qtbot.keyClicks(panel.model.search, "no model here is called so")
-    assert not panel.model.elsewhere.isHidden()
-    assert "no model" in panel.model.elsewhere.text()
-    qtbot.keyClick(panel.model.search, Qt.Key.Key_Return)
+    assert panel.model.choice.search_zenodo.isHidden()
+    qtbot.keyClicks(panel.model.choice.search, "no model here is called so")
+    assert not panel.model.choice.search_zenodo.isHidden()
+    assert "no model" in panel.model.choice.search_zenodo.text()
+    qtbot.keyClick(panel.model.choice.search, Qt.Key.Key_Return)
     assert found.requests == []
 
 
 def test_results_tell_authors_licence_date_format_and_size(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
-    first = panel.model.zenodo.found.index(0, 0)
+    first = panel.model.choice.zenodo.found.index(0, 0)
     assert first.data() == "Lungs, part 0"
     assert first.data(SECOND_LINE) == "Roe et al. · cc-by-4.0 · 2024-05-06"
     assert first.data(REMARK) == "TF.js 0.0 MB"
-    assert "30 records" in panel.model.zenodo.heading.text()
-    assert panel.model.catalogue.isHidden()
+    assert "30 records" in panel.model.choice.zenodo.heading.text()
+    assert panel.model.choice.known.isHidden()
     assert '"lungs"' in found.queries[0]["q"]
 
 
 def test_pages_of_25_can_be_turned(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
-    search = panel.model.zenodo
+    search = panel.model.choice.zenodo
     assert len(titles(panel)) == 25
     assert search.place.text() == "page 1 of 2"
     assert not search.previous.isEnabled()
@@ -98,23 +98,23 @@ def test_pages_of_25_can_be_turned(found, panel, qtbot):
 
 def test_a_result_is_downloaded_opened_and_joins_the_list(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
-    assert panel.model.zenodo.take.isHidden()
+    assert panel.model.choice.zenodo.download.isHidden()
     choose(qtbot, panel, 1)
-    assert panel.model.zenodo.purpose.text() == "Finds shadows.\nBy Roe, Jane; Doe, John · cc-by-4.0"
+    assert panel.model.choice.zenodo.purpose.text() == "Finds shadows.\nBy Roe, Jane; Doe, John · cc-by-4.0"
     assert found.requests == [PAGE]
-    qtbot.mouseClick(panel.model.zenodo.take, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    assert panel._bench.loading.entry.card.name == "Lungs, part 1"
-    assert panel._bench.loading.entry.here
-    assert not panel.model.catalogue.isHidden()
-    assert panel.model.list.currentIndex().data() == "Lungs, part 1"
+    qtbot.mouseClick(panel.model.choice.zenodo.download, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    assert panel._session.loading.entry.card.name == "Lungs, part 1"
+    assert panel._session.loading.entry.here
+    assert not panel.model.choice.known.isHidden()
+    assert panel.model.choice.list.currentIndex().data() == "Lungs, part 1"
 
 
 def test_a_double_click_is_enough(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
     choose(qtbot, panel, 0)
-    qtbot.keyClick(panel.model.zenodo.list, Qt.Key.Key_Return)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.keyClick(panel.model.choice.zenodo.list, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
 
 
 def test_a_download_tells_how_far_it_is_and_can_be_cancelled(zenodo, panel, qtbot):
@@ -124,61 +124,61 @@ def test_a_download_tells_how_far_it_is_and_can_be_cancelled(zenodo, panel, qtbo
         zenodo.answers[path] = Answer(body=body, stall_after=4 * 10**6)
     look_for(qtbot, panel, "lungs")
     choose(qtbot, panel, 0)
-    qtbot.mouseClick(panel.model.zenodo.take, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.choice.zenodo.download, Qt.MouseButton.LeftButton)
     assert zenodo.stalled.wait(20)
-    qtbot.waitUntil(lambda: "of 8.4 MB" in panel.model.progress.words.text())
-    assert panel.model.progress.words.text().startswith("Downloading: ")
-    assert panel.model.progress.words.text().endswith(" left")
-    assert 0 < panel.model.progress.bar.value() < 500
-    qtbot.mouseClick(panel.model.progress.cancel, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(panel.model.progress.isHidden)
-    assert not panel._bench.loading.entry.here
-    assert not panel.model.download.isHidden()
+    qtbot.waitUntil(lambda: "of 8.4 MB" in panel.model.opening.progress.words.text())
+    assert panel.model.opening.progress.words.text().startswith("Downloading: ")
+    assert panel.model.opening.progress.words.text().endswith(" left")
+    assert 0 < panel.model.opening.progress.bar.value() < 500
+    qtbot.mouseClick(panel.model.opening.progress.cancel, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(panel.model.opening.progress.isHidden)
+    assert not panel._session.loading.entry.here
+    assert not panel.model.opening.download.isHidden()
 
 
 def test_that_nothing_was_found_is_told(zenodo, panel, qtbot):
     zenodo.found([])
     look_for(qtbot, panel, "lungs")
-    assert "No model that can be used here was found on Zenodo." in panel.model.zenodo.message.text
+    assert "No model that can be used here was found on Zenodo." in panel.model.choice.zenodo.message.text
 
 
 def test_an_error_stands_in_the_search_and_can_be_tried_again(found, panel, qtbot):
     good = found.answers[PAGE]
     found.answers[PAGE] = error_answer("403_edge_html")
     look_for(qtbot, panel, "lungs")
-    message = panel.model.zenodo.message
+    message = panel.model.choice.zenodo.message
     assert message.text.count("<br>") == 1
     found.answers[PAGE] = good
     qtbot.mouseClick(message._retry, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(panel.model.zenodo.progress.isHidden)
+    qtbot.waitUntil(panel.model.choice.zenodo.progress.isHidden)
     assert len(titles(panel)) == 25
     assert message.text == ""
 
 
 def test_a_search_that_takes_long_can_be_given_up(found, panel, qtbot):
     found.answers[PAGE] = Answer(body=b"{" * 100, stall_after=10)
-    qtbot.keyClicks(panel.model.search, "lungs")
-    qtbot.mouseClick(panel.model.elsewhere, Qt.MouseButton.LeftButton)
+    qtbot.keyClicks(panel.model.choice.search, "lungs")
+    qtbot.mouseClick(panel.model.choice.search_zenodo, Qt.MouseButton.LeftButton)
     assert found.stalled.wait(20)
-    qtbot.mouseClick(panel.model.zenodo.progress.cancel, Qt.MouseButton.LeftButton)
-    assert not panel.model.catalogue.isHidden()
+    qtbot.mouseClick(panel.model.choice.zenodo.progress.cancel, Qt.MouseButton.LeftButton)
+    assert not panel.model.choice.known.isHidden()
     found.released.set()
 
 
 def test_back_leads_to_the_catalogue_as_it_was(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
-    qtbot.mouseClick(panel.model.zenodo.back, Qt.MouseButton.LeftButton)
-    assert not panel.model.catalogue.isHidden()
-    assert panel.model.search.text() == "lungs"
+    qtbot.mouseClick(panel.model.choice.zenodo.back, Qt.MouseButton.LeftButton)
+    assert not panel.model.choice.known.isHidden()
+    assert panel.model.choice.search.text() == "lungs"
 
 
 def test_offline_zenodo_cannot_be_asked(found, qtbot, open_panel):
     settings.set_offline(True)
     panel = open_panel()
-    qtbot.keyClicks(panel.model.search, "lungs")
-    qtbot.mouseClick(panel.model.elsewhere, Qt.MouseButton.LeftButton)
-    assert not panel.model.offline.isHidden()
-    assert panel.model.zenodo.isHidden()
+    qtbot.keyClicks(panel.model.choice.search, "lungs")
+    qtbot.mouseClick(panel.model.choice.search_zenodo, Qt.MouseButton.LeftButton)
+    assert not panel.model.opening.offline.isHidden()
+    assert panel.model.choice.zenodo.isHidden()
     assert found.requests == []
 
 
@@ -188,7 +188,7 @@ def test_markup_in_a_record_stays_text(zenodo, panel, qtbot):
     zenodo.found([record])
     look_for(qtbot, panel, evil)
     choose(qtbot, panel, 0)
-    index = panel.model.zenodo.found.index(0, 0)
+    index = panel.model.choice.zenodo.found.index(0, 0)
     assert "<img" not in index.data(Qt.ItemDataRole.ToolTipRole)
-    assert "<img" not in panel.model.zenodo.heading.toolTip()
+    assert "<img" not in panel.model.choice.zenodo.heading.toolTip()
     assert zenodo.requests == [PAGE]

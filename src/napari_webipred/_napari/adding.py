@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_webipred._napari.cache_tasks import is_bundle
-from napari_webipred._napari.entry import Entry, is_there, own_entry
+from napari_webipred._napari.entry import Entry, is_there, local_entry
 from napari_webipred.cache.store import Download
 
 
@@ -41,4 +41,4 @@ def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Downlo
         return Added((Entry(known, known.id, here=True),), note)
     name = local_model.card_of_path(reference).name
     listed = is_there(reference) and local_models.remember(reference, name)
-    return Added((own_entry(reference.absolute(), name, listed=listed),))
+    return Added((local_entry(reference.absolute(), name, listed=listed),))

@@ -1,4 +1,4 @@
-"""What is done to the models on this machine: generators that run beside the window and return what to tell.
+"""What is done to the models on this machine: generators that run beside the window and return what to say.
 
 They look into files, which may take long on a network drive.
 """
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from napari_webipred._napari.entry import Entry, is_there, megabytes
 from napari_webipred._napari.origin import OWN, origin_in_cache
-from napari_webipred._napari.stored_list import Kept
+from napari_webipred._napari.stored_model import StoredModel
 from napari_webipred.cache.store import Download
 from napari_webipred.errors import WebIPredError
 
@@ -22,22 +22,22 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class CacheSnapshot:
     """What is on this machine: the models, and how many bytes those in the cache take, compiled ones included."""
 
-    kept: tuple[Kept, ...]
+    models: tuple[StoredModel, ...]
     usage: int
 
 
-def look() -> Generator[None, None, Look]:
+def snapshot() -> Generator[None, None, CacheSnapshot]:
     """List the models, those used last first."""
     from napari_webipred.cache import local_models, refused_models, store
 
     yield
     names = {card.id: card.name for card in store.cards()}
     reasons = refused_models.reasons()
-    kept = [
-        Kept(
+    models = [
+        StoredModel(
             entry.id,
             names.get(entry.id, entry.id),
             origin_in_cache(entry),
@@ -52,8 +52,8 @@ def look() -> Generator[None, None, Look]:
     for model in local_models.own_models():
         why = reasons.get(str(model.path), "")
         gone = not is_there(model.path)
-        kept.append(Kept(model.path, model.name, OWN, model.used[:10], refused=why, gone=gone))
-    return Look(tuple(sorted(kept, key=lambda each: each.used, reverse=True)), store.usage())
+        models.append(StoredModel(model.path, model.name, OWN, model.used[:10], refused=why, gone=gone))
+    return CacheSnapshot(tuple(sorted(models, key=lambda each: each.used, reverse=True)), store.usage())
 
 
 def remove(references: Sequence[str | Path]) -> Generator[None, None, str]:
@@ -108,7 +108,7 @@ def is_bundle(path: Path) -> bool:
         return False
     with suppress(WebIPredError):
         return "bundle.json" in open_files(path)
-    return False  # opening it as a model will tell what is wrong with it
+    return False  # opening it as a model will say what is wrong with it
 
 
 def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
@@ -129,7 +129,7 @@ def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
     return (yield from known_file.proposals(path))
 
 
-def take_in(path: Path, *, replace: bool = False) -> Generator[Download, None, str]:
+def import_bundle(path: Path, *, replace: bool = False) -> Generator[Download, None, str]:
     """Put the models of a bundle into the cache."""
     from napari_webipred.cache import bundle
 
@@ -138,7 +138,7 @@ def take_in(path: Path, *, replace: bool = False) -> Generator[Download, None, s
     return f"Imported: {', '.join(card.name for card in cards)}."
 
 
-def take_as(
+def import_as(
     path: Path,
     id: str,  # noqa: A002
     *,
@@ -180,4 +180,4 @@ def note_refused(entry: Entry, reason: str) -> Generator[None, None, Outcome]:
     if isinstance(entry.reference, Path) and not is_there(entry.reference):
         return Outcome(here=True, gone=True, refused="")
     refused_models.note(entry.key, reason)
-    return Outcome(here=entry.own or store.path_of(entry.card) is not None, gone=False, refused=reason)
+    return Outcome(here=entry.is_local or store.path_of(entry.card) is not None, gone=False, refused=reason)

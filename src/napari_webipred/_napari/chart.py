@@ -1,4 +1,4 @@
-"""The probabilities of one picture as bars."""
+"""The probabilities of one image as bars."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One class: its name, a name for people, its probability and whether it is assigned to the picture.
+    """One class: its name, a name for people, its probability and whether it is assigned to the image.
 
     A number that is no probability has the words that are shown in place of a bar, such as ``63.2 years``.
     """

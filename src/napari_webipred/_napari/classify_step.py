@@ -2,162 +2,118 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_webipred._napari.button import MainButton
-from napari_webipred._napari.images_step import ImagesStep
+from napari_webipred._napari.button import Button, MainButton
+from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.result_table import REMARK
-from napari_webipred._napari.results_view import ResultsView
-from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.viewer_session import Workbench
+from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
-THRESHOLD = 0.5
-
 
 class ClassifyStep(QWidget):
-    """The button that starts a run, and how far the run is.
+    """The button that starts a run, and how far the run is."""
 
-    Signals
-    -------
-    started
-        The workbench has a new run.
-    """
-
-    started = Signal()
-
-    def __init__(
-        self,
-        bench: Workbench,
-        images: ImagesStep,
-        results: ResultsView,
-        theme: Theme,
-        parent: QWidget | None = None,
-    ) -> None:
+    def __init__(self, session: ViewerSession, form: ClassifyForm, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bench = bench
-        self._images = images
-        self._results = results
+        self._session = session
+        self._form = form
         self.button = MainButton("Classify", theme)
         self.why = MutedLabel()
         self.why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
-        self.threshold = QDoubleSpinBox()
-        self.threshold.setRange(0, 1)
-        self.threshold.setSingleStep(0.01)
-        self.threshold.setValue(THRESHOLD)
-        self.threshold.setToolTip("An image is assigned every class whose probability is at least this threshold")
-        label = QLabel("&Threshold")
-        label.setBuddy(self.threshold)
-        self.limit = QWidget()
-        row = QHBoxLayout(self.limit)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(label)
-        row.addWidget(self.threshold)
-        row.addStretch()
+        self.more = Button()
         self.progress = ProgressLine("classifying")
         self.message = Message(theme)
+        self.threshold = _row("&Threshold", form.threshold.native)
+        self._options_shown = False
+        self.profile = _row("&Preprocessing", form.profile.native)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.limit, self.button, self.why, self.progress, self.message):
+        for widget in (self.threshold, self.profile, self.button, self.why, self.progress, self.message):
             layout.addWidget(widget)
-        self.button.clicked.connect(self.classify)
+        layout.addWidget(self.more, alignment=Qt.AlignmentFlag.AlignLeft)
+        self.button.clicked.connect(self._on_click)
+        self.more.clicked.connect(self._on_more)
         self.progress.cancelled.connect(self._on_cancel)
-        images.changed.connect(self.refresh)
-        bench.loading.changed.connect(self.refresh)
-        self._attend()
+        form.changed.connect(self._refresh)
+        session.model_changed.connect(self._refresh)
+        session.run_changed.connect(self._on_run)
+        session.rows_added.connect(self._show_progress)
+        session.run_ended.connect(self._on_ended)
+        self._refresh()
 
-    def classify(self) -> None:
-        """Start a run, whose rows take the place of those of the last one; ask first if those are not saved.
-
-        If something is missing for a run, this is said in the panel. The answer to the question is not waited for.
-        """
-        if missing := self._missing():
-            self.message.show_note(missing)
-        else:
-            self._results.discard_rows(self._start)
-
-    def _start(self) -> None:
-        from napari_webipred import engine  # the panel opens sooner without it
-
-        model = self._bench.loading.model
-        missing = self._missing()  # while the question was open, something may have changed
-        if missing or model is None:
-            self.message.show_note(missing)
-            return
-        self.message.clear()
+    def _on_click(self) -> None:
+        """Classify; if something is missing, which may have changed since the button was painted, say so."""
         try:
-            layers, sources = self._images.sources()
-            options = engine.Options(intensity=self._images.intensity.value(), threshold=self.threshold.value())
-            self._bench.run = Run(model, layers, sources, options)
+            self._form()
         except WebIPredError as error:
             self.message.show_error(error)
-            return
-        self._attend()
-        self.started.emit()
 
-    def refresh(self) -> None:
+    def _on_more(self) -> None:
+        self._options_shown = not self._options_shown
+        self._refresh()
+
+    def _refresh(self) -> None:
         """Say what a click would do, or what is missing for it."""
-        loading, running, missing = self._bench.loading, self._running, self._missing()
+        running, missing = self._session.running, self._missing()
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
-        self.button.setText(_call(len(self._images.layers.ticked()), self._images.count()))
+        self.button.setText(_call(len(self._form.images.value), self._form.plane_count()))
         self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
-        card = loading.model.card if loading.model else None
-        self.limit.setVisible(card is not None and card.task == "multi-label" and not running)
-
-    @property
-    def _running(self) -> bool:
-        return self._bench.run is not None and self._bench.run.running
+        model = self._session.loading.model
+        self.threshold.setVisible(model is not None and model.card.task == "multi-label" and not running)
+        self.profile.setVisible(self._options_shown and not running)
+        self.more.setVisible(not running)
+        chosen = "" if self._form.profile.value is None else f" ({self._form.profile.current_choice})"
+        self.more.setText("Fewer options" if self._options_shown else f"More options…{chosen}")
+        self._show_progress()
 
     def _missing(self) -> str:
         """Say why no run can be started now; empty when one can."""
-        loading = self._bench.loading
-        if self._running:
+        loading = self._session.loading
+        if self._session.running:
             return "Images are being classified: wait, or cancel first."
+        if self._session.waiting:
+            return "Starts as soon as the model is ready."
         if loading.model is None:
             return _way_to_model(loading)
         if loading.needs_settings:
             return "Fill in the missing settings first."
-        return "" if self._images.count() else "Open or select an image first."
+        return "" if self._form.plane_count() else "Open or select an image first."
 
-    def _attend(self) -> None:
-        """Show the progress of the run, also of one that began before this panel was opened."""
-        run = self._bench.run
-        if run is not None and run.running:
-            run.grown.connect(self._on_progress)
-            run.ended.connect(self._on_ended)
-            self._on_progress()
-        self.refresh()
+    def _on_run(self) -> None:
+        self.message.clear()
+        self._refresh()
 
-    def _on_progress(self) -> None:
-        run = self._bench.run
+    def _show_progress(self) -> None:
+        run = self._session.run
         if run is not None and run.running:
             done = len(run.rows)
-            self.progress.tell(f"{done} of {run.total}", done, run.total, run.seconds_left)
+            self.progress.report(f"{done} of {run.total}", done, run.total, run.seconds_left)
+        else:
+            self.progress.hide()
 
     def _on_cancel(self) -> None:
-        if self._bench.run is not None:
-            self._bench.run.cancel()
+        if self._session.run is not None:
+            self._session.run.cancel()
 
     def _on_ended(self) -> None:
-        run = self._bench.run
-        if run is None or run.running:
+        self._refresh()
+        run = self._session.run
+        if run is None:
             return
-        self.progress.hide()
-        self.refresh()
         if run.error is not None:
             self.message.show_error(run.error)
-            self._bench.loading.changed.emit()  # the run may have shown that the model lacks a setting
         elif run.cancelled:
             self.message.show_note(f"Cancelled. {len(run.rows)} of {run.total} rows are kept.")
         elif run.failed:
@@ -187,3 +143,15 @@ def _way_to_model(loading: Loading) -> str:
     if loading.progress is not None or loading.entry.here:
         return "The model is not ready yet."
     return "Download the model first."
+
+
+def _row(words: str, control: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QGridLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    label = QLabel(words)
+    label.setBuddy(control)
+    layout.addWidget(label, 0, 0)
+    layout.addWidget(control, 0, 1)
+    layout.setColumnStretch(1, 1)
+    return row

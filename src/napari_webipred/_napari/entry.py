@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from napari_webipred._napari.origin import origin_of
+from napari_webipred._napari.origin import format_of, origin_of
+from napari_webipred._napari.two_line_list import Lines
 from napari_webipred.card import ModelCard
 
 
@@ -23,8 +24,8 @@ class Entry:
         What `opening` takes to open it; a Path is one of the user's own models.
     here : bool
         Whether it is on this machine, so that no network is needed.
-    told : dict
-        What the user told of the model: ``output``, ``classes``, ``standardize``, ``size``, ``activation``.
+    overrides : dict
+        The settings that the user made: ``output``, ``classes``, ``standardize``, ``size``, ``activation``.
     listed : bool
         Whether it stands in the list of own models, for the next time.
     gone : bool
@@ -36,7 +37,7 @@ class Entry:
     card: ModelCard
     reference: str | Path
     here: bool
-    told: dict[str, Any] = field(default_factory=dict)
+    overrides: dict[str, Any] = field(default_factory=dict)
     listed: bool = False
     gone: bool = False
     refused: str = ""
@@ -44,17 +45,17 @@ class Entry:
     @property
     def key(self) -> str | Path:
         """What tells it from others: where the user's own model lies, else the identifier."""
-        return self.reference if self.own else self.card.id
+        return self.reference if self.is_local else self.card.id
 
     @property
-    def own(self) -> bool:
+    def is_local(self) -> bool:
         """Whether it is one of the user's own models."""
         return isinstance(self.reference, Path)
 
     @property
     def place(self) -> str:
         """Whether it is the user's own, discipline and procedure in one line."""
-        own = origin_of(self.card) if self.own else ""
+        own = origin_of(self.card) if self.is_local else ""
         parts = (own, self.card.discipline, self.card.procedure)
         return " · ".join(part for part in parts if part) or origin_of(self.card)
 
@@ -91,7 +92,7 @@ def listed() -> Generator[None, None, list[Entry]]:
 
     yield
     reasons = refused_models.reasons()
-    own = [own_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in local_models.own_models()]
+    own = [local_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in local_models.own_models()]
     known = [
         Entry(card, card.id, store.path_of(card) is not None, refused=reasons.get(card.id, ""))
         for card in index.cards()
@@ -99,7 +100,7 @@ def listed() -> Generator[None, None, list[Entry]]:
     return [*own, *known]
 
 
-def own_entry(path: Path, name: str, refused: str = "", listed: bool = True) -> Entry:
+def local_entry(path: Path, name: str, refused: str = "", listed: bool = True) -> Entry:
     """Make an entry that says nothing but the name; the model's own card takes its place once it is open."""
     return Entry(ModelCard(id="own", name=name), path, here=True, listed=listed, refused=refused)
 
@@ -129,7 +130,7 @@ def merged(before: Sequence[Entry], now: Sequence[Entry]) -> list[Entry]:
         if (old := known.get(entry.key)) is not None:
             old.here, old.refused = entry.here, entry.refused
     keys = {entry.key for entry in now}
-    others = [e for e in before if e.key not in keys and not (e.listed if e.own else e.here)]
+    others = [e for e in before if e.key not in keys and not (e.listed if e.is_local else e.here)]
     return [*others, *(known.get(entry.key, entry) for entry in now)]
 
 
@@ -138,3 +139,18 @@ def megabytes(size: int | None) -> str:
     if size is None:
         return ""
     return f"{size / 1e6:.0f} MB" if size >= 9.5e6 else f"{size / 1e6:.1f} MB"
+
+
+def entry_lines(entry: Entry) -> Lines:
+    """Show a model with its place and whether it can be used."""
+    return Lines(entry.card.name, entry.place, entry.state, entry.explained)
+
+
+def found_lines(entry: Entry) -> Lines:
+    """Show what tells one unknown model from another: who made it, licence, date, format and size."""
+    authors = [author.name for author in entry.card.authors]
+    by = authors[0].partition(",")[0] + (" et al." if len(authors) > 1 else "") if authors else ""
+    published = entry.card.provenance.published or ""
+    facts = " · ".join(part for part in (by, entry.card.license or "no licence", published) if part)
+    size = " ".join(part for part in (format_of(entry.card, short=True), megabytes(entry.size)) if part)
+    return Lines(entry.card.name, facts, entry.state if entry.here else size, f"{entry.card.name} – {facts} – {size}")

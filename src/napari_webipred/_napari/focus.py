@@ -5,7 +5,7 @@ from __future__ import annotations
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 
 # The frame takes the place of padding that napari's style gives to these controls (napari/_qt/qt_resources/styles), so
-# that nothing moves when the keyboard comes and goes.
+# that nothing moves when the keyboard comes and goes. Radio buttons of magicgui stand in a box that needs no frame.
 SHEET = """
 QPushButton:focus {{ border: 1px solid {frame}; padding: 3px; }}
 QComboBox:focus {{ border: 1px solid {frame}; padding: 2px 9px 2px 7px; }}
@@ -16,6 +16,7 @@ QCheckBox:focus, QRadioButton:focus, QLabel:focus, QAbstractScrollArea:focus {{
     border: 1px solid {frame};
     padding: 0px;
 }}
+QGroupBox {{ border: 0px; margin: 0px; padding: 0px; }}
 """
 
 

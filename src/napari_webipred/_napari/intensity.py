@@ -1,16 +1,25 @@
-"""Which intensities become black and white."""
+"""Which intensities become black and white, as the value of the form."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import Literal, get_args
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-if TYPE_CHECKING:
-    from napari_webipred.imaging.intensity import Intensity
+from napari_webipred._napari.value_widget import choice_of, fit, literals
+from napari_webipred.errors import OptionError
+from napari_webipred.imaging.intensity import Intensity
 
+FIXED = "fixed"  # and the two numbers beside it
+WORDS = {"auto": "Automatic", "dtype": "Full range of the data type", FIXED: "Fixed range"}
+TIP = (
+    "<qt>Which intensities become black and white for the model.<br>"
+    "<b>Automatic</b>: 8-bit images as they are, all others from their smallest to their largest value."
+    "<br>The contrast limits of the layer never change a result.</qt>"
+)
 LARGEST = 1e9
+DECIMALS = 30  # as many as a number needs to come out of the field as it was put in
 
 
 class IntensityChoice(QWidget):
@@ -18,67 +27,99 @@ class IntensityChoice(QWidget):
 
     Signals
     -------
-    changed
+    value_changed : Intensity
         Another range was chosen.
     """
 
-    changed = Signal()
+    value_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.mode = QComboBox()
-        self.mode.addItem("Automatic", "auto")
-        self.mode.addItem("Full range of the data type", "dtype")
-        self.mode.addItem("Fixed range", "fixed")
-        self.mode.setToolTip(
-            "<qt>Which intensities become black and white for the model.<br>"
-            "<b>Automatic</b>: 8-bit images as they are, all others from their smallest to their largest value."
-            "<br>The contrast limits of the layer never change a result.</qt>"
-        )
+        named, _ = get_args(Intensity)  # the ranges with a name, and a pair of numbers
+        self.choice = fit(choice_of(named | Literal["fixed"], WORDS, "intensity", tooltip=TIP))
+        self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
-        self.low = _value("Becomes black", 0)
-        self.high = _value("Becomes white", 65535)
+        self.low = _number("Becomes black", 0)
+        self.high = _number("Becomes white", 65535)
         label = QLabel("&Intensity")
         label.setBuddy(self.mode)
         self._to = QLabel("to")
-        layout = QGridLayout(self)
+        above, below = QHBoxLayout(), QHBoxLayout()
+        above.addWidget(label)
+        above.addWidget(self.mode, 1)
+        below.addWidget(self.low, 1)
+        below.addWidget(self._to)
+        below.addWidget(self.high, 1)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setColumnStretch(1, 1)
-        layout.setColumnStretch(3, 1)
-        layout.addWidget(label, 0, 0)
-        layout.addWidget(self.mode, 0, 1, 1, 3)
-        layout.addWidget(self.low, 1, 1)
-        layout.addWidget(self._to, 1, 2)
-        layout.addWidget(self.high, 1, 3)
-        self.mode.currentIndexChanged.connect(self._on_mode)
-        self.low.valueChanged.connect(self.changed)
-        self.high.valueChanged.connect(self.changed)
-        self._on_mode()
+        layout.setSpacing(5)
+        layout.addLayout(above)
+        layout.addLayout(below)
+        self.mode.currentIndexChanged.connect(self._on_changed)
+        self.low.valueChanged.connect(self._on_changed)
+        self.high.valueChanged.connect(self._on_changed)
+        self._show_numbers()
 
     def value(self) -> Intensity:
         """Return what was chosen, as the engine takes it."""
-        mode = self.mode.currentData()
-        return mode if mode != "fixed" else (self.low.value(), self.high.value())
+        return (self.low.value(), self.high.value()) if self.choice.value == FIXED else self.choice.value
 
-    def _on_mode(self) -> None:
+    def set_value(self, intensity: Intensity) -> None:
+        """Choose a range by its name, or by two numbers.
+
+        Raises
+        ------
+        OptionError
+            It is no range.
+        """
+        if isinstance(intensity, str) and intensity in literals(Intensity):
+            self.choice.value = intensity
+            return
+        low, high = _checked(intensity)
+        self.low.setValue(low)
+        self.high.setValue(high)
+        self.choice.value = FIXED
+
+    def _on_changed(self) -> None:
+        self._show_numbers()
+        self.value_changed.emit(self.value())
+
+    def _show_numbers(self) -> None:
         for widget in (self.low, self._to, self.high):
-            widget.setVisible(self.mode.currentData() == "fixed")
-        self.changed.emit()
+            widget.setVisible(self.choice.value == FIXED)
 
 
-class _Value(QDoubleSpinBox):
+class _Number(QDoubleSpinBox):
     """Shows as many decimals as a value has."""
 
     def textFromValue(self, value: float) -> str:
-        return f"{value:.10g}"
+        return f"{value!r}".removesuffix(".0")
+
+    def stepBy(self, steps: int) -> None:
+        if self.value() == 0:  # from where the steps of Qt are as small as the decimals allow
+            self.setValue(steps)
+        else:
+            super().stepBy(steps)
 
 
-def _value(name: str, value: float) -> QDoubleSpinBox:
-    box = _Value()
-    box.setDecimals(6)
+def _number(name: str, value: float) -> QDoubleSpinBox:
+    box = _Number()
+    box.setDecimals(DECIMALS)
     box.setRange(-LARGEST, LARGEST)
     box.setValue(value)
     box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
     box.setToolTip(name)
     box.setAccessibleName(name)
     return box
+
+
+def _checked(intensity: object) -> tuple[float, float]:
+    names = ", ".join(map(repr, literals(Intensity)))
+    hint = f"Give one of {names}, or two numbers from {-LARGEST:g} to {LARGEST:g}, the smaller one first."
+    try:
+        low, high = map(float, () if isinstance(intensity, str) else intensity)  # type: ignore[call-overload]
+    except (TypeError, ValueError):
+        raise OptionError(f"{intensity!r} is no intensity range.", hint) from None
+    if not -LARGEST <= low < high <= LARGEST:
+        raise OptionError(f"The intensity range {low:g} to {high:g} cannot be used.", hint)
+    return low, high

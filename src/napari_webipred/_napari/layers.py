@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from napari.layers import Image
 
-from napari_webipred._napari.viewer_session import bare
+from napari_webipred._napari.viewer_session import unwrapped
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.source import Source
@@ -22,7 +22,7 @@ KINDS = {"u": "-bit", "i": "-bit signed", "f": "-bit float"}
 
 def image_layers(viewer: Any) -> list[Image]:
     """Return the image layers of a viewer in the order in which they were opened, without proxies."""
-    return [layer for layer in map(bare, viewer.layers) if isinstance(layer, Image)]
+    return [layer for layer in map(unwrapped, viewer.layers) if isinstance(layer, Image)]
 
 
 def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
@@ -38,9 +38,9 @@ def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
     Raises
     ------
     ImageError
-        The layer holds something that is no picture.
+        The layer holds something that is no image.
     """
-    data, name = bare(layer.data), name_of(layer)
+    data, name = unwrapped(layer.data), name_of(layer)
     source = array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer))
     if point is None or not source.axes:
         return source
@@ -58,7 +58,7 @@ def understanding(layer: Image) -> tuple[str, bool]:
         source = source_of(layer)
     except WebIPredError as error:
         return error.message, False
-    data = bare(layer.data)
+    data = unwrapped(layer.data)
     first = data[0] if layer.multiscale else data
     height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]
     pixels = ("RGBA" if first.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(first.dtype))
@@ -74,7 +74,7 @@ def understanding(layer: Image) -> tuple[str, bool]:
 
 def show(viewer: Any, layer: Any, position: Mapping[str, int], others: Iterable[Any] = ()) -> None:
     """Select a layer and move the sliders to one of its planes; hide those of the others that lie over it."""
-    layers = list(map(bare, viewer.layers))
+    layers = list(map(unwrapped, viewer.layers))
     if layer not in layers:
         return
     over = [] if _grid(viewer).enabled else layers[layers.index(layer) + 1 :]
@@ -105,8 +105,8 @@ def _toggle(layers: list[Any]) -> None:
 
 def _grid(viewer: Any) -> Any:
     """Return the settings of the grid, which belong to the canvas since napari 0.9."""
-    canvas = getattr(bare(viewer), "canvas", None)
-    return bare(viewer).grid if canvas is None else canvas.grid
+    canvas = getattr(unwrapped(viewer), "canvas", None)
+    return unwrapped(viewer).grid if canvas is None else canvas.grid
 
 
 def position_shown(viewer: Any, layer: Image) -> tuple[int, ...]:

@@ -56,6 +56,12 @@ class Loading(QObject):
         self._allow_slow = True
         self.start()
 
+    def start_with(self, overrides: dict[str, Any]) -> None:
+        """Open the chosen model with settings of the user's."""
+        assert self.entry is not None
+        self.entry.overrides |= overrides
+        self.start()
+
     def start(self, *, replace: bool = False) -> None:
         """Open the chosen model; one that is not on this machine is downloaded.
 
@@ -87,10 +93,10 @@ class Loading(QObject):
 
     @property
     def needs_settings(self) -> bool:
-        """Whether settings of the model are missing, or those that the user gave are wrong."""
+        """Whether the user has to make settings that the model does not say, or has made wrong ones."""
         if self.model is None:
-            given = self.entry is not None and bool(self.entry.told)
-            return isinstance(self.error, OptionError) or (given and type(self.error) is ModelError)
+            overridden = self.entry is not None and bool(self.entry.overrides)
+            return isinstance(self.error, OptionError) or (overridden and type(self.error) is ModelError)
         return self.model.needs_settings
 
     def _end(self) -> None:
@@ -116,7 +122,7 @@ def _open(entry: Entry, allow_slow: bool, replace: bool) -> Generator[Progress, 
     from napari_webipred.opening import Progress, opening
 
     wanted: dict[str, Any] = {"allow_slow": allow_slow, "replace": replace}
-    model = yield from opening(entry.reference, **entry.told, **{name: yes for name, yes in wanted.items() if yes})
+    model = yield from opening(entry.reference, **entry.overrides, **{name: yes for name, yes in wanted.items() if yes})
     yield Progress("load")
     if not allow_slow:  # otherwise the first image would take twice as long
         model.warm_up()

@@ -9,8 +9,8 @@ from qtpy.QtWidgets import QListView, QMenu
 
 from napari_webipred._napari.delete_key import DeleteKey
 from napari_webipred._napari.entry import Entry, megabytes
-from napari_webipred._napari.model_list import ENTRY
 from napari_webipred._napari.question import Answer, ask
+from napari_webipred._napari.two_line_list import ITEM
 from napari_webipred.names import readable
 
 LONGEST = 80  # characters of a name in a question, which is as wide as its longest word
@@ -35,22 +35,22 @@ class ModelMenu(QObject):
         self.remove.triggered.connect(self._on_remove)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         view.customContextMenuRequested.connect(self._on_menu)
-        self.key = DeleteKey(view, lambda: self._wish(view.currentIndex().data(ENTRY)))
+        self.key = DeleteKey(view, lambda: self._ask_to_remove(view.currentIndex().data(ITEM)))
         self._entry: Entry | None = None
 
     def _on_menu(self, place: QPoint) -> None:
-        self._entry = self._view.indexAt(place).data(ENTRY)
+        self._entry = self._view.indexAt(place).data(ITEM)
         if self._entry is not None and is_removable(self._entry):
-            self.remove.setText("Remove from the list" if self._entry.own else "Remove from this machine…")
+            self.remove.setText("Remove from the list" if self._entry.is_local else "Remove from this machine…")
             self.menu.popup(self._view.viewport().mapToGlobal(place))
 
     def _on_remove(self) -> None:
-        self._wish(self._entry)
+        self._ask_to_remove(self._entry)
 
-    def _wish(self, entry: Entry | None) -> None:
+    def _ask_to_remove(self, entry: Entry | None) -> None:
         if entry is None or not is_removable(entry):
             return
-        if entry.own:
+        if entry.is_local:
             self.agreed.emit(entry)
             return
         size = f" ({megabytes(entry.size)})" if entry.size else ""

@@ -31,12 +31,13 @@ class Outcomes(QObject):
         loading.changed.connect(self._on_loading)
 
     def _on_loading(self) -> None:
-        entry, model, error = self._loading.entry, self._loading.model, self._loading.error
+        loading = self._loading
+        entry, model, error = loading.entry, loading.model, loading.error
         if entry is None or (model or error) is self._last:
             return
         self._last = model or error
-        if model is not None and (entry.own or entry.refused):
-            reference = entry.reference if entry.own else model.card.id
+        if model is not None and (entry.is_local or entry.refused):
+            reference = entry.reference if entry.is_local else model.card.id
             self._note(entry, Task(cache_tasks.note_opened(reference, model.card.name, model.checksum)))
         elif (
             isinstance(error, ModelError) and not isinstance(error, SlowModelError) and not self._loading.needs_settings

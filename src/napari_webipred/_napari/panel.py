@@ -12,13 +12,14 @@ from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScroll
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.focus import focus_sheet
+from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.layers import image_layers, position_shown, show, understanding
 from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.viewer_session import bare, workbench
+from napari_webipred._napari.viewer_session import session_of, unwrapped
 from napari_webipred.results.row import Row
 
 WIDTH = 380
@@ -36,13 +37,14 @@ class ClassifyPanel(QWidget):
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
-        self._bench = workbench(napari_viewer)
+        self._session = session = session_of(napari_viewer)
         self._going = False
         self._theme = theme = Theme(napari_viewer)
-        self.model = ModelStep(self._bench, theme)
-        self.images = ImagesStep(napari_viewer, theme)
-        self.results = ResultsView(self._bench, theme)
-        self.classify = ClassifyStep(self._bench, self.images, self.results, theme)
+        self.results = ResultsView(session, theme)
+        self.form = ClassifyForm(napari_viewer, session, self.results.discard_rows, theme)
+        self.model = ModelStep(session, self.form.model.native, theme)
+        self.images = ImagesStep(self.form)
+        self.classify = ClassifyStep(session, self.form, theme)
         self.sections = [
             Section("1", "Model", self.model, theme),
             Section("2", "Images", self.images, theme),
@@ -50,11 +52,13 @@ class ClassifyPanel(QWidget):
             Section("", "Results", self.results, theme),
         ]
         self._lay_out()
-        self._bench.loading.changed.connect(self._on_loading)
-        self.images.changed.connect(self._summarise)
-        self.classify.started.connect(self._on_started)
+        session.model_changed.connect(self._on_model)
+        session.run_changed.connect(self._on_run)
+        session.rows_added.connect(self._summarise)
+        session.run_ended.connect(self._summarise)
+        session.run_ended.connect(self._follow)
+        self.form.changed.connect(self._summarise)
         self.results.chosen.connect(self._go_to)
-        self.results.cleared.connect(self._summarise)
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.discard_rows)
         self._listening = True
         for emitter, heard in self._emitters():
@@ -63,8 +67,8 @@ class ClassifyPanel(QWidget):
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.classify.button.click)
         self._show_focus()
-        self._attend()
         self._summarise()
+        session.catalogue.read()
 
     def _lay_out(self) -> None:
         column = QWidget()
@@ -72,8 +76,9 @@ class ClassifyPanel(QWidget):
         layout.setContentsMargins(8, 6, 8, 8)
         layout.setSpacing(10)
         layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
-        for section in self.sections:
-            layout.addWidget(section)
+        self.form.lay_out(self.sections[:3])
+        layout.addWidget(self.form.native)
+        layout.addWidget(self.sections[3])
         layout.addStretch(1)
         self.scroll = QScrollArea()
         self.scroll.setWidget(column)
@@ -91,6 +96,11 @@ class ClassifyPanel(QWidget):
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 800)
 
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers again; napari calls it when some come, go or are renamed, even after the panel was closed."""
+        if self._listening:
+            self.form.reset_choices()
+
     def event(self, event: QEvent | None) -> bool:
         """Stop following the viewer when the panel is taken out of its dock, and go on when it comes back."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
@@ -105,7 +115,8 @@ class ClassifyPanel(QWidget):
         self._listening = listening
         for emitter, heard in self._emitters():
             (emitter.connect if listening else emitter.disconnect)(heard)
-        (self.images.layers.follow if listening else self.images.layers.leave)()
+        layers = self.images.choice.layers
+        (layers.follow if listening else layers.leave)()
 
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
@@ -117,33 +128,26 @@ class ClassifyPanel(QWidget):
     def _show_focus(self, event: Any = None) -> None:
         self.setStyleSheet(focus_sheet(self._theme))
 
-    def _on_started(self) -> None:
-        self._attend()
-        self.results.show_run()
+    def _on_run(self) -> None:
         self._summarise()
-        # What was chosen stands in the header, and the results need the room.
-        self.sections[0].header.setChecked(False)
-        self.sections[-1].header.setChecked(True)
+        if self._session.run is not None:
+            # What was chosen stands in the header, and the results need the space.
+            self.sections[0].header.setChecked(False)
+            self.sections[-1].header.setChecked(True)
 
-    def _on_loading(self) -> None:
-        if self._bench.loading.needs_settings:  # the form must not stay folded
+    def _on_model(self) -> None:
+        if self._session.loading.needs_settings:  # the form must not stay folded
             self.sections[0].header.setChecked(True)
         self._summarise()
 
-    def _attend(self) -> None:
-        if self._bench.run is not None:
-            self._bench.run.grown.connect(self._summarise)
-            self._bench.run.ended.connect(self._summarise)
-            self._bench.run.ended.connect(self._follow)
-
     def _has_unsaved_rows(self) -> bool:
-        return self._bench.run is not None and self._bench.run.unsaved
+        return self._session.run is not None and self._session.run.unsaved
 
     def _summarise(self) -> None:
-        loading, run = self._bench.loading, self._bench.run
+        loading, run = self._session.loading, self._session.run
         model, images, classify, results = (section.header for section in self.sections)
         model.summarise(self.model.summary, loading.model is not None and not loading.needs_settings)
-        images.summarise(self.images.summary, bool(self.images.layers.ticked()))
+        images.summarise(self.images.summary, bool(self.form.images.value))
         done = run is not None and not run.running and bool(run.rows)
         classify.summarise("" if run is None else f"{len(run.rows)} of {run.total} done", done)
         results.summarise("" if run is None else f"{len(run.rows)} row{'s' * (len(run.rows) != 1)}", done)
@@ -151,7 +155,7 @@ class ClassifyPanel(QWidget):
 
     def _go_to(self, row: Row) -> None:
         """Show the layer and plane of a row; one whose layer is gone stays in the table alone."""
-        run = self._bench.run
+        run = self._session.run
         layer = run.layer(row) if run is not None else None
         if run is not None and layer is not None:
             self._going = True
@@ -160,16 +164,16 @@ class ClassifyPanel(QWidget):
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now."""
-        run = self._bench.run
+        run = self._session.run
         if self._going or run is None or not run.rows:
             return
-        layer = bare(self._viewer.layers.selection.active)
+        layer = unwrapped(self._viewer.layers.selection.active)
         if layer not in image_layers(self._viewer) or not understanding(layer)[1]:
             return
         shown = position_shown(self._viewer, layer)
         for row in run.rows:
             if run.layer(row) is layer and tuple(row.position.values()) == shown:
-                self.results.point_at(row)
+                self.results.select_row(row)
                 return
 
 

@@ -42,7 +42,7 @@ class ProgressLine(QWidget):
         layout.addWidget(self.words)
         self.hide()
 
-    def tell(self, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None) -> None:
+    def report(self, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None) -> None:
         """Show how far it is; a total of None or 0 shows that something is going on."""
         self.bar.setRange(0, STEPS if total else 0)
         self.bar.setValue(round(STEPS * done / total) if total else 0)

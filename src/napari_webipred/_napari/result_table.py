@@ -12,6 +12,7 @@ from napari_webipred import limits
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.names import readable
 from napari_webipred.results.row import Row
 
@@ -23,28 +24,27 @@ RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
 class ResultTable(QAbstractTableModel):
-    """A row per picture or plane: its name, axes of stacks, the assigned class, a probability per class.
+    """A row per image or plane: its name, axes of stacks, the assigned class, a probability per class.
 
     Of very many classes the first `limits.SHOWN_CLASSES` have a column.
     """
 
-    def __init__(self, theme: Theme, parent: QObject | None = None) -> None:
+    def __init__(self, session: ViewerSession, theme: Theme, parent: QObject | None = None) -> None:
         super().__init__(parent)
+        self._session = session
         self._theme = theme
         self._run: Run | None = None
         self._headings: list[str] = []
         self._count = 0
+        session.run_changed.connect(self._show_run)
+        session.rows_added.connect(self._on_rows_added)
+        self._show_run()
 
-    def show_run(self, run: Run | None) -> None:
-        """Show the rows of this run, also those that are still to come."""
+    def _show_run(self) -> None:
         self.beginResetModel()
-        if self._run is not None:
-            self._run.grown.disconnect(self._on_grown)
-        self._run = run
+        self._run = run = self._session.run
         self._headings = _headings(run) if run else []
         self._count = len(run.rows) if run else 0
-        if run is not None:
-            run.grown.connect(self._on_grown)
         self.endResetModel()
 
     def row(self, index: QModelIndex) -> Row:
@@ -125,7 +125,7 @@ class ResultTable(QAbstractTableModel):
                 return font
         return None
 
-    def _on_grown(self, first: int, last: int) -> None:
+    def _on_rows_added(self, first: int, last: int) -> None:
         self.beginInsertRows(NOWHERE, first, last)
         self._count = last + 1
         self.endInsertRows()

@@ -33,7 +33,7 @@ from napari_webipred._napari.result_table import SORT_KEY, ResultTable
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.viewer_session import Workbench
+from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.row import Row
@@ -54,21 +54,18 @@ class ResultsView(QWidget):
     -------
     chosen : Row
         The user went to this row.
-    cleared
-        The results were thrown away.
     """
 
     chosen = Signal(object)
-    cleared = Signal()
 
-    def __init__(self, bench: Workbench, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, session: ViewerSession, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._bench = bench
+        self._session = session
         self._task: Task | None = None
         self._copying: Task | None = None
         self._saving: tuple[Run, Callable[[], None]] | None = None
         self._pointing = False
-        self.model = ResultTable(theme, self)
+        self.model = ResultTable(session, theme, self)
         self.sorted = QSortFilterProxyModel(self)
         self.sorted.setSourceModel(self.model)
         self.sorted.setSortRole(SORT_KEY)
@@ -101,13 +98,16 @@ class ResultsView(QWidget):
         self.order.currentIndexChanged.connect(self._show_row)
         self.save.clicked.connect(lambda: self._save(_nothing))
         self.copy.clicked.connect(self._on_copy)
-        self.clear.clicked.connect(lambda: self.discard_rows(self._clear))
+        self.clear.clicked.connect(lambda: self.discard_rows(self._session.clear_run))
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.clicked.connect(self._on_clicked)
         shortcut = QShortcut(QKeySequence(QKeySequence.StandardKey.Copy), self.table)
         shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
         shortcut.activated.connect(self._on_copy)
-        self.show_run()
+        session.run_changed.connect(self._show_run)
+        session.rows_added.connect(self._on_rows_added)
+        session.run_ended.connect(self._on_rows_added)
+        self._show_run()
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
@@ -133,10 +133,8 @@ class ResultsView(QWidget):
         layout.addLayout(buttons)
         layout.addWidget(self.message)
 
-    def show_run(self) -> None:
-        """Show the run of the workbench."""
-        run = self._bench.run
-        self.model.show_run(run)
+    def _show_run(self) -> None:
+        run = self._session.run
         self.message.clear()
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.detail.hide()
@@ -150,9 +148,7 @@ class ResultsView(QWidget):
             self.origin.setText(f"Model: {run.card.name}")
             self.part.setText(_part(len(run.classes)))
             self._fit_columns(run)
-            run.grown.connect(self._on_grown)
-            run.ended.connect(self._on_grown)
-            self._on_grown()
+            self._on_rows_added()
 
     @property
     def chosen_row(self) -> Row | None:
@@ -160,9 +156,9 @@ class ResultsView(QWidget):
         index = self.table.currentIndex()
         return self.model.row(self.sorted.mapToSource(index)) if index.isValid() else None
 
-    def point_at(self, row: Row) -> None:
+    def select_row(self, row: Row) -> None:
         """Choose a row without telling the viewer, which shows it already."""
-        run = self._bench.run
+        run = self._session.run
         if run is None or row is self.chosen_row:
             return
         index = self.sorted.mapFromSource(self.model.index(run.rows.index(row), 0))
@@ -188,8 +184,8 @@ class ResultsView(QWidget):
         widest = max(self.table.fontMetrics().horizontalAdvance(name) for name in names)
         header.resizeSection(first - 1, min(max(widest + ROOM, header.sectionSize(first - 1)), IMAGE_WIDTH))
 
-    def _on_grown(self) -> None:
-        run = self._bench.run
+    def _on_rows_added(self) -> None:
+        run = self._session.run
         if run is None:
             return
         rows = min(max(len(run.rows), 2), MOST_VISIBLE_ROWS)
@@ -213,7 +209,7 @@ class ResultsView(QWidget):
         self.chosen.emit(self.model.row(self.sorted.mapToSource(index)))
 
     def _show_row(self) -> None:
-        run, row = self._bench.run, self.chosen_row
+        run, row = self._session.run, self.chosen_row
         self.detail.setVisible(row is not None)
         if run is None or row is None:
             return
@@ -235,7 +231,7 @@ class ResultsView(QWidget):
         self.chart_area.setFixedHeight(lines * self.chart.line_height() + 4)
 
     def _on_copy(self) -> None:
-        run = self._bench.run
+        run = self._session.run
         if run is None:
             return
         rows = [run.rows[self.sorted.mapToSource(self.sorted.index(i, 0)).row()] for i in range(self.sorted.rowCount())]
@@ -249,7 +245,7 @@ class ResultsView(QWidget):
 
         The answer is not waited for. Rows that the user wants to save are discarded only when they are saved.
         """
-        run = self._bench.run
+        run = self._session.run
         if run is None or not run.unsaved:
             then()
             return
@@ -262,7 +258,7 @@ class ResultsView(QWidget):
 
     def _save(self, then: Callable[[], None]) -> None:
         """Ask where to, write all rows beside the window, and call `then` if that has worked."""
-        run = self._bench.run
+        run = self._session.run
         if run is None or self._saving is not None:
             return
         suggested = f"{run.card.id}-{datetime.now():%Y-%m-%d}.csv"
@@ -285,11 +281,6 @@ class ResultsView(QWidget):
     def _on_not_saved(self, error: Exception) -> None:
         self._saving = None
         self.message.show_error(error)
-
-    def _clear(self) -> None:
-        self._bench.run = None
-        self.show_run()
-        self.cleared.emit()
 
 
 def _bars(run: Run, row: Row) -> list[Bar]:

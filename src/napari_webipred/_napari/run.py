@@ -40,7 +40,7 @@ class Run(QObject):
         Whether all rows stand in a file.
     """
 
-    grown = Signal(int, int)
+    rows_added = Signal(int, int)
     ended = Signal()
 
     def __init__(self, model: Model, layers: Sequence[Any], sources: Sequence[Source], options: engine.Options) -> None:
@@ -111,7 +111,7 @@ class Run(QObject):
             first = len(self.rows)
             self.rows.extend(rows)
             self.saved = False
-            self.grown.emit(first, len(self.rows) - 1)
+            self.rows_added.emit(first, len(self.rows) - 1)
 
     def _on_done(self) -> None:
         self.running = False

@@ -31,10 +31,11 @@ from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.question import Answer, ask, ask_to_replace
-from napari_webipred._napari.stored_list import KEPT, Kept, KeptList
+from napari_webipred._napari.stored_model import StoredModel, stored_lines
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import list_view
+from napari_webipred._napari.two_line_list import ITEM, TwoLineList
 from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.cache.store import Download
 from napari_webipred.errors import ChangedModelError
@@ -50,7 +51,7 @@ WIDTH = 480
 GIGABYTE = 10**9
 
 
-class KeptModels(QDialog):
+class StoredModels(QDialog):
     """Lists the models on this machine, frees up space, and says whether the network may be used.
 
     Signals
@@ -69,18 +70,18 @@ class KeptModels(QDialog):
         self._task: Task | None = None
         self.place = ElidedLabel()
         self.folder = Button("Open folder")
-        self.kept = KeptList(self)
+        self.stored: TwoLineList[StoredModel] = TwoLineList(stored_lines, self)
         self.list = list_view(theme, "Models on this machine", VISIBLE)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.list.setModel(self.kept)
-        self.nothing = MutedLabel("No models yet. What you download, and your own models, are listed here.")
+        self.list.setModel(self.stored)
+        self.empty = MutedLabel("No models yet. What you download, and your own models, are listed here.")
         self.total = MutedLabel()
         self.export = Button("Export…")
         self.export.setToolTip(
             "Write the selected downloaded models into a bundle: one file, for a machine without a network"
         )
-        self.take_in = Button("Import…")
-        self.take_in.setToolTip("Add the models of a bundle, or a model's file that you have downloaded by hand")
+        self.import_file = Button("Import…")
+        self.import_file.setToolTip("Add the models of a bundle, or a model's file that you have downloaded by hand")
         self.remove = Button("Remove")
         self.remove.setToolTip(
             "Delete the selected models from this machine; they can be downloaded again.\n"
@@ -88,14 +89,14 @@ class KeptModels(QDialog):
         )
         self.remove_all = Button("Remove all…")
         self.remove_all.setToolTip("Delete all models on this machine and all settings of models; asks first")
-        self.most = QDoubleSpinBox()
-        self.most.setRange(0, 10_000)
-        self.most.setDecimals(1)
-        self.most.setSuffix(" GB")
-        self.most.setValue(5)
-        self.most.setAccessibleName("Space that the models may take")
-        self.make_room = Button("Free up space")
-        self.make_room.setToolTip("Delete the models that were not used for longest, until the rest takes no more")
+        self.limit = QDoubleSpinBox()
+        self.limit.setRange(0, 10_000)
+        self.limit.setDecimals(1)
+        self.limit.setSuffix(" GB")
+        self.limit.setValue(5)
+        self.limit.setAccessibleName("Space that the models may take")
+        self.free_space = Button("Free up space")
+        self.free_space.setToolTip("Delete the models that were not used for longest, until the rest takes no more")
         self.offline = QCheckBox("&Offline: use no network until napari is closed")
         self.offline.setToolTip("Models on this machine can be used; nothing is searched for or downloaded")
         self.progress = ProgressLine("the work on the models")
@@ -107,51 +108,51 @@ class KeptModels(QDialog):
         self.folder.clicked.connect(self._on_open)
         self.list.selectionModel().selectionChanged.connect(self._enable)
         self.export.clicked.connect(self._on_export)
-        self.take_in.clicked.connect(self._on_import)
+        self.import_file.clicked.connect(self._on_import)
         self.remove.clicked.connect(self._on_remove)
         self.delete = DeleteKey(self.list, self._on_remove)
         self.remove_all.clicked.connect(self._on_remove_all)
-        self.make_room.clicked.connect(self._on_make_room)
+        self.free_space.clicked.connect(self._on_free_space)
         self.offline.setChecked(settings.current().offline)
         self.offline.toggled.connect(self._on_offline)
         self.progress.cancelled.connect(self._on_cancel)
         self.buttons.rejected.connect(self.reject)
         self.finished.connect(self._on_cancel)
-        self._look()
+        self._refresh()
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
         top.addWidget(self.place, 1)
         top.addWidget(self.folder)
         actions = QHBoxLayout()
-        for button in (self.export, self.take_in):
+        for button in (self.export, self.import_file):
             actions.addWidget(button)
         actions.addStretch()
         for button in (self.remove, self.remove_all):
             actions.addWidget(button)
-        room = QHBoxLayout()
+        space = QHBoxLayout()
         words = QLabel("&Keep at most")
-        words.setBuddy(self.most)
-        room.addWidget(words)
-        room.addWidget(self.most)
-        room.addWidget(self.make_room)
-        room.addStretch()
+        words.setBuddy(self.limit)
+        space.addWidget(words)
+        space.addWidget(self.limit)
+        space.addWidget(self.free_space)
+        space.addStretch()
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         layout.addLayout(top)
-        for widget in (self.list, self.nothing, self.total):
+        for widget in (self.list, self.empty, self.total):
             layout.addWidget(widget)
         layout.addLayout(actions)
-        layout.addLayout(room)
+        layout.addLayout(space)
         for widget in (self.offline, self.progress, self.message):
             layout.addWidget(widget)
         layout.addStretch(1)
         layout.addWidget(self.buttons)
         self.resize(WIDTH, layout.totalHeightForWidth(WIDTH))
 
-    def chosen(self) -> list[Kept]:
+    def chosen(self) -> list[StoredModel]:
         """Return the models that are chosen in the list."""
-        return [index.data(KEPT) for index in self.list.selectionModel().selectedIndexes()]
+        return [index.data(ITEM) for index in self.list.selectionModel().selectedIndexes()]
 
     def _work(
         self, words: str, work: Generator[Any, None, str], failed: Callable[[Exception], None] | None = None
@@ -176,36 +177,36 @@ class KeptModels(QDialog):
         self._task.start()
         self._enable()
 
-    def _look(self) -> None:
-        self._start("", cache_tasks.look(), self._on_looked)
+    def _refresh(self) -> None:
+        self._start("", cache_tasks.snapshot(), self._on_snapshot)
 
     def _on_events(self, words: str, events: list[Any]) -> None:
         if isinstance(step := events[-1], Download):
             of = f" of {megabytes(step.total)}" if step.total else ""
-            self.progress.tell(f"{words}: {megabytes(step.done)}{of}", step.done, step.total)
+            self.progress.report(f"{words}: {megabytes(step.done)}{of}", step.done, step.total)
 
     def _on_worked(self, outcome: str) -> None:
         if outcome:
             self.message.show_note(outcome)
-        self._look()
+        self._refresh()
         self.changed.emit()
 
-    def _on_looked(self, look: cache_tasks.Look) -> None:
+    def _on_snapshot(self, snapshot: cache_tasks.CacheSnapshot) -> None:
         self._task = None
         self.progress.hide()
         self.place.setText(str(settings.current().cache_folder))
-        self.kept.fill(list(look.kept))
-        self.list.setVisible(bool(look.kept))
-        self.nothing.setVisible(not look.kept)
-        count = sum(isinstance(kept.reference, str) for kept in look.kept)
+        self.stored.fill(snapshot.models)
+        self.list.setVisible(bool(snapshot.models))
+        self.empty.setVisible(not snapshot.models)
+        count = sum(isinstance(model.reference, str) for model in snapshot.models)
         models = f"{count} downloaded model{'s' * (count != 1)}"
-        self.total.setText(f"{models}, {megabytes(look.usage)} including compiled models")
-        self.total.setVisible(bool(look.kept))
+        self.total.setText(f"{models}, {megabytes(snapshot.usage)} including compiled models")
+        self.total.setVisible(bool(snapshot.models))
         self._enable()
 
     def _on_failed(self, error: Exception) -> None:
         self.message.show_error(error)
-        self._look()  # some of it may have been done
+        self._refresh()  # some of it may have been done
         self.changed.emit()
 
     def _on_cancel(self) -> None:
@@ -215,17 +216,17 @@ class KeptModels(QDialog):
 
     def _on_cancelled(self) -> None:
         self._task = None
-        self._look()
+        self._refresh()
         self.changed.emit()
 
     def _enable(self) -> None:
-        idle, chosen = self._task is None, self.chosen()
-        downloaded = [kept for kept in chosen if isinstance(kept.reference, str)]
-        self.export.setEnabled(idle and bool(downloaded) and len(downloaded) == len(chosen))
-        self.remove.setEnabled(idle and bool(chosen))
-        for widget in (self.take_in, self.make_room):
-            widget.setEnabled(idle)
-        self.remove_all.setEnabled(idle and bool(self.kept.kept))
+        ready, chosen = self._task is None, self.chosen()
+        downloaded = [model for model in chosen if isinstance(model.reference, str)]
+        self.export.setEnabled(ready and bool(downloaded) and len(downloaded) == len(chosen))
+        self.remove.setEnabled(ready and bool(chosen))
+        for widget in (self.import_file, self.free_space):
+            widget.setEnabled(ready)
+        self.remove_all.setEnabled(ready and bool(self.stored.items))
 
     def _on_open(self) -> None:
         folder = settings.current().cache_folder
@@ -237,7 +238,7 @@ class KeptModels(QDialog):
             self.message.show_note("The folder cannot be opened.", f"Open it in a file manager: {folder}")
 
     def _on_remove(self) -> None:
-        if chosen := [kept.reference for kept in self.chosen()]:
+        if chosen := [model.reference for model in self.chosen()]:
             self._work("Removing", cache_tasks.remove(chosen))
 
     def _on_remove_all(self) -> None:
@@ -250,15 +251,15 @@ class KeptModels(QDialog):
             [Answer("Remove all", lambda: self._work("Removing", cache_tasks.wipe()), destroys=True)],
         )
 
-    def _on_make_room(self) -> None:
-        self._work("Freeing up space", cache_tasks.limit(round(self.most.value() * GIGABYTE)))
+    def _on_free_space(self) -> None:
+        self._work("Freeing up space", cache_tasks.limit(round(self.limit.value() * GIGABYTE)))
 
     def _on_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Export models", "models.zip", BUNDLES)
         if name:
             path = Path(name)
             path = path if path.suffix else path.with_suffix(".zip")
-            ids = [kept.reference for kept in self.chosen() if isinstance(kept.reference, str)]
+            ids = [model.reference for model in self.chosen() if isinstance(model.reference, str)]
             self._work("Writing", cache_tasks.export(ids, path))
 
     def _on_import(self) -> None:
@@ -272,11 +273,11 @@ class KeptModels(QDialog):
         self._task = None
         self.progress.hide()
         if not proposals:
-            self._import(partial(cache_tasks.take_in, path))
+            self._import(partial(cache_tasks.import_bundle, path))
             return
         self._enable()
         dialog = WhichModel(path.name, proposals, self._theme, self)
-        dialog.accepted.connect(lambda: self._import(partial(cache_tasks.take_as, path, dialog.chosen())))
+        dialog.accepted.connect(lambda: self._import(partial(cache_tasks.import_as, path, dialog.chosen())))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 

@@ -17,7 +17,7 @@ PADDING = 6
 BOX = 16
 
 
-class TwoLines(QStyledItemDelegate):
+class TwoLineDelegate(QStyledItemDelegate):
     """Paints a title over a fainter second line, a remark at the right and, if the item has one, a check box."""
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -108,7 +108,7 @@ def is_checked(index: QModelIndex | QPersistentModelIndex) -> bool:
 def list_view(theme: Theme, name: str, rows: int) -> QListView:
     """Make a list of two-line items with room for so many of them."""
     view = QListView()
-    view.setItemDelegate(TwoLines(theme, view))
+    view.setItemDelegate(TwoLineDelegate(theme, view))
     view.setMouseTracking(True)
     view.setUniformItemSizes(True)
     view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

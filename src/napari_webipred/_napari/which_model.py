@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QModelIndex, Qt
-from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidget
 
-from napari_webipred._napari.entry import Entry
+from napari_webipred._napari.entry import Entry, entry_lines
 from napari_webipred._napari.label import MutedLabel
-from napari_webipred._napari.model_list import ENTRY, ModelFilter, ModelList
+from napari_webipred._napari.model_filter import ModelFilter, search_field
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_line_delegate import REMARK, list_view
+from napari_webipred._napari.two_line_delegate import list_view
+from napari_webipred._napari.two_line_list import ITEM, TwoLineList
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
@@ -20,20 +22,6 @@ if TYPE_CHECKING:
 WIDTH = 460
 VISIBLE = 6
 SAME = {"checksum": "same checksum", "size": "same size", "name": "same file name", "nothing": ""}
-
-
-class ProposalList(ModelList):
-    """Models of the catalogue, and what a file has in common with each."""
-
-    def __init__(self, proposals: list[Proposal], parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self._same = [SAME[proposal.same] for proposal in proposals]
-        self.fill([Entry(proposal.card, proposal.card.id, here=False) for proposal in proposals])
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if index.isValid() and role == REMARK:
-            return self._same[index.row()]
-        return super().data(index, role)
 
 
 class WhichModel(QDialog):
@@ -46,11 +34,12 @@ class WhichModel(QDialog):
         question = QLabel(readable(f"Which model is {file}?"))
         question.setTextFormat(Qt.TextFormat.PlainText)
         question.setWordWrap(True)
-        self.search = QLineEdit()
-        self.search.setPlaceholderText("Search models, diseases, classes…")
-        self.search.setClearButtonEnabled(True)
-        self.search.setAccessibleName("Search models")
-        self.proposals = ProposalList(proposals, self)
+        self.search = search_field()
+        same = {proposal.card.id: SAME[proposal.same] for proposal in proposals}
+        self.proposals: TwoLineList[Entry] = TwoLineList(
+            lambda entry: replace(entry_lines(entry), remark=same[entry.card.id]), self
+        )
+        self.proposals.fill(Entry(proposal.card, proposal.card.id, here=False) for proposal in proposals)
         self.filter = ModelFilter(self)
         self.filter.setSourceModel(self.proposals)
         self.list = list_view(theme, "Models that the file may be", VISIBLE)
@@ -60,11 +49,11 @@ class WhichModel(QDialog):
             "would be wrong."
         )
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
-        self.take = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.import_button = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
         for button in self.buttons.buttons():
             button.setAutoDefault(False)
-        self.take.setDefault(True)
-        self.take.setEnabled(False)
+        self.import_button.setDefault(True)
+        self.import_button.setEnabled(False)
         layout = QVBoxLayout(self)
         layout.setSpacing(8)
         for widget in (question, self.search, self.list, explanation):
@@ -72,7 +61,7 @@ class WhichModel(QDialog):
         layout.addStretch(1)
         layout.addWidget(self.buttons)
         self.search.textChanged.connect(lambda text: self.filter.narrow(text, None, None))
-        self.list.selectionModel().currentChanged.connect(lambda index: self.take.setEnabled(index.isValid()))
+        self.list.selectionModel().currentChanged.connect(lambda index: self.import_button.setEnabled(index.isValid()))
         self.list.activated.connect(self.accept)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
@@ -82,4 +71,4 @@ class WhichModel(QDialog):
 
     def chosen(self) -> str:
         """Return the identifier of the model that was chosen."""
-        return str(self.list.currentIndex().data(ENTRY).card.id)
+        return str(self.list.currentIndex().data(ITEM).card.id)

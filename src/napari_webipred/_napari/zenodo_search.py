@@ -9,15 +9,14 @@ from qtpy.QtCore import QModelIndex, Signal
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button, MainButton
-from napari_webipred._napari.entry import Entry, megabytes
-from napari_webipred._napari.found_list import FoundList
+from napari_webipred._napari.entry import Entry, found_lines, megabytes
 from napari_webipred._napari.label import ElidedLabel, MutedLabel, first_sentence
 from napari_webipred._napari.message import Message
-from napari_webipred._napari.model_list import ENTRY
 from napari_webipred._napari.progress import ProgressLine
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import list_view
+from napari_webipred._napari.two_line_list import ITEM, TwoLineList
 
 if TYPE_CHECKING:
     from napari_webipred.catalogue.providers.zenodo import SearchPage
@@ -48,14 +47,14 @@ class ZenodoSearch(QWidget):
         self.back = Button("‹ Back")
         self.back.setToolTip("Back to the models of the catalogue")
         self.heading = ElidedLabel()
-        self.found = FoundList(self)
+        self.found: TwoLineList[Entry] = TwoLineList(found_lines, self)
         self.list = list_view(theme, "Found on Zenodo", VISIBLE)
         self.list.setModel(self.found)
         self.previous = Button("‹ Previous")
         self.next = Button("Next ›")
         self.place = MutedLabel()
         self.purpose = MutedLabel()
-        self.take = MainButton("Download", theme)
+        self.download = MainButton("Download", theme)
         self.progress = ProgressLine("searching")
         self.message = Message(theme)
         self._lay_out()
@@ -63,8 +62,8 @@ class ZenodoSearch(QWidget):
         self.previous.clicked.connect(lambda: self._ask(self._page - 1))
         self.next.clicked.connect(lambda: self._ask(self._page + 1))
         self.list.selectionModel().currentChanged.connect(self._on_current)
-        self.list.activated.connect(self._on_take)
-        self.take.clicked.connect(self._on_take)
+        self.list.activated.connect(self._on_download)
+        self.download.clicked.connect(self._on_download)
         self.progress.cancelled.connect(self._on_back)
         self.message.retried.connect(lambda: self._ask(self._page))
 
@@ -82,7 +81,7 @@ class ZenodoSearch(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(top)
-        for widget in (self.list, self.pages, self.purpose, self.take, self.progress, self.message):
+        for widget in (self.list, self.pages, self.purpose, self.download, self.progress, self.message):
             layout.addWidget(widget)
 
     def search(self, text: str) -> None:
@@ -94,9 +93,9 @@ class ZenodoSearch(QWidget):
         self._stop()
         self._page = page
         self.heading.setText(f"Zenodo: “{self._text}”")
-        for widget in (self.list, self.pages, self.purpose, self.take, self.message):
+        for widget in (self.list, self.pages, self.purpose, self.download, self.message):
             widget.hide()
-        self.progress.tell("Searching Zenodo")
+        self.progress.report("Searching Zenodo")
         self._task = Task(_search(self._text, page))
         self._task.done.connect(self._on_found)
         self._task.failed.connect(self._on_failed)
@@ -122,9 +121,9 @@ class ZenodoSearch(QWidget):
         self.message.show_error(error, retry=True)
 
     def _on_current(self, index: QModelIndex) -> None:
-        entry = index.data(ENTRY)
+        entry = index.data(ITEM)
         self.purpose.setVisible(entry is not None)
-        self.take.setVisible(entry is not None)
+        self.download.setVisible(entry is not None)
         if entry is not None:
             purpose = first_sentence(entry.card.description) or "The record does not say what it is for."
             by = "; ".join(author.name for author in entry.card.authors[:NAMED])
@@ -132,11 +131,11 @@ class ZenodoSearch(QWidget):
             licence = entry.card.license or "no licence stated"
             self.purpose.setText(f"{purpose}\n" + (f"By {by}{more} · {licence}" if by else licence))
             size = megabytes(entry.size)
-            self.take.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
-            self.take.setToolTip("Download the model and keep it on this machine. No image is ever sent.")
+            self.download.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
+            self.download.setToolTip("Download the model and keep it on this machine. No image is ever sent.")
 
-    def _on_take(self) -> None:
-        entry = self.list.currentIndex().data(ENTRY)
+    def _on_download(self) -> None:
+        entry = self.list.currentIndex().data(ITEM)
         if entry is not None:
             self.wanted.emit(entry)
 

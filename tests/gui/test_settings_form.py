@@ -45,6 +45,7 @@ def pick(qtbot):
     """Choose an item of a combo box by keys, as people do."""
 
     def pick_it(box, value):
+        box = box.native
         box.setFocus()
         qtbot.keyClick(box, Qt.Key.Key_Home)
         for _ in range(box.findData(value)):
@@ -60,16 +61,16 @@ def asked(viewer, open_panel, qtbot):
 
     def ask(path: Path):
         panel = open_panel()
-        panel.model.add_model(path)
-        qtbot.waitUntil(lambda: not panel.model.facts.isHidden(), timeout=30_000)
-        return panel, panel.model.facts
+        panel._session.catalogue.add(path)
+        qtbot.waitUntil(lambda: not panel.model.settings.native.isHidden(), timeout=30_000)
+        return panel, panel.model.settings
 
     return ask
 
 
 def use(panel, qtbot) -> None:
-    qtbot.mouseClick(panel.model.facts.use, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: panel._bench.loading.progress is None, timeout=30_000)
+    qtbot.mouseClick(panel.model.settings.use, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel._session.loading.progress is None, timeout=30_000)
 
 
 def test_a_folder_of_teachable_machine_without_its_labels_is_asked_about(
@@ -82,75 +83,75 @@ def test_a_folder_of_teachable_machine_without_its_labels_is_asked_about(
     assert panel.classify.why.text() == "Fill in the missing settings first."
     assert form.heading.text() == "Some settings are missing. The people who trained the model know them."
     assert not form.use.isEnabled()
-    assert form.size.isHidden()
+    assert form.size_row.isHidden()
     assert form.activation_row.isHidden()  # it ends in a softmax
     assert form.output_row.isHidden()
-    assert form.count.text() == "3 names, or leave empty"
-    pick(form.scaling, "tf")
+    assert form.counted.text() == "3 names, or leave empty"
+    pick(form.standardize, "tf")
     assert form.use.isEnabled()
-    qtbot.keyClicks(form.classes, "cat, dog")
-    assert form.count.text() == "2 of 3 names"
+    qtbot.keyClicks(form.classes.native, "cat, dog")
+    assert form.counted.text() == "2 of 3 names"
     assert not form.use.isEnabled()
-    qtbot.keyClicks(form.classes, ", bird")
+    qtbot.keyClicks(form.classes.native, ", bird")
     use(panel, qtbot)
-    assert form.isHidden()
-    card = panel._bench.loading.model.card
+    assert form.native.isHidden()
+    card = panel._session.loading.model.card
     assert card.class_names == ["cat", "dog", "bird"]
     assert card.preprocessing.standardize_mode == "tf"
     viewer.add_image(flat(200), name="a")
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._bench.run.running)
-    assert panel._bench.run.rows[0].prediction in {"cat", "dog", "bird"}
+    qtbot.waitUntil(lambda: not panel._session.run.running)
+    assert panel._session.run.rows[0].prediction in {"cat", "dog", "bird"}
 
 
 def test_what_was_told_is_known_the_next_time(asked, qtbot, pick, tmp_path):
     (tmp_path / "model.zip").write_bytes(model_zip(2, size=8))
     panel, form = asked(tmp_path / "model.zip")
-    pick(form.scaling, "torch")
+    pick(form.standardize, "torch")
     use(panel, qtbot)
-    panel._bench.loading.entry.told.clear()
-    panel._bench.loading.start()
-    qtbot.waitUntil(lambda: panel._bench.loading.progress is None, timeout=30_000)
-    assert form.isHidden()
-    assert panel._bench.loading.model.card.preprocessing.standardize_mode == "torch"
+    panel._session.loading.entry.overrides.clear()
+    panel._session.loading.start()
+    qtbot.waitUntil(lambda: panel._session.loading.progress is None, timeout=30_000)
+    assert form.native.isHidden()
+    assert panel._session.loading.model.card.preprocessing.standardize_mode == "torch"
 
 
 def test_numbers_that_are_no_probabilities_and_a_missing_size_are_asked_about(viewer, asked, qtbot, pick, tmp_path):
     panel, form = asked(write_logits(tmp_path / "any size.onnx"))
-    assert not form.size.isHidden()
-    pick(form.scaling, "none")
-    form.width_.setValue(16)
-    form.height_.setValue(12)
+    assert not form.size_row.isHidden()
+    pick(form.standardize, "none")
+    form.size.native.width_.setValue(16)
+    form.size.native.height_.setValue(12)
     assert not form.use.isEnabled()
-    assert form.activation.findData("in-model") == -1
+    assert form.activation.native.findData("in-model") == -1
     pick(form.activation, "softmax")
     use(panel, qtbot)
-    assert form.isHidden()
+    assert form.native.isHidden()
     viewer.add_image(flat(200), name="a")
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._bench.run.running)
-    assert panel._bench.run.rows[0].probabilities.sum() == pytest.approx(1)
+    qtbot.waitUntil(lambda: not panel._session.run.running)
+    assert panel._session.run.rows[0].probabilities.sum() == pytest.approx(1)
 
 
 def test_a_keras_file_is_asked_about_and_can_be_corrected(viewer, asked, qtbot, pick):
     pytest.importorskip("h5py")
     panel, form = asked(next(KERAS.glob("*.h5")))
-    outputs = panel._bench.loading.model.output_size
-    pick(form.scaling, "none")
+    outputs = panel._session.loading.model.output_size
+    pick(form.standardize, "none")
     if not form.activation_row.isHidden():
         pick(form.activation, "softmax")
     use(panel, qtbot)
-    assert form.isHidden()
-    assert not panel.model.correct.isHidden()
-    qtbot.mouseClick(panel.model.correct, Qt.MouseButton.LeftButton)
-    assert form.scaling.currentData() == "none"
+    assert form.native.isHidden()
+    assert not panel.model.edit_settings.isHidden()
+    qtbot.mouseClick(panel.model.edit_settings, Qt.MouseButton.LeftButton)
+    assert form.standardize.value == "none"
     names = [f"class {i}" for i in range(outputs)]
     for name in names:
-        qtbot.keyClicks(form.classes, name)
-        qtbot.keyClick(form.classes, Qt.Key.Key_Return)
-    pick(form.scaling, "grayscale")
+        qtbot.keyClicks(form.classes.native, name)
+        qtbot.keyClick(form.classes.native, Qt.Key.Key_Return)
+    pick(form.standardize, "grayscale")
     use(panel, qtbot)
-    card = panel._bench.loading.model.card
+    card = panel._session.loading.model.card
     assert (card.class_names, card.preprocessing.standardize_mode) == (names, "grayscale")
 
 
@@ -158,22 +159,22 @@ def test_what_was_told_wrong_stays_in_the_form_to_be_corrected(panel, shelf, qtb
     card = shelf.models["brightness"].card
     shelf.models["brightness"].card = card.model_copy(update={"preprocessing": None})
     choose(panel, "Brightness")
-    form = panel.model.facts
-    qtbot.waitUntil(lambda: not form.isHidden())
-    form.classes.selectAll()
-    qtbot.keyClicks(form.classes, "night, day")
-    pick(form.scaling, "tf")
+    form = panel.model.settings
+    qtbot.waitUntil(lambda: not form.native.isHidden())
+    form.classes.native.selectAll()
+    qtbot.keyClicks(form.classes.native, "night, day")
+    pick(form.standardize, "tf")
     shelf.error = ModelError("These are not its classes.", "Correct them.")
     use(panel, qtbot)
-    qtbot.waitUntil(lambda: "These are not its classes." in panel.model.message.text)
+    qtbot.waitUntil(lambda: "These are not its classes." in panel.model.opening.message.text)
     assert shelf.opened[1] == ("brightness", {"standardize": "tf", "classes": ["night", "day"]})
-    assert not form.isHidden()
-    assert form.names() == ["night", "day"]
+    assert not form.native.isHidden()
+    assert form.classes.value == ["night", "day"]
     shelf.error, shelf.models["brightness"].card = None, card
     use(panel, qtbot)
-    assert panel._bench.loading.model is shelf.models["brightness"]
-    assert form.isHidden()
-    assert panel.model.message.text == ""
+    assert panel._session.loading.model is shelf.models["brightness"]
+    assert form.native.isHidden()
+    assert panel.model.opening.message.text == ""
 
 
 def test_a_family_of_networks_is_suggested_but_not_chosen(panel, shelf, qtbot, choose):
@@ -181,82 +182,82 @@ def test_a_family_of_networks_is_suggested_but_not_chosen(panel, shelf, qtbot, c
     model.card = model.card.model_copy(update={"preprocessing": None})
     model.suggestion = ("MobileNetV2", "tf")
     choose(panel, "Brightness")
-    form = panel.model.facts
-    qtbot.waitUntil(lambda: not form.isHidden())
+    form = panel.model.settings
+    qtbot.waitUntil(lambda: not form.native.isHidden())
     assert form.looks_like.text() == "It looks like MobileNetV2, which is usually used with “tf”."
-    assert form.scaling.currentData() is None
+    assert form.standardize.value is None
     assert not form.use.isEnabled()
 
 
 def test_a_sigmoid_without_names_asks_for_two_in_order(viewer, asked, qtbot, pick, tmp_path):
     panel, form = asked(write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid"))
-    assert form.count.text() == "2 names, or leave empty"
+    assert form.counted.text() == "2 names, or leave empty"
     assert not form.order.isHidden()
     assert form.order.text() == "Class 0 is the one for which the network gives numbers near 0."
     assert form.activation_row.isHidden()
-    pick(form.scaling, "none")
-    qtbot.keyClicks(form.classes, "parasitised")
-    assert form.count.text() == "1 of 2 names"
+    pick(form.standardize, "none")
+    qtbot.keyClicks(form.classes.native, "parasitised")
+    assert form.counted.text() == "1 of 2 names"
     assert not form.use.isEnabled()
-    qtbot.keyClicks(form.classes, ", uninfected")
+    qtbot.keyClicks(form.classes.native, ", uninfected")
     use(panel, qtbot)
-    assert panel._bench.loading.model.card.class_names == ["parasitised", "uninfected"]
+    assert panel._session.loading.model.card.class_names == ["parasitised", "uninfected"]
 
 
 def test_classes_without_names_are_shown_as_not_named(viewer, asked, qtbot, pick, tmp_path):
     panel, form = asked(write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid"))
-    pick(form.scaling, "none")
+    pick(form.standardize, "none")
     use(panel, qtbot)
     viewer.add_image(flat(60), name="a")
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    qtbot.waitUntil(lambda: not panel._session.run.running)
     assert panel.results.model.headings() == ["Image", "Class", "0", "1"]
     assert [bar.words for bar in panel.results.chart.bars] == ["class 0 (not named)", "class 1 (not named)"]
-    assert "class 1 (not named)" in about(panel._bench.loading.model.card)
+    assert "class 1 (not named)" in about(panel._session.loading.model.card)
 
 
 def test_names_can_be_taken_back(asked, qtbot, pick, tmp_path):
     panel, form = asked(write_tfjs(tmp_path / "m", activation="softmax"))
-    pick(form.scaling, "none")
-    qtbot.keyClicks(form.classes, "a, b")
+    pick(form.standardize, "none")
+    qtbot.keyClicks(form.classes.native, "a, b")
     use(panel, qtbot)
-    qtbot.mouseClick(panel.model.correct, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.edit_settings, Qt.MouseButton.LeftButton)
     assert form.heading.text() == "Settings of this model. They are kept for the next time."
-    assert form.names() == ["a", "b"]
-    form.classes.selectAll()
-    qtbot.keyClick(form.classes, Qt.Key.Key_Delete)
+    assert form.classes.value == ["a", "b"]
+    form.classes.native.selectAll()
+    qtbot.keyClick(form.classes.native, Qt.Key.Key_Delete)
     use(panel, qtbot)
-    assert not panel._bench.loading.model.card.is_named
+    assert not panel._session.loading.model.card.is_named
 
 
 def test_of_several_outputs_one_is_chosen_first_and_may_be_changed(viewer, asked, qtbot, pick, tmp_path):
     panel, form = asked(write_heads(tmp_path / "m", low=("Max", 1), mid=("Average", 2), top=("Max", 4)))
     assert form.heading.text() == "The model has 3 outputs. Choose the one that gives the classes."
     assert panel.classify.why.text() == "Choose the output of the model first."
-    assert panel.model.message.text == ""
+    assert panel.model.opening.message.text == ""
     assert form.others.isHidden()
     assert not form.use.isEnabled()
-    offered = [form.output.itemText(i) for i in range(form.output.count())]
+    offered = [form.output.native.itemText(i) for i in range(form.output.native.count())]
     assert offered == ["Please choose…", "low – 1 number", "mid – 2 numbers", "top – 4 numbers"]
     pick(form.output, "mid")
     use(panel, qtbot)
-    qtbot.waitUntil(lambda: not form.isHidden())
+    qtbot.waitUntil(lambda: not form.native.isHidden())
     assert not form.others.isHidden()
-    assert form.output.currentData() == "mid"
-    assert form.count.text() == "2 names, or leave empty"
-    pick(form.scaling, "none")
+    assert form.output.value == "mid"
+    assert form.counted.text() == "2 names, or leave empty"
+    pick(form.standardize, "none")
     pick(form.activation, "softmax")
-    qtbot.keyClicks(form.classes, "a, b")
+    qtbot.keyClicks(form.classes.native, "a, b")
     use(panel, qtbot)
-    assert form.isHidden()
-    qtbot.mouseClick(panel.model.correct, Qt.MouseButton.LeftButton)
+    assert form.native.isHidden()
+    qtbot.mouseClick(panel.model.edit_settings, Qt.MouseButton.LeftButton)
     pick(form.output, "low")
-    assert form.activation.findData("softmax") == -1
+    assert form.activation.native.findData("softmax") == -1
     pick(form.activation, "none")
-    assert form.names() == []  # two names are none for one value
-    assert form.count.text() == "1 name, or leave empty"
+    assert form.classes.value == []  # two names are none for one value
+    assert form.counted.text() == "1 name, or leave empty"
     use(panel, qtbot)
-    card = panel._bench.loading.model.card
+    card = panel._session.loading.model.card
     assert (card.task, card.class_names, card.output.tensor_name) == ("regression", ["value"], "low")
 
 
@@ -264,30 +265,30 @@ def test_an_activation_can_be_taken_back(asked, qtbot, pick, tmp_path):
     folder = write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid")
     open_model(folder, activation="none")
     panel, form = asked(folder)
-    assert form.activation.currentData() == "none"
-    assert form.count.text() == "1 name, or leave empty"
-    pick(form.scaling, "none")
+    assert form.activation.value == "none"
+    assert form.counted.text() == "1 name, or leave empty"
+    pick(form.standardize, "none")
     pick(form.activation, "in-model")
     use(panel, qtbot)
-    card = panel._bench.loading.model.card
+    card = panel._session.loading.model.card
     assert (card.task, card.class_names) == ("binary", ["0", "1"])
 
 
 def test_one_linear_number_is_offered_as_a_value_and_as_two_classes(viewer, asked, qtbot, pick, tmp_path):
     panel, form = asked(write_tfjs(tmp_path / "m", outputs=1))
-    assert form.activation.currentData() == "none"
-    assert form.count.text() == "1 name, or leave empty"
+    assert form.activation.value == "none"
+    assert form.counted.text() == "1 name, or leave empty"
     assert form.order.isHidden()
-    pick(form.scaling, "none")
+    pick(form.standardize, "none")
     pick(form.activation, "sigmoid")
-    assert form.count.text() == "2 names, or leave empty"
+    assert form.counted.text() == "2 names, or leave empty"
     assert not form.order.isHidden()
     pick(form.activation, "none")
-    qtbot.keyClicks(form.classes, "age")
+    qtbot.keyClicks(form.classes.native, "age")
     use(panel, qtbot)
     viewer.add_image(flat(60), name="a")
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._bench.run.running)
+    qtbot.waitUntil(lambda: not panel._session.run.running)
     table = panel.results.model
     assert table.headings() == ["Image", "Class", "age"]
     assert panel.results.table.isColumnHidden(1)
@@ -298,16 +299,16 @@ def test_one_linear_number_is_offered_as_a_value_and_as_two_classes(viewer, aske
 
 def test_numbers_that_show_to_be_no_probabilities_when_warming_up_are_asked_about(asked, tmp_path):
     _, form = asked(write_strange(tmp_path / "m.onnx"))
-    assert form.activation.findData("in-model") == -1
-    assert form.activation.currentData() is None
+    assert form.activation.native.findData("in-model") == -1
+    assert form.activation.value is None
 
 
 def test_that_a_network_gives_no_probabilities_is_asked_about_once_before_anything_is_classified(asked, tmp_path):
     panel, form = asked(write_tfjs(tmp_path / "m"))
-    assert panel._bench.loading.model.needs_activation
-    assert form.activation.currentData() is None
+    assert panel._session.loading.model.needs_activation
+    assert form.activation.value is None
     assert not panel.classify.button.isEnabled()
-    assert "probabilities" not in panel.model.message.text + " ".join(panel._bench.loading.model.remarks)
+    assert "probabilities" not in panel.model.opening.message.text + " ".join(panel._session.loading.model.remarks)
 
 
 def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, qtbot, choose, monkeypatch):
@@ -316,10 +317,10 @@ def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, 
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._bench.run.running)
-    qtbot.waitUntil(lambda: not panel.model.facts.isHidden())
+    qtbot.waitUntil(lambda: not panel._session.run.running)
+    qtbot.waitUntil(lambda: not panel.model.settings.native.isHidden())
     assert "gives -3 to 9, which are not probabilities" in panel.classify.message.text
-    assert panel._bench.run.rows == []  # it is said once, not for each image
-    assert panel.model.facts.activation.currentData() is None
+    assert panel._session.run.rows == []  # it is said once, not for each image
+    assert panel.model.settings.activation.value is None
     assert panel.sections[0].header.isChecked()  # although a run folds this step
     assert not panel.classify.button.isEnabled()

@@ -13,10 +13,10 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_webipred import settings
-from napari_webipred._napari.stored_list import KEPT
-from napari_webipred._napari.stored_models import KeptModels
+from napari_webipred._napari.stored_models import StoredModels
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
+from napari_webipred._napari.two_line_list import ITEM
 from napari_webipred._napari.which_model import WhichModel
 from napari_webipred.cache import bundle, importer, index, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
@@ -46,8 +46,8 @@ def fetched(zenodo: ZenodoServer) -> list[str]:
 def page(qtbot):
     """Open the page and wait for its list."""
 
-    def open_it() -> KeptModels:
-        dialog = KeptModels(Theme(SimpleNamespace(theme="dark")))
+    def open_it() -> StoredModels:
+        dialog = StoredModels(Theme(SimpleNamespace(theme="dark")))
         qtbot.addWidget(dialog)
         dialog.show()
         idle(qtbot, dialog)
@@ -56,30 +56,30 @@ def page(qtbot):
     return open_it
 
 
-def idle(qtbot, dialog: KeptModels) -> None:
-    qtbot.waitUntil(lambda: dialog.take_in.isEnabled())
+def idle(qtbot, dialog: StoredModels) -> None:
+    qtbot.waitUntil(lambda: dialog.import_file.isEnabled())
 
 
-def names(dialog: KeptModels) -> list[str]:
-    return [dialog.kept.index(row, 0).data() for row in range(dialog.kept.rowCount())]
+def names(dialog: StoredModels) -> list[str]:
+    return [dialog.stored.index(row, 0).data() for row in range(dialog.stored.rowCount())]
 
 
-def press(qtbot, dialog: KeptModels, button) -> None:
+def press(qtbot, dialog: StoredModels, button) -> None:
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     idle(qtbot, dialog)
 
 
-def choose_row(qtbot, dialog: KeptModels, row: int, modifier=Qt.KeyboardModifier.NoModifier) -> None:
-    place = dialog.list.visualRect(dialog.kept.index(row, 0)).center()
+def choose_row(qtbot, dialog: StoredModels, row: int, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    place = dialog.list.visualRect(dialog.stored.index(row, 0)).center()
     qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, modifier, place)
 
 
 def test_models_are_listed_with_source_last_use_and_size(fetched, page):
     dialog = page()
     assert names(dialog) == ["Model of 5 classes", "Model of 2 classes"]
-    first = dialog.kept.index(0, 0)
-    assert first.data(SECOND_LINE) == f"Zenodo record 1000003 · used {first.data(KEPT).used}"
-    assert first.data(KEPT).used > dialog.kept.index(1, 0).data(KEPT).used
+    first = dialog.stored.index(0, 0)
+    assert first.data(SECOND_LINE) == f"Zenodo record 1000003 · used {first.data(ITEM).used}"
+    assert first.data(ITEM).used > dialog.stored.index(1, 0).data(ITEM).used
     assert first.data(REMARK) == "0.0 MB"
     assert dialog.total.text().startswith("2 downloaded models, ")
     assert dialog.place.text() == str(settings.current().cache_folder)
@@ -87,7 +87,7 @@ def test_models_are_listed_with_source_last_use_and_size(fetched, page):
 
 def test_an_empty_cache_says_so(page):
     dialog = page()
-    assert not dialog.nothing.isHidden()
+    assert not dialog.empty.isHidden()
     assert dialog.list.isHidden()
     assert not dialog.remove_all.isEnabled()
 
@@ -107,7 +107,7 @@ def test_a_model_for_all_users_stays_and_that_is_told(fetched, page, qtbot, monk
     monkeypatch.setenv("NAPARI_WEBIPRED_SHARED_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "own"))
     dialog = page()
-    assert "for all users" in dialog.kept.index(0, 0).data(SECOND_LINE)
+    assert "for all users" in dialog.stored.index(0, 0).data(SECOND_LINE)
     choose_row(qtbot, dialog, 0)
     press(qtbot, dialog, dialog.remove)
     assert "nothing is removed" in dialog.message.text
@@ -137,15 +137,15 @@ def test_return_does_not_remove_all(fetched, page, qtbot):
 
 def test_making_room_removes_what_was_not_used_for_longest(fetched, page, qtbot, monkeypatch):
     dialog = page()
-    press(qtbot, dialog, dialog.make_room)
+    press(qtbot, dialog, dialog.free_space)
     assert "Nothing had to be removed." in dialog.message.text
     newest = store.entries()[1].folder
     most = sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
     monkeypatch.setattr("napari_webipred._napari.stored_models.GIGABYTE", most)
-    dialog.most.setFocus()
-    dialog.most.selectAll()
-    qtbot.keyClicks(dialog.most, "1")
-    press(qtbot, dialog, dialog.make_room)
+    dialog.limit.setFocus()
+    dialog.limit.selectAll()
+    qtbot.keyClicks(dialog.limit, "1")
+    press(qtbot, dialog, dialog.free_space)
     assert names(dialog) == ["Model of 5 classes"]
     assert fetched[0] in dialog.message.text
 
@@ -164,7 +164,7 @@ def test_a_bundle_carries_models_to_an_empty_cache_without_a_network(fetched, pa
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     dialog = page()
     assert names(dialog) == []
-    press(qtbot, dialog, dialog.take_in)
+    press(qtbot, dialog, dialog.import_file)
     assert sorted(names(dialog)) == ["Model of 2 classes", "Model of 5 classes"]
     assert "Model of 2 classes" in dialog.message.text
 
@@ -174,14 +174,14 @@ def test_what_is_neither_a_bundle_nor_a_model_is_told(page, qtbot, monkeypatch, 
     path.write_bytes(b"Dear colleague")
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
     dialog = page()
-    press(qtbot, dialog, dialog.take_in)
+    press(qtbot, dialog, dialog.import_file)
     assert "letter.zip is not a model" in dialog.message.text
 
 
-def ask_which(qtbot, dialog: KeptModels, monkeypatch, path: Path) -> WhichModel:
+def ask_which(qtbot, dialog: StoredModels, monkeypatch, path: Path) -> WhichModel:
     """Import a file and wait for the question which model it is."""
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
-    qtbot.mouseClick(dialog.take_in, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dialog.import_file, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog.findChild(WhichModel) is not None)
     return dialog.findChild(WhichModel)
 
@@ -197,13 +197,13 @@ def test_a_file_downloaded_by_hand_is_imported_as_the_model_that_the_user_says(p
     path.write_bytes(model_zip(classes=2))
     dialog = page()
     asking = ask_which(qtbot, dialog, monkeypatch, path)
-    assert not asking.take.isEnabled()
+    assert not asking.import_button.isEnabled()
     qtbot.keyClicks(asking.search, "chest x-ray")
     assert [name for name, _ in proposed(asking)] == [index.find("webipred-16").name]
     place = asking.list.visualRect(asking.filter.index(0, 0)).center()
     qtbot.mouseClick(asking.list.viewport(), Qt.MouseButton.LeftButton, pos=place)
     with qtbot.waitSignal(dialog.changed):
-        qtbot.mouseClick(asking.take, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(asking.import_button, Qt.MouseButton.LeftButton)
     idle(qtbot, dialog)
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
     assert "could not be checked" in dialog.message.text
@@ -217,7 +217,7 @@ def test_the_model_with_the_checksum_of_the_file_is_proposed_first(fetched, page
     asking = ask_which(qtbot, dialog, monkeypatch, path)
     assert proposed(asking)[0] == ("Model of 5 classes", "same checksum")
     assert {remark for _, remark in proposed(asking)[1:]} == {""}
-    assert asking.take.isEnabled()
+    assert asking.import_button.isEnabled()
     qtbot.keyClick(asking, Qt.Key.Key_Return)
     idle(qtbot, dialog)
     assert dialog.message.text == "<b>Imported: Model of 5 classes.</b>"
@@ -230,7 +230,7 @@ def test_a_file_of_another_model_is_refused(fetched, page, qtbot, monkeypatch, t
     asking = ask_which(qtbot, dialog, monkeypatch, path)
     row = [name for name, _ in proposed(asking)].index("Model of 2 classes")
     asking.list.setCurrentIndex(asking.filter.index(row, 0))
-    qtbot.mouseClick(asking.take, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(asking.import_button, Qt.MouseButton.LeftButton)
     idle(qtbot, dialog)
     assert "has" in dialog.message.text
     assert "bytes" in dialog.message.text
@@ -243,7 +243,7 @@ def test_the_user_may_change_their_mind_about_importing(page, qtbot, monkeypatch
     dialog = page()
     asking = ask_which(qtbot, dialog, monkeypatch, path)
     qtbot.keyClick(asking, Qt.Key.Key_Escape)
-    assert dialog.take_in.isEnabled()
+    assert dialog.import_file.isEnabled()
     assert store.entries() == []
 
 
@@ -280,27 +280,27 @@ def test_escape_closes_the_page(fetched, page, qtbot):
     assert dialog.isHidden()
 
 
-def open_page(panel, qtbot) -> KeptModels:
-    qtbot.mouseClick(panel.model.kept, Qt.MouseButton.LeftButton)
-    dialog = panel.model.findChild(KeptModels)
+def open_page(panel, qtbot) -> StoredModels:
+    qtbot.mouseClick(panel.model.stored, Qt.MouseButton.LeftButton)
+    dialog = panel.model.findChild(StoredModels)
     idle(qtbot, dialog)
     return dialog
 
 
 def listed(panel) -> dict[str, bool]:
-    return {entry.card.name: entry.here for entry in panel.model.models.entries}
+    return {entry.card.name: entry.here for entry in panel._session.catalogue.models.items}
 
 
 def test_a_model_that_is_removed_leaves_the_panel(fetched, open_panel, choose, qtbot):
     panel = open_panel()
     choose(panel, "Model of 5 classes")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     dialog = open_page(panel, qtbot)
     choose_row(qtbot, dialog, 0)
     press(qtbot, dialog, dialog.remove)
     qtbot.waitUntil(lambda: "Model of 5 classes" not in listed(panel))
-    assert panel._bench.loading.entry is None
-    assert panel._bench.loading.model is None
+    assert panel._session.loading.entry is None
+    assert panel._session.loading.model is None
     assert "Model of 2 classes" in listed(panel)
 
 
@@ -311,34 +311,34 @@ def test_a_model_of_the_catalogue_that_is_removed_can_be_downloaded_again(zenodo
         pass
     panel = open_panel()
     choose(panel, card.name)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     dialog = open_page(panel, qtbot)
     choose_row(qtbot, dialog, 0)
     press(qtbot, dialog, dialog.remove)
     qtbot.waitUntil(lambda: not listed(panel)[card.name])
-    qtbot.waitUntil(lambda: not panel.model.download.isHidden())
-    assert panel._bench.loading.model is None
+    qtbot.waitUntil(lambda: not panel.model.opening.download.isHidden())
+    assert panel._session.loading.model is None
 
 
 def test_other_models_stay_in_memory_when_one_is_removed(fetched, open_panel, choose, qtbot):
     panel = open_panel()
     choose(panel, "Model of 2 classes")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
-    model = panel._bench.loading.model
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    model = panel._session.loading.model
     dialog = open_page(panel, qtbot)
     choose_row(qtbot, dialog, names(dialog).index("Model of 5 classes"))
     press(qtbot, dialog, dialog.remove)
     qtbot.waitUntil(lambda: "Model of 5 classes" not in listed(panel))
-    assert panel._bench.loading.model is model
-    assert panel.model.list.currentIndex().data() == "Model of 2 classes"
+    assert panel._session.loading.model is model
+    assert panel.model.choice.list.currentIndex().data() == "Model of 2 classes"
 
 
 def test_offline_is_told_in_the_panel(open_panel, qtbot):
     panel = open_panel()
-    assert panel.model.offline.isHidden()
+    assert panel.model.opening.offline.isHidden()
     dialog = open_page(panel, qtbot)
     qtbot.keyClick(dialog.offline, Qt.Key.Key_Space)
-    qtbot.waitUntil(lambda: not panel.model.offline.isHidden())
+    qtbot.waitUntil(lambda: not panel.model.opening.offline.isHidden())
 
 
 # --- other files under the same name ----------------------------------------------------------------------------------
@@ -378,7 +378,7 @@ def changed(bundled, zenodo: ZenodoServer, monkeypatch) -> Path:
 def test_import_asks_before_it_replaces_a_model(changed, page, qtbot, text, replaced):
     before = store.entries()[0].checksum
     dialog = page()
-    qtbot.mouseClick(dialog.take_in, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dialog.import_file, Qt.MouseButton.LeftButton)
     answer(qtbot, dialog, text)
     idle(qtbot, dialog)
     (entry,) = store.entries()
@@ -389,7 +389,7 @@ def test_import_asks_before_it_replaces_a_model(changed, page, qtbot, text, repl
 
 def test_return_does_not_replace_a_model(changed, page, qtbot):
     dialog = page()
-    qtbot.mouseClick(dialog.take_in, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(dialog.import_file, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: dialog.findChild(QMessageBox) is not None)
     before = store.entries()
     qtbot.keyClick(dialog.findChild(QMessageBox), Qt.Key.Key_Return)
@@ -400,11 +400,11 @@ def test_return_does_not_replace_a_model(changed, page, qtbot):
 def test_adding_a_bundle_asks_before_it_replaces_a_model(changed, open_panel, qtbot):
     panel = open_panel()
     before = store.entries()[0].checksum
-    panel.model.add_model(changed)
+    panel._session.catalogue.add(changed)
     answer(qtbot, panel.model, "Replace")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert store.entries()[0].checksum != before
-    assert len(panel._bench.loading.model.classes) == 2
+    assert len(panel._session.loading.model.classes) == 2
 
 
 @pytest.mark.parametrize(("text", "replaced"), [("Replace", True), ("Cancel", False)])
@@ -418,27 +418,27 @@ def test_a_model_that_has_changed_at_its_source_is_downloaded_only_if_the_user_w
     zenodo.publish("7785993", {CONVERTED: model_zip(2, activation="sigmoid")})
     panel = open_panel()
     choose(panel, card.name)
-    qtbot.mouseClick(panel.model.download, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.model.opening.download, Qt.MouseButton.LeftButton)
     answer(qtbot, panel.model, text)
-    loading = panel._bench.loading
+    loading = panel._session.loading
     qtbot.waitUntil(lambda: loading.progress is None)
     assert (loading.model is not None) is replaced
     assert (store.path_of(card) is not None) is replaced
-    assert ("are not the same as before" in panel.model.message.text) is not replaced
+    assert ("are not the same as before" in panel.model.opening.message.text) is not replaced
 
 
 def test_a_model_is_said_to_come_from_a_bundle_until_its_source_has_confirmed_it(
     bundled, open_panel, choose, page, qtbot
 ):
     run(bundle.read(bundled))
-    assert "from a bundle, not confirmed · used" in page().kept.index(0, 0).data(SECOND_LINE)
+    assert "from a bundle, not confirmed · used" in page().stored.index(0, 0).data(SECOND_LINE)
     panel = open_panel()
     choose(panel, "Model of 2 classes")
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     qtbot.mouseClick(panel.model.more, Qt.MouseButton.LeftButton)
     assert "The files come from a bundle." in panel.model.about.text()
     importer.confirm(index.find("zenodo-1000001"))
-    assert "bundle" not in page().kept.index(0, 0).data(SECOND_LINE)
-    panel._bench.loading.choose(panel._bench.loading.entry)
-    qtbot.waitUntil(lambda: panel._bench.loading.model is not None)
+    assert "bundle" not in page().stored.index(0, 0).data(SECOND_LINE)
+    panel._session.loading.choose(panel._session.loading.entry)
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert "bundle" not in panel.model.about.text()

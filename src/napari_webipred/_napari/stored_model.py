@@ -1,23 +1,16 @@
-"""The models on this machine, as Qt sees them."""
+"""A model on this machine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, Qt
 
 from napari_webipred._napari.entry import megabytes
-from napari_webipred._napari.label import tip
-from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
-
-NOWHERE = QModelIndex()
-KEPT = Qt.ItemDataRole.UserRole + 10
+from napari_webipred._napari.two_line_list import Lines
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class StoredModel:
     """A model in the cache, or one of the user's own.
 
     Attributes
@@ -70,34 +63,6 @@ class Kept:
         return " – ".join(part for part in (self.name, self.facts, where, state) if part)
 
 
-class KeptList(QAbstractListModel):
-    """Models with where they came from, when they were used last and how large they are."""
-
-    def __init__(self, parent: QObject | None = None) -> None:
-        super().__init__(parent)
-        self.kept: list[Kept] = []
-
-    def fill(self, kept: list[Kept]) -> None:
-        """Show these."""
-        self.beginResetModel()
-        self.kept = list(kept)
-        self.endResetModel()
-
-    def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self.kept)
-
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid():
-            return None
-        kept = self.kept[index.row()]
-        if role == Qt.ItemDataRole.DisplayRole:
-            return kept.name
-        if role == SECOND_LINE:
-            return kept.facts
-        if role == REMARK:
-            return kept.state
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return tip(kept.explained)
-        if role == Qt.ItemDataRole.AccessibleTextRole:
-            return f"{kept.name}, {kept.facts}, {kept.state}"
-        return kept if role == KEPT else None
+def stored_lines(stored: StoredModel) -> Lines:
+    """Show a model with where it came from, when it was used last and how large it is."""
+    return Lines(stored.name, stored.facts, stored.state, stored.explained)

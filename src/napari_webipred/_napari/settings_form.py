@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QPainter, QPaintEvent
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QLabel, QPlainTextEdit, QSpinBox, QVBoxLayout, QWidget
+from magicgui.widgets import ComboBox, Container
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import MainButton
+from napari_webipred._napari.class_names import PLACEHOLDER, ClassNames
+from napari_webipred._napari.image_size import ImageSize
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.theme import Theme
-from napari_webipred.card import FIRST_CLASS
+from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit, offer
+from napari_webipred.card import FIRST_CLASS, Output, StandardizeMode
+from napari_webipred.errors import OptionError
 from napari_webipred.runtime.outputs import ModelOutput
 
 if TYPE_CHECKING:
@@ -43,46 +47,55 @@ ACTIVATIONS_OF_ONE_NUMBER = {
 PROBABILITIES = {"softmax", "sigmoid", "log-softmax"}
 MISSING = "Some settings are missing. The people who trained the model know them."
 COMPLETE = "Settings of this model. They are kept for the next time."
-LINES = 4
 
 
-class Facts(QWidget):
-    """A small form: output, names of classes, scaling, activation and, for a model that takes any, the input size.
+class SettingsForm(Container):
+    """The settings that `open_model` takes: output, names of classes, scaling, activation and, if it is open, the size.
 
-    Signals
-    -------
-    told : dict
-        ``output``, ``classes``, ``standardize``, ``activation`` and ``size`` as `opening` takes them.
+    Its widgets have the names of the arguments of `napari_webipred.open_model`. Calling the form submits it.
+
+    Parameters
+    ----------
+    submit : callable
+        Is called with the settings that differ from those of the opened model, as `open_model` takes them.
     """
 
-    told = Signal(dict)
-
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, submit: Callable[[dict[str, Any]], None], theme: Theme) -> None:
+        self._submit = submit
         self._outputs: dict[str, ModelOutput] = {}
         self._known: list[str] = []
         self._scaling: str | None = None
         self._activation: str | None = None
         self._doubted = False
+        output = ComboBox(name="output", tooltip="Which of the model's outputs gives the classes")
+        classes = QtValueWidget(lambda: ClassNames(theme), "classes")
+        standardize = choice_of(
+            StandardizeMode,
+            SCALINGS,
+            "standardize",
+            tooltip="How pixel values were scaled in training; a wrong choice gives wrong results",
+        )
+        activation = choice_of(
+            Output.model_fields["activation"].annotation,
+            ACTIVATIONS,
+            "activation",
+            tooltip="What makes probabilities of the model's numbers",
+        )
+        size = QtValueWidget(ImageSize, "size")
+        super().__init__(widgets=[output, classes, standardize, activation, size], labels=False)
         self.heading = MutedLabel()
-        self.output = _choice("Which of the model's outputs gives the classes")
-        self.classes = _Lines(theme)
-        self.count = MutedLabel()
-        self.count.setWordWrap(False)
-        self.count.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.counted = MutedLabel()
+        self.counted.setWordWrap(False)
+        self.counted.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.order = MutedLabel(FIRST_CLASS)
-        self.scaling = _choice("How pixel values were scaled in training; a wrong choice gives wrong results")
         self.looks_like = MutedLabel()
-        self.activation = _choice("What makes probabilities of the model's numbers")
-        self.width_ = _pixels("Width of the model's input in pixels")
-        self.height_ = _pixels("Height of the model's input in pixels")
         self.use = MainButton("Use these", theme)
         self._lay_out()
-        self.output.currentIndexChanged.connect(self._on_output)
-        self.classes.textChanged.connect(self._on_changed)
-        self.scaling.currentIndexChanged.connect(self._on_changed)
-        self.activation.currentIndexChanged.connect(self._on_activation)
-        self.use.clicked.connect(self._on_use)
+        self.output.native.currentIndexChanged.connect(self._on_output)
+        self.classes.native.textChanged.connect(self._on_changed)
+        self.standardize.native.currentIndexChanged.connect(self._on_changed)
+        self.activation.native.currentIndexChanged.connect(self._on_activation)
+        self.use.clicked.connect(lambda: self())
 
     def _lay_out(self) -> None:
         labels = [QLabel(words) for words in ("Output", "Scaling", "Activation", "Size")]
@@ -90,25 +103,25 @@ class Facts(QWidget):
         for label in labels:
             label.setFixedWidth(widest)
         output, scaling, activation, size = labels
-        self.output_row = _row(output, self.output)
-        self.activation_row = _row(activation, self.activation)
-        self.size = _row(size, self.width_, QLabel("×"), self.height_)
+        self.output_row = _row(output, fit(self.output).native)
+        self.activation_row = _row(activation, fit(self.activation).native)
+        self.size_row = _row(size, self.size.native)
         self.others = _column(
-            _row(QLabel("Classes"), self.count),
-            self.classes,
+            _row(QLabel("Classes"), self.counted),
+            self.classes.native,
             self.order,
-            _row(scaling, self.scaling),
+            _row(scaling, fit(self.standardize).native),
             self.looks_like,
             self.activation_row,
-            self.size,
+            self.size_row,
         )
-        layout = QVBoxLayout(self)
+        layout = self.native.layout()
         layout.setContentsMargins(0, 4, 0, 4)
         layout.setSpacing(5)
         for widget in (self.heading, self.output_row, self.others, self.use):
             layout.addWidget(widget)
 
-    def ask(self, model: Model) -> None:
+    def show_settings(self, model: Model) -> None:
         """Show the form with what is known of an opened model."""
         card = model.card
         alone = ModelOutput(0, "", (model.output_size,), card.output.ending or "unknown")
@@ -116,51 +129,41 @@ class Facts(QWidget):
         self._scaling = card.preprocessing.standardize_mode if card.preprocessing else None
         self._activation, self._doubted = card.output.activation, model.needs_activation
         self.heading.setText(MISSING if model.needs_settings else COMPLETE)
-        self._show_names(self._known)
+        self.classes.value = self._known
         scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
-        _offer(self.scaling, scalings, self._scaling)
+        offer(self.standardize, scalings, self._scaling)
         family, mode = model.suggestion or ("", "")
         self.looks_like.setText(f"It looks like {family}, which is usually used with “{mode}”." if family else "")
         self.looks_like.setVisible(bool(family))
-        self.size.setVisible(card.input is None)
+        self.size_row.setVisible(card.input is None)
         self.others.show()
         self._offer_outputs(model.outputs or (alone,), card.output.tensor_name)
         self.show()
 
-    def ask_output(self, outputs: Sequence[ModelOutput]) -> None:
+    def show_outputs(self, outputs: Sequence[ModelOutput]) -> None:
         """Ask only which output of a model gives the classes; the rest depends on that."""
         self.heading.setText(f"The model has {len(outputs)} outputs. Choose the one that gives the classes.")
         self.others.hide()
         self._offer_outputs(outputs, None)
         self.show()
 
-    def names(self) -> list[str]:
-        """Return the class names as they are written in the form."""
-        text = self.classes.toPlainText().strip()
-        parts = text.splitlines() if "\n" in text else text.split(",")
-        return [part.strip() for part in parts if part.strip()]
-
-    def _show_names(self, names: list[str]) -> None:
-        if names != self.names() or not names:  # very many take a second
-            self.classes.setPlainText("\n".join(names))
-
     def _offer_outputs(self, outputs: Sequence[ModelOutput], chosen: str | None) -> None:
         self._outputs = {output.name: output for output in outputs}
         self.output_row.setVisible(len(outputs) > 1)
         only = next(iter(self._outputs)) if len(outputs) == 1 else None
         words = {output.name: f"{output.name} – {output.words}" for output in outputs}
-        _offer(self.output, words, only if only is not None else chosen)
+        offer(self.output, words, only if only is not None else chosen)
         self._on_output()
 
     @property
     def _chosen(self) -> ModelOutput | None:
-        return self._outputs.get(self.output.currentData())
+        return self._outputs.get(self.output.value)
 
     @property
     def _wanted(self) -> int:
         """How many names the chosen output can have."""
         size = (self._chosen.size if self._chosen else None) or 0
-        return 2 if size == 1 and self.activation.currentData() != "none" else size
+        return 2 if size == 1 and self.activation.value != "none" else size
 
     def _on_output(self) -> None:
         if self._chosen is not None:
@@ -169,8 +172,8 @@ class Facts(QWidget):
 
     def _on_activation(self) -> None:
         """Leave out the known names where they cannot be those of what is chosen."""
-        if self.names() in ([], self._known):
-            self._show_names(self._known if len(self._known) == self._wanted else [])
+        if self.classes.value in ([], self._known):
+            self.classes.value = self._known if len(self._known) == self._wanted else []
         self._on_changed()
 
     def _offer_activations(self, output: ModelOutput) -> None:
@@ -180,7 +183,7 @@ class Facts(QWidget):
             choices = {key: words for key, words in choices.items() if key != "in-model"}
             if output.size == 1 and chosen == "in-model" and not self._doubted:
                 chosen = "none"
-        _offer(self.activation, choices, chosen)
+        offer(self.activation, choices, chosen)
         self.activation_row.setVisible(output.ending not in PROBABILITIES or chosen == "none")
 
     def _on_changed(self) -> None:
@@ -188,58 +191,45 @@ class Facts(QWidget):
             self.use.setEnabled(self._chosen is not None)
             self.use.setToolTip("" if self._chosen else "Choose an output")
             return
-        given, wanted = len(self.names()), self._wanted
+        given, wanted = len(self.classes.value), self._wanted
         names = f"{wanted} name{'s' * (wanted != 1)}"
-        self.count.setText(f"{given} of {names}" if given else f"{names}, or leave empty")
+        self.counted.setText(f"{given} of {names}" if given else f"{names}, or leave empty")
         is_value = wanted == 1
-        self.classes.setPlaceholderText("A name for the value, such as age" if is_value else PLACEHOLDER)
+        self.classes.native.setPlaceholderText("A name for the value, such as age" if is_value else PLACEHOLDER)
         self.order.setVisible(bool(self._chosen and self._chosen.size == 1 and not is_value))
-        activation = self.activation_row.isHidden() or self.activation.currentData() is not None
-        complete = given in {0, wanted} and self.scaling.currentData() is not None and activation
+        activation = self.activation_row.isHidden() or self.activation.value is not None
+        complete = given in {0, wanted} and self.standardize.value is not None and activation
         self.use.setEnabled(complete)
         self.use.setToolTip("" if complete else "Make every choice, and give a name for each class or none at all")
 
-    def _on_use(self) -> None:
-        told: dict[str, Any] = {}
+    def __call__(self) -> None:
+        """Submit the settings, as a click on *Use these* does.
+
+        Raises
+        ------
+        OptionError
+            Something is missing.
+        """
+        if not self.use.isEnabled():
+            raise OptionError("Some settings are missing.", f"{self.use.toolTip()}.")
+        settings: dict[str, Any] = {}
         if not self.output_row.isHidden():
-            told["output"] = self.output.currentData()
+            settings["output"] = self.output.value
         if not self.others.isHidden():
-            told |= self._others()
-        self.told.emit(told)
+            settings |= self._others()
+        self._submit(settings)
 
     def _others(self) -> dict[str, Any]:
-        told: dict[str, Any] = {}
-        if (scaling := self.scaling.currentData()) != self._scaling:
-            told["standardize"] = scaling
-        if (names := self.names()) != self._known:
-            told["classes"] = names
-        if not self.activation_row.isHidden() and (activation := self.activation.currentData()) != self._activation:
-            told["activation"] = activation
-        if not self.size.isHidden():
-            told["size"] = (self.width_.value(), self.height_.value())
-        return told
-
-
-PLACEHOLDER = "One name per line, or separated by commas, in the order of the model's outputs"
-
-
-class _Lines(QPlainTextEdit):
-    """A field of some lines that looks like the other fields of the panel."""
-
-    def __init__(self, theme: Theme) -> None:
-        super().__init__()
-        self._theme = theme
-        self.setTabChangesFocus(True)
-        self.setFixedHeight(LINES * self.fontMetrics().lineSpacing() + 12)
-        self.setPlaceholderText(PLACEHOLDER)
-        self.setAccessibleName("Names of the classes")
-        self.setToolTip("In the order of the model's outputs; without names the classes are numbered")
-
-    def paintEvent(self, event: QPaintEvent | None) -> None:
-        painter = QPainter(self.viewport())
-        painter.fillRect(self.viewport().rect(), self._theme.colour("foreground"))
-        painter.end()
-        super().paintEvent(event)
+        settings: dict[str, Any] = {}
+        if (scaling := self.standardize.value) != self._scaling:
+            settings["standardize"] = scaling
+        if (names := self.classes.value) != self._known:
+            settings["classes"] = names
+        if not self.activation_row.isHidden() and (activation := self.activation.value) != self._activation:
+            settings["activation"] = activation
+        if not self.size_row.isHidden():
+            settings["size"] = self.size.value
+        return settings
 
 
 def _row(label: QLabel, *widgets: QWidget) -> QWidget:
@@ -248,7 +238,7 @@ def _row(label: QLabel, *widgets: QWidget) -> QWidget:
     layout.setContentsMargins(0, 0, 0, 0)
     layout.addWidget(label)
     for widget in widgets:
-        layout.addWidget(widget, 0 if type(widget) is QLabel else 1)
+        layout.addWidget(widget, 1)
     return row
 
 
@@ -260,33 +250,3 @@ def _column(*widgets: QWidget) -> QWidget:
     for widget in widgets:
         layout.addWidget(widget)
     return column
-
-
-def _choice(tip: str) -> QComboBox:
-    box = QComboBox()
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(12)
-    box.setToolTip(tip)
-    box.setAccessibleName(tip)
-    return box
-
-
-def _offer(box: QComboBox, choices: Mapping[str, str], chosen: str | None) -> None:
-    """Let the user choose among these; what is not known stands as a question above them."""
-    box.blockSignals(True)
-    box.clear()
-    if chosen not in choices:
-        box.addItem("Please choose…", None)
-    for value, words in choices.items():
-        box.addItem(words, value)
-    box.setCurrentIndex(max(box.findData(chosen), 0) if chosen in choices else 0)
-    box.blockSignals(False)
-
-
-def _pixels(tip: str) -> QSpinBox:
-    box = QSpinBox()
-    box.setRange(1, 8192)
-    box.setValue(224)
-    box.setToolTip(tip)
-    box.setAccessibleName(tip)
-    return box

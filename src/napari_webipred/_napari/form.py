@@ -1,0 +1,164 @@
+"""Steps 1 to 3 of the panel as a form, which a script can fill in."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, get_type_hints
+
+from magicgui.widgets import Container, create_widget
+from napari.layers import Image
+from qtpy.QtWidgets import QWidget
+
+from napari_webipred import engine
+from napari_webipred._napari.entry import Entry
+from napari_webipred._napari.image_choice import ImageChoice
+from napari_webipred._napari.intensity import IntensityChoice
+from napari_webipred._napari.layers import source_of
+from napari_webipred._napari.model_choice import ModelChoice
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit, literals
+from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred.errors import OptionError
+from napari_webipred.imaging.source import Source
+
+Planes = Literal["all", "current"]
+PLANES = {"all": "All planes", "current": "Current plane"}
+PROFILES = {
+    None: "That of the model",
+    "webipred": "WebIPred",
+    "aucmedi": "AUCMEDI",
+    "teachable-machine": "Teachable Machine",
+}
+
+
+class ClassifyForm(Container):
+    """Which model classifies which images, and how; calling the form classifies.
+
+    Each choice is a widget of magicgui with ``value``, ``changed`` and, where layers or models are listed,
+    ``reset_choices``:
+
+    ``model``
+        Identifier of the model, or the path of the user's own file; None while none is chosen. A DOI, address, file or
+        folder can be set, too.
+    ``images``
+        List of the image layers of the viewer.
+    ``planes``
+        ``"all"`` planes of a stack, or the ``"current"`` one.
+    ``intensity``, ``threshold``, ``profile``
+        As in `napari_webipred.classify`.
+
+    Parameters
+    ----------
+    discard_rows : callable
+        Calls the function that it is given if the rows of the last run may be discarded; it may ask the user first.
+    """
+
+    def __init__(
+        self, viewer: Any, session: ViewerSession, discard_rows: Callable[[Callable[[], None]], None], theme: Theme
+    ) -> None:
+        self._viewer = viewer
+        self._session = session
+        self._discard_rows = discard_rows
+        types = get_type_hints(engine.Options)
+        choices = [(PLANES[value], value) for value in literals(Planes)]
+        super().__init__(
+            widgets=[
+                QtValueWidget(lambda: ModelChoice(session, theme), "model"),
+                QtValueWidget(lambda: ImageChoice(viewer, theme), "images"),
+                create_widget(
+                    annotation=Planes,
+                    name="planes",
+                    value=literals(Planes)[0],
+                    widget_type="RadioButtons",
+                    options={
+                        "choices": choices,
+                        "orientation": "horizontal",
+                        "tooltip": "Classify every plane of a stack, each in a row of its own, or only the one shown",
+                    },
+                ),
+                QtValueWidget(IntensityChoice, "intensity"),
+                create_widget(
+                    annotation=types["threshold"],
+                    name="threshold",
+                    value=engine.DEFAULTS.threshold,
+                    options={
+                        "min": 0,
+                        "max": 1,
+                        "step": 0.01,
+                        "tooltip": "An image is assigned every class whose probability is at least this threshold",
+                    },
+                ),
+                fit(
+                    choice_of(
+                        types["profile"],
+                        PROFILES,
+                        "profile",
+                        engine.DEFAULTS.profile,
+                        tooltip="The program whose arithmetic prepares the images",
+                    )
+                ),
+            ],
+            labels=False,
+        )
+
+    def __call__(self) -> None:
+        """Classify the images, as a click on *Classify* does, and return at once.
+
+        If the model is not ready yet, the images are classified as soon as it is; a model that is not on this machine
+        is downloaded. Rows of the last run that are not saved are discarded only if the user agrees.
+
+        Raises
+        ------
+        OptionError
+            Something is missing or cannot be used.
+        """
+        self._check()
+        layers, sources = self.sources()
+        self._discard_rows(partial(self._begin, self._session.loading.entry, layers, sources, self.options()))
+
+    def _begin(self, entry: Entry | None, layers: list[Image], sources: list[Source], options: engine.Options) -> None:
+        """Classify, unless another model was chosen while the user was asked."""
+        if entry in (None, self._session.loading.entry):
+            self._session.classify(layers, sources, options)
+
+    def _check(self) -> None:
+        loading = self._session.loading
+        if self._session.running:
+            raise OptionError("Images are being classified.", "Wait, or cancel first.")
+        if self.model.value is None:
+            raise OptionError("No model is chosen.", "Choose one in the list, or set form.model.value.")
+        if loading.error is not None:
+            raise loading.error
+        if loading.needs_settings:
+            raise OptionError("Some settings of the model are missing.", "Fill them in first.")
+        if not self.images.value:
+            raise OptionError("No image is selected.", "Open an image, or select one in the list.")
+
+    def sources(self) -> tuple[list[Image], list[Source]]:
+        """Return the chosen layers and how each is read; no pixel is touched."""
+        layers: list[Image] = self.images.value
+        point = tuple(self._viewer.dims.point) if self.planes.value == "current" else None
+        return layers, [source_of(layer, point) for layer in layers]
+
+    def plane_count(self) -> int:
+        """Count the planes that will be classified."""
+        return sum(map(len, self.sources()[1]))
+
+    def options(self) -> engine.Options:
+        """Return the options of a run: those that the form has a widget for."""
+        names = {field.name for field in dataclasses.fields(engine.Options)}
+        return engine.Options(**{widget.name: widget.value for widget in self if widget.name in names})
+
+    def reset_choices(self, *_: Any) -> None:
+        """List the layers again; ``form.model.reset_choices()`` reads the models again."""
+        self.images.reset_choices()
+
+    def lay_out(self, sections: Sequence[QWidget]) -> None:
+        """Show these widgets, in which those of the form stand."""
+        layout = self.native.layout()
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(10)
+        for section in sections:
+            layout.addWidget(section)
