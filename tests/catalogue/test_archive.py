@@ -20,6 +20,7 @@ from napari_webipred.archive import entry, zip_file
 from napari_webipred.archive import model_folder as folders
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError
+from protobuf_writer import field
 
 TOPOLOGY = b'{"modelTopology": {}}'
 
@@ -309,9 +310,7 @@ def test_a_model_in_one_file_brings_only_what_names_its_classes(tmp_path: Path, 
 
 def location(name: str) -> bytes:
     """An entry of an ONNX tensor that names the file with its numbers, as Protocol Buffers write it."""
-    length = len(name.encode())
-    size = bytes([length]) if length < 128 else bytes([length & 127 | 128, length >> 7])
-    return b"\x0a\x08location\x12" + size + name.encode()
+    return field(1, "location") + field(2, name)
 
 
 LONG = "weights" * 20

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from hostile.archives import STORED, Part, layer, zeros, zipped
-from hostile.models import tag
+from protobuf_writer import field, varint
 
 NOWHERE = 2**64 - 1
 LAYERS = [layer("InputLayer", "image", batch_input_shape=[None, 4, 4, 3]), layer("Flatten", "flatten")]
@@ -380,22 +380,6 @@ KERAS_FILES: dict[str, Callable[[], bytes]] = {
 # --- SavedModel -------------------------------------------------------------------------------------------------------
 
 
-def whole_number(number: int, value: int) -> bytes:
-    return varint(number << 3) + varint(value)
-
-
-def varint(value: int) -> bytes:
-    pieces = []
-    while value > 127:
-        pieces.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*pieces, value])
-
-
-def field(number: int, content: bytes | str) -> bytes:
-    return tag(number, content.encode() if isinstance(content, str) else content)
-
-
 def attr(key: str, value: bytes) -> bytes:
     return field(5, field(1, key) + field(2, value))
 
@@ -409,8 +393,8 @@ def call(name: str, function: str, *inputs: str) -> bytes:
 
 
 def tensor(shape: Sequence[int], content: bytes = b"", values: bytes = b"", kind: int = 1) -> bytes:
-    sizes = b"".join(field(2, whole_number(1, size)) for size in shape)
-    return whole_number(1, kind) + field(2, sizes) + field(4, content) * bool(content) + field(5, values)
+    sizes = b"".join(field(2, field(1, size)) for size in shape)
+    return field(1, kind) + field(2, sizes) + field(4, content) * bool(content) + field(5, values)
 
 
 def const(name: str, value: bytes) -> bytes:
@@ -422,12 +406,12 @@ def function(name: str, nodes: Iterable[bytes], result: str, inputs: Sequence[st
     return field(1, signature) + b"".join(field(3, n) for n in nodes) + field(4, field(1, "y") + field(2, result))
 
 
-SHAPE = attr("shape", field(7, b"".join(field(2, whole_number(1, size)) for size in (2**64 - 1, 4, 4, 3))))
-IMAGE = node("image", "Placeholder", (), SHAPE, attr("dtype", whole_number(6, 1)))
-AXES = const("axes", whole_number(1, 3) + field(2, field(2, whole_number(1, 2))) + field(7, bytes([1, 2])))
+SHAPE = attr("shape", field(7, b"".join(field(2, field(1, size)) for size in (2**64 - 1, 4, 4, 3))))
+IMAGE = node("image", "Placeholder", (), SHAPE, attr("dtype", field(6, 1)))
+AXES = const("axes", field(1, 3) + field(2, field(2, field(1, 2))) + field(7, bytes([1, 2])))
 END = node("y", "Mean", ["last", "axes"])
-WIDE = whole_number(1, 1)
-WIDE += field(2, b"".join(field(2, whole_number(1, size)) for size in (1, 1, 3, 87_381))) + field(4, bytes(1_048_572))
+WIDE = field(1, 1)
+WIDE += field(2, b"".join(field(2, field(1, size)) for size in (1, 1, 3, 87_381))) + field(4, bytes(1_048_572))
 CONV = [attr("strides", field(1, field(3, bytes([1, 1, 1, 1])))), attr("padding", field(2, "SAME"))]
 
 
@@ -500,12 +484,12 @@ def index(*blocks: bytes, handles: Sequence[bytes] | None = None, place: tuple[i
 
 
 def listed(shape: Sequence[int], offset: int = 0, size: int = 0, kind: int = 1, shard: int = 0) -> bytes:
-    sizes = b"".join(field(2, whole_number(1, each)) for each in shape)
-    numbers = whole_number(3, shard) + whole_number(4, offset) + whole_number(5, size)
-    return whole_number(1, kind) + field(2, sizes) + numbers
+    sizes = b"".join(field(2, field(1, each)) for each in shape)
+    numbers = field(3, shard) + field(4, offset) + field(5, size)
+    return field(1, kind) + field(2, sizes) + numbers
 
 
-HEADER = entry(b"", whole_number(1, 1))
+HEADER = entry(b"", field(1, 1))
 
 
 def with_variables(table: bytes, data: bytes = b"", count: int = 1, shape: Sequence[int] = (3,)) -> bytes:

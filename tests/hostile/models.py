@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from onnx import ModelProto, TensorProto, helper, numpy_helper
 
+from protobuf_writer import field
+
 FLOAT = TensorProto.FLOAT
 node = helper.make_node
 IMAGE = [None, 3, 64, 64]
@@ -189,24 +191,16 @@ def of_type(number: int) -> bytes:
     return data
 
 
-def tag(number: int, content: bytes) -> bytes:
-    size, prefix = len(content), bytearray()
-    while size > 127:
-        prefix.append(size & 127 | 128)
-        size >>= 7
-    return bytes([number << 3 | 2]) + bytes(prefix) + bytes([size]) + content
-
-
 # How a file begins: with the version of the format and that of the operators.
-IR = bytes([8, 8]) + tag(8, bytes([16, 17]))
+IR = field(1, 8) + field(8, field(2, 17))
 
 
 def nested(depth: int) -> bytes:
     """A graph in a graph in a graph: an attribute of an operation."""
     inner = b""
     for _ in range(depth):
-        inner = tag(1, tag(5, tag(6, inner)))
-    return IR + tag(7, inner)
+        inner = field(1, field(5, field(6, inner)))
+    return IR + field(7, inner)
 
 
 def with_names(*names: str) -> bytes:
@@ -310,14 +304,14 @@ MODELS: dict[str, Callable[[], bytes]] = {
     "operators of the year 2100": lambda: written(opset=9999),
     "a format of the year 2100": lambda: written(ir=99),
     "graphs 10000 deep": lambda: nested(10_000),
-    "a million empty operations": lambda: IR + tag(7, tag(1, b"") * 10**6),
-    "a million empty names": lambda: IR + tag(7, tag(1, tag(1, b"") * 10**6)),
-    "a million empty weights": lambda: IR + tag(7, tag(1, tag(4, b"Relu")) + tag(5, b"") * 10**6),
-    "a million empty attributes": lambda: IR + tag(7, tag(1, tag(4, b"Relu") + tag(5, b"") * 10**6)),
-    "a million sizes": lambda: IR + tag(7, tag(1, tag(4, b"Relu")) + tag(5, tag(1, bytes([1]) * 10**6))),
+    "a million empty operations": lambda: IR + field(7, field(1, b"") * 10**6),
+    "a million empty names": lambda: IR + field(7, field(1, field(1, b"") * 10**6)),
+    "a million empty weights": lambda: IR + field(7, field(1, field(4, b"Relu")) + field(5, b"") * 10**6),
+    "a million empty attributes": lambda: IR + field(7, field(1, field(4, b"Relu") + field(5, b"") * 10**6)),
+    "a million sizes": lambda: IR + field(7, field(1, field(4, b"Relu")) + field(5, field(1, bytes([1]) * 10**6))),
     "a million axes": lambda: written(node("Transpose", ["x"], ["more"], perm=[0] * 10**6)),
-    "a million properties": lambda: written() + tag(14, tag(1, b"a")) * 10**6,
-    "a million inputs": lambda: IR + tag(7, tag(1, tag(4, b"Relu")) + tag(11, b"") * 10**6),
+    "a million properties": lambda: written() + field(14, field(1, b"a")) * 10**6,
+    "a million inputs": lambda: IR + field(7, field(1, field(4, b"Relu")) + field(11, b"") * 10**6),
     # strange, but no harm
     "harmless: sound": written,
     "harmless: names of ours": lambda: with_names("image", "classes", "image_", "image as stored", "flat scores", "t0"),

@@ -16,6 +16,7 @@ from napari_webipred.errors import ModelError
 from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.saved_model import read_saved_model
 from napari_webipred.runtime.session import Session
+from protobuf_writer import field
 
 GRAPHS = Path(__file__).parents[1] / "goldens" / "graphs"
 NAMES = sorted(path.stem for path in GRAPHS.glob("*.npz"))
@@ -69,21 +70,6 @@ def test_what_is_missing_or_damaged_is_named(name, content, words):
 
 
 # --- graphs made by hand ---------------------------------------------------------------------------------------------
-
-
-def field(number: int, content: bytes | str | int) -> bytes:
-    if isinstance(content, int):
-        return varint(number << 3) + varint(content)
-    data = content.encode() if isinstance(content, str) else content
-    return varint(number << 3 | 2) + varint(len(data)) + data
-
-
-def varint(value: int) -> bytes:
-    pieces = []
-    while value > 127:
-        pieces.append(value & 127 | 128)
-        value >>= 7
-    return bytes([*pieces, value])
 
 
 def node(name: str, op: str, *inputs: str, function: str = "") -> bytes:
