@@ -129,7 +129,7 @@ class Transfer:
             return kept
         path.unlink(missing_ok=True)
         while True:
-            part = PartialDownload(file, folder, lambda done: self._tell(before + done))
+            part = PartialDownload(file, folder, lambda done: self._note_progress(before + done))
             part.complete()
             if (kept := _as_expected(part.path, file)) is not None:
                 part.move_to(path)
@@ -142,7 +142,7 @@ class Transfer:
                     http_errors.BY_HAND,
                 )
 
-    def _tell(self, done: int) -> None:
+    def _note_progress(self, done: int) -> None:
         self.done = done
         if self._begun is None:
             self._begun = (time.monotonic(), done)

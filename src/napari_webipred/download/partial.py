@@ -33,7 +33,7 @@ class PartialDownload:
         What to fetch.
     folder : Path
         Where it is kept as long as it is not whole.
-    tell : callable
+    on_progress : callable
         Is called with the bytes that are here, whenever more are.
 
     Attributes
@@ -44,11 +44,11 @@ class PartialDownload:
         True if a part of it was there before.
     """
 
-    def __init__(self, file: RemoteFile, folder: Path, tell: Callable[[int], None]) -> None:
+    def __init__(self, file: RemoteFile, folder: Path, on_progress: Callable[[int], None]) -> None:
         self.path = folder / partial_name(file)
         self._version = self.path.with_suffix(VERSION)
         self._file = file
-        self._tell = tell
+        self._on_progress = on_progress
         self._limit = MAX_BYTES if file.size is None else file.size
         # What cannot be compared with anything in the end is always fetched whole.
         if file.checksum is None or self.done > self._limit or not _is_own(self.path):
@@ -74,7 +74,7 @@ class PartialDownload:
             It cannot be written.
         """
         farthest, tried = self.done, 0
-        self._tell(farthest)
+        self._on_progress(farthest)
         while self._file.size is None or self.done < self._file.size or not self.path.exists():
             try:
                 with self._open() as response:
@@ -170,7 +170,7 @@ class PartialDownload:
                         )
                     target.write(chunk)
                     target.flush()
-                    self._tell(done)
+                    self._on_progress(done)
         except TemporaryError as error:
             if done == self._file.size:
                 return  # The server has announced more than there is.

@@ -55,21 +55,8 @@ def convolution(context: OpContext) -> Value:
         raise context.refuse(
             f"has a kernel of shape {list(kernel.shape)}, which does not fit {channels} channels", BROKEN
         )
-    activations, arrays = fused(context)
-    weights = {"kernel": kernel, **({"bias": arrays.pop("bias")} if "bias" in arrays else {})}
-    made = context.layer(
-        "Conv2D",
-        x,
-        weights=weights,
-        filters=kernel.shape[3],
-        kernel_size=list(kernel.shape[:2]),
-        groups=channels // kernel.shape[2],
-        dilation_rate=dilations or _spatial(context, "dilations"),
-        use_bias="bias" in weights,
-        **window,
-    )
-    made = with_activation(context, made, activations, arrays)
-    return SpaceToBatch(made, (dilations[0], dilations[1])) if dilations else made
+    sizes = {"filters": kernel.shape[3], "groups": channels // kernel.shape[2]}
+    return _convolved(context, "Conv2D", "kernel", x, dilations, **sizes, **window)
 
 
 @operation("DepthwiseConv2dNative", "FusedDepthwiseConv2dNative")
@@ -79,17 +66,23 @@ def depthwise_convolution(context: OpContext) -> Value:
     kernel = context.array(1)
     if kernel.ndim != 4:
         raise context.refuse(f"needs a kernel with 4 axes, but got the shape {list(kernel.shape)}", BROKEN)
+    sizes = {"depth_multiplier": kernel.shape[3]}
+    return _convolved(context, "DepthwiseConv2D", "depthwise_kernel", x, dilations, **sizes, **_window(context))
+
+
+def _convolved(context: OpContext, class_name: str, role: str, x: Tensor, dilations: list[int], **config: Any) -> Value:
+    """Apply the Keras layer of this class, with the bias and the activation that are fused with the operation."""
+    kernel = context.array(1)
     activations, arrays = fused(context)
-    weights = {"depthwise_kernel": kernel, **({"bias": arrays.pop("bias")} if "bias" in arrays else {})}
+    weights = {role: kernel, **({"bias": arrays.pop("bias")} if "bias" in arrays else {})}
     made = context.layer(
-        "DepthwiseConv2D",
+        class_name,
         x,
         weights=weights,
         kernel_size=list(kernel.shape[:2]),
-        depth_multiplier=kernel.shape[3],
         dilation_rate=dilations or _spatial(context, "dilations"),
         use_bias="bias" in weights,
-        **_window(context),
+        **config,
     )
     made = with_activation(context, made, activations, arrays)
     return SpaceToBatch(made, (dilations[0], dilations[1])) if dilations else made
