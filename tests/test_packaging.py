@@ -1,4 +1,4 @@
-"""The wheel and the source distribution hold all that is needed, and what is imported is declared."""
+"""The wheel and the sdist hold all that is needed, what is imported is declared, and all files agree on the project."""
 
 from __future__ import annotations
 
@@ -17,10 +17,12 @@ from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
+import yaml
 
 ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "napari_webipred"
-PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+PROJECT, HATCH = SETTINGS["project"], SETTINGS["tool"]["hatch"]
 
 
 def build(folder: Path, target: str, out: Path) -> Path:
@@ -102,6 +104,16 @@ def test_the_sdist_holds_what_is_needed_to_build_and_to_test(sdist: Path) -> Non
         names = {member.name.partition("/")[2] for member in archive}
     wanted = {"pyproject.toml", "LICENSE", "README.md", "CHANGELOG.md", "src/napari_webipred/napari.yaml"}
     assert wanted | {"tests/test_packaging.py", "tests/goldens/layers.json", "docs/index.md"} <= names
+
+
+def test_the_citation_says_what_the_project_says() -> None:
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text("utf-8"))
+    assert citation["title"] == PROJECT["name"]
+    assert citation["license"] == PROJECT["license"]
+    assert citation["url"] == PROJECT["urls"]["Homepage"]
+    assert [author["name"] for author in citation["authors"]] == [author["name"] for author in PROJECT["authors"]]
+    released = re.search(r"^## (\d[\w.]*)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.MULTILINE)
+    assert citation["version"] == (released[1] if released else HATCH["version"]["fallback-version"])
 
 
 # --- dependencies ----------------------------------------------------------------------------------------------------
