@@ -52,12 +52,17 @@ def test_a_file_cannot_claim_that_the_model_has_passed_its_test_or_where_it_came
     assert (provenance.self_test, provenance.origin, provenance.published) == (None, None, "2024")
 
 
-def test_only_the_place_of_the_model_among_the_users_own_files_is_taken_from_the_weights_of_a_file() -> None:
-    local = Weights(format="onnx", source=WeightSource(type="local"))
+def test_of_the_weights_in_a_file_only_the_name_of_the_models_file_counts() -> None:
+    local = Weights(format="keras-h5", source=WeightSource(type="local"))
     elsewhere = Weights(format="onnx", source=WeightSource(type="url", url="https://x.example/a"), entry_point="m.onnx")
-    part = PartialCard(id="b", name="B", weights=(elsewhere,))
+    part = PartialCard(weights=(elsewhere,))
     card = merge(ModelCard(id="a", name="A", weights=(local,)), part)
-    assert (card.id, card.name) == ("b", "B")
     assert card.weights == (local.model_copy(update={"entry_point": "m.onnx"}),)
-    other = ModelCard(id="a", name="A", weights=(elsewhere.model_copy(update={"entry_point": None}),))
-    assert merge(other, part).weights == other.weights
+    chosen = local.model_copy(update={"entry_point": "mine.h5"})
+    assert merge(ModelCard(id="a", name="A", weights=(chosen,)), part).weights == (chosen,)
+
+
+def test_a_users_own_file_is_called_as_the_card_beside_it_says() -> None:
+    local = Weights(format="onnx", source=WeightSource(type="local"))
+    card = merge(ModelCard(id="a", name="A", weights=(local,)), PartialCard(id="b", name="B"))
+    assert (card.id, card.name) == ("b", "B")
