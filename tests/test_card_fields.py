@@ -215,7 +215,7 @@ def test_an_entry_point_that_is_not_there_is_refused(tmp_path: Path) -> None:
 def test_a_file_that_the_user_names_counts_and_it_is_said_that_the_card_is_about_another(tmp_path: Path) -> None:
     folder = two_models(tmp_path / "m", "other.onnx")
     remarks = wp.open_model(folder / "model.onnx").remarks
-    assert [each for each in remarks if "about other.onnx" in each]
+    assert [each for each in remarks if "describes other.onnx" in each]
     assert not [each for each in wp.open_model(folder / "other.onnx").remarks if "is about" in each]
 
 

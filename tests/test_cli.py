@@ -129,9 +129,9 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
         (["--model", "demo", "-o", "."], "is a folder. Give a file name"),
         (
             ["--model", "gone/model.h5"],
-            "There is no model called 'gone/model.h5', and no file or folder either. Check its name",
+            "There is no model called 'gone/model.h5', and no such file or folder. Check the name",
         ),
-        (["--model", "./gone"], "no file or folder either"),
+        (["--model", "./gone"], "no such file or folder"),
         (["--model", "a" * 300], "There is no model called"),
     ],
 )
@@ -474,7 +474,7 @@ def test_classes_without_names_are_told_and_how_to_name_them(folder, tmp_path, c
     assert cli.main(arguments) == 0
     shown = capsys.readouterr()
     assert shown.out.startswith("image,0,1,prediction,error")
-    assert "Class 0 is the one for which the network gives numbers near 0." in shown.err
+    assert "Class 0 is the one with outputs near 0." in shown.err
     assert "--classes" in shown.err
     assert cli.main([*arguments, "--classes", "ill,healthy"]) == 0
     shown = capsys.readouterr()

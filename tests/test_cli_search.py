@@ -45,7 +45,7 @@ def test_a_search_that_fails_says_why(zenodo: ZenodoServer, capsys: pytest.Captu
     assert cli.main(["models", "--zenodo", "chest"]) == 2
     assert "too many requests" in capsys.readouterr().err
     assert cli.main(["models", "--zenodo", " "]) == 2
-    assert "nothing to look for" in capsys.readouterr().err
+    assert "Nothing to search for" in capsys.readouterr().err
 
 
 def test_listing_the_catalogue_asks_nobody(zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str]) -> None:

@@ -129,7 +129,7 @@ def test_labels_of_another_number_than_outputs_are_not_used(tmp_path):
     (folder / "labels.txt").write_text("cat\ndog\n")
     model = wp.open_model(folder)
     assert model.classes == ["0", "1", "2"]
-    assert "labels.txt names 2 classes, but the model has 3: they are numbered." in model.remarks
+    assert "labels.txt names 2 classes, but the model has 3; they are numbered instead." in model.remarks
 
 
 def test_teachable_machine_exports_classify_without_a_question(shared_models):
@@ -296,7 +296,7 @@ def test_a_single_sigmoid_without_names_is_two_numbered_classes_and_says_which_i
     assert model.classes == ["0", "1"]
     assert model.card.task == "binary"
     np.testing.assert_allclose([row["0"], row["1"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
-    assert "Class 0 is the one for which the network gives numbers near 0." in model.remarks[0]
+    assert "Class 0 is the one with outputs near 0." in model.remarks[0]
     named = wp.open_model(folder, classes=["parasitised", "uninfected"])
     row = wp.classify(picture(1), named).iloc[0]
     np.testing.assert_allclose(row["uninfected"], np.e / (1 + np.e), rtol=1e-6)
@@ -305,12 +305,14 @@ def test_a_single_sigmoid_without_names_is_two_numbered_classes_and_says_which_i
 
 def test_one_name_for_a_sigmoid_is_refused_unless_the_models_card_says_what_the_number_is(tmp_path):
     folder = write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid")
-    with pytest.raises(ModelError, match=r"one name \(malignant\) does not say.*Give both names in order\. Class 0 is"):
+    with pytest.raises(
+        ModelError, match=r"only one name \(malignant\) is given.*Give both names in order\. Class 0 is"
+    ):
         wp.open_model(folder, classes=["malignant"])
     (folder / "labels.txt").write_text("malignant")
     model = wp.open_model(folder)
     assert model.classes == ["0", "1"]
-    assert "labels.txt names 1 class, but the model has 2: they are numbered." in model.remarks
+    assert "labels.txt names 1 class, but the model has 2; they are numbered instead." in model.remarks
     card = {"task": "binary", "classes": [{"index": 0, "name": "malignant"}]}
     (folder / "webipred.json").write_text(json.dumps(card))
     assert wp.open_model(folder).classes == ["not malignant", "malignant"]
@@ -318,10 +320,10 @@ def test_one_name_for_a_sigmoid_is_refused_unless_the_models_card_says_what_the_
 
 def test_a_softmax_over_one_number_is_refused(tmp_path):
     folder = write_tfjs(tmp_path / "m", outputs=1, activation="softmax")
-    with pytest.raises(ModelError, match="a softmax over one number is always 1"):
+    with pytest.raises(ModelError, match="the softmax of one number is always 1"):
         wp.open_model(folder)
     linear = write_tfjs(tmp_path / "linear", outputs=1)
-    with pytest.raises(ModelError, match="a softmax over one number is always 1"):
+    with pytest.raises(ModelError, match="the softmax of one number is always 1"):
         wp.open_model(linear, activation="softmax")
     assert wp.open_model(linear).card.task == "regression"  # what was refused is not kept
 
@@ -332,9 +334,7 @@ def test_logarithms_of_probabilities_become_probabilities_by_themselves(tmp_path
         model = wp.open_model(folder, standardize="none", classes=["a", "b"])
         row = wp.classify(picture(1), model).iloc[0]
         np.testing.assert_allclose([row["a"], row["b"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
-        assert model.remarks == [
-            "The network gives logarithms of probabilities; softmax makes the probabilities of them."
-        ]
+        assert model.remarks == ["The network returns log-probabilities; softmax turns them into probabilities."]
         assert model.predict(np.ones((1, 2, 2, 1))).max() < 0  # TensorFlow.js' numbers stay what they are
     assert wp.open_model(folder, activation="sigmoid").card.output.activation == "softmax"
 
@@ -361,7 +361,7 @@ def test_one_linear_number_is_a_value_and_no_class(tmp_path):
         assert (table[["prediction", "error"]] == "").all(axis=None)
         assert model.card.task == "regression"
         assert not model.needs_activation
-        assert "shown as a value, not as classes. If it is the logit of two classes" in model.remarks[0]
+        assert "shown as a value, not as classes. If it is a logit for two classes" in model.remarks[0]
 
 
 def test_a_value_has_the_name_and_unit_of_the_card(tmp_path):
@@ -395,7 +395,7 @@ def test_two_names_for_one_linear_number_leave_the_activation_to_be_asked_for(tm
         wp.classify(np.zeros((4, 4), np.uint8), model)
     value = wp.open_model(folder, activation="none")
     assert value.classes == ["value"]
-    assert "2 names of classes are not used" in value.remarks[0]
+    assert "2 class names are not used" in value.remarks[0]
 
 
 def test_several_values_are_told_by_the_card(tmp_path):
@@ -451,7 +451,7 @@ def test_a_model_that_a_browser_refuses_is_loaded_and_says_so(tmp_path):
         model = wp.open_model(write_tfjs(tmp_path / "m", activation="softmax", version="3.4.1"), classes=["a", "b"])
         assert model.remarks == [
             "WebIPred cannot load this model, because it was saved by Keras 3.4.1, whose files TensorFlow.js refuses; "
-            "here it gives the numbers that Keras gives."
+            "here its results are those of Keras."
         ]
 
 

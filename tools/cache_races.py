@@ -56,7 +56,7 @@ print(server.url, flush=True)
 sys.stdin.read()
 server.close()
 """
-NOT_THERE = "There is no fetched model"
+NOT_THERE = "There is no downloaded model"
 
 
 @dataclass

@@ -61,7 +61,7 @@ def open_model(
     size : tuple of int, optional
         (width, height) in pixels, for a model that takes any size.
     activation : str, optional
-        What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"`` or ``"sigmoid"``;
+        What turns the outputs into probabilities, if the model does not do so itself: ``"softmax"`` or ``"sigmoid"``;
         ``"none"`` shows the numbers as they are, ``"in-model"`` takes an earlier answer back.
     output : str or int, optional
         Which of several outputs gives the classes: its name, or its number from 0. Needed only where names, sizes and
@@ -164,7 +164,7 @@ def classify(
     >>> table["prediction"].tolist()
     ['noisy', '']
     >>> table["error"].tolist()
-    ['', 'There is no file missing.png. Check its name and folder.']
+    ['', 'There is no file missing.png. Check the name and the folder.']
     """
     from napari_webipred.results.table import to_frame
 

@@ -117,7 +117,7 @@ class ClassEntry(_Part):
 
 
 # Of two classes that one number tells apart.
-FIRST_CLASS = "Class 0 is the one for which the network gives numbers near 0."
+FIRST_CLASS = "Class 0 is the one with outputs near 0."
 
 
 def unnamed(index: int) -> ClassEntry:

@@ -60,8 +60,8 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
 
 
 _BUILT_AS_THERE = (
-    "The network is built as Teachable Machine builds its image models, so images are prepared as there: the "
-    "largest square in the centre is used, and the rest is cut off."
+    "The network is built like the image models of Teachable Machine, so images are prepared as there: the "
+    "largest centred square is used, and the rest is cropped."
 )
 
 
@@ -77,7 +77,7 @@ def _output(card: ModelCard, session: Session) -> PartialCard:
         return PartialCard()
     chosen, reason = choose(f"The model {card.name}", outputs, card.output.tensor_name, len(card.classes))
     if chosen.number != number:
-        raise ModelError(f"The compiled model of {card.name} gives another output than the chosen one.")
+        raise ModelError(f"The compiled model of {card.name} does not return the chosen output.")
     remark = f"Of the model's {len(outputs)} outputs “{chosen.name}” ({chosen.words}) is used, because {reason}."
     return _assuming(remark if reason else "", output=card.output.model_copy(update={"tensor_name": chosen.name}))
 
@@ -97,24 +97,26 @@ def _input(card: ModelCard, session: Session) -> Input | None:
     wanted = card.input
     if channels not in (1, 3):
         raise ModelError(
-            f"The model {card.name} takes pictures of {channels} channels, neither grey nor RGB.",
-            "Choose a model that classifies plain pictures.",
+            f"The model {card.name} needs images with {channels} channels, neither grey nor RGB.",
+            "Choose a model for grey or RGB images.",
         )
     sizes = {"height": height or (wanted and wanted.height), "width": width or (wanted and wanted.width)}
     if wanted and (wanted.height, wanted.width) != (sizes["height"], sizes["width"]):
         raise ModelError(
-            f"The model {card.name} takes pictures of {sizes['width']}x{sizes['height']} pixels, "
+            f"The model {card.name} needs images of {sizes['width']}x{sizes['height']} pixels, "
             f"not {wanted.width}x{wanted.height}."
         )
     if wanted and wanted.channels not in (None, channels):
-        raise ModelError(f"The model {card.name} takes {channels} channels, its card says {wanted.channels}.")
+        raise ModelError(f"The model {card.name} needs {channels} channels, but its card says {wanted.channels}.")
     if None in sizes.values():  # the size is not known until the user tells it
         return None
     kept = wanted.model_dump() if wanted else {}
     try:
         return Input.model_validate({**kept, **sizes, "channels": channels})
     except ValidationError as error:
-        raise ModelError(f"The model {card.name} takes pictures of {width}x{height} pixels, too many.") from error
+        raise ModelError(
+            f"The model {card.name} needs images of {width}x{height} pixels, which is too large."
+        ) from error
 
 
 # --- what the numbers are --------------------------------------------------------------------------------------------
@@ -129,12 +131,12 @@ def _ending(card: ModelCard, session: Session) -> PartialCard:
         remark = f"The network ends in a {ending} already, so no {activation} is applied after it."
         activation = "in-model"
     elif ending == "log-softmax" and activation in {"in-model", "sigmoid"}:
-        remark = "The network gives logarithms of probabilities; softmax makes the probabilities of them."
+        remark = "The network returns log-probabilities; softmax turns them into probabilities."
         activation = "softmax"
     if session.output_size == 1 and (activation == "softmax" or ending in {"softmax", "log-softmax"}):
         raise ModelError(
-            f"The model {card.name} gives one number per image, and a softmax over one number is always 1.",
-            "If the model's number tells two classes apart, its activation is sigmoid; if it is a value, none.",
+            f"The model {card.name} returns one number per image, and the softmax of one number is always 1.",
+            "Choose the activation sigmoid for two classes, or none for a value.",
         )
     return _assuming(remark, output=card.output.model_copy(update={"ending": ending, "activation": activation}))
 
@@ -157,15 +159,15 @@ def _task(card: ModelCard, outputs: int, said: Task | None) -> PartialCard:
 
 
 _VALUE = (
-    "The network gives one number per image and ends without softmax or sigmoid, so the number is shown as a value, "
-    "not as classes. If it is the logit of two classes, the activation sigmoid makes probabilities of it."
+    "The network returns one number per image and ends without softmax or sigmoid, so the number is shown as a value, "
+    "not as classes. If it is a logit for two classes, choose the activation sigmoid."
 )
 _ANY_NUMBER = "Each class has a sigmoid of its own, so several classes may be assigned to an image."
 # Of a linear ending, see `napari_webipred.results.probabilities.needs_activation`.
 _DOUBTS = {
-    "clipped": "The network only cuts its numbers off at 0 and 1. They are taken for probabilities.",
-    "unknown": "The network does not show whether its numbers are probabilities. They are taken for that if they lie "
-    "from 0 to 1 and, for classes that exclude each other, add up to 1.",
+    "clipped": "The network clips its outputs to 0 and 1. They are treated as probabilities.",
+    "unknown": "The network does not show whether its outputs are probabilities. They are treated as such if they are "
+    "between 0 and 1 and, for exclusive classes, add up to 1.",
 }
 
 
@@ -179,7 +181,9 @@ def _classes(card: ModelCard, outputs: int, said: Task | None) -> PartialCard:
     wanted = 2 if card.task == "binary" else outputs
     count, source, remark = len(card.classes), card.provenance.labels, ""
     if source and count not in (0, wanted):
-        remark = f"{source} names {count} class{'es' * (count != 1)}, but the model has {wanted}: they are numbered."
+        remark = (
+            f"{source} names {count} class{'es' * (count != 1)}, but the model has {wanted}; they are numbered instead."
+        )
         count = 0
     if card.task == "binary" and count == 1:
         return _opposite(card, said)
@@ -189,15 +193,15 @@ def _classes(card: ModelCard, outputs: int, said: Task | None) -> PartialCard:
         raise ModelError(
             f"The model {card.name} has {wanted} {'classes' if outputs == 1 else 'outputs'}, but {count} class names "
             "are given.",
-            "Give one name for each, in the model's order.",
+            "Give one name per class, in the order of the outputs.",
         )
     return PartialCard()
 
 
 _UNNAMED = (
     "The model does not name its classes, so they are numbered in the order of its outputs.",
-    f"The model gives one number per image and does not name its two classes. {FIRST_CLASS} Which is which often "
-    "follows from the alphabetical order of the folders that the model was trained with.",
+    f"The model returns one number per image and does not name its two classes. {FIRST_CLASS} The order is often the "
+    "alphabetical order of the training folders.",
 )
 
 
@@ -207,8 +211,9 @@ def _opposite(card: ModelCard, said: Task | None) -> PartialCard:
     if said is not None:
         return PartialCard(classes=named([f"not {name}", name]))
     raise ModelError(
-        f"The model {card.name} gives one number for two classes, and one name ({name}) does not say whether numbers "
-        "near 0 or near 1 mean it.",
+        f"The model {card.name} returns one number for two classes, but only one name ({name}) is given. It "
+        "is not clear whether numbers "
+        "near 0 or near 1 mean this class.",
         f"Give both names in order. {FIRST_CLASS}",
     )
 
@@ -218,7 +223,7 @@ def _value(card: ModelCard) -> PartialCard:
     count = len(card.classes)
     if count == 1:
         return PartialCard()
-    remark = f"Its {count} names of classes are not used, because a value has only one." if count else ""
+    remark = f"Its {count} class names are not used, because a value needs only one name." if count else ""
     return _assuming(remark, classes=named(["value"]))
 
 
@@ -235,7 +240,7 @@ def _code(count: str, name: str) -> str:
 
 def _notes(session: Session) -> PartialCard:
     lambdas, reason = session.properties.get(facts.LAMBDAS), session.properties.get(facts.BROWSER)
-    note = f"WebIPred cannot load this model, because {reason}; here it gives the numbers that Keras gives."
+    note = f"WebIPred cannot load this model, because {reason}; here its results are those of Keras."
     return PartialCard(
         provenance=Provenance(
             assumed=(_code(*lambdas.split(" ", 1)),) if lambdas else (), notes=(note,) if reason else ()

@@ -26,7 +26,7 @@ def reading(error: OSError) -> tuple[str, str]:
     """
     match error.errno:
         case errno.ENOENT:
-            return "there is no such file", "Check its name and folder."
+            return "there is no such file", "Check the name and the folder."
         case errno.EACCES | errno.EPERM if os.name == "nt":  # which says the same of a file that is open elsewhere
             return (
                 "another program is using it, or you do not have permission to read it",

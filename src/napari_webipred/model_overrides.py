@@ -29,7 +29,7 @@ class ModelOverrides:
     size : tuple of int, optional
         (width, height) of the model's input in pixels.
     activation : str, optional
-        What makes probabilities of the model's numbers: ``"softmax"``, ``"sigmoid"``, the model itself (``"in-model"``)
+        What turns the outputs into probabilities: ``"softmax"``, ``"sigmoid"``, the model itself (``"in-model"``)
         or nothing (``"none"``).
     output : str, optional
         Which of several outputs gives the classes: its name, or its number from 0.
@@ -49,7 +49,9 @@ class ModelOverrides:
     def __post_init__(self) -> None:
         names, size = self.classes, self.size
         if names is not None and ("" in names or len(set(names)) < len(names)):
-            raise OptionError(f"The class names {list(names)} are not usable.", "Give each class one name of its own.")
+            raise OptionError(
+                f"The class names {list(names)} are empty or not unique.", "Give each class a different name."
+            )
         if self.standardize not in (None, *MODES):
             raise OptionError(
                 f"There is no standardise mode {self.standardize!r}.", f"Choose one of {', '.join(MODES)}."

@@ -70,7 +70,7 @@ def opening(
     size : tuple of int, optional
         (width, height) in pixels, for a model that takes any size.
     activation : str, optional
-        What makes probabilities of the model's numbers, if it does not do so itself: ``"softmax"``, ``"sigmoid"``;
+        What turns the outputs into probabilities, if the model does not do so itself: ``"softmax"``, ``"sigmoid"``;
         ``"none"`` shows the numbers as they are, ``"in-model"`` takes an earlier answer back.
     output : str or int, optional
         Which of several outputs gives the classes: its name, or its number from 0.
@@ -111,7 +111,7 @@ def opening(
             if entry is None or entry.is_there():
                 return model
     raise CatalogueError(
-        f"Another program keeps removing the model {card.id} while it is opened.", "Try again when it has ended."
+        f"Another program keeps removing the model {card.id} while it is opened.", "Try again when it has finished."
     )
 
 
@@ -143,7 +143,7 @@ def _opened(
     files = model_files.open_files(path)
     checksum = entry.checksum if entry else files.checksum
     if any(w.source.type == "builtin" and w.checksum not in {None, checksum} for w in card.weights):
-        raise ModelError(f"The model {card.name}, which is part of the program, is damaged.", "Install it again.")
+        raise ModelError(f"The model {card.name}, which is part of napari-webipred, is damaged.", "Install it again.")
     saved = ModelOverrides()
     is_complete = card.preprocessing is not None and bool(card.classes)
     if not is_complete:
@@ -180,7 +180,7 @@ def _loaded(
     with _named(card):
         graph = _compiled(card, files)
     if model_files.open_files(path).checksum != checksum:
-        raise ModelError(f"The files of the model {card.name} changed while they were read.", "Open it again.")
+        raise ModelError(f"The files of the model {card.name} changed while they were being read.", "Open it again.")
     yield Progress("load")
     model = _from_graph(card, files, checksum, graph, allow_slow)
     if model.card.provenance.self_test and model.card.test:

@@ -60,9 +60,9 @@ def test_the_kind_is_told_where_a_server_sends_us_on(zenodo: ZenodoServer) -> No
 @pytest.mark.parametrize(
     ("content", "words"),
     [
-        (b"<!DOCTYPE html><html>", "gives a web page at this address"),
-        (b"\x7fELF", "is no model that can be used"),
-        (b"", "is no model that can be used"),
+        (b"<!DOCTYPE html><html>", "returns a web page at this URL"),
+        (b"\x7fELF", "that is not a supported model"),
+        (b"", "that is not a supported model"),
     ],
 )
 def test_what_is_no_model_is_told_before_it_is_fetched(zenodo: ZenodoServer, content: bytes, words: str) -> None:
@@ -104,10 +104,10 @@ def test_another_fragment_means_nothing(zenodo: ZenodoServer) -> None:
 @pytest.mark.parametrize(
     ("reference", "words"),
     [
-        ("http://example.org/m.onnx", "not an https address"),
-        ("https://name:secret@example.org/m.onnx", "holds a user name or password"),
-        ("https://[/m.onnx", "is not an address"),
-        ("https:///m.onnx", "not an https address"),
+        ("http://example.org/m.onnx", "not an https URL"),
+        ("https://name:secret@example.org/m.onnx", "contains a user name or password"),
+        ("https://[/m.onnx", "is not a valid URL"),
+        ("https:///m.onnx", "not an https URL"),
     ],
 )
 def test_unsafe_addresses_are_refused_unasked(reference: str, words: str) -> None:

@@ -145,15 +145,18 @@ def test_the_range_of_pixel_values_counts(changes: dict[str, Any], rescale: floa
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"data": {"type": "float32"}}, "does not say which range"),
-        ({"data": {"type": "uint16"}}, "does not say which range"),
-        ({"preprocessing": [{"id": "zero_mean_unit_variance"}]}, r"\(zero_mean_unit_variance\) has no exact equal"),
-        ({"preprocessing": [{"id": "scale_range"}]}, "has no exact equal"),
-        ({"preprocessing": [{"id": "clip", "kwargs": {"min": 0, "max": 9}}]}, "has no exact equal"),
-        ({"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": [1, 2, 3]}}]}, "has no exact equal"),
-        ({"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": float("nan")}}]}, "has no exact equal"),
-        ({"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 2}}] * 2}, "has no exact equal"),
-        ({"preprocessing": NEW["inputs"][0]["preprocessing"][::-1]}, "has no exact equal"),
+        ({"data": {"type": "float32"}}, "does not give the range"),
+        ({"data": {"type": "uint16"}}, "does not give the range"),
+        (
+            {"preprocessing": [{"id": "zero_mean_unit_variance"}]},
+            r"\(zero_mean_unit_variance\) is not supported exactly",
+        ),
+        ({"preprocessing": [{"id": "scale_range"}]}, "is not supported exactly"),
+        ({"preprocessing": [{"id": "clip", "kwargs": {"min": 0, "max": 9}}]}, "is not supported exactly"),
+        ({"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": [1, 2, 3]}}]}, "is not supported exactly"),
+        ({"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": float("nan")}}]}, "is not supported exactly"),
+        ({"preprocessing": [{"id": "scale_linear", "kwargs": {"gain": 2}}] * 2}, "is not supported exactly"),
+        ({"preprocessing": NEW["inputs"][0]["preprocessing"][::-1]}, "is not supported exactly"),
     ],
 )
 def test_what_cannot_be_expressed_exactly_is_asked_for(changes: dict[str, Any], words: str) -> None:
@@ -167,8 +170,8 @@ def test_what_cannot_be_expressed_exactly_is_asked_for(changes: dict[str, Any], 
     [
         ({"type": "dataset"}, "describes a dataset"),
         ({"inputs": []}, "has 0 inputs and 1 outputs"),
-        ({"outputs": NEW["inputs"]}, "gives an image for an image"),
-        ({"outputs": [{"axes": "bcyx"}]}, "gives an image for an image"),
+        ({"outputs": NEW["inputs"]}, "returns an image"),
+        ({"outputs": [{"axes": "bcyx"}]}, "returns an image"),
     ],
 )
 def test_what_does_not_classify_is_refused(changes: dict[str, Any], words: str) -> None:
@@ -185,8 +188,8 @@ ALIASES = "a0: &a0 [x]\n" + "".join(f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 9
     [
         (b"a: [", "cannot be read"),
         (b"\xff\xfe\xfd", "cannot be read"),
-        (b"[1, 2]", "no description"),
-        (b"", "no description"),
+        (b"[1, 2]", "does not describe"),
+        (b"", "does not describe"),
         (b"!!python/object/apply:os.system ['echo']", "cannot be read"),
         (b"[" * 5000, "cannot be read"),
         (b"a" * 300_000, "more than 262144 bytes"),
@@ -256,8 +259,8 @@ def test_the_address_of_a_description_leads_to_the_weights_beside_it(zenodo: Zen
     ("weights", "words"),
     [
         ({"torchscript": {"source": "w.pt"}}, "names no weights for TensorFlow.js, Keras or ONNX"),
-        ({"onnx": {"source": "http://example.org/w.onnx"}}, "not an https address"),
-        ({"onnx": {"source": "file:///etc/w.onnx"}}, "not an https address"),
+        ({"onnx": {"source": "http://example.org/w.onnx"}}, "not an https URL"),
+        ({"onnx": {"source": "file:///etc/w.onnx"}}, "not an https URL"),
         ({"onnx": []}, "names no weights"),
     ],
 )

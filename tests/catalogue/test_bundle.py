@@ -131,7 +131,7 @@ def test_what_is_here_already_is_left_alone(written: Path) -> None:
 
 
 def test_what_belongs_to_the_program_needs_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(OptionError, match="demo is part of the program"):
+    with pytest.raises(OptionError, match="demo is part of napari-webipred"):
         run(bundle.write(["demo"], tmp_path / "m.zip"))
 
 
@@ -141,7 +141,7 @@ def test_a_bundle_whose_table_of_contents_would_not_be_read_is_not_written(
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     cards = [entry.folder / "card.json" for entry in store.entries()]
     monkeypatch.setattr(safe_json, "MAX_BYTES", sum(card.stat().st_size for card in cards))
-    with pytest.raises(OptionError, match="too much for one bundle"):
+    with pytest.raises(OptionError, match="too large for one bundle"):
         run(bundle.write(["webipred-16", "123"], tmp_path / "more.zip"))
     assert not (tmp_path / "more.zip").exists()
 
@@ -169,23 +169,23 @@ DIGEST = hashlib.sha256(ZIP).hexdigest()
 @pytest.mark.parametrize(
     ("edit", "words"),
     [
-        (lambda m, f: f.update({f"{DIGEST}.bin": ZIP[:-1] + b"?"}), "its checksum is another"),
-        (lambda m, f: f.update({f"{DIGEST}.bin": ZIP + b"more"}), "its checksum is another"),
+        (lambda m, f: f.update({f"{DIGEST}.bin": ZIP[:-1] + b"?"}), "its checksum is different"),
+        (lambda m, f: f.update({f"{DIGEST}.bin": ZIP + b"more"}), "its checksum is different"),
         (lambda m, f: f.pop(f"{DIGEST}.bin"), "a file of webipred-16 is missing"),
-        (lambda m, f: m["models"][0]["files"][0].update(name="../../evil.zip"), "no proper name"),
-        (lambda m, f: m["models"][0]["files"][0].update(name="/etc/evil"), "no proper name"),
-        (lambda m, f: m["models"][0]["files"][0].update(name="CON.zip"), "no proper name"),
-        (lambda m, f: m["models"][0]["files"].append(m["models"][0]["files"][0]), "no proper name"),
-        (lambda m, f: m["models"][0]["files"][0].update(size=-1), "not to be understood"),
-        (lambda m, f: m["models"][0]["files"][0].update(size="9"), "not to be understood"),
-        (lambda m, f: m["models"][0]["files"][0].update(checksum="md5:" + "0" * 32), "its checksum is another"),
-        (lambda m, f: m["models"][0]["files"][0].update(sha256="../../x"), "not to be understood"),
-        (lambda m, f: m["models"][0]["card"].update(id="../../x"), "not to be understood"),
+        (lambda m, f: m["models"][0]["files"][0].update(name="../../evil.zip"), "invalid name"),
+        (lambda m, f: m["models"][0]["files"][0].update(name="/etc/evil"), "invalid name"),
+        (lambda m, f: m["models"][0]["files"][0].update(name="CON.zip"), "invalid name"),
+        (lambda m, f: m["models"][0]["files"].append(m["models"][0]["files"][0]), "invalid name"),
+        (lambda m, f: m["models"][0]["files"][0].update(size=-1), "cannot be read"),
+        (lambda m, f: m["models"][0]["files"][0].update(size="9"), "cannot be read"),
+        (lambda m, f: m["models"][0]["files"][0].update(checksum="md5:" + "0" * 32), "its checksum is different"),
+        (lambda m, f: m["models"][0]["files"][0].update(sha256="../../x"), "cannot be read"),
+        (lambda m, f: m["models"][0]["card"].update(id="../../x"), "cannot be read"),
         (lambda m, f: m["models"][0]["source"].update(record_id="5"), "does not belong to its files"),
         (lambda m, f: m["models"].append(m["models"][0]), "a model twice"),
-        (lambda m, f: m.update(models=[]), "not to be understood"),
+        (lambda m, f: m.update(models=[]), "cannot be read"),
         (lambda m, f: m.update(version=2), "another version"),
-        (lambda m, f: m.pop("format"), "not to be understood"),
+        (lambda m, f: m.pop("format"), "cannot be read"),
         (lambda m, f: f.update({"../up.bin": b""}), "points outside"),
     ],
 )
@@ -216,7 +216,7 @@ def test_a_damaged_bundle_is_refused(written: Path, other_machine: Path) -> None
 
 
 def test_something_else_is_no_bundle(tmp_path: Path) -> None:
-    with pytest.raises(ArchiveError, match="no bundle of models") as caught:
+    with pytest.raises(ArchiveError, match="not a bundle of models") as caught:
         run(bundle.read(store_zip(tmp_path)))
     assert caught.value.remedies == ("import file",)
     with pytest.raises(ArchiveError, match="There is no file"):
@@ -242,7 +242,7 @@ def test_a_file_is_compared_with_the_record_where_there_is_a_network(tmp_path: P
     (_, compared), _ = run(importer.take(store_zip(tmp_path), "webipred-16"))
     assert compared
     (tmp_path / "model.zip").write_bytes(ZIP[:-1] + b"?")
-    with pytest.raises(ArchiveError, match="its checksum is another"):
+    with pytest.raises(ArchiveError, match="its checksum is different"):
         run(importer.take(tmp_path / "model.zip", "webipred-16"))
 
 
@@ -254,7 +254,7 @@ def test_a_file_is_compared_with_the_card(tmp_path: Path, monkeypatch: pytest.Mo
     sure: ModelCard = found.model_copy(update={"weights": (weights,)})
     monkeypatch.setattr(index, "resolve", lambda reference: sure)
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    with pytest.raises(ArchiveError, match="its checksum is another"):
+    with pytest.raises(ArchiveError, match="its checksum is different"):
         run(importer.take(store_zip(tmp_path), "webipred-16"))
     assert store.entries() == []
 
@@ -262,10 +262,10 @@ def test_a_file_is_compared_with_the_card(tmp_path: Path, monkeypatch: pytest.Mo
 @pytest.mark.parametrize(
     ("content", "reference", "words"),
     [
-        (b"<!doctype html><html>", "webipred-16", "A web page has arrived"),
+        (b"<!doctype html><html>", "webipred-16", "The server returned a web page"),
         (b"\x89HDF\r\n\x1a\n", "webipred-16", "is not a zip archive"),
         (None, "webipred-16", "cannot be read"),
-        (ZIP, "demo", "part of the program"),
+        (ZIP, "demo", "part of napari-webipred"),
         (ZIP, "no-such-model", "no model called"),
     ],
 )

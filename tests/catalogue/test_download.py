@@ -467,7 +467,7 @@ def test_a_certificate_file_that_cannot_be_used_is_named(
 
 def test_a_proxy_that_is_not_there_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
-    with pytest.raises(CatalogueError, match=r"The proxy does not lead to zenodo\.invalid") as caught:
+    with pytest.raises(CatalogueError, match=r"The proxy cannot reach zenodo\.invalid") as caught:
         read("https://zenodo.invalid/x")
     assert caught.value.remedies == ("set proxy", "import file")
 

@@ -73,7 +73,7 @@ def state(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_nothing_is_fetched_through_a_link(card: ModelCard, cache: Path, theirs: Path, place: str) -> None:
     (cache / place).parent.mkdir(parents=True, exist_ok=True)
     (cache / place).symlink_to(theirs / ("webipred-16" if place.endswith("16") else ""), target_is_directory=True)
-    with pytest.raises(CatalogueError, match="is a link, and nothing is written through links") as caught:
+    with pytest.raises(CatalogueError, match="is a link, and links in the cache are not followed") as caught:
         get(card)
     assert caught.value.remedies == ("choose cache folder",)
     store.wipe()
@@ -270,8 +270,8 @@ def test_a_foreign_cache_that_may_only_be_read_works(foreign: Path, picture: str
         (["remove", "webipred-16"], "cannot be removed: you do not have permission"),
         (["cache", "--wipe"], "cannot be removed: you do not have permission"),
         (["cache", "--limit", "1"], "cannot be removed: you do not have permission"),
-        (["fetch", "webipred-12"], "cannot be kept in"),
-        (["fetch", "webipred-16", "--replace"], "cannot be kept in"),
+        (["fetch", "webipred-12"], "cannot be stored in"),
+        (["fetch", "webipred-16", "--replace"], "cannot be stored in"),
     ],
 )
 def test_what_cannot_be_changed_in_a_foreign_cache_is_told(
@@ -296,7 +296,7 @@ def test_a_bundle_for_a_cache_that_cannot_be_written_is_told(foreign: Path, open
     foreign.chmod(0o555)
     done = as_nobody("import", str(path))
     assert done.returncode == 2
-    assert "cannot be kept in" in done.stderr
+    assert "cannot be stored in" in done.stderr
     assert "NAPARI_WEBIPRED_CACHE" in done.stderr
 
 

@@ -179,7 +179,7 @@ def test_a_shard_that_is_not_in_the_repository_is_named(hub: Hub) -> None:
             ["a.onnx", "b/model.json"],
             r"several files that may be models: a\.onnx, b/model\.json.*hf:owner/name/a\.onnx",
         ),
-        (["model.onnx", "model.onnx_data"], r"keeps its weights in another file, model\.onnx_data"),
+        (["model.onnx", "model.onnx_data"], r"stores its weights in another file, model\.onnx_data"),
     ],
 )
 def test_when_no_file_can_be_chosen_the_reason_is_told(hub: Hub, files: list[str], words: str) -> None:
@@ -252,8 +252,8 @@ def test_what_is_not_public_is_told(hub: Hub, changes: dict[str, Any]) -> None:
         (Answer(401, b'{"error": "Invalid username or password."}'), "Invalid username or password"),
         (Answer(404, b'{"error": "Repository not found"}'), "does not have the repository owner/name"),
         (error_answer("429"), "too many requests"),
-        (Answer(200, b"[]", {"Content-Type": "application/json"}), "does not answer as Hugging Face does"),
-        (Answer(200, b'{"sha": "main"}', {"Content-Type": "application/json"}), "does not answer as Hugging Face"),
+        (Answer(200, b"[]", {"Content-Type": "application/json"}), "is not one of Hugging Face"),
+        (Answer(200, b'{"sha": "main"}', {"Content-Type": "application/json"}), "is not one of Hugging Face"),
     ],
 )
 def test_each_failure_has_words_of_its_own(hub: Hub, answer: Answer, words: str) -> None:
@@ -271,7 +271,7 @@ def test_settings_that_are_a_web_page_are_told(hub: Hub) -> None:
 def test_off_line_nobody_is_asked(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     hub.publish({"model.onnx": b""})
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    with pytest.raises(CatalogueError, match="network is switched off"):
+    with pytest.raises(CatalogueError, match="downloads are switched off"):
         resolve(asked("hf:owner/name"))
     assert hub.server.requests == []
 

@@ -197,7 +197,7 @@ def test_a_model_of_a_bundle_that_is_not_what_the_source_has_is_told(
 ) -> None:
     run(bundle.read(bundle_of(tmp_path / "m.zip", OTHER, card)))
     assert cli.main(["fetch", "webipred-16"]) == 2
-    assert "came from a bundle and differ from those of its source" in capsys.readouterr().err
+    assert "came from a bundle and differ from those at its source" in capsys.readouterr().err
     assert cli.main(["fetch", "webipred-16", "--replace"]) == 0
     (entry,) = store.entries()
     assert entry.path.read_bytes() == ZIP
@@ -248,7 +248,7 @@ def test_a_checksum_in_a_built_in_card_counts_whatever_a_bundle_says(
     tmp_path: Path, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pin(monkeypatch, card, ZIP)
-    with pytest.raises(ArchiveError, match="its checksum is another"):
+    with pytest.raises(ArchiveError, match="its checksum is different"):
         run(bundle.read(bundle_of(tmp_path / "evil.zip", OTHER, card), replace=True))
     assert store.entries() == []
     run(bundle.read(bundle_of(tmp_path / "good.zip", ZIP, card)))
@@ -270,7 +270,7 @@ def test_a_damaged_demo_model_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_p
     (tmp_path / "demo.zip").write_bytes(content)
     assert built_in.cards()  # are read once
     monkeypatch.setattr(built_in, "_FOLDER", tmp_path)
-    with pytest.raises(wp.WebIPredError, match="part of the program, is damaged"):
+    with pytest.raises(wp.WebIPredError, match="part of napari-webipred, is damaged"):
         wp.open_model("demo")
 
 
@@ -308,11 +308,11 @@ def test_an_identifier_that_cannot_be_a_folder_everywhere_is_refused(
     id: str,  # noqa: A002
 ) -> None:
     assert not can_be_folder(id)
-    with pytest.raises(CatalogueError, match="cannot be kept under the name"):
+    with pytest.raises(CatalogueError, match="cannot be stored under the name"):
         new_model_folder(id)
-    with pytest.raises(CatalogueError, match="cannot be kept under the name"):
+    with pytest.raises(CatalogueError, match="cannot be stored under the name"):
         run(store.fetch(card.model_copy(update={"id": id})))
-    with pytest.raises(CatalogueError, match="no fetched model"):
+    with pytest.raises(CatalogueError, match="no downloaded model"):
         store.remove(id)
     with pytest.raises(ArchiveError, match="is refused"):
         run(bundle.read(bundle_of_id(tmp_path / "m.zip", card, id)))
@@ -335,7 +335,7 @@ def bundle_of_id(path: Path, card: ModelCard, id: str) -> Path:  # noqa: A002
 def test_identifiers_that_differ_in_case_only_cannot_be_kept_beside_each_other(tmp_path: Path, card: ModelCard) -> None:
     run(store.fetch(card))
     for twin in ("WebIPred-16", "WEBIPRED-16"):
-        with pytest.raises(CatalogueError, match="Windows and macOS take these names for the same") as caught:
+        with pytest.raises(CatalogueError, match="Windows and macOS these names are the same") as caught:
             run(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card, id=twin)))
         assert caught.value.hint == "Remove webipred-16 first."
     assert [entry.id for entry in store.entries()] == ["webipred-16"]

@@ -93,7 +93,7 @@ def test_a_record_may_hold_a_model_of_any_format(zenodo: ZenodoServer, name: str
 
 @pytest.mark.parametrize("weights", [[], [{"format": "tfjs-layers", "source": {"type": "local"}}]])
 def test_a_card_that_names_no_place_is_told(weights: list[dict[str, object]]) -> None:
-    with pytest.raises(CatalogueError, match="names no file that could be fetched"):
+    with pytest.raises(CatalogueError, match="names no file to download"):
         remote_files(ModelCard.model_validate({"id": "a", "name": "A", "weights": weights}))
 
 

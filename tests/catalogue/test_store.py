@@ -196,17 +196,17 @@ def test_file_modes_follow_the_umask(published: ZenodoServer, card: ModelCard, u
 @pytest.mark.parametrize(
     ("spoil", "words"),
     [
-        (Answer(200, ZIP[:-1] + b"?"), "arrived damaged: its checksum is not md5:"),
+        (Answer(200, ZIP[:-1] + b"?"), "was damaged during the download: its checksum is not md5:"),
         (
             Answer(200, b"<!DOCTYPE html><html>Log in", {"Content-Type": "application/octet-stream"}),
-            "A web page has arrived",
+            "The server returned a web page",
         ),
         (Answer(200, b"\x89HDF\r\n\x1a\n"), "is not a zip archive"),
         (Answer(200, b""), "broke off after 0 bytes"),
-        (Answer(200, ZIP + b"more"), "is longer than"),
+        (Answer(200, ZIP + b"more"), "is larger than"),
         (error_answer("404_file_key"), "does not have the file"),
         (error_answer("410_tombstone"), "was deleted from"),
-        (error_answer("403_restricted_files"), "not give the file .* to everybody"),
+        (error_answer("403_restricted_files"), "restricts access to the file"),
         (error_answer("403_edge_html"), "has blocked requests"),
         (error_answer("429"), "too many requests"),
     ],
@@ -232,7 +232,7 @@ def test_a_record_that_cannot_be_had_is_told(published: ZenodoServer, card: Mode
 
 def test_the_checksum_of_the_card_counts_more_than_that_of_the_server(published: ZenodoServer, card: ModelCard) -> None:
     weights = card.weights[0].model_copy(update={"checksum": "md5:" + "0" * 32})
-    with pytest.raises(CatalogueError, match="damaged: its checksum is not md5:0000"):
+    with pytest.raises(CatalogueError, match="damaged during the download: its checksum is not md5:0000"):
         get(card.model_copy(update={"weights": (weights,)}))
 
 
@@ -278,7 +278,7 @@ def test_a_damaged_file_is_an_error_off_line(
     path, _ = get(card)
     path.write_bytes(ZIP + b"more")
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    with pytest.raises(CatalogueError, match="webipred-16 is damaged, and use of the network is switched off"):
+    with pytest.raises(CatalogueError, match="webipred-16 is damaged, and downloads are switched off"):
         get(card)
 
 
@@ -343,7 +343,7 @@ def test_too_little_space_is_told_before_anything_is_fetched(
 ) -> None:
     usage = shutil.disk_usage(cache.parent)
     monkeypatch.setattr(transfer.shutil, "disk_usage", lambda _: usage._replace(free=10))
-    with pytest.raises(CatalogueError, match=r"too little space .*webipred-16"):
+    with pytest.raises(CatalogueError, match=r"not enough disk space .*webipred-16"):
         get(card)
     assert published.requests == [f"/api/records/{RECORD}"]
 
@@ -355,7 +355,7 @@ def test_a_disk_that_fills_up_is_told(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(transfer, "accept", full)
-    with pytest.raises(CatalogueError, match="too little space"):
+    with pytest.raises(CatalogueError, match="not enough disk space"):
         get(card)
 
 
@@ -363,7 +363,7 @@ def test_a_record_that_is_too_large_is_not_fetched(zenodo: ZenodoServer, card: M
     record = zenodo.publish(RECORD, {CONVERTED: ZIP})
     record["files"][0]["size"] = 5 * 2**30
     zenodo.set_record(record)
-    with pytest.raises(CatalogueError, match="has 5368709120 bytes; 4294967296 are the most"):
+    with pytest.raises(CatalogueError, match="has 5368709120 bytes; 4294967296 are allowed at most"):
         get(card)
 
 
@@ -372,7 +372,7 @@ def test_a_cache_that_cannot_be_made_is_named(
 ) -> None:
     (tmp_path / "file").touch()
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "file"))
-    with pytest.raises(CatalogueError, match=r"cannot be kept in .*file") as caught:
+    with pytest.raises(CatalogueError, match=r"cannot be stored in .*file") as caught:
         get(card)
     assert caught.value.remedies == ("choose cache folder",)
     assert store.keep_compiled(graph_path(CHECKSUM, 1), b"graph") is False
@@ -401,7 +401,7 @@ def test_a_note_that_is_not_understood_is_no_model(
         write_note(note, document)
     assert store.entries() == []
     assert path_of(card) is None
-    with pytest.raises(CatalogueError, match="no fetched model 'webipred-16'"):
+    with pytest.raises(CatalogueError, match="no downloaded model 'webipred-16'"):
         store.remove("webipred-16")
 
 
@@ -422,7 +422,7 @@ def test_removing_a_model_takes_its_compiled_graphs_along(
     assert [name for name in files_below(cache) if not name.startswith("known/")] == [f"compiled/{'ab' * 32}-v1.onnx"]
     assert freed > len(ZIP) + 10
     assert not path.parent.exists()
-    with pytest.raises(CatalogueError, match="no fetched model"):
+    with pytest.raises(CatalogueError, match="no downloaded model"):
         store.remove("webipred-16")
 
 
@@ -437,7 +437,7 @@ def test_only_names_of_models_can_be_removed(
     note = json.loads((path.parents[1] / "entry.json").read_text())
     outside = cache / "models" / id / "entry.json"
     outside.write_text(json.dumps({**note, "id": id}))
-    with pytest.raises(CatalogueError, match="no fetched model"):
+    with pytest.raises(CatalogueError, match="no downloaded model"):
         store.remove(id)
     assert outside.exists()
 
@@ -597,7 +597,7 @@ def test_the_cache_of_all_users_is_searched_first_and_never_written(
     assert own.is_relative_to(cache)
     assert store.keep_compiled(graph, b"new") is False
     assert store.limit(0) == ["zenodo-3"]
-    with pytest.raises(CatalogueError, match="cache of all users"):
+    with pytest.raises(CatalogueError, match="shared cache"):
         store.remove("zenodo-2")
     store.wipe()
     assert state(shared) == before
@@ -622,7 +622,7 @@ def test_the_process_can_be_taken_off_line_and_back(
     published: ZenodoServer, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     settings.set_offline(True)
-    with pytest.raises(CatalogueError, match="use of the network is switched off"):
+    with pytest.raises(CatalogueError, match="downloads are switched off"):
         get(card)
     assert published.requests == []
     settings.set_offline(False)

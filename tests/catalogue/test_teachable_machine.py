@@ -122,7 +122,7 @@ def test_a_model_that_is_gone_is_told(machine: ZenodoServer) -> None:
     machine.answers["/models/AbC_d-1/metadata.json"] = Answer(
         body=b"<!doctype html>", headers={"Content-Type": "text/html"}
     )
-    with pytest.raises(CatalogueError, match=r"metadata\.json is not what such a file holds.*or the model is gone"):
+    with pytest.raises(CatalogueError, match=r"metadata\.json is not valid.*or the model was removed"):
         index.resolve(ADDRESS)
 
 

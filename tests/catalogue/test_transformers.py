@@ -72,7 +72,7 @@ def test_other_ways_to_size_are_noted(geometry: dict[str, Any]) -> None:
     steps, _, notes = preprocessing_of({**NORMALISED, **geometry}, {})
     assert steps is not None
     assert steps.resize_mode == "stretch"
-    assert any("in another way: here they are stretched" in note for note in notes)
+    assert any("so they are stretched" in note for note in notes)
 
 
 def test_pictures_that_are_not_resized_stay_as_they_are() -> None:
@@ -110,19 +110,19 @@ def test_a_scale_that_is_left_out_is_assumed_aloud() -> None:
     steps, _, notes = preprocessing_of({**STRETCHED, "image_mean": MEAN, "image_std": STD}, {})
     assert steps is not None
     assert steps.rescale == 1 / 255
-    assert any("does not say that pixel values are rescaled" in note for note in notes)
+    assert any("does not say whether pixel values are rescaled" in note for note in notes)
 
 
 @pytest.mark.parametrize(
     ("scale", "words"),
     [
-        ({}, "does not say by which mean"),
-        ({"do_normalize": True}, "does not say by which mean"),
-        ({**NORMALISED, "image_std": [0, 1, 1]}, "does not say by which mean"),
-        ({**NORMALISED, "image_mean": [0.1, 0.2]}, "does not say by which mean"),
-        ({**NORMALISED, "rescale_offset": True}, "wants rescale_offset"),
-        ({**NORMALISED, "do_pad": True, "include_top": True}, "wants do_pad, include_top"),
-        ({**NORMALISED, "rescale_factor": "1/255"}, "no usable rescale_factor"),
+        ({}, "does not give the mean"),
+        ({"do_normalize": True}, "does not give the mean"),
+        ({**NORMALISED, "image_std": [0, 1, 1]}, "does not give the mean"),
+        ({**NORMALISED, "image_mean": [0.1, 0.2]}, "does not give the mean"),
+        ({**NORMALISED, "rescale_offset": True}, "asks for rescale_offset"),
+        ({**NORMALISED, "do_pad": True, "include_top": True}, "asks for do_pad, include_top"),
+        ({**NORMALISED, "rescale_factor": "1/255"}, "no valid rescale_factor"),
     ],
 )
 def test_what_cannot_be_expressed_is_asked_for(scale: dict[str, Any], words: str) -> None:
@@ -142,7 +142,7 @@ def test_the_settings_of_timm_are_understood() -> None:
     assert "bicubic" in notes[0]
     assert preprocessing_of(None, {"pretrained_cfg": {**timm, "mean": None}})[0] is None
     assert any(
-        "another way" in note for note in preprocessing_of(None, {"pretrained_cfg": {**timm, "crop_mode": "b"}})[2]
+        "unsupported way" in note for note in preprocessing_of(None, {"pretrained_cfg": {**timm, "crop_mode": "b"}})[2]
     )
 
 

@@ -281,13 +281,13 @@ def test_the_number_of_all_versions_leads_to_the_latest(zenodo: ZenodoServer) ->
 
 def test_nobody_sends_us_to_another_host(zenodo: ZenodoServer) -> None:
     zenodo.answers["/api/records/1"] = Answer(302, headers={"Location": zenodo.url.replace("127.0.0.1", "localhost")})
-    with pytest.raises(CatalogueError, match=r"127\.0\.0\.1 sends us on to localhost"):
+    with pytest.raises(CatalogueError, match=r"127\.0\.0\.1 redirects to localhost"):
         look_up("1")
 
 
 def test_going_round_in_circles_ends(zenodo: ZenodoServer) -> None:
     zenodo.answers["/api/records/1"] = Answer(302, headers={"Location": "/api/records/1"})
-    with pytest.raises(CatalogueError, match=r"sends us on from one address to the next for record 1"):
+    with pytest.raises(CatalogueError, match=r"redirects too many times for record 1"):
         look_up("1")
 
 
@@ -297,16 +297,16 @@ def test_going_round_in_circles_ends(zenodo: ZenodoServer) -> None:
         (error_answer("404_unknown_id"), r"does not have record 7", "Check the number"),
         (error_answer("410_tombstone"), r"Record 7 was deleted from .* on 2025-11-03 \(spam\)", "another"),
         (error_answer("410_pid_deleted"), r"Record 7 was deleted from", "another"),
-        (error_answer("403_restricted_files"), r"not give record 7 to everybody: Permission denied", "owners"),
+        (error_answer("403_restricted_files"), r"restricts access to record 7: Permission denied", "owners"),
         (error_answer("403_edge_html"), r"blocked requests .*\(reference 3e9c826730bc98bead604da5b5109130\)", "VPN"),
         (error_answer("429"), "too many requests", "in 37 seconds"),
         (error_answer("400_query"), r"status 400.*Invalid query string syntax", "Check"),
         (Answer(502, b"<html>Bad gateway", HTML), r"busy \(status 502\)", "later"),
         (Answer(418, b"\xff[[[", HTML), r"refuses record 7 \(status 418\)", ""),
         (Answer(200, b"<html>Please log in", HTML), "answers with text/html instead of data", "browser"),
-        (Answer(200, b"{", {"Content-Type": "application/json"}), "broken data", ""),
-        (Answer(200, b"[" * 200_000, {"Content-Type": "application/json"}), "broken data", ""),
-        (Answer(200, b"[]", {"Content-Type": "application/json"}), "does not answer as Zenodo does", ""),
+        (Answer(200, b"{", {"Content-Type": "application/json"}), "invalid data", ""),
+        (Answer(200, b"[" * 200_000, {"Content-Type": "application/json"}), "invalid data", ""),
+        (Answer(200, b"[]", {"Content-Type": "application/json"}), "is not one of Zenodo", ""),
         (
             Answer(200, b"{}", {"Content-Type": "application/json", "Content-Length": "9"}),
             "cannot be reached",
@@ -351,13 +351,13 @@ def test_a_server_that_says_nothing_is_not_waited_for_for_ever(
 @pytest.mark.parametrize("server", ["http://example.org", "ftp://example.org", "https://", "http://[", "example.org"])
 def test_only_https_is_spoken_with_others(server: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", server)
-    with pytest.raises(CatalogueError, match=r"not an (https )?address"):
+    with pytest.raises(CatalogueError, match=r"not an? (https |valid )?URL"):
         look_up("7")
 
 
 def test_off_line_nobody_is_asked(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     zenodo.publish("7", {CONVERTED: b"PK"})
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    with pytest.raises(CatalogueError, match="network is switched off"):
+    with pytest.raises(CatalogueError, match="downloads are switched off"):
         look_up("7")
     assert zenodo.requests == []

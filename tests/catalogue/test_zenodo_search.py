@@ -113,8 +113,8 @@ def test_a_search_that_means_nothing_is_not_sent(zenodo: ZenodoServer, text: str
         (error_answer("429"), "too many requests.*37 seconds"),
         (error_answer("400_page_size"), "status 400"),
         (error_answer("403_edge_html"), "blocked requests"),
-        (Answer(200, b'{"hits": []}', {"Content-Type": "application/json"}), "does not answer a search as Zenodo does"),
-        (Answer(200, b"<html>", {"Content-Type": "text/html"}), "instead of data about the results of the search"),
+        (Answer(200, b'{"hits": []}', {"Content-Type": "application/json"}), "not a search result of Zenodo does"),
+        (Answer(200, b"<html>", {"Content-Type": "text/html"}), "instead of data for the results of the search"),
     ],
 )
 def test_each_failure_of_a_search_has_words_of_its_own(zenodo: ZenodoServer, answer: Answer, words: str) -> None:
@@ -125,6 +125,6 @@ def test_each_failure_of_a_search_has_words_of_its_own(zenodo: ZenodoServer, ans
 
 def test_off_line_nothing_is_looked_for(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    with pytest.raises(CatalogueError, match="network is switched off"):
+    with pytest.raises(CatalogueError, match="downloads are switched off"):
         search("moles")
     assert zenodo.requests == []

@@ -193,7 +193,7 @@ def test_a_sigmoid_without_names_asks_for_two_in_order(viewer, asked, qtbot, pic
     panel, form = asked(write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid"))
     assert form.counted.text() == "2 names, or leave empty"
     assert not form.order.isHidden()
-    assert form.order.text() == "Class 0 is the one for which the network gives numbers near 0."
+    assert form.order.text() == "Class 0 is the one with outputs near 0."
     assert form.activation_row.isHidden()
     pick(form.standardize, "none")
     qtbot.keyClicks(form.classes.native, "parasitised")

@@ -89,7 +89,7 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
             if all(entry.is_there() for _, entry in found.values()):
                 raise
     raise CatalogueError(
-        "Another program keeps removing the models while they are written.", "Try again when it has ended."
+        "Another program keeps removing these models while they are written.", "Try again when it has finished."
     )
 
 
@@ -100,7 +100,9 @@ def _fetched(references: Sequence[str]) -> Generator[Download, None, dict[str, t
         card = index.resolve(reference)
         weights = wanted(card)
         if weights is None:
-            raise OptionError(f"The model {card.id} is part of the program.", "Leave it out: it is there already.")
+            raise OptionError(
+                f"The model {card.id} is part of napari-webipred.", "Leave it out: it is already on every machine."
+            )
         while card.id not in found:  # Another program may remove what has just come.
             yield from store.fetch(card)
             found.update((card.id, (card, entry)) for entry in find_entries(card.id, weights)[:1])
@@ -120,7 +122,7 @@ def _write(found: Collection[tuple[ModelCard, Entry]], path: Path) -> Generator[
     ]
     manifest = json.dumps({"format": _FORMAT, "version": 1, "models": models}, indent=1)
     if count.total > limits.BUNDLE_BYTES or len(contents) > limits.BUNDLE_FILES or safe_json.excess(manifest):
-        raise OptionError("These models are too much for one bundle.", "Write several, with fewer models in each.")
+        raise OptionError("These models are too large for one bundle.", "Write several bundles with fewer models each.")
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with zipfile.ZipFile(temporary, "w") as bundle:
@@ -207,23 +209,23 @@ def _manifest(path: Path) -> _Manifest:
     files = open_files(path)
     if files.kind != "zip" or _MANIFEST not in files:
         raise ArchiveError(
-            f"{path.name} is no bundle of models.",
+            f"{path.name} is not a bundle of models.",
             "If it is the file of one model, say which model it is.",
             "import file",
         )
     try:
         manifest = _Manifest.model_validate(safe_json.parse(files[_MANIFEST]))
     except ValueError as error:
-        raise _unsound(path, "its table of contents is not to be understood") from error
+        raise _unsound(path, "its table of contents cannot be read") from error
     if (manifest.format, manifest.version) != (_FORMAT, 1):
-        raise _unsound(path, "it was written by another version")
+        raise _unsound(path, "it was written by another version of napari-webipred")
     ids = [model.card.id.casefold() for model in manifest.models]
     if len(set(ids)) < len(ids):
-        raise _unsound(path, "it holds a model twice")
+        raise _unsound(path, "it contains a model twice")
     for model in manifest.models:
         names = [file.name.casefold() for file in model.files]
         if not all(map(is_harmless, names)) or len(set(names)) < len(names):
-            raise _unsound(path, "a file in it has no proper name")
+            raise _unsound(path, "a file in it has an invalid name")
         if not can_be_folder(model.card.id):
             raise _unsound(path, f"no folder can be called {model.card.id} on every operating system")
         if any(f"{file.sha256}.bin" not in files for file in model.files):
@@ -235,7 +237,9 @@ def _manifest(path: Path) -> _Manifest:
 
 
 def _unsound(path: Path, why: str) -> ArchiveError:
-    return ArchiveError(f"The bundle {path.name} is refused: {why}.", "Write it again, or ask who gave it to you.")
+    return ArchiveError(
+        f"The bundle {path.name} is refused: {why}.", "Write it again, or ask the person who gave it to you."
+    )
 
 
 def _is_here(model: _Model) -> bool:

@@ -64,7 +64,7 @@ def remove(id: str) -> int:  # noqa: A002
     if entry is None:
         raise _not_removable(id)
     if link := holds_link(entry.folder):
-        raise CatalogueError(f"{link} is a link, and nothing is removed through links.", "Remove the link yourself.")
+        raise CatalogueError(f"{link} is a link, and links in the cache are not followed.", "Remove the link yourself.")
     refused_models.note(id, "")
     with exclusive(entry.folder, RequestContext(longest_wait=0)):
         freed = _delete([*_own_files(entry.folder), *_made_of(entry.checksum)])
@@ -98,12 +98,10 @@ def _made_of(checksum: str) -> list[Path]:
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
     there = [entry.id for entry in all_entries()]
     if id in there:
-        return CatalogueError(
-            f"The model {id!r} lies in the cache of all users, where nothing is removed.", "", "list stored models"
-        )
+        return CatalogueError(f"The model {id!r} is in the shared cache, which is read-only.", "", "list stored models")
     similar = difflib.get_close_matches(id, there, n=2)
     hint = f"Did you mean {' or '.join(similar)}?" if similar else "Choose one of the models that you have downloaded."
-    return CatalogueError(f"There is no fetched model {id!r} to remove.", hint, "list stored models")
+    return CatalogueError(f"There is no downloaded model {id!r} to remove.", hint, "list stored models")
 
 
 def wipe() -> tuple[int, dict[str, str]]:

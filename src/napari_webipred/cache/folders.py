@@ -32,8 +32,9 @@ def model_folder(id: str, cache: Path | None = None) -> Path:  # noqa: A002
     """
     if not can_be_folder(id):
         raise CatalogueError(
-            f"A model cannot be kept under the name {id!r}: not every operating system allows such a folder.",
-            "Ask whoever made the model's card for another identifier.",
+            f"A model cannot be stored under the name {id!r}: some operating systems do not allow a folder "
+            "with this name.",
+            "Ask the author of the model card for another id.",
         )
     return (cache or settings.current().cache_folder) / MODELS / id
 
@@ -54,7 +55,7 @@ def new_model_folder(id: str) -> Path:  # noqa: A002
     for other in folder.parent.iterdir():
         if other.name.casefold() == id.casefold() and other.name != id:
             raise CatalogueError(
-                f"The model {id} cannot be kept beside {other.name}: Windows and macOS take these names for the same.",
+                f"The model {id} cannot be stored beside {other.name}: on Windows and macOS these names are the same.",
                 f"Remove {other.name} first.",
                 "list stored models",
             )
@@ -76,7 +77,7 @@ def refuse_links(path: Path) -> None:
     """Raise CatalogueError if something on the way from the cache folder to a path is a link."""
     if link := holds_link(path):
         raise CatalogueError(
-            f"{link} is a link, and nothing is written through links in the cache.",
-            "Remove the link. To keep models elsewhere, choose a cache folder there.",
+            f"{link} is a link, and links in the cache are not followed.",
+            "Remove the link. To store models elsewhere, choose another cache folder.",
             "choose cache folder",
         )

@@ -92,7 +92,7 @@ def verified(path: Path) -> Iterator[None]:
         before = _identity(path)
         sound = _is_sound(path)
     except OSError as error:
-        raise ModelError("The compiled model is not there any more.", "Open the model again.") from error
+        raise ModelError("The compiled model was removed.", "Open the model again.") from error
     if not sound:
         _log.warning("A compiled model was damaged and is made again.")
         raise ModelError("The compiled model is damaged.", "Open the model again.")
@@ -102,7 +102,7 @@ def verified(path: Path) -> Iterator[None]:
     except OSError:
         same = False
     if not same:
-        raise ModelError("The compiled model was replaced while it was loaded.", "Open the model again.")
+        raise ModelError("The compiled model was replaced while it was loading.", "Open the model again.")
 
 
 def _identity(path: Path) -> tuple[int, ...]:

@@ -64,11 +64,13 @@ def take(path: Path, reference: str, *, replace: bool = False) -> Generator[Down
     card = index.resolve(reference)
     weights = wanted(card)
     if weights is None:
-        raise OptionError(f"The model {card.id} needs no file: it is part of the program.", "Just use it.")
+        raise OptionError(
+            f"The model {card.id} needs no file: it is part of napari-webipred.", "You can use it without a download."
+        )
     if is_folder(weights):
         raise OptionError(
             f"The model {card.id} has several files.",
-            "On a machine with a network, write a bundle of it, and import that.",
+            "Write a bundle of it on a machine with internet, and import the bundle.",
             "write bundle",
         )
     expected = _expected(card, weights, path)
@@ -80,13 +82,13 @@ def take(path: Path, reference: str, *, replace: bool = False) -> Generator[Down
                 check_kind(expected.name, head)
             except CatalogueError as error:  # which speaks of the file that should be here
                 raise ArchiveError(
-                    error.message.replace(expected.name, path.name), "Download the file again, or choose the right one."
+                    error.message.replace(expected.name, path.name), "Download the file again, or choose another file."
                 ) from error
             size = path.stat().st_size
             if expected.size not in (None, size):
                 raise ArchiveError(
-                    f"{path.name} has {size} bytes, the file of {card.id} {expected.size}.",
-                    "Download it again, or choose the right one.",
+                    f"{path.name} has {size} bytes, but the file of {card.id} {expected.size}.",
+                    "Download it again, or choose another file.",
                 )
             compared = expected.checksum is not None
             stream.seek(0)
@@ -156,8 +158,8 @@ def confirm(card: ModelCard) -> Entry | None:
         return next(iter(noted(card)), None)
     if not same:
         raise ChangedModelError(
-            f"The files of {card.id} on this machine came from a {entry.origin} and differ from those of its source.",
-            "Do not trust results of this model until you know why.",
+            f"The files of {card.id} on this machine came from a {entry.origin} and differ from those at its source.",
+            "Do not trust the results of this model until you know why.",
             "replace model",
         )
     with exclusive(entry.folder, RequestContext(longest_wait=0)):
@@ -245,6 +247,6 @@ def copy(
 
 def _another(name: str) -> ArchiveError:
     return ArchiveError(
-        f"{name} is not the file that it should be: its checksum is another.",
-        "Get it again; it was damaged or changed on its way.",
+        f"{name} is not the expected file: its checksum is different.",
+        "Get it again; it was damaged or changed on the way.",
     )

@@ -79,7 +79,7 @@ def unknown(reference: str) -> CatalogueError:
     is_path = remote_file.format_of(reference) or reference.startswith((".", "/", "~")) or "\\" in reference
     if is_path and "://" not in reference:
         return CatalogueError(
-            f"There is no model called {reference!r}, and no file or folder either.", "Check its name and folder."
+            f"There is no model called {reference!r}, and no such file or folder.", "Check the name and the folder."
         )
     name = reference.strip().casefold()
     ids = [card.id for card in cards()]
@@ -88,12 +88,12 @@ def unknown(reference: str) -> CatalogueError:
         address = source.get("doi") or source.get("url") or f"hf:{source.get('repo')}@{source.get('revision')}"
         return CatalogueError(
             f"The card of the model {entry.id} on this machine is damaged.",
-            f"Download it again from where it came from: {address}.",
+            f"Download it again from its source: {address}.",
         )
     similar = [known for known in ids if name and name in known.casefold()]
     similar += difflib.get_close_matches(name, ids, n=3, cutoff=0.5)
     if similar:
         hint = f"Did you mean {' or '.join(dict.fromkeys(similar[:3]))}?"
     else:
-        hint = "Choose a model of the catalogue, or give a Zenodo DOI, hf:owner/name, an address or a file."
+        hint = "Choose a model from the catalogue, or give a Zenodo DOI, hf:owner/name, a URL or a file."
     return CatalogueError(f"There is no model called {reference!r}.", hint, "list models")

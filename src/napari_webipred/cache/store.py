@@ -80,7 +80,7 @@ def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None
     weights = wanted(card)
     if weights is None:
         raise CatalogueError(
-            f"The card of {card.id} names no file that could be fetched.",
+            f"The card of {card.id} names no file to download.",
             "Download the model in a browser and open it from disk.",
         )
     there = find_entries(card.id, weights)
@@ -94,8 +94,8 @@ def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None
         damaged = bool(there) and not replace
         raise CatalogueError(
             f"The model {card.id} is {'damaged' if damaged else 'not on this machine'}, "
-            "and use of the network is switched off.",
-            f"Allow use of the network, import a bundle, or choose a model that is here: {here}.",
+            "and downloads are switched off (offline).",
+            f"Allow downloads, import a bundle, or choose a model on this machine: {here}.",
             "go online",
         )
     from napari_webipred.cache.transfer import Transfer

@@ -137,8 +137,8 @@ class Transfer:
             part.delete()
             if not part.resumed:  # else the first part may be to blame: once more, all of it
                 raise CatalogueError(
-                    f"{file.name} has arrived damaged: its checksum is not {file.checksum}.",
-                    "Try again; if it stays so, a proxy may be changing files on their way.",
+                    f"{file.name} was damaged during the download: its checksum is not {file.checksum}.",
+                    "Try again. If this happens again, a proxy may be changing files.",
                     http_errors.BY_HAND,
                 )
 
@@ -168,7 +168,7 @@ def _check_space(folder: Path, files: Sequence[RemoteFile]) -> None:
     for file in files:
         if (file.size or 0) > MAX_BYTES:
             raise CatalogueError(
-                f"{file.name} has {file.size} bytes; {MAX_BYTES} are the most that is fetched.",
+                f"{file.name} has {file.size} bytes; {MAX_BYTES} are allowed at most.",
                 "Choose another model.",
             )
     here = sum(path.stat().st_size for file in files if (path := folder / partial_name(file)).is_file())
@@ -200,13 +200,13 @@ def unwritable(id: str, error: OSError) -> CatalogueError:  # noqa: A002
     folder = model_folder(id)
     if file_errors.out_of_space(error):
         return CatalogueError(
-            f"There is too little space for the model in {folder}.",
+            f"There is not enough disk space for the model in {folder}.",
             "Free up space on this disk, or choose a cache folder on another disk.",
             "free space",
             "choose cache folder",
         )
     return CatalogueError(
-        f"The model cannot be kept in {folder}: {file_errors.writing(error)[0]}.",
-        "Choose a cache folder where you may write.",
+        f"The model cannot be stored in {folder}: {file_errors.writing(error)[0]}.",
+        "Choose a cache folder that you can write to.",
         "choose cache folder",
     )

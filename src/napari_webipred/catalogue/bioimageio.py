@@ -54,7 +54,8 @@ def parse(name: str, content: bytes) -> dict[str, Any]:
     document = _load(name, content)
     if document.get("type", "model") != "model":
         raise CatalogueError(
-            f"{name} describes a {str(document.get('type'))[:40]}, not a model.", "Choose a model of the zoo."
+            f"{name} describes a {str(document.get('type'))[:40]}, not a model.",
+            "Choose another model from the BioImage Model Zoo.",
         )
     inputs, outputs = _tensors(document, "inputs"), _tensors(document, "outputs")
     if len(inputs) != 1 or len(outputs) != 1:
@@ -64,7 +65,7 @@ def parse(name: str, content: bytes) -> dict[str, Any]:
         )
     if {kind for kind, _ in _axes(outputs[0])} & _SPACE:
         raise CatalogueError(
-            f"The model that {name} describes gives an image for an image, not class scores.",
+            f"The model that {name} describes returns an image, not class scores.",
             "Choose a model that classifies images.",
         )
     return document
@@ -88,7 +89,7 @@ def _load(name: str, content: bytes) -> dict[str, Any]:
         why = re.sub(r"\s+", " ", str(error))[:200]
         raise CatalogueError(f"{name} cannot be read: {why}.", "Choose another model.") from error
     if not isinstance(document, dict):
-        raise CatalogueError(f"{name} is no description of a model.", "Choose another model.")
+        raise CatalogueError(f"{name} does not describe a model.", "Choose another model.")
     return document
 
 
@@ -200,7 +201,7 @@ def _output(scores: dict[str, Any], notes: list[str]) -> Output:
     if steps in (["softmax"], ["sigmoid"]):
         return Output.model_validate({"activation": steps[0]})
     if [step for step in steps if step not in {"ensure_dtype"}]:
-        notes.append(f"The description wants the model's numbers to be changed ({', '.join(steps)}): that is not done.")
+        notes.append(f"The description asks for postprocessing ({', '.join(steps)}), which is not done.")
     return Output()
 
 
@@ -219,8 +220,8 @@ def _preprocessing(image: dict[str, Any], notes: list[str]) -> dict[str, Any] | 
     scale = _pixel_scale(image)
     if scale is None:
         notes.append(
-            "The description does not say which range of pixel values the model takes "
-            f"(steps of preprocessing: {told}): choose how they are standardised."
+            "The description does not give the range of pixel values "
+            f"(steps of preprocessing: {told}). Choose the scaling."
         )
         return None
     result: dict[str, Any] = {}
@@ -228,7 +229,7 @@ def _preprocessing(image: dict[str, Any], notes: list[str]) -> dict[str, Any] | 
         step = _expressed(name, parameters)
         if step is None or ("mean" in result and step) or ("rescale" in result and "rescale" in step):
             notes.append(
-                f"The preprocessing that the description wants ({told}) has no exact equal here: choose the nearest."
+                f"The preprocessing in the description ({told}) is not supported exactly. Choose the closest scaling."
             )
             return None
         result |= step

@@ -26,7 +26,7 @@ def describe_choice(card: ModelCard, entry: str | None) -> PartialCard:
     named = entry_point(card) if card.is_local else None
     if entry is None or named is None or PurePosixPath(named).name == PurePosixPath(entry).name:
         return PartialCard()
-    remark = f"The card beside {entry} is about {named}. It is used, but {entry} is the model."
+    remark = f"The card beside {entry} describes {named}. The card is used, but {entry} is the model."
     return PartialCard(provenance=Provenance(assumed=(remark,)))
 
 

@@ -52,7 +52,7 @@ def _of_transformers(settings: dict[str, Any], model_type: str) -> tuple[Preproc
     wanted = Input(width=size[0], height=size[1], channel_order="BGR" if flipped else "RGB") if size else None
     scale = _scale(settings, notes)
     if flipped and wanted is None:
-        notes.append("preprocessor_config.json wants blue before red, but does not say at which size.")
+        notes.append("preprocessor_config.json asks for BGR channels, but gives no size.")
         scale = None
     if scale is None:
         return None, wanted, notes
@@ -61,8 +61,8 @@ def _of_transformers(settings: dict[str, Any], model_type: str) -> tuple[Preproc
 
 def _resampling(name: str | None) -> str:
     return (
-        f"Pictures were resized by {name + ' interpolation of ' if name else ''}Pillow, which smooths; "
-        "here it is bilinear interpolation, which does not: numbers differ a little."
+        f"Images were resized with {name + ' interpolation of ' if name else ''}Pillow, with antialiasing. "
+        "Here images are resized without antialiasing, so results differ slightly."
     )
 
 
@@ -71,22 +71,23 @@ def _scale(settings: dict[str, Any], notes: list[str]) -> dict[str, Any] | None:
     strange = [key for key, value in settings.items() if key.startswith("do_") and value and key not in _NOTHING_DONE]
     strange += [key for key in ("rescale_offset", "include_top") if settings.get(key)]
     if strange:
-        notes.append(f"preprocessor_config.json wants {', '.join(strange)[:200]}, which has no equal here.")
+        notes.append(f"preprocessor_config.json asks for {', '.join(strange)[:200]}, which is not supported.")
         return None
     mean, std = _numbers(settings.get("image_mean")), _numbers(settings.get("image_std"))
     normalise = settings.get("do_normalize", True if mean and std else None)
     if normalise is None or (normalise and (mean is None or std is None or min(std) <= 0)):
-        notes.append("preprocessor_config.json does not say by which mean and deviation pixel values are standardised.")
+        notes.append("preprocessor_config.json does not give the mean and standard deviation of pixel values.")
         return None
     rescale = settings.get("do_rescale")
     factor = _number(settings.get("rescale_factor", 1 / 255))
     if factor is None or not factor:
-        notes.append("preprocessor_config.json gives no usable rescale_factor.")
+        notes.append("preprocessor_config.json has no valid rescale_factor.")
         return None
     if rescale is None:
         rescale = True
         notes.append(
-            "preprocessor_config.json does not say that pixel values are rescaled; as usual, they are, by 1/255."
+            "preprocessor_config.json does not say whether pixel values are rescaled. They are multiplied "
+            "by 1/255, as usual."
         )
     if not rescale and not normalise:
         return {"standardize_mode": "none"}
@@ -131,7 +132,8 @@ def _geometry(settings: dict[str, Any], model_type: str) -> _Geometry:
     return (
         {},
         target,
-        "preprocessor_config.json does not say how images are resized, or in another way: here they are stretched.",
+        "preprocessor_config.json does not say how images are resized, or in an unsupported way, so they "
+        "are stretched.",
     )
 
 
@@ -141,14 +143,14 @@ def _of_timm(settings: dict[str, Any]) -> tuple[Preprocessing | None, Input | No
     size = _pair(shape[1:]) if isinstance(shape, list) and len(shape) == 3 else None
     wanted = Input(width=size[0], height=size[1]) if size else None
     if not mean or not std or min(std) <= 0:
-        return None, wanted, ["config.json does not say by which mean and deviation pixel values are standardised."]
+        return None, wanted, ["config.json does not give the mean and standard deviation of pixel values."]
     steps: dict[str, Any] = {"standardize_mode": "custom", "rescale": 1 / 255, "mean": mean, "std": std}
     notes = [_resampling(str(settings["interpolation"])[:20] if "interpolation" in settings else None)]
     part, mode = _number(settings.get("crop_pct", 0.875)), settings.get("crop_mode", "center")
     if mode == "center" and part and 0.1 <= part <= 1 and size and size[0] == size[1]:
         steps |= {"resize_mode": "center-crop", "crop_pct": size[0] / math.floor(size[0] / part)}
     elif mode != "squash" or part != 1:
-        notes.append("config.json resizes images in another way: here they are stretched.")
+        notes.append("config.json resizes images in an unsupported way, so they are stretched.")
     return Preprocessing.model_validate(steps), wanted, notes
 
 

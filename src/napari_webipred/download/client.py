@@ -73,8 +73,8 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
 
     if settings.current().offline:
         raise CatalogueError(
-            f"{what[:1].upper()}{what[1:]} cannot be fetched: use of the network is switched off.",
-            "Allow use of the network, or choose a model that is on this machine.",
+            f"{what[:1].upper()}{what[1:]} cannot be downloaded: downloads are switched off (offline).",
+            "Allow downloads, or choose a model on this machine.",
             "go online",
         )
     headers = {"User-Agent": user_agent(), "Accept": accept, "Accept-Encoding": "identity"}
@@ -104,14 +104,14 @@ def _ask(url: str, what: str, accept: str, elsewhere: bool, offset: int) -> requ
         allowed = elsewhere and (from_here or not check_address(target))
         if urlsplit(target).hostname != urlsplit(url).hostname and not allowed:
             raise CatalogueError(
-                f"{host_of(url)} sends us on to {host_of(target)} for {what}, which is not followed.",
-                "Check the address of the server, or whether this network wants you to log in first.",
+                f"{host_of(url)} redirects to {host_of(target)} for {what}, which is not allowed.",
+                "Check the address of the server, or log in to this network first.",
             )
         url = target
     else:
         raise CatalogueError(
-            f"{host_of(url)} sends us on from one address to the next for {what}.",
-            "Try again later; if it stays so, this network may want you to log in first.",
+            f"{host_of(url)} redirects too many times for {what}.",
+            "Try again later. If this happens again, you may have to log in to this network first.",
         )
     if response.status_code == 200 or (offset and response.status_code in {206, 416}):
         return response
@@ -125,13 +125,13 @@ def read_json(response: requests.Response, what: str) -> Any:
     content_type = response.headers.get("Content-Type", "")
     if "json" not in content_type:
         raise CatalogueError(
-            f"{host} answers with {content_type or 'something unnamed'} instead of data about {what}.",
-            "A proxy or login page may stand in between: open the address in a browser.",
+            f"{host} answers with {content_type or 'an unknown type'} instead of data for {what}.",
+            "There may be a proxy or a login page: open the URL in a browser.",
         )
     try:
         return safe_json.parse(read_bytes(response, what, safe_json.MAX_BYTES))
     except ValueError as error:
-        raise CatalogueError(f"{host} answers with broken data about {what}.", "Try again later.") from error
+        raise CatalogueError(f"{host} returned invalid data for {what}.", "Try again later.") from error
 
 
 def read_bytes(response: requests.Response, what: str, limit: int) -> bytes:
@@ -141,7 +141,7 @@ def read_bytes(response: requests.Response, what: str, limit: int) -> bytes:
         body += chunk
         if len(body) > limit:
             host = host_of(response.url)
-            raise CatalogueError(f"{host} answers with too much data about {what}.", "Try again later.")
+            raise CatalogueError(f"{host} returned too much data for {what}.", "Try again later.")
     return bytes(body)
 
 
@@ -164,8 +164,8 @@ def chunks(response: requests.Response, what: str, size: int | None = None) -> G
     encoding = response.headers.get("Content-Encoding", "identity").strip().lower()
     if encoding not in {"identity", "", *_GZIP}:
         raise CatalogueError(
-            f"{host_of(response.url)} sends {what} compressed as {encoding[:40]}, which it was asked not to.",
-            "A proxy may stand in between: tell your administrator.",
+            f"{host_of(response.url)} sends {what} compressed as {encoding[:40]}, although this was not requested.",
+            "There may be a proxy: ask your administrator.",
             http_errors.BY_HAND,
         )
     unpack = zlib.decompressobj(31) if encoding in _GZIP else None
@@ -201,8 +201,8 @@ def _unpacked(unpack: Any, data: bytes, size: int) -> Iterator[bytes]:
 
 def _packed_wrongly(response: requests.Response, what: str) -> CatalogueError:
     return CatalogueError(
-        f"{host_of(response.url)} says that {what} is compressed as gzip, but it is not, or not all of it has come.",
-        "A proxy may stand in between: tell your administrator.",
+        f"{host_of(response.url)} announces gzip data for {what}, but the data are invalid or incomplete.",
+        "There may be a proxy: ask your administrator.",
         http_errors.BY_HAND,
     )
 
@@ -215,7 +215,7 @@ def _broken(url: str, error: Exception) -> CatalogueError:
         return request_context.TemporaryError(
             f"{host_of(url)} is too slow: it sends less than {limits.DOWNLOAD_CHUNK // 2**10} kB in "
             f"{limits.SLOW_SECONDS:.0f} seconds.",
-            "Try again later, or over another connection.",
+            "Try again later, or use another connection.",
             http_errors.BY_HAND,
         )
     return http_errors.broken_connection(url, error)
@@ -234,9 +234,9 @@ def check_address(url: str) -> bool:
         parts = urlsplit(url)
         loopback = parts.hostname in {"127.0.0.1", "::1", "localhost"}
     except ValueError as error:
-        raise CatalogueError(f"{url} is not an address.", "Check it for typing errors.") from error
+        raise CatalogueError(f"{url} is not a valid URL.", "Check it for typing errors.") from error
     if not (parts.hostname and (parts.scheme == "https" or (parts.scheme == "http" and loopback))):
-        raise CatalogueError(f"{url} is not an https address.", "Give an address that starts with https://.")
+        raise CatalogueError(f"{url} is not an https URL.", "Give a URL that starts with https://.")
     return loopback
 
 

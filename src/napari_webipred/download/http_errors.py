@@ -45,21 +45,21 @@ def broken_connection(url: str, error: Exception) -> CatalogueError:  # noqa: PL
     if isinstance(error, requests.exceptions.SSLError) or _cause(error, ssl.SSLError):
         return CatalogueError(
             f"No encrypted connection to {host} is possible.",
-            "A proxy or firewall may stand in between: ask your administrator.",
+            "There may be a proxy or firewall: ask your administrator.",
             BY_HAND,
         )
     odd = _cause(error, http.client.HTTPException)
     broken = (http.client.RemoteDisconnected, http.client.IncompleteRead)
-    nowhere = isinstance(error, ValueError) and not isinstance(error, OSError)  # it sends us on to no address
+    nowhere = isinstance(error, ValueError) and not isinstance(error, OSError)  # it redirects to no address
     if nowhere or (odd is not None and not isinstance(odd, broken)):
         return CatalogueError(
-            f"{host} does not answer as a web server does.",
-            "A proxy may stand in between: open the address in a browser.",
+            f"{host} does not answer like a web server.",
+            "There may be a proxy: open the URL in a browser.",
             BY_HAND,
         )
     if isinstance(error, requests.exceptions.ProxyError):
         return CatalogueError(
-            f"The proxy does not lead to {host}.",
+            f"The proxy cannot reach {host}.",
             "Check the proxy settings with your administrator.",
             "set proxy",
             BY_HAND,
@@ -121,7 +121,7 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
             )
         case 401 | 403 if answer:
             return CatalogueError(
-                f"{host} does not give {what} to everybody: {said or 'permission denied'}.",
+                f"{host} restricts access to {what}: {said or 'permission denied'}.",
                 "Ask its owners for access, download the file in a browser and open it from disk.",
             )
         case 403:
@@ -129,29 +129,29 @@ def refused(response: requests.Response, what: str, body: bytes) -> CatalogueErr
             code = f" (reference {reference[1].decode()})" if reference else ""
             return CatalogueError(
                 f"{host} has blocked requests from this network{code}.",
-                "Wait some minutes; if it stays so, try without VPN or proxy.",
+                "Wait a few minutes. If this happens again, try without VPN or proxy.",
                 BY_HAND,
             )
         case 407:
             return CatalogueError(
-                f"The proxy does not lead to {host}: it asks for a name and a password.",
-                "Add them to the address of the proxy, as your administrator tells you.",
+                f"The proxy cannot reach {host}: it requires a user name and password.",
+                "Add them to the proxy address. Ask your administrator for them.",
                 "set proxy",
                 BY_HAND,
             )
         case 408 | 425:
-            return TemporaryError(f"{host} was not ready for us (status {status}).", "Try again later.", BY_HAND)
+            return TemporaryError(f"{host} was not ready (status {status}).", "Try again later.", BY_HAND)
         case 429:
             wait = retry_after(response.headers.get("Retry-After"), response.headers.get("Date"))
             return TemporaryError(
-                f"{host} has had too many requests from here.", f"Try again in {_in_words(wait)}.", wait=wait
+                f"{host} received too many requests from this network.", f"Try again in {_in_words(wait)}.", wait=wait
             )
         case status if status >= 500:
             asked = response.headers.get("Retry-After") if status == 503 else None
             wait = retry_after(asked, response.headers.get("Date"))
             when = "later" if wait is None else f"in {_in_words(wait)}"
             return TemporaryError(
-                f"{host} is out of order or too busy (status {status}).", f"Try again {when}.", BY_HAND, wait=wait
+                f"{host} is not available or too busy (status {status}).", f"Try again {when}.", BY_HAND, wait=wait
             )
         case _:
             return CatalogueError(

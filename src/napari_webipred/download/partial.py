@@ -165,8 +165,9 @@ class PartialDownload:
                     done += len(chunk)
                     if done > self._limit:
                         raise CatalogueError(
-                            f"{name} is longer than the {self._limit} bytes expected.",
-                            "Try again later; if it stays so, the model was changed: tell its publisher.",
+                            f"{name} is larger than the expected {self._limit} bytes.",
+                            "Try again later. If this happens again, tell the publisher of the model that "
+                            "the file was changed.",
                         )
                     target.write(chunk)
                     target.flush()
@@ -183,7 +184,7 @@ class PartialDownload:
     def _broken_off(self, done: int) -> TemporaryError:
         return TemporaryError(
             f"The download of {self._file.name} broke off after {done} bytes.",
-            "Try again: it goes on where it has stopped if the server lets it.",
+            "Try again: the download resumes if the server supports it.",
             http_errors.BY_HAND,
         )
 
@@ -221,8 +222,8 @@ def check_kind(name: str, head: bytes) -> None:
     wanted, words = kind_by_suffix(name) or (kind, "")
     if kind == "html":
         raise CatalogueError(
-            f"A web page has arrived instead of {name}.",
-            "A proxy or login page may stand in between: open the address in a browser.",
+            f"The server returned a web page instead of {name}.",
+            "There may be a proxy or a login page: open the URL in a browser.",
             http_errors.BY_HAND,
         )
     if kind != wanted:

@@ -93,8 +93,8 @@ def read_json_file(file: RemoteFile, limit: int = MAX_SIDE_BYTES) -> dict[str, A
     if not isinstance(document, dict):
         host = urlsplit(file.url).hostname
         raise CatalogueError(
-            f"What {host} gives for {file.name} is not what such a file holds.",
-            "A proxy or login page may stand in between, or the model is gone: open the address in a browser.",
+            f"What {host} gives for {file.name} is not valid.",
+            "There may be a proxy or a login page, or the model was removed: open the URL in a browser.",
         )
     return document
 
@@ -120,7 +120,7 @@ def layers_files(topology: RemoteFile, listing: Mapping[str, RemoteFile] | None 
     paths = _shards(document)
     if paths is None or len(paths) >= MAX_FILES or len({path.casefold() for path in [name, *paths]}) <= len(paths):
         raise CatalogueError(
-            f"{name} at {urlsplit(topology.url).hostname} does not name its weights as a TensorFlow.js model does.",
+            f"{name} at {urlsplit(topology.url).hostname} does not list its weights like a TensorFlow.js model.",
             "Choose another model.",
         )
     files = [RemoteFile(topology.url, name, topology.size, topology.checksum)]
@@ -129,8 +129,8 @@ def layers_files(topology: RemoteFile, listing: Mapping[str, RemoteFile] | None 
         if listing is not None:
             if (there := listing.get((folder / path).as_posix())) is None:
                 raise CatalogueError(
-                    f"{topology.name} needs the file {path}, which is not beside it.",
-                    "The model is incomplete: tell its publisher, or choose another.",
+                    f"{topology.name} needs the file {path}, which is missing.",
+                    "The model is incomplete: tell its publisher, or choose another model.",
                 )
             file = RemoteFile(there.url, path, there.size, there.checksum)
         files.append(file)

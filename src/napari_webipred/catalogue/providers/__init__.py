@@ -88,7 +88,7 @@ def remote_files(card: ModelCard) -> tuple[RemoteFile, ...]:
     if not files:
         where = f" (the type of its source is {weights.source.type})" if weights else ""
         raise CatalogueError(
-            f"The card of {card.id} names no file that could be fetched{where}.",
+            f"The card of {card.id} names no file to download{where}.",
             "Download the model in a browser and open it from disk.",
         )
     return files

@@ -151,8 +151,8 @@ def _look_up(repository: str, revision: str | None) -> tuple[dict[str, Any], str
         entries = [_entry(repository, commit, sibling) for sibling in answer["siblings"]]
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise CatalogueError(
-            "The server does not answer as Hugging Face does.",
-            "Check the address of the server, or update this program.",
+            "The answer of the server is not one of Hugging Face.",
+            "Check the address of the server, or update napari-webipred.",
             "set server address",
         ) from error
     if answer.get("gated") or answer.get("private"):
@@ -185,7 +185,7 @@ def _choose(repository: str, listing: Mapping[str, RemoteFile], path: str | None
         chosen = path
     elif path is not None:
         what = "has no model file" if path in listing else "has no file"
-        raise CatalogueError(f"{repository} on Hugging Face {what} {path}.", "Check the address of the file.")
+        raise CatalogueError(f"{repository} on Hugging Face {what} {path}.", "Check the URL of the file.")
     else:
         # A zip in a repository of files is rarely the model.
         usable = [name for name in listing if format_of(name) and not name.lower().endswith(".zip")]
@@ -201,14 +201,14 @@ def _choose(repository: str, listing: Mapping[str, RemoteFile], path: str | None
             raise CatalogueError(
                 f"{repository} on Hugging Face has several files that may be models: {', '.join(whole[:10])}"
                 f"{', ...' if len(whole) > 10 else ''}.",
-                f"Name the one you want, such as hf:{repository}/{whole[0]}.",
+                f"Choose one of them, such as hf:{repository}/{whole[0]}.",
             )
         chosen = whole[0]
     for suffix in ("_data", ".data"):
         if f"{chosen}{suffix}" in listing:
             raise CatalogueError(
-                f"{chosen} of {repository} keeps its weights in another file, {chosen}{suffix}.",
-                "Choose a model that is one file.",
+                f"{chosen} of {repository} stores its weights in another file, {chosen}{suffix}.",
+                "Choose a model in a single file.",
             )
     return chosen
 
@@ -262,7 +262,8 @@ def _of_config(config: dict[str, Any], form: str) -> PartialCard:
         activation = "sigmoid" if several else "softmax"
         said["output"] = Output.model_validate({"activation": activation})
         assumed = (
-            f"The model's numbers are taken for logits, as {plain_text(kind)[:80]} gives them; {activation} makes "
-            "probabilities of them."
+            f"The model's outputs are treated as logits, as for {plain_text(kind)[:80]} models; "
+            f"{activation} turns them into "
+            "probabilities."
         )
     return PartialCard(**said, provenance=Provenance(labels=_CONFIG, assumed=(assumed,)))

@@ -46,7 +46,7 @@ def parse(reference: str) -> WeightSource | None:
         return WeightSource(type="url", url=f"{url}#{_CHECKSUM}{checksum}" if checksum else url)
     except ValidationError as error:
         client.check_address(url)
-        raise CatalogueError(f"{url} is not an address.", "Check it for typing errors.") from error
+        raise CatalogueError(f"{url} is not a valid URL.", "Check it for typing errors.") from error
 
 
 def _checksum_in(fragment: str) -> str | None:
@@ -55,9 +55,7 @@ def _checksum_in(fragment: str) -> str | None:
         return None
     digest = fragment[len(_CHECKSUM) :].lower()
     if not re.fullmatch(r"[0-9a-f]{64}", digest):
-        raise CatalogueError(
-            f"{digest[:80]!r} is not a SHA-256 checksum, which has 64 digits from 0 to f.", "Copy it once more."
-        )
+        raise CatalogueError(f"{digest[:80]!r} is not a SHA-256 checksum (64 hexadecimal digits).", "Copy it again.")
     return digest
 
 
@@ -88,7 +86,7 @@ def resolve(source: WeightSource) -> ModelCard:
     client.check_address(url)
     if "@" in urlsplit(url).netloc:
         raise CatalogueError(
-            "The address holds a user name or password, which would be kept.",
+            "The URL contains a user name or password, which would be stored.",
             "Download the file in a browser and open it from disk.",
         )
     if PurePosixPath(name_in(url)).suffix.lower() in {".yaml", ".yml"}:
@@ -137,12 +135,12 @@ def _format(url: str) -> tuple[WeightFormat, str]:
     host = urlsplit(url).hostname
     if kind == "html":
         raise CatalogueError(
-            f"{host} gives a web page at this address, not a model.",
-            "Copy the address of the file itself: the link that starts the download.",
+            f"{host} returns a web page at this URL, not a model.",
+            "Copy the URL of the file itself: the link that starts the download.",
         )
     raise CatalogueError(
-        f"What {host} gives at this address is no model that can be used here.",
-        f"Give the address of a zip archive or of a model file ({formats.names()}).",
+        f"{host} returns a file at this URL that is not a supported model.",
+        f"Give the URL of a zip archive or a model file ({formats.names()}).",
     )
 
 
@@ -153,7 +151,9 @@ def _described(url: str) -> ModelCard:
     found = bioimageio.weights(document)
     if not found:
         zoo = dict.fromkeys(each.program for each in formats.FORMATS if each.zoo)
-        raise CatalogueError(f"{name} names no weights for {formats.joined(zoo)}.", "Choose another model of the zoo.")
+        raise CatalogueError(
+            f"{name} names no weights for {formats.joined(zoo)}.", "Choose another model from the BioImage Model Zoo."
+        )
     weights = found[0]
     address = urljoin(url, weights.source)
     client.check_address(address)

@@ -95,8 +95,8 @@ def search(text: str, page: int = 1) -> SearchPage:
             raise TypeError
     except (TypeError, LookupError) as error:
         raise CatalogueError(
-            "The server does not answer a search as Zenodo does.",
-            "Check the address of the Zenodo server, or update this program.",
+            "The answer of the server is not a search result of Zenodo.",
+            "Check the address of the Zenodo server, or update napari-webipred.",
             "set server address",
         ) from error
     cards: list[ModelCard] = []
@@ -118,7 +118,7 @@ def _quoted(text: str) -> str:
     phrases = [(phrase or word).replace('"', " ").strip() for phrase, word in re.findall(r'"([^"]*)"|(\S+)', plain)]
     words = [f'"{phrase}"' for phrase in phrases if any(letter.isalnum() for letter in phrase)]
     if not words:
-        raise OptionError("There is nothing to look for.", "Give words, such as: chest x-ray.")
+        raise OptionError("Nothing to search for.", "Enter words, such as: chest x-ray.")
     return " AND ".join(words)
 
 
@@ -273,7 +273,7 @@ def choose_file(record: Record, card: ModelCard | None = None) -> RecordFile:
     if usable:
         raise CatalogueError(
             f"Record {record.id} has several files that may be models: {_names(usable)}.",
-            f"Give the address of the one you want, such as {file_page(record.id, usable[0].key)}.",
+            f"Give the URL of one of them, such as {file_page(record.id, usable[0].key)}.",
         )
     raise CatalogueError(
         f"Record {record.id} has no model that can be used here (.zip, {formats.names()}), but {_names(record.files)}.",
@@ -320,7 +320,7 @@ def card_of(record: Record, key: str | None = None) -> ModelCard:
             id += "-" + re.sub(r"[^A-Za-z0-9._-]+", "_", key)[:80]  # noqa: A001
             name += f" ({plain_text(key)})"
     else:
-        raise CatalogueError(f"Record {record.id} has no file {key}.", "Check the address of the file.")
+        raise CatalogueError(f"Record {record.id} has no file {key}.", "Check the URL of the file.")
     source = WeightSource(type="zenodo", record_id=record.id, doi=record.doi, file_id=file.id, file_key=file.key)
     weights = Weights(
         format=format_of(file.key) or formats.ZIPPED, source=source, size=file.size, checksum=file.checksum

@@ -88,8 +88,8 @@ def record_of(answer: Any) -> Record:
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise CatalogueError(
-            "The server does not answer as Zenodo does.",
-            "Check the address of the Zenodo server, or update this program.",
+            "The answer of the server is not one of Zenodo.",
+            "Check the address of the Zenodo server, or update napari-webipred.",
             "set server address",
         ) from error
 
