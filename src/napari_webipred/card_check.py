@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari_webipred.card import ModelCard, Preprocessing
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.facts import IMAGE
+
+if TYPE_CHECKING:
+    from napari_webipred.runtime.session import Session
 
 # What fields of a card's input say if nobody has written anything.
 _UNSAID = {"layout": "NHWC", "dtype": "float32", "tensor_name": None}
@@ -16,7 +19,28 @@ _UNSAID = {"layout": "NHWC", "dtype": "float32", "tensor_name": None}
 _SERVING = "serving_default_"
 
 
-def check_preprocessing(card: ModelCard) -> None:
+def check(card: ModelCard, session: Session) -> None:
+    """Refuse a card that asks for what is not done here, or that contradicts the model.
+
+    Parameters
+    ----------
+    card : ModelCard
+        Completed by what the model says of itself.
+    session : Session
+        The model.
+
+    Raises
+    ------
+    ModelError
+        Numbers would be wrong, or an image of the size on the card needs too much memory or time.
+    """
+    _check_preprocessing(card)
+    _check_input(card, session.properties)
+    if card.input is not None:
+        session.check_image(card.input.height, card.input.width)
+
+
+def _check_preprocessing(card: ModelCard) -> None:
     """Refuse a card whose preprocessing cannot be followed.
 
     Raises
@@ -63,17 +87,10 @@ def _check_numbers(wanted: Preprocessing) -> None:
         )
 
 
-def check_input(card: ModelCard, properties: Mapping[str, str]) -> None:
+def _check_input(card: ModelCard, properties: Mapping[str, str]) -> None:
     """Refuse a card that says something else of the model's input than the model's file.
 
     What is not written, or is the default, says nothing: layout and type are then those of the file.
-
-    Parameters
-    ----------
-    card : ModelCard
-        Completed by what the model says of itself.
-    properties : mapping of str to str
-        Of the compiled graph.
 
     Raises
     ------

@@ -152,22 +152,22 @@ def _opened(
         saved = overrides.load(checksum)
     settings = given.over(saved)
     card = settings.applied_to(card)
-    with _named(card):
-        card_check.check_preprocessing(card)
     card = merge(card, local_model.describe_choice(card, files.entry))
+    entry_point = files.model_file(local_model.entry_point(card))
     if entry and entry.doubt:
         card = merge(card, PartialCard(provenance=Provenance(origin=entry.doubt)), overrule=True)
-    model = yield from _loaded(card, path, files, checksum, allow_slow)
+    model = yield from _loaded(card, path, files, entry_point, checksum, allow_slow)
     if not is_complete and settings != saved:
         overrides.save(checksum, settings)
     return model
 
 
 def _loaded(
-    card: ModelCard, path: Path, files: ModelFiles, checksum: str, allow_slow: bool
+    card: ModelCard, path: Path, files: ModelFiles, entry_point: str | None, checksum: str, allow_slow: bool
 ) -> Generator[Progress, None, Model]:
     """Load the graph that is kept of a model; compile it if there is none. Nothing is kept of a refused model."""
-    paths = graphs.compiled_paths(checksum, COMPILER_VERSION, _choice(card, files))
+    choice = _choice(card, entry_point if files.entry is None else None)
+    paths = graphs.compiled_paths(checksum, COMPILER_VERSION, choice)
     for kept in filter(os.path.isfile, paths):  # unlike `Path.is_file`, it never raises
         yield Progress("load")
         try:
@@ -178,7 +178,7 @@ def _loaded(
             pass  # a damaged graph is made again
     yield Progress("compile")
     with _named(card):
-        graph = _compiled(card, files)
+        graph = _compiled(card, files, entry_point)
     if model_files.open_files(path).checksum != checksum:
         raise ModelError(f"The files of the model {card.name} changed while they were being read.", "Open it again.")
     yield Progress("load")
@@ -197,9 +197,7 @@ def _from_graph(card: ModelCard, files: ModelFiles, checksum: str, graph: Path |
         session = open_session(graph, available_cores(), allow_slow=allow_slow)
     complete = completion.complete(card, session)
     with _named(card):
-        card_check.check_input(complete, session.properties)
-        if complete.input is not None:
-            session.check_image(complete.input.height, complete.input.width)
+        card_check.check(complete, session)
     if complete.test is not None:
         result = _tested(complete, files, session)
         complete = merge(complete, PartialCard(provenance=Provenance(self_test=result)), overrule=True)
@@ -215,7 +213,7 @@ def _test_key(card: ModelCard) -> str:
     return f"{facts.PREFIX}test.{self_test.digest(card)}"
 
 
-def _compiled(card: ModelCard, files: ModelFiles) -> bytes:
+def _compiled(card: ModelCard, files: ModelFiles, entry_point: str | None) -> bytes:
     from napari_webipred.runtime.bounds import with_bounds  # a graph that is kept needs no compiler
     from napari_webipred.runtime.readers import compile_files
 
@@ -226,7 +224,7 @@ def _compiled(card: ModelCard, files: ModelFiles) -> bytes:
         graph = compile_files(
             files,
             files.kind,
-            _entry(card, files),
+            entry_point,
             card.output.tensor_name,
             len(card.classes),
             unpacked=files.unpacked,
@@ -237,15 +235,10 @@ def _compiled(card: ModelCard, files: ModelFiles) -> bytes:
     return with_bounds(graph)
 
 
-def _choice(card: ModelCard, files: ModelFiles) -> str | None:
+def _choice(card: ModelCard, entry_point: str | None) -> str | None:
     """Name what of the files is compiled, if that is not all that they hold: each choice has a graph of its own."""
-    entry = _entry(card, files) if files.entry is None else None
-    return card.output.tensor_name if entry is None else f"{entry}\0{card.output.tensor_name or ''}"
-
-
-def _entry(card: ModelCard, files: ModelFiles) -> str | None:
-    """Return the model's file, if the user or the card names it."""
-    return files.model_file(local_model.entry_point(card))
+    output = card.output.tensor_name
+    return output if entry_point is None else f"{entry_point}\0{output or ''}"
 
 
 @contextmanager
