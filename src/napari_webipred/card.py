@@ -91,7 +91,8 @@ Sentences = Annotated[tuple[str, ...], BeforeValidator(_sentences)]
 class _Part(BaseModel):
     """A part of a card. Unknown keys are kept, so that a newer card survives an older program."""
 
-    model_config = ConfigDict(extra="allow", frozen=True)
+    # Built when first needed, which spares the start those that are not.
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
 
 
 class ClassEntry(_Part):

@@ -188,3 +188,10 @@ def _control_group_memory(processes: Path = Path("/proc/self/cgroup"), root: Pat
                 if each == top:
                     break
     return min(limits, default=0)
+
+
+def available_cores() -> int:
+    """Count the processor cores that this process may use: more threads than that make a prediction slower."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +12,7 @@ import numpy as np
 from napari_webipred.cache import graphs
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
+from napari_webipred.limits import available_cores
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import outputs_in
@@ -177,10 +177,3 @@ def open_session(graph: Path | bytes, threads: int, *, allow_slow: bool = False)
         return Session(graph, threads, allow_slow=allow_slow)
     with graphs.verified(graph):
         return Session(graph, threads, allow_slow=allow_slow)
-
-
-def available_cores() -> int:
-    """Count the processor cores that this process may use: more threads than that make a prediction slower."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1

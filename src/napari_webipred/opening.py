@@ -16,8 +16,9 @@ from napari_webipred.cache import graphs, index, overrides, store
 from napari_webipred.card import ModelCard, PartialCard, Provenance
 from napari_webipred.catalogue import bioimageio, local_model, side_files
 from napari_webipred.errors import CatalogueError, LimitError, ModelError, SlowModelError, WebIPredError
+from napari_webipred.limits import available_cores
 from napari_webipred.merge import merge
-from napari_webipred.model import Model, available_cores, open_session
+from napari_webipred.model import Model, open_session
 from napari_webipred.model_overrides import ModelOverrides
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.graph import COMPILER_VERSION

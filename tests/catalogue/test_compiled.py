@@ -49,7 +49,7 @@ def test_a_graph_with_its_checksum_is_still_an_onnx_model(path: Path) -> None:
     store.keep_compiled(path, model.SerializeToString())
     kept = onnx.load_model_from_string(path.read_bytes())
     assert kept.graph == model.graph
-    assert [prop.key for prop in kept.metadata_props] == ["webipred.sha256"]
+    assert [prop.key for prop in kept.metadata_props] == ["webipred.sha256-of-pieces"]
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from napari_webipred import limits
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.execution.plane import Plane, classify_plane
-from napari_webipred.model import available_cores
+from napari_webipred.limits import available_cores
 from napari_webipred.workers import Workers, wait_for
 
 if TYPE_CHECKING:
