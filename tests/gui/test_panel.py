@@ -399,6 +399,7 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot):
     column = panel.scroll.widget()
     qtbot.waitUntil(lambda: column.width() <= panel.scroll.viewport().width())
     assert column.minimumSizeHint().width() <= panel.width() - panel.scroll.verticalScrollBar().sizeHint().width()
+    assert panel.model.stored.y() > panel.model.more.y()  # there is no space for three buttons in a line
     window.hide()
 
 
