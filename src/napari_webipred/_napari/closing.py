@@ -31,9 +31,8 @@ class ClosingWindow(QObject):
         self._widget = widget
         self._would_lose = would_lose
         self._ask = ask
-        self._watched: weakref.ref[QMainWindow] | None = (
-            None  # the window holds the viewer, which must not be kept alive
-        )
+        # Weak, because the window holds the viewer, which must not be kept alive.
+        self._watched: weakref.ref[QMainWindow] | None = None
 
     def follow(self) -> None:
         """Find the window again: the widget was put into a dock or taken out of it."""
