@@ -1,8 +1,8 @@
-# make demo         classify bundled pictures: no display, no network beyond the installation
+# make demo         classify bundled images: no display, no network beyond the installation
 # make test         everything that is checked: ruff, mypy, pytest with coverage
 # make bench        the speed that the README claims
 # make docs         the documentation as a site, in site/
-# make screenshots  the pictures in docs/images, from the real panel
+# make screenshots  take docs/images again, from the real panel
 # make clean        remove what the others made
 #
 # Each of them makes .venv and installs what it needs. PYTHON=/path/to/python chooses an interpreter.

@@ -1,6 +1,6 @@
 """The same work written by hand with NumPy, Pillow and ONNX Runtime alone: what napari-webipred is measured against.
 
-`python benchmarks/bare.py MODEL.onnx PICTURE...` prints a line of probabilities per picture. One picture is shared
+`python benchmarks/bare.py MODEL.onnx IMAGE...` prints a line of probabilities per image. One image is shared
 among all cores; of many, each core takes one at a time, which was the fastest of all ways that were tried.
 """
 
@@ -30,12 +30,12 @@ def open_session(graph: str, threads: int) -> onnxruntime.InferenceSession:
 
 
 def read(path: str) -> np.ndarray:
-    """Decode a picture: uint8, shape (height, width, 3)."""
+    """Decode an image: uint8, shape (height, width, 3)."""
     return np.asarray(Image.open(path).convert("RGB"))
 
 
 def places(length: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """For each pixel of the small picture the two neighbours in the large one, and the weight of the second."""
+    """For each pixel of the small image the two neighbours in the large one, and the weight of the second."""
     centre = (np.arange(SIZE, dtype=np.float32) + 0.5) * (length / SIZE) - 0.5
     first = np.floor(centre).clip(0, length - 1).astype(int)
     return first, (first + 1).clip(0, length - 1), (centre - first).clip(0, 1).astype(np.float32)
@@ -53,7 +53,7 @@ def prepare(pixels: np.ndarray) -> np.ndarray:
 
 
 def main() -> None:
-    """Classify the pictures named on the command line, a folder standing for what is in it."""
+    """Classify the images named on the command line, a folder standing for what is in it."""
     graph, *names = sys.argv[1:]
     files = [str(f) for name in names for f in (sorted(Path(name).iterdir()) if Path(name).is_dir() else [Path(name)])]
     session = open_session(graph, CORES if len(files) == 1 else 1)

@@ -1,7 +1,7 @@
 """Would a child process be a better place to predict? `python benchmarks/child.py [MODEL]`.
 
 Compares predicting in the process that asks, as the program does, with a child process that is kept for as long as the
-model is open: what it costs to start, per picture, to cancel and in memory, and what is seen when it crashes.
+model is open: what it costs to start, per image, to cancel and in memory, and what is seen when it crashes.
 MODEL is anything that `napari-webipred classify --model` takes; left out, it is the bundled one.
 """
 
@@ -21,7 +21,7 @@ from statistics import median
 from typing import Any
 
 RUNS = 20
-PICTURE = (3000, 4000, 3)
+IMAGE = (3000, 4000, 3)
 
 
 def private_megabytes() -> float:
@@ -45,7 +45,7 @@ def serve(connection: Connection, reference: str) -> None:
             ctypes.string_at(0)
         else:
             block = SharedMemory(request)
-            connection.send(np.ndarray(PICTURE, np.uint8, block.buf)[-1, -1].tolist())
+            connection.send(np.ndarray(IMAGE, np.uint8, block.buf)[-1, -1].tolist())
             block.close()
 
 
@@ -86,7 +86,7 @@ def asked(connection: Connection, request: object) -> Any:
 
 
 def through_shared_memory(connection: Connection, pixels: Any) -> Any:
-    """Hand a picture to the child in memory that both see."""
+    """Hand an image to the child in memory that both see."""
     import numpy as np
 
     block = SharedMemory(create=True, size=pixels.nbytes)
@@ -141,7 +141,7 @@ def main(reference: str) -> None:
         child.terminate()
     child, connection = starts[0]
     batch = np.random.default_rng(0).random((1, *model.input_shape), np.float32)
-    pixels = np.random.default_rng(0).integers(0, 256, PICTURE, np.uint8)
+    pixels = np.random.default_rng(0).integers(0, 256, IMAGE, np.uint8)
     size = f"{pixels.nbytes / 1e6:.0f} MB"
     here_and_there: list[tuple[float, float]] = []
     for _ in range(RUNS):  # in turns, for the machine is not equally fast all the time
@@ -163,7 +163,7 @@ def main(reference: str) -> None:
         ),
         (
             "cancel, ms",
-            f"{inside:.1f} (the picture under way)",
+            f"{inside:.1f} (the image under way)",
             f"{stopped(reference):.0f}, then {there:.0f} for a new child",
         ),
         ("memory of its own, MB", f"{grown:.0f}", f"{asked(connection, 'memory'):.0f}"),

@@ -1,7 +1,7 @@
 """How fast is it? `python benchmarks/densenet.py [--model MODEL] [--repeats N] [--json]`, or `make bench`.
 
 Measures napari-webipred against `bare.py`, the same work written by hand with ONNX Runtime, in turns within one run,
-with a DenseNet121 of 224 x 224 pixels and 64 pictures of 1000 x 800. Ratios are what counts: times drift.
+with a DenseNet121 of 224 x 224 pixels and 64 images of 1000 x 800. Ratios are what counts: times drift.
 
 MODEL is anything that `napari-webipred classify --model` takes. Left out, it is the DenseNet121 with synthetic weights
 in `../shared/models/webipred-16` where that is present, else WebIPred's chest X-ray model, which is downloaded.
@@ -62,7 +62,7 @@ class Cost:
 
 
 def cost(*command: str | Path) -> Cost:
-    """Run a process that prints a line per picture, and measure it."""
+    """Run a process that prints a line per image, and measure it."""
     begin = time.perf_counter()
     process = subprocess.Popen([sys.executable, *map(str, command)], stdout=subprocess.PIPE)
     assert process.stdout is not None
@@ -86,21 +86,21 @@ def in_turns(repeats: int, ours: Callable[[], Cost], bare: Callable[[], Cost]) -
 def measure(model: str, folder: Path, repeats: int) -> list[Comparison]:
     """Take all measures."""
     few, many = folder / "few", folder / "many"
-    run(HERE / "pictures.py", few, str(FILES))
+    run(HERE / "images.py", few, str(FILES))
     many.mkdir()
     for number, path in zip(range(MANY), sorted(few.iterdir()) * (MANY // FILES + 1), strict=False):
         os.link(path, many / f"{number:04}{path.suffix}")
     one = sorted(few.iterdir())[0]
 
-    def ours(pictures: Path) -> Cost:
-        return cost("-m", "napari_webipred.cli", "classify", pictures, "--model", model, "--standardize", "torch")
+    def ours(images: Path) -> Cost:
+        return cost("-m", "napari_webipred.cli", "classify", images, "--model", model, "--standardize", "torch")
 
     ours(one)  # downloads, compiles
     graphs = list(Path(os.environ["NAPARI_WEBIPRED_CACHE"]).rglob("*.onnx"))
     assert len(graphs) == 1, graphs
 
-    def bare(pictures: Path) -> Cost:
-        return cost(HERE / "bare.py", graphs[0], pictures)
+    def bare(images: Path) -> Cost:
+        return cost(HERE / "bare.py", graphs[0], images)
 
     start = Comparison("process start to first probabilities", "s", 2.5)
     for a, b in in_turns(2 * repeats, lambda: ours(one), lambda: bare(one)):
@@ -108,9 +108,9 @@ def measure(model: str, folder: Path, repeats: int) -> list[Comparison]:
         start.bare.append(b.first)
 
     warm = {
-        "tensor": Comparison("one warm picture: tensor", "ms", 1.15),
-        "array": Comparison("one warm picture: array of 1000 x 800", "ms", 1.15),
-        "file": Comparison("one warm picture: file of 1000 x 800", "ms", 1.15),
+        "tensor": Comparison("one warm image: tensor", "ms", 1.15),
+        "array": Comparison("one warm image: array of 1000 x 800", "ms", 1.15),
+        "file": Comparison("one warm image: file of 1000 x 800", "ms", 1.15),
     }
     for _ in range(repeats):
         for who, with_what in (("ours", model), ("bare", str(graphs[0]))):

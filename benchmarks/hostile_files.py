@@ -18,9 +18,9 @@ sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hostile.archives import ARCHIVES
 from hostile.folder import opened
+from hostile.images import IMAGES
 from hostile.keras_files import HDF5_FILES, KERAS_FILES, SAVED_MODELS
 from hostile.models import MODELS
-from hostile.pictures import PICTURES
 from hostile.watch import GIVEN_UP
 
 KERAS = [
@@ -40,7 +40,7 @@ file. [Limits](limits.md) lists the limits.
 opened the file, with all libraries that it needs ({empty} MB, for archives, models and images). Models that are opened
 are also run once.
 
-{archives} archives, {models} ONNX models, {keras} Keras files and SavedModels, and {pictures} images; the slowest
+{archives} archives, {models} ONNX models, {keras} Keras files and SavedModels, and {images} images; the slowest
 took {seconds:.1f} s, the largest {megabytes:.0f} MB.
 """
 
@@ -95,23 +95,23 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         archives = opened("archive", ".zip", ARCHIVES, Path(folder))
         models = opened("model", ".onnx", MODELS, Path(folder))
-        pictures = opened("picture", ".dat", PICTURES, Path(folder))
+        images = opened("image", ".dat", IMAGES, Path(folder))
         keras = {}
         for title, suffix, cases in KERAS:
             place = Path(folder, suffix)
             place.mkdir()
             keras[title] = opened("model", suffix, cases, place)
-    every = archives + models + pictures + [report for reports in keras.values() for report in reports]
+    every = archives + models + images + [report for reports in keras.values() for report in reports]
     worst = {key: max(report[key] for report in every) for key in ("seconds", "megabytes")}
-    least = [f"{min(report['megabytes'] for report in reports):.0f}" for reports in (archives, models, pictures)]
-    counts = {"archives": len(archives), "models": len(models), "pictures": len(pictures)}
+    least = [f"{min(report['megabytes'] for report in reports):.0f}" for reports in (archives, models, images)]
+    counts = {"archives": len(archives), "models": len(models), "images": len(images)}
     counts["keras"] = sum(map(len, keras.values()))
     print(PAGE.format(limit=300, empty=f"{least[0]}, {least[1]} and {least[2]}", **counts, **worst))
     print(table("Archives", ".zip", archives) + "\n")
     print(table("ONNX models", ".onnx", models) + "\n")
     for title, suffix, _ in KERAS:
         print(table(title, suffix, keras[title]) + "\n")
-    print(table("Images", ".dat", pictures))
+    print(table("Images", ".dat", images))
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""How long one picture takes when everything is ready: `python benchmarks/warm.py ours|bare MODEL PICTURE`.
+"""How long one image takes when everything is ready: `python benchmarks/warm.py ours|bare MODEL IMAGE`.
 
 MODEL is a model folder for `ours`, the compiled graph for `bare`. Prints JSON: milliseconds of each run.
 """

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 import napari_webipred as wp
-from napari_webipred.samples import sample_pictures
+from napari_webipred.samples import sample_images
 
-images = sys.argv[1:] or sample_pictures()
+images = sys.argv[1:] or sample_images()
 model = wp.open_model("demo")
 table = wp.classify(images, model)
 

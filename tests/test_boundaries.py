@@ -256,10 +256,10 @@ def test_every_way_into_the_program_leads_through_the_package() -> None:
     assert ast.unparse(first) == "os.environ['ORT_DISABLE_TELEMETRY'] = '1'"
 
 
-def test_every_picture_of_the_readme_is_there() -> None:
+def test_every_screenshot_of_the_readme_is_there() -> None:
     """The hub shows absolute addresses only; each must lead to a file of this repository."""
     root = SOURCE.parents[1]
     readme = (root / "README.md").read_text(encoding="utf-8")
     raw = "https://raw.githubusercontent.com/napari-webipred/napari-webipred/main/"
-    pictures = [part.split(")")[0] for part in readme.split("](")[1:] if part.startswith(raw)]
-    assert [picture for picture in pictures if not (root / picture.removeprefix(raw)).is_file()] == []
+    screenshots = [part.split(")")[0] for part in readme.split("](")[1:] if part.startswith(raw)]
+    assert [path for path in screenshots if not (root / path.removeprefix(raw)).is_file()] == []

@@ -18,22 +18,22 @@ import napari_webipred as wp
 from napari_webipred import cli
 from napari_webipred.names import escape, unescape, visible
 from napari_webipred.results.export import CsvWriter
-from napari_webipred.samples import sample_pictures
+from napari_webipred.samples import sample_images
 from test_model import write_heads, write_strange, write_tfjs
 
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A folder as people have them: pictures of several kinds, one broken, and a file that is none."""
+    """A folder as people have them: images of several kinds, one broken, and a file that is none."""
     pixels = np.random.default_rng(0).integers(0, 255, (40, 60, 3), np.uint8)
-    folder = tmp_path / "pictures"
+    folder = tmp_path / "images"
     (folder / "deeper").mkdir(parents=True)
     Image.fromarray(pixels).save(folder / "a.png")
     Image.fromarray(pixels).save(folder / "b.jpg")
     Image.fromarray(pixels[..., 0].astype(np.uint16) * 100).save(folder / "c.tif")
     Image.fromarray(pixels[..., 0]).save(folder / "deeper" / "d.bmp")
     (folder / "broken.png").write_bytes((folder / "a.png").read_bytes()[:200])
-    (folder / "notes.txt").write_text("not a picture")
+    (folder / "notes.txt").write_text("not an image")
     return folder
 
 
@@ -42,7 +42,7 @@ def read(path: Path) -> list[list[str]]:
         return list(csv.reader(stream))
 
 
-def test_a_folder_with_a_broken_picture_gives_all_others_and_exit_status_1(folder, tmp_path, capsys):
+def test_a_folder_with_a_broken_image_gives_all_others_and_exit_status_1(folder, tmp_path, capsys):
     out = tmp_path / "out.csv"
     assert cli.main(["classify", str(folder), "--model", "demo", "-o", str(out)]) == 1
     header, *lines = read(out)
@@ -104,7 +104,7 @@ def test_without_an_output_the_table_goes_to_standard_output(folder, capsys):
 def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     assert cli.main(["demo"]) == 0
-    names = [path.name for path in sample_pictures()]
+    names = [path.name for path in sample_images()]
     assert [row[0] for row in read(tmp_path / "demo.csv")] == ["image", *names]
     shown = capsys.readouterr().out.splitlines()
     assert set(names) <= set(shown)
@@ -250,13 +250,13 @@ def test_a_disk_that_fills_up_is_told_with_the_file(folder, tmp_path, capsys, mo
     assert "The output cannot be written: the disk is full. Free up space" in capsys.readouterr().err
 
 
-def test_a_folder_without_pictures_is_wrong_use(tmp_path, capsys):
+def test_a_folder_without_images_is_wrong_use(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert cli.main(["classify", str(tmp_path / "empty"), "--model", "demo"]) == 2
     assert "No images" in capsys.readouterr().err
 
 
-def test_all_pictures_failing_is_told_by_the_exit_status(tmp_path, capsys):
+def test_all_images_failing_is_told_by_the_exit_status(tmp_path, capsys):
     assert cli.main(["classify", str(tmp_path / "gone.png"), "--model", "demo"]) == 1
     assert "gone.png" in capsys.readouterr().err
 
@@ -383,7 +383,7 @@ def test_such_names_of_models_and_outputs_end_nothing(strange, tmp_path):
     model = write_tfjs(strange / "m\udce9\x1b[2J", activation="softmax")
     (model / "extra\udce9\n.txt").touch()
     for path in (model, (model / "model.json").rename(model / "net\udce9.json")):
-        table = wp.classify(sample_pictures()[0], wp.open_model(path, standardize="tf"))
+        table = wp.classify(sample_images()[0], wp.open_model(path, standardize="tf"))
         assert list(table["error"]) == [""]
     done = subprocess.run([*PROGRAM, "demo", "-o", strange / "out\udce9\x1b[2J.csv"], capture_output=True, check=False)
     assert done.returncode == 0
@@ -391,7 +391,7 @@ def test_such_names_of_models_and_outputs_end_nothing(strange, tmp_path):
     assert len(read(strange / "out\udce9\x1b[2J.csv")) == 6
 
 
-@pytest.mark.parametrize("command", [["demo"], ["models"], ["classify", str(sample_pictures()[0]), "-m", "demo"]])
+@pytest.mark.parametrize("command", [["demo"], ["models"], ["classify", str(sample_images()[0]), "-m", "demo"]])
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell of Windows closes no streams")
 @pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
 def test_a_stream_that_is_closed_ends_nothing(tmp_path, command, closed):
@@ -406,7 +406,7 @@ def test_a_stream_that_is_closed_ends_nothing(tmp_path, command, closed):
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such pipes")
 @pytest.mark.parametrize("command", ["demo", "models", "classify"])
 def test_a_reader_that_has_seen_enough_ends_the_program_quietly(tmp_path, command):
-    arguments = [str(sample_pictures()[0]), "-m", "demo"] if command == "classify" else []
+    arguments = [str(sample_images()[0]), "-m", "demo"] if command == "classify" else []
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
@@ -420,7 +420,7 @@ def test_a_reader_that_has_seen_enough_ends_the_program_quietly(tmp_path, comman
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
 @pytest.mark.parametrize("command", ["demo", "models", "classify"])
 def test_standard_output_on_a_full_disk_says_so(tmp_path, command):
-    arguments = [str(sample_pictures()[0]), "-m", "demo"] if command == "classify" else []
+    arguments = [str(sample_images()[0]), "-m", "demo"] if command == "classify" else []
     with Path("/dev/full").open("wb") as full:
         done = subprocess.run(
             [*PROGRAM, command, *arguments], stdout=full, stderr=subprocess.PIPE, check=False, cwd=tmp_path

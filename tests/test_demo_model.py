@@ -9,7 +9,7 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred.cache import store
-from napari_webipred.samples import sample_pictures
+from napari_webipred.samples import sample_images
 
 GOLDEN = json.loads((Path(__file__).parent / "goldens" / "demo_model.json").read_text(encoding="utf-8"))
 
@@ -20,14 +20,14 @@ def card() -> wp.ModelCard:
 
 
 def test_the_demo_model_gives_the_numbers_of_tensorflow_js():
-    table = wp.classify(sample_pictures(), "demo")
+    table = wp.classify(sample_images(), "demo")
     given = table[wp.open_model("demo").classes].to_numpy()
-    np.testing.assert_allclose(given, [GOLDEN[path.name] for path in sample_pictures()], rtol=0, atol=1e-5)
+    np.testing.assert_allclose(given, [GOLDEN[path.name] for path in sample_images()], rtol=0, atol=1e-5)
 
 
-def test_the_demo_model_is_right_about_the_sample_pictures():
-    table = wp.classify(sample_pictures(), "demo")
-    assert table["prediction"].tolist() == [path.stem.split("_")[-1] for path in sample_pictures()]
+def test_the_demo_model_is_right_about_the_sample_images():
+    table = wp.classify(sample_images(), "demo")
+    assert table["prediction"].tolist() == [path.stem.split("_")[-1] for path in sample_images()]
 
 
 def test_the_card_describes_the_file_that_is_there(card):
@@ -83,5 +83,5 @@ def test_the_demo_model_passes_the_self_test_of_its_card():
     assert "passed" in wp.open_model("demo").card.provenance.self_test
 
 
-def test_all_sample_pictures_together_stay_small():
-    assert sum(path.stat().st_size for path in sample_pictures()) < 500_000
+def test_all_sample_images_together_stay_small():
+    assert sum(path.stat().st_size for path in sample_images()) < 500_000

@@ -18,7 +18,7 @@ from sources import source_of
 
 
 class MeanModel:
-    """Stands in for a model: the probability of the second class is the mean of the picture."""
+    """Stands in for a model: the probability of the second class is the mean of the image."""
 
     card = ModelCard.model_validate(
         {
@@ -55,7 +55,7 @@ def rows(images, model=None, **options):
 
 
 class UndecidedModel(MeanModel):
-    """Gives both of its classes the same probability, whatever the picture."""
+    """Gives both of its classes the same probability, whatever the image."""
 
     card = MeanModel.card.model_copy(
         update={
@@ -78,7 +78,7 @@ def test_of_equal_classes_the_first_is_assigned_in_table_and_terminal():
     assert [line[2] for line in stream.getvalue().splitlines()[1:3]] == ["*", " "]
 
 
-def test_rows_come_in_the_order_of_the_pictures():
+def test_rows_come_in_the_order_of_the_images():
     done = rows([flat(value) for value in range(0, 250, 5)], workers=4)
     np.testing.assert_allclose([row.probabilities[1] for row in done], np.arange(0, 250, 5) / 255, atol=1e-6)
     assert [row.source for row in done] == list(range(50))
@@ -98,14 +98,14 @@ def failing(error: BaseException) -> Source:
 
 
 @pytest.mark.parametrize("error", [ImageError("It is broken."), MemoryError(), RuntimeError("lazy array failed")])
-def test_one_picture_that_cannot_be_read_costs_no_other_its_result(error):
+def test_one_image_that_cannot_be_read_costs_no_other_its_result(error):
     done = rows([flat(10), failing(error), flat(20)])
     assert [row.failed for row in done] == [False, True, False]
     assert done[1].error
     assert done[1].image == "bad"
 
 
-def test_an_array_that_is_no_picture_costs_no_other_its_result():
+def test_an_array_that_is_no_image_costs_no_other_its_result():
     done = rows([flat(10), np.zeros(5), flat(20)])
     assert [row.failed for row in done] == [False, True, False]
     assert "(5,)" in done[1].error
@@ -189,7 +189,7 @@ def test_a_run_ends_when_the_thread_that_waits_for_it_is_cancelled():
             running.result()
 
 
-def test_only_a_few_pictures_are_in_memory_however_many_there_are():
+def test_only_a_few_images_are_in_memory_however_many_there_are():
     alive, most, lock = set(), 0, threading.Lock()
 
     def read_one(i):
@@ -335,11 +335,11 @@ def test_options_that_mean_nothing_are_refused(options):
         engine.Options(**options)
 
 
-def test_no_pictures_give_no_rows():
+def test_no_images_give_no_rows():
     assert rows([]) == []
 
 
-def test_numbers_that_are_no_probabilities_end_the_run_in_the_order_of_the_pictures():
+def test_numbers_that_are_no_probabilities_end_the_run_in_the_order_of_the_images():
     """They are the model's fault: no row after that could be trusted, and none before is taken back."""
 
     class Doubtful(MeanModel):

@@ -16,7 +16,7 @@ import pytest
 
 from hostile import models
 from napari_webipred import cli
-from napari_webipred.samples import sample_pictures
+from napari_webipred.samples import sample_images
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such signals")
 
@@ -52,7 +52,7 @@ class Run:
             "-c",
             LISTEN + before + PACED,
             "classify",
-            *map(str, sample_pictures()),
+            *map(str, sample_images()),
             "-m",
             "demo",
         ]
@@ -96,7 +96,7 @@ def names_in(path: Path) -> list[str]:
         return [Path(cells[0]).name for cells in csv.reader(stream)][1:]
 
 
-FIRST_THREE = [path.name for path in sample_pictures()[:3]]
+FIRST_THREE = [path.name for path in sample_images()[:3]]
 
 
 @POSIX
@@ -214,7 +214,7 @@ def test_a_second_run_with_the_same_output_is_refused_while_the_first_lives(tmp_
 @POSIX
 def test_a_closed_terminal_does_not_keep_a_run_from_its_end(tmp_path: Path) -> None:
     """Nobody reads what it says any more; the table is complete nevertheless."""
-    command = [sys.executable, "-m", "napari_webipred.cli", "classify", *map(str, sample_pictures()), "missing.png"]
+    command = [sys.executable, "-m", "napari_webipred.cli", "classify", *map(str, sample_images()), "missing.png"]
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run([*command, "-m", "demo", "-o", "out.csv"], stderr=writer, cwd=tmp_path, check=False)
@@ -242,7 +242,7 @@ raise SystemExit(cli.main(sys.argv[1:]))
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
 def test_a_signal_ends_a_prediction_that_would_take_hours(tmp_path: Path, name: str) -> None:
     (tmp_path / "endless.onnx").write_bytes(models.products(2000, 5000))
-    command = ["classify", str(sample_pictures()[0]), "-m", str(tmp_path / "endless.onnx"), "--allow-slow"]
+    command = ["classify", str(sample_images()[0]), "-m", str(tmp_path / "endless.onnx"), "--allow-slow"]
     command += ["--standardize", "none", "--activation", "none", "-o", str(tmp_path / "out.csv")]
     with subprocess.Popen(
         [sys.executable, "-c", LISTEN + SAYING, *command], stderr=subprocess.PIPE, encoding="utf-8"
@@ -262,6 +262,6 @@ def test_a_signal_ends_a_prediction_that_would_take_hours(tmp_path: Path, name: 
 
 def test_a_slow_model_is_refused_unless_the_user_allows_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "endless.onnx").write_bytes(models.products(2000, 5000))
-    assert cli.main(["classify", str(sample_pictures()[0]), "-m", str(tmp_path / "endless.onnx")]) == 2
+    assert cli.main(["classify", str(sample_images()[0]), "-m", str(tmp_path / "endless.onnx")]) == 2
     assert "--allow-slow" in capsys.readouterr().err
     assert cli.main(["fetch", str(tmp_path / "endless.onnx")]) == 0

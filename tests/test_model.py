@@ -25,7 +25,7 @@ def write_tfjs(
     version: str = "2.8.0",
     name: str = "mean",
 ) -> Path:
-    """A model whose outputs are the mean of the picture times 1, 2, 3, ..., and an activation of that."""
+    """A model whose outputs are the mean of the image times 1, 2, 3, ..., and an activation of that."""
     folder.mkdir(parents=True, exist_ok=True)
     layers = [
         {"class_name": "InputLayer", "config": {"name": "image", "batch_input_shape": [None, *shape]}},
@@ -43,7 +43,7 @@ def write_tfjs(
     return folder
 
 
-def picture(value: int) -> np.ndarray:
+def image(value: int) -> np.ndarray:
     return np.full((4, 4), value, np.uint8)
 
 
@@ -54,7 +54,7 @@ def test_a_folder_with_labels_still_asks_for_the_scaling(tmp_path):
     assert model.classes == ["cat", "dog"]
     assert model.card.preprocessing is None
     with pytest.raises(OptionError, match="pets"):
-        wp.classify(picture(1), model)
+        wp.classify(image(1), model)
 
 
 def test_what_was_told_need_not_be_told_again(tmp_path):
@@ -110,12 +110,12 @@ def test_a_damaged_note_of_what_was_told_is_as_none(tmp_path, content):
 def test_logits_become_probabilities_by_the_activation_that_is_told(tmp_path):
     folder = write_tfjs(tmp_path / "logits")
     with pytest.raises(ActivationError, match="ends without softmax or sigmoid, so its numbers are not probabilities"):
-        wp.classify(picture(1), wp.open_model(folder, standardize="none"))
-    row = wp.classify(picture(1), wp.open_model(folder, activation="softmax")).iloc[0]
+        wp.classify(image(1), wp.open_model(folder, standardize="none"))
+    row = wp.classify(image(1), wp.open_model(folder, activation="softmax")).iloc[0]
     np.testing.assert_allclose([row["0"], row["1"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
-    row = wp.classify(picture(1), wp.open_model(folder, activation="sigmoid")).iloc[0]
+    row = wp.classify(image(1), wp.open_model(folder, activation="sigmoid")).iloc[0]
     np.testing.assert_allclose([row["0"], row["1"]], 1 / (1 + np.exp([-1, -2])), rtol=1e-6)
-    row = wp.classify(picture(1), wp.open_model(folder, activation="none")).iloc[0]
+    row = wp.classify(image(1), wp.open_model(folder, activation="none")).iloc[0]
     np.testing.assert_allclose([row["0"], row["1"]], [1, 2])
 
 
@@ -260,7 +260,7 @@ def test_a_sigmoid_for_each_class_assigns_each_class_by_itself(tmp_path):
     model = wp.open_model(write_tfjs(tmp_path / "m", activation="sigmoid"), standardize="none", classes=["a", "b"])
     assert model.card.task == "multi-label"
     assert "sigmoid of its own" in model.remarks[0]
-    assert wp.classify(picture(1), model).iloc[0]["prediction"] == "a; b"
+    assert wp.classify(image(1), model).iloc[0]["prediction"] == "a; b"
 
 
 def test_a_card_that_knows_the_task_is_believed(tmp_path):
@@ -292,13 +292,13 @@ def test_classes_without_names_are_numbered_and_no_word_is_invented(tmp_path, ou
 def test_a_single_sigmoid_without_names_is_two_numbered_classes_and_says_which_is_which(tmp_path):
     folder = write_tfjs(tmp_path / "m", outputs=1, activation="sigmoid")
     model = wp.open_model(folder, standardize="none")
-    row = wp.classify(picture(1), model).iloc[0]
+    row = wp.classify(image(1), model).iloc[0]
     assert model.classes == ["0", "1"]
     assert model.card.task == "binary"
     np.testing.assert_allclose([row["0"], row["1"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
     assert "Class 0 is the one with outputs near 0." in model.remarks[0]
     named = wp.open_model(folder, classes=["parasitised", "uninfected"])
-    row = wp.classify(picture(1), named).iloc[0]
+    row = wp.classify(image(1), named).iloc[0]
     np.testing.assert_allclose(row["uninfected"], np.e / (1 + np.e), rtol=1e-6)
     assert named.remarks == []
 
@@ -332,7 +332,7 @@ def test_logarithms_of_probabilities_become_probabilities_by_themselves(tmp_path
     folder = write_tfjs(tmp_path / "m", activation="log_softmax")
     for _ in range(2):  # compiled, and from the cache
         model = wp.open_model(folder, standardize="none", classes=["a", "b"])
-        row = wp.classify(picture(1), model).iloc[0]
+        row = wp.classify(image(1), model).iloc[0]
         np.testing.assert_allclose([row["a"], row["b"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
         assert model.remarks == ["The network returns log-probabilities; softmax turns them into probabilities."]
         assert model.predict(np.ones((1, 2, 2, 1))).max() < 0  # TensorFlow.js' numbers stay what they are
@@ -343,7 +343,7 @@ def test_logarithms_of_probabilities_become_probabilities_by_themselves(tmp_path
 def test_no_activation_is_applied_to_probabilities(tmp_path, ending, told):
     folder = write_tfjs(tmp_path / "m", activation=ending)
     model = wp.open_model(folder, standardize="none", classes=["a", "b"], activation=told)
-    row = wp.classify(picture(1), model).iloc[0]
+    row = wp.classify(image(1), model).iloc[0]
     np.testing.assert_allclose(row[["a", "b"]].astype(float), model.predict(np.ones((1, 2, 2, 1)))[0], rtol=1e-6)
     assert f"ends in a {ending} already, so no {told} is applied" in model.remarks[0]
 
@@ -355,7 +355,7 @@ def test_one_linear_number_is_a_value_and_no_class(tmp_path):
     folder = write_tfjs(tmp_path / "m", outputs=1)
     for _ in range(2):  # compiled, and from the cache
         model = wp.open_model(folder, standardize="none")
-        table = wp.classify([picture(1), picture(200)], model)
+        table = wp.classify([image(1), image(200)], model)
         assert list(table.columns) == ["image", "value", "prediction", "error"]
         np.testing.assert_allclose(table["value"], [1, 200])
         assert (table[["prediction", "error"]] == "").all(axis=None)
@@ -369,7 +369,7 @@ def test_a_value_has_the_name_and_unit_of_the_card(tmp_path):
     card = {"task": "regression", "classes": [{"index": 0, "name": "age", "unit": "years"}]}
     (folder / "webipred.json").write_text(json.dumps(card))
     model = wp.open_model(folder, standardize="none")
-    assert wp.classify(picture(63), model)["age"].tolist() == [63]
+    assert wp.classify(image(63), model)["age"].tolist() == [63]
     assert model.card.classes[0].value(63.25) == "63.25 years"
     assert model.remarks == []
     (folder / "webipred.json").unlink()
@@ -379,7 +379,7 @@ def test_a_value_has_the_name_and_unit_of_the_card(tmp_path):
 def test_a_logit_becomes_two_classes_by_the_sigmoid_that_is_told(tmp_path):
     folder = write_tfjs(tmp_path / "m", outputs=1)
     model = wp.open_model(folder, standardize="none", activation="sigmoid", classes=["cat", "dog"])
-    row = wp.classify(picture(1), model).iloc[0]
+    row = wp.classify(image(1), model).iloc[0]
     np.testing.assert_allclose([row["cat"], row["dog"]], [1 / (1 + np.e), np.e / (1 + np.e)], rtol=1e-6)
     assert row["prediction"] == "dog"
 
@@ -402,7 +402,7 @@ def test_several_values_are_told_by_the_card(tmp_path):
     folder = write_tfjs(tmp_path / "m")
     classes = [{"index": 0, "name": "width", "unit": "mm"}, {"index": 1, "name": "height", "unit": "mm"}]
     (folder / "webipred.json").write_text(json.dumps({"task": "regression", "classes": classes}))
-    row = wp.classify(picture(3), wp.open_model(folder, standardize="none")).iloc[0]
+    row = wp.classify(image(3), wp.open_model(folder, standardize="none")).iloc[0]
     assert (row["width"], row["height"], row["prediction"]) == (3, 6, "")
 
 
@@ -460,7 +460,7 @@ def test_a_known_family_suggests_its_scaling_but_that_does_not_count_by_itself(t
     assert model.suggestion == ("MobileNetV2", "tf")
     assert model.card.preprocessing is None
     with pytest.raises(OptionError, match=r"looks like MobileNetV2, which is usually trained with tf\."):
-        wp.classify(picture(1), model)
+        wp.classify(image(1), model)
     assert wp.open_model(write_tfjs(tmp_path / "n")).suggestion is None
 
 

@@ -30,11 +30,11 @@ from test_model import write_tfjs
 GOLDENS = Path(__file__).parent / "goldens"
 KERAS = GOLDENS / "keras"
 GOLDEN = np.load(KERAS / "keras3-flat.npz")
-PICTURES, OUTPUTS = GOLDEN["pictures"], GOLDEN["outputs"]
+IMAGES, OUTPUTS = GOLDEN["pictures"], GOLDEN["outputs"]
 
 
 def is_golden(path: Path) -> bool:
-    return bool(np.allclose(wp.open_model(path).predict(PICTURES), OUTPUTS, rtol=1e-5, atol=1e-7))
+    return bool(np.allclose(wp.open_model(path).predict(IMAGES), OUTPUTS, rtol=1e-5, atol=1e-7))
 
 
 def refusal(path: Path, **options: Any) -> tuple[str, str]:
@@ -354,7 +354,7 @@ def test_a_saved_model_that_was_downloaded_file_by_file_is_opened(folder: Path) 
 
 
 def write_onnx(path: Path, **how: Any) -> onnx.ModelProto:
-    """A network of a picture of 8x8 grey pixels: 64 numbers times 100, softmax."""
+    """A network of an image of 8x8 grey pixels: 64 numbers times 100, softmax."""
     rng = np.random.default_rng(0)
     arrays = {"kernel": rng.normal(size=(64, 100)), "bias": rng.normal(size=100), "gain": np.array([0.5])}
     weights = [numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()]
@@ -455,7 +455,7 @@ def teachable_h5(source: Path) -> bytes:
     return stream.getvalue()
 
 
-def wide_picture() -> np.ndarray:
+def wide_image() -> np.ndarray:
     rows, columns = np.mgrid[:300, :640]
     return np.stack([rows * 0.8, columns * 0.4, 255 - (rows + columns) * 0.25], -1).clip(0, 255).astype(np.uint8)
 
@@ -465,7 +465,7 @@ def test_the_keras_export_of_teachable_machine_is_prepared_as_its_own(shared_mod
     (folder / "keras_model.h5").write_bytes(teachable_h5(source))
     (folder / "labels.txt").write_text("0 Melanoma\n1 Lunar\n")
     browser = wp.open_model(source)
-    row = wp.classify(wide_picture(), browser).iloc[0]
+    row = wp.classify(wide_image(), browser).iloc[0]
     numbers = json.loads((source / "oracle.json").read_text())["prediction"]
     for path in (folder, folder / "keras_model.h5", zip_of(folder.with_name("converted_keras.zip"), folder)):
         model = wp.open_model(path)
@@ -474,10 +474,10 @@ def test_the_keras_export_of_teachable_machine_is_prepared_as_its_own(shared_mod
         assert [remark for remark in model.remarks if "Teachable Machine" in remark] == model.remarks
         assert len(model.remarks) == 1
         np.testing.assert_allclose(model.predict(np.load(source / "inputs.npy")), numbers, atol=1e-5)
-        own = wp.classify(wide_picture(), model).iloc[0]
+        own = wp.classify(wide_image(), model).iloc[0]
         np.testing.assert_allclose([own[c] for c in model.classes], [row[c] for c in model.classes], atol=1e-6)
-    # Squeezing the whole picture into the square, as for other models, would give something else.
-    stretched = wp.classify(wide_picture(), wp.open_model(folder, standardize="tf")).iloc[0]
+    # Squeezing the whole image into the square, as for other models, would give something else.
+    stretched = wp.classify(wide_image(), wp.open_model(folder, standardize="tf")).iloc[0]
     assert abs(stretched["Lunar"] - row["Lunar"]) > 0.01
 
 
@@ -530,7 +530,7 @@ def test_a_plain_mobilenet_of_somebody_else_is_asked_about(shared_models: Path, 
 
 
 def write_flat(folder: Path, *shape: int) -> Path:
-    """A TensorFlow.js model whose numbers are the mean of the picture and the half of it."""
+    """A TensorFlow.js model whose numbers are the mean of the image and the half of it."""
     size = int(np.prod(shape))
     layers = [
         {"class_name": "InputLayer", "config": {"name": "image", "batch_input_shape": [None, *shape]}},
@@ -544,7 +544,7 @@ def write_flat(folder: Path, *shape: int) -> Path:
     return folder
 
 
-def test_a_network_without_channels_takes_grey_pictures(folder: Path) -> None:
+def test_a_network_without_channels_takes_grey_images(folder: Path) -> None:
     model = wp.open_model(write_flat(folder, 6, 4), standardize="none", activation="none")
     assert model.input_shape == (6, 4, 1)
     batch = np.arange(48, dtype=np.float32).reshape(2, 6, 4, 1)

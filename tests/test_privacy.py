@@ -62,16 +62,16 @@ class Machine:
     def cached(self) -> dict[Path, bytes]:
         return {path: path.read_bytes() for path in self.cache.rglob("*") if path.is_file()}
 
-    def picture(self) -> Path:
-        """Write a picture that is called after a patient."""
+    def image(self) -> Path:
+        """Write an image that is called after a patient."""
         from PIL import Image
 
         path = self.work / f"{PATIENT}.png"
         Image.effect_noise((64, 48), 60).save(path)
         return path
 
-    def pictures(self) -> list[Path]:
-        """Write pictures of a patient who is named in them, too, and of which some fail, each in its own way."""
+    def images(self) -> list[Path]:
+        """Write images of a patient who is named in them, too, and of which some fail, each in its own way."""
         import numpy as np
         import tifffile
         from PIL import Image, PngImagePlugin
@@ -98,7 +98,7 @@ class Machine:
         return [folder, self.work / f"{PATIENT}_missing.png"]
 
     def telling(self, asked_for: set[Path]) -> set[Path]:
-        """Every file with a trace of the patient, in its path or content, but the pictures and what was asked for."""
+        """Every file with a trace of the patient, in its path or content, but the images and what was asked for."""
         return {
             path
             for path in set(self.folder.rglob("*")) - self.given - asked_for
@@ -148,14 +148,14 @@ def test_a_prediction_opens_no_internet_socket(machine: Machine, tmp_path: Path)
     log = tmp_path / "strace.log"
     machine.run([*strace(log), *DEMO])
     assert internet_sockets(log) == []
-    machine.run([*strace(log), *CLASSIFY, str(machine.picture())])
+    machine.run([*strace(log), *CLASSIFY, str(machine.image())])
     assert internet_sockets(log) == []
 
 
 def test_the_python_functions_open_no_internet_socket(machine: Machine, tmp_path: Path) -> None:
     log = tmp_path / "strace.log"
     code = "import sys, napari_webipred as wp; wp.list_models(); print(wp.classify(sys.argv[1], 'demo').to_csv())"
-    done = machine.run([*strace(log), sys.executable, "-c", code, str(machine.picture())])
+    done = machine.run([*strace(log), sys.executable, "-c", code, str(machine.image())])
     assert PATIENT in done.stdout
     assert internet_sockets(log) == []
 
@@ -174,7 +174,7 @@ def test_a_prediction_works_where_there_is_no_network_at_all(machine: Machine) -
         pytest.skip("unshare is not installed, or may not take the network away here")
     machine.run([*way, *DEMO])
     assert (machine.work / "demo.csv").is_file()
-    machine.run([*way, *CLASSIFY, str(machine.picture())])
+    machine.run([*way, *CLASSIFY, str(machine.image())])
     assert PATIENT in (machine.work / "out.csv").read_text(encoding="utf-8")
 
 
@@ -195,15 +195,15 @@ def test_a_prediction_asks_python_for_no_connection(machine: Machine) -> None:
 
 
 def test_only_the_cache_and_what_was_asked_for_is_written(machine: Machine) -> None:
-    picture = machine.picture()
-    machine.run([*CLASSIFY, str(picture)])
-    asked_for = {picture, machine.work / "out.csv", machine.work / "out.csv.json"}
+    image = machine.image()
+    machine.run([*CLASSIFY, str(image)])
+    asked_for = {image, machine.work / "out.csv", machine.work / "out.csv.json"}
     assert machine.outside_of_the_cache() == asked_for
 
 
 def test_nothing_is_opened_for_writing_elsewhere(machine: Machine, tmp_path: Path) -> None:
     log = tmp_path / "strace.log"
-    machine.run([*strace(log), *CLASSIFY, str(machine.picture())])
+    machine.run([*strace(log), *CLASSIFY, str(machine.image())])
     paths = {machine.work / path for path in written(log)}
     assert machine.work / "out.csv" in paths
     above = {machine.cache, *machine.cache.parents}  # folders that are made on the way to the cache
@@ -213,18 +213,18 @@ def test_nothing_is_opened_for_writing_elsewhere(machine: Machine, tmp_path: Pat
     assert elsewhere == {machine.work / name for name in names}
 
 
-def test_nothing_of_a_picture_is_kept(machine: Machine) -> None:
-    """Neither its name nor its pixels: the cache is the same, byte for byte, whatever picture was classified."""
+def test_nothing_of_an_image_is_kept(machine: Machine) -> None:
+    """Neither its name nor its pixels: the cache is the same, byte for byte, whatever image was classified."""
     machine.run(DEMO)
     before = machine.cached()
-    machine.run([*CLASSIFY, str(machine.picture())])
+    machine.run([*CLASSIFY, str(machine.image())])
     assert before
     assert machine.cached() == before
 
 
 def test_no_file_but_the_table_tells_of_a_patient(machine: Machine) -> None:
-    """Names of pictures, also of those that fail, their folder, and what is written inside them."""
-    machine.run([sys.executable, "-X", "faulthandler", "-X", "dev", *CLASSIFY[1:], *map(str, machine.pictures())], 1)
+    """Names of images, also of those that fail, their folder, and what is written inside them."""
+    machine.run([sys.executable, "-X", "faulthandler", "-X", "dev", *CLASSIFY[1:], *map(str, machine.images())], 1)
     asked_for = {machine.work / "out.csv", machine.work / "out.csv.json"}
     assert all(TRACES.search(path.read_bytes()) for path in asked_for)
     assert machine.cached()
@@ -251,14 +251,14 @@ except wp.WebIPredError:
 
 def test_no_log_tells_of_a_patient(machine: Machine) -> None:
     """Of all libraries, with everything that they have to say; and neither does what Python prints."""
-    done = machine.run([sys.executable, "-c", LOGGED, *map(str, machine.pictures())])
+    done = machine.run([sys.executable, "-c", LOGGED, *map(str, machine.images())])
     assert "the log is written" in (machine.work / "everything.log").read_text(encoding="utf-8")
     assert machine.telling(set()) == set()
     assert not TRACES.search((done.stdout + done.stderr).encode())
 
 
 def test_a_trace_would_have_been_found(machine: Machine) -> None:
-    machine.pictures()
+    machine.images()
     (machine.temporary / "left.dat").write_bytes(b"..." + "ERIKA".encode("utf-16-le"))
     (machine.home / "log_1961").touch()
     assert machine.telling(set()) == {machine.temporary / "left.dat", machine.home / "log_1961"}
@@ -285,7 +285,7 @@ def test_the_panel_puts_nothing_into_a_list_of_recent_files() -> None:
         if name in LISTS_OF_FILES
     }
     assert used == set()
-    # napari notes what is opened through it; pictures are never opened so.
+    # napari notes what is opened through it; images are never opened so.
     opened = [path for path in (folder / "_napari").glob("*.py") if "viewer.open(" in path.read_text(encoding="utf-8")]
     assert opened == []
 

@@ -62,7 +62,7 @@ def test_the_tolerance_is_that_of_the_card(tmp_path):
     wp.open_model(write_model(tmp_path / "m", image=INLINE, probabilities=[0.5, 0.5], tolerance=0.3))
 
 
-def test_the_picture_may_lie_in_the_archive(tmp_path):
+def test_the_image_may_lie_in_the_archive(tmp_path):
     folder = write_model(tmp_path / "m", image="example.png", probabilities=RIGHT)
     with zipfile.ZipFile(tmp_path / "m.zip", "w") as archive:
         archive.writestr("example.png", png(1))

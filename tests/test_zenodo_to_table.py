@@ -9,7 +9,7 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred import cli
-from napari_webipred.samples import sample_pictures
+from napari_webipred.samples import sample_images
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 
@@ -20,7 +20,7 @@ def published(zenodo: ZenodoServer) -> ZenodoServer:
 
 
 def test_a_model_of_the_catalogue_is_fetched_once_and_then_needs_no_network(published, tmp_path, monkeypatch):
-    arguments = ["classify", str(sample_pictures()[0]), "--model", "webipred-16", "-o", str(tmp_path / "out.csv")]
+    arguments = ["classify", str(sample_images()[0]), "--model", "webipred-16", "-o", str(tmp_path / "out.csv")]
     assert cli.main(arguments) == 0
     first = (tmp_path / "out.csv").read_bytes()
     assert first.startswith(b"image,NORMAL,PNEUMONIA,prediction,error\r\n")
@@ -57,7 +57,7 @@ def test_off_line_a_missing_model_is_named_and_nothing_is_asked(published, monke
 def test_nothing_but_the_cache_and_the_output_is_written(published, tmp_path):
     before = set(tmp_path.rglob("*"))
     out = tmp_path / "out.csv"
-    cli.main(["classify", str(sample_pictures()[0]), "--model", "webipred-16", "-o", str(out)])
+    cli.main(["classify", str(sample_images()[0]), "--model", "webipred-16", "-o", str(out)])
     written = {path.relative_to(tmp_path).parts[0] for path in set(tmp_path.rglob("*")) - before if path.is_file()}
     assert written == {"cache", "out.csv", "out.csv.json"}
 

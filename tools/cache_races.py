@@ -218,7 +218,7 @@ def run(command: list[str]) -> Outcome:
 
 
 def prepared(folder: Path, seed: int) -> Storm:
-    """Make pictures and a bundle, and note what every model gives when nobody else is there."""
+    """Make images and a bundle, and note what every model gives when nobody else is there."""
     storm = Storm(folder, random.Random(seed))
     pixels = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
     Image.fromarray(pixels).save(folder / "a.png")

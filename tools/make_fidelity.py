@@ -47,7 +47,7 @@ END = "<!-- end of measured networks -->"
 
 
 class Family(NamedTuple):
-    """Networks of one kind: the side of their pictures in pixels, the range of values, the gain of their kernels."""
+    """Networks of one kind: the side of their images in pixels, the range of values, the gain of their kernels."""
 
     variants: str
     side: int
@@ -85,7 +85,7 @@ class Network(NamedTuple):
     topology: dict[str, Any]
     shapes: dict[str, list[int]]
     gain: float
-    pictures: NDArray[np.float32]
+    images: NDArray[np.float32]
     logits: NDArray[np.float32]
 
 
@@ -111,11 +111,11 @@ def network(variant: str, family: Family, keras: Any) -> Network:
     for layer in model.layers:
         if type(layer).__name__ == "Normalization" and hasattr(layer, "finalize_state"):
             layer.finalize_state()  # Keras 3 looks at the weights of this layer when they are loaded from a file alone
-    pictures = networks.pictures((2, family.side, family.side, 3), family.low, family.high)
-    logits = np.asarray(model(pictures, training=False))
+    images = networks.images((2, family.side, family.side, 3), family.low, family.high)
+    logits = np.asarray(model(images, training=False))
     document = json.loads(model.to_json())
     topology = {"keras_version": document.pop("keras_version", keras.__version__), "model_config": document}
-    return Network(topology, shapes, family.gain, pictures, logits)
+    return Network(topology, shapes, family.gain, images, logits)
 
 
 def _narrow_nasnet(variant: str, side: int, keras: Any) -> Any:
@@ -170,7 +170,7 @@ def tensorflow_js(folder: Path, made: Network) -> NDArray[np.float32] | str:
         return {"shape": list(array.shape), "values": array.ravel().tolist()}
 
     weights = {name: described(networks.weight(name, shape, made.gain)) for name, shape in made.shapes.items()}
-    case = {"topology": made.topology["model_config"], "weights": weights, "input": described(made.pictures)}
+    case = {"topology": made.topology["model_config"], "weights": weights, "input": described(made.images)}
     with tempfile.TemporaryDirectory() as scratch:
         given, outputs = Path(scratch, "cases.json"), Path(scratch, "outputs.json")
         given.write_text(json.dumps({"network": case}), encoding="utf-8")
@@ -207,7 +207,7 @@ def measure(folder: Path, archive: zipfile.ZipFile) -> Iterator[str]:
                     continue
                 made = network(variant, family, source)
                 session = Session(compile_model(read_layers_model(files_of(made))), 2)
-                ours = session.predict(made.pictures)
+                ours = session.predict(made.images)
                 browser = tensorflow_js(folder, made) if major == 2 else "written in a form that it does not read"
                 shown = shorten(browser, 80) if isinstance(browser, str) else f"{difference(ours, browser):.0e}"
                 layers = _layers(made.topology)
@@ -218,7 +218,7 @@ def measure(folder: Path, archive: zipfile.ZipFile) -> Iterator[str]:
                 )
                 if place == 0:
                     golden = made._asdict() | {
-                        "pictures": [*made.pictures.shape, family.low, family.high],
+                        "pictures": [*made.images.shape, family.low, family.high],
                         "logits": [[float(f"{value:.8g}") for value in row] for row in made.logits],
                     }
                     archive.writestr(f"{variant} of Keras {major}.json", json.dumps(golden))

@@ -66,7 +66,7 @@ def single(layer: Layer, shape: tuple[int, int, int], weights: dict[str, list[in
 def case(
     topology: Layer, shape: tuple[int, int, int], weights: dict[str, list[int]], low: float = -2.0, high: float = 2.0
 ) -> dict[str, Any]:
-    """Describe a case: a model, its weights and two pictures."""
+    """Describe a case: a model, its weights and two images."""
     values = {
         name: tensor(size, name, *((0.25, 2.0) if name.endswith("variance") else ())) for name, size in weights.items()
     }
@@ -160,7 +160,7 @@ def poolings() -> dict[str, Any]:
             for size in ((7, 6), (8, 5)):
                 for pool, strides in (([3, 3], [2, 2]), ([2, 3], [1, 3]), ([2, 2], None)):
                     made = layer(class_name, "it", pool_size=pool, strides=strides, padding=padding)
-                    # Negative values show what counts outside of the picture.
+                    # Negative values show what counts outside of the image.
                     cases[f"{class_name} {padding} {size} pool {pool} strides {strides}"] = single(
                         made, (*size, 2), {}, low=-3.0, high=-1.0
                     )
@@ -273,7 +273,7 @@ def shapes() -> dict[str, Any]:
         {"dense/kernel": [8, 3], "dense/bias": [3]},
     )
     for bias in (True, False):
-        cases[f"Conv2D, then Dense on pictures, bias {bias}"] = case(
+        cases[f"Conv2D, then Dense on images, bias {bias}"] = case(
             sequential([image(4, 5, 2), conv, layer("Dense", "dense", units=4, use_bias=bias)]),
             (4, 5, 2),
             {"conv/kernel": [2, 2, 2, 3], "dense/kernel": [3, 4]} | ({"dense/bias": [4]} if bias else {}),

@@ -24,16 +24,16 @@ def main(version: str) -> None:
     layers = keras.layers
     keras.utils.set_random_seed(1)
     random = np.random.default_rng(0)
-    pictures = (255 * random.random((2, 8, 8, 3))).astype(np.float32)
+    images = (255 * random.random((2, 8, 8, 3))).astype(np.float32)
 
     def network():
-        picture = layers.Input((8, 8, 3))
-        x = layers.Rescaling(1 / 127.5, -1)(picture)
+        image = layers.Input((8, 8, 3))
+        x = layers.Rescaling(1 / 127.5, -1)(image)
         x = layers.Conv2D(4, 3, padding="same", name="first")(x)
         x = layers.ReLU(6.0)(layers.BatchNormalization()(x))
         x = layers.Add()([x, layers.SeparableConv2D(4, 3, padding="same")(x)])
         x = layers.Dropout(0.3)(layers.Conv2D(6, 3, strides=2)(x))
-        return keras.Model(picture, layers.GlobalAveragePooling2D()(x), name="base")
+        return keras.Model(image, layers.GlobalAveragePooling2D()(x), name="base")
 
     head = [layers.Dense(5, activation="relu"), layers.Dropout(0.2), layers.Dense(3, activation="softmax")]
     nested = keras.Sequential([layers.Input((8, 8, 3)), layers.RandomFlip(), network(), *head])
@@ -48,7 +48,7 @@ def main(version: str) -> None:
         model.save(path.with_suffix(".h5"))
         if version == "3":
             model.save(path.with_suffix(".keras"))
-        np.savez(path.with_suffix(".npz"), pictures=pictures, outputs=model.predict(pictures, verbose=0))
+        np.savez(path.with_suffix(".npz"), pictures=images, outputs=model.predict(images, verbose=0))
 
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
     pip install tensorflow tf-keras
     python tools/make_layer_variants.py
 
-Weights and pictures follow from formulas, so every run gives the same file. `make_goldens.py` makes those of the layers
+Weights and images follow from formulas, so every run gives the same file. `make_goldens.py` makes those of the layers
 for which TensorFlow.js is the judge.
 """
 
@@ -34,7 +34,7 @@ Case = Callable[[Any, Any], Any]
 
 
 def both() -> dict[str, Case]:
-    """Cases of Keras 2 and 3; each takes `keras` and the picture."""
+    """Cases of Keras 2 and 3; each takes `keras` and the image."""
     made: dict[str, Case] = {}
 
     def add(name: str, class_name: str, **options: Any) -> None:
@@ -154,9 +154,9 @@ def both() -> dict[str, Case]:
     made["RepeatVector"] = repeated
     made["MultiHeadAttention"] = attended
     made["Dense on points"] = lambda keras, x: keras.layers.Dense(4)(keras.layers.Reshape((63, 3))(x))
-    made["Dense on pictures"] = lambda keras, x: keras.layers.Dense(4, activation="tanh")(x)
+    made["Dense on images"] = lambda keras, x: keras.layers.Dense(4, activation="tanh")(x)
     made["Softmax on points"] = lambda keras, x: keras.layers.Softmax()(keras.layers.Reshape((9, 21))(x))
-    made["numbers around a picture"] = lambda keras, x: (2.5 - x) * 3 + x / 4 - x
+    made["numbers around an image"] = lambda keras, x: (2.5 - x) * 3 + x / 4 - x
     made["reversed division"] = lambda keras, x: 3 / (x * x + 1)
 
     for family in ("resnet50", "densenet", "mobilenet_v2"):
@@ -310,11 +310,11 @@ CHANNELS_FIRST = channels_first()
 
 
 def golden(keras: Any, case: Case) -> dict[str, Any]:
-    """Build a model of one case and compute what Keras makes of two pictures."""
+    """Build a model of one case and compute what Keras makes of two images."""
     keras.backend.clear_session()
     first = case in CHANNELS_FIRST.values()
-    picture = keras.layers.Input((*SHAPE[3:], *SHAPE[1:3]) if first else SHAPE[1:])
-    model = keras.Model(picture, keras.layers.Flatten()(case(keras, picture)))
+    image = keras.layers.Input((*SHAPE[3:], *SHAPE[1:3]) if first else SHAPE[1:])
+    model = keras.Model(image, keras.layers.Flatten()(case(keras, image)))
     names = [v.path if hasattr(v, "path") else v.name.removesuffix(":0") for v in model.weights]
     shapes = {name: [int(n) for n in v.shape] for name, v in zip(names, model.weights, strict=True)}
     states = {name for name in shapes if "seed_generator" in name or name.endswith("StateVar")}
@@ -327,8 +327,8 @@ def golden(keras: Any, case: Case) -> dict[str, Any]:
     for layer in model.layers:
         if type(layer).__name__ == "Normalization" and hasattr(layer, "finalize_state"):
             layer.finalize_state()
-    pictures = networks.pictures(SHAPE, LOW, HIGH)
-    output = np.asarray(model(np.moveaxis(pictures, -1, 1) if first else pictures, training=False))
+    images = networks.images(SHAPE, LOW, HIGH)
+    output = np.asarray(model(np.moveaxis(images, -1, 1) if first else images, training=False))
     document = json.loads(model.to_json())
     return {
         "topology": {"keras_version": document.pop("keras_version", keras.__version__), "model_config": document},

@@ -1,4 +1,4 @@
-// Writes tests/goldens/preprocess.json: what the OpenCV.js that WebIPred uses makes of formula pictures.
+// Writes tests/goldens/preprocess.json: what the OpenCV.js that WebIPred uses makes of formula images.
 //   node make_preprocess_goldens.mjs NODE_FOLDER
 // NODE_FOLDER is a folder in which @techstark/opencv-js 4.6.0-release.1 is installed.
 import { createHash } from 'node:crypto';
@@ -48,7 +48,7 @@ const cv = require('@techstark/opencv-js');
 await new Promise(done => { if (cv.getBuildInformation) done(); else cv.onRuntimeInitialized = () => done(); });
 
 // The first value of each pixel, RGB, as a browser shows grey and drops alpha; the formula is that of the tests.
-function picture(height, width, channels) {
+function image(height, width, channels) {
   const values = [];
   for (let y = 0; y < height; y++) for (let x = 0; x < width; x++) for (let i = 0; i < 3; i++) {
     const c = channels === 1 ? 0 : i;
@@ -83,7 +83,7 @@ function standardised(mat) {
 }
 
 const lines = CASES.map(([name, height, width, channels, targetHeight, targetWidth]) => {
-  const values = picture(height, width, channels);
+  const values = image(height, width, channels);
   const exact = resized(values, height, width, targetHeight, targetWidth, cv.CV_32FC3);
   const whole = resized(values, height, width, targetHeight, targetWidth, cv.CV_8UC3);
   const result = {
@@ -98,7 +98,7 @@ const lines = CASES.map(([name, height, width, channels, targetHeight, targetWid
 });
 
 const about = `What OpenCV.js (@techstark/opencv-js ${RELEASE}, INTER_LINEAR), which WebIPred uses, makes of \
-picture(height, width, channels) of tests/imaging/test_preprocess.py: SHA-256 of rows x columns x RGB; resized as \
+image(height, width, channels) of tests/imaging/test_preprocess.py: SHA-256 of rows x columns x RGB; resized as \
 float32 little endian, then (x/255 - mean)/std, and resized as 8-bit whole numbers. Made by \
 tools/make_preprocess_goldens.mjs.`;
 const goldens = path.join(import.meta.dirname, '..', 'tests', 'goldens', 'preprocess.json');

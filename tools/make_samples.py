@@ -1,4 +1,4 @@
-"""Make the sample pictures of the package from pictures of scikit-image that the demo model has never seen.
+"""Make the sample images of the package from images of scikit-image that the demo model has never seen.
 
 Run it with the extra ``train`` installed: ``python tools/make_samples.py``.
 """
@@ -16,13 +16,13 @@ SAMPLES = Path(__file__).parents[1] / "src" / "napari_webipred" / "samples"
 
 
 def source(name: str, top: int, left: int, side: int) -> np.ndarray:
-    """Return a square part of a picture, float64 in 0..1."""
+    """Return a square part of an image, float64 in 0..1."""
     with Image.open(Path(skimage.__file__).parent / "data" / name) as image:
         return np.asarray(image, np.float64)[top : top + side, left : left + side] / 255
 
 
 def save(pixels: np.ndarray, name: str) -> None:
-    """Write a picture of values in 0..1 as 8-bit."""
+    """Write an image of values in 0..1 as 8-bit."""
     image = Image.fromarray(np.rint(np.clip(pixels, 0, 1) * 255).astype(np.uint8))
     image.save(SAMPLES / name, **({"quality": 90} if name.endswith(".jpg") else {}))
 

@@ -1,6 +1,6 @@
-"""Make the pictures in docs/images from the real panel; on a display, or with ``xvfb-run -a``.
+"""Make the screenshots in docs/images from the real panel; on a display, or with ``xvfb-run -a``.
 
-Zenodo is imitated as in the tests: no network is used, and the records in the pictures do not exist.
+Zenodo is imitated as in the tests: no network is used, and the records in the screenshots do not exist.
 """
 
 from __future__ import annotations
@@ -215,7 +215,7 @@ def opened(theme: str):
 
 
 def choose_demo(viewer, panel) -> None:
-    """Open the sample pictures and choose the demonstration model."""
+    """Open the sample images and choose the demonstration model."""
     viewer.open_sample("napari-webipred", "image-quality")
     grid(viewer).enabled = True
     viewer.reset_view()
@@ -225,7 +225,7 @@ def choose_demo(viewer, panel) -> None:
 
 
 def grid(viewer):
-    """Pictures side by side; napari 0.9 keeps it at the canvas."""
+    """Images side by side; napari 0.9 keeps it at the canvas."""
     return viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid
 
 
@@ -244,7 +244,7 @@ def wait(condition: Callable[[], bool]) -> None:
 
 
 def take(viewer, panel, name: str) -> None:
-    """Save a picture of the window, and one of the panel alone."""
+    """Save a screenshot of the window, and one of the panel alone."""
     settle()
     viewer.screenshot(str(IMAGES / f"{name}.png"), canvas_only=False, flash=False)
     panel.grab().save(str(IMAGES / f"{name}-detail.png"))
@@ -252,14 +252,14 @@ def take(viewer, panel, name: str) -> None:
 
 
 def part(panel, name: str) -> None:
-    """Save a picture of the first step of the panel."""
+    """Save a screenshot of the first step of the panel."""
     settle()
     bottom = panel.sections[0].mapTo(panel, panel.sections[0].rect().bottomRight()).y()
     shot(panel, name, bottom + 8)
 
 
 def shot(widget, name: str, height: int | None = None) -> None:
-    """Save a picture of a widget, or of its upper part."""
+    """Save a screenshot of a widget, or of its upper part."""
     settle()
     widget.grab().copy(0, 0, widget.width(), height or widget.height()).save(str(IMAGES / f"{name}.png"))
     print(f"docs/images/{name}.png")

@@ -1,7 +1,7 @@
-"""Walk through the panel as a new user with models of their own, and save pictures of what is asked and said.
+"""Walk through the panel as a new user with models of their own, and save screenshots of what is asked and said.
 
     python tools/make_walk_models.py MODELS
-    xvfb-run -a python tools/walk.py MODELS PICTURES
+    xvfb-run -a python tools/walk.py MODELS SCREENSHOTS
 
 Every folder in MODELS holds one model. It is added with the mouse and the keyboard, what is asked is answered, and the
 sample images are classified. What the panel says is printed.
@@ -19,16 +19,16 @@ from screenshots import PANEL, grid, opened, settle, wait
 NAMES = ("normal", "parasite", "third", "fourth")
 
 
-def main(models: Path, pictures: Path) -> None:
-    pictures.mkdir(parents=True, exist_ok=True)
+def main(models: Path, screenshots: Path) -> None:
+    screenshots.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder:
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
         os.environ["NAPARI_WEBIPRED_CACHE"] = str(Path(folder) / "cache")
         for number, path in enumerate(sorted(models.iterdir())):
-            walk(path, pictures, ("dark", "light")[number % 2])
+            walk(path, screenshots, ("dark", "light")[number % 2])
 
 
-def walk(folder: Path, pictures: Path, theme: str) -> None:
+def walk(folder: Path, screenshots: Path, theme: str) -> None:
     files = [file for file in folder.iterdir() if file.suffix in (".keras", ".zip", ".onnx")]
     viewer, panel = opened(theme)
     viewer.open_sample("napari-webipred", "image-quality")
@@ -41,13 +41,13 @@ def walk(folder: Path, pictures: Path, theme: str) -> None:
     add(step, files[0] if files else folder)
     form, opening = step.settings, step.opening
     wait(lambda: loading.model is not None or not form.native.isHidden() or opening.message.text != "")
-    take(panel, pictures / f"{folder.name}, opened.png")
+    take(panel, screenshots / f"{folder.name}, opened.png")
     said(step)
     for number in range(3):
         if form.native.isHidden():
             break
         answer(form)
-        take(panel, pictures / f"{folder.name}, answered {number + 1}.png")
+        take(panel, screenshots / f"{folder.name}, answered {number + 1}.png")
         press(form.use)
         wait(lambda: not opening.progress.isVisible())
         said(step)
@@ -55,9 +55,9 @@ def walk(folder: Path, pictures: Path, theme: str) -> None:
         press(panel.classify.button)
         wait(lambda: bool(panel._session.run) and not panel._session.run.running)
         print(f"classified: {panel.classify.message.text}")
-        take(panel, pictures / f"{folder.name}, classified.png")
+        take(panel, screenshots / f"{folder.name}, classified.png")
         press(panel.model.more)
-        take(panel, pictures / f"{folder.name}, about.png")
+        take(panel, screenshots / f"{folder.name}, about.png")
     viewer.close()
 
 
@@ -111,7 +111,7 @@ def press(button) -> None:
 def take(panel, path: Path) -> None:
     settle()
     panel.grab().save(str(path))
-    print(f"picture: {path.name}")
+    print(f"screenshot: {path.name}")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The public functions: open a model, classify pictures, list the catalogue."""
+"""The public functions: open a model, classify images, list the catalogue."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ def classify(
     threshold: float = 0.5,
     profile: Profile | None = None,
 ) -> pd.DataFrame:
-    """Classify pictures and return a table.
+    """Classify images and return a table.
 
     Parameters
     ----------
@@ -128,17 +128,17 @@ def classify(
         Image files, folders, or arrays of shape (height, width), (height, width, 3 or 4) or with leading axes.
     model : Model, or anything that `open_model` takes
     intensity : "auto", "dtype" or (low, high)
-        Which intensities become black and white. 8-bit pictures are taken as they are; see `docs/python.md`.
+        Which intensities become black and white. 8-bit images are taken as they are; see `docs/python.md`.
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
-        The program whose arithmetic prepares the pictures, if not that of the model's card; see `docs/python.md`.
+        The program whose arithmetic prepares the images, if not that of the model's card; see `docs/python.md`.
 
     Returns
     -------
     pandas.DataFrame
-        A row per picture or plane: ``image``, axes of stacks, one float32 column per class in the model's order,
-        ``prediction``, ``error``. A picture that cannot be read has NaN and an error. A model that gives a value has
+        A row per image or plane: ``image``, axes of stacks, one float32 column per class in the model's order,
+        ``prediction``, ``error``. An image that cannot be read has NaN and an error. A model that gives a value has
         one column for it (``value``, or its name on the card) and an empty ``prediction``. ``table.attrs["remarks"]``
         lists what should be known about single rows, such as that an image is blank: pairs of a row's number and a
         text.

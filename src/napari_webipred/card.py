@@ -110,7 +110,7 @@ class ClassEntry(_Part):
     @property
     def is_named(self) -> bool:
         """Whether anybody has named it."""
-        return self != unnamed(self.index)
+        return self.name != str(self.index) or self != unnamed(self.index)  # the panel asks for a thousand at once
 
     def value(self, number: float) -> str:
         """Write a number that is no probability for people: ``63.25 years``."""

@@ -75,7 +75,7 @@ class CancelledError(WebIPredError):
 
 
 class ImageError(WebIPredError):
-    """A picture cannot be read or does not fit the model."""
+    """An image cannot be read or does not fit the model."""
 
 
 class CatalogueError(WebIPredError):

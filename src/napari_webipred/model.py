@@ -31,14 +31,14 @@ class Model:
     Attributes
     ----------
     card : ModelCard
-        What the model is for and how pictures are prepared for it. ``card.provenance.self_test`` says how the test of
+        What the model is for and how images are prepared for it. ``card.provenance.self_test`` says how the test of
         the card went, if it has one.
     checksum : str
         ``"sha256:<hex>"`` of the model's files.
     input_shape : tuple
-        (height, width, channels) of a picture in pixels; None where the model takes any size.
+        (height, width, channels) of an image in pixels; None where the model takes any size.
     output_size : int
-        How many numbers it gives for a picture.
+        How many numbers it gives for an image.
     suggestion : tuple of (str, str), or None
         The family that the network looks like and the scaling that this family was published with, such as
         ``("MobileNetV2", "tf")``: a proposal for the user, which never counts by itself.
@@ -88,7 +88,7 @@ class Model:
         return self.card.class_names
 
     def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
-        """Run the model on pictures that are already resized and standardised.
+        """Run the model on images that are already resized and standardised.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ class Model:
             pass
 
     def session(self, threads: int) -> Session:
-        """Return the session that computes one picture on this many threads; made when first asked for.
+        """Return the session that computes one image on this many threads; made when first asked for.
 
         Each session holds the weights. Where there is no memory for another one, or the graph has been removed from the
         disk since, the first is returned: its numbers are the same.

@@ -442,7 +442,7 @@ def test_a_json_file_opens_its_folder_and_is_the_entry(model_folder: Path) -> No
 def test_a_folder_gives_what_can_belong_to_a_model(model_folder: Path) -> None:
     (model_folder / "weights").mkdir()
     (model_folder / "weights" / "a.bin").write_bytes(b"w")
-    for name in ("picture.png", "inputs.npy", ".hidden.json", "old.zip"):
+    for name in ("image.png", "inputs.npy", ".hidden.json", "old.zip"):
         (model_folder / name).write_bytes(b"x")
     assert list(open_files(model_folder)) == ["group1-shard1of1", "model.json", "weights/a.bin"]
 
@@ -513,7 +513,7 @@ def test_the_checksum_of_a_zip_is_that_of_the_file(tmp_path: Path) -> None:
 
 def test_the_checksum_of_a_folder_depends_on_names_contents_and_entry(model_folder: Path) -> None:
     first = open_files(model_folder).checksum
-    (model_folder / "picture.png").write_bytes(b"not part of the model")
+    (model_folder / "image.png").write_bytes(b"not part of the model")
     assert open_files(model_folder).checksum == first
     assert open_files(model_folder / "model.json").checksum != first
     (model_folder / "group1-shard1of1").write_bytes(b"\x00\x02")

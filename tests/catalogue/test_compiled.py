@@ -120,8 +120,8 @@ def test_a_model_whose_graph_has_rotted_gives_the_same_numbers(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     (tmp_path / "m.zip").write_bytes(model_zip())
-    picture = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
-    expected = wp.open_model(tmp_path / "m.zip").predict(picture)
+    image = np.random.default_rng(0).random((1, 224, 224, 3), np.float32)
+    expected = wp.open_model(tmp_path / "m.zip").predict(image)
     (graph,) = (tmp_path / "cache" / "compiled").glob("*.onnx")
     sound = graph.read_bytes()
     for seed in range(20):
@@ -129,7 +129,7 @@ def test_a_model_whose_graph_has_rotted_gives_the_same_numbers(
         data[random.Random(seed).randrange(len(data))] ^= 1 << seed % 8
         graph.write_bytes(data)
         with caplog.at_level(logging.WARNING):
-            assert np.array_equal(wp.open_model(tmp_path / "m.zip").predict(picture), expected)
+            assert np.array_equal(wp.open_model(tmp_path / "m.zip").predict(image), expected)
         assert graph.read_bytes() == sound
     assert caplog.text.count("A compiled model was damaged and is made again.") == 20
 
@@ -138,8 +138,8 @@ def test_an_open_model_goes_on_when_its_graph_is_removed(tmp_path: Path) -> None
     (tmp_path / "m.zip").write_bytes(model_zip())
     model = wp.open_model(tmp_path / "m.zip")
     store.wipe()
-    picture = np.zeros((1, 224, 224, 3), np.float32)
-    assert np.array_equal(model.session(1000).predict(picture), model.predict(picture))
+    image = np.zeros((1, 224, 224, 3), np.float32)
+    assert np.array_equal(model.session(1000).predict(image), model.predict(image))
 
 
 def test_a_model_that_changes_while_it_is_compiled_is_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -242,7 +242,7 @@ def protect(folder: Path, mode: int) -> None:
 
 
 @pytest.fixture
-def picture(open_folder: Path) -> str:
+def image(open_folder: Path) -> str:
     from PIL import Image
 
     path = open_folder / "a.png"
@@ -251,12 +251,12 @@ def picture(open_folder: Path) -> str:
     return str(path)
 
 
-def test_a_foreign_cache_that_may_only_be_read_works(foreign: Path, picture: str, zenodo: ZenodoServer) -> None:
+def test_a_foreign_cache_that_may_only_be_read_works(foreign: Path, image: str, zenodo: ZenodoServer) -> None:
     protect(foreign, 0o555)
     before = state(foreign)
     zenodo.requests.clear()
     for _ in range(2):
-        done = as_nobody("classify", picture, "--model", "webipred-16")
+        done = as_nobody("classify", image, "--model", "webipred-16")
         assert done.returncode == 0, done.stderr
         assert "NORMAL" in done.stdout
     assert as_nobody("cache").returncode == 0
@@ -313,15 +313,15 @@ def test_a_folder_that_cannot_be_read_is_told_when_all_is_removed_and_hides_noth
     assert "cache is empty" not in done.stderr
 
 
-def test_a_model_that_cannot_be_read_is_an_error_in_words(foreign: Path, picture: str) -> None:
+def test_a_model_that_cannot_be_read_is_an_error_in_words(foreign: Path, image: str) -> None:
     (foreign / "models" / "webipred-16" / "files").chmod(0)
-    done = as_nobody("classify", picture, "--model", "webipred-16")
+    done = as_nobody("classify", image, "--model", "webipred-16")
     assert done.returncode == 2
     assert "cannot be read: you do not have permission" in done.stderr
 
 
 def test_a_shared_cache_that_cannot_be_read_is_passed_over(
-    foreign: Path, open_folder: Path, picture: str, monkeypatch: pytest.MonkeyPatch
+    foreign: Path, open_folder: Path, image: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_SHARED_CACHE", str(foreign))
     own = open_folder / "own"
@@ -329,7 +329,7 @@ def test_a_shared_cache_that_cannot_be_read_is_passed_over(
     own.chmod(0o777)
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(own))
     foreign.chmod(0)
-    done = as_nobody("classify", picture, "--model", "webipred-16")
+    done = as_nobody("classify", image, "--model", "webipred-16")
     assert done.returncode == 0, done.stderr
 
 

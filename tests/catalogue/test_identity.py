@@ -177,11 +177,11 @@ def test_a_model_of_a_bundle_is_said_to_come_from_there_until_its_source_has_con
     assert "from a bundle, not confirmed as 10.5281/zenodo.7785993" in capsys.readouterr().out
     model = wp.open_model("webipred-16")
     assert model.card.provenance.origin.startswith("The files come from a bundle.")
-    picture = tmp_path / "a.npy.png"
+    image = tmp_path / "a.npy.png"
     from PIL import Image
 
-    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(picture)
-    assert cli.main(["classify", str(picture), "--model", "webipred-16", "--output", str(tmp_path / "out.csv")]) == 0
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(image)
+    assert cli.main(["classify", str(image), "--model", "webipred-16", "--output", str(tmp_path / "out.csv")]) == 0
     record = json.loads((tmp_path / "out.csv.json").read_text())
     assert "come from a bundle" in record["model"]["remarks"]["origin"]
 

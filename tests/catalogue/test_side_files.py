@@ -120,7 +120,7 @@ def test_teachable_machine_brings_labels_and_its_own_preprocessing():
     assert card.preprocessing.resize_mode == "center-crop"
 
 
-def test_a_teachable_machine_model_of_sounds_is_not_taken_for_one_of_pictures():
+def test_a_teachable_machine_model_of_sounds_is_not_taken_for_one_of_images():
     document = TEACHABLE | {"packageName": "@teachablemachine/pose"}
     assert filled(metadata__json=json.dumps(document)).preprocessing is None
 

@@ -55,7 +55,7 @@ def test_other_addresses_are_not_taken_for_one(reference: str) -> None:
     assert parse(reference) is None
 
 
-def test_a_model_says_its_classes_and_how_it_takes_pictures(machine: ZenodoServer) -> None:
+def test_a_model_says_its_classes_and_how_it_takes_images(machine: ZenodoServer) -> None:
     card = index.resolve(ADDRESS)
     assert (card.id, card.name) == ("teachable-machine-AbC_d-1", "my pets")
     assert card.class_names == ["Cat", "Dog"]

@@ -75,7 +75,7 @@ def test_other_ways_to_size_are_noted(geometry: dict[str, Any]) -> None:
     assert any("so they are stretched" in note for note in notes)
 
 
-def test_pictures_that_are_not_resized_stay_as_they_are() -> None:
+def test_images_that_are_not_resized_stay_as_they_are() -> None:
     steps, _, notes = preprocessing_of({**NORMALISED, "do_resize": False}, {})
     assert steps is not None
     assert steps.resize_mode == "none"
@@ -101,9 +101,9 @@ def test_pixels_become_what_the_settings_say(scale: dict[str, Any], expected: An
     steps, wanted, _ = preprocessing_of({**scale, "size": {"height": 4, "width": 4}}, {})
     assert steps is not None
     assert wanted is not None
-    picture = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
-    got, _ = prepare(picture, wanted, steps)
-    np.testing.assert_allclose(got, expected(picture.astype(np.float64)), rtol=1e-5, atol=1e-5)
+    image = np.arange(48, dtype=np.uint8).reshape(4, 4, 3) * 5
+    got, _ = prepare(image, wanted, steps)
+    np.testing.assert_allclose(got, expected(image.astype(np.float64)), rtol=1e-5, atol=1e-5)
 
 
 def test_a_scale_that_is_left_out_is_assumed_aloud() -> None:

@@ -1,4 +1,4 @@
-"""Weights and pictures that follow from a formula, so that goldens of whole networks need no room for them."""
+"""Weights and images that follow from a formula, so that goldens of whole networks need no room for them."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def weight(name: str, shape: Sequence[int], gain: float) -> NDArray[np.float32]:
     return random.uniform(*_BOUNDS.get(role, (-edge, edge)), shape).astype(np.float32)
 
 
-def pictures(shape: Sequence[int], low: float, high: float) -> NDArray[np.float32]:
-    """Return pictures between two values, smooth on the left and scattered on the right."""
+def images(shape: Sequence[int], low: float, high: float) -> NDArray[np.float32]:
+    """Return images between two values, smooth on the left and scattered on the right."""
     count, height, width, channels = shape
     levels = np.random.RandomState(zlib.crc32(repr(tuple(shape)).encode())).randint(0, 256, shape)
     ramp = np.linspace(0, 255, height)[None, :, None, None] * np.linspace(0.2, 1, channels)

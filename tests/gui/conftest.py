@@ -44,7 +44,7 @@ EYE = card(
 
 
 class MeanModel:
-    """Stands in for a model: the probability of the second class is the mean of the picture."""
+    """Stands in for a model: the probability of the second class is the mean of the image."""
 
     checksum = "sha256:00"
     input_shape = (4, 4, 3)
@@ -83,7 +83,7 @@ class MeanModel:
         return np.stack(columns, axis=1).astype(np.float32)
 
 
-class Shelf:
+class FakeCatalogue:
     """Stands in for catalogue and cache: what is there, what is on this machine, and what opening a model does."""
 
     def __init__(self) -> None:
@@ -97,8 +97,8 @@ class Shelf:
         self.gate.set()
         self.closed_in: list[str] = []
 
-    def opening(self, reference, **told):
-        self.opened.append((reference, told))
+    def opening(self, reference, **overrides):
+        self.opened.append((reference, overrides))
         try:
             yield from self.steps
             while not self.gate.wait(0.01):
@@ -116,14 +116,14 @@ def _plugins_write_from_the_main_thread_only(monkeypatch: pytest.MonkeyPatch) ->
 
 
 @pytest.fixture
-def shelf(monkeypatch: pytest.MonkeyPatch) -> Shelf:
-    shelf = Shelf()
-    monkeypatch.setattr("napari_webipred.cache.index.cards", lambda: list(shelf.cards))
+def fake_catalogue(monkeypatch: pytest.MonkeyPatch) -> FakeCatalogue:
+    fake_catalogue = FakeCatalogue()
+    monkeypatch.setattr("napari_webipred.cache.index.cards", lambda: list(fake_catalogue.cards))
     monkeypatch.setattr(
-        "napari_webipred.cache.store.path_of", lambda card: Path("here") if card.id in shelf.here else None
+        "napari_webipred.cache.store.path_of", lambda card: Path("here") if card.id in fake_catalogue.here else None
     )
-    monkeypatch.setattr("napari_webipred.opening.opening", shelf.opening)
-    return shelf
+    monkeypatch.setattr("napari_webipred.opening.opening", fake_catalogue.opening)
+    return fake_catalogue
 
 
 @pytest.fixture
@@ -144,7 +144,7 @@ def open_panel(viewer, qtbot):
 
 
 @pytest.fixture
-def panel(shelf, open_panel):
+def panel(fake_catalogue, open_panel):
     return open_panel()
 
 

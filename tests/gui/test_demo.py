@@ -7,7 +7,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 
 
-def test_the_demonstration_model_judges_the_sample_pictures(viewer, open_panel, choose, qtbot):
+def test_the_demonstration_model_judges_the_sample_images(viewer, open_panel, choose, qtbot):
     """The main job with nothing put in its place."""
     layers = viewer.open_sample("napari-webipred", "image-quality")
     panel = open_panel()

@@ -30,7 +30,7 @@ DOC = Path(__file__).parents[2] / "docs" / "panel.md"
 
 
 @pytest.fixture
-def model(shelf, qtbot):
+def model(fake_catalogue, qtbot):
     """A viewer without a window, which opens much faster."""
     return ViewerModel()
 
@@ -146,13 +146,13 @@ def test_a_number_of_the_intensity_range_comes_out_as_it_was_put_in(form, low):
         ("model", "brightnes", "Did you mean demo|There is no model called"),
         ("model", "./no/such/folder", "no file or folder"),
         ("model", Path("/no/such/model.onnx"), "no file or folder"),
-        ("model", 7, "Give the identifier of a model, a DOI, an address or a path"),
-        ("images", "a", "Give a list of layers among “a”, “b”."),
-        ("images", ["a"], "'a' is not an image layer of this viewer.*among “a”, “b”"),
-        ("images", None, "Give a list of layers among"),
+        ("model", 7, "Give the identifier of a model, a DOI, a URL or a path"),
+        ("images", "a", "Choose from these layers: “a”, “b”."),
+        ("images", ["a"], "'a' is not an image layer of this viewer.*these layers: “a”, “b”"),
+        ("images", None, "Choose from these layers"),
         ("planes", "some", r"must be in \('all', 'current'\)"),
-        ("intensity", "low", "Give one of 'auto', 'dtype', or two numbers"),
-        ("intensity", (5, 5), "5 to 5 cannot be used. Give one of"),
+        ("intensity", "low", "Use one of 'auto', 'dtype', or two numbers"),
+        ("intensity", (5, 5), "5 to 5 cannot be used. Use one of"),
         ("intensity", (0, 1e12), r"from -1e\+09 to 1e\+09"),
         ("threshold", 1.5, "0.0, 1.0"),
         ("profile", "webipredd", "'webipred', 'aucmedi', 'teachable-machine'"),
@@ -185,14 +185,14 @@ def test_a_layer_that_cannot_be_classified_is_refused_with_the_reason(model, for
         form.images.value = [bad]
 
 
-def test_what_is_missing_is_said_when_the_form_is_called(viewer, panel, shelf, qtbot):
+def test_what_is_missing_is_said_when_the_form_is_called(viewer, panel, fake_catalogue, qtbot):
     with pytest.raises(OptionError, match="No model is chosen"):
         panel.form()
     panel.form.model.value = "brightness"
     with pytest.raises(OptionError, match="No image is selected"):
         panel.form()
     viewer.add_image(flat(10))
-    shelf.error = CatalogueError("It is gone.", "")
+    fake_catalogue.error = CatalogueError("It is gone.", "")
     panel.form.model.value = "eye"
     qtbot.waitUntil(lambda: panel._session.loading.error is not None)
     with pytest.raises(CatalogueError, match="It is gone"):
@@ -200,59 +200,61 @@ def test_what_is_missing_is_said_when_the_form_is_called(viewer, panel, shelf, q
     assert panel._session.run is None
 
 
-def test_a_call_waits_for_the_model_and_does_not_block(viewer, panel, shelf, qtbot, ended):
+def test_a_call_waits_for_the_model_and_does_not_block(viewer, panel, fake_catalogue, qtbot, ended):
     viewer.add_image(flat(204), name="cells")
-    shelf.steps = [Progress("load")]
-    shelf.gate.clear()
+    fake_catalogue.steps = [Progress("load")]
+    fake_catalogue.gate.clear()
     panel.form.model.value = "brightness"
     panel.form()
-    assert panel.classify.why.text() == "Starts as soon as the model is ready."
+    assert panel.classify.why.text() == "Starts when the model is ready."
     assert not panel.classify.button.isEnabled()
     viewer.add_image(flat(0), name="after the call")
     assert panel._session.run is None
-    shelf.gate.set()
+    fake_catalogue.gate.set()
     assert [row.image for row in ended().rows] == ["cells"]
 
 
-def test_a_call_downloads_the_model_that_is_not_here(viewer, panel, shelf, ended):
+def test_a_call_downloads_the_model_that_is_not_here(viewer, panel, fake_catalogue, ended):
     viewer.add_image(flat(204))
     panel.form.model.value = "chest"
-    assert shelf.opened == []
+    assert fake_catalogue.opened == []
     panel.form()
     assert ended().card.id == "chest"
-    assert shelf.opened == [("chest", {})]
+    assert fake_catalogue.opened == [("chest", {})]
 
 
 @pytest.mark.parametrize("here", ["brightness", "chest"])
-def test_a_call_is_forgotten_when_the_opening_is_cancelled(viewer, panel, shelf, qtbot, here):
+def test_a_call_is_forgotten_when_the_opening_is_cancelled(viewer, panel, fake_catalogue, qtbot, here):
     viewer.add_image(flat(204))
-    shelf.steps = [Progress("load")]
-    shelf.gate.clear()
+    fake_catalogue.steps = [Progress("load")]
+    fake_catalogue.gate.clear()
     panel.form.model.value = here
     panel.form()
     qtbot.waitUntil(lambda: not panel.model.opening.progress.isHidden())
     qtbot.mouseClick(panel.model.opening.progress.cancel, Qt.MouseButton.LeftButton)
     assert not panel._session.waiting
-    shelf.gate.set()
+    fake_catalogue.gate.set()
     panel._session.loading.start()
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert panel._session.run is None
 
 
-def test_a_call_does_not_classify_with_another_model_that_is_chosen_meanwhile(viewer, panel, shelf, qtbot, choose):
+def test_a_call_does_not_classify_with_another_model_that_is_chosen_meanwhile(
+    viewer, panel, fake_catalogue, qtbot, choose
+):
     viewer.add_image(flat(204))
-    shelf.steps = [Progress("load")]
-    shelf.gate.clear()
+    fake_catalogue.steps = [Progress("load")]
+    fake_catalogue.gate.clear()
     panel.form.model.value = "brightness"
     panel.form()
     choose(panel, "Eye")
-    shelf.gate.set()
+    fake_catalogue.gate.set()
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert panel._session.run is None
 
 
-def test_a_path_that_is_not_in_the_list_is_opened(viewer, panel, shelf, ended, tmp_path):
-    shelf.models[tmp_path] = shelf.models["eye"]
+def test_a_path_that_is_not_in_the_list_is_opened(viewer, panel, fake_catalogue, ended, tmp_path):
+    fake_catalogue.models[tmp_path] = fake_catalogue.models["eye"]
     viewer.add_image(flat(204))
     panel.form.model.value = str(tmp_path)
     panel.form()
@@ -261,7 +263,7 @@ def test_a_path_that_is_not_in_the_list_is_opened(viewer, panel, shelf, ended, t
     assert panel._session.catalogue.models.rowCount() == 4
 
 
-def test_a_model_that_is_not_found_is_not_replaced_by_the_one_before(viewer, panel, shelf, qtbot, monkeypatch):
+def test_a_model_that_is_not_found_is_not_replaced_by_the_one_before(viewer, panel, fake_catalogue, qtbot, monkeypatch):
     def resolve(reference):
         raise CatalogueError(f"There is no record {reference}.", "Check the number.")
 
@@ -299,13 +301,13 @@ def test_layers_are_listed_again_when_the_choices_are_reset(model, form):
     assert layers.rowCount() == 1
 
 
-def test_models_are_read_again_when_asked(panel, shelf, qtbot):
-    shelf.cards = shelf.cards[:2]
+def test_models_are_read_again_when_asked(panel, fake_catalogue, qtbot):
+    fake_catalogue.cards = fake_catalogue.cards[:2]
     panel.form.model.reset_choices()
     qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() == 2)
 
 
-def test_the_model_can_be_set_before_the_list_is_read(viewer, shelf, qtbot):
+def test_the_model_can_be_set_before_the_list_is_read(viewer, fake_catalogue, qtbot):
     viewer.add_image(flat(204))
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
     panel.form.model.value = "brightness"

@@ -8,7 +8,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane
 
-from napari_webipred._napari.layers import understanding
+from napari_webipred._napari.layers import describe
 
 
 def ticked(panel) -> list[str]:
@@ -129,6 +129,6 @@ def test_describing_a_layer_reads_no_pixels(viewer, panel):
     lazy = dask.map_blocks(block, chunks=((1,) * 9, (40,), (40,)), dtype=np.uint8, meta=np.zeros((0, 0, 0), np.uint8))
     layer = viewer.add_image(lazy, contrast_limits=(0, 255))
     read.clear()
-    assert "9 planes" in understanding(layer)[0]
+    assert "9 planes" in describe(layer)[0]
     panel.form.sources()
     assert read == []

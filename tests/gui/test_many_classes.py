@@ -27,8 +27,8 @@ class WideModel(MeanModel):
 
 
 @pytest.fixture
-def panel(shelf, open_panel, viewer, classify):
-    shelf.cards, shelf.here, shelf.models = [WIDE], {"wide"}, {"wide": WideModel(WIDE)}
+def panel(fake_catalogue, open_panel, viewer, classify):
+    fake_catalogue.cards, fake_catalogue.here, fake_catalogue.models = [WIDE], {"wide"}, {"wide": WideModel(WIDE)}
     viewer.add_image(flat(9), name="grey")
     panel = open_panel()
     classify(panel, "Wide")
@@ -41,8 +41,8 @@ def test_the_table_shows_the_first_classes_and_the_chart_those_with_the_greatest
     assert panel.results.model.columnCount() == 2 + shown
     assert [bar.name for bar in panel.results.chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
     assert all(bar.assigned for bar in panel.results.chart.bars)
-    assert f"first {shown:,}" in panel.results.part.text()
-    assert not panel.results.part.isHidden()
+    assert f"first {shown:,}" in panel.results.shown_classes.text()
+    assert not panel.results.shown_classes.isHidden()
 
 
 def test_the_file_and_the_clipboard_have_all_classes(panel, qtbot, monkeypatch, tmp_path):
@@ -63,8 +63,8 @@ def test_the_description_says_how_many_classes_more_there_are():
     assert "class 1000<" not in html
 
 
-def test_a_model_of_few_classes_shows_all_without_a_remark(viewer, shelf, open_panel, classify):
+def test_a_model_of_few_classes_shows_all_without_a_remark(viewer, fake_catalogue, open_panel, classify):
     viewer.add_image(flat(9))
     panel = open_panel()
     classify(panel)
-    assert panel.results.part.isHidden()
+    assert panel.results.shown_classes.isHidden()

@@ -62,89 +62,89 @@ def test_narrowing_the_list_keeps_the_chosen_model(panel, qtbot, choose):
     assert panel._session.loading.model is model
 
 
-def test_a_model_that_is_here_is_opened_and_warmed_up_at_once(panel, shelf, qtbot, choose):
+def test_a_model_that_is_here_is_opened_and_warmed_up_at_once(panel, fake_catalogue, qtbot, choose):
     choose(panel, "Brightness")
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
-    assert shelf.models["brightness"].warm
-    assert shelf.opened == [("brightness", {})]
+    assert fake_catalogue.models["brightness"].warm
+    assert fake_catalogue.opened == [("brightness", {})]
     assert panel.model.opening.download.isHidden()
 
 
-def test_a_model_that_is_not_here_waits_for_the_users_word(panel, shelf, qtbot, choose):
+def test_a_model_that_is_not_here_waits_for_the_users_word(panel, fake_catalogue, qtbot, choose):
     choose(panel, "Chest")
     assert not panel.model.opening.download.isHidden()
-    assert shelf.opened == []
+    assert fake_catalogue.opened == []
     qtbot.mouseClick(panel.model.opening.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
-    assert shelf.opened == [("chest", {})]
+    assert fake_catalogue.opened == [("chest", {})]
     assert panel._session.loading.entry.here
 
 
-def test_a_download_shows_how_far_it_is_and_can_be_cancelled(panel, shelf, qtbot, choose):
-    shelf.steps = [Progress("download", 5_000_000, 20_000_000, seconds_left=30)]
-    shelf.gate.clear()
+def test_a_download_shows_how_far_it_is_and_can_be_cancelled(panel, fake_catalogue, qtbot, choose):
+    fake_catalogue.steps = [Progress("download", 5_000_000, 20_000_000, seconds_left=30)]
+    fake_catalogue.gate.clear()
     choose(panel, "Chest")
     qtbot.mouseClick(panel.model.opening.download, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "5.0 MB of 20 MB" in panel.model.opening.progress.words.text())
     assert "about 30 s left" in panel.model.opening.progress.words.text()
     assert panel.model.opening.progress.bar.value() == 250
     qtbot.mouseClick(panel.model.opening.progress.cancel, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: shelf.closed_in != [])
+    qtbot.waitUntil(lambda: fake_catalogue.closed_in != [])
     assert panel.model.opening.progress.isHidden()
     assert not panel.model.opening.download.isHidden()
-    assert shelf.closed_in != ["MainThread"]
+    assert fake_catalogue.closed_in != ["MainThread"]
 
 
-def test_choosing_another_model_gives_the_first_one_up(panel, shelf, qtbot, choose):
-    shelf.steps = [Progress("load")]
-    shelf.gate.clear()
+def test_choosing_another_model_gives_the_first_one_up(panel, fake_catalogue, qtbot, choose):
+    fake_catalogue.steps = [Progress("load")]
+    fake_catalogue.gate.clear()
     choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: shelf.opened != [])
+    qtbot.waitUntil(lambda: fake_catalogue.opened != [])
     choose(panel, "Eye")
-    shelf.gate.set()
+    fake_catalogue.gate.set()
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
-    assert panel._session.loading.model is shelf.models["eye"]
-    qtbot.waitUntil(lambda: len(shelf.closed_in) == 2)
-    assert panel._session.loading.model is shelf.models["eye"]
+    assert panel._session.loading.model is fake_catalogue.models["eye"]
+    qtbot.waitUntil(lambda: len(fake_catalogue.closed_in) == 2)
+    assert panel._session.loading.model is fake_catalogue.models["eye"]
 
 
-def test_an_error_stands_under_the_list_with_its_hint_and_can_be_tried_again(panel, shelf, qtbot, choose):
-    shelf.error = CatalogueError("Zenodo <b>cannot</b> be reached.", "Check the connection.")
+def test_an_error_stands_under_the_list_with_its_hint_and_can_be_tried_again(panel, fake_catalogue, qtbot, choose):
+    fake_catalogue.error = CatalogueError("Zenodo <b>cannot</b> be reached.", "Check the connection.")
     choose(panel, "Brightness")
     qtbot.waitUntil(lambda: "Check the connection." in panel.model.opening.message.text)
     assert "&lt;b&gt;" in panel.model.opening.message.text
-    shelf.error = None
+    fake_catalogue.error = None
     qtbot.mouseClick(panel.model.opening.message._retry, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert panel.model.opening.message.text == ""
 
 
-def test_a_slow_model_is_used_when_the_user_says_so(panel, shelf, qtbot, choose):
-    shelf.error = SlowModelError("An image may take 5 hours.", "Use it anyway.", "allow slow model")
+def test_a_slow_model_is_used_when_the_user_says_so(panel, fake_catalogue, qtbot, choose):
+    fake_catalogue.error = SlowModelError("An image may take 5 hours.", "Use it anyway.", "allow slow model")
     choose(panel, "Brightness")
     message = panel.model.opening.message
     qtbot.waitUntil(lambda: "5 hours" in message.text)
-    assert "“Use it anyway” allows it" in message.text
-    assert "Decide first" in panel.classify.why.text()
+    assert "You can cancel at any time." in message.text
+    assert "This model is slow" in panel.classify.why.text()
     assert panel._session.loading.entry.refused == ""
     assert not message._accept.isHidden()
     assert message._retry.isHidden()
-    shelf.error = None
+    fake_catalogue.error = None
     qtbot.mouseClick(message._accept, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
-    assert shelf.opened == [("brightness", {}), ("brightness", {"allow_slow": True})]
+    assert fake_catalogue.opened == [("brightness", {}), ("brightness", {"allow_slow": True})]
     choose(panel, "Eye")
-    qtbot.waitUntil(lambda: panel._session.loading.model is shelf.models["eye"])
-    assert shelf.opened[-1] == ("eye", {})
-    shelf.error = CatalogueError("It is gone.", "")
+    qtbot.waitUntil(lambda: panel._session.loading.model is fake_catalogue.models["eye"])
+    assert fake_catalogue.opened[-1] == ("eye", {})
+    fake_catalogue.error = CatalogueError("It is gone.", "")
     panel._session.loading.start()
     qtbot.waitUntil(lambda: "It is gone" in message.text)
     assert message._accept.isHidden()
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError])
-def test_the_details_of_an_unforeseen_error_can_be_copied(panel, shelf, qtbot, choose, kind):
-    shelf.error = kind("no such thing")
+def test_the_details_of_an_unforeseen_error_can_be_copied(panel, fake_catalogue, qtbot, choose, kind):
+    fake_catalogue.error = kind("no such thing")
     choose(panel, "Brightness")
     qtbot.waitUntil(lambda: "no such thing" in panel.model.opening.message.text)
     qtbot.mouseClick(panel.model.opening.message._copy, Qt.MouseButton.LeftButton)
@@ -152,34 +152,34 @@ def test_the_details_of_an_unforeseen_error_can_be_copied(panel, shelf, qtbot, c
     assert "Traceback" in QGuiApplication.clipboard().text()
 
 
-def test_a_folder_becomes_a_model_of_the_list(panel, shelf, qtbot, tmp_path):
-    shelf.models[tmp_path] = shelf.models["eye"]
+def test_a_folder_becomes_a_model_of_the_list(panel, fake_catalogue, qtbot, tmp_path):
+    fake_catalogue.models[tmp_path] = fake_catalogue.models["eye"]
     qtbot.mouseClick(panel.model.choice.add, Qt.MouseButton.LeftButton)
     dialog = panel.model.findChild(AddModel)
     assert not dialog.add.isEnabled()
     qtbot.keyClicks(dialog.field, str(tmp_path))
     qtbot.mouseClick(dialog.add, Qt.MouseButton.LeftButton)
     assert dialog.result() == QDialog.DialogCode.Accepted
-    qtbot.waitUntil(lambda: panel._session.loading.model is shelf.models["eye"])
-    assert shelf.opened == [(tmp_path, {})]
+    qtbot.waitUntil(lambda: panel._session.loading.model is fake_catalogue.models["eye"])
+    assert fake_catalogue.opened == [(tmp_path, {})]
     assert panel._session.catalogue.models.rowCount() == 4
 
 
-def test_the_same_folder_is_listed_once(panel, shelf, qtbot, tmp_path):
-    shelf.models[tmp_path] = shelf.models["eye"]
+def test_the_same_folder_is_listed_once(panel, fake_catalogue, qtbot, tmp_path):
+    fake_catalogue.models[tmp_path] = fake_catalogue.models["eye"]
     for _ in range(2):
         panel._session.catalogue.add(tmp_path)
         qtbot.waitUntil(panel.model.opening.progress.isHidden)
     assert panel._session.catalogue.models.rowCount() == 4
 
 
-def test_a_zenodo_record_is_looked_up_and_not_downloaded(panel, shelf, qtbot, monkeypatch):
-    found = shelf.cards[1].model_copy(update={"id": "zenodo-1", "name": "From Zenodo"})
+def test_a_zenodo_record_is_looked_up_and_not_downloaded(panel, fake_catalogue, qtbot, monkeypatch):
+    found = fake_catalogue.cards[1].model_copy(update={"id": "zenodo-1", "name": "From Zenodo"})
     monkeypatch.setattr("napari_webipred.cache.index.resolve", lambda reference: found)
     panel._session.catalogue.add("10.5281/zenodo.1")
     qtbot.waitUntil(lambda: names(panel)[0] == "From Zenodo")
     assert panel._session.loading.entry.reference == "10.5281/zenodo.1"
-    assert shelf.opened == []
+    assert fake_catalogue.opened == []
     assert not panel.model.opening.download.isHidden()
 
 
@@ -207,7 +207,7 @@ def test_the_description_tells_classes_licence_and_citation(panel, qtbot, choose
         assert text in panel.model.about.text()
 
 
-def test_texts_of_a_card_cannot_bring_markup_or_pictures():
+def test_texts_of_a_card_cannot_bring_markup_or_images():
     evil = '<img src="http://example.org/spy.png"><a href="x">x</a>'
     card = ModelCard.model_validate(
         {

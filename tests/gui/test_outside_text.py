@@ -70,7 +70,7 @@ def dangerous(panel: QWidget) -> list[tuple[QWidget, str]]:
 
 
 @pytest.fixture
-def evil(shelf):
+def evil(fake_catalogue):
     """A model every word of which is markup."""
     words = ("description", "intended_use", "limitations", "license", "discipline", "procedure", "record_doi")
     hostile = ModelCard.model_validate(
@@ -88,8 +88,8 @@ def evil(shelf):
             **dict.fromkeys(words, EVIL),
         }
     )
-    shelf.cards = [hostile]
-    shelf.models = {"brightness": type(shelf.models["eye"])(hostile)}
+    fake_catalogue.cards = [hostile]
+    fake_catalogue.models = {"brightness": type(fake_catalogue.models["eye"])(hostile)}
     return hostile
 
 
@@ -105,8 +105,8 @@ def test_markup_of_a_card_and_a_layer_is_shown_as_it_is(evil, open_panel, viewer
 
 
 @pytest.mark.parametrize("error", [ModelError(f"broken {EVIL}", f"hint {EVIL}"), ValueError(EVIL)])
-def test_markup_of_an_error_is_shown_as_it_is(shelf, panel, qtbot, choose, error):
-    shelf.error = error
+def test_markup_of_an_error_is_shown_as_it_is(fake_catalogue, panel, qtbot, choose, error):
+    fake_catalogue.error = error
     choose(panel, "Eye")
     qtbot.waitUntil(lambda: "EVIL" in panel.model.opening.message.text)
     assert dangerous(panel) == []
@@ -213,10 +213,10 @@ def hostile_card(text: str, identifier: str = "brightness") -> ModelCard:
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
 def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
-    text, shelf, open_panel, viewer, qtbot, monkeypatch, tmp_path
+    text, fake_catalogue, open_panel, viewer, qtbot, monkeypatch, tmp_path
 ):
     card = hostile_card(text)
-    shelf.cards, shelf.models = [card], {"brightness": type(shelf.models["eye"])(card)}
+    fake_catalogue.cards, fake_catalogue.models = [card], {"brightness": type(fake_catalogue.models["eye"])(card)}
     panel = open_panel()
     width = panel.window().width()
     viewer.add_image(np.full((40, 40, 3), 9, np.uint8), name=text)
@@ -229,7 +229,7 @@ def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
     for row in range(3):
         panel.results.table.selectRow(row)
         check(panel)
-    panel.model.settings.show_settings(shelf.models["brightness"])
+    panel.model.settings.show_settings(fake_catalogue.models["brightness"])
     assert len(panel.model.settings.classes.value) == 2
     qtbot.wait(1)
     check(panel)
@@ -244,9 +244,9 @@ def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
 
 
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE)
-def test_dialogs_show_hostile_texts_within_bounds(text, shelf, open_panel, qtbot, monkeypatch):
+def test_dialogs_show_hostile_texts_within_bounds(text, fake_catalogue, open_panel, qtbot, monkeypatch):
     card = hostile_card(text)
-    shelf.cards = [card]
+    fake_catalogue.cards = [card]
     panel = open_panel()
     panel.model.choice.menu._ask_to_remove(panel._session.catalogue.models.items[0])
     box = panel.findChild(QMessageBox)

@@ -158,7 +158,7 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
     assert overrides.load(checksum) == ModelOverrides()
     assert local_models.own_models() == []
     assert panel._session.loading.entry is None
-    assert "stays where it is" in panel.model.opening.message.text
+    assert "was not deleted" in panel.model.opening.message.text
 
 
 def test_what_is_part_of_the_program_cannot_be_removed(new_panel, qtbot):
@@ -176,7 +176,7 @@ def test_a_model_whose_file_is_gone_says_so_and_can_be_removed(folder, new_panel
     panel = new_panel()
     qtbot.waitUntil(lambda: line(panel, "My model") == "file not found")
     select(panel, qtbot, "My model")
-    qtbot.waitUntil(lambda: "no longer in" in panel.model.opening.message.text, timeout=30_000)
+    qtbot.waitUntil(lambda: "was not found in" in panel.model.opening.message.text, timeout=30_000)
     qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Delete)
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
     assert local_models.own_models() == []
@@ -275,7 +275,7 @@ def test_removing_all_models_empties_the_list_and_the_question_says_so(folder, n
     dialog = open_page(panel, qtbot)
     qtbot.mouseClick(dialog.remove_all, Qt.MouseButton.LeftButton)
     question = dialog.findChild(QMessageBox)
-    assert "list of your own models" in question.informativeText()
+    assert "Your own models are only removed from the list." in question.informativeText()
     (button,) = (button for button in question.buttons() if button.text().replace("&", "") == "Remove all")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
@@ -290,7 +290,7 @@ def test_the_file_of_a_known_model_is_that_model(new_panel, qtbot, tmp_path):
     panel._session.catalogue.add(path)
     qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
     assert panel._session.loading.model.card.id == "demo"
-    assert "download(3).zip is the model" in panel.model.opening.message.text
+    assert "download(3).zip is “" in panel.model.opening.message.text
     assert local_models.own_models() == []
 
 
@@ -311,7 +311,7 @@ def test_the_file_of_a_model_that_is_not_here_yet_is_imported(new_panel, qtbot, 
     qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=30_000)
     assert panel._session.loading.model.classes == ["NORMAL", "PNEUMONIA"]
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
-    assert f"is the model “{known.name}” of the catalogue" in panel.model.opening.message.text
+    assert f"is “{known.name}” from the catalogue" in panel.model.opening.message.text
     path.unlink()
     again = new_panel()
     assert line(again, known.name) == "on this machine"

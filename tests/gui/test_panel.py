@@ -123,7 +123,7 @@ def test_the_slider_moves_along_planes_and_not_along_channels(viewer, panel, qtb
     assert list(panel.results.chosen_row.position.values()) == [3]
 
 
-def test_choosing_a_row_hides_the_pictures_that_lie_over_its_own(viewer, panel, qtbot, classify):
+def test_choosing_a_row_hides_the_images_that_lie_over_its_own(viewer, panel, qtbot, classify):
     for name in "abc":
         viewer.add_image(flat(0), name=name)
     marks = viewer.add_points([[1, 1]], name="marks")
@@ -182,7 +182,7 @@ def test_a_fixed_intensity_range_counts(viewer, panel, classify):
     assert run.rows[0].probabilities[1] == pytest.approx(0.5, abs=0.01)
 
 
-def test_a_picture_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, classify):
+def test_an_image_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, classify):
     viewer.add_image(flat(10), name="good")
     viewer.add_image(np.full((40, 40), np.nan), name="holes", contrast_limits=(0, 1))
     run = classify(panel)
@@ -199,7 +199,7 @@ def test_a_remark_stands_with_the_row_and_is_announced(viewer, panel, qtbot, cla
     viewer.add_image(np.full((40, 40), 7, np.uint8), name="empty <b>slide</b>", contrast_limits=(0, 255))
     run = classify(panel)
     assert [row.remark for row in run.rows] == ["", "The image is blank: all its pixels are the same."]
-    assert "There is a remark on 1 of 2 rows." in panel.classify.message.text
+    assert "Remarks on 1 of 2 rows." in panel.classify.message.text
     click_row(panel, qtbot, 1)
     assert "The image is blank" in panel.results.remark.text
     assert not panel.results.chart_area.isHidden()
@@ -224,13 +224,13 @@ def test_rows_stay_when_their_layer_is_gone(viewer, panel, qtbot, classify):
 
 def test_sorting_the_table_keeps_rows_and_layers_together(viewer, panel, qtbot, classify):
     for value in (200, 10, 100):
-        viewer.add_image(flat(value), name=f"picture {value}")
+        viewer.add_image(flat(value), name=f"image {value}")
     classify(panel)
     panel.results.table.sortByColumn(3, Qt.SortOrder.AscendingOrder)
-    assert [cells(panel, row)[0] for row in range(3)] == ["picture 10", "picture 100", "picture 200"]
+    assert [cells(panel, row)[0] for row in range(3)] == ["image 10", "image 100", "image 200"]
     click_row(panel, qtbot, 2)
-    assert viewer.layers.selection.active.name == "picture 200"
-    assert panel.results.chosen_row.image == "picture 200"
+    assert viewer.layers.selection.active.name == "image 200"
+    assert panel.results.chosen_row.image == "image 200"
 
 
 def test_a_new_run_takes_the_place_of_the_old_rows(viewer, panel, classify):
@@ -269,8 +269,10 @@ def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assign
     assert marked == [False, False, True, True, False]
 
 
-def test_columns_of_classes_with_short_names_are_as_wide_as_their_numbers(viewer, panel, shelf, qtbot, classify):
-    shelf.models["brightness"].card = card("numbered", "Numbered", {"0": None, "1": None})
+def test_columns_of_classes_with_short_names_are_as_wide_as_their_numbers(
+    viewer, panel, fake_catalogue, qtbot, classify
+):
+    fake_catalogue.models["brightness"].card = card("numbered", "Numbered", {"0": None, "1": None})
     viewer.add_image(flat(51), name="a")
     viewer.add_image(flat(255), name="b")
     classify(panel)
@@ -280,17 +282,17 @@ def test_columns_of_classes_with_short_names_are_as_wide_as_their_numbers(viewer
         assert table.columnWidth(column) >= table.sizeHintForColumn(column)
 
 
-def test_cancelling_keeps_the_rows_that_are_there(viewer, panel, shelf, qtbot, choose):
+def test_cancelling_keeps_the_rows_that_are_there(viewer, panel, fake_catalogue, qtbot, choose):
     viewer.add_image(np.zeros((50, 40, 40), np.uint8))
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)
-    shelf.models["brightness"].gate.clear()
+    fake_catalogue.models["brightness"].gate.clear()
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     run = panel._session.run
     assert panel.classify.button.isHidden()
     assert not panel.classify.progress.isHidden()
     qtbot.mouseClick(panel.classify.progress.cancel, Qt.MouseButton.LeftButton)
-    shelf.models["brightness"].gate.set()
+    fake_catalogue.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not run.running)
     assert len(run.rows) < 50
     assert "Cancelled" in panel.classify.message.text
@@ -326,7 +328,7 @@ def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypa
     (tmp_path / "out.csv").write_text("precious")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out"), ""))
     qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "is there already" in panel.results.message.text)
+    qtbot.waitUntil(lambda: "already exists" in panel.results.message.text)
     assert (tmp_path / "out.csv").read_text() == "precious"
 
 
@@ -339,7 +341,7 @@ def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     assert panel.sections[-1].isHidden()
 
 
-def test_closing_and_opening_the_panel_loses_nothing(viewer, panel, open_panel, qtbot, classify, shelf):
+def test_closing_and_opening_the_panel_loses_nothing(viewer, panel, open_panel, qtbot, classify, fake_catalogue):
     viewer.add_image(flat(255), name="a")
     run = classify(panel)
     dock = panel.parent()
@@ -352,20 +354,20 @@ def test_closing_and_opening_the_panel_loses_nothing(viewer, panel, open_panel, 
     assert cells(again, 0)[:2] == ["a", "bright"]
     assert again.images.choice.layers.rowCount() == 2
     assert again.classify.button.isEnabled()
-    assert len(shelf.opened) == 1
+    assert len(fake_catalogue.opened) == 1
     assert again.model.choice.list.currentIndex().data() == "Brightness"
 
 
-def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbot, choose, shelf):
+def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbot, choose, fake_catalogue):
     viewer.add_image(np.zeros((30, 40, 40), np.uint8))
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)
-    shelf.models["brightness"].gate.clear()
+    fake_catalogue.models["brightness"].gate.clear()
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     panel.parent().destroyOnClose()
     again = open_panel()
     assert not again.classify.progress.isHidden()
-    shelf.models["brightness"].gate.set()
+    fake_catalogue.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not again._session.run.running)
     qtbot.waitUntil(lambda: again.results.sorted.rowCount() == 30)
     assert again.classify.progress.isHidden()
@@ -375,7 +377,7 @@ def test_the_threshold_begins_with_that_of_the_engine(panel):
     assert panel.form.threshold.value == Options().threshold
 
 
-def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
+def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot):
     viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a rather long name of a stack " * 3)
     panel.form.intensity.native.mode.setCurrentIndex(2)
     classify(panel, "Eye")
@@ -390,9 +392,15 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify):
     panel.model.choice.zenodo.heading.setText("12345 records on Zenodo for “words that are long”")
     panel.model.choice.zenodo.show()
     panel.classify.message.show_note("words " * 30, "hint " * 30)
+    window = panel.window()
+    window.show()  # napari's style and the real widths come with it
+    panel.parent().setFixedWidth(300)
+    qtbot.waitUntil(lambda: panel.width() == 300 and panel.isVisible())
     column = panel.scroll.widget()
-    column.layout().activate()
-    assert column.minimumSizeHint().width() <= 330 - panel.scroll.verticalScrollBar().sizeHint().width()
+    qtbot.waitUntil(lambda: column.width() <= panel.scroll.viewport().width())
+    assert column.minimumSizeHint().width() <= panel.width() - panel.scroll.verticalScrollBar().sizeHint().width()
+    assert panel.model.stored.y() > panel.model.more.y()  # there is no space for three buttons in a line
+    window.hide()
 
 
 class Viewer:

@@ -23,7 +23,7 @@ KERAS = Path(__file__).parents[1] / "goldens" / "keras"
 
 
 def write_logits(path: Path) -> Path:
-    """An ONNX file that takes pictures of any size and gives three numbers that are not probabilities."""
+    """An ONNX file that takes images of any size and gives three numbers that are not probabilities."""
     nodes = [
         helper.make_node("GlobalAveragePool", ["x"], ["mean"]),
         helper.make_node("Flatten", ["mean"], ["flat"]),
@@ -81,7 +81,7 @@ def test_a_folder_of_teachable_machine_without_its_labels_is_asked_about(
         archive.extractall(folder)
     panel, form = asked(folder)
     assert panel.classify.why.text() == "Fill in the missing settings first."
-    assert form.heading.text() == "Some settings are missing. The people who trained the model know them."
+    assert form.heading.text() == "Some settings are missing. Ask the people who trained the model."
     assert not form.use.isEnabled()
     assert form.size_row.isHidden()
     assert form.activation_row.isHidden()  # it ends in a softmax
@@ -155,36 +155,36 @@ def test_a_keras_file_is_asked_about_and_can_be_corrected(viewer, asked, qtbot, 
     assert (card.class_names, card.preprocessing.standardize_mode) == (names, "grayscale")
 
 
-def test_what_was_told_wrong_stays_in_the_form_to_be_corrected(panel, shelf, qtbot, choose, pick):
-    card = shelf.models["brightness"].card
-    shelf.models["brightness"].card = card.model_copy(update={"preprocessing": None})
+def test_what_was_told_wrong_stays_in_the_form_to_be_corrected(panel, fake_catalogue, qtbot, choose, pick):
+    card = fake_catalogue.models["brightness"].card
+    fake_catalogue.models["brightness"].card = card.model_copy(update={"preprocessing": None})
     choose(panel, "Brightness")
     form = panel.model.settings
     qtbot.waitUntil(lambda: not form.native.isHidden())
     form.classes.native.selectAll()
     qtbot.keyClicks(form.classes.native, "night, day")
     pick(form.standardize, "tf")
-    shelf.error = ModelError("These are not its classes.", "Correct them.")
+    fake_catalogue.error = ModelError("These are not its classes.", "Correct them.")
     use(panel, qtbot)
     qtbot.waitUntil(lambda: "These are not its classes." in panel.model.opening.message.text)
-    assert shelf.opened[1] == ("brightness", {"standardize": "tf", "classes": ["night", "day"]})
+    assert fake_catalogue.opened[1] == ("brightness", {"standardize": "tf", "classes": ["night", "day"]})
     assert not form.native.isHidden()
     assert form.classes.value == ["night", "day"]
-    shelf.error, shelf.models["brightness"].card = None, card
+    fake_catalogue.error, fake_catalogue.models["brightness"].card = None, card
     use(panel, qtbot)
-    assert panel._session.loading.model is shelf.models["brightness"]
+    assert panel._session.loading.model is fake_catalogue.models["brightness"]
     assert form.native.isHidden()
     assert panel.model.opening.message.text == ""
 
 
-def test_a_family_of_networks_is_suggested_but_not_chosen(panel, shelf, qtbot, choose):
-    model = shelf.models["brightness"]
+def test_a_family_of_networks_is_suggested_but_not_chosen(panel, fake_catalogue, qtbot, choose):
+    model = fake_catalogue.models["brightness"]
     model.card = model.card.model_copy(update={"preprocessing": None})
     model.suggestion = ("MobileNetV2", "tf")
     choose(panel, "Brightness")
     form = panel.model.settings
     qtbot.waitUntil(lambda: not form.native.isHidden())
-    assert form.looks_like.text() == "It looks like MobileNetV2, which is usually used with “tf”."
+    assert form.looks_like.text() == "The model looks like MobileNetV2, which usually uses “tf”."
     assert form.standardize.value is None
     assert not form.use.isEnabled()
 
@@ -222,7 +222,7 @@ def test_names_can_be_taken_back(asked, qtbot, pick, tmp_path):
     qtbot.keyClicks(form.classes.native, "a, b")
     use(panel, qtbot)
     qtbot.mouseClick(panel.model.edit_settings, Qt.MouseButton.LeftButton)
-    assert form.heading.text() == "Settings of this model. They are kept for the next time."
+    assert form.heading.text() == "Settings of this model. They are stored for the next time."
     assert form.classes.value == ["a", "b"]
     form.classes.native.selectAll()
     qtbot.keyClick(form.classes.native, Qt.Key.Key_Delete)
@@ -238,7 +238,7 @@ def test_of_several_outputs_one_is_chosen_first_and_may_be_changed(viewer, asked
     assert form.others.isHidden()
     assert not form.use.isEnabled()
     offered = [form.output.native.itemText(i) for i in range(form.output.native.count())]
-    assert offered == ["Please choose…", "low – 1 number", "mid – 2 numbers", "top – 4 numbers"]
+    assert offered == ["Choose…", "low – 1 number", "mid – 2 numbers", "top – 4 numbers"]
     pick(form.output, "mid")
     use(panel, qtbot)
     qtbot.waitUntil(lambda: not form.native.isHidden())
@@ -311,8 +311,10 @@ def test_that_a_network_gives_no_probabilities_is_asked_about_once_before_anythi
     assert "probabilities" not in panel.model.opening.message.text + " ".join(panel._session.loading.model.remarks)
 
 
-def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, shelf, qtbot, choose, monkeypatch):
-    monkeypatch.setattr(shelf.models["brightness"], "predict", lambda batch: np.float32([[-3, 9]] * len(batch)))
+def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, fake_catalogue, qtbot, choose, monkeypatch):
+    monkeypatch.setattr(
+        fake_catalogue.models["brightness"], "predict", lambda batch: np.float32([[-3, 9]] * len(batch))
+    )
     viewer.add_image(flat(60), name="a")
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)

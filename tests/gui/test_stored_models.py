@@ -82,7 +82,7 @@ def test_models_are_listed_with_source_last_use_and_size(fetched, page):
     assert first.data(ITEM).used > dialog.stored.index(1, 0).data(ITEM).used
     assert first.data(REMARK) == "0.0 MB"
     assert dialog.total.text().startswith("2 downloaded models, ")
-    assert dialog.place.text() == str(settings.current().cache_folder)
+    assert dialog.folder_path.text() == str(settings.current().cache_folder)
 
 
 def test_an_empty_cache_says_so(page):
@@ -138,7 +138,7 @@ def test_return_does_not_remove_all(fetched, page, qtbot):
 def test_making_room_removes_what_was_not_used_for_longest(fetched, page, qtbot, monkeypatch):
     dialog = page()
     press(qtbot, dialog, dialog.free_space)
-    assert "Nothing had to be removed." in dialog.message.text
+    assert "Nothing removed: the models already take less space than that." in dialog.message.text
     newest = store.entries()[1].folder
     most = sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
     monkeypatch.setattr("napari_webipred._napari.stored_models.GIGABYTE", most)
@@ -159,7 +159,7 @@ def test_a_bundle_carries_models_to_an_empty_cache_without_a_network(fetched, pa
     choose_row(qtbot, dialog, 0)
     choose_row(qtbot, dialog, 1, Qt.KeyboardModifier.ControlModifier)
     press(qtbot, dialog, dialog.export)
-    assert "2 models exported to carried.zip." in dialog.message.text
+    assert "Exported 2 models to carried.zip." in dialog.message.text
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "other"))
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     dialog = page()
@@ -206,7 +206,7 @@ def test_a_file_downloaded_by_hand_is_imported_as_the_model_that_the_user_says(p
         qtbot.mouseClick(asking.import_button, Qt.MouseButton.LeftButton)
     idle(qtbot, dialog)
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
-    assert "could not be checked" in dialog.message.text
+    assert "could not be verified" in dialog.message.text
     assert names(dialog) == [index.find("webipred-16").name]
 
 
@@ -220,7 +220,7 @@ def test_the_model_with_the_checksum_of_the_file_is_proposed_first(fetched, page
     assert asking.import_button.isEnabled()
     qtbot.keyClick(asking, Qt.Key.Key_Return)
     idle(qtbot, dialog)
-    assert dialog.message.text == "<b>Imported: Model of 5 classes.</b>"
+    assert dialog.message.text == "<b>Imported Model of 5 classes.</b>"
 
 
 def test_a_file_of_another_model_is_refused(fetched, page, qtbot, monkeypatch, tmp_path):
@@ -383,7 +383,7 @@ def test_import_asks_before_it_replaces_a_model(changed, page, qtbot, text, repl
     idle(qtbot, dialog)
     (entry,) = store.entries()
     assert (entry.checksum != before) is replaced
-    assert ("Imported: Model of 2 classes." in dialog.message.text) is replaced
+    assert ("Imported Model of 2 classes." in dialog.message.text) is replaced
     assert ("are not the same as before" in dialog.message.text) is not replaced
 
 
@@ -431,7 +431,7 @@ def test_a_model_is_said_to_come_from_a_bundle_until_its_source_has_confirmed_it
     bundled, open_panel, choose, page, qtbot
 ):
     run(bundle.read(bundled))
-    assert "from a bundle, not confirmed · used" in page().stored.index(0, 0).data(SECOND_LINE)
+    assert "from a bundle, not verified · used" in page().stored.index(0, 0).data(SECOND_LINE)
     panel = open_panel()
     choose(panel, "Model of 2 classes")
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)

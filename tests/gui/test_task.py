@@ -11,12 +11,12 @@ from napari_webipred.cancellation import current
 
 
 def record(task: Task) -> list[tuple[str, object]]:
-    heard: list[tuple[str, object]] = []
-    task.events.connect(lambda events: heard.extend(("event", event) for event in events))
-    task.done.connect(lambda result: heard.append(("done", result)))
-    task.failed.connect(lambda error: heard.append(("failed", error)))
-    task.cancelled.connect(lambda: heard.append(("cancelled", None)))
-    return heard
+    received: list[tuple[str, object]] = []
+    task.events.connect(lambda events: received.extend(("event", event) for event in events))
+    task.done.connect(lambda result: received.append(("done", result)))
+    task.failed.connect(lambda error: received.append(("failed", error)))
+    task.cancelled.connect(lambda: received.append(("cancelled", None)))
+    return received
 
 
 def test_all_events_and_the_result_arrive_in_order(qtbot):
@@ -25,10 +25,10 @@ def test_all_events_and_the_result_arrive_in_order(qtbot):
         return "result"
 
     task = Task(work())
-    heard = record(task)
+    received = record(task)
     with qtbot.waitSignal(task.done):
         task.start()
-    assert heard == [*(("event", i) for i in range(1000)), ("done", "result")]
+    assert received == [*(("event", i) for i in range(1000)), ("done", "result")]
 
 
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError])
@@ -40,10 +40,10 @@ def test_an_error_arrives_after_the_events_before_it(qtbot, kind):
         raise error
 
     task = Task(work())
-    heard = record(task)
+    received = record(task)
     with qtbot.waitSignal(task.failed):
         task.start()
-    assert heard == [("event", 1), ("failed", error)]
+    assert received == [("event", 1), ("failed", error)]
 
 
 @pytest.mark.parametrize("how", ["cancel", "close"])
@@ -59,14 +59,14 @@ def test_a_computation_in_the_middle_of_an_event_is_ended(qtbot, how):
         yield
 
     task = Task(work())
-    heard = record(task)
+    received = record(task)
     task.start()
     qtbot.waitUntil(begun.is_set)
     with qtbot.waitSignal(task.cancelled):
         # What napari does with all workers when it is closed.
         task.cancel() if how == "cancel" else task._worker.quit()
     assert ended == [how]
-    assert heard == [("cancelled", None)]
+    assert received == [("cancelled", None)]
 
 
 def test_a_cancelled_generator_is_closed_in_its_own_thread_and_says_no_more(qtbot):
@@ -81,11 +81,11 @@ def test_a_cancelled_generator_is_closed_in_its_own_thread_and_says_no_more(qtbo
             closed.append(threading.current_thread() is threading.main_thread())
 
     task = Task(work())
-    heard = record(task)
+    received = record(task)
     task.start()
     assert begun.wait(10)
     with qtbot.waitSignal(task.cancelled):
         task.cancel()
-        heard.clear()
+        received.clear()
     assert closed == [False]
-    assert heard == [("cancelled", None)]
+    assert received == [("cancelled", None)]

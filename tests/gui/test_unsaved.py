@@ -153,14 +153,14 @@ def test_rows_that_are_saved_are_not_asked_about(panel, run, begin, qtbot, targe
 
 def test_what_comes_while_the_rows_are_being_saved_waits_for_that(panel, run, begin, qtbot, target, monkeypatch):
     gate = threading.Event()
-    write = results_view._write
+    write = results_view.write_csv
 
     def slowly(*arguments):
         while not gate.wait(0.01):
             yield
         return (yield from write(*arguments))
 
-    monkeypatch.setattr(results_view, "_write", slowly)
+    monkeypatch.setattr(results_view, "write_csv", slowly)
     qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
     begin()
     assert question(panel) is None
@@ -170,18 +170,18 @@ def test_what_comes_while_the_rows_are_being_saved_waits_for_that(panel, run, be
     assert target.exists()
 
 
-def test_a_running_run_is_not_replaced_by_another(viewer, panel, shelf, qtbot, choose):
+def test_a_running_run_is_not_replaced_by_another(viewer, panel, fake_catalogue, qtbot, choose):
     viewer.add_image(np.zeros((30, 40, 40), np.uint8))
     choose(panel, "Brightness")
     qtbot.waitUntil(panel.classify.button.isEnabled)
-    shelf.models["brightness"].gate.clear()
+    fake_catalogue.models["brightness"].gate.clear()
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     run = panel._session.run
     WAYS["Ctrl+Return"](panel, qtbot)
-    with pytest.raises(OptionError, match="cancel first"):
+    with pytest.raises(OptionError, match="Wait, or cancel it"):
         panel.form()
     assert panel._session.run is run
-    shelf.models["brightness"].gate.set()
+    fake_catalogue.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not run.running)
     assert len(run.rows) == 30
 
@@ -219,7 +219,7 @@ def test_closing_napari_asks_too(panel, run, qtbot, target, monkeypatch, text):
     assert is_kept(panel, run) == (text != "Save…")
 
 
-def test_a_script_that_closes_the_viewer_is_not_asked(make_napari_viewer, shelf, qtbot, monkeypatch):
+def test_a_script_that_closes_the_viewer_is_not_asked(make_napari_viewer, fake_catalogue, qtbot, monkeypatch):
     viewer = make_napari_viewer(show=True)
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
     qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)

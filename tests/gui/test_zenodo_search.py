@@ -84,12 +84,12 @@ def test_pages_of_25_can_be_turned(found, panel, qtbot):
     look_for(qtbot, panel, "lungs")
     search = panel.model.choice.zenodo
     assert len(titles(panel)) == 25
-    assert search.place.text() == "page 1 of 2"
+    assert search.page_number.text() == "page 1 of 2"
     assert not search.previous.isEnabled()
     found.found(publish(found, 5), 30)
     qtbot.mouseClick(search.next, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(search.progress.isHidden)
-    assert (len(titles(panel)), search.place.text()) == (5, "page 2 of 2")
+    assert (len(titles(panel)), search.page_number.text()) == (5, "page 2 of 2")
     assert not search.next.isEnabled()
     qtbot.mouseClick(search.previous, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(search.progress.isHidden)
@@ -139,7 +139,7 @@ def test_a_download_tells_how_far_it_is_and_can_be_cancelled(zenodo, panel, qtbo
 def test_that_nothing_was_found_is_told(zenodo, panel, qtbot):
     zenodo.found([])
     look_for(qtbot, panel, "lungs")
-    assert "No model that can be used here was found on Zenodo." in panel.model.choice.zenodo.message.text
+    assert "No usable models found on Zenodo." in panel.model.choice.zenodo.message.text
 
 
 def test_an_error_stands_in_the_search_and_can_be_tried_again(found, panel, qtbot):

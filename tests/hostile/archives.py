@@ -218,7 +218,7 @@ def tensor(name: str, sizes: tuple[int, ...], **outside: str) -> bytes:
 
 
 def onnx(*tensors: bytes) -> bytes:
-    """A picture of 4x4x3, flat, times ``w`` of 48x2."""
+    """An image of 4x4x3, flat, times ``w`` of 48x2."""
 
     def value(name: str, *sizes: int) -> bytes:
         dims = b"".join(message(1, number(1 << 3, size)) for size in sizes)
@@ -309,7 +309,7 @@ ARCHIVES: dict[str, Callable[[], bytes]] = {
     "size of 8 EiB": lambda: sound(b"", WEIGHTS, sixty_four(2**63, 2**63)),
     "table of contents at 1 EiB": end_of_zip64,
     "archive behind another": lambda: sound() + sound(),
-    "archive behind a picture": lambda: sound(before=b"GIF89a" + bytes(50)),
+    "archive behind an image": lambda: sound(before=b"GIF89a" + bytes(50)),
     "archive within the comment": lambda: sound(comment=sound()),
     "cut in the middle": lambda: sound(cut=len(sound()) // 2),
     "cut at the end": lambda: sound(cut=9),

@@ -9,19 +9,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hostile import archives, pictures
+from hostile import archives, images
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError, ImageError
 from napari_webipred.imaging.readers import file_source, read
 
-PICTURES = {
-    **{kind: pictures.saved(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP")},
-    "TIFF": pictures.written(),
-    "LZW": pictures.saved("TIFF", compression="tiff_lzw"),
-    "ImageJ": pictures.written(pictures.GREY[None].repeat(3, 0), imagej=True),
-    "animation": pictures.gif(8, 8, *[pictures.gif_frame()] * 3),
+IMAGES = {
+    **{kind: images.saved(kind) for kind in ("PNG", "JPEG", "GIF", "BMP", "WEBP")},
+    "TIFF": images.written(),
+    "LZW": images.saved("TIFF", compression="tiff_lzw"),
+    "ImageJ": images.written(images.GREY[None].repeat(3, 0), imagej=True),
+    "animation": images.gif(8, 8, *[images.gif_frame()] * 3),
 }
-BEGINNINGS = [content[:12] for content in PICTURES.values()] + [b"", b"PK\x03\x04", b"PK\x05\x06"]
+BEGINNINGS = [content[:12] for content in IMAGES.values()] + [b"", b"PK\x03\x04", b"PK\x05\x06"]
 CHANGES = st.lists(st.tuples(st.integers(0, 2**20), st.integers(0, 255)), min_size=1, max_size=8)
 
 
@@ -32,7 +32,7 @@ def changed(content: bytes, changes: list[tuple[int, int]], cut: int) -> bytes:
     return bytes(data[: len(data) - cut])
 
 
-def read_picture(path: Path) -> None:
+def read_image(path: Path) -> None:
     source = file_source(path)
     for index, _ in zip(source.indices(), range(3), strict=False):
         with suppress(ImageError):
@@ -54,15 +54,15 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @given(st.sampled_from(BEGINNINGS), st.binary(max_size=300))
 def test_any_bytes_are_read_or_refused(path: Path, beginning: bytes, rest: bytes) -> None:
     path.write_bytes(beginning + rest)
-    read_picture(path)
+    read_image(path)
     read_archive(path)
 
 
 @settings(deadline=None)
-@given(st.sampled_from(sorted(PICTURES)), CHANGES, st.integers(0, 40))
-def test_a_changed_picture_is_read_or_refused(path: Path, kind: str, changes: list[tuple[int, int]], cut: int) -> None:
-    path.write_bytes(changed(PICTURES[kind], changes, cut))
-    read_picture(path)
+@given(st.sampled_from(sorted(IMAGES)), CHANGES, st.integers(0, 40))
+def test_a_changed_image_is_read_or_refused(path: Path, kind: str, changes: list[tuple[int, int]], cut: int) -> None:
+    path.write_bytes(changed(IMAGES[kind], changes, cut))
+    read_image(path)
 
 
 @settings(deadline=None)

@@ -9,9 +9,9 @@ import pytest
 
 from hostile.archives import ARCHIVES, EITHER
 from hostile.folder import opened
+from hostile.images import IMAGES
 from hostile.keras_files import HDF5_FILES, KERAS_FILES, SAVED_MODELS
 from hostile.models import MODELS
-from hostile.pictures import PICTURES
 from napari_webipred import limits
 
 MEGABYTES = 300
@@ -25,8 +25,8 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 
 
 @pytest.fixture(scope="module")
-def pictures(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    return opened("picture", ".dat", PICTURES, tmp_path_factory.mktemp("hostile"))
+def images(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    return opened("image", ".dat", IMAGES, tmp_path_factory.mktemp("hostile"))
 
 
 @pytest.fixture(scope="module")
@@ -102,13 +102,13 @@ def test_no_refused_model_leaves_a_graph_in_the_cache(models: list[dict[str, Any
     assert len(kept) == sum(not report["kind"] for report in models)
 
 
-def test_hostile_pictures_are_refused_by_name_and_strange_ones_are_opened(pictures: list[dict[str, Any]]) -> None:
-    assert len(pictures) >= 25
-    assert wrong(pictures, {"ImageError"}) == []
+def test_hostile_images_are_refused_by_name_and_strange_ones_are_opened(images: list[dict[str, Any]]) -> None:
+    assert len(images) >= 25
+    assert wrong(images, {"ImageError"}) == []
 
 
-def test_no_hostile_file_fills_the_memory(archives: list[dict[str, Any]], pictures: list[dict[str, Any]]) -> None:
-    assert [report for report in archives + pictures if report["megabytes"] >= MEGABYTES] == []
+def test_no_hostile_file_fills_the_memory(archives: list[dict[str, Any]], images: list[dict[str, Any]]) -> None:
+    assert [report for report in archives + images if report["megabytes"] >= MEGABYTES] == []
 
 
 def test_no_hostile_archive_leaves_a_file_behind(archives: list[dict[str, Any]], tmp_path_factory: Any) -> None:

@@ -1,6 +1,6 @@
 """Open each file in a process of its own, under a watch: what does the user see, how long, how much memory?
 
-    python tests/hostile/watch.py archive|model|picture FOLDER
+    python tests/hostile/watch.py archive|model|image FOLDER
 
 Prints a JSON object per file of the folder: its name; ``words``, which are the error or what was opened; ``hint`` and
 ``kind`` of an error, or empty; seconds of the processor and megabytes at the peak. POSIX only.
@@ -37,7 +37,7 @@ NEEDED = {
         *(f"{PACKAGE}.{name}" for name in ("api", "model", "runtime.onnx_file", "runtime.readers", "runtime.session")),
         *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
-    "picture": [
+    "image": [
         *("PIL.Image", "tifffile", f"{PACKAGE}.card", f"{PACKAGE}.imaging.preprocess", f"{PACKAGE}.imaging.readers"),
     ],
 }
@@ -62,8 +62,8 @@ def model(path: Path) -> str:
     return f"opened: input {opened.input_shape}, {opened.output_size} classes"
 
 
-def picture(path: Path) -> str:
-    """Read and prepare a picture, and of many planes the first three, as a classification does."""
+def image(path: Path) -> str:
+    """Read and prepare an image, and of many planes the first three, as a classification does."""
     from napari_webipred.card import Input, Preprocessing
     from napari_webipred.imaging.preprocess import prepare
     from napari_webipred.imaging.readers import file_source, read
@@ -102,7 +102,7 @@ def watched(work: Callable[[Path], str], path: Path) -> dict[str, object]:
 
 def main() -> None:
     """Watch every file of a folder."""
-    work = {"archive": archive, "model": model, "picture": picture}[sys.argv[1]]
+    work = {"archive": archive, "model": model, "image": image}[sys.argv[1]]
     for name in NEEDED[sys.argv[1]]:
         importlib.import_module(name)  # once, instead of in every child
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -161,7 +161,7 @@ def test_orientation_is_honoured(tmp_path: Path, orientation: int, suffix: str) 
     np.testing.assert_allclose(plane if plane.ndim == 2 else plane[..., 0], shown, atol=6)
 
 
-def test_damaged_exif_does_not_hide_the_picture(tmp_path: Path) -> None:
+def test_damaged_exif_does_not_hide_the_image(tmp_path: Path) -> None:
     path = tmp_path / "x.jpg"
     exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<HHHII", 3, 0x0112, 3, 90000, 90000)
     Image.fromarray(COLOUR).save(path, exif=exif)
@@ -276,7 +276,7 @@ def test_a_missing_file_is_named_without_its_folder(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"hello, I am a text file", b"\x89PNG\r\n\x1a\nnonsense", b"II*\0", b"BM"])
-def test_what_is_no_picture_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_what_is_no_image_is_refused(tmp_path: Path, content: bytes) -> None:
     refusal(written(tmp_path / "x.png", content))
 
 
@@ -307,7 +307,7 @@ def test_a_damaged_checksum_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("size", [(10_000, 9_000), (20_000, 20_000), (2**31 - 1, 2**31 - 1)])
-def test_a_picture_bomb_is_refused_before_it_is_decoded(
+def test_an_image_bomb_is_refused_before_it_is_decoded(
     tmp_path: Path, size: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(Image.Image, "load", pytest.fail)
@@ -356,7 +356,7 @@ def test_what_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     assert "get this one again" not in caught.value.hint
 
 
-def test_a_picture_that_does_not_fit_into_memory_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_image_that_does_not_fit_into_memory_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(*_: Any) -> None:
         raise MemoryError
 
@@ -367,7 +367,7 @@ def test_a_picture_that_does_not_fit_into_memory_says_so(tmp_path: Path, monkeyp
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "GIF", "TIFF"])
-def test_random_damage_gives_a_picture_or_an_explanation(tmp_path: Path, kind: str, capfd: Any) -> None:
+def test_random_damage_gives_an_image_or_an_explanation(tmp_path: Path, kind: str, capfd: Any) -> None:
     content, rng = saved(kind), np.random.default_rng(1)
     told = []
     for _ in range(60):
@@ -413,9 +413,9 @@ def tree(tmp_path: Path) -> Callable[[str], Path]:
 
 def test_folders_are_searched_in_natural_order(tree: Callable[[str], Path]) -> None:
     folder = tree("x10.png x2.PNG a/b/1.tif a/9.jpeg b.gif B.bmp notes.txt x1.webp a/list.csv")
-    pictures, left_out = find_images([folder])
+    images, left_out = find_images([folder])
     expected = ["a/9.jpeg", "a/b/1.tif", "B.bmp", "b.gif", "x1.webp", "x2.PNG", "x10.png"]
-    assert [str(Path(name).relative_to(folder)).replace("\\", "/") for name in pictures] == expected
+    assert [str(Path(name).relative_to(folder)).replace("\\", "/") for name in images] == expected
     assert {Path(name).name for name in left_out} == {"notes.txt", "list.csv"}
 
 

@@ -103,7 +103,7 @@ def test_nested_lists_are_arrays() -> None:
 
 
 @pytest.mark.parametrize("wrap", [list, tuple])
-def test_of_multiscale_pictures_the_full_size_counts(wrap: Any) -> None:
+def test_of_multiscale_images_the_full_size_counts(wrap: Any) -> None:
     levels = wrap([Lazy(STACK), Lazy(STACK[..., ::2, ::2])])
     source = array_source(levels, "x")
     assert source.shape == (2, 3)
@@ -119,7 +119,7 @@ def test_multiscale_data_of_napari_is_known() -> None:
     np.testing.assert_array_equal(read(source, (3,)), COLOURS[3])
 
 
-def test_a_list_of_pictures_is_not_taken_for_levels() -> None:
+def test_a_list_of_images_is_not_taken_for_levels() -> None:
     with pytest.raises(ImageError, match="list of 2 arrays that do not shrink"):
         array_source([STACK[0], STACK[1]], "x")
 

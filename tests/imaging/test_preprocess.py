@@ -23,8 +23,8 @@ GOLDENS = json.loads((Path(__file__).parents[1] / "goldens" / "preprocess.json")
 MODES = ["torch", "tf", "caffe", "minmax", "z-score", "grayscale", "none"]
 
 
-def picture(height: int, width: int, channels: int) -> np.ndarray:
-    """A picture with slopes, edges and texture, made of whole numbers only. The goldens are made from it."""
+def image(height: int, width: int, channels: int) -> np.ndarray:
+    """An image with slopes, edges and texture, made of whole numbers only. The goldens are made from it."""
     y, x, c = np.ogrid[0:height, 0:width, 0:channels]
     slope = 3 * x + 2 * y + 40 * c
     texture = (x * y + 5 * c) % 31 * 4 + ((x ^ (y + c)) & 15) * 9
@@ -69,7 +69,7 @@ def sha256(array: np.ndarray) -> str:
 
 @pytest.mark.parametrize("case", GOLDENS, ids=lambda case: case["name"])
 def test_the_tensor_equals_that_of_opencv_js_bit_for_bit(case: dict[str, Any]) -> None:
-    pixels = picture(case["height"], case["width"], case["channels"])
+    pixels = image(case["height"], case["width"], case["channels"])
     size = case["target_height"], case["target_width"], 3
     assert sha256(prepare(pixels, *size, how("none"))[0]) == case["sha256_resized"]
     assert sha256(prepare(pixels, *size, how("torch"))[0]) == case["sha256_standardised"]
@@ -77,14 +77,14 @@ def test_the_tensor_equals_that_of_opencv_js_bit_for_bit(case: dict[str, Any]) -
 
 @pytest.mark.parametrize("case", GOLDENS, ids=lambda case: case["name"])
 def test_resizing_whole_numbers_equals_opencv_bit_for_bit(case: dict[str, Any]) -> None:
-    pixels = picture(case["height"], case["width"], case["channels"])
+    pixels = image(case["height"], case["width"], case["channels"])
     levels, _ = prepare(pixels, case["target_height"], case["target_width"], 3, how("none", profile="aucmedi"))
     whole = levels.astype(np.uint8)
     np.testing.assert_array_equal(levels, whole)
     assert hashlib.sha256(whole.tobytes()).hexdigest() == case["sha256_eight_bit"]
 
 
-def test_the_goldens_cover_what_pictures_are_like() -> None:
+def test_the_goldens_cover_what_images_are_like() -> None:
     shapes = [((c["height"], c["width"]), (c["target_height"], c["target_width"]), c["channels"]) for c in GOLDENS]
     for channels in (1, 3, 4):
         some = [(shape, target) for shape, target, count in shapes if count == channels]
@@ -94,7 +94,7 @@ def test_the_goldens_cover_what_pictures_are_like() -> None:
         assert any(shape == (2 * target[0], 2 * target[1]) for shape, target in some)
 
 
-def test_the_tensor_equals_that_of_webipred_for_the_shared_pictures(shared_models: Path, shared_oracle: Path) -> None:
+def test_the_tensor_equals_that_of_webipred_for_the_shared_images(shared_models: Path, shared_oracle: Path) -> None:
     make = runpy.run_path(str(shared_models / "pictures.py"))["picture"]
     cases = json.loads((shared_oracle / "preprocess.json").read_text())
     assert len(cases) == 15
@@ -107,7 +107,7 @@ def test_the_tensor_equals_that_of_webipred_for_the_shared_pictures(shared_model
 
 @pytest.mark.parametrize("mode", MODES)
 def test_grey_gives_the_same_bits_as_grey_written_as_rgb(mode: str) -> None:
-    grey = picture(57, 91, 1)[..., 0]
+    grey = image(57, 91, 1)[..., 0]
     expected = tensor(np.repeat(grey[..., None], 3, axis=2), how(mode), 33)
     np.testing.assert_array_equal(tensor(grey, how(mode), 33), expected)
     np.testing.assert_array_equal(tensor(grey[..., None], how(mode), 33), expected)
@@ -115,7 +115,7 @@ def test_grey_gives_the_same_bits_as_grey_written_as_rgb(mode: str) -> None:
 
 @pytest.mark.parametrize("intensity", ["auto", "dtype", (3, 200)])
 def test_alpha_is_dropped_and_has_no_part_in_the_range(intensity: Any) -> None:
-    rgba = picture(40, 50, 4).astype(np.uint16)
+    rgba = image(40, 50, 4).astype(np.uint16)
     rgba[..., 3] = 60000
     plain, plain_range = prepare(rgba[..., :3].copy(), 8, 8, 3, how(), intensity=intensity)
     result, used = prepare(rgba, 8, 8, 3, how(), intensity=intensity)
@@ -128,15 +128,15 @@ def test_alpha_is_dropped_and_has_no_part_in_the_range(intensity: Any) -> None:
 
 @pytest.mark.parametrize("view", [np.s_[::-1, ::2], np.s_[:, ::-1, ::-1], np.s_[3:, 5:, 1:]])
 def test_views_and_other_byte_orders_give_the_same_tensor(view: Any) -> None:
-    seen = picture(40, 50, 4)[view]
+    seen = image(40, 50, 4)[view]
     np.testing.assert_array_equal(tensor(seen), tensor(np.ascontiguousarray(seen)))
     deep = seen.astype(np.uint16)
     np.testing.assert_array_equal(tensor(deep.astype(">u2")), tensor(deep))
     np.testing.assert_array_equal(tensor(np.asfortranarray(deep)), tensor(deep))
 
 
-def test_the_picture_is_not_changed() -> None:
-    for pixels in (picture(20, 30, 3), picture(20, 30, 3).astype(np.float32)):
+def test_the_image_is_not_changed() -> None:
+    for pixels in (image(20, 30, 3), image(20, 30, 3).astype(np.float32)):
         before = pixels.copy()
         for mode in MODES:
             tensor(pixels, how(mode), 20)
@@ -146,10 +146,10 @@ def test_the_picture_is_not_changed() -> None:
 
 
 def test_threads_get_the_same_tensors() -> None:
-    pictures = [picture(90 + i, 120 - i, 3) for i in range(16)]
+    images = [image(90 + i, 120 - i, 3) for i in range(16)]
     with ThreadPoolExecutor(8) as pool:
-        together = list(pool.map(lambda p: tensor(p, how("torch"), 64), pictures))
-    for result, pixels in zip(together, pictures, strict=True):
+        together = list(pool.map(lambda p: tensor(p, how("torch"), 64), images))
+    for result, pixels in zip(together, images, strict=True):
         np.testing.assert_array_equal(result, tensor(pixels, how("torch"), 64))
 
 
@@ -170,7 +170,7 @@ def test_preparing_takes_little_memory_whatever_the_shape(shape: tuple[int, ...]
 
 
 def test_padding_repeats_the_edges_and_puts_the_odd_pixel_behind() -> None:
-    pixels = picture(7, 12, 3)
+    pixels = image(7, 12, 3)
     padded = np.pad(pixels, ((2, 3), (0, 0), (0, 0)), mode="edge")
     np.testing.assert_array_equal(tensor(pixels, how(resize_mode="pad"), 9), tensor(padded, size=9))
     np.testing.assert_array_equal(
@@ -179,7 +179,7 @@ def test_padding_repeats_the_edges_and_puts_the_odd_pixel_behind() -> None:
 
 
 def test_cropping_takes_the_centred_square() -> None:
-    pixels = picture(30, 47, 3)
+    pixels = image(30, 47, 3)
     np.testing.assert_array_equal(tensor(pixels, how(resize_mode="center-crop")), tensor(pixels[:, 8:38]))
     np.testing.assert_array_equal(
         tensor(pixels, how(resize_mode="center-crop", crop_pct=0.8)), tensor(pixels[3:27, 11:35])
@@ -187,34 +187,34 @@ def test_cropping_takes_the_centred_square() -> None:
 
 
 def test_cropping_keeps_the_aspect_ratio_of_the_model_input() -> None:
-    pixels = picture(60, 60, 3)
+    pixels = image(60, 60, 3)
     cropped, _ = prepare(pixels, 10, 20, 3, how(resize_mode="center-crop"))
     np.testing.assert_array_equal(cropped, prepare(pixels[15:45], 10, 20, 3, how())[0])
 
 
 def test_a_tiny_crop_still_has_a_pixel() -> None:
-    result = tensor(picture(5, 5, 3), how(resize_mode="center-crop", crop_pct=0.001))
-    np.testing.assert_array_equal(result, np.broadcast_to(picture(5, 5, 3)[2, 2].astype(np.float32), (8, 8, 3)))
+    result = tensor(image(5, 5, 3), how(resize_mode="center-crop", crop_pct=0.001))
+    np.testing.assert_array_equal(result, np.broadcast_to(image(5, 5, 3)[2, 2].astype(np.float32), (8, 8, 3)))
 
 
 def test_without_resizing_only_the_right_size_is_taken() -> None:
-    right = picture(8, 8, 3)
+    right = image(8, 8, 3)
     np.testing.assert_array_equal(tensor(right, how(resize_mode="none", interpolation="nearest")), right)
     with pytest.raises(ImageError, match="9x8 pixels, but the model takes 8x8"):
-        tensor(picture(8, 9, 3), how(resize_mode="none"))
+        tensor(image(8, 9, 3), how(resize_mode="none"))
 
 
 @pytest.mark.parametrize("interpolation", ["nearest", "bicubic", "area", "lanczos"])
 def test_an_interpolation_that_is_not_checked_is_refused(interpolation: str) -> None:
     with pytest.raises(OptionError, match=f"{interpolation}.*not supported yet"):
-        tensor(picture(9, 9, 3), how(interpolation=interpolation))
+        tensor(image(9, 9, 3), how(interpolation=interpolation))
 
 
 # Profiles
 
 
 def test_the_profile_of_the_browser_is_the_default() -> None:
-    pixels = picture(53, 41, 3)
+    pixels = image(53, 41, 3)
     np.testing.assert_array_equal(tensor(pixels), tensor(pixels, how(profile="webipred")))
     difference = np.abs(tensor(pixels) - tensor(pixels, how(profile="aucmedi")))
     assert 0 < difference.max() < 1
@@ -222,24 +222,24 @@ def test_the_profile_of_the_browser_is_the_default() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_aucmedi_profile_standardises_whole_numbers(mode: str) -> None:
-    pixels = picture(53, 41, 3)
+    pixels = image(53, 41, 3)
     levels = tensor(pixels, how("none", profile="aucmedi"), 24)
     np.testing.assert_array_equal(tensor(pixels, how(mode, profile="aucmedi"), 24), reference(levels, mode))
 
 
 def test_the_aucmedi_profile_pads_to_a_square() -> None:
-    pixels = picture(7, 12, 3)
+    pixels = image(7, 12, 3)
     padded = np.pad(pixels, ((2, 3), (0, 0), (0, 0)), mode="edge")
     for size in (5, 6, 9):  # 6: the padded square is halved
         squared = tensor(pixels, how(profile="aucmedi", resize_mode="pad"), size)
         np.testing.assert_array_equal(squared, tensor(padded, how(profile="aucmedi"), size))
 
 
-def test_the_aucmedi_profile_rounds_deep_pictures_half_to_even_before_resizing() -> None:
+def test_the_aucmedi_profile_rounds_deep_images_half_to_even_before_resizing() -> None:
     deep = np.array([[0, 1, 3, 5, 509, 510]], np.uint16)
     levels, _ = prepare(deep, 1, 6, 1, how(profile="aucmedi"), intensity=(0, 510))
     np.testing.assert_array_equal(levels[0, :, 0], [0, 0, 2, 2, 254, 255])
-    pixels = picture(53, 41, 3)
+    pixels = image(53, 41, 3)
     fine = pixels.astype(np.float64) / 255 + 0.3 / 255 * (pixels < 200)
     np.testing.assert_array_equal(
         tensor(fine, how(profile="aucmedi"), intensity=(0, 1)), tensor(pixels, how(profile="aucmedi"))
@@ -248,7 +248,7 @@ def test_the_aucmedi_profile_rounds_deep_pictures_half_to_even_before_resizing()
 
 @pytest.mark.parametrize("more", [{"channels": 1}, {"channel_order": "L"}, {"channels": 1, "channel_order": "L"}])
 def test_the_aucmedi_profile_makes_grey_as_pillow_does_before_resizing(more: dict[str, Any]) -> None:
-    pixels = picture(53, 41, 4)
+    pixels = image(53, 41, 4)
     grey = np.asarray(Image.fromarray(pixels[..., :3]).convert("L"))
     np.testing.assert_array_equal(
         tensor(pixels, how(profile="aucmedi"), **more), tensor(grey, how(profile="aucmedi"), **more)
@@ -256,7 +256,7 @@ def test_the_aucmedi_profile_makes_grey_as_pillow_does_before_resizing(more: dic
 
 
 def test_the_teachable_machine_profile_takes_the_centred_square_from_minus_1_to_1() -> None:
-    pixels = picture(30, 47, 3)
+    pixels = image(30, 47, 3)
     profile = Preprocessing.model_validate({"profile": "teachable-machine"})
     result = tensor(pixels, profile, 12)
     np.testing.assert_allclose(result, tensor(pixels[:, 8:38], size=12) / np.float32(127) - 1, rtol=0, atol=2e-7)
@@ -266,7 +266,7 @@ def test_the_teachable_machine_profile_takes_the_centred_square_from_minus_1_to_
 
 def test_the_teachable_machine_profile_weighs_colours_with_its_own_numbers() -> None:
     profile = Preprocessing.model_validate({"profile": "teachable-machine"})
-    pixels = picture(8, 8, 3)
+    pixels = image(8, 8, 3)
     expected = pixels.astype(np.float64) @ [0.2989, 0.587, 0.114] / 127 - 1
     np.testing.assert_allclose(tensor(pixels, profile, channels=1)[..., 0], expected, rtol=0, atol=3e-7)
     white = tensor(np.full((8, 8, 3), 255, np.uint8), profile, channels=1)
@@ -277,7 +277,7 @@ def test_the_teachable_machine_profile_weighs_colours_with_its_own_numbers() -> 
 
 
 def test_rgb_becomes_grey_by_luma_without_rounding() -> None:
-    pixels = picture(8, 8, 3)
+    pixels = image(8, 8, 3)
     expected = pixels.astype(np.float64) @ [0.299, 0.587, 0.114]
     for grey in (tensor(pixels, channels=1), tensor(pixels, channels=1, channel_order="L")):
         assert grey.shape == (8, 8, 1)
@@ -289,7 +289,7 @@ def test_rgb_becomes_grey_by_luma_without_rounding() -> None:
 
 
 def test_bgr_models_get_their_channels_reversed_once() -> None:
-    pixels = picture(8, 8, 3)
+    pixels = image(8, 8, 3)
     np.testing.assert_array_equal(tensor(pixels, channel_order="BGR"), pixels[..., ::-1])
     custom = how("custom", mean=(1, 2, 3), std=(1, 2, 4))
     expected = (pixels[..., ::-1].astype(np.float32) - np.float32([1, 2, 3])) / np.float32([1, 2, 4])
@@ -300,11 +300,11 @@ def test_bgr_models_get_their_channels_reversed_once() -> None:
 
 def test_a_model_with_other_channels_is_refused() -> None:
     with pytest.raises(ImageError, match="4 channels"):
-        tensor(picture(8, 8, 4), channels=4)
+        tensor(image(8, 8, 4), channels=4)
 
 
 @pytest.mark.parametrize("shape", [(8,), (8, 8, 5), (8, 8, 0), (0, 8), (8, 0, 3), (2, 8, 8, 3), ()])
-def test_what_is_no_picture_is_refused(shape: tuple[int, ...]) -> None:
+def test_what_is_no_image_is_refused(shape: tuple[int, ...]) -> None:
     with pytest.raises(ImageError, match=r"shape|empty"):
         tensor(np.zeros(shape, np.uint8))
 
@@ -341,7 +341,7 @@ def reference(x: np.ndarray, mode: str) -> np.ndarray:
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("size", [5, 40, 224])
 def test_each_standardise_mode_equals_its_formula_bit_for_bit(mode: str, size: int) -> None:
-    pixels = picture(53, 41, 3)
+    pixels = image(53, 41, 3)
     result = tensor(pixels, how(mode), size)
     np.testing.assert_array_equal(result, reference(tensor(pixels, how("none"), size), mode))
     assert result.dtype == np.float32
@@ -349,7 +349,7 @@ def test_each_standardise_mode_equals_its_formula_bit_for_bit(mode: str, size: i
 
 @pytest.mark.parametrize("mode", ["tf", "minmax", "z-score", "grayscale", "none"])
 def test_modes_without_colours_work_for_grey_models(mode: str) -> None:
-    pixels = picture(53, 41, 1)[..., 0]
+    pixels = image(53, 41, 1)[..., 0]
     result = tensor(pixels, how(mode), channels=1)
     np.testing.assert_array_equal(result, reference(tensor(pixels, channels=1), mode))
 
@@ -357,15 +357,15 @@ def test_modes_without_colours_work_for_grey_models(mode: str) -> None:
 @pytest.mark.parametrize("mode", ["torch", "caffe"])
 def test_modes_for_colours_are_refused_for_grey_models(mode: str) -> None:
     with pytest.raises(OptionError, match=f"{mode} has 3 values for mean, but the model takes 1 channel"):
-        tensor(picture(8, 8, 1), how(mode), channels=1)
+        tensor(image(8, 8, 1), how(mode), channels=1)
 
 
 def test_custom_rescales_then_centres_then_scales() -> None:
-    x = picture(8, 8, 3).astype(np.float32)
-    result = tensor(picture(8, 8, 3), how("custom", rescale=1 / 127, mean=(1,), std=(0.5,)))
+    x = image(8, 8, 3).astype(np.float32)
+    result = tensor(image(8, 8, 3), how("custom", rescale=1 / 127, mean=(1,), std=(0.5,)))
     np.testing.assert_array_equal(result, (x * np.float32(1 / 127) - np.float32(1)) / np.float32(0.5))
-    np.testing.assert_array_equal(tensor(picture(8, 8, 3), how("custom", rescale=0.5)), x / 2)
-    np.testing.assert_array_equal(tensor(picture(8, 8, 3), how("custom", std=(2, 4, 8))), x / np.float32([2, 4, 8]))
+    np.testing.assert_array_equal(tensor(image(8, 8, 3), how("custom", rescale=0.5)), x / 2)
+    np.testing.assert_array_equal(tensor(image(8, 8, 3), how("custom", std=(2, 4, 8))), x / np.float32([2, 4, 8]))
 
 
 @pytest.mark.parametrize(
@@ -382,7 +382,7 @@ def test_custom_rescales_then_centres_then_scales() -> None:
 )
 def test_custom_without_usable_numbers_is_refused(numbers: dict[str, Any], words: str) -> None:
     with pytest.raises(OptionError, match=words):
-        tensor(picture(8, 8, 3), how("custom", **numbers))
+        tensor(image(8, 8, 3), how("custom", **numbers))
 
 
 # Intensities
@@ -477,7 +477,7 @@ def test_what_is_no_finite_number_is_refused_wherever_it_lies(
 
 
 def test_what_is_no_number_in_alpha_does_not_matter() -> None:
-    pixels = picture(40, 50, 4).astype(np.float32)
+    pixels = image(40, 50, 4).astype(np.float32)
     expected = tensor(pixels)
     pixels[3, 3, 3], pixels[4, 4, 3] = np.nan, np.inf
     np.testing.assert_array_equal(tensor(pixels), expected)

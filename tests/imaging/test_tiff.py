@@ -190,7 +190,7 @@ def test_white_is_zero_is_inverted(tmp_path: Path, dtype: str, compression: str 
 
 def test_white_is_zero_is_inverted_when_pillow_decodes(tmp_path: Path) -> None:
     shallow, deep = GREY, STACK[0, 0]
-    # Pillow inverts 8-bit pictures while it writes them, and deeper ones not.
+    # Pillow inverts 8-bit images while it writes them, and deeper ones not.
     for pixels, expected in ((shallow, shallow), (deep, ~deep)):
         Image.fromarray(pixels).save(tmp_path / "x.tif", compression="tiff_lzw", tiffinfo={262: 0})
         with tifffile.TiffFile(tmp_path / "x.tif") as file:

@@ -30,12 +30,12 @@ def test_the_file_has_the_promised_columns_and_line_ends():
     assert text == "image,z,A,B,prediction,error\r\na.png,3,0.25,0.75,B,\r\n"
 
 
-def test_a_failed_picture_has_empty_probabilities_and_its_error():
+def test_a_failed_image_has_empty_probabilities_and_its_error():
     text = written([Row(0, "a, b.png", error='Cannot read "it".')])
     assert text.splitlines()[1] == '"a, b.png",,,,"Cannot read ""it""."'
 
 
-def test_a_picture_without_an_axis_leaves_its_cell_empty():
+def test_an_image_without_an_axis_leaves_its_cell_empty():
     assert written([row()], axes=("t", "z")).splitlines()[1] == "a.png,,,0.25,0.75,B,"
 
 

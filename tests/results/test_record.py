@@ -60,7 +60,7 @@ def test_the_record_says_whether_the_run_came_to_its_end():
     assert record.as_dict()["complete"]
 
 
-def test_a_range_that_is_not_that_of_8_bit_pictures_is_recorded():
+def test_a_range_that_is_not_that_of_8_bit_images_is_recorded():
     record = made(
         Row(0, "s.tif", {"z": 0}, P, "A", intensity_range=(10.0, 4095.0)),
         Row(0, "s.tif", {"z": 1}, P, "A", intensity_range=(0.0, 255.0)),

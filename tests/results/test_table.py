@@ -37,7 +37,7 @@ def test_the_table_and_the_csv_file_hold_the_same_numbers():
     pd.testing.assert_frame_equal(read[["image", "z", "A", "B"]], table[["image", "z", "A", "B"]], check_dtype=False)
 
 
-def test_no_pictures_give_an_empty_table_with_columns():
+def test_no_images_give_an_empty_table_with_columns():
     assert list(to_frame([], ("A",)).columns) == ["image", "A", "prediction", "error"]
 
 

@@ -56,7 +56,7 @@ def open_session() -> Callable[[Mapping[str, bytes]], Session]:
 
 @pytest.fixture
 def dense_files() -> Files:
-    """A model of a 2x2 grey picture with the weights 1 ... 8 and the biases 0.5 and -0.5, without an activation."""
+    """A model of a 2x2 grey image with the weights 1 ... 8 and the biases 0.5 and -0.5, without an activation."""
     layers = [
         {"class_name": "Flatten", "config": {"name": "flat"}},
         {"class_name": "Dense", "config": {"name": "dense", "units": 2}},

@@ -52,14 +52,12 @@ CONV = entry("conv", "Conv2D", [["image", 0, 0, {}]], filters=2, kernel_size=3, 
 KERNEL = np.arange(36, dtype=np.float32).reshape(3, 3, 2, 2)
 
 
-def test_the_graph_is_valid_onnx_with_one_picture_and_one_output(dense_files: Files) -> None:
+def test_the_graph_is_valid_onnx_with_one_image_and_one_output(dense_files: Files) -> None:
     model = onnx.load_from_string(compiled(dense_files))
     onnx.checker.check_model(model, full_check=True)
-    (picture,), (classes,) = model.graph.input, model.graph.output
-    assert (picture.name, classes.name) == ("image", "classes")
-    sizes = [
-        [dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in (picture, classes)
-    ]
+    (image,), (classes,) = model.graph.input, model.graph.output
+    assert (image.name, classes.name) == ("image", "classes")
+    sizes = [[dim.dim_param or dim.dim_value for dim in value.type.tensor_type.shape.dim] for value in (image, classes)]
     assert sizes == [["batch", 2, 2, 1], ["batch", 2]]
     assert (model.ir_version, model.opset_import[0].version) == (8, 17)
 
@@ -97,7 +95,7 @@ def test_a_kernel_that_is_used_twice_is_stored_once(model_files: Writer) -> None
     assert {tensor.name for tensor in model.graph.initializer} <= used
 
 
-def test_pictures_are_turned_once_and_not_back_before_pooling(model_files: Writer) -> None:
+def test_images_are_turned_once_and_not_back_before_pooling(model_files: Writer) -> None:
     layers = [
         IMAGE,
         CONV,
@@ -124,9 +122,9 @@ def test_zeros_before_a_convolution_become_its_own(
     zeros = entry("pad", "ZeroPadding2D", [["image", 0, 0]], padding=[[0, 1], [3, 2]])
     padded = files((4, 4), zeros, entry("conv", class_name, [["pad", 0, 0]], filters=2, **settings))
     plain = files((5, 9), entry("conv", class_name, [["image", 0, 0]], filters=2, **settings))
-    picture = np.random.default_rng(0).random((1, 4, 4, 2), np.float32)
-    around = np.pad(picture, ((0, 0), (0, 1), (3, 2), (0, 0)))
-    np.testing.assert_allclose(open_session(padded).predict(picture), open_session(plain).predict(around), rtol=1e-5)
+    image = np.random.default_rng(0).random((1, 4, 4, 2), np.float32)
+    around = np.pad(image, ((0, 0), (0, 1), (3, 2), (0, 0)))
+    np.testing.assert_allclose(open_session(padded).predict(image), open_session(plain).predict(around), rtol=1e-5)
     made = onnx.load_from_string(compiled(padded)).graph
     assert [node.op_type for node in made.node] == ["Transpose", "Conv", "Transpose", "Flatten"]
     assert len(made.initializer) == 1
@@ -140,9 +138,9 @@ def test_zeros_that_others_need_too_stay(model_files: Writer, open_session: Open
         entry("end", "Add", [["conv", 0, 0], ["pad", 0, 0]]),
     ]
     session = open_session(model_files(functional(layers, ["end"]), {"conv/kernel": 0 * KERNEL}))
-    picture = np.ones((1, 4, 4, 2), np.float32)
+    image = np.ones((1, 4, 4, 2), np.float32)
     np.testing.assert_array_equal(
-        session.predict(picture), np.pad(picture, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(1, -1)
+        session.predict(image), np.pad(image, ((0, 0), (1, 1), (1, 1), (0, 0))).reshape(1, -1)
     )
 
 
@@ -167,7 +165,7 @@ def test_all_unsupported_layers_are_listed_with_the_option_at_fault(model_files:
 @pytest.mark.parametrize(
     "shape", [[None, 10], [None, 4, 3], [None, 4, 4, 4, 1], [None, 4, 4, 0], None, [None, 4, "4", 1]]
 )
-def test_a_model_that_takes_no_picture_is_refused(shape: Any, model_files: Writer) -> None:
+def test_a_model_that_takes_no_image_is_refused(shape: Any, model_files: Writer) -> None:
     image = IMAGE | {"config": {"batch_input_shape": shape}}
     said = refusal(model_files(functional([image, entry("a", "ReLU", [["image", 0, 0]])], ["a"]), {}))
     assert "not an image model" in said
@@ -212,10 +210,10 @@ def test_tensors_that_do_not_fit_a_layer_are_refused(last: dict[str, Any], words
 def test_numbers_in_the_arithmetic_of_keras_3(op: str, model_files: Writer, open_session: Opener) -> None:
     x = {"class_name": "__keras_tensor__", "config": {"keras_history": ["image", 0, 0]}}
     compute = {"Add": np.add, "Multiply": np.multiply, "Subtract": np.subtract, "Maximum": np.maximum}[op]
-    picture = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
-    for args, expected in (([x, 3.0], compute(picture, 3)), ([3.0, x], compute(3, picture))):
+    image = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
+    for args, expected in (([x, 3.0], compute(image, 3)), ([3.0, x], compute(3, image))):
         end = {"name": "end", "class_name": op, "config": {}, "inbound_nodes": [{"args": args, "kwargs": {}}]}
-        made = open_session(model_files(functional([IMAGE, end], ["end"]), {})).predict(picture)
+        made = open_session(model_files(functional([IMAGE, end], ["end"]), {})).predict(image)
         np.testing.assert_array_equal(made, np.ravel(expected)[None])
 
 
@@ -231,19 +229,19 @@ def test_numbers_in_the_arithmetic_of_keras_3(op: str, model_files: Writer, open
 def test_operators_of_tensorflow(
     function: str, compute: Callable[..., Any], model_files: Writer, open_session: Opener
 ) -> None:
-    picture = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
-    for y, expected in (([["image", 0, 0, {"y": 0.5}]], 0.5), ([["image", 0, 0, {"y": ["twice", 0, 0]}]], 2 * picture)):
+    image = np.arange(32, dtype=np.float32).reshape(1, 4, 4, 2)
+    for y, expected in (([["image", 0, 0, {"y": 0.5}]], 0.5), ([["image", 0, 0, {"y": ["twice", 0, 0]}]], 2 * image)):
         layers = [
             IMAGE,
             entry("twice", "Rescaling", [["image", 0, 0]], scale=2),
             entry("end", "TFOpLambda", y[0], function=function),
         ]
-        made = open_session(model_files(functional(layers, ["end"]), {})).predict(picture)
-        np.testing.assert_array_equal(made, compute(picture, expected).reshape(1, -1))
+        made = open_session(model_files(functional(layers, ["end"]), {})).predict(image)
+        np.testing.assert_array_equal(made, compute(image, expected).reshape(1, -1))
 
 
 @pytest.mark.parametrize("order", ["channels_first", "channels_last"])
-def test_pictures_are_given_with_their_channels_last_whatever_the_model_takes(
+def test_images_are_given_with_their_channels_last_whatever_the_model_takes(
     order: str, model_files: Writer, open_session: Opener
 ) -> None:
     shape = [None, 3, 5, 4] if order == "channels_first" else [None, 5, 4, 3]
@@ -252,9 +250,9 @@ def test_pictures_are_given_with_their_channels_last_whatever_the_model_takes(
         entry("max", "GlobalMaxPooling2D", [["image", 0, 0]], data_format=order),
     ]
     session = open_session(model_files(functional(layers, ["max"]), {}))
-    picture = np.random.default_rng(0).random((2, 5, 4, 3), np.float32)
+    image = np.random.default_rng(0).random((2, 5, 4, 3), np.float32)
     assert session.input_shape == (5, 4, 3)
-    np.testing.assert_array_equal(session.predict(picture), picture.max((1, 2)))
+    np.testing.assert_array_equal(session.predict(image), image.max((1, 2)))
 
 
 def test_a_model_for_any_number_of_channels_is_refused(model_files: Writer) -> None:
@@ -270,19 +268,19 @@ def test_fewer_axes_are_added_after_the_batch(model_files: Writer, open_session:
         entry("mean", "GlobalAveragePooling2D", [["image", 0, 0]]),
         entry("end", "Subtract", [["image", 0, 0], ["mean", 0, 0]]),
     ]
-    picture = np.random.default_rng(0).random((3, 4, 4, 2), np.float32)
-    made = open_session(model_files(functional(layers, ["end"]), {})).predict(picture)
-    np.testing.assert_allclose(made, (picture - picture.mean((1, 2), keepdims=True)).reshape(3, -1), atol=1e-6)
+    image = np.random.default_rng(0).random((3, 4, 4, 2), np.float32)
+    made = open_session(model_files(functional(layers, ["end"]), {})).predict(image)
+    np.testing.assert_allclose(made, (image - image.mean((1, 2), keepdims=True)).reshape(3, -1), atol=1e-6)
 
 
 def test_a_scaled_sum(model_files: Writer, open_session: Opener) -> None:
     layers = [IMAGE, CONV, entry("end", "CustomScaleLayer", [["image", 0, 0], ["conv", 0, 0]], scale=0.25)]
     plain = [IMAGE, CONV]
-    picture = np.random.default_rng(0).random((1, 4, 4, 2), np.float32)
+    image = np.random.default_rng(0).random((1, 4, 4, 2), np.float32)
     weights = {"conv/kernel": KERNEL}
-    conv = open_session(model_files(functional(plain, ["conv"]), weights)).predict(picture)
-    made = open_session(model_files(functional(layers, ["end"]), weights)).predict(picture)
-    np.testing.assert_allclose(made, picture.reshape(1, -1) + 0.25 * conv, rtol=1e-6)
+    conv = open_session(model_files(functional(plain, ["conv"]), weights)).predict(image)
+    made = open_session(model_files(functional(layers, ["end"]), weights)).predict(image)
+    np.testing.assert_allclose(made, image.reshape(1, -1) + 0.25 * conv, rtol=1e-6)
 
 
 def test_wrong_weights_are_named_by_layer(dense_files: Files) -> None:

@@ -15,7 +15,7 @@ from napari_webipred.errors import ModelError
 from napari_webipred.runtime.onnx_file import adapt
 from napari_webipred.runtime.session import Session
 
-PICTURES = np.random.default_rng(0).uniform(size=(2, 80, 80, 1)).astype(np.float32)
+IMAGES = np.random.default_rng(0).uniform(size=(2, 80, 80, 1)).astype(np.float32)
 KERNEL = np.random.default_rng(1).uniform(size=(6400, 3)).astype(np.float32)
 DATA = b"-" * 64 + KERNEL.tobytes()
 
@@ -36,7 +36,7 @@ def model(**entries: str) -> ModelProto:
 
 def numbers(made: ModelProto, name: str = "m.onnx", **files: bytes) -> np.ndarray:
     contents = {key.replace("__", "."): content for key, content in files.items()} or {"w.data": DATA}
-    return Session(adapt(name, made.SerializeToString(), files=contents), 1).predict(PICTURES)
+    return Session(adapt(name, made.SerializeToString(), files=contents), 1).predict(IMAGES)
 
 
 def refusal(made: ModelProto, **files: bytes) -> str:
@@ -46,7 +46,7 @@ def refusal(made: ModelProto, **files: bytes) -> str:
     return caught.value.message
 
 
-EXPECTED = PICTURES.reshape(2, -1) @ KERNEL
+EXPECTED = IMAGES.reshape(2, -1) @ KERNEL
 
 
 def test_numbers_are_read_at_their_place() -> None:
@@ -58,7 +58,7 @@ def test_numbers_are_read_at_their_place() -> None:
 def test_files_are_looked_for_in_the_folder_of_the_model() -> None:
     content = model(location="deeper/w.data").SerializeToString()
     graph = adapt("a/m.onnx", content, files={"a/deeper/w.data": DATA, "deeper/w.data": b""})
-    np.testing.assert_allclose(Session(graph, 1).predict(PICTURES), EXPECTED, rtol=1e-5)
+    np.testing.assert_allclose(Session(graph, 1).predict(IMAGES), EXPECTED, rtol=1e-5)
 
 
 def test_what_the_model_itself_says_of_such_a_tensor_does_not_count() -> None:

@@ -66,9 +66,9 @@ def test_a_malformed_topology_tells_nothing(topology):
 
 
 def test_a_file_cannot_tell_facts_of_its_own():
-    picture = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3, 4, 4])
+    image = helper.make_tensor_value_info("x", TensorProto.FLOAT, [None, 3, 4, 4])
     scores = helper.make_tensor_value_info("y", TensorProto.FLOAT, [None, 3, 1, 1])
-    graph = helper.make_graph([helper.make_node("GlobalAveragePool", ["x"], ["y"])], "g", [picture], [scores])
+    graph = helper.make_graph([helper.make_node("GlobalAveragePool", ["x"], ["y"])], "g", [image], [scores])
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
     own = {
         "webipred.ending": "softmax",
@@ -89,9 +89,9 @@ def test_a_file_cannot_tell_facts_of_its_own():
 
 
 def test_facts_travel_with_a_graph_without_changing_it():
-    picture = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 2, 2, 1])
+    image = helper.make_tensor_value_info("image", TensorProto.FLOAT, ["batch", 2, 2, 1])
     classes = helper.make_tensor_value_info("classes", TensorProto.FLOAT, ["batch", 4])
-    graph = helper.make_graph([helper.make_node("Flatten", ["image"], ["classes"])], "g", [picture], [classes])
+    graph = helper.make_graph([helper.make_node("Flatten", ["image"], ["classes"])], "g", [image], [classes])
     data = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8).SerializeToString()
     session = Session(facts.with_facts(data, {"webipred.family": "VGG caffe"}), 1)
     assert session.properties == {"webipred.family": "VGG caffe"}

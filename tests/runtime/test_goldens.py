@@ -35,10 +35,10 @@ def test_a_small_model_gives_the_numbers_of_tensorflow_js(
     expected = tensor(case["output"])
     expected = expected.reshape(len(expected), -1)
     assert session.output_size == expected.shape[1]
-    pictures = tensor(case["input"])
+    images = tensor(case["input"])
     if "channels_first" in json.dumps(case["topology"]):
-        pictures = np.moveaxis(pictures, 1, -1)
-    np.testing.assert_allclose(session.predict(pictures), expected, rtol=1e-5, atol=1e-5)
+        images = np.moveaxis(images, 1, -1)
+    np.testing.assert_allclose(session.predict(images), expected, rtol=1e-5, atol=1e-5)
 
 
 def read_files(path: Path) -> dict[str, bytes]:

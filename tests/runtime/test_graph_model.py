@@ -58,8 +58,8 @@ def test_a_published_graph_gives_the_numbers_of_tensorflow_js(shared_models):
 # --- graphs made by hand ---------------------------------------------------------------------------------------------
 
 
-PICTURES = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
-MEANS = PICTURES.mean((1, 2))
+IMAGES = np.arange(24, dtype=np.float32).reshape(2, 2, 2, 3)
+MEANS = IMAGES.mean((1, 2))
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_operations_compute_what_tensorflow_computes(nodes, expected):
         def expected(m: np.ndarray) -> np.ndarray:
             return np.where(m - 9 >= 0, m - 9, slopes * (m - 9))
 
-    np.testing.assert_allclose(session(files).predict(PICTURES), expected(MEANS), rtol=1e-6)
+    np.testing.assert_allclose(session(files).predict(IMAGES), expected(MEANS), rtol=1e-6)
 
 
 def test_pixels_are_multiplied_by_a_matrix_whether_or_not_they_are_put_in_rows():
@@ -125,8 +125,8 @@ def test_pixels_are_multiplied_by_a_matrix_whether_or_not_they_are_put_in_rows()
         first=np.array([0, 1, 2], np.int32), last=np.array([3], np.int32), zero=np.array(0, np.int32),
         two=np.array([2], np.int32), matrix=np.arange(6, dtype=np.float32).reshape(3, 2),
     )  # fmt: skip
-    expected = (PICTURES @ np.arange(6).reshape(3, 2)).mean((1, 2))
-    np.testing.assert_allclose(session(files).predict(PICTURES), expected, rtol=1e-6)
+    expected = (IMAGES @ np.arange(6).reshape(3, 2)).mean((1, 2))
+    np.testing.assert_allclose(session(files).predict(IMAGES), expected, rtol=1e-6)
 
 
 # --- images in other orders than TensorFlow's ------------------------------------------------------------------------
@@ -175,9 +175,9 @@ def test_a_graph_that_computes_with_channels_first_gives_the_numbers_of_the_same
             **constants,
             axes=np.array([2, 3] if first else [1, 2], np.int32),
         )
-        return session(files).predict(pictures)
+        return session(files).predict(images)
 
-    pictures = uniform(2, 10, 12, 3)
+    images = uniform(2, 10, 12, 3)
     np.testing.assert_allclose(numbers("NCHW"), numbers("NHWC"), rtol=1e-5, atol=1e-6)
 
 
@@ -191,26 +191,26 @@ def test_a_graph_without_channels_takes_grey_images():
     files = graph(flat, node("y", "Mean", "image", "last", keep_dims={"b": False}), last=np.array([2], np.int32))
     opened = session(files)
     assert opened.input_shape == (4, 6, 1)
-    pictures = uniform(2, 4, 6, 1)
-    np.testing.assert_allclose(opened.predict(pictures), pictures[..., 0].mean(2), rtol=1e-5)
+    images = uniform(2, 4, 6, 1)
+    np.testing.assert_allclose(opened.predict(images), images[..., 0].mean(2), rtol=1e-5)
 
 
 def test_zeros_may_be_put_around_channels():
     pads = np.array([[0, 0], [1, 0], [0, 2], [1, 3]], np.int32)
     files = graph(IMAGE, node("padded", "Pad", "image", "pads"), node("y", "Mean", "padded", "axes"), pads=pads)
-    expected = np.pad(PICTURES, pads).mean((1, 2))
-    np.testing.assert_allclose(session(files).predict(PICTURES), expected, rtol=1e-6)
+    expected = np.pad(IMAGES, pads).mean((1, 2))
+    np.testing.assert_allclose(session(files).predict(IMAGES), expected, rtol=1e-6)
 
 
 def test_of_several_outputs_the_named_one_counts_and_nothing_is_guessed():
     files = graph(IMAGE, MEAN, node("a", "Neg", "mean"), node("b", "Square", "mean"))
     with pytest.raises(UndecidedOutputError, match=r"2 outputs, .* a \(3 numbers\); b \(3 numbers\)"):
         session(files)
-    np.testing.assert_allclose(session(files, "a").predict(PICTURES), -MEANS)
-    np.testing.assert_allclose(session(files, "a:0").predict(PICTURES), -MEANS)
-    np.testing.assert_allclose(session(files, "0").predict(PICTURES), -MEANS)
-    np.testing.assert_allclose(session(graph(IMAGE, MEAN), "only one, whatever its name").predict(PICTURES), MEANS)
-    np.testing.assert_allclose(session(files, "b").predict(PICTURES), MEANS**2)
+    np.testing.assert_allclose(session(files, "a").predict(IMAGES), -MEANS)
+    np.testing.assert_allclose(session(files, "a:0").predict(IMAGES), -MEANS)
+    np.testing.assert_allclose(session(files, "0").predict(IMAGES), -MEANS)
+    np.testing.assert_allclose(session(graph(IMAGE, MEAN), "only one, whatever its name").predict(IMAGES), MEANS)
+    np.testing.assert_allclose(session(files, "b").predict(IMAGES), MEANS**2)
     with pytest.raises(ModelError, match=r"no output 'c', but a \(3 numbers\); b"):
         session(files, "c")
 
@@ -218,7 +218,7 @@ def test_of_several_outputs_the_named_one_counts_and_nothing_is_guessed():
 def test_outputs_that_are_one_tensor_need_no_choice():
     signature = {"outputs": {key: {"name": f"{name}:0"} for key, name in (("probs", "y"), ("output_0", "same"))}}
     files = graph(IMAGE, MEAN, node("y", "Softmax", "mean"), node("same", "Identity", "y"), signature=signature)
-    np.testing.assert_allclose(session(files).predict(PICTURES).sum(1), 1, rtol=1e-6)
+    np.testing.assert_allclose(session(files).predict(IMAGES).sum(1), 1, rtol=1e-6)
 
 
 def test_maps_and_lists_of_lists_are_refused_with_their_shape():
@@ -237,7 +237,7 @@ def test_all_operations_that_are_not_supported_are_named_at_once():
 
 def test_what_the_output_does_not_need_is_not_looked_at():
     files = graph(IMAGE, MEAN, node("w", "WriteFile", "image"), node("y", "Neg", "mean"))
-    np.testing.assert_allclose(session(files).predict(PICTURES), -MEANS)
+    np.testing.assert_allclose(session(files).predict(IMAGES), -MEANS)
 
 
 def test_a_reader_of_layers_says_what_a_graph_is():

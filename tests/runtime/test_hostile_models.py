@@ -76,7 +76,7 @@ def called_again() -> dict[str, Any]:
 
 
 def one_row(*layers: dict[str, Any]) -> dict[str, Any]:
-    """A network that makes 50 million channels of its picture."""
+    """A network that makes 50 million channels of its image."""
     return sequential(
         layer("UpSampling2D", "up", size=[64, 64]), layer("Reshape", "row", target_shape=[1, 1, -1]), *layers
     )
@@ -126,7 +126,7 @@ HOSTILE: dict[str, tuple[Callable[[], Files], str]] = {
         ),
         "it has 0 bytes instead of 824633720832",
     ),
-    "a huge picture": (
+    "a huge image": (
         lambda: document(sequential(layer("UpSampling2D", "up", size=[2**12, 2**12]))),
         "up (UpSampling2D) outputs a tensor of shape [262144, 262144, 3]",
     ),

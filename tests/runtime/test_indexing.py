@@ -17,7 +17,7 @@ DOTS = {"class_name": "__ellipsis__"}
 
 
 def sliced(spec: Any) -> bytes:
-    """Compile a model that takes a part of a picture of 4 x 5 pixels."""
+    """Compile a model that takes a part of an image of 4 x 5 pixels."""
     part = {"class_name": "SlicingOpLambda", "name": "part"}
     part["config"] = {"name": "part", "function": "__operators__.getitem"}
     part["inbound_nodes"] = [["image", 0, 0, {"slice_spec": spec}]]
@@ -46,8 +46,8 @@ def sliced(spec: Any) -> bytes:
     ],
 )
 def test_parts_are_those_of_numpy(spec: list[Any], numpy: Callable[[np.ndarray], np.ndarray]) -> None:
-    pictures = np.arange(2 * 4 * 5 * 3, dtype=np.float32).reshape(2, 4, 5, 3)
-    np.testing.assert_array_equal(Session(sliced(spec), 1).predict(pictures), numpy(pictures).reshape(2, -1))
+    images = np.arange(2 * 4 * 5 * 3, dtype=np.float32).reshape(2, 4, 5, 3)
+    np.testing.assert_array_equal(Session(sliced(spec), 1).predict(images), numpy(images).reshape(2, -1))
 
 
 @pytest.mark.parametrize(
@@ -67,6 +67,6 @@ def test_parts_are_those_of_numpy(spec: list[Any], numpy: Callable[[np.ndarray],
         (None, "unsupported index None"),
     ],
 )
-def test_what_is_no_part_of_a_picture_is_refused(spec: Any, words: str) -> None:
+def test_what_is_no_part_of_an_image_is_refused(spec: Any, words: str) -> None:
     with pytest.raises(ModelError, match=words):
         sliced(spec)

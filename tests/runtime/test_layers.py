@@ -221,7 +221,7 @@ def test_bilinear_upsampling_is_that_of_keras(layer_files: Writer, open_session:
 
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [(4, 6), (5, 7)])
-def test_a_picture_of_any_size_is_padded_like_one_of_known_size(
+def test_an_image_of_any_size_is_padded_like_one_of_known_size(
     strides: int, size: tuple[int, int], layer_files: Writer, open_session: Opener
 ) -> None:
     weights = {"conv/kernel": numbers(3, 2, 3, 2), "conv/bias": numbers(2)}

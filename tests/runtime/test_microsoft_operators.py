@@ -57,15 +57,15 @@ def network(softmax: bool = True) -> ModelProto:
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
-PICTURES = np.random.default_rng(2).uniform(-1, 1, (4, 3, 16, 16)).astype(np.float32)
+IMAGES = np.random.default_rng(2).uniform(-1, 1, (4, 3, 16, 16)).astype(np.float32)
 
 
 def quantised(folder: Path, form: str, kind: str, softmax: bool = True) -> Path:
     quantization = pytest.importorskip("onnxruntime.quantization")
 
-    class Pictures(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
+    class Images(quantization.CalibrationDataReader):  # type: ignore[misc, name-defined]
         def __init__(self) -> None:
-            self.batches = iter([{"x": PICTURES}, {"x": -PICTURES}])
+            self.batches = iter([{"x": IMAGES}, {"x": -IMAGES}])
 
         def get_next(self) -> Any:
             return next(self.batches, None)
@@ -74,7 +74,7 @@ def quantised(folder: Path, form: str, kind: str, softmax: bool = True) -> Path:
     quantization.quantize_static(
         folder / "plain.onnx",
         folder / "quantised.onnx",
-        Pictures(),
+        Images(),
         quant_format=quantization.QuantFormat[form],
         activation_type=quantization.QuantType[kind],
         weight_type=quantization.QuantType.QInt8,
@@ -96,10 +96,10 @@ def foreign(path: Path) -> set[str]:
 
 
 def assert_same_numbers(path: Path) -> None:
-    (expected,) = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": PICTURES})
+    (expected,) = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"]).run(None, {"x": IMAGES})
     session = Session(adapt(path.name, path.read_bytes()), 1)
     assert session.output_size == 5
-    np.testing.assert_allclose(session.predict(PICTURES.transpose(0, 2, 3, 1)), expected, atol=1e-5)
+    np.testing.assert_allclose(session.predict(IMAGES.transpose(0, 2, 3, 1)), expected, atol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -52,12 +52,12 @@ def test_the_numbers_are_those_of_keras(archive: str, name: str, open_session: O
     stored = golden(name, archive)
     *shape, low, high = stored["pictures"]
     expected = np.array(stored["logits"])
-    made = open_session(files_of(stored)).predict(networks.pictures(shape, low, high))
+    made = open_session(files_of(stored)).predict(networks.images(shape, low, high))
     np.testing.assert_allclose(made, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 @pytest.mark.parametrize("name", NETWORKS)
-def test_the_logits_depend_on_the_picture(name: str) -> None:
+def test_the_logits_depend_on_the_image(name: str) -> None:
     first, second = np.array(golden(name)["logits"])
     assert np.abs(first - second).max() > 1e-3 * np.abs(first).max()
 
@@ -82,9 +82,9 @@ def test_the_lambdas_of_older_inception_resnets_are_scaled_sums(open_session: Op
     stored = golden("InceptionResNetV2 of Keras 2")
     older = with_lambdas(stored)
     *shape, low, high = stored["pictures"]
-    pictures = networks.pictures(shape, low, high)
-    made = open_session(files_of(older)).predict(pictures)
-    np.testing.assert_array_equal(made, open_session(files_of(stored)).predict(pictures))
+    images = networks.images(shape, low, high)
+    made = open_session(files_of(older)).predict(images)
+    np.testing.assert_array_equal(made, open_session(files_of(stored)).predict(images))
 
 
 def test_it_is_said_once_that_the_code_of_lambdas_is_not_run(tmp_path: Path) -> None:

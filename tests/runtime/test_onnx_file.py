@@ -18,8 +18,8 @@ from napari_webipred.runtime.session import Session
 FLOAT, INT64 = TensorProto.FLOAT, TensorProto.INT64
 NCHW = [None, 3, 4, 4]
 MEAN = helper.make_node("GlobalAveragePool", ["x"], ["y"])
-PICTURES = np.arange(96, dtype=np.float32).reshape(2, 4, 4, 3)
-MEANS = PICTURES.mean((1, 2))
+IMAGES = np.arange(96, dtype=np.float32).reshape(2, 4, 4, 3)
+MEANS = IMAGES.mean((1, 2))
 
 
 def model(
@@ -30,10 +30,10 @@ def model(
     kind: int = FLOAT,
     names: tuple[str, str] = ("x", "y"),
 ) -> ModelProto:
-    picture = helper.make_tensor_value_info(names[0], kind, taken)
+    image = helper.make_tensor_value_info(names[0], kind, taken)
     scores = helper.make_tensor_value_info(names[1], kind, given)
     weights = [numpy_helper.from_array(array, name) for name, array in (constants or {}).items()]
-    graph = helper.make_graph(list(nodes), "g", [picture], [scores], weights)
+    graph = helper.make_graph(list(nodes), "g", [image], [scores], weights)
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
@@ -50,26 +50,26 @@ def refused(made: ModelProto | bytes, words: str) -> None:
 
 
 def test_channels_may_come_first_or_last():
-    np.testing.assert_allclose(session(model()).predict(PICTURES), MEANS)
+    np.testing.assert_allclose(session(model()).predict(IMAGES), MEANS)
     mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[1, 2], keepdims=0)
     last = session(model([mean], [None, 4, 4, 3], [None, 3]))
     assert last.input_shape == (4, 4, 3)
-    np.testing.assert_allclose(last.predict(PICTURES), MEANS)
+    np.testing.assert_allclose(last.predict(IMAGES), MEANS)
 
 
 @pytest.mark.parametrize("kind", [TensorProto.FLOAT16, FLOAT])
 def test_half_and_whole_floats_are_taken(kind):
-    np.testing.assert_allclose(session(model(kind=kind)).predict(PICTURES), MEANS, rtol=1e-2)
+    np.testing.assert_allclose(session(model(kind=kind)).predict(IMAGES), MEANS, rtol=1e-2)
 
 
-def test_a_file_for_one_picture_at_a_time_takes_several():
-    np.testing.assert_allclose(session(model(taken=[1, 3, 4, 4], given=[1, 3, 1, 1])).predict(PICTURES), MEANS)
+def test_a_file_for_one_image_at_a_time_takes_several():
+    np.testing.assert_allclose(session(model(taken=[1, 3, 4, 4], given=[1, 3, 1, 1])).predict(IMAGES), MEANS)
 
 
-def test_pictures_of_any_size_are_taken():
+def test_images_of_any_size_are_taken():
     opened = session(model(taken=[None, 3, None, None]))
     assert opened.input_shape == (None, None, 3)
-    np.testing.assert_allclose(opened.predict(PICTURES), MEANS)
+    np.testing.assert_allclose(opened.predict(IMAGES), MEANS)
 
 
 @pytest.mark.parametrize("taken", [[None, 4, 6], [1, 4, 6], [None, None, None]])
@@ -77,28 +77,28 @@ def test_a_network_without_channels_takes_grey_images(taken):
     mean = helper.make_node("ReduceMean", ["x"], ["y"], axes=[2], keepdims=0)
     opened = session(model([mean], taken, [None, 4]))
     assert opened.input_shape == (taken[1], taken[2], 1)
-    pictures = PICTURES.reshape(4, 4, 6, 1)
-    np.testing.assert_allclose(opened.predict(pictures), pictures[..., 0].mean(2))
+    images = IMAGES.reshape(4, 4, 6, 1)
+    np.testing.assert_allclose(opened.predict(images), images[..., 0].mean(2))
 
 
 def test_tensors_may_be_called_as_ours():
     mean = helper.make_node("GlobalAveragePool", ["classes"], ["image"])
-    np.testing.assert_allclose(session(model([mean], names=("classes", "image"))).predict(PICTURES), MEANS)
+    np.testing.assert_allclose(session(model([mean], names=("classes", "image"))).predict(IMAGES), MEANS)
 
 
 def test_of_several_outputs_the_named_one_counts():
     made = model([MEAN, helper.make_node("Neg", ["y"], ["z"]), helper.make_node("Identity", ["y"], ["same"])])
     for name in ("z", "same"):
         made.graph.output.append(helper.make_tensor_value_info(name, FLOAT, [None, 3, 1, 1]))
-    np.testing.assert_allclose(session(made).predict(PICTURES), -MEANS)  # the others are computed on the way to it
+    np.testing.assert_allclose(session(made).predict(IMAGES), -MEANS)  # the others are computed on the way to it
     made.graph.node.append(helper.make_node("Abs", ["x"], ["a"]))
     made.graph.node.append(helper.make_node("GlobalMaxPool", ["a"], ["other"]))
     made.graph.output.append(helper.make_tensor_value_info("other", FLOAT, [None, 3, 1, 1]))
     with pytest.raises(UndecidedOutputError, match=r"4 outputs.* z \(3 numbers\);.* other \(3 numbers\)"):
         session(made)
-    np.testing.assert_allclose(session(made, "z").predict(PICTURES), -MEANS)
-    np.testing.assert_allclose(session(made, "0").predict(PICTURES), MEANS)
-    np.testing.assert_allclose(session(model(), "only one, whatever its name").predict(PICTURES), MEANS)
+    np.testing.assert_allclose(session(made, "z").predict(IMAGES), -MEANS)
+    np.testing.assert_allclose(session(made, "0").predict(IMAGES), MEANS)
+    np.testing.assert_allclose(session(model(), "only one, whatever its name").predict(IMAGES), MEANS)
 
 
 # --- what is refused -------------------------------------------------------------------------------------------------
@@ -229,7 +229,7 @@ def test_types_that_are_not_computed_are_refused(kind):
 
 def test_operations_may_stand_in_any_order():
     nodes = [helper.make_node("Neg", ["n"], ["m"]), helper.make_node("Neg", ["x"], ["n"])]
-    np.testing.assert_allclose(session(chained(*nodes)).predict(PICTURES), MEANS)
+    np.testing.assert_allclose(session(chained(*nodes)).predict(IMAGES), MEANS)
 
 
 STRANGE = ["image", "classes", "image_", "image as stored", "flat scores", "t0", "t1", "c0", "é", " "]
@@ -243,7 +243,7 @@ def test_names_of_tensors_never_collide_with_ours(names):
         nodes.append(helper.make_node("Identity", [last], [name]))
         last = name
     opened = session(chained(*nodes, helper.make_node("Identity", [last], ["m"])))
-    np.testing.assert_allclose(opened.predict(PICTURES), MEANS)
+    np.testing.assert_allclose(opened.predict(IMAGES), MEANS)
 
 
 def test_a_file_cannot_say_itself_what_it_needs():
@@ -256,7 +256,7 @@ def test_a_property_that_is_no_text_does_no_harm():
     made = model()
     made.metadata_props.add(key="author", value="somebody")
     opened = Session(adapt("m.onnx", made.SerializeToString().replace(b"author", b"auth\xff\xfe")), 1)
-    np.testing.assert_allclose(opened.predict(PICTURES), MEANS)
+    np.testing.assert_allclose(opened.predict(IMAGES), MEANS)
 
 
 def test_a_network_for_images_of_any_size_has_classes_whose_number_does_not_depend_on_it():
@@ -299,4 +299,4 @@ def test_changed_bytes_give_a_model_or_a_model_error(data):
     for _ in range(data.draw(st.integers(1, 6))):
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     with contextlib.suppress(ModelError):
-        Session(adapt("m.onnx", bytes(content)), 1).predict(PICTURES)
+        Session(adapt("m.onnx", bytes(content)), 1).predict(IMAGES)

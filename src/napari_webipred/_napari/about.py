@@ -1,4 +1,4 @@
-"""What a model is for, in words."""
+"""The model card as text."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from napari_webipred.names import readable
 
 LONGEST = 50_000  # characters of a paragraph: so many names of classes take
 
-# Published figures that people look for; other entries of a card's metrics are tables or remarks.
+# The most common figures; other entries of a card's metrics are tables or remarks.
 FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auc": "AUC", "f1": "F1"}
 SCALING = {
-    "torch": "ImageNet mean and deviation",
+    "torch": "ImageNet mean and standard deviation",
     "tf": "-1 to 1",
     "caffe": "ImageNet mean, BGR",
-    "minmax": "0 to 1, by each image's range",
-    "z-score": "mean 0 and deviation 1 of each image",
-    "grayscale": "0 to 255, by each image's range",
+    "minmax": "0 to 1, from each image's own range",
+    "z-score": "mean 0 and standard deviation 1, for each image",
+    "grayscale": "0 to 255, from each image's own range",
     "none": "0 to 255",
-    "custom": "values of its own",
+    "custom": "a custom range",
 }
 
 
@@ -37,7 +37,7 @@ def about(card: ModelCard) -> str:
         ("Notes", "\n".join(_remarks(card))),
         ("Published performance", _performance(card)),
         ("Limitations", card.limitations),
-        ("Licence", card.license or "not stated; see where the model comes from"),
+        ("Licence", card.license or "not stated; check the source of the model"),
         ("Authors", ", ".join(author.name for author in card.authors)),
         ("Please cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
         ("Published", " ".join(filter(None, (card.provenance.published, _address(card.record_doi, None))))),
@@ -56,12 +56,12 @@ def _classes(card: ModelCard) -> str:
     lines = [_named(entry) for entry in card.classes[: limits.SHOWN_CLASSES]]
     if (more := len(card.classes) - len(lines)) > 0:
         lines.append(f"… and {more:,} more")
-    rule = "\nAn image may have several of these classes, or none." if card.task == "multi-label" else ""
+    rule = "\nAn image can have several of these classes, or none." if card.task == "multi-label" else ""
     return "\n".join(lines) + rule if lines else "not stated"
 
 
 def is_code(name: str, label: str) -> bool:
-    """Whether a class has a label that tells more than its name, and does not begin with it."""
+    """Whether a class has a label that says more than its name, and does not begin with it."""
     return bool(label) and re.split(r"\W+", label.casefold())[0] != name.casefold()
 
 
@@ -90,7 +90,7 @@ def _performance(card: ModelCard) -> str:
     where = next((card.metrics[key] for key in ("test_set", "source") if isinstance(card.metrics.get(key), str)), "")
     held_out = card.metrics.get("held_out")
     if not where and isinstance(held_out, dict) and held_out.get("n"):
-        where = f"{held_out['n']} images that were held out from training"
+        where = f"{held_out['n']} images that were not used for training"
     return ", ".join(figures) + (f"\n{where}" if where and figures else "")
 
 

@@ -1,4 +1,4 @@
-"""The dialog that takes a model from elsewhere."""
+"""The dialog that adds a model from a server, a file or a folder."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from napari_webipred._napari.button import Button
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred.formats import ALL_PATTERNS, names
 
-# What can be typed, a form a line, for people who have such a thing at hand.
+# What can be entered, one kind a line.
 FORMS = (
-    ("Zenodo", "a DOI, a record number or an address"),
-    ("Hugging Face", "hf:owner/name or an address"),
-    ("Teachable Machine", "the address of a published model"),
-    ("Other servers", "the https address of a file or model.json"),
-    ("This machine", f"a folder, or a file (.zip, {names()}); a bundle of models"),
+    ("Zenodo", "DOI, record number or URL"),
+    ("Hugging Face", "hf:owner/name or URL"),
+    ("Teachable Machine", "URL of a published model"),
+    ("Other servers", "https URL of a file or of a model.json"),
+    ("This machine", f"folder, file (.zip, {names()}) or bundle of models"),
 )
 FILES = f"Models and bundles ({ALL_PATTERNS})"
 
@@ -34,7 +34,7 @@ WIDTH = 460
 
 
 class AddModel(QDialog):
-    """Asks for what names a model of Zenodo, Hugging Face, Teachable Machine or another server, or for a file."""
+    """Asks for a model on Zenodo, Hugging Face, Teachable Machine or another server, or for a file or folder."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,10 +43,10 @@ class AddModel(QDialog):
         self.field = QLineEdit()
         self.field.setPlaceholderText("10.5281/zenodo.7785993, hf:owner/name, https://…")
         self.field.setClearButtonEnabled(True)
-        self.field.setAccessibleName("DOI, address or name of a model, file or folder")
-        question = QLabel("&DOI, address or name of a model, or a file or folder:")
+        self.field.setAccessibleName("DOI, URL, name, file or folder of the model")
+        question = QLabel("&DOI, URL, name, file or folder of the model:")
         question.setBuddy(self.field)
-        explanation = MutedLabel("Add looks the model up on its server. It is downloaded only when you click Download.")
+        explanation = MutedLabel("“Add” only looks up the model. It is downloaded when you click “Download”.")
         file = Button("Choose &file…")
         folder = Button("Choose f&older…")
         file.clicked.connect(self._choose_file)
@@ -80,12 +80,12 @@ class AddModel(QDialog):
         return path if path.exists() else text
 
     def _choose_file(self) -> None:
-        name, _ = QFileDialog.getOpenFileName(self, "Choose a model", "", f"{FILES};;All files (*)")
+        name, _ = QFileDialog.getOpenFileName(self, "Choose a model file", "", f"{FILES};;All files (*)")
         if name:
             self.field.setText(name)
 
     def _choose_folder(self) -> None:
-        name = QFileDialog.getExistingDirectory(self, "Choose the folder of a model")
+        name = QFileDialog.getExistingDirectory(self, "Choose a model folder")
         if name:
             self.field.setText(name)
 

@@ -1,4 +1,4 @@
-"""What has to be found out before a model from elsewhere stands in the list; it is done beside the window."""
+"""Looking up a model before it is added to the list, in a background thread."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ class Added:
 def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Download, None, Added]:
     """Find out what a reference means.
 
-    A server is asked about a name or an address. All models of a bundle are put on this machine. A file that is that of
-    a known model is put on this machine as that model; any other path is one of the user's own models, and remembered.
+    A server is asked about an identifier or a URL. A bundle is imported. The file of a known model is imported as that
+    model; any other path becomes one of the user's own models.
     """
     from napari_webipred.cache import bundle, importer, index, known_file, local_models, store
     from napari_webipred.catalogue import local_model
@@ -37,7 +37,7 @@ def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Downlo
     if (known := (yield from known_file.known_model(reference))) is not None:
         if store.path_of(known) is None:
             yield from importer.take(reference, known.id, replace=replace)
-        note = f"{reference.name} is the model “{known.name}” of the catalogue."
+        note = f"{reference.name} is “{known.name}” from the catalogue."
         return Added((Entry(known, known.id, here=True),), note)
     name = local_model.card_of_path(reference).name
     listed = is_there(reference) and local_models.remember(reference, name)

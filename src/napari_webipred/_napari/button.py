@@ -1,4 +1,4 @@
-"""Buttons with room around their words."""
+"""Buttons with space around their text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QPushButton, QWidget
 from napari_webipred._napari.theme import Theme
 
 HEIGHT = 32
-ROOM = 14
+SPACE = 14
 
 
 class Button(QPushButton):
@@ -21,14 +21,14 @@ class Button(QPushButton):
 
     def sizeHint(self) -> QSize:
         size = super().sizeHint()
-        return QSize(size.width() + ROOM, size.height())
+        return QSize(size.width() + SPACE, size.height())
 
     def minimumSizeHint(self) -> QSize:
         return self.sizeHint()
 
 
 class MainButton(Button):
-    """The one thing to do next, in the theme's strongest colour."""
+    """The button for the next thing to do, in the theme's strongest colour."""
 
     def __init__(self, text: str, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(text, parent)

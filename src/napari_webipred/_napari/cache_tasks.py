@@ -1,6 +1,6 @@
-"""What is done to the models on this machine: generators that run beside the window and return what to say.
+"""What is done to the models on this machine: generators that run in a background thread and return a message.
 
-They look into files, which may take long on a network drive.
+They read files, which can take long on a network drive.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ def snapshot() -> Generator[None, None, CacheSnapshot]:
 
 
 def remove(references: Sequence[str | Path]) -> Generator[None, None, str]:
-    """Delete models from the cache, and take the user's own from the list; their files stay."""
+    """Delete models from the cache, and remove the user's own models from the list; their files are not deleted."""
     from napari_webipred.cache import store
 
     freed, own = 0, 0
@@ -68,27 +68,31 @@ def remove(references: Sequence[str | Path]) -> Generator[None, None, str]:
             own += 1
         else:
             freed += store.remove(reference)
-    stay = {0: "", 1: " Your own file stays where it is."}.get(own, " Your own files stay where they are.")
+    stay = {0: "", 1: " Your own file was not deleted."}.get(own, " Your own files were not deleted.")
     return f"Removed. {megabytes(freed)} freed.{stay}"
 
 
 def wipe() -> Generator[None, None, str]:
-    """Delete all models and their settings, and empty the list of the user's own."""
+    """Delete all models and their settings, and empty the list of the user's own models."""
     from napari_webipred.cache import store
 
     yield
     freed, stays = store.wipe()
-    left = [f"{name} stays: {why}." for name, why in stays.items()]
-    return " ".join([f"{megabytes(freed)} freed.", *(left or ["All models are removed."])])
+    left = [f"{name} was not removed: {why}." for name, why in stays.items()]
+    return " ".join([*(left or ["All models removed."]), f"{megabytes(freed)} freed."])
 
 
 def limit(most: int) -> Generator[None, None, str]:
-    """Delete what was not used for longest, until the rest takes no more than so many bytes."""
+    """Delete the least recently used models until the rest takes at most so many bytes."""
     from napari_webipred.cache import store
 
     yield
     removed = store.limit(most)
-    return f"Removed: {', '.join(removed)}." if removed else "Nothing had to be removed."
+    return (
+        f"Removed {', '.join(removed)}."
+        if removed
+        else "Nothing removed: the models already take less space than that."
+    )
 
 
 def export(ids: Sequence[str], path: Path) -> Generator[Download, None, str]:
@@ -97,22 +101,22 @@ def export(ids: Sequence[str], path: Path) -> Generator[Download, None, str]:
 
     yield Download(0, None)
     yield from bundle.write(ids, path)
-    return f"{len(ids)} model{'s' * (len(ids) != 1)} exported to {path.name}."
+    return f"Exported {len(ids)} model{'s' * (len(ids) != 1)} to {path.name}."
 
 
 def is_bundle(path: Path) -> bool:
-    """Tell whether a file is a bundle of models rather than one model."""
+    """Return whether a file is a bundle of models rather than one model."""
     from napari_webipred.archive.model_files import open_files
 
     if path.suffix.lower() != ".zip":
         return False
     with suppress(WebIPredError):
         return "bundle.json" in open_files(path)
-    return False  # opening it as a model will say what is wrong with it
+    return False  # opening it as a model gives the error
 
 
 def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
-    """Return which models a file may be; none if it is a bundle, which says that itself.
+    """Return which models a file could be; empty if it is a bundle, which contains its model cards.
 
     Raises
     ------
@@ -135,7 +139,7 @@ def import_bundle(path: Path, *, replace: bool = False) -> Generator[Download, N
 
     yield Download(0, None)
     cards = yield from bundle.read(path, replace=replace)
-    return f"Imported: {', '.join(card.name for card in cards)}."
+    return f"Imported {', '.join(card.name for card in cards)}."
 
 
 def import_as(
@@ -148,21 +152,21 @@ def import_as(
     from napari_webipred.cache import importer
 
     card, compared = yield from importer.take(path, id, replace=replace)
-    doubt = "" if compared else " Its checksum is not known, so the file could not be checked."
-    return f"Imported: {card.name}.{doubt}"
+    doubt = "" if compared else " The file could not be verified, because the checksum of this model is not known."
+    return f"Imported {card.name}.{doubt}"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What was noted about a model that was opened, or could not be."""
+    """What was recorded about a model that was opened, or could not be opened."""
 
     here: bool
     gone: bool
     refused: str
 
 
-def note_opened(reference: str | Path, name: str, checksum: str) -> Generator[None, None, Outcome]:
-    """Note that a model can be used."""
+def record_opened(reference: str | Path, name: str, checksum: str) -> Generator[None, None, Outcome]:
+    """Record that a model can be used."""
     from napari_webipred.cache import local_models, refused_models
 
     yield
@@ -172,8 +176,8 @@ def note_opened(reference: str | Path, name: str, checksum: str) -> Generator[No
     return Outcome(here=True, gone=False, refused="")
 
 
-def note_refused(entry: Entry, reason: str) -> Generator[None, None, Outcome]:
-    """Note why a model cannot be used, unless its file is not there."""
+def record_refused(entry: Entry, reason: str) -> Generator[None, None, Outcome]:
+    """Record why a model cannot be used, unless its file is missing."""
     from napari_webipred.cache import refused_models, store
 
     yield

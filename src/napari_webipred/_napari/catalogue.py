@@ -35,12 +35,12 @@ class LookUp:
 
 
 class Catalogue(QObject):
-    """Lists models, takes others in, removes them, and opens the chosen one; the disk and servers are asked in threads.
+    """Lists, adds and removes models, and opens the chosen one; disk and network are used in background threads.
 
     Attributes
     ----------
     models : TwoLineList of Entry
-        The user's own models and those of the catalogue; empty until they were read.
+        The user's own models and those of the catalogue; empty until they are read.
 
     Signals
     -------
@@ -49,9 +49,9 @@ class Catalogue(QObject):
     changed
         Something else is being looked up, or the network was switched.
     added : Added
-        Models are in the list that the user asked for.
+        Models that the user asked for were added to the list.
     failed : Exception, callable or None
-        Something could not be done; and what does it in spite of the error, if anything.
+        An error, and a function that does it anyway, if possible.
     noticed : str, str
         What the user should know, and a hint.
     """
@@ -70,7 +70,7 @@ class Catalogue(QObject):
         self._look_ups: dict[LookUp, Task] = {}
         self._reading = False
         self._outcomes = Outcomes(loading, self)
-        self._outcomes.noted.connect(self._on_noted)
+        self._outcomes.recorded.connect(self._on_recorded)
         loading.changed.connect(self._on_loading)
 
     @property
@@ -80,7 +80,7 @@ class Catalogue(QObject):
 
     @property
     def chosen(self) -> Reference | None:
-        """What names the chosen model: its identifier, or where the user's own file lies; None without one."""
+        """The chosen model: its identifier, or the path of the user's own file; None without one."""
         if self._wanted is not None:
             return self._wanted
         return self._loading.entry.key if self._loading.entry else None
@@ -93,11 +93,11 @@ class Catalogue(QObject):
         OptionError
             The reference is neither text nor a path.
         CatalogueError
-            No model is called so, and it is no address, file or folder either.
+            There is no such model, and it is not a URL, file or folder.
         """
         if not isinstance(reference, (str, Path, type(None))):
             raise OptionError(
-                f"{reference!r} names no model.", "Give the identifier of a model, a DOI, an address or a path."
+                f"{reference!r} is not a model.", "Give the identifier of a model, a DOI, a URL or a path."
             )
         if reference == self._wanted and self.resolving:
             return
@@ -108,7 +108,7 @@ class Catalogue(QObject):
         reference = existing(reference)
         self.cancel()
         self._wanted = reference
-        self._loading.choose(None)  # nothing must be classified with the model that was chosen before
+        self._loading.choose(None)  # so that nothing is classified with the model chosen before
         if self.models.items:  # else it is looked up when they are listed
             self._look_up(reference)
 
@@ -153,12 +153,12 @@ class Catalogue(QObject):
 
     def download(self, entry: Entry) -> None:
         """Put a model that was found elsewhere into the list, and download it."""
-        self._put_in(Added((entry,)))
+        self._insert(Added((entry,)))
         if self._loading.entry is not None and not self._loading.entry.here:
             self._loading.start()
 
     def remove(self, entry: Entry) -> None:
-        """Take a model away, and look at what is left."""
+        """Remove a model, and read the list again."""
         entry.listed = True  # so that it goes even if the list on the disk could not be written
         self._run(cache_tasks.remove([entry.key]), self._on_removed)
 
@@ -168,7 +168,7 @@ class Catalogue(QObject):
         return self._wanted is not None
 
     def cancel(self) -> None:
-        """Look nothing up any more."""
+        """Cancel all look-ups."""
         if not self._look_ups and not self.resolving:
             return
         for task in self._look_ups.values():
@@ -199,7 +199,7 @@ class Catalogue(QObject):
 
     def _on_found(self, look_up: LookUp, added: Added) -> None:
         self._end(look_up)
-        self._put_in(added)
+        self._insert(added)
 
     def _on_not_found(self, look_up: LookUp, error: Exception) -> None:
         self._end(look_up)
@@ -246,7 +246,7 @@ class Catalogue(QObject):
         else:
             self.changed.emit()
 
-    def _put_in(self, added: Added) -> None:
+    def _insert(self, added: Added) -> None:
         known: list[Entry] = []
         for entry in added.entries:
             there = next((other for other in self.models.items if other.key == entry.key), None)
@@ -265,18 +265,18 @@ class Catalogue(QObject):
         self.read_again()
         self.noticed.emit(words, "")
 
-    def _on_noted(self, entry: Entry) -> None:
+    def _on_recorded(self, entry: Entry) -> None:
         self.models.repaint(entry)
         if entry.gone and entry is self._loading.entry:
             folder = entry.reference.parent if isinstance(entry.reference, Path) else ""
             self.noticed.emit(
-                f"{entry.card.name} is no longer in {folder}.",
-                "Connect the drive it is on, or remove it from the list (Delete key).",
+                f"{entry.card.name} was not found in {folder}.",
+                "Connect its drive, or remove the model from the list with the Delete key.",
             )
 
 
 def existing(reference: Reference) -> Reference:
-    """Return a path if there is such a file or folder, else an identifier or address.
+    """Return a path if there is such a file or folder, else an identifier or URL.
 
     Raises
     ------

@@ -16,6 +16,7 @@ from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 
 Order = Literal["model", "descending", "ascending"]
 PADDING = 6
+MOST_LETTERS = 400  # of a name; more never fit
 BAR = 0.5
 VALUE = "0.000"
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
@@ -23,9 +24,9 @@ TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One class: its name, a name for people, its probability and whether it is assigned to the image.
+    """One class: its name, its label, its probability and whether it is assigned to the image.
 
-    A number that is no probability has the words that are shown in place of a bar, such as ``63.2 years``.
+    A number that is not a probability has a text that is shown instead of a bar, such as ``63.2 years``.
     """
 
     name: str
@@ -36,12 +37,12 @@ class Bar:
 
     @property
     def words(self) -> str:
-        """Name, and what a code stands for."""
+        """The name, and the label if the name is a code."""
         return f"{self.name} · {self.label}" if is_code(self.name, self.label) else self.name
 
     @property
     def explained(self) -> str:
-        """All that is known of it."""
+        """The tool tip."""
         return f"{self.label or self.name}: {self.shown if self.value else f'{self.probability:.6g}'}"
 
     @property
@@ -65,12 +66,14 @@ class Chart(QWidget):
         super().__init__(parent)
         self._theme = theme
         self._bars: list[Bar] = []
+        self._widest: int | None = None  # pixels of the widest name; measured once, which takes long for a thousand
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        self.setAccessibleName("Probabilities of the chosen row")
+        self.setAccessibleName("Probabilities of the selected row")
 
     def show_bars(self, bars: Sequence[Bar]) -> None:
         """Draw these bars from top to bottom."""
         self._bars = list(bars)
+        self._widest = None
         self.setAccessibleDescription("; ".join(f"{bar.words} {bar.shown}" for bar in bars))
         self.updateGeometry()
         self.update()
@@ -100,7 +103,9 @@ class Chart(QWidget):
         painter.setFont(bold)
         metrics = painter.fontMetrics()
         most = int(self.width() * 0.42)
-        names = min(max(metrics.horizontalAdvance(bar.words[:most]) for bar in self._bars) + PADDING, most)
+        if self._widest is None:
+            self._widest = max(metrics.horizontalAdvance(bar.words[:MOST_LETTERS]) for bar in self._bars)
+        names = min(self._widest + PADDING, most)
         values = metrics.horizontalAdvance(VALUE) + PADDING
         track = QRectF(names + PADDING, 0, self.width() - names - values - 2 * PADDING, self.line_height())
         if not any(bar.value for bar in self._bars):
@@ -144,7 +149,9 @@ class Chart(QWidget):
         painter.restore()
 
     def event(self, event: QEvent | None) -> bool:
-        """Show the whole name and number of the bar under the mouse."""
+        """Show the whole name and number of the bar under the mouse; measure the names again in another font."""
+        if event is not None and event.type() in (QEvent.Type.FontChange, QEvent.Type.StyleChange):
+            self._widest = None
         if event is not None and event.type() == QEvent.Type.ToolTip:
             assert isinstance(event, QHelpEvent)
             number = event.pos().y() // self.line_height()

@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QPlainTextEdit
 from napari_webipred._napari.theme import Theme
 from napari_webipred.errors import OptionError
 
-PLACEHOLDER = "One name per line, or separated by commas, in the order of the model's outputs"
+PLACEHOLDER = "One name per line or separated by commas, in the order of the model's outputs"
 LINES = 4
 
 
@@ -21,7 +21,7 @@ class ClassNames(QPlainTextEdit):
     Signals
     -------
     value_changed : list of str
-        Other names stand in the field.
+        The names in the field have changed.
     """
 
     value_changed = Signal(object)
@@ -32,8 +32,8 @@ class ClassNames(QPlainTextEdit):
         self.setTabChangesFocus(True)
         self.setFixedHeight(LINES * self.fontMetrics().lineSpacing() + 12)
         self.setPlaceholderText(PLACEHOLDER)
-        self.setAccessibleName("Names of the classes")
-        self.setToolTip("In the order of the model's outputs; without names the classes are numbered")
+        self.setAccessibleName("Class names")
+        self.setToolTip("Class names in the order of the model's outputs. If empty, the classes are numbered.")
         self.textChanged.connect(lambda: self.value_changed.emit(self.value()))
 
     def value(self) -> list[str]:
@@ -45,7 +45,7 @@ class ClassNames(QPlainTextEdit):
     def set_value(self, names: Sequence[str]) -> None:
         """Write these names."""
         if isinstance(names, str) or not all(isinstance(name, str) for name in names):
-            raise OptionError(f"{names!r} are no names of classes.", "Give a list of texts.")
+            raise OptionError(f"{names!r} is not a list of class names.", "Give a list of strings.")
         if list(names) != self.value() or not names:  # very many take a second
             self.setPlainText("\n".join(names))
 

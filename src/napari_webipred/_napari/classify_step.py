@@ -1,4 +1,4 @@
-"""Step 3: do it."""
+"""Step 3: classify."""
 
 from __future__ import annotations
 
@@ -62,11 +62,11 @@ class ClassifyStep(QWidget):
         self._refresh()
 
     def _refresh(self) -> None:
-        """Say what a click would do, or what is missing for it."""
+        """Show what a click would do, or what is missing."""
         running, missing = self._session.running, self._missing()
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
-        self.button.setText(_call(len(self._form.images.value), self._form.plane_count()))
+        self.button.setText(_button_text(len(self._form.images.value), self._form.plane_count()))
         self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
@@ -82,11 +82,11 @@ class ClassifyStep(QWidget):
         """Say why no run can be started now; empty when one can."""
         loading = self._session.loading
         if self._session.running:
-            return "Images are being classified: wait, or cancel first."
+            return "Classification is running. Wait, or cancel it."
         if self._session.waiting:
-            return "Starts as soon as the model is ready."
+            return "Starts when the model is ready."
         if loading.model is None:
-            return _way_to_model(loading)
+            return _missing_model(loading)
         if loading.needs_settings:
             return "Fill in the missing settings first."
         return "" if self._form.plane_count() else "Open or select an image first."
@@ -119,11 +119,11 @@ class ClassifyStep(QWidget):
         elif run.failed:
             self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Select a row to see why.")
         elif run.remarked:
-            remarks = f"There is a remark on {run.remarked} of {run.total} rows."
+            remarks = f"Remarks on {run.remarked} of {run.total} rows."
             self.message.show_note(remarks, f"Select a row marked with {REMARK} to read it.")
 
 
-def _call(images: int, planes: int) -> str:
+def _button_text(images: int, planes: int) -> str:
     """Say what a click does."""
     if planes == 0:
         return "Classify"
@@ -131,11 +131,11 @@ def _call(images: int, planes: int) -> str:
     return f"Classify {images} image{'s' * (images > 1)}{of}"
 
 
-def _way_to_model(loading: Loading) -> str:
+def _missing_model(loading: Loading) -> str:
     if loading.entry is None:
         return "Choose a model first."
     if isinstance(loading.error, SlowModelError):
-        return "Decide first whether to use this slow model."
+        return "This model is slow. Click “Use it anyway” to use it."
     if isinstance(loading.error, UndecidedOutputError):
         return "Choose the output of the model first."
     if loading.error is not None:

@@ -1,4 +1,4 @@
-"""What happens when the user closes napari's window while there are rows that are not saved."""
+"""A question before the user closes napari's window with unsaved rows."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QMainWindow, QWidget
 
 
 class ClosingWindow(QObject):
-    """Watches the window in which a widget is docked, and asks before something is lost with it.
+    """Watches the window in which a widget is docked, and asks before unsaved rows are lost.
 
     A script that calls ``viewer.close()`` is not asked: it goes on at once and could not wait for the answer.
 
@@ -31,10 +31,11 @@ class ClosingWindow(QObject):
         self._widget = widget
         self._would_lose = would_lose
         self._ask = ask
-        self._watched: weakref.ref[QMainWindow] | None = None  # it holds the viewer, which is not ours to keep
+        # Weak, because the window holds the viewer, which must not be kept alive.
+        self._watched: weakref.ref[QMainWindow] | None = None
 
     def follow(self) -> None:
-        """Look for the window anew: the widget was put into a dock or taken out of it."""
+        """Find the window again: the widget was put into a dock or taken out of it."""
         self._leave()
         window = _main_window(self._widget)
         if window is not None:

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QAbstractItemView
 
 
 class DeleteKey(QObject):
-    """Calls a function when Delete is pressed in a list, where no shortcut of the window with that key counts.
+    """Calls a function when Delete is pressed in a list; shortcuts of the window with that key are ignored there.
 
     Parameters
     ----------

@@ -27,9 +27,9 @@ class Entry:
     overrides : dict
         The settings that the user made: ``output``, ``classes``, ``standardize``, ``size``, ``activation``.
     listed : bool
-        Whether it stands in the list of own models, for the next time.
+        Whether it is in the stored list of the user's own models.
     gone : bool
-        Whether the user's own file is not where it was.
+        Whether the user's own file was not found.
     refused : str
         Why it cannot be used; empty as far as is known.
     """
@@ -44,7 +44,7 @@ class Entry:
 
     @property
     def key(self) -> str | Path:
-        """What tells it from others: where the user's own model lies, else the identifier."""
+        """What identifies it: the path of the user's own model, else the identifier."""
         return self.reference if self.is_local else self.card.id
 
     @property
@@ -53,15 +53,15 @@ class Entry:
         return isinstance(self.reference, Path)
 
     @property
-    def place(self) -> str:
-        """Whether it is the user's own, discipline and procedure in one line."""
+    def subtitle(self) -> str:
+        """Origin of the user's own model, discipline and procedure in one line."""
         own = origin_of(self.card) if self.is_local else ""
         parts = (own, self.card.discipline, self.card.procedure)
         return " · ".join(part for part in parts if part) or origin_of(self.card)
 
     @property
     def state(self) -> str:
-        """Whether it can be used, in some words."""
+        """Whether it can be used, in a few words."""
         if self.gone:
             return "file not found"
         if self.refused and self.here:
@@ -70,14 +70,14 @@ class Entry:
 
     @property
     def explained(self) -> str:
-        """What a tool tip says: name, place, where the user's own file lies, and why it cannot be used."""
+        """The tool tip: name, subtitle, folder of the user's own file, and why it cannot be used."""
         folder = str(self.reference.parent) if isinstance(self.reference, Path) else ""
         reason = f"{self.state}: {self.refused}" if self.refused and self.here and not self.gone else self.state
-        return " – ".join(part for part in (self.card.name, self.place, folder, reason) if part)
+        return " – ".join(part for part in (self.card.name, self.subtitle, folder, reason) if part)
 
     @property
     def curated(self) -> bool:
-        """Whether its card was written by people who looked at it, so that the user need not correct it."""
+        """Whether its model card was written by hand for the catalogue, so that the user need not correct it."""
         return bool(self.card.discipline)
 
     @property
@@ -87,7 +87,7 @@ class Entry:
 
 
 def listed() -> Generator[None, None, list[Entry]]:
-    """List the user's own models and the catalogue; a generator, so that it can run beside the window."""
+    """List the user's own models and the catalogue; a generator, so that it can run in a background thread."""
     from napari_webipred.cache import index, local_models, refused_models, store
 
     yield
@@ -101,12 +101,12 @@ def listed() -> Generator[None, None, list[Entry]]:
 
 
 def local_entry(path: Path, name: str, refused: str = "", listed: bool = True) -> Entry:
-    """Make an entry that says nothing but the name; the model's own card takes its place once it is open."""
+    """Make an entry with only a name; the model's own card replaces it once the model is open."""
     return Entry(ModelCard(id="own", name=name), path, here=True, listed=listed, refused=refused)
 
 
 def missing(entries: Sequence[Entry]) -> Generator[Entry, None, None]:
-    """Look for the files of the user's own models, and yield those that are not there; a drive may take long to say."""
+    """Yield the user's own models whose files are missing; a network drive can take long to answer."""
     for entry in entries:
         if isinstance(entry.reference, Path) and not is_there(entry.reference):
             yield entry
@@ -123,7 +123,7 @@ def is_there(path: Path) -> bool:
 def merged(before: Sequence[Entry], now: Sequence[Entry]) -> list[Entry]:
     """Return the entries that there are now, those that were there before as the same objects.
 
-    An own model that was never in the list on the disk stays, and so does a model that is still to be downloaded.
+    The user's own models that were never in the stored list are kept, and so are models still to be downloaded.
     """
     known = {entry.key: entry for entry in before}
     for entry in now:
@@ -135,19 +135,19 @@ def merged(before: Sequence[Entry], now: Sequence[Entry]) -> list[Entry]:
 
 
 def megabytes(size: int | None) -> str:
-    """Write a number of bytes for people; empty when it is not known."""
+    """Format a number of bytes; empty when it is not known."""
     if size is None:
         return ""
     return f"{size / 1e6:.0f} MB" if size >= 9.5e6 else f"{size / 1e6:.1f} MB"
 
 
 def entry_lines(entry: Entry) -> Lines:
-    """Show a model with its place and whether it can be used."""
-    return Lines(entry.card.name, entry.place, entry.state, entry.explained)
+    """Show a model with its subtitle and whether it can be used."""
+    return Lines(entry.card.name, entry.subtitle, entry.state, entry.explained)
 
 
 def found_lines(entry: Entry) -> Lines:
-    """Show what tells one unknown model from another: who made it, licence, date, format and size."""
+    """Show a model that was found: author, licence, date, format and size."""
     authors = [author.name for author in entry.card.authors]
     by = authors[0].partition(",")[0] + (" et al." if len(authors) > 1 else "") if authors else ""
     published = entry.card.provenance.published or ""

@@ -1,11 +1,11 @@
-"""A frame around the control that the keyboard works on, which napari's own style does not show."""
+"""A frame around the focused control, which napari's own style does not show."""
 
 from __future__ import annotations
 
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
 
 # The frame takes the place of padding that napari's style gives to these controls (napari/_qt/qt_resources/styles), so
-# that nothing moves when the keyboard comes and goes. Radio buttons of magicgui stand in a box that needs no frame.
+# that nothing moves when the focus changes. Radio buttons of magicgui are in a box that needs no frame.
 SHEET = """
 QPushButton:focus {{ border: 1px solid {frame}; padding: 3px; }}
 QComboBox:focus {{ border: 1px solid {frame}; padding: 2px 9px 2px 7px; }}
@@ -21,5 +21,5 @@ QGroupBox {{ border: 0px; margin: 0px; padding: 0px; }}
 
 
 def focus_sheet(theme: Theme) -> str:
-    """Return a style sheet that frames whatever has the keyboard's focus in the theme's colour of what is chosen."""
+    """Return a style sheet that frames the focused control in the theme's highlight colour."""
     return SHEET.format(frame=theme.readable("highlight", on="primary", ratio=SHAPE_CONTRAST).name())

@@ -26,7 +26,7 @@ from napari_webipred.imaging.source import Source
 Planes = Literal["all", "current"]
 PLANES = {"all": "All planes", "current": "Current plane"}
 PROFILES = {
-    None: "That of the model",
+    None: "Model default",
     "webipred": "WebIPred",
     "aucmedi": "AUCMEDI",
     "teachable-machine": "Teachable Machine",
@@ -40,7 +40,7 @@ class ClassifyForm(Container):
     ``reset_choices``:
 
     ``model``
-        Identifier of the model, or the path of the user's own file; None while none is chosen. A DOI, address, file or
+        Identifier of the model, or the path of the user's own file; None if none is chosen. A DOI, URL, file or
         folder can be set, too.
     ``images``
         List of the image layers of the viewer.
@@ -52,7 +52,7 @@ class ClassifyForm(Container):
     Parameters
     ----------
     discard_rows : callable
-        Calls the function that it is given if the rows of the last run may be discarded; it may ask the user first.
+        Calls its argument if the rows of the last run may be discarded; can ask the user first.
     """
 
     def __init__(
@@ -75,7 +75,7 @@ class ClassifyForm(Container):
                     options={
                         "choices": choices,
                         "orientation": "horizontal",
-                        "tooltip": "Classify every plane of a stack, each in a row of its own, or only the one shown",
+                        "tooltip": "Classify all planes of a stack, one row each, or only the plane that is shown",
                     },
                 ),
                 QtValueWidget(IntensityChoice, "intensity"),
@@ -87,7 +87,7 @@ class ClassifyForm(Container):
                         "min": 0,
                         "max": 1,
                         "step": 0.01,
-                        "tooltip": "An image is assigned every class whose probability is at least this threshold",
+                        "tooltip": "An image gets every class whose probability reaches this threshold",
                     },
                 ),
                 fit(
@@ -96,7 +96,7 @@ class ClassifyForm(Container):
                         PROFILES,
                         "profile",
                         engine.DEFAULTS.profile,
-                        tooltip="The program whose arithmetic prepares the images",
+                        tooltip="Prepare the images exactly as this program does",
                     )
                 ),
             ],
@@ -126,7 +126,7 @@ class ClassifyForm(Container):
     def _check(self) -> None:
         loading = self._session.loading
         if self._session.running:
-            raise OptionError("Images are being classified.", "Wait, or cancel first.")
+            raise OptionError("Classification is running.", "Wait, or cancel it.")
         if self.model.value is None:
             raise OptionError("No model is chosen.", "Choose one in the list, or set form.model.value.")
         if loading.error is not None:
@@ -156,7 +156,7 @@ class ClassifyForm(Container):
         self.images.reset_choices()
 
     def lay_out(self, sections: Sequence[QWidget]) -> None:
-        """Show these widgets, in which those of the form stand."""
+        """Show these widgets, which contain those of the form."""
         layout = self.native.layout()
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(10)

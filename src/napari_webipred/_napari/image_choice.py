@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.layer_list import LayerList
-from napari_webipred._napari.layers import name_of, understanding
+from napari_webipred._napari.layers import describe, name_of
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import list_view
 from napari_webipred._napari.viewer_session import unwrapped
@@ -19,7 +19,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import readable
 
 HINT = (
-    "No image is open yet. Drop image files onto the viewer, or try the samples: File › Open Sample › napari-webipred."
+    "No image is open yet. Drop image files onto the viewer, or try the samples: File > Open Sample > napari-webipred."
 )
 MOST_VISIBLE = 3
 
@@ -63,26 +63,26 @@ class ImageChoice(QWidget):
         Raises
         ------
         OptionError
-            One of them is no image layer of this viewer, or cannot be classified.
+            One of them is not an image layer of this viewer, or cannot be classified.
         """
         if isinstance(layers, str) or not isinstance(layers, Sequence):
-            raise OptionError(f"{layers!r} is no list of layers.", self._possible())
+            raise OptionError(f"{layers!r} is not a list of layers.", self._possible())
         chosen = [unwrapped(layer) for layer in layers]
         for layer in chosen:
             if not any(layer is other for other in self.layers.items):
                 raise OptionError(f"{_called(layer)} is not an image layer of this viewer.", self._possible())
-            words, usable = understanding(layer)
+            words, usable = describe(layer)
             if not usable:
                 raise OptionError(f"{_called(layer)} cannot be classified: {words}", self._possible())
         self.layers.tick(chosen)
 
     def reset_choices(self) -> None:
-        """Look at the layers of the viewer again."""
+        """Read the layers of the viewer again."""
         self.layers.refresh()
 
     def _possible(self) -> str:
         names = ", ".join(_called(layer) for layer in self.layers.usable())
-        return f"Give a list of layers among {names}." if names else "Open an image first."
+        return f"Choose from these layers: {names}." if names else "Open an image first."
 
     def _on_all(self) -> None:
         usable = self.layers.usable()

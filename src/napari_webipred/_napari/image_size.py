@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
 from napari_webipred.errors import OptionError
 
 LARGEST = 8192
+NARROWEST = 40  # pixels: four digits
 
 
 class ImageSize(QWidget):
@@ -43,7 +44,7 @@ class ImageSize(QWidget):
         """Choose width and height."""
         sides = list(size) if isinstance(size, Sequence) else []
         if len(sides) != 2 or not all(isinstance(side, int) and 1 <= side <= LARGEST for side in sides):
-            raise OptionError(f"{size!r} is no size of an image.", f"Give width and height, each from 1 to {LARGEST}.")
+            raise OptionError(f"{size!r} is not an image size.", f"Give width and height, each from 1 to {LARGEST}.")
         self.width_.setValue(sides[0])
         self.height_.setValue(sides[1])
 
@@ -52,6 +53,8 @@ def _pixels(tip: str) -> QSpinBox:
     box = QSpinBox()
     box.setRange(1, LARGEST)
     box.setValue(224)
+    box.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
+    box.setStyleSheet(f"min-width: {NARROWEST}px")  # napari's style asks for more than a narrow panel has
     box.setToolTip(tip)
     box.setAccessibleName(tip)
     return box

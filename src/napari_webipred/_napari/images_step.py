@@ -27,7 +27,7 @@ class ImagesStep(QWidget):
 
     @property
     def summary(self) -> str:
-        """How many layers are ticked, in a few words."""
+        """How many layers are selected."""
         count = self.choice.layers.rowCount()
         return f"{len(self._form.images.value)} of {count} selected" if count else ""
 

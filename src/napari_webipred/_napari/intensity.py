@@ -11,19 +11,19 @@ from napari_webipred._napari.value_widget import choice_of, fit, literals
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Intensity
 
-FIXED = "fixed"  # and the two numbers beside it
+FIXED = "fixed"  # with two numbers
 WORDS = {"auto": "Automatic", "dtype": "Full range of the data type", FIXED: "Fixed range"}
 TIP = (
-    "<qt>Which intensities become black and white for the model.<br>"
-    "<b>Automatic</b>: 8-bit images as they are, all others from their smallest to their largest value."
-    "<br>The contrast limits of the layer never change a result.</qt>"
+    "<qt>Which intensities the model sees as black and white.<br>"
+    "<b>Automatic</b>: 8-bit images are used as they are; all others from their smallest to their largest value."
+    "<br>The contrast limits of the layer do not change the results.</qt>"
 )
 LARGEST = 1e9
-DECIMALS = 30  # as many as a number needs to come out of the field as it was put in
+DECIMALS = 30  # so many that a number does not change in the field
 
 
 class IntensityChoice(QWidget):
-    """Automatic, all that the data type can hold, or from one value to another.
+    """Automatic, the full range of the data type, or a fixed range.
 
     Signals
     -------
@@ -39,8 +39,8 @@ class IntensityChoice(QWidget):
         self.choice = fit(choice_of(named | Literal["fixed"], WORDS, "intensity", tooltip=TIP))
         self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
-        self.low = _number("Becomes black", 0)
-        self.high = _number("Becomes white", 65535)
+        self.low = _number("Lowest intensity (black)", 0)
+        self.high = _number("Highest intensity (white)", 65535)
         label = QLabel("&Intensity")
         label.setBuddy(self.mode)
         self._to = QLabel("to")
@@ -70,7 +70,7 @@ class IntensityChoice(QWidget):
         Raises
         ------
         OptionError
-            It is no range.
+            It is not a range.
         """
         if isinstance(intensity, str) and intensity in literals(Intensity):
             self.choice.value = intensity
@@ -96,7 +96,7 @@ class _Number(QDoubleSpinBox):
         return f"{value!r}".removesuffix(".0")
 
     def stepBy(self, steps: int) -> None:
-        if self.value() == 0:  # from where the steps of Qt are as small as the decimals allow
+        if self.value() == 0:  # from 0, the steps of Qt are as small as the decimals allow
             self.setValue(steps)
         else:
             super().stepBy(steps)
@@ -115,11 +115,11 @@ def _number(name: str, value: float) -> QDoubleSpinBox:
 
 def _checked(intensity: object) -> tuple[float, float]:
     names = ", ".join(map(repr, literals(Intensity)))
-    hint = f"Give one of {names}, or two numbers from {-LARGEST:g} to {LARGEST:g}, the smaller one first."
+    hint = f"Use one of {names}, or two numbers from {-LARGEST:g} to {LARGEST:g}, the smaller one first."
     try:
         low, high = map(float, () if isinstance(intensity, str) else intensity)  # type: ignore[call-overload]
     except (TypeError, ValueError):
-        raise OptionError(f"{intensity!r} is no intensity range.", hint) from None
+        raise OptionError(f"{intensity!r} is not an intensity range.", hint) from None
     if not -LARGEST <= low < high <= LARGEST:
         raise OptionError(f"The intensity range {low:g} to {high:g} cannot be used.", hint)
     return low, high

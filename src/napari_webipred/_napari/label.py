@@ -1,4 +1,4 @@
-"""Labels that fit."""
+"""Labels that wrap or end in an ellipsis."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def first_sentence(text: str) -> str:
 
 
 class MutedLabel(QLabel):
-    """Plain text of second rank, in the theme's colour but fainter; wraps."""
+    """Plain text in a fainter colour; wraps."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -53,7 +53,7 @@ class MutedLabel(QLabel):
 
 
 class ElidedLabel(QLabel):
-    """One line of plain text that ends in an ellipsis where there is no room; the tooltip has all of it."""
+    """One line of plain text that ends in an ellipsis where space is short; the tool tip has all of it."""
 
     def __init__(self, text: str = "", parent: QWidget | None = None) -> None:
         super().__init__(parent)

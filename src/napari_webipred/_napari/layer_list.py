@@ -9,7 +9,7 @@ from weakref import WeakSet
 from napari.layers import Image
 from qtpy.QtCore import QModelIndex, QObject, Qt, Signal
 
-from napari_webipred._napari.layers import image_layers, name_of, understanding
+from napari_webipred._napari.layers import describe, image_layers, name_of
 from napari_webipred._napari.two_line_list import Lines, TwoLineList
 from napari_webipred.names import readable
 
@@ -42,7 +42,7 @@ class LayerList(TwoLineList[Image]):
         self.refresh()
 
     def leave(self) -> None:
-        """Listen no more."""
+        """Stop listening to the viewer."""
         for name in EVENTS:
             if hasattr(self._viewer.layers.events, name):
                 getattr(self._viewer.layers.events, name).disconnect(self.refresh)
@@ -50,7 +50,7 @@ class LayerList(TwoLineList[Image]):
             layer.events.data.disconnect(self._on_data)
 
     def refresh(self, event: Any = None) -> None:
-        """Look at the layers again."""
+        """Read the layers again."""
         layers = image_layers(self._viewer)
         if layers == self.items:
             self.repaint()
@@ -66,7 +66,7 @@ class LayerList(TwoLineList[Image]):
 
     def usable(self) -> list[Image]:
         """Return the layers that can be classified."""
-        return [layer for layer in self.items if understanding(layer)[1]]
+        return [layer for layer in self.items if describe(layer)[1]]
 
     def ticked(self) -> list[Image]:
         """Return the layers to classify."""
@@ -79,7 +79,7 @@ class LayerList(TwoLineList[Image]):
         self.changed.emit()
 
     def flags(self, index: QModelIndex) -> Qt.ItemFlag:
-        if not index.isValid() or not understanding(self.items[index.row()])[1]:
+        if not index.isValid() or not describe(self.items[index.row()])[1]:
             return Qt.ItemFlag.NoItemFlags
         return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable
 
@@ -106,6 +106,6 @@ class LayerList(TwoLineList[Image]):
 
 
 def layer_lines(layer: Image) -> Lines:
-    """Show a layer and how it is understood."""
-    name, words = readable(name_of(layer)), understanding(layer)[0]
+    """Show a layer and how it is read."""
+    name, words = readable(name_of(layer)), describe(layer)[0]
     return Lines(name, words, tip=f"{name}: {words}")

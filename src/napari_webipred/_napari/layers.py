@@ -38,7 +38,7 @@ def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
     Raises
     ------
     ImageError
-        The layer holds something that is no image.
+        The layer does not contain an image.
     """
     data, name = unwrapped(layer.data), name_of(layer)
     source = array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer))
@@ -52,8 +52,8 @@ def name_of(layer: Any) -> str:
     return visible(layer.name)
 
 
-def understanding(layer: Image) -> tuple[str, bool]:
-    """Say in words how a layer is understood, or why it cannot be used; and whether it can."""
+def describe(layer: Image) -> tuple[str, bool]:
+    """Describe how a layer is read, or why it cannot be classified; and return whether it can."""
     try:
         source = source_of(layer)
     except WebIPredError as error:
@@ -122,7 +122,7 @@ def _index_at(layer: Image, source: Source, point: tuple[float, ...]) -> tuple[i
 
 
 def _data_axes(layer: Image, axes: tuple[str, ...]) -> list[int]:
-    """Tell which axes of the data those of a source are: all leading ones but that of the colours."""
+    """Return which axes of the data are those of a source: all leading ones except that of the colours."""
     names = _axis_names(layer) or ()
     return [names.index(axis) if axis in names else i for i, axis in enumerate(axes)]
 

@@ -1,4 +1,4 @@
-"""The chosen model on its way into memory."""
+"""Opening the chosen model."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Loading(QObject):
-    """Opens and warms up the chosen model beside the window.
+    """Opens and warms up the chosen model in a background thread.
 
     Attributes
     ----------
@@ -26,7 +26,7 @@ class Loading(QObject):
     model : Model or None
         The model once it is ready.
     progress : Progress or None
-        How far it is while it is being opened.
+        The progress while it is being opened.
     error : Exception or None
         Why it could not be opened.
     """
@@ -52,12 +52,12 @@ class Loading(QObject):
             self.changed.emit()
 
     def start_anyway(self) -> None:
-        """Open the chosen model although it computes very long for an image."""
+        """Open the chosen model although it is very slow."""
         self._allow_slow = True
         self.start()
 
     def start_with(self, overrides: dict[str, Any]) -> None:
-        """Open the chosen model with settings of the user's."""
+        """Open the chosen model with the user's settings."""
         assert self.entry is not None
         self.entry.overrides |= overrides
         self.start()
@@ -65,7 +65,7 @@ class Loading(QObject):
     def start(self, *, replace: bool = False) -> None:
         """Open the chosen model; one that is not on this machine is downloaded.
 
-        Files that differ from those that came before are used only if they are to replace them.
+        Files that differ from those on this machine are used only if `replace` is true.
         """
         from napari_webipred.opening import Progress  # the panel opens sooner without it
 
@@ -88,12 +88,12 @@ class Loading(QObject):
 
     @property
     def seconds_left(self) -> float | None:
-        """Roughly how long the download still takes; None when that is not known."""
+        """Estimated seconds until the download is complete; None if unknown."""
         return self.progress.seconds_left if self.progress else None
 
     @property
     def needs_settings(self) -> bool:
-        """Whether the user has to make settings that the model does not say, or has made wrong ones."""
+        """Whether settings are missing, or those of the user are wrong."""
         if self.model is None:
             overridden = self.entry is not None and bool(self.entry.overrides)
             return isinstance(self.error, OptionError) or (overridden and type(self.error) is ModelError)

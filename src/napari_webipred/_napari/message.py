@@ -1,4 +1,4 @@
-"""What went wrong or should be known, where it happens."""
+"""Error messages, warnings and notes in the panel."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ STRIPE = 4
 
 
 class Message(QFrame):
-    """A text with a coloured stripe, and what can be done about it; hidden while there is nothing to say.
+    """A text with a coloured stripe and buttons; hidden while there is no message.
 
     Signals
     -------
     retried
         The user wants to try again.
     accepted
-        The user wants to go on in spite of what is said.
+        The user wants to continue despite the warning.
     """
 
     retried = Signal()
@@ -47,7 +47,7 @@ class Message(QFrame):
         self._retry = Button("Try again")
         self._accept = Button("Use it anyway")
         self._copy = Button("Copy details")
-        self._copy.setToolTip("Copy the technical details, to report this error")
+        self._copy.setToolTip("Copy the technical details for a bug report")
         self._retry.clicked.connect(self.retried)
         self._accept.clicked.connect(self.accepted)
         self._copy.clicked.connect(self._copy_details)
@@ -68,26 +68,26 @@ class Message(QFrame):
         return "" if self.isHidden() else self._text.text()
 
     def clear(self) -> None:
-        """Say nothing."""
+        """Hide the message."""
         self.hide()
 
     def show_note(self, text: str, hint: str = "") -> None:
-        """Say something that is no error."""
+        """Show a message that is not an error."""
         self._show(text, hint, "warning", "", False)
 
     def show_warning(self, error: WebIPredError) -> None:
-        """Say what speaks against going on, and let the user decide."""
+        """Show a warning, and let the user continue."""
         self._show(error.message, hint_of(error), "warning", "", False)
         self._accept.show()
 
     def show_error(self, error: Exception, retry: bool = False) -> None:
-        """Say what went wrong and what to do next; offer the details of an error that nobody foresaw."""
+        """Show an error and what to do next; of an unexpected error the details can be copied."""
         if isinstance(error, WebIPredError):
             self._show(error.message, hint_of(error), "error", "", retry)
             return
         details = "".join(traceback.format_exception(error))
         text = f"Unexpected error: {type(error).__name__}: {error}"
-        self._show(text, "Please report it, with the details that “Copy details” copies.", "error", details, retry)
+        self._show(text, "Please report it with the text that “Copy details” copies.", "error", details, retry)
 
     def _show(self, text: str, hint: str, colour: str, details: str, retry: bool) -> None:
         self._colour, self._details = colour, details

@@ -22,7 +22,7 @@ WIDEST_WORDS = 190
 
 
 class ModelChoice(QWidget):
-    """Finds a model: a search box, filters and a list, and a search on Zenodo that takes their place.
+    """Finds a model: a search box, filters and a list, which a search on Zenodo replaces.
 
     Signals
     -------
@@ -39,20 +39,20 @@ class ModelChoice(QWidget):
         self._value = self.value()
         self.search = search_field()
         self.add = Button("Add model…")
-        self.add.setToolTip("Use a model from Zenodo, Hugging Face, an address, a file or a folder")
+        self.add.setToolTip("Add a model from Zenodo, Hugging Face, a URL, a file or a folder")
         self.search_zenodo = Button()
-        self.search_zenodo.setToolTip("Sends these words to Zenodo, only when you click")
+        self.search_zenodo.setToolTip("Your words are sent to Zenodo only when you click")
         self.search_zenodo.hide()
         self.zenodo = ZenodoSearch(theme)
         self.zenodo.hide()
-        self.discipline = _filter("All disciplines", "Show only models of this medical discipline")
+        self.discipline = _filter("All disciplines", "Show only models for this medical discipline")
         self.procedure = _filter("All procedures", "Show only models for this kind of image")
         self.filter = ModelFilter(self)
         self.filter.setSourceModel(self._catalogue.models)
         self.list = list_view(theme, "Models", VISIBLE_MODELS)
         self.list.setModel(self.filter)
         self.menu = ModelMenu(self.list)
-        self.no_match = MutedLabel("No model found. Clear the search and the filters to see all.")
+        self.no_match = MutedLabel("No models found. Clear the search and the filters to see all models.")
         self.no_match.hide()
         self._lay_out()
         self.search.textChanged.connect(self._narrow)
@@ -60,7 +60,7 @@ class ModelChoice(QWidget):
         self.procedure.currentIndexChanged.connect(self._narrow)
         self.search_zenodo.clicked.connect(self._on_search_zenodo)
         self.zenodo.closed.connect(lambda: self._show_zenodo(False))
-        self.zenodo.wanted.connect(self._catalogue.download)
+        self.zenodo.requested.connect(self._catalogue.download)
         self.menu.agreed.connect(self._catalogue.remove)
         self.list.selectionModel().currentChanged.connect(self._on_current)
         self._catalogue.listed.connect(self._on_listed)
@@ -95,7 +95,7 @@ class ModelChoice(QWidget):
         return self._catalogue.chosen
 
     def reset_choices(self) -> None:
-        """Read the models again, beside the window."""
+        """Read the models again, in a background thread."""
         self._catalogue.read_again()
 
     def set_value(self, reference: Reference | None) -> None:

@@ -1,4 +1,4 @@
-"""Which models of a list a search shows."""
+"""The filter of a list of models."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class ModelFilter(QSortFilterProxyModel):
 
 
 def search_field() -> QLineEdit:
-    """Make a field for words that models are searched for."""
+    """Make the search field for models."""
     field = QLineEdit()
     field.setPlaceholderText("Search models, diseases, classes…")
     field.setClearButtonEnabled(True)

@@ -17,7 +17,7 @@ LONGEST = 80  # characters of a name in a question, which is as wide as its long
 
 
 class ModelMenu(QObject):
-    """Offers to remove what is on this machine; it asks before anything is deleted that was downloaded.
+    """Removes models from this machine; asks before a downloaded model is deleted.
 
     Signals
     -------
@@ -58,12 +58,12 @@ class ModelMenu(QObject):
             self._view,
             "Remove model",
             f"Remove “{readable(entry.card.name, LONGEST)}” from this machine?",
-            f"Its file and its settings are deleted. With a network it can be downloaded again{size}.",
+            f"Its files and settings are deleted. You can download it again{size}.",
             [Answer("Remove", lambda: self.agreed.emit(entry), destroys=True)],
         )
 
 
 def is_removable(entry: Entry) -> bool:
-    """Whether there is something to remove: what is part of the program, or not on this machine, is not."""
+    """Whether a model can be removed: not if it is part of the program or not on this machine."""
     downloaded = entry.here and any(weights.source.type != "builtin" for weights in entry.card.weights)
     return isinstance(entry.reference, Path) or downloaded

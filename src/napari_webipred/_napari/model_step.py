@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
@@ -14,6 +14,7 @@ from napari_webipred._napari.settings_form import SettingsForm
 from napari_webipred._napari.stored_models import StoredModels
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred._napari.wrapping_row import WrappingRow
 from napari_webipred.runtime.outputs import UndecidedOutputError
 
 
@@ -34,12 +35,12 @@ class ModelStep(QWidget):
         self.settings.hide()
         self.purpose = MutedLabel()
         self.more = Button("About")
-        self.more.setToolTip("Classes, input, licence, citation, performance and limitations")
+        self.more.setToolTip("Show the model card: classes, input, licence, citation, performance and limitations")
         self.about = rich_text_label()
         self.edit_settings = Button("Edit settings…")
         self.edit_settings.setToolTip("Change the settings of this model: class names, scaling, output")
         self.stored = Button("On this machine…")
-        self.stored.setToolTip("See, remove, export and import the models on this machine; work offline")
+        self.stored.setToolTip("Manage the models on this machine: remove, export, import, work offline")
         self._lay_out()
         choice.add.clicked.connect(self._on_add)
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
@@ -49,17 +50,12 @@ class ModelStep(QWidget):
         self._refresh()
 
     def _lay_out(self) -> None:
-        below = QHBoxLayout()
-        for button in (self.more, self.edit_settings):
-            below.addWidget(button)
-        below.addStretch()
-        below.addWidget(self.stored)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         for widget in (self.choice, self.purpose, self.opening, self.settings.native):
             layout.addWidget(widget)
-        layout.addLayout(below)
+        layout.addLayout(WrappingRow([self.more, self.edit_settings, self.stored]))
         layout.addWidget(self.about)
 
     @property

@@ -1,4 +1,4 @@
-"""How far the chosen model is on its way into memory, and what stands in its way."""
+"""The progress of opening the chosen model, and errors."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ STAGES = {
 
 
 class OpeningView(QWidget):
-    """The Download button, the progress of looking up, downloading and loading, and errors with what can be done."""
+    """The Download button, the progress of looking up, downloading and loading, and errors with buttons."""
 
     def __init__(self, session: ViewerSession, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -68,7 +68,7 @@ class OpeningView(QWidget):
             size = megabytes(entry.size)
             self.download.setText(f"Download ({size})" if size else "Download")
             self.download.setToolTip(
-                tip(f"Download the model from {server_of(entry.card)} and keep it here. No image is ever sent.")
+                tip(f"Download the model from {server_of(entry.card)} to this machine. No images are sent.")
             )
         self._show_progress()
         shown, self._shown = self._shown, (entry, loading.error)
@@ -78,7 +78,7 @@ class OpeningView(QWidget):
             self.message.clear()
 
     def _show_error(self, error: Exception | None) -> None:
-        if error is None or isinstance(error, UndecidedOutputError):  # the form says it
+        if error is None or isinstance(error, UndecidedOutputError):  # the form shows it
             self.message.clear()
         elif isinstance(error, SlowModelError):
             self.message.show_warning(error)
@@ -106,14 +106,14 @@ class OpeningView(QWidget):
         self._catalogue.cancel()
         self._loading.cancel()
 
-    def _on_failed(self, error: Exception, in_spite: Callable[[], None] | None) -> None:
+    def _on_failed(self, error: Exception, retry: Callable[[], None] | None) -> None:
         self.message.show_error(error)
-        if in_spite is not None:
-            self._ask(error, in_spite)
+        if retry is not None:
+            self._ask(error, retry)
 
     def _on_added(self, added: object) -> None:
         if note := getattr(added, "note", ""):
-            self.message.show_note(note, "Its classes, scaling and licence are taken from there.")
+            self.message.show_note(note, "The classes, scaling and licence come from its model card.")
 
 
 def _words(look_up: LookUp) -> str:

@@ -1,4 +1,4 @@
-"""Where a model comes from, in words."""
+"""The origin of a model as text."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ OWN = "your file"
 
 
 def origin(source: dict[str, Any]) -> str:
-    """Name the place that the source of some weights (the fields of `WeightSource`) means."""
+    """Name the origin that the source of some weights (the fields of `WeightSource`) describes."""
     kind = source.get("type")
     if kind == "zenodo":
         return f"Zenodo record {source.get('record_id')}"
@@ -28,17 +28,17 @@ def origin(source: dict[str, Any]) -> str:
 
 
 def origin_in_cache(entry: CacheEntry) -> str:
-    """Name the place that a model in the cache comes from, as far as that is known."""
-    return origin(entry.source) if entry.origin == "source" else f"from a {entry.origin}, not confirmed"
+    """Name the origin of a model in the cache, as far as it is known."""
+    return origin(entry.source) if entry.origin == "source" else f"from a {entry.origin}, not verified"
 
 
 def origin_of(card: ModelCard) -> str:
-    """Name the place that a model comes from; a card that does not say is one of the user's own."""
+    """Name the origin of a model; a card without weights is one of the user's own models."""
     return origin(card.weights[0].source.model_dump() if card.weights else {"type": "local"})
 
 
 def server_of(card: ModelCard) -> str:
-    """Name the server that would be asked for the files of a model."""
+    """Name the server that the files of a model are downloaded from."""
     source = card.weights[0].source if card.weights else None
     now = settings.current()
     known = {"zenodo": now.zenodo_url, "huggingface": now.huggingface_url}
@@ -46,7 +46,7 @@ def server_of(card: ModelCard) -> str:
 
 
 def host(url: str) -> str:
-    """Return the host of an address."""
+    """Return the host of a URL."""
     return urlsplit(url).hostname or ""
 
 

@@ -1,4 +1,4 @@
-"""What becomes of the chosen model: whether it could be used is noted on the disk and in the list."""
+"""Whether the chosen model could be opened, recorded in the cache and in the list."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ class Outcomes(QObject):
 
     Signals
     -------
-    noted : Entry
-        Something else is known of this model now.
+    recorded : Entry
+        What is known about this model has changed.
     """
 
-    noted = Signal(object)
+    recorded = Signal(object)
 
     def __init__(self, loading: Loading, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -38,16 +38,16 @@ class Outcomes(QObject):
         self._last = model or error
         if model is not None and (entry.is_local or entry.refused):
             reference = entry.reference if entry.is_local else model.card.id
-            self._note(entry, Task(cache_tasks.note_opened(reference, model.card.name, model.checksum)))
+            self._record(entry, Task(cache_tasks.record_opened(reference, model.card.name, model.checksum)))
         elif (
             isinstance(error, ModelError) and not isinstance(error, SlowModelError) and not self._loading.needs_settings
         ):
-            self._note(entry, Task(cache_tasks.note_refused(entry, error.message)))
+            self._record(entry, Task(cache_tasks.record_refused(entry, error.message)))
 
-    def _note(self, entry: Entry, task: Task) -> None:
-        task.done.connect(partial(self._on_noted, entry))
+    def _record(self, entry: Entry, task: Task) -> None:
+        task.done.connect(partial(self._on_recorded, entry))
         task.start()
 
-    def _on_noted(self, entry: Entry, outcome: cache_tasks.Outcome) -> None:
+    def _on_recorded(self, entry: Entry, outcome: cache_tasks.Outcome) -> None:
         entry.here, entry.gone, entry.refused = outcome.here, outcome.gone, outcome.refused
-        self.noted.emit(entry)
+        self.recorded.emit(entry)

@@ -14,7 +14,7 @@ from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
-from napari_webipred._napari.layers import image_layers, position_shown, show, understanding
+from napari_webipred._napari.layers import describe, image_layers, position_shown, show
 from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
@@ -26,19 +26,19 @@ WIDTH = 380
 
 
 class ClassifyPanel(QWidget):
-    """Choose a model, choose images, classify, look at the results.
+    """Choose a model, choose images, classify, read the results.
 
     Parameters
     ----------
     napari_viewer : napari.Viewer
-        The viewer whose layers are classified. What was done in it stays when the panel is closed.
+        The viewer whose layers are classified. Model and results are kept when the panel is closed.
     """
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
-        self._going = False
+        self._navigating = False
         self._theme = theme = Theme(napari_viewer)
         self.results = ResultsView(session, theme)
         self.form = ClassifyForm(napari_viewer, session, self.results.discard_rows, theme)
@@ -61,8 +61,8 @@ class ClassifyPanel(QWidget):
         self.results.chosen.connect(self._go_to)
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.discard_rows)
         self._listening = True
-        for emitter, heard in self._emitters():
-            emitter.connect(heard)
+        for emitter, callback in self._emitters():
+            emitter.connect(callback)
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.classify.button.click)
@@ -102,7 +102,7 @@ class ClassifyPanel(QWidget):
             self.form.reset_choices()
 
     def event(self, event: QEvent | None) -> bool:
-        """Stop following the viewer when the panel is taken out of its dock, and go on when it comes back."""
+        """Stop following the viewer when the panel leaves its dock, and start again when it returns."""
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
         if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
@@ -113,8 +113,8 @@ class ClassifyPanel(QWidget):
         if listening == self._listening:
             return
         self._listening = listening
-        for emitter, heard in self._emitters():
-            (emitter.connect if listening else emitter.disconnect)(heard)
+        for emitter, callback in self._emitters():
+            (emitter.connect if listening else emitter.disconnect)(callback)
         layers = self.images.choice.layers
         (layers.follow if listening else layers.leave)()
 
@@ -131,7 +131,7 @@ class ClassifyPanel(QWidget):
     def _on_run(self) -> None:
         self._summarise()
         if self._session.run is not None:
-            # What was chosen stands in the header, and the results need the space.
+            # The header shows the chosen model, and the results need the space.
             self.sections[0].header.setChecked(False)
             self.sections[-1].header.setChecked(True)
 
@@ -154,21 +154,21 @@ class ClassifyPanel(QWidget):
         self.sections[-1].setVisible(run is not None)
 
     def _go_to(self, row: Row) -> None:
-        """Show the layer and plane of a row; one whose layer is gone stays in the table alone."""
+        """Show the layer and plane of a row; if the layer is gone, only the table shows the row."""
         run = self._session.run
         layer = run.layer(row) if run is not None else None
         if run is not None and layer is not None:
-            self._going = True
+            self._navigating = True
             show(self._viewer, layer, row.position, run.layers())
-            self._going = False
+            self._navigating = False
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now."""
         run = self._session.run
-        if self._going or run is None or not run.rows:
+        if self._navigating or run is None or not run.rows:
             return
         layer = unwrapped(self._viewer.layers.selection.active)
-        if layer not in image_layers(self._viewer) or not understanding(layer)[1]:
+        if layer not in image_layers(self._viewer) or not describe(layer)[1]:
             return
         shown = position_shown(self._viewer, layer)
         for row in run.rows:

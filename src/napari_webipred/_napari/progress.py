@@ -1,4 +1,4 @@
-"""How far a piece of work is."""
+"""The progress of a task."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ STEPS = 1000
 
 
 class ProgressLine(QWidget):
-    """A bar with words under it and a Cancel button.
+    """A progress bar with a text and a Cancel button.
 
     Signals
     -------
     cancelled
-        The user wants the work to stop.
+        The user has clicked Cancel.
     """
 
     cancelled = Signal()
@@ -43,7 +43,7 @@ class ProgressLine(QWidget):
         self.hide()
 
     def report(self, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None) -> None:
-        """Show how far it is; a total of None or 0 shows that something is going on."""
+        """Show the progress; with a total of None or 0, the bar is indeterminate."""
         self.bar.setRange(0, STEPS if total else 0)
         self.bar.setValue(round(STEPS * done / total) if total else 0)
         self.words.setText(words if seconds_left is None else f"{words}, {duration(seconds_left)} left")
@@ -51,7 +51,7 @@ class ProgressLine(QWidget):
 
 
 def duration(seconds: float) -> str:
-    """Write a rough time for people: ``about 5 s``, ``about 3 min``."""
+    """Format a duration: ``about 5 s``, ``about 3 min``."""
     if seconds < 1:
         return "less than 1 s"
     return f"about {seconds:.0f} s" if seconds < 90 else f"about {seconds / 60:.0f} min"

@@ -1,4 +1,4 @@
-"""Questions that do not stop the program: a box over the window, with buttons that say what they do."""
+"""Questions in a box over the window, with buttons that say what they do; the program goes on."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class Answer:
     text : str
         What it does, in a word or two.
     action : callable
-        Is called when the button was pressed and the box is closed.
+        Is called when the button was clicked and the box is closed.
     destroys : bool
-        Whether something is lost by it.
+        Whether it deletes or discards something.
     """
 
     text: str
@@ -32,15 +32,15 @@ class Answer:
 
 
 def ask_to_replace(parent: QWidget, error: ChangedModelError, replace: Callable[[], None]) -> None:
-    """Ask whether other files than before are to take the place of a model."""
-    ask(parent, "Replace the model", error.message, error.hint, [Answer("Replace", replace, destroys=True)])
+    """Ask whether to replace a model with different files."""
+    ask(parent, "Replace model", error.message, error.hint, [Answer("Replace", replace, destroys=True)])
 
 
 def ask(parent: QWidget, title: str, question: str, explanation: str, answers: Sequence[Answer]) -> None:
     """Ask, unless a question is being asked there already; return at once.
 
-    What comes from outside may stand in `question` only, which is shown as plain text.
-    Return presses the first button that destroys nothing; Escape cancels, for which there is always a button.
+    Names from outside may be in `question` only, which is shown as plain text.
+    Return presses the first button that destroys nothing; Escape presses Cancel, which is always there.
     """
     if (open_one := parent.findChild(QMessageBox)) is not None:
         open_one.raise_()

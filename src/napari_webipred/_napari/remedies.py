@@ -1,4 +1,4 @@
-"""What the panel says about an error: the hint that holds everywhere, and where in the panel something helps."""
+"""The hint of an error in the panel: the general one, and what to click."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from napari_webipred.errors import Remedy, WebIPredError
 _START = "Start napari with the environment variable"
 REMEDIES: dict[Remedy, str] = {
     "add certificate": f"{_START} NAPARI_WEBIPRED_CA_FILE set to the certificate file (PEM).",
-    "allow slow model": "“Use it anyway” allows it; “Cancel” ends it at any time.",
-    "choose cache folder": f"{_START} NAPARI_WEBIPRED_CACHE set to the folder.",
+    "allow slow model": "Click “Use it anyway” to allow it. You can cancel at any time.",
+    "choose cache folder": f"{_START} NAPARI_WEBIPRED_CACHE set to another folder.",
     "complete settings": "Click “Edit settings…” below the list of models.",
-    "free space": "“On this machine…” > “Free up space” removes the models that were not used for longest.",
-    "go online": "Untick “On this machine…” > “Offline”. If that does not last, unset NAPARI_WEBIPRED_OFFLINE.",
+    "free space": "“On this machine…” > “Free up space” removes the least recently used models.",
+    "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
     "replace model": "To replace the model, download or import it again and click “Replace”.",
     "set proxy": f"{_START} HTTPS_PROXY set to the proxy, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
-    "write bundle": "“On this machine…” > “Export…” writes one.",
+    "write bundle": "“On this machine…” > “Export…” writes a bundle.",
 }
 
 

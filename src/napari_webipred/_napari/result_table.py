@@ -59,7 +59,7 @@ class ResultTable(QAbstractTableModel):
 
     @property
     def class_column(self) -> int:
-        """Number of the column with the assigned classes, which a model that gives values has not."""
+        """Number of the column with the assigned classes; hidden for a model that gives values."""
         return 1 + len(self._run.axes) if self._run else -1
 
     def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
@@ -101,7 +101,9 @@ class ResultTable(QAbstractTableModel):
     def _probability(self, row: Row, number: int, role: int) -> Any:
         assert self._run is not None
         if row.probabilities is None:
-            if self._run.card.task == "regression" and number == 0:  # there is no column of classes to say it in
+            if (
+                self._run.card.task == "regression" and number == 0
+            ):  # there is no column of classes to show the error in
                 if role == Qt.ItemDataRole.ForegroundRole:
                     return self._theme.readable("error", "foreground")
                 if role != SORT_KEY:

@@ -1,59 +1,44 @@
-"""The results: table, chart, and what can be done with them."""
+"""The results: table, chart, and buttons to save, copy and clear them."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Generator
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
-import numpy as np
 from qtpy.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
-from qtpy.QtGui import QFont, QFontMetrics, QGuiApplication, QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QAbstractItemView,
-    QComboBox,
-    QFileDialog,
-    QHBoxLayout,
-    QHeaderView,
-    QScrollArea,
-    QTableView,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtGui import QGuiApplication, QKeySequence, QShortcut
+from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred import limits
 from napari_webipred._napari.button import Button
-from napari_webipred._napari.chart import VALUE, Bar, Chart, ordered
+from napari_webipred._napari.chart import Chart, ordered
 from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.question import Answer, ask
+from napari_webipred._napari.result_bars import bars_of
+from napari_webipred._napari.result_files import tab_separated, write_csv
 from napari_webipred._napari.result_table import SORT_KEY, ResultTable
+from napari_webipred._napari.result_table_view import ResultTableView
 from napari_webipred._napari.run import Run
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
-from napari_webipred.names import visible
 from napari_webipred.results.row import Row
 
 ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Ascending"}
 MOST_VISIBLE_ROWS = 6
 MOST_VISIBLE_BARS = 9
-IMAGE_WIDTH = 120
-MOST_WIDTH = 240
-ROOM = 14
-UNBOUNDED = "-1.23457e+06"  # how wide numbers become that are no probabilities
 
 
 class ResultsView(QWidget):
-    """A table of all rows and a chart of the chosen one.
+    """A table of all rows and a chart of the selected one.
 
     Signals
     -------
     chosen : Row
-        The user went to this row.
+        The user has selected this row.
     """
 
     chosen = Signal(object)
@@ -64,20 +49,20 @@ class ResultsView(QWidget):
         self._task: Task | None = None
         self._copying: Task | None = None
         self._saving: tuple[Run, Callable[[], None]] | None = None
-        self._pointing = False
+        self._selecting = False
         self.model = ResultTable(session, theme, self)
         self.sorted = QSortFilterProxyModel(self)
         self.sorted.setSourceModel(self.model)
         self.sorted.setSortRole(SORT_KEY)
-        self.table = _table()
+        self.table = ResultTableView()
         self.table.setModel(self.sorted)
         self.origin = ElidedLabel()
-        self.part = MutedLabel()
+        self.shown_classes = MutedLabel()
         self.name = ElidedLabel()
         self.order = QComboBox()
         for order, words in ORDERS.items():
             self.order.addItem(words, order)
-        self.order.setToolTip("Order of the bars; the table keeps the order of the model")
+        self.order.setToolTip("Order of the bars. The table always has the order of the model.")
         self.order.setAccessibleName("Order of the bars")
         self.chart = Chart(theme)
         self.chart_area = QScrollArea()
@@ -89,11 +74,11 @@ class ResultsView(QWidget):
         self.remark = Message(theme)
         self.message = Message(theme)
         self.save = Button("Save CSV…")
-        self.save.setToolTip("Save all rows, and a record of how they were made (.csv.json)")
+        self.save.setToolTip("Save all rows as a CSV file, with a run record (.csv.json)")
         self.copy = Button("Copy")
-        self.copy.setToolTip("Copy all rows, to paste them into a spreadsheet")
+        self.copy.setToolTip("Copy all rows for a spreadsheet")
         self.clear = Button("Clear")
-        self.clear.setToolTip("Discard these results; asks first if they are not saved")
+        self.clear.setToolTip("Discard these results. Asks first if they are not saved.")
         self._lay_out()
         self.order.currentIndexChanged.connect(self._show_row)
         self.save.clicked.connect(lambda: self._save(_nothing))
@@ -128,7 +113,7 @@ class ResultsView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.origin, self.table, self.part, self.detail):
+        for widget in (self.origin, self.table, self.shown_classes, self.detail):
             layout.addWidget(widget)
         layout.addLayout(buttons)
         layout.addWidget(self.message)
@@ -138,7 +123,7 @@ class ResultsView(QWidget):
         self.message.clear()
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
         self.detail.hide()
-        self.part.setVisible(run is not None and len(run.classes) > limits.SHOWN_CLASSES)
+        self.shown_classes.setVisible(run is not None and len(run.classes) > limits.SHOWN_CLASSES)
         values = run is not None and run.card.task == "regression"
         for column in range(self.model.columnCount()):
             hidden = values and column == self.model.class_column
@@ -146,8 +131,8 @@ class ResultsView(QWidget):
                 self.table.setColumnHidden(column, hidden)
         if run is not None:
             self.origin.setText(f"Model: {run.card.name}")
-            self.part.setText(_part(len(run.classes)))
-            self._fit_columns(run)
+            self.shown_classes.setText(_shown_classes(len(run.classes)))
+            self.table.fit_columns(run, self.model.headings())
             self._on_rows_added()
 
     @property
@@ -157,32 +142,14 @@ class ResultsView(QWidget):
         return self.model.row(self.sorted.mapToSource(index)) if index.isValid() else None
 
     def select_row(self, row: Row) -> None:
-        """Choose a row without telling the viewer, which shows it already."""
+        """Select a row that the viewer shows already."""
         run = self._session.run
         if run is None or row is self.chosen_row:
             return
         index = self.sorted.mapFromSource(self.model.index(run.rows.index(row), 0))
-        self._pointing = True
+        self._selecting = True
         self.table.setCurrentIndex(index)
-        self._pointing = False
-
-    def _fit_columns(self, run: Run) -> None:
-        header = self.table.horizontalHeader()
-        first = 2 + len(run.axes)
-        bold = QFont(self.table.font())
-        bold.setBold(True)  # as the assigned class is written
-        number = QFontMetrics(bold).horizontalAdvance(VALUE if run.card.has_probabilities else UNBOUNDED)
-        headings, metrics = self.model.headings(), header.fontMetrics()
-        # To ask Qt for each of a thousand columns takes ten times as long.
-        around = header.sectionSizeHint(0) - metrics.horizontalAdvance(headings[0]) + 4
-        for column, heading in enumerate(headings):
-            least = number + ROOM if column >= first else 0
-            width = metrics.horizontalAdvance(heading[:MOST_WIDTH]) + around
-            header.resizeSection(column, max(min(width, MOST_WIDTH), least))
-        header.resizeSection(0, IMAGE_WIDTH)
-        names = run.classes[: limits.SHOWN_CLASSES]
-        widest = max(self.table.fontMetrics().horizontalAdvance(name) for name in names)
-        header.resizeSection(first - 1, min(max(widest + ROOM, header.sectionSize(first - 1)), IMAGE_WIDTH))
+        self._selecting = False
 
     def _on_rows_added(self) -> None:
         run = self._session.run
@@ -195,14 +162,14 @@ class ResultsView(QWidget):
         for button in (self.save, self.copy, self.clear):
             button.setEnabled(not run.running and bool(run.rows))
         if run.rows and not self.table.currentIndex().isValid():
-            self._pointing = True
+            self._selecting = True
             self.table.setCurrentIndex(self.sorted.index(0, 0))
-            self._pointing = False
+            self._selecting = False
 
     def _on_current(self, index: QModelIndex) -> None:
         self._show_row()
         row = self.chosen_row
-        if row is not None and not self._pointing:
+        if row is not None and not self._selecting:
             self.chosen.emit(row)
 
     def _on_clicked(self, index: QModelIndex) -> None:
@@ -224,7 +191,7 @@ class ResultsView(QWidget):
             return
         if row.remark:
             self.remark.show_note(row.remark)
-        bars = _bars(run, row)
+        bars = bars_of(run, row)
         self.order.setVisible(len(bars) > 1)
         self.chart.show_bars(ordered(bars, self.order.currentData()))
         lines = min(len(bars), MOST_VISIBLE_BARS) + 1
@@ -235,7 +202,7 @@ class ResultsView(QWidget):
         if run is None:
             return
         rows = [run.rows[self.sorted.mapToSource(self.sorted.index(i, 0)).row()] for i in range(self.sorted.rowCount())]
-        self._copying = Task(_tab_separated(rows, run))
+        self._copying = Task(tab_separated(rows, run))
         self._copying.done.connect(QGuiApplication.clipboard().setText)
         self._copying.failed.connect(self.message.show_error)
         self._copying.start()
@@ -249,24 +216,24 @@ class ResultsView(QWidget):
         if run is None or not run.unsaved:
             then()
             return
-        if self._saving is not None:  # by the user's own word; what is to come waits for it
+        if self._saving is not None:  # the user has chosen to save; `then` waits for that
             self._saving = run, then
             return
         count = "1 row is" if len(run.rows) == 1 else f"{len(run.rows)} rows are"
         answers = [Answer("Save…", lambda: self._save(then)), Answer("Discard", then, destroys=True)]
-        ask(self, "Results not saved", f"{count} not saved.", "Save the results before they are discarded?", answers)
+        ask(self, "Results not saved", f"{count} not saved.", "Save the results before discarding them?", answers)
 
     def _save(self, then: Callable[[], None]) -> None:
-        """Ask where to, write all rows beside the window, and call `then` if that has worked."""
+        """Ask for a file, write all rows in a background thread, and call `then` if that succeeds."""
         run = self._session.run
         if run is None or self._saving is not None:
             return
         suggested = f"{run.card.id}-{datetime.now():%Y-%m-%d}.csv"
-        name, _ = QFileDialog.getSaveFileName(self, "Save the results", suggested, "CSV (*.csv)")
+        name, _ = QFileDialog.getSaveFileName(self, "Save results", suggested, "CSV (*.csv)")
         if not name:
             return
         self._saving = run, then
-        self._task = Task(_write(Path(name), run))
+        self._task = Task(write_csv(Path(name), run))
         self._task.done.connect(self._on_saved)
         self._task.failed.connect(self._on_not_saved)
         self._task.start()
@@ -275,7 +242,7 @@ class ResultsView(QWidget):
         assert self._saving is not None
         (run, then), self._saving = self._saving, None
         run.saved = True
-        self.message.show_note(f"Saved {path.name}.", f"{path.name}.json says how the results were made.")
+        self.message.show_note(f"Saved {path.name}.", f"{path.name}.json contains the run record.")
         then()
 
     def _on_not_saved(self, error: Exception) -> None:
@@ -283,94 +250,13 @@ class ResultsView(QWidget):
         self.message.show_error(error)
 
 
-def _bars(run: Run, row: Row) -> list[Bar]:
-    """Make a bar for each class, of very many for those with the greatest numbers.
-
-    Numbers that are no probabilities are only written.
-    """
-    if row.probabilities is None:
-        return []
-    assigned = set(row.assigned)
-    greatest = np.sort(np.argsort(-row.probabilities, kind="stable")[: limits.SHOWN_CLASSES])
-    shown = [(run.card.classes[i], row.probabilities[i]) for i in greatest]
-    return [
-        Bar(
-            entry.name if entry.is_named else entry.label or entry.name,
-            entry.label or "" if entry.is_named else "",
-            float(number),
-            entry.index in assigned,
-            "" if run.card.has_probabilities else entry.value(float(number)),
-        )
-        for entry, number in shown
-    ]
-
-
-def _part(classes: int) -> str:
+def _shown_classes(classes: int) -> str:
     """Say which of very many classes are shown."""
     return (
         f"The model has {classes:,} classes. The table shows the first {limits.SHOWN_CLASSES:,} and the chart the "
-        f"{limits.SHOWN_CLASSES:,} with the greatest numbers; the CSV file has all."
+        f"{limits.SHOWN_CLASSES:,} with the highest values. The CSV file has all classes."
     )
 
 
 def _nothing() -> None:
     """Leave the rows where they are."""
-
-
-def _write(path: Path, run: Run) -> Generator[None, None, Path]:
-    from napari_webipred.results.record import Record
-    from napari_webipred.results.result_file import ResultFile, claimed_table
-
-    yield
-    if not path.suffix:
-        path = path.with_suffix(".csv")
-        if path.exists():  # the dialog asked about the name without the suffix
-            raise OptionError(f"{path.name} is there already.", "Choose it by its whole name to replace it.")
-    options = {"intensity": run.options.intensity, "threshold": run.options.threshold, "profile": run.options.profile}
-    record = Record(run.card, run.checksum, options, run.total)
-    if run.error:
-        record.stopped = str(run.error)
-    try:
-        with (
-            claimed_table(path, lambda there: there == path) as target,  # the dialog has asked about this one
-            ResultFile(target, record, run.classes, run.axes) as table,
-        ):
-            for row in run.rows:
-                table.write(row)
-    except OptionError as error:  # the folder takes much space, and the user has just chosen it
-        raise OptionError(error.message.replace(visible(str(path)), path.name), error.hint) from error
-    return path
-
-
-class _TabSeparated(csv.excel_tab):
-    lineterminator = "\n"
-
-
-def _tab_separated(rows: list[Row], run: Run) -> Generator[None, None, str]:
-    """Write rows as a spreadsheet takes them from the clipboard, the same cells as in the CSV file."""
-    from napari_webipred.results.export import CsvWriter
-
-    text = io.StringIO(newline="")
-    writer = CsvWriter(text, run.classes, run.axes, _TabSeparated)
-    for row in rows:
-        yield
-        writer.write(row)
-    return text.getvalue()
-
-
-def _table() -> QTableView:
-    table = QTableView()
-    table.setAccessibleName("Results")
-    table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-    table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-    table.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-    table.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
-    table.setWordWrap(False)
-    table.setTabKeyNavigation(False)
-    table.setSortingEnabled(True)
-    table.verticalHeader().hide()
-    table.verticalHeader().setDefaultSectionSize(table.fontMetrics().height() + 8)
-    table.horizontalHeader().setHighlightSections(False)
-    table.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
-    table.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
-    return table

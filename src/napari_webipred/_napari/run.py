@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 class Run(QObject):
-    """Classifies layers beside the window and keeps what comes out.
+    """Classifies layers in a background thread and keeps the rows.
 
     Parameters
     ----------
@@ -35,9 +35,9 @@ class Run(QObject):
     Attributes
     ----------
     rows : list of Row
-        What has come out so far.
+        The finished rows.
     saved : bool
-        Whether all rows stand in a file.
+        Whether all rows are saved in a file.
     """
 
     rows_added = Signal(int, int)
@@ -68,7 +68,7 @@ class Run(QObject):
         self._task.start()
 
     def cancel(self) -> None:
-        """Stop; the rows that are there stay."""
+        """Stop; the finished rows are kept."""
         if self.running:
             self.cancelled = True
             self._task.cancel()

@@ -1,4 +1,4 @@
-"""Pictures for *File > Open Sample > napari-webipred*."""
+"""Images for *File > Open Sample > napari-webipred*."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ PLANES = 12
 WIDEST_BLUR = 6.0
 
 
-def pictures() -> list[LayerData]:
-    """Return the sample pictures of the demonstration model, each as a layer."""
+def images() -> list[LayerData]:
+    """Return the sample images of the demonstration model, each as a layer."""
     from napari_webipred.imaging.readers import file_source, read
-    from napari_webipred.samples import sample_pictures
+    from napari_webipred.samples import sample_images
 
     layers: list[LayerData] = []
-    for path in sample_pictures():
+    for path in sample_images():
         pixels = read(file_source(path), ())
         layers.append((pixels, {"name": path.stem.replace("_", " "), "rgb": pixels.ndim == 3}, "image"))
     return layers
@@ -31,10 +31,10 @@ def focus_series() -> list[LayerData]:
     """Return a stack along z that runs through the focus: sharp in the middle, blurred at both ends."""
     from PIL import Image, ImageFilter
 
-    picture = Image.fromarray(_grey(pictures()[0][0]))
+    image = Image.fromarray(_grey(images()[0][0]))
     middle = (PLANES - 1) / 2
     planes = [
-        np.asarray(picture.filter(ImageFilter.GaussianBlur(WIDEST_BLUR * abs(z - middle) / middle)))
+        np.asarray(image.filter(ImageFilter.GaussianBlur(WIDEST_BLUR * abs(z - middle) / middle)))
         for z in range(PLANES)
     ]
     return [(np.stack(planes), {"name": "focus series", "axis_labels": ("z", "y", "x")}, "image")]

@@ -18,7 +18,7 @@ class Header(QAbstractButton):
     Parameters
     ----------
     number : str
-        What stands in the badge; it is filled once the step is complete.
+        The text of the badge, which is filled once the step is complete.
     title : str
         Name of the step.
     """
@@ -35,7 +35,7 @@ class Header(QAbstractButton):
         self.setFocusPolicy(Qt.FocusPolicy.TabFocus)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setCursor(Qt.CursorShape.PointingHandCursor)
-        self.setToolTip("Click to fold or unfold this step")
+        self.setToolTip("Show or hide this step")
         self.setAccessibleName(f"{number} {title}".strip())
 
     def summarise(self, summary: str, complete: bool) -> None:

@@ -1,4 +1,4 @@
-"""The form for the settings of a model that its files do not say."""
+"""The form for the settings that a model's files do not contain."""
 
 from __future__ import annotations
 
@@ -27,26 +27,26 @@ SCALINGS = {
     "torch": "torch – ImageNet mean and deviation",
     "tf": "tf – from -1 to 1",
     "caffe": "caffe – ImageNet mean, blue first",
-    "grayscale": "grayscale – each image's range as 0 to 255",
+    "grayscale": "grayscale – each image stretched to 0 to 255",
     "none": "none – from 0 to 255",
-    "minmax": "minmax – each image's range as 0 to 1",
-    "z-score": "z-score – each image's mean and deviation",
+    "minmax": "minmax – each image stretched to 0 to 1",
+    "z-score": "z-score – each image to mean 0, deviation 1",
 }
 ACTIVATIONS = {
-    "in-model": "not needed – probabilities already",
-    "softmax": "softmax – one class for an image",
-    "sigmoid": "sigmoid – any number of classes",
-    "none": "none – show the numbers as they are",
+    "in-model": "not needed – outputs are probabilities",
+    "softmax": "softmax – one class per image",
+    "sigmoid": "sigmoid – any number of classes per image",
+    "none": "none – show the numbers unchanged",
 }
 ACTIVATIONS_OF_ONE_NUMBER = {
-    "in-model": "not needed – a probability already",
+    "in-model": "not needed – the output is a probability",
     "sigmoid": "sigmoid – two classes",
-    "none": "none – one value, as it is",
+    "none": "none – a value, such as an age",
 }
 # After these there is nothing to choose.
 PROBABILITIES = {"softmax", "sigmoid", "log-softmax"}
-MISSING = "Some settings are missing. The people who trained the model know them."
-COMPLETE = "Settings of this model. They are kept for the next time."
+MISSING = "Some settings are missing. Ask the people who trained the model."
+COMPLETE = "Settings of this model. They are stored for the next time."
 
 
 class SettingsForm(Container):
@@ -67,19 +67,19 @@ class SettingsForm(Container):
         self._scaling: str | None = None
         self._activation: str | None = None
         self._doubted = False
-        output = ComboBox(name="output", tooltip="Which of the model's outputs gives the classes")
+        output = ComboBox(name="output", tooltip="The output that gives the classes")
         classes = QtValueWidget(lambda: ClassNames(theme), "classes")
         standardize = choice_of(
             StandardizeMode,
             SCALINGS,
             "standardize",
-            tooltip="How pixel values were scaled in training; a wrong choice gives wrong results",
+            tooltip="How pixel values were scaled in training. A wrong choice gives wrong results.",
         )
         activation = choice_of(
             Output.model_fields["activation"].annotation,
             ACTIVATIONS,
             "activation",
-            tooltip="What makes probabilities of the model's numbers",
+            tooltip="How the model's numbers become probabilities",
         )
         size = QtValueWidget(ImageSize, "size")
         super().__init__(widgets=[output, classes, standardize, activation, size], labels=False)
@@ -130,10 +130,10 @@ class SettingsForm(Container):
         self._activation, self._doubted = card.output.activation, model.needs_activation
         self.heading.setText(MISSING if model.needs_settings else COMPLETE)
         self.classes.value = self._known
-        scalings = {"custom": "as the model says", **SCALINGS} if self._scaling == "custom" else SCALINGS
+        scalings = {"custom": "custom – set by the model", **SCALINGS} if self._scaling == "custom" else SCALINGS
         offer(self.standardize, scalings, self._scaling)
         family, mode = model.suggestion or ("", "")
-        self.looks_like.setText(f"It looks like {family}, which is usually used with “{mode}”." if family else "")
+        self.looks_like.setText(f"The model looks like {family}, which usually uses “{mode}”." if family else "")
         self.looks_like.setVisible(bool(family))
         self.size_row.setVisible(card.input is None)
         self.others.show()
@@ -195,12 +195,12 @@ class SettingsForm(Container):
         names = f"{wanted} name{'s' * (wanted != 1)}"
         self.counted.setText(f"{given} of {names}" if given else f"{names}, or leave empty")
         is_value = wanted == 1
-        self.classes.native.setPlaceholderText("A name for the value, such as age" if is_value else PLACEHOLDER)
+        self.classes.native.setPlaceholderText("Name of the value, such as age" if is_value else PLACEHOLDER)
         self.order.setVisible(bool(self._chosen and self._chosen.size == 1 and not is_value))
         activation = self.activation_row.isHidden() or self.activation.value is not None
         complete = given in {0, wanted} and self.standardize.value is not None and activation
         self.use.setEnabled(complete)
-        self.use.setToolTip("" if complete else "Make every choice, and give a name for each class or none at all")
+        self.use.setToolTip("" if complete else "Fill in all settings, and name every class or none")
 
     def __call__(self) -> None:
         """Submit the settings, as a click on *Use these* does.

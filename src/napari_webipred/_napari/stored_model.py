@@ -11,28 +11,28 @@ from napari_webipred._napari.two_line_list import Lines
 
 @dataclass(frozen=True, slots=True)
 class StoredModel:
-    """A model in the cache, or one of the user's own.
+    """A model in the cache, or one of the user's own models.
 
     Attributes
     ----------
     reference : str or Path
-        Its identifier in the cache, or where the user's own file lies.
+        Its identifier in the cache, or the path of the user's own file.
     name : str
-        What people call it.
+        Its name.
     origin : str
-        Where it comes from, in some words.
+        Its origin.
     used : str
         Day of the last use, ISO 8601.
     size : int or None
-        Bytes that it takes in the cache; None for the user's own.
+        Bytes that it takes in the cache; None for the user's own models.
     fetched : str
-        Day of the download or import; empty for the user's own.
+        Day of the download or import; empty for the user's own models.
     shared : bool
-        Whether it lies in the cache of all users.
+        Whether it is in the shared cache of all users.
     refused : str
         Why it cannot be used; empty as far as is known.
     gone : bool
-        Whether the user's own file is not where it was.
+        Whether the user's own file was not found.
     """
 
     reference: str | Path
@@ -57,12 +57,12 @@ class StoredModel:
 
     @property
     def explained(self) -> str:
-        """What a tool tip says."""
-        where = str(self.reference.parent) if isinstance(self.reference, Path) else f"here since {self.fetched}"
+        """The tool tip."""
+        where = str(self.reference.parent) if isinstance(self.reference, Path) else f"added {self.fetched}"
         state = f"{self.state}: {self.refused}" if self.refused and not self.gone else self.state
         return " – ".join(part for part in (self.name, self.facts, where, state) if part)
 
 
 def stored_lines(stored: StoredModel) -> Lines:
-    """Show a model with where it came from, when it was used last and how large it is."""
+    """Show a model with its origin, last use and size."""
     return Lines(stored.name, stored.facts, stored.state, stored.explained)

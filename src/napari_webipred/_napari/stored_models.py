@@ -1,4 +1,4 @@
-"""The page of the models on this machine."""
+"""The dialog for the models on this machine."""
 
 from __future__ import annotations
 
@@ -52,12 +52,12 @@ GIGABYTE = 10**9
 
 
 class StoredModels(QDialog):
-    """Lists the models on this machine, frees up space, and says whether the network may be used.
+    """Lists, removes, exports and imports the models on this machine, frees up space, and switches the network off.
 
     Signals
     -------
     changed
-        Models came or went, or the network was switched.
+        Models were added or removed, or the network was switched on or off.
     """
 
     changed = Signal()
@@ -68,38 +68,38 @@ class StoredModels(QDialog):
         self.setMinimumWidth(WIDTH)
         self._theme = theme
         self._task: Task | None = None
-        self.place = ElidedLabel()
+        self.folder_path = ElidedLabel()
         self.folder = Button("Open folder")
         self.stored: TwoLineList[StoredModel] = TwoLineList(stored_lines, self)
         self.list = list_view(theme, "Models on this machine", VISIBLE)
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setModel(self.stored)
-        self.empty = MutedLabel("No models yet. What you download, and your own models, are listed here.")
+        self.empty = MutedLabel("No models yet. Downloaded models and your own models are listed here.")
         self.total = MutedLabel()
         self.export = Button("Export…")
         self.export.setToolTip(
-            "Write the selected downloaded models into a bundle: one file, for a machine without a network"
+            "Export the selected downloaded models as a bundle: one file for a machine without a network"
         )
         self.import_file = Button("Import…")
-        self.import_file.setToolTip("Add the models of a bundle, or a model's file that you have downloaded by hand")
+        self.import_file.setToolTip("Import a bundle, or a model file that you downloaded in a browser")
         self.remove = Button("Remove")
         self.remove.setToolTip(
-            "Delete the selected models from this machine; they can be downloaded again.\n"
-            "Your own models are only taken from the list: their files stay."
+            "Delete the selected models from this machine. You can download them again.\n"
+            "Your own models are only removed from the list. Their files are not deleted."
         )
         self.remove_all = Button("Remove all…")
-        self.remove_all.setToolTip("Delete all models on this machine and all settings of models; asks first")
+        self.remove_all.setToolTip("Delete all downloaded models and all model settings. Asks first.")
         self.limit = QDoubleSpinBox()
         self.limit.setRange(0, 10_000)
         self.limit.setDecimals(1)
         self.limit.setSuffix(" GB")
         self.limit.setValue(5)
-        self.limit.setAccessibleName("Space that the models may take")
+        self.limit.setAccessibleName("Maximum size of the cache")
         self.free_space = Button("Free up space")
-        self.free_space.setToolTip("Delete the models that were not used for longest, until the rest takes no more")
-        self.offline = QCheckBox("&Offline: use no network until napari is closed")
-        self.offline.setToolTip("Models on this machine can be used; nothing is searched for or downloaded")
-        self.progress = ProgressLine("the work on the models")
+        self.free_space.setToolTip("Delete the least recently used models until the cache is no larger than this")
+        self.offline = QCheckBox("&Offline: do not use the network until napari is closed")
+        self.offline.setToolTip("Only models on this machine can be used. Nothing is searched for or downloaded.")
+        self.progress = ProgressLine("this task")
         self.message = Message(theme)
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
         for button in self.buttons.buttons():
@@ -122,7 +122,7 @@ class StoredModels(QDialog):
 
     def _lay_out(self) -> None:
         top = QHBoxLayout()
-        top.addWidget(self.place, 1)
+        top.addWidget(self.folder_path, 1)
         top.addWidget(self.folder)
         actions = QHBoxLayout()
         for button in (self.export, self.import_file):
@@ -157,7 +157,7 @@ class StoredModels(QDialog):
     def _work(
         self, words: str, work: Generator[Any, None, str], failed: Callable[[Exception], None] | None = None
     ) -> None:
-        """Do something beside the window, tell how it went, and look again."""
+        """Do something in a background thread, show the result, and read the list again."""
         if self._task is not None:
             return
         self.message.clear()
@@ -194,7 +194,7 @@ class StoredModels(QDialog):
     def _on_snapshot(self, snapshot: cache_tasks.CacheSnapshot) -> None:
         self._task = None
         self.progress.hide()
-        self.place.setText(str(settings.current().cache_folder))
+        self.folder_path.setText(str(settings.current().cache_folder))
         self.stored.fill(snapshot.models)
         self.list.setVisible(bool(snapshot.models))
         self.empty.setVisible(not snapshot.models)
@@ -206,7 +206,7 @@ class StoredModels(QDialog):
 
     def _on_failed(self, error: Exception) -> None:
         self.message.show_error(error)
-        self._refresh()  # some of it may have been done
+        self._refresh()  # a part may be done
         self.changed.emit()
 
     def _on_cancel(self) -> None:
@@ -246,8 +246,8 @@ class StoredModels(QDialog):
             self,
             "Remove all models",
             "Remove all models from this machine?",
-            "Downloaded models, compiled models and the settings of models are deleted. The list of your own models is "
-            "emptied; their files stay.",
+            "Downloaded models, compiled models and model settings are deleted. Your own models are only removed "
+            "from the list. Their files are not deleted.",
             [Answer("Remove all", lambda: self._work("Removing", cache_tasks.wipe()), destroys=True)],
         )
 
@@ -260,7 +260,7 @@ class StoredModels(QDialog):
             path = Path(name)
             path = path if path.suffix else path.with_suffix(".zip")
             ids = [model.reference for model in self.chosen() if isinstance(model.reference, str)]
-            self._work("Writing", cache_tasks.export(ids, path))
+            self._work("Exporting", cache_tasks.export(ids, path))
 
     def _on_import(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{FILES};;All files (*)")
@@ -269,7 +269,7 @@ class StoredModels(QDialog):
             self._start("Reading", cache_tasks.examine(Path(name)), partial(self._on_examined, Path(name)))
 
     def _on_examined(self, path: Path, proposals: list[Proposal]) -> None:
-        """Import a bundle at once; of a model's file ask which model it is."""
+        """Import a bundle at once; for a model file, ask which model it is."""
         self._task = None
         self.progress.hide()
         if not proposals:
@@ -282,7 +282,7 @@ class StoredModels(QDialog):
         dialog.open()
 
     def _import(self, take: Callable[..., Generator[Download, None, str]], *, replace: bool = False) -> None:
-        """Import a file; ask before models take the place of others."""
+        """Import a file; ask before models are replaced."""
 
         def on_failed(error: Exception) -> None:
             if not isinstance(error, ChangedModelError):
@@ -301,6 +301,7 @@ class StoredModels(QDialog):
         if settings.current().offline and not offline:
             self.offline.setChecked(True)
             self.message.show_note(
-                "The network is switched off for this process.", "Start napari without NAPARI_WEBIPRED_OFFLINE."
+                "The environment variable NAPARI_WEBIPRED_OFFLINE is set.",
+                "To use the network, start napari without it.",
             )
         self.changed.emit()

@@ -1,4 +1,4 @@
-"""Work that runs beside the window."""
+"""Work that runs in a background thread."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_webipred.cancellation import Cancellation
 
-# Often enough to look alive, seldom enough that a fast model does not drown the window in signals.
+# Often enough to look alive, seldom enough that a fast model does not flood the window with signals.
 SECONDS_BETWEEN_EVENTS = 0.05
 
-_under_way: set[Task] = set()  # what nobody holds any more has to come to its end as well
+_under_way: set[Task] = set()  # so that a task that nobody holds any more is finished, too
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,9 +24,9 @@ class _Failure:
 
 
 class _ClosingWorker(GeneratorWorker):
-    """A worker that closes its generator in its own thread, also when it is told to quit.
+    """A worker that closes its generator in its own thread, also when it has to quit.
 
-    Quitting ends a prediction that is being computed, too; napari tells all workers to quit when it is closed.
+    Quitting ends a prediction that is being computed, too; napari quits all workers when it is closed.
     """
 
     def __init__(self, function: Any, work: Generator[Any, None, Any], **options: Any) -> None:
@@ -47,7 +47,7 @@ class _ClosingWorker(GeneratorWorker):
 
 
 class Task(QObject):
-    """Drives a generator in a thread and tells the window what comes out of it.
+    """Runs a generator in a background thread and sends its events as signals.
 
     Parameters
     ----------
@@ -78,12 +78,12 @@ class Task(QObject):
         )
 
     def start(self) -> None:
-        """Begin."""
+        """Start."""
         _under_way.add(self)
         self._worker.start()
 
     def cancel(self) -> None:
-        """Stop at the next event; nothing but ``cancelled`` is heard of this task any more."""
+        """Stop at the next event; from now on the task emits only ``cancelled``."""
         self._silent = True
         self._worker.quit()
 

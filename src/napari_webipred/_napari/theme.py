@@ -1,4 +1,4 @@
-"""The colours of napari's theme, for what is painted here, and variants of them that can be read."""
+"""The colours of napari's theme, and readable variants of them."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ STEPS = 100
 
 
 class Theme:
-    """Looks colours up when they are needed, so that a change of theme counts with the next painting.
+    """Looks colours up when they are needed, so that a change of theme takes effect with the next painting.
 
     Parameters
     ----------
     viewer : napari.Viewer
-        The viewer whose theme counts.
+        The viewer with the theme.
     """
 
     def __init__(self, viewer: Any) -> None:

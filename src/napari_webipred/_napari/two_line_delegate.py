@@ -56,7 +56,7 @@ class TwoLineDelegate(QStyledItemDelegate):
         painter.restore()
 
     def _paint_ground(self, painter: QPainter, option: QStyleOptionViewItem) -> str:
-        """Paint what lies below the words; return the name of the colour that they are read on."""
+        """Paint the background; return the name of its colour."""
         state, area = option.state, option.rect
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
@@ -106,7 +106,7 @@ def is_checked(index: QModelIndex | QPersistentModelIndex) -> bool:
 
 
 def list_view(theme: Theme, name: str, rows: int) -> QListView:
-    """Make a list of two-line items with room for so many of them."""
+    """Make a list of two-line items with space for so many of them."""
     view = QListView()
     view.setItemDelegate(TwoLineDelegate(theme, view))
     view.setMouseTracking(True)

@@ -24,9 +24,9 @@ class Lines:
     Attributes
     ----------
     title, second, remark : str
-        The first line, the second one, and what stands at its right end.
+        The first line, the second one, and the text at its right end.
     tip : str
-        What the tool tip says; by default all of these.
+        The tool tip; by default all of these.
     """
 
     title: str
@@ -36,12 +36,12 @@ class Lines:
 
     @property
     def spoken(self) -> str:
-        """What a screen reader says."""
+        """The text for screen readers."""
         return ", ".join(part for part in (self.title, self.second, self.remark) if part)
 
 
 class TwoLineList(QAbstractListModel, Generic[T]):
-    """Items of any kind, of which a function says what is shown.
+    """Items of any kind; a function returns what is shown of each.
 
     Parameters
     ----------

@@ -11,7 +11,7 @@ from magicgui.widgets import ComboBox
 from magicgui.widgets.bases import ValueWidget
 from qtpy.QtWidgets import QComboBox, QWidget
 
-QUESTION = "Please choose…"
+QUESTION = "Choose…"
 
 
 class QtValueWidget(ValueWidget):
@@ -34,13 +34,13 @@ class QtValueWidget(ValueWidget):
         super().__init__(widget_type=QBaseValueWidget, backend_kwargs=backend, name=name, nullable=True, **options)
 
     def reset_choices(self, *_: Any) -> None:
-        """Look again at what can be chosen, if the Qt widget offers choices."""
+        """Update the choices, if the Qt widget has any."""
         if hasattr(self.native, "reset_choices"):
             self.native.reset_choices()
 
 
 def choice_of(annotation: Any, words: Mapping[Any, str], name: str, value: Any = Undefined, **options: Any) -> ComboBox:
-    """Make a combo box of the values that an annotation of literals allows; a value without words shows itself."""
+    """Make a combo box of the values of an annotation of literals; values without a label are shown as they are."""
     choices = [(words.get(each, str(each)), each) for each in literals(annotation)]
     return ComboBox(name=name, value=value, annotation=annotation, choices=choices, **options)
 
@@ -55,18 +55,18 @@ def literals(annotation: Any) -> tuple[Any, ...]:
 
 
 def offer(box: ComboBox, choices: Mapping[Any, str], chosen: Any = None) -> None:
-    """Let the user choose among these, without a signal; what is not known stands as a question above them."""
+    """Set the choices without a signal; if none is chosen, “Choose…” is shown above them."""
     offered = [] if chosen in choices else [(QUESTION, None)]
     offered += [(words, value) for value, words in choices.items()]
     before = box.native.blockSignals(True)
     box.choices = ()
-    box.choices = lambda _: offered  # a function stays when magicgui resets the choices
+    box.choices = lambda _: offered  # a function is kept when magicgui resets the choices
     box.value = chosen if chosen in choices else None
     box.native.blockSignals(before)
 
 
 def fit(box: ComboBox, letters: int = 12) -> ComboBox:
-    """Let a combo box become narrower than its longest choice, and say its tool tip to screen readers."""
+    """Let a combo box be narrower than its longest choice, and give its tool tip to screen readers."""
     box.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.native.setMinimumContentsLength(letters)
     box.native.setAccessibleName(box.tooltip)

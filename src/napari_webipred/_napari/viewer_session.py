@@ -1,4 +1,4 @@
-"""What stays when the panel is closed."""
+"""What is kept when the panel is closed."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Request:
-    """A run that is to begin when the model is ready, and whether the model is being downloaded for it."""
+    """A run that starts when the model is ready, and whether the model is being downloaded for it."""
 
     layers: Sequence[Any]
     sources: Sequence[Source]
@@ -29,7 +29,7 @@ class Request:
 
 
 class ViewerSession(QObject):
-    """The work in one viewer; the panel shows it and listens to its signals.
+    """Model, catalogue and run of one viewer; the panel shows them and listens to the signals.
 
     Attributes
     ----------
@@ -43,7 +43,7 @@ class ViewerSession(QObject):
     Signals
     -------
     model_changed
-        Another model is chosen, or the chosen one has come further on its way into memory.
+        Another model is chosen, or opening the chosen one has progressed.
     run_changed
         There is another run, or none.
     rows_added : int, int
@@ -107,7 +107,7 @@ class ViewerSession(QObject):
         self._show(None)
 
     def _show(self, run: Run | None) -> None:
-        self.run = run  # the last one has ended and has nothing more to say
+        self.run = run  # the last one has ended and emits nothing more
         if run is not None:
             run.rows_added.connect(self.rows_added)
             run.ended.connect(self._on_ended)
@@ -131,5 +131,5 @@ def session_of(viewer: Any) -> ViewerSession:
 
 
 def unwrapped(wrapped: Any) -> Any:
-    """Take off the proxy in which napari hands its objects to plugins: identity needs the object itself."""
+    """Return the object itself instead of the proxy that napari gives to plugins."""
     return getattr(wrapped, "__wrapped__", wrapped)

@@ -1,4 +1,4 @@
-"""The dialog that asks which model of the catalogue a file is."""
+"""The dialog that asks which model a file is."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SAME = {"checksum": "same checksum", "size": "same size", "name": "same file nam
 
 
 class WhichModel(QDialog):
-    """Lists the models of the catalogue that a file may be, the likeliest first."""
+    """Lists the models of the catalogue that a file could be, the most likely first."""
 
     def __init__(self, file: str, proposals: list[Proposal], theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -42,11 +42,11 @@ class WhichModel(QDialog):
         self.proposals.fill(Entry(proposal.card, proposal.card.id, here=False) for proposal in proposals)
         self.filter = ModelFilter(self)
         self.filter.setSourceModel(self.proposals)
-        self.list = list_view(theme, "Models that the file may be", VISIBLE)
+        self.list = list_view(theme, "Models that the file could be", VISIBLE)
         self.list.setModel(self.filter)
         explanation = MutedLabel(
-            "If the checksum of the model is known, the file is compared with it. With the wrong model, the results "
-            "would be wrong."
+            "If the checksum of the model is known, the file is verified. If you choose the wrong model, all results "
+            "will be wrong."
         )
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)

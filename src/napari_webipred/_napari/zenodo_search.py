@@ -1,4 +1,4 @@
-"""The search on Zenodo, which is only done when the user asks for it."""
+"""The search on Zenodo, which starts only when the user clicks."""
 
 from __future__ import annotations
 
@@ -26,17 +26,17 @@ NAMED = 5
 
 
 class ZenodoSearch(QWidget):
-    """Pages of what Zenodo has found, in place of the catalogue.
+    """Pages of models found on Zenodo, in place of the catalogue.
 
     Signals
     -------
-    wanted : Entry
+    requested : Entry
         The user wants this model.
     closed
-        The user wants the catalogue back.
+        The user goes back to the catalogue.
     """
 
-    wanted = Signal(object)
+    requested = Signal(object)
     closed = Signal()
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
@@ -45,14 +45,14 @@ class ZenodoSearch(QWidget):
         self._text = ""
         self._page = 1
         self.back = Button("‹ Back")
-        self.back.setToolTip("Back to the models of the catalogue")
+        self.back.setToolTip("Back to the catalogue")
         self.heading = ElidedLabel()
         self.found: TwoLineList[Entry] = TwoLineList(found_lines, self)
-        self.list = list_view(theme, "Found on Zenodo", VISIBLE)
+        self.list = list_view(theme, "Models found on Zenodo", VISIBLE)
         self.list.setModel(self.found)
         self.previous = Button("‹ Previous")
         self.next = Button("Next ›")
-        self.place = MutedLabel()
+        self.page_number = MutedLabel()
         self.purpose = MutedLabel()
         self.download = MainButton("Download", theme)
         self.progress = ProgressLine("searching")
@@ -75,7 +75,7 @@ class ZenodoSearch(QWidget):
         pages = QHBoxLayout(self.pages)
         pages.setContentsMargins(0, 0, 0, 0)
         pages.addWidget(self.previous)
-        pages.addWidget(self.place, 1)
+        pages.addWidget(self.page_number, 1)
         pages.addWidget(self.next)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -85,7 +85,7 @@ class ZenodoSearch(QWidget):
             layout.addWidget(widget)
 
     def search(self, text: str) -> None:
-        """Ask Zenodo for records with these words and a model that can be used here."""
+        """Search Zenodo for records with these words and a usable model."""
         self._text = text
         self._ask(1)
 
@@ -109,12 +109,12 @@ class ZenodoSearch(QWidget):
         self.list.setVisible(bool(entries))
         self.list.scrollToTop()
         self.pages.setVisible(page.pages > 1)
-        self.place.setText(f"page {page.page} of {page.pages}")
+        self.page_number.setText(f"page {page.page} of {page.pages}")
         self.previous.setEnabled(page.page > 1)
         self.next.setEnabled(page.page < page.pages)
         if not entries:
             where = "on this page" if page.total else "on Zenodo"
-            self.message.show_note(f"No model that can be used here was found {where}.", "Try fewer or other words.")
+            self.message.show_note(f"No usable models found {where}.", "Try fewer or other words.")
 
     def _on_failed(self, error: Exception) -> None:
         self.progress.hide()
@@ -125,19 +125,19 @@ class ZenodoSearch(QWidget):
         self.purpose.setVisible(entry is not None)
         self.download.setVisible(entry is not None)
         if entry is not None:
-            purpose = first_sentence(entry.card.description) or "The record does not say what it is for."
+            purpose = first_sentence(entry.card.description) or "No description."
             by = "; ".join(author.name for author in entry.card.authors[:NAMED])
             more = " et al." if len(entry.card.authors) > NAMED else ""
             licence = entry.card.license or "no licence stated"
             self.purpose.setText(f"{purpose}\n" + (f"By {by}{more} · {licence}" if by else licence))
             size = megabytes(entry.size)
             self.download.setText("Use this model" if entry.here else f"Download ({size})" if size else "Download")
-            self.download.setToolTip("Download the model and keep it on this machine. No image is ever sent.")
+            self.download.setToolTip("Download the model to this machine. No images are sent.")
 
     def _on_download(self) -> None:
         entry = self.list.currentIndex().data(ITEM)
         if entry is not None:
-            self.wanted.emit(entry)
+            self.requested.emit(entry)
 
     def _on_back(self) -> None:
         self._stop()

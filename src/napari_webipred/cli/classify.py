@@ -96,15 +96,15 @@ def _open(reference: str | Path, **told: object) -> Model:
 def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
     from napari_webipred.imaging.readers import file_source
-    from napari_webipred.samples import sample_pictures
+    from napari_webipred.samples import sample_images
 
     with _claimed(options.output, options.overwrite) as output:
         model = _open("demo")
         terminal.show(model.card.name)
         print(f"{fill(model.card.description, 100)}\n")
         # Where the program is installed says nothing about an image.
-        pictures = [replace(file_source(path), name=path.name) for path in sample_pictures()]
-        return _run(model, pictures, output, Options(), show=True)
+        images = [replace(file_source(path), name=path.name) for path in sample_images()]
+        return _run(model, images, output, Options(), show=True)
 
 
 def _classify(options: argparse.Namespace) -> int:

@@ -17,6 +17,6 @@ NAMES = (
 )
 
 
-def sample_pictures() -> list[Path]:
+def sample_images() -> list[Path]:
     """Return the paths of the sample images; their names end with the class that they belong to."""
     return [Path(__file__).parent / name for name in NAMES]

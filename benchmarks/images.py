@@ -1,4 +1,4 @@
-"""Make pictures of 1000 x 800 pixels by formula: `python benchmarks/pictures.py FOLDER COUNT`.
+"""Make images of 1000 x 800 pixels by formula: `python benchmarks/images.py FOLDER COUNT`.
 
 In turn a grey JPEG, an RGB JPEG, an RGB PNG and a grey PNG: smooth shapes, edges and a little noise, so that they are
 about as large on disk, and take about as long to decode, as photographs and radiographs of this size.
@@ -15,8 +15,8 @@ from PIL import Image
 WIDTH, HEIGHT = 1000, 800
 
 
-def picture(number: int) -> np.ndarray:
-    """Return picture `number`: uint8, shape (800, 1000, 3)."""
+def image(number: int) -> np.ndarray:
+    """Return image `number`: uint8, shape (800, 1000, 3)."""
     random = np.random.default_rng(number)
     y, x = np.mgrid[0:HEIGHT, 0:WIDTH].astype(np.float32)
     channels = []
@@ -28,14 +28,14 @@ def picture(number: int) -> np.ndarray:
 
 
 def main() -> None:
-    """Write the pictures."""
+    """Write the images."""
     folder, count = Path(sys.argv[1]), int(sys.argv[2])
     folder.mkdir(parents=True, exist_ok=True)
     for number in range(count):
-        image = Image.fromarray(picture(number))
+        made = Image.fromarray(image(number))
         if number % 4 in (0, 3):
-            image = image.convert("L")
-        image.save(folder / f"{number:04}.{'jpg' if number % 4 < 2 else 'png'}", quality=90)
+            made = made.convert("L")
+        made.save(folder / f"{number:04}.{'jpg' if number % 4 < 2 else 'png'}", quality=90)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Pictures that an attacker or an accident could make: `PICTURES` gives the content of each by its name.
+"""Images that an attacker or an accident could make: `IMAGES` gives the content of each by its name.
 
-Those whose name begins with ``harmless`` look strange and hold a picture that can be read.
+Those whose name begins with ``harmless`` look strange and hold an image that can be read.
 """
 
 from __future__ import annotations
@@ -134,7 +134,7 @@ LAUGHS = "<!DOCTYPE x [" + '<!ENTITY a0 "ha">' + "".join(
     f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 10)
 ) + "]>"  # fmt: skip
 
-PICTURES: dict[str, Callable[[], bytes]] = {
+IMAGES: dict[str, Callable[[], bytes]] = {
     "empty file": lambda: b"",
     "text": lambda: b"Please open me\n" * 99,
     "SVG with a script": lambda: b"<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>",

@@ -1,0 +1,58 @@
+"""Buttons in a row go to the next line where the row is narrow."""
+
+from __future__ import annotations
+
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+
+from napari_webipred._napari.wrapping_row import SPACING, WrappingRow
+
+WIDTH, HEIGHT = 100, 20
+
+
+@pytest.fixture
+def labels(qtbot):
+    return [QLabel(text) for text in "abc"]
+
+
+@pytest.fixture
+def row(labels, qtbot):
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    for label in labels:
+        label.setFixedSize(WIDTH, HEIGHT)
+    layout = QVBoxLayout(widget)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.addLayout(WrappingRow(labels))
+    layout.addStretch(1)
+    widget.show()
+    return widget
+
+
+def places(row, labels, width):
+    row.resize(width, 200)
+    row.layout().activate()
+    return [(label.x(), label.y()) for label in labels if not label.isHidden()]
+
+
+def test_in_a_wide_row_the_last_widget_is_at_the_right_end(row, labels):
+    assert places(row, labels, 500) == [(0, 0), (WIDTH + SPACING, 0), (500 - WIDTH, 0)]
+
+
+def test_what_does_not_fit_goes_to_the_next_line(row, labels):
+    below = HEIGHT + SPACING
+    assert places(row, labels, 250) == [(0, 0), (WIDTH + SPACING, 0), (250 - WIDTH, below)]
+    assert places(row, labels, WIDTH) == [(0, 0), (0, below), (0, 2 * below)]
+    assert row.layout().heightForWidth(250) == HEIGHT + below
+
+
+def test_a_hidden_widget_takes_no_space(row, labels):
+    labels[1].hide()
+    assert places(row, labels, 250) == [(0, 0), (250 - WIDTH, 0)]
+
+
+def test_the_row_can_be_as_narrow_as_its_widest_widget(row, labels):
+    assert row.minimumSizeHint().width() == WIDTH
