@@ -31,7 +31,7 @@ def test_each_reason_why_a_file_cannot_be_written_has_its_own_remedy(number: int
 @pytest.mark.parametrize(
     ("number", "reason", "remedy"),
     [
-        (errno.ENOENT, "no such file", "name and folder"),
+        (errno.ENOENT, "no such file", "the name and the folder"),
         (errno.EACCES, "permission", "permissions"),
         (errno.EISDIR, "folder", "Choose a file"),
         (errno.EIO, "does not answer", "connected"),
