@@ -252,8 +252,8 @@ def test_what_is_not_public_is_told(hub: Hub, changes: dict[str, Any]) -> None:
         (Answer(401, b'{"error": "Invalid username or password."}'), "Invalid username or password"),
         (Answer(404, b'{"error": "Repository not found"}'), "does not have the repository owner/name"),
         (error_answer("429"), "too many requests"),
-        (Answer(200, b"[]", {"Content-Type": "application/json"}), "is not one of Hugging Face"),
-        (Answer(200, b'{"sha": "main"}', {"Content-Type": "application/json"}), "is not one of Hugging Face"),
+        (Answer(200, b"[]", {"Content-Type": "application/json"}), "does not seem to be Hugging Face"),
+        (Answer(200, b'{"sha": "main"}', {"Content-Type": "application/json"}), "does not seem to be Hugging Face"),
     ],
 )
 def test_each_failure_has_words_of_its_own(hub: Hub, answer: Answer, words: str) -> None:

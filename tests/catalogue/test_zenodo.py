@@ -306,7 +306,7 @@ def test_going_round_in_circles_ends(zenodo: ZenodoServer) -> None:
         (Answer(200, b"<html>Please log in", HTML), "answers with text/html instead of data", "browser"),
         (Answer(200, b"{", {"Content-Type": "application/json"}), "invalid data", ""),
         (Answer(200, b"[" * 200_000, {"Content-Type": "application/json"}), "invalid data", ""),
-        (Answer(200, b"[]", {"Content-Type": "application/json"}), "is not one of Zenodo", ""),
+        (Answer(200, b"[]", {"Content-Type": "application/json"}), "does not seem to be Zenodo", ""),
         (
             Answer(200, b"{}", {"Content-Type": "application/json", "Content-Length": "9"}),
             "cannot be reached",

@@ -113,7 +113,7 @@ def test_a_search_that_means_nothing_is_not_sent(zenodo: ZenodoServer, text: str
         (error_answer("429"), "too many requests.*37 seconds"),
         (error_answer("400_page_size"), "status 400"),
         (error_answer("403_edge_html"), "blocked requests"),
-        (Answer(200, b'{"hits": []}', {"Content-Type": "application/json"}), "not a search result of Zenodo does"),
+        (Answer(200, b'{"hits": []}', {"Content-Type": "application/json"}), "not a search result"),
         (Answer(200, b"<html>", {"Content-Type": "text/html"}), "instead of data for the results of the search"),
     ],
 )

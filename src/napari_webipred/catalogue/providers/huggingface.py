@@ -151,7 +151,7 @@ def _look_up(repository: str, revision: str | None) -> tuple[dict[str, Any], str
         entries = [_entry(repository, commit, sibling) for sibling in answer["siblings"]]
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise CatalogueError(
-            "The answer of the server is not one of Hugging Face.",
+            "The server does not seem to be Hugging Face: its answer is not valid.",
             "Check the address of the server, or update napari-webipred.",
             "set server address",
         ) from error

@@ -95,7 +95,7 @@ def search(text: str, page: int = 1) -> SearchPage:
             raise TypeError
     except (TypeError, LookupError) as error:
         raise CatalogueError(
-            "The answer of the server is not a search result of Zenodo.",
+            "The server does not seem to be Zenodo: its answer is not a search result.",
             "Check the address of the Zenodo server, or update napari-webipred.",
             "set server address",
         ) from error

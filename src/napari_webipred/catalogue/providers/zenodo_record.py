@@ -88,7 +88,7 @@ def record_of(answer: Any) -> Record:
         )
     except (KeyError, IndexError, TypeError, AttributeError, ValueError) as error:
         raise CatalogueError(
-            "The answer of the server is not one of Zenodo.",
+            "The server does not seem to be Zenodo: its answer is not valid.",
             "Check the address of the Zenodo server, or update napari-webipred.",
             "set server address",
         ) from error
