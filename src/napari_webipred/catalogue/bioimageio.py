@@ -216,12 +216,12 @@ def _step(entry: Any) -> tuple[str, dict[str, Any]]:
 def _preprocessing(image: dict[str, Any], notes: list[str]) -> dict[str, Any] | None:
     """Express the steps before the model as (x * rescale - mean) / std of pixels from 0 to 255; None if that fails."""
     steps = [_step(entry) for entry in _list(image, "preprocessing")]
-    told = ", ".join(name for name, _ in steps) or "none"
+    listed = ", ".join(name for name, _ in steps) or "none"
     scale = _pixel_scale(image)
     if scale is None:
         notes.append(
             "The description does not give the range of pixel values "
-            f"(steps of preprocessing: {told}). Choose the scaling."
+            f"(steps of preprocessing: {listed}). Choose the scaling."
         )
         return None
     result: dict[str, Any] = {}
@@ -229,7 +229,7 @@ def _preprocessing(image: dict[str, Any], notes: list[str]) -> dict[str, Any] | 
         step = _expressed(name, parameters)
         if step is None or ("mean" in result and step) or ("rescale" in result and "rescale" in step):
             notes.append(
-                f"The preprocessing in the description ({told}) is not supported exactly. Choose the closest scaling."
+                f"The preprocessing in the description ({listed}) is not supported exactly. Choose the closest scaling."
             )
             return None
         result |= step

@@ -86,10 +86,10 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     classify.set_defaults(run=_classify)
 
 
-def _open(reference: str | Path, **told: object) -> Model:
+def _open(reference: str | Path, **settings: object) -> Model:
     from napari_webipred.opening import opening
 
-    steps = opening(reference, **told)  # type: ignore[arg-type]
+    steps = opening(reference, **settings)  # type: ignore[arg-type]
     return terminal.follow(steps, lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {reference}")
 
 
@@ -122,9 +122,9 @@ def _classify(options: argparse.Namespace) -> int:
             allow_slow=options.allow_slow,
         )
         for sentence in model.remarks:
-            terminal.tell(sentence)
+            terminal.message(sentence)
         if not model.card.is_named:
-            terminal.tell("To name the classes, list their names in this order with --classes.")
+            terminal.message("To name the classes, list their names in this order with --classes.")
         show = output is None and sys.stdout.isatty()
         return _run(model, options.inputs, output, how, show)
 
@@ -162,11 +162,11 @@ def _run(model: Model, inputs: Sequence[ImageLike], output: Path | None, options
                 terminal.show_row(row, model.card, sys.stdout)
             elif row.error or row.remark:
                 progress.clear()
-                terminal.tell(f"{terminal.title(row)}: {row.error or row.remark}")
+                terminal.message(f"{terminal.title(row)}: {row.error or row.remark}")
             failed += row.failed
             progress.show(f"{event.done} of {event.total} images", event.done, event.total)
     if output is not None:
-        terminal.tell(f"{started.total - failed} of {started.total} images classified, written to {output}.")
+        terminal.message(f"{started.total - failed} of {started.total} images classified, written to {output}.")
     return SOME_FAILED if failed else DONE
 
 
@@ -177,7 +177,7 @@ def _started(event: Event) -> Started:
     assert isinstance(event, Started)
     if event.left_out:
         names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
-        terminal.tell(f"Skipped, because they are not images: {names}")
+        terminal.message(f"Skipped, because they are not images: {names}")
     if not event.total:
         raise OptionError("No images found.", "Give image files, or folders with images.")
     return event
@@ -201,8 +201,8 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
 
         yield write_out
         return
-    told = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
-    record = Record(model.card, model.checksum, told, started.total)
+    used = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
+    record = Record(model.card, model.checksum, used, started.total)
     try:
         with ResultFile(output, record, started.classes, started.axes) as file:
 
@@ -213,7 +213,7 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
             yield write
     except KeyboardInterrupt:
         if record.done:
-            terminal.tell(f"{record.done} of {started.total} images are classified and written to {output}.")
+            terminal.message(f"{record.done} of {started.total} images are classified and written to {output}.")
         raise
 
 

@@ -31,20 +31,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
             return status
     except WebIPredError as error:
-        terminal.tell(f"napari-webipred: {terminal.in_words(error)}")
+        terminal.message(f"napari-webipred: {terminal.in_words(error)}")
         return UNUSABLE
     except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
         return NOT_READ
     except OSError as error:
         reason, remedy = file_errors.writing(error)
         output = f"The output cannot be written: {reason}. {remedy}"
-        terminal.tell(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
+        terminal.message(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
         return UNUSABLE
     except Interrupted as stopped:
-        terminal.tell(f"napari-webipred: {stopped}.")
+        terminal.message(f"napari-webipred: {stopped}.")
         return stopped.exit_status
     except KeyboardInterrupt:
-        terminal.tell("napari-webipred: cancelled.")
+        terminal.message("napari-webipred: cancelled.")
         return CANCELLED
     finally:
         terminal.release_streams()

@@ -83,7 +83,7 @@ def _models(options: argparse.Namespace) -> None:
     ]
     terminal.show_table(("ID", "HERE", "DISCIPLINE", "PROCEDURE", "NAME"), rows, sys.stdout)
     if not cards:
-        terminal.tell("No models found. `napari-webipred models` lists all of them.")
+        terminal.message("No models found. `napari-webipred models` lists all of them.")
 
 
 def _print_json(cards: Sequence[ModelCard]) -> None:
@@ -113,7 +113,7 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
         terminal.show_table(("MODEL", "FORMAT", "SIZE", "LICENCE", "DATE", "BY", "NAME"), rows, sys.stdout)
     found = f"Page {number} of {page.pages}, {page.total} records." if page.total else "No records found."
     more = f" `--page {number + 1}` shows more." if number < page.pages else ""
-    terminal.tell(f"{found}{more}")
+    terminal.message(f"{found}{more}")
 
 
 def _fetch(options: argparse.Namespace) -> None:
@@ -127,7 +127,7 @@ def _fetch(options: argparse.Namespace) -> None:
         lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {options.model}",
     )
     doubt = model.card.provenance.origin or ""
-    terminal.tell(f"{model.card.id} is on this machine: {model.card.name}. {doubt}".strip())
+    terminal.message(f"{model.card.id} is on this machine: {model.card.name}. {doubt}".strip())
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -138,7 +138,7 @@ def _remove(options: argparse.Namespace) -> None:
     if card and store.is_built_in(card):
         raise OptionError(f"The {name} model is part of napari-webipred and cannot be removed.")
     store.remove(name)
-    terminal.tell(f"Removed {name}.")
+    terminal.message(f"Removed {name}.")
 
 
 def _cache(options: argparse.Namespace) -> None:
@@ -148,11 +148,11 @@ def _cache(options: argparse.Namespace) -> None:
     if options.wipe:
         freed, stays = store.wipe()
         left = "; ".join(f"{name} was not removed: {why}" for name, why in stays.items())
-        terminal.tell(f"Removed {terminal.size(freed)}; {left or 'the cache is empty'}.")
+        terminal.message(f"Removed {terminal.size(freed)}; {left or 'the cache is empty'}.")
         return
     if options.limit:
         removed = store.limit(bytes_of(options.limit))
-        terminal.tell(f"Removed: {', '.join(removed) or 'nothing'}.")
+        terminal.message(f"Removed: {', '.join(removed) or 'nothing'}.")
     rows = [
         (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry))
         for entry in store.entries()
@@ -163,8 +163,8 @@ def _cache(options: argparse.Namespace) -> None:
     if rows:
         terminal.show_table(("MODEL", "SIZE", "USED", "", "FROM"), rows, sys.stdout)
     else:
-        terminal.tell("No models downloaded yet. `napari-webipred fetch MODEL` downloads one.")
-    terminal.tell(f"{terminal.size(store.usage())} in total, including compiled models.")
+        terminal.message("No models downloaded yet. `napari-webipred fetch MODEL` downloads one.")
+    terminal.message(f"{terminal.size(store.usage())} in total, including compiled models.")
 
 
 def _origin(entry: Entry) -> str:
@@ -185,7 +185,7 @@ def _bundle(options: argparse.Namespace) -> None:
         path = terminal.follow(
             bundle.write(options.models, output), lambda step: step.waiting or f"Writing {options.output.name}"
         )
-    terminal.tell(
+    terminal.message(
         f"Wrote {', '.join(options.models)} to {path}. Run `napari-webipred import {path.name}` on the other machine."
     )
 
@@ -196,10 +196,10 @@ def _import(options: argparse.Namespace) -> None:
     name = options.file.name
     if not options.model:
         cards = terminal.follow(bundle.read(options.file, replace=options.replace), lambda _: f"Reading {name}")
-        terminal.tell(f"Imported {', '.join(card.id for card in cards)}.")
+        terminal.message(f"Imported {', '.join(card.id for card in cards)}.")
         return
     card, compared = terminal.follow(
         importer.take(options.file, options.model, replace=options.replace), lambda _: f"Reading {name}"
     )
     doubt = "" if compared else " No checksum is known for this file, so it was not compared."
-    terminal.tell(f"Imported {card.id}.{doubt}")
+    terminal.message(f"Imported {card.id}.{doubt}")

@@ -47,7 +47,7 @@ class Parser(argparse.ArgumentParser):
         self._fail(f"{message}.", f"See `{self.prog} --help`.")
 
     def _fail(self, message: str, hint: str) -> NoReturn:
-        terminal.tell(f"napari-webipred: {message} {hint}")
+        terminal.message(f"napari-webipred: {message} {hint}")
         self.exit(2)
 
 

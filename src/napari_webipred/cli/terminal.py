@@ -134,12 +134,12 @@ def in_words(error: WebIPredError) -> str:
     return " ".join([str(error), *(REMEDIES[remedy] for remedy in error.remedies)])
 
 
-def tell(text: str) -> None:
+def message(text: str) -> None:
     """Say something beside the result, on standard error."""
-    _tell(f"{printable(text, sys.stderr)}\n")
+    _write_message(f"{printable(text, sys.stderr)}\n")
 
 
-def _tell(text: str) -> None:
+def _write_message(text: str) -> None:
     with suppress(OSError):  # The terminal is closed: that must not end a run whose results go to a file.
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -158,7 +158,7 @@ def may_replace(path: Path, overwrite: bool) -> bool:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise OptionError(said, "Choose another name, or add --overwrite to replace it.")
-    _tell(f"{printable(said, sys.stderr)} Replace it? [y/N] ")
+    _write_message(f"{printable(said, sys.stderr)} Replace it? [y/N] ")
     return sys.stdin.buffer.readline().strip().lower() in {b"y", b"yes"}
 
 
@@ -211,9 +211,9 @@ class ProgressLine:
         left = ""
         if total and 0 < done < total:
             left = f", about {(now - self._begin) / done * (total - done):.0f} s left"
-        _tell(f"\r\x1b[K{printable(what, sys.stderr)}{left}")
+        _write_message(f"\r\x1b[K{printable(what, sys.stderr)}{left}")
 
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
-            _tell("\r\x1b[K")
+            _write_message("\r\x1b[K")
