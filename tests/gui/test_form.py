@@ -144,8 +144,8 @@ def test_a_number_of_the_intensity_range_comes_out_as_it_was_put_in(form, low):
     ("name", "value", "words"),
     [
         ("model", "brightnes", "Did you mean demo|There is no model called"),
-        ("model", "./no/such/folder", "no file or folder"),
-        ("model", Path("/no/such/model.onnx"), "no file or folder"),
+        ("model", "./no/such/folder", "no such file or folder"),
+        ("model", Path("/no/such/model.onnx"), "no such file or folder"),
         ("model", 7, "Give the identifier of a model, a DOI, a URL or a path"),
         ("images", "a", "Choose from these layers: “a”, “b”."),
         ("images", ["a"], "'a' is not an image layer of this viewer.*these layers: “a”, “b”"),

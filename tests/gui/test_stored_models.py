@@ -110,7 +110,7 @@ def test_a_model_for_all_users_stays_and_that_is_told(fetched, page, qtbot, monk
     assert "for all users" in dialog.stored.index(0, 0).data(SECOND_LINE)
     choose_row(qtbot, dialog, 0)
     press(qtbot, dialog, dialog.remove)
-    assert "nothing is removed" in dialog.message.text
+    assert "is read-only" in dialog.message.text
     assert len(names(dialog)) == 2
 
 
