@@ -14,7 +14,7 @@ from napari_webipred.archive import model_files
 from napari_webipred.archive.model_files import ModelFiles
 from napari_webipred.cache import graphs, index, overrides, store
 from napari_webipred.card import ModelCard, PartialCard, Provenance
-from napari_webipred.catalogue import bioimageio, local_model, side_files
+from napari_webipred.catalogue import local_model, side_files
 from napari_webipred.errors import CatalogueError, LimitError, ModelError, SlowModelError, WebIPredError
 from napari_webipred.limits import available_cores
 from napari_webipred.merge import merge
@@ -149,7 +149,6 @@ def _opened(
     is_complete = card.preprocessing is not None and bool(card.classes)
     if not is_complete:
         card = side_files.completed(card, files, files.entry)
-        card = merge(card, *bioimageio.describe_package(files))
         saved = overrides.load(checksum)
     settings = given.over(saved)
     card = settings.applied_to(card)

@@ -14,9 +14,9 @@ from pathlib import Path, PurePosixPath
 from napari_webipred import file_errors, formats, safe_json
 from napari_webipred.archive.entry import MAX_BYTES, MAX_SIDE_BYTES, ArchiveEntry, file_chunks, file_entry
 from napari_webipred.archive.label_files import SIDE_FILES
-from napari_webipred.archive.model_folder import folder_members
+from napari_webipred.archive.model_folder import folder_entries
 from napari_webipred.archive.needed_files import is_plain_file, needed_files
-from napari_webipred.archive.zip_file import ANOTHER_ARCHIVE, zip_members
+from napari_webipred.archive.zip_file import ANOTHER_ARCHIVE, zip_entries
 from napari_webipred.errors import ArchiveError, ModelError, TooLargeError
 
 
@@ -40,7 +40,7 @@ class ModelFiles(Mapping[str, bytes]):
     def __init__(
         self,
         path: Path,
-        members: Mapping[str, ArchiveEntry],
+        entries: Mapping[str, ArchiveEntry],
         entry: str | None = None,
         kind: str = "folder",
         beside: Mapping[str, ArchiveEntry] | None = None,
@@ -48,42 +48,42 @@ class ModelFiles(Mapping[str, bytes]):
         self.path = path
         self.entry = entry
         self.kind = kind
-        self._numbers = dict(sorted(members.items()))  # on which the numbers of the model depend
-        self._members = dict(sorted({**(beside or {}), **members}.items()))
+        self._numbers = dict(sorted(entries.items()))  # on which the numbers of the model depend
+        self._entries = dict(sorted({**(beside or {}), **entries}.items()))
 
     def __getitem__(self, name: str) -> bytes:
-        member, limit = self._members[name], _limit(name)
-        if member.size > limit:
+        file, limit = self._entries[name], _limit(name)
+        if file.size > limit:
             raise TooLargeError(
-                f"{name} in {self.path.name} has {member.size} bytes; {limit} are the most that can be read.",
+                f"{name} in {self.path.name} has {file.size} bytes; {limit} are the most that can be read.",
                 ANOTHER_ARCHIVE,
             )
         content = BytesIO()  # unlike `bytes.join`, it never holds everything twice
-        for chunk in self._chunks(name, member):
+        for chunk in self._chunks(name, file):
             content.write(chunk)
         return content.getvalue()
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._members)
+        return iter(self._entries)
 
     def __len__(self) -> int:
-        return len(self._members)
+        return len(self._entries)
 
     def __contains__(self, name: object) -> bool:
-        return name in self._members
+        return name in self._entries
 
-    def _chunks(self, name: str, member: ArchiveEntry) -> Iterator[bytes]:
-        """Yield the content of a member, which must be exactly as long as it was announced."""
+    def _chunks(self, name: str, file: ArchiveEntry) -> Iterator[bytes]:
+        """Yield the content of a file, which must be exactly as long as it was announced."""
         seen = 0
-        for chunk in member.chunks():
+        for chunk in file.chunks():
             seen += len(chunk)
-            if seen > member.size:
+            if seen > file.size:
                 break
             yield chunk
-        if seen != member.size:
-            comparison = "more" if seen > member.size else "fewer"
+        if seen != file.size:
+            comparison = "more" if seen > file.size else "fewer"
             raise ArchiveError(
-                f"{name} in {self.path.name} has {comparison} than the {member.size} bytes it announces.",
+                f"{name} in {self.path.name} has {comparison} than the {file.size} bytes it announces.",
                 ANOTHER_ARCHIVE,
             )
 
@@ -95,9 +95,9 @@ class ModelFiles(Mapping[str, bytes]):
         ArchiveError
             It is damaged, unsafe or too large.
         """
-        member = self._members[name]
+        file = self._entries[name]
         last = PurePosixPath(name).name
-        return _of_zip(self.path / name, *zip_members(last, self[name] if member.path is None else member.path))
+        return _of_zip(self.path / name, *zip_entries(last, self[name] if file.path is None else file.path))
 
     def model_file(self, named: str | None) -> str | None:
         """Return the name of the model's file: what the user pointed at, else what its card names, if anything.
@@ -131,9 +131,9 @@ class ModelFiles(Mapping[str, bytes]):
                 digest.update(chunk)
         else:
             digest.update(_encoded(self.entry or "") + b"\0")
-            for name, member in self._numbers.items():
-                digest.update(_encoded(name) + b"\0" + member.size.to_bytes(8, "little"))
-                for chunk in self._chunks(name, member):
+            for name, file in self._numbers.items():
+                digest.update(_encoded(name) + b"\0" + file.size.to_bytes(8, "little"))
+                for chunk in self._chunks(name, file):
                     digest.update(chunk)
         return f"sha256:{digest.hexdigest()}"
 
@@ -183,13 +183,13 @@ def open_files(path: Path) -> ModelFiles:
             return _file_in_zip(outer, path.relative_to(outer).as_posix())
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
-            return ModelFiles(path, folder_members(path))
+            return ModelFiles(path, folder_entries(path))
         if not stat.S_ISREG(mode):
             raise ArchiveError(
                 f"{path.name} is neither a file nor a folder.", "Choose a model folder or a zip archive."
             )
         if path.name == formats.BY_ID["saved-model"].file_name:
-            return ModelFiles(path.parent, folder_members(path.parent))
+            return ModelFiles(path.parent, folder_entries(path.parent))
         return _of_file(path)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise ArchiveError(f"There is no file or folder {path}.", "Check the path for typing errors.") from error
@@ -213,12 +213,12 @@ def _of_file(path: Path) -> ModelFiles:
     beside = {name: file_entry(path.with_name(name)) for name in SIDE_FILES if is_plain_file(path, name)}
     match kind:
         case "json":
-            return ModelFiles(path, folder_members(path.parent) | own, path.name, kind)
+            return ModelFiles(path, folder_entries(path.parent) | own, path.name, kind)
         case "zip":
-            members, file = zip_members(path.name, path)
-            packed = (each for each in formats.FORMATS if each.members and members.keys() >= set(each.members))
+            entries, file = zip_entries(path.name, path)
+            packed = (each for each in formats.FORMATS if each.members and entries.keys() >= set(each.members))
             if (found := next(packed, None)) is None:
-                return _of_zip(path, members, file)
+                return _of_zip(path, entries, file)
             file.close()
             return ModelFiles(path, own, path.name, found.id, beside)
         case _ if kind in _NO_MODEL:
@@ -228,8 +228,8 @@ def _of_file(path: Path) -> ModelFiles:
     return ModelFiles(path, own, path.name, kind, beside)
 
 
-def _of_zip(path: Path, members: Mapping[str, ArchiveEntry], file: IOBase, entry: str | None = None) -> ModelFiles:
-    files = ModelFiles(path, members, entry, "zip")
+def _of_zip(path: Path, entries: Mapping[str, ArchiveEntry], file: IOBase, entry: str | None = None) -> ModelFiles:
+    files = ModelFiles(path, entries, entry, "zip")
     weakref.finalize(files, file.close)
     return files
 
@@ -242,15 +242,15 @@ def _zip_around(path: Path) -> Path | None:
 
 def _file_in_zip(archive: Path, entry: str) -> ModelFiles:
     """Open one of several models in a zip archive, with the files of its folder and those in the folders around it."""
-    members, file = zip_members(archive.name, archive)
-    if entry not in members:
+    entries, file = zip_entries(archive.name, archive)
+    if entry not in entries:
         file.close()
-        present = ", ".join(list(members)[:10]) or "no file at all"
+        present = ", ".join(list(entries)[:10]) or "no file at all"
         raise ArchiveError(f"There is no file {entry} in {archive.name}; found {present}.", "Choose one of its files.")
     folder = PurePosixPath(entry).parent
     around = {
-        name: member
-        for name, member in members.items()
+        name: file
+        for name, file in entries.items()
         if (place := PurePosixPath(name).parent).is_relative_to(folder) or folder.is_relative_to(place)
     }
     return _of_zip(archive, around, file, entry)

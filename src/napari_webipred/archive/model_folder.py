@@ -20,7 +20,7 @@ _SUFFIXES |= {".index"} | {Path(name).suffix or name for each in FORMATS for nam
 _OWN_FOLDER = "Put only the files of the model into a folder, and choose that folder."
 
 
-def folder_members(folder: Path) -> dict[str, ArchiveEntry]:
+def folder_entries(folder: Path) -> dict[str, ArchiveEntry]:
     """Find the files in a folder that may belong to a model, by their relative names with ``/``.
 
     Raises

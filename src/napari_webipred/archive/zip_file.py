@@ -70,7 +70,7 @@ def _explained(damage: str) -> Iterator[None]:
         raise ArchiveError(f"{damage}: {error}.", ANOTHER_ARCHIVE) from error
 
 
-def zip_members(name: str, source: Path | bytes) -> tuple[dict[str, ArchiveEntry], FileIO | BytesIO]:
+def zip_entries(name: str, source: Path | bytes) -> tuple[dict[str, ArchiveEntry], FileIO | BytesIO]:
     """List the entries of a zip archive; nothing is unpacked.
 
     The whole archive is refused if one entry is unsafe: if its name points outside the archive or occurs twice (names

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from napari_webipred import safe_json
 from napari_webipred.archive.label_files import CARD_FILE, LABEL_FILES, SIDE_FILES, names_in
 from napari_webipred.card import ModelCard, Output, PartialCard, Preprocessing, Provenance, named
+from napari_webipred.catalogue import bioimageio
 from napari_webipred.errors import ModelError, TooLargeError
 from napari_webipred.merge import merge
 
@@ -28,7 +29,8 @@ def completed(card: ModelCard, files: Mapping[str, bytes], near: str | None = No
 
     Read are, the first that says something counts: ``webipred.json`` (a whole card; its name and identifier count
     for a user's own model), the files that name classes in the order of
-    `napari_webipred.archive.label_files.LABEL_FILES`, and ``userDefinedMetadata`` of a topology.
+    `napari_webipred.archive.label_files.LABEL_FILES`, ``userDefinedMetadata`` of a topology, and a description for the
+    BioImage Model Zoo.
 
     Parameters
     ----------
@@ -50,7 +52,9 @@ def completed(card: ModelCard, files: Mapping[str, bytes], near: str | None = No
         There is a ``webipred.json`` that is not a valid card.
     """
     card = merge(card, *_side_files(files, near))
-    return card if card.classes else merge(card, *_topologies(files))
+    if not card.classes:
+        card = merge(card, *_topologies(files))
+    return merge(card, *bioimageio.describe_package(files))
 
 
 def _side_files(files: Mapping[str, bytes], near: str | None) -> Iterator[PartialCard]:
