@@ -20,6 +20,7 @@ from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
+from napari_webipred.options import DEFAULTS
 from napari_webipred.options import Options as Options
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
@@ -65,7 +66,6 @@ class Finished:
 
 Event: TypeAlias = Started | RowDone | Finished
 ImageLike: TypeAlias = Any  # str, Path, Source, an image of Pillow or anything like a NumPy array
-DEFAULTS = Options()
 
 
 def classify(

@@ -51,3 +51,6 @@ class Options:
             raise OptionError(
                 f"There is no preprocessing profile {self.profile!r}.", f"Choose one of {', '.join(get_args(Profile))}."
             )
+
+
+DEFAULTS = Options()

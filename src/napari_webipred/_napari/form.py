@@ -11,7 +11,6 @@ from magicgui.widgets import Container, create_widget
 from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
-from napari_webipred import engine
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.image_choice import ImageChoice
 from napari_webipred._napari.intensity import IntensityChoice
@@ -22,6 +21,7 @@ from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit, 
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Source
+from napari_webipred.options import DEFAULTS, Options
 
 Planes = Literal["all", "current"]
 PLANES = {"all": "All planes", "current": "Current plane"}
@@ -61,7 +61,7 @@ class ClassifyForm(Container):
         self._viewer = viewer
         self._session = session
         self._discard_rows = discard_rows
-        types = get_type_hints(engine.Options)
+        types = get_type_hints(Options)
         choices = [(PLANES[value], value) for value in literals(Planes)]
         super().__init__(
             widgets=[
@@ -82,7 +82,7 @@ class ClassifyForm(Container):
                 create_widget(
                     annotation=types["threshold"],
                     name="threshold",
-                    value=engine.DEFAULTS.threshold,
+                    value=DEFAULTS.threshold,
                     options={
                         "min": 0,
                         "max": 1,
@@ -95,7 +95,7 @@ class ClassifyForm(Container):
                         types["profile"],
                         PROFILES,
                         "profile",
-                        engine.DEFAULTS.profile,
+                        DEFAULTS.profile,
                         tooltip="Prepare the images exactly as this program does",
                     )
                 ),
@@ -118,7 +118,7 @@ class ClassifyForm(Container):
         layers, sources = self.sources()
         self._discard_rows(partial(self._begin, self._session.loading.entry, layers, sources, self.options()))
 
-    def _begin(self, entry: Entry | None, layers: list[Image], sources: list[Source], options: engine.Options) -> None:
+    def _begin(self, entry: Entry | None, layers: list[Image], sources: list[Source], options: Options) -> None:
         """Classify, unless another model was chosen while the user was asked."""
         if entry in (None, self._session.loading.entry):
             self._session.classify(layers, sources, options)
@@ -146,10 +146,10 @@ class ClassifyForm(Container):
         """Count the planes that will be classified."""
         return sum(map(len, self.sources()[1]))
 
-    def options(self) -> engine.Options:
+    def options(self) -> Options:
         """Return the options of a run: those that the form has a widget for."""
-        names = {field.name for field in dataclasses.fields(engine.Options)}
-        return engine.Options(**{widget.name: widget.value for widget in self if widget.name in names})
+        names = {field.name for field in dataclasses.fields(Options)}
+        return Options(**{widget.name: widget.value for widget in self if widget.name in names})
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers again; ``form.model.reset_choices()`` reads the models again."""

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_webipred import engine
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
+    from napari_webipred.options import Options
 
 
 class Run(QObject):
@@ -29,7 +30,7 @@ class Run(QObject):
         The layers; held weakly, the rows outlive them.
     sources : sequence of Source
         What is read of each layer.
-    options : engine.Options
+    options : Options
         How they are classified.
 
     Attributes
@@ -43,7 +44,7 @@ class Run(QObject):
     rows_added = Signal(int, int)
     ended = Signal()
 
-    def __init__(self, model: Model, layers: Sequence[Any], sources: Sequence[Source], options: engine.Options) -> None:
+    def __init__(self, model: Model, layers: Sequence[Any], sources: Sequence[Source], options: Options) -> None:
         from napari_webipred import engine  # the panel opens sooner without it
 
         super().__init__()

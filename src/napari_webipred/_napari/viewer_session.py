@@ -14,8 +14,8 @@ from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.run import Run
 
 if TYPE_CHECKING:
-    from napari_webipred import engine
     from napari_webipred.imaging.source import Source
+    from napari_webipred.options import Options
 
 
 @dataclass
@@ -24,7 +24,7 @@ class Request:
 
     layers: Sequence[Any]
     sources: Sequence[Source]
-    options: engine.Options
+    options: Options
     downloading: bool = False
 
 
@@ -77,7 +77,7 @@ class ViewerSession(QObject):
         """Whether a run is to begin as soon as the chosen model is ready."""
         return self._request is not None
 
-    def classify(self, layers: Sequence[Any], sources: Sequence[Source], options: engine.Options) -> None:
+    def classify(self, layers: Sequence[Any], sources: Sequence[Source], options: Options) -> None:
         """Begin a run, as soon as the chosen model is ready; one that is not on this machine is downloaded.
 
         The run takes the place of the last one. Nothing begins if the model cannot be opened, lacks settings, or
