@@ -281,7 +281,7 @@ def existing(reference: Reference) -> Reference:
     Raises
     ------
     CatalogueError
-        It is none of these.
+        There is no such model, file or folder.
     """
     path = Path(reference).expanduser()
     if is_there(path):

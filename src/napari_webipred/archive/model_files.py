@@ -249,8 +249,8 @@ def _file_in_zip(archive: Path, entry: str) -> ModelFiles:
         raise ArchiveError(f"There is no file {entry} in {archive.name}; found {present}.", "Choose one of its files.")
     folder = PurePosixPath(entry).parent
     around = {
-        name: file
-        for name, file in entries.items()
+        name: each
+        for name, each in entries.items()
         if (place := PurePosixPath(name).parent).is_relative_to(folder) or folder.is_relative_to(place)
     }
     return _of_zip(archive, around, file, entry)

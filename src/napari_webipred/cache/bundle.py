@@ -51,7 +51,7 @@ class _Model(BaseModel):
 
     @property
     def fingerprint(self) -> str:
-        """One SHA-256 of all files, see `known.fingerprint`."""
+        """One SHA-256 of all files, see `fingerprints.fingerprint`."""
         return fingerprints.fingerprint((file.name, file.sha256) for file in self.files)
 
 

@@ -79,7 +79,7 @@ class Entry:
     files : tuple of KeptFile
         One archive or file, or what belongs into the model's folder.
     checksum : str
-        ``sha256:<hex>`` of all of it, as `archive.ModelFiles` computes it.
+        ``sha256:<hex>`` of all of it, as `archive.model_files.ModelFiles` computes it.
     source : dict
         The source of the weights as the card gave it.
     fetched : str
@@ -122,7 +122,7 @@ class Entry:
 
     @property
     def fingerprint(self) -> str:
-        """One SHA-256 of all files, see `known.fingerprint`."""
+        """One SHA-256 of all files, see `fingerprints.fingerprint`."""
         return fingerprints.fingerprint((file.name, file.sha256) for file in self.files)
 
     @property

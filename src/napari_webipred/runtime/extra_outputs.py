@@ -19,7 +19,7 @@ def with_outputs(graph: bytes, tensors: Mapping[str, str]) -> bytes:
     Parameters
     ----------
     graph : bytes
-        What `napari_webipred.runtime.formats.compile_files` returns, whatever the format of the model.
+        What `napari_webipred.runtime.readers.compile_files` returns, whatever the format of the model.
     tensors : mapping of str to str
         The names of the outputs, and for each the tensor of the graph that it is. Its first axis must be that of the
         images; it is given as it lies in the graph, which for images is mostly (batch, channels, height, width), in
