@@ -31,10 +31,10 @@ def test_the_chart_is_as_high_as_its_classes_and_scrolls_when_there_are_many(vie
 
     viewer.add_image(np.zeros((40, 40), np.uint8))
     classify(panel)
-    few = panel.results.chart.sizeHint().height()
-    panel.results.chart.show_bars(bars(*[0.5] * 29))
-    assert panel.results.chart.sizeHint().height() == 10 * few
-    assert panel.results.chart_area.height() < panel.results.chart.sizeHint().height()
+    few = panel.results.detail.chart.sizeHint().height()
+    panel.results.detail.chart.show_bars(bars(*[0.5] * 29))
+    assert panel.results.detail.chart.sizeHint().height() == 10 * few
+    assert panel.results.detail.chart_area.height() < panel.results.detail.chart.sizeHint().height()
 
 
 def test_the_order_of_the_chart_leaves_the_table_alone(viewer, panel, classify):
@@ -42,9 +42,9 @@ def test_the_order_of_the_chart_leaves_the_table_alone(viewer, panel, classify):
 
     viewer.add_image(np.full((40, 40), 250, np.uint8))
     classify(panel)
-    assert [bar.name for bar in panel.results.chart.bars] == ["dark", "bright"]
-    panel.results.order.setCurrentIndex(1)
-    assert [bar.name for bar in panel.results.chart.bars] == ["bright", "dark"]
+    assert [bar.name for bar in panel.results.detail.chart.bars] == ["dark", "bright"]
+    panel.results.detail.order.setCurrentIndex(1)
+    assert [bar.name for bar in panel.results.detail.chart.bars] == ["bright", "dark"]
     header = panel.results.sorted.headerData(2, Qt.Orientation.Horizontal)
     assert header == "dark"
 
@@ -53,7 +53,7 @@ def test_a_value_is_written_with_its_unit_and_has_no_bar(viewer, panel):
     value = Bar("age", "", 0.9, False, "0.9 years")
     assert value.shown == "0.9 years"
     assert value.explained == "age: 0.9 years"
-    chart = panel.results.chart
+    chart = panel.results.detail.chart
     chart.resize(240, 60)
     drawn = []
     for bar in (value, Bar("age", "", 0.9, False)):

@@ -39,20 +39,20 @@ def test_the_table_shows_the_first_classes_and_the_chart_those_with_the_greatest
     shown = limits.SHOWN_CLASSES
     assert panel.results.model.headings()[:3] == ["Image", "Class", "class 0"]
     assert panel.results.model.columnCount() == 2 + shown
-    assert [bar.name for bar in panel.results.chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
-    assert all(bar.assigned for bar in panel.results.chart.bars)
+    assert [bar.name for bar in panel.results.detail.chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
+    assert all(bar.assigned for bar in panel.results.detail.chart.bars)
     assert f"first {shown:,}" in panel.results.shown_classes.text()
     assert not panel.results.shown_classes.isHidden()
 
 
 def test_the_file_and_the_clipboard_have_all_classes(panel, qtbot, monkeypatch, tmp_path):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out.csv"), ""))
-    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._session.run.saved, timeout=30_000)
     header, row = (tmp_path / "out.csv").read_text().splitlines()
     assert header.count(",") == row.count(",") == COUNT + 2
     QGuiApplication.clipboard().clear()
-    qtbot.mouseClick(panel.results.copy, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.results.buttons.copy, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(QGuiApplication.clipboard().text()))
     assert QGuiApplication.clipboard().text().replace("\t", ",").splitlines() == [header, row]
 

@@ -50,7 +50,7 @@ def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, mo
 
     click_row(panel, qtbot, 0)
     assert viewer.layers.selection.active.name == "first"
-    assert [bar.probability for bar in panel.results.chart.bars] == pytest.approx([0.8, 0.2], abs=1e-6)
+    assert [bar.probability for bar in panel.results.detail.chart.bars] == pytest.approx([0.8, 0.2], abs=1e-6)
 
     target = tmp_path / "out.csv"
     asked = []
@@ -60,8 +60,8 @@ def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, mo
         return str(target), ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
-    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "Saved" in panel.results.message.text)
+    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Saved" in panel.results.buttons.message.text)
     assert asked[0].startswith("brightness-")
     with target.open(newline="", encoding="utf-8") as stream:
         lines = list(csv.reader(stream))
@@ -189,8 +189,8 @@ def test_an_image_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, cl
     assert [row.failed for row in run.rows] == [False, True]
     assert "1 of 2" in panel.classify.message.text
     click_row(panel, qtbot, 1)
-    assert "NaN" in panel.results.error.text
-    assert panel.results.chart_area.isHidden()
+    assert "NaN" in panel.results.detail.error.text
+    assert panel.results.detail.chart_area.isHidden()
 
 
 def test_a_remark_stands_with_the_row_and_is_announced(viewer, panel, qtbot, classify):
@@ -201,14 +201,14 @@ def test_a_remark_stands_with_the_row_and_is_announced(viewer, panel, qtbot, cla
     assert [row.remark for row in run.rows] == ["", "The image is blank: all its pixels are the same."]
     assert "Remarks on 1 of 2 rows." in panel.classify.message.text
     click_row(panel, qtbot, 1)
-    assert "The image is blank" in panel.results.remark.text
-    assert not panel.results.chart_area.isHidden()
+    assert "The image is blank" in panel.results.detail.remark.text
+    assert not panel.results.detail.chart_area.isHidden()
     class_cell = panel.results.model.index(1, 1)
     assert "The image is blank" in class_cell.data(Qt.ItemDataRole.ToolTipRole)
     assert class_cell.data() == "⚠ dark"
     assert panel.results.model.index(0, 1).data() in {"dark", "bright"}
     click_row(panel, qtbot, 0)
-    assert panel.results.remark.text == ""
+    assert panel.results.detail.remark.text == ""
 
 
 def test_rows_stay_when_their_layer_is_gone(viewer, panel, qtbot, classify):
@@ -218,7 +218,7 @@ def test_rows_stay_when_their_layer_is_gone(viewer, panel, qtbot, classify):
     viewer.layers.remove("gone soon")
     click_row(panel, qtbot, 1)
     click_row(panel, qtbot, 0)
-    assert panel.results.name.text() == "gone soon"
+    assert panel.results.detail.name.text() == "gone soon"
     assert cells(panel, 0)[0] == "gone soon"
 
 
@@ -305,7 +305,7 @@ def test_all_rows_can_be_copied_in_the_order_of_the_table(viewer, panel, qtbot, 
     classify(panel)
     panel.results.table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
     QGuiApplication.clipboard().clear()
-    qtbot.mouseClick(panel.results.copy, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.results.buttons.copy, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(QGuiApplication.clipboard().text()))
     assert QGuiApplication.clipboard().text().splitlines() == [
         "image\tdark\tbright\tprediction\terror",
@@ -318,8 +318,8 @@ def test_a_file_that_cannot_be_written_is_told_in_the_panel(viewer, panel, qtbot
     viewer.add_image(flat(255))
     classify(panel)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "out.csv"), ""))
-    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "cannot be written" in panel.results.message.text)
+    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "cannot be written" in panel.results.buttons.message.text)
 
 
 def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypatch, tmp_path):
@@ -327,15 +327,15 @@ def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypa
     classify(panel)
     (tmp_path / "out.csv").write_text("precious")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out"), ""))
-    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "already exists" in panel.results.message.text)
+    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "already exists" in panel.results.buttons.message.text)
     assert (tmp_path / "out.csv").read_text() == "precious"
 
 
 def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     viewer.add_image(flat(255))
     classify(panel).saved = True
-    qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton)
     assert panel._session.run is None
     assert panel.results.sorted.rowCount() == 0
     assert panel.sections[-1].isHidden()

@@ -20,11 +20,11 @@ def save(viewer, panel, qtbot, classify, monkeypatch):
     classify(panel)
 
     def save_as(path) -> str:
-        panel.results.message.clear()
+        panel.results.buttons.message.clear()
         monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
-        qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
-        qtbot.waitUntil(lambda: bool(panel.results.message.text))
-        return panel.results.message.text
+        qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(lambda: bool(panel.results.buttons.message.text))
+        return panel.results.buttons.message.text
 
     return save_as
 

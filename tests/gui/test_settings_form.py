@@ -212,7 +212,7 @@ def test_classes_without_names_are_shown_as_not_named(viewer, asked, qtbot, pick
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not panel._session.run.running)
     assert panel.results.model.headings() == ["Image", "Class", "0", "1"]
-    assert [bar.words for bar in panel.results.chart.bars] == ["class 0 (not named)", "class 1 (not named)"]
+    assert [bar.words for bar in panel.results.detail.chart.bars] == ["class 0 (not named)", "class 1 (not named)"]
     assert "class 1 (not named)" in about(panel._session.loading.model.card)
 
 
@@ -293,8 +293,8 @@ def test_one_linear_number_is_offered_as_a_value_and_as_two_classes(viewer, aske
     assert table.headings() == ["Image", "Class", "age"]
     assert panel.results.table.isColumnHidden(1)
     assert table.index(0, 2).data() == "60"
-    assert [bar.shown for bar in panel.results.chart.bars] == ["60"]
-    assert panel.results.order.isHidden()
+    assert [bar.shown for bar in panel.results.detail.chart.bars] == ["60"]
+    assert panel.results.detail.order.isHidden()
 
 
 def test_numbers_that_show_to_be_no_probabilities_when_warming_up_are_asked_about(asked, tmp_path):

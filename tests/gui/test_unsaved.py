@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from tests.gui.conftest import current_plane, flat
 
-from napari_webipred._napari import results_view
+from napari_webipred._napari import result_actions
 from napari_webipred.errors import OptionError
 
 WAYS = {
@@ -23,7 +23,7 @@ WAYS = {
         panel.images.choice.list, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier
     ),
     "a script": lambda panel, qtbot: panel.form(),
-    "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.clear, Qt.MouseButton.LeftButton),
+    "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton),
 }
 
 
@@ -60,7 +60,7 @@ def target(monkeypatch, tmp_path):
 
 
 def question(panel) -> QMessageBox | None:
-    return panel.results.findChild(QMessageBox)
+    return panel.results.buttons.findChild(QMessageBox)
 
 
 def answer(panel, qtbot, text: str) -> None:
@@ -91,7 +91,7 @@ def test_it_is_asked_once(panel, run, begin):
     begin()
     first = question(panel)
     panel.form()
-    assert panel.results.findChildren(QMessageBox) == [first]
+    assert panel.results.buttons.findChildren(QMessageBox) == [first]
     first.close()
 
 
@@ -138,13 +138,13 @@ def test_a_save_that_fails_keeps_the_rows_and_says_so(panel, run, begin, qtbot, 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "out.csv"), ""))
     begin()
     answer(panel, qtbot, "Save…")
-    qtbot.waitUntil(lambda: "out.csv" in panel.results.message.text)
+    qtbot.waitUntil(lambda: "out.csv" in panel.results.buttons.message.text)
     assert is_kept(panel, run)
-    assert panel.results.save.isEnabled()
+    assert panel.results.buttons.save.isEnabled()
 
 
 def test_rows_that_are_saved_are_not_asked_about(panel, run, begin, qtbot, target):
-    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not run.unsaved)
     begin()
     assert question(panel) is None
@@ -153,15 +153,15 @@ def test_rows_that_are_saved_are_not_asked_about(panel, run, begin, qtbot, targe
 
 def test_what_comes_while_the_rows_are_being_saved_waits_for_that(panel, run, begin, qtbot, target, monkeypatch):
     gate = threading.Event()
-    write = results_view.write_csv
+    write = result_actions.write_csv
 
     def slowly(*arguments):
         while not gate.wait(0.01):
             yield
         return (yield from write(*arguments))
 
-    monkeypatch.setattr(results_view, "write_csv", slowly)
-    qtbot.mouseClick(panel.results.save, Qt.MouseButton.LeftButton)
+    monkeypatch.setattr(result_actions, "write_csv", slowly)
+    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
     begin()
     assert question(panel) is None
     assert is_kept(panel, run)
@@ -224,7 +224,7 @@ def test_a_script_that_closes_the_viewer_is_not_asked(make_napari_viewer, fake_c
     _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
     qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
     asked: list[object] = []
-    monkeypatch.setattr(panel.results, "discard_rows", asked.append)
+    monkeypatch.setattr(panel.results.buttons, "discard_rows", asked.append)
     monkeypatch.setattr(panel._closing, "_would_lose", lambda: True)
     monkeypatch.setattr(panel._closing, "_ask", asked.append)
     window = panel.window()

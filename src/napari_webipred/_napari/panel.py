@@ -41,7 +41,7 @@ class ClassifyPanel(QWidget):
         self._navigating = False
         self._theme = theme = Theme(napari_viewer)
         self.results = ResultsView(session, theme)
-        self.form = ClassifyForm(napari_viewer, session, self.results.discard_rows, theme)
+        self.form = ClassifyForm(napari_viewer, session, self.results.buttons.discard_rows, theme)
         self.model = ModelStep(session, self.form.model.native, theme)
         self.images = ImagesStep(self.form)
         self.classify = ClassifyStep(session, self.form, theme)
@@ -59,7 +59,7 @@ class ClassifyPanel(QWidget):
         session.run_ended.connect(self._follow)
         self.form.changed.connect(self._summarise)
         self.results.chosen.connect(self._go_to)
-        self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.discard_rows)
+        self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
             emitter.connect(callback)
