@@ -20,7 +20,7 @@ GROUND = {
     *{"atomic_file", "cancellation", "card", "checksums", "errors", "file_errors", "formats", "limits", "merge"},
     *{"model_overrides", "names", "safe_json", "settings"},
 }
-DATA = {"imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
+DATA = {"imaging.region", "imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
 ALLOWED = {
     "__init__": {"api", "model", "card", "errors"},

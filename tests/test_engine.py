@@ -121,7 +121,7 @@ def test_a_stack_gives_a_row_for_each_plane():
 
 def test_one_plane_of_a_stack_can_be_chosen():
     stack = np.stack([flat(value) for value in (0, 100, 200)])
-    done = rows([source_of("stack", lambda index: stack[index], ("z",), (3,), only=(1,))])
+    done = rows([source_of("stack", lambda index: stack[index], ("z",), (3,), planes=(range(1, 2),))])
     assert [row.position for row in done] == [{"z": 1}]
 
 

@@ -38,12 +38,15 @@ class Started:
         Names of the model's classes, and of the axes of the stacks among the images.
     left_out : tuple of str
         Files in the given folders that are no images.
+    regions : bool
+        Whether rows are about regions of images.
     """
 
     total: int
     classes: tuple[str, ...]
     axes: tuple[str, ...]
     left_out: tuple[str, ...] = ()
+    regions: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,9 +112,10 @@ def classify(
     sources, left_out = find_sources(images)
     total = sum(map(len, sources))
     axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
-    yield Started(total, tuple(model.classes), axes, left_out)
+    regions = any(source.regions is not None for source in sources)
+    yield Started(total, tuple(model.classes), axes, left_out, regions)
     done = failed = 0
-    with closing(executor(model, planes_of(sources), total, options)) as rows:
+    with closing(executor(model, planes_of(sources, options.intensity), total, options)) as rows:
         try:
             for row in rows:
                 done += 1

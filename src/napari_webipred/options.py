@@ -16,9 +16,9 @@ class Options:
 
     Attributes
     ----------
-    intensity : "auto", "dtype" or (low, high)
+    intensity : "auto", "dtype", "plane", "stack", "percentiles", "limits" or (low, high)
         Which intensities become black and white; see `napari_webipred.imaging.intensity.intensity_range`. With
-        ``"auto"``, a source that has an intensity range of its own keeps it.
+        ``"auto"``, a source that has an intensity range of its own keeps it. ``"limits"`` needs such a source.
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise. 0 to 1.
     workers : int, optional

@@ -8,6 +8,7 @@ import pytest
 from napari_webipred.errors import ImageError, OptionError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.readers import read
+from napari_webipred.imaging.selection import one_plane
 
 STACK = np.arange(2 * 3 * 40 * 50, dtype=np.uint32).reshape(2, 3, 40, 50)
 COLOURS = np.arange(5 * 40 * 50 * 3, dtype=np.uint32).reshape(5, 40, 50, 3)
@@ -84,12 +85,12 @@ def test_axes_can_be_named() -> None:
 
 
 def test_one_plane_can_be_chosen() -> None:
-    source = array_source(STACK, "x", only=(1, 2))
+    source = one_plane(array_source(STACK, "x"), (1, 2))
     assert len(source) == 1
     assert list(source.indices()) == [(1, 2)]
     for only in ((1,), (2, 0), (0, -1), (0, 0, 0)):
         with pytest.raises(OptionError, match="has no plane"):
-            array_source(STACK, "x", only=only)
+            one_plane(array_source(STACK, "x"), only)
 
 
 @pytest.mark.parametrize("data", [np.zeros(5), np.float64(3), 7, [], [1, 2, 3]])
@@ -155,7 +156,7 @@ def test_an_axis_of_three_channels_holds_the_colours(name: str) -> None:
     source = array_source(Lazy(data), "x", axes=("z", name))
     assert (source.axes, source.shape) == (("z",), (2,))
     np.testing.assert_array_equal(read(source, (1,)), np.moveaxis(data[1], 0, -1))
-    source = array_source(Lazy(data.swapaxes(0, 1)), "x", axes=(name, "z"), only=(1,))
+    source = one_plane(array_source(Lazy(data.swapaxes(0, 1)), "x", axes=(name, "z")), (1,))
     np.testing.assert_array_equal(read(source, (1,)), np.moveaxis(data[1], 0, -1))
 
 

@@ -23,6 +23,7 @@ from napari_webipred.imaging.pillow import pillow_source
 from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.readers import READERS, file_source, read
+from napari_webipred.imaging.selection import one_plane
 from napari_webipred.imaging.source import Source
 
 RANDOM = np.random.default_rng(3)
@@ -92,7 +93,7 @@ def test_a_file_is_read_alike_in_another_process(kind: str, tmp_path: Path, othe
 def given(kind: str) -> Source:
     match kind:
         case "channels":
-            return array_source(STACK, "x", axes=("t", "c"), only=(1,))
+            return one_plane(array_source(STACK, "x", axes=("t", "c")), (1,))
         case "multiscale":
             return array_source([STACK, STACK[..., ::2, ::2]], "x")
         case "masked":

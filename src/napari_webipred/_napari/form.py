@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Sequence
+from dataclasses import fields, replace
 from functools import partial
 from typing import Any, Literal, get_type_hints
 
@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QWidget
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.image_choice import ImageChoice
 from napari_webipred._napari.intensity import IntensityChoice
-from napari_webipred._napari.layers import source_of
+from napari_webipred._napari.layers import shown_range, source_of
 from napari_webipred._napari.model_choice import ModelChoice
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit, literals
@@ -140,7 +140,13 @@ class ClassifyForm(Container):
         """Return the chosen layers and how each is read; no pixel is touched."""
         layers: list[Image] = self.images.value
         point = tuple(self._viewer.dims.point) if self.planes.value == "current" else None
-        return layers, [source_of(layer, point) for layer in layers]
+        sources = [source_of(layer, point) for layer in layers]
+        if self.intensity.value == "limits":
+            sources = [
+                replace(source, intensity_range=shown_range(layer))
+                for layer, source in zip(layers, sources, strict=True)
+            ]
+        return layers, sources
 
     def plane_count(self) -> int:
         """Count the planes that will be classified."""
@@ -148,7 +154,7 @@ class ClassifyForm(Container):
 
     def options(self) -> Options:
         """Return the options of a run: those that the form has a widget for."""
-        names = {field.name for field in dataclasses.fields(Options)}
+        names = {field.name for field in fields(Options)}
         return Options(**{widget.name: widget.value for widget in self if widget.name in names})
 
     def reset_choices(self, *_: Any) -> None:

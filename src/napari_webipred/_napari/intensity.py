@@ -12,11 +12,19 @@ from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Intensity
 
 FIXED = "fixed"  # with two numbers
-WORDS = {"auto": "Automatic", "dtype": "Full range of the data type", FIXED: "Fixed range"}
+WORDS = {
+    "auto": "Automatic",
+    "dtype": "Full range of the data type",
+    "plane": "Range of each plane",
+    "stack": "Range of the whole stack",
+    "percentiles": "1st to 99th percentile",
+    "limits": "Contrast limits of the layer",
+    FIXED: "Fixed range",
+}
 TIP = (
     "<qt>Which intensities the model sees as black and white.<br>"
     "<b>Automatic</b>: 8-bit images are used as they are; all others from their smallest to their largest value."
-    "<br>The contrast limits of the layer do not change the results.</qt>"
+    "<br>The contrast limits of the layer change the results only if they are chosen here.</qt>"
 )
 LARGEST = 1e9
 DECIMALS = 30  # so many that a number does not change in the field

@@ -12,7 +12,9 @@ from napari.layers import Image
 
 from napari_webipred._napari.viewer_session import unwrapped
 from napari_webipred.errors import WebIPredError
+from napari_webipred.imaging.intensity import EIGHT_BIT, UNIT
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.selection import one_plane
 from napari_webipred.imaging.source import Source
 from napari_webipred.names import visible
 
@@ -31,7 +33,7 @@ def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
     Parameters
     ----------
     layer : Image
-        Contrast limits, gamma and colormap do not count.
+        Gamma and colormap do not count. Its contrast limits count where the user chooses the range ``"limits"``.
     point : tuple of float, optional
         Take only the plane at this point of the world, such as ``viewer.dims.point``.
 
@@ -42,9 +44,15 @@ def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
     """
     data, name = unwrapped(layer.data), name_of(layer)
     source = array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer))
-    if point is None or not source.axes:
-        return source
-    return array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer), only=_index_at(layer, source, point))
+    return source if point is None or not source.axes else one_plane(source, _index_at(layer, source, point))
+
+
+def shown_range(layer: Image) -> tuple[float, float]:
+    """Return the intensities that a layer shows as black and white; napari shows colours always in their full range."""
+    if not layer.rgb:
+        low, high = layer.contrast_limits
+        return float(low), float(high)
+    return EIGHT_BIT if np.dtype(layer.dtype).kind in "ui" else UNIT
 
 
 def name_of(layer: Any) -> str:

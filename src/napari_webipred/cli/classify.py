@@ -193,7 +193,7 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
     if output is None:
         if isinstance(sys.stdout, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        writer = CsvWriter(sys.stdout, started.classes, started.axes)
+        writer = CsvWriter(sys.stdout, started.classes, started.axes, regions=started.regions)
 
         def write_out(row: Row) -> None:
             writer.write(row)
@@ -204,7 +204,7 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
     used = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
     record = Record(model.card, model.checksum, used, started.total)
     try:
-        with ResultFile(output, record, started.classes, started.axes) as file:
+        with ResultFile(output, record, started.classes, started.axes, started.regions) as file:
 
             def write(row: Row) -> None:
                 with uninterrupted():

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
+import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 from napari_webipred.cancellation import current
-from napari_webipred.errors import ActivationError, ImageError, WebIPredError
+from napari_webipred.errors import ActivationError, CancelledError, ImageError, WebIPredError
+from napari_webipred.imaging.intensity import OF_THE_SOURCE, UNIT, Intensity, extent, intensity_range, range_between
 from napari_webipred.imaging.memory import ImageMemory
-from napari_webipred.imaging.preprocess import prepare
+from napari_webipred.imaging.preprocess import prepare, without_alpha
 from napari_webipred.imaging.readers import memory_needed, read
+from napari_webipred.imaging.region import Region, blanked, cut
 from napari_webipred.imaging.remarks import remark_on
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.options import Options
@@ -24,11 +28,12 @@ if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
 
 _image_memory = ImageMemory()  # of all runs in this process
+_latest = threading.local()  # the plane with regions that this thread has read last
 
 
 @dataclass(frozen=True, slots=True)
 class Plane:
-    """One plane to classify.
+    """One plane to classify, or one region of it.
 
     Attributes
     ----------
@@ -37,18 +42,70 @@ class Plane:
     source : Source
     index : tuple of int
         Where it lies along the axes of the source.
+    region : Region, optional
+        The part of it that counts.
     """
 
     number: int
     source: Source
     index: Index
+    region: Region | None = None
 
 
-def planes_of(sources: Iterable[Source]) -> Iterator[Plane]:
-    """Yield the planes of all sources, in order."""
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a model sees of a plane.
+
+    Attributes
+    ----------
+    tensor : ndarray of float32, shape (height, width, channels)
+        The model's input.
+    intensity_range : tuple of float
+        The intensities that became black and white.
+    remark : str
+        Why the probabilities may mean little; mostly empty.
+    pixels : ndarray
+        What it was made of: the pixels of the plane or region, as they were read.
+    """
+
+    tensor: NDArray[np.float32]
+    intensity_range: tuple[float, float]
+    remark: str
+    pixels: NDArray[Any]
+
+
+def planes_of(sources: Iterable[Source], intensity: Intensity = "auto") -> Iterator[Plane]:
+    """Yield the planes of all sources, in order; see `ranged` for what the intensity has to do with it."""
     for number, source in enumerate(sources):
-        for index in source.indices():
-            yield Plane(number, source, index)
+        known = ranged(source) if intensity == "stack" else source
+        for index, region in source.parts():
+            yield Plane(number, known, index, region)
+
+
+def ranged(source: Source) -> Source:
+    """Give a source the range from the smallest to the largest value of its whole stack; all planes are read for it.
+
+    A plane that cannot be read does not count; its row will say why.
+
+    Raises
+    ------
+    CancelledError
+        The `napari_webipred.cancellation.Cancellation` that the thread works under was cancelled.
+    """
+    if source.scaled:
+        return source
+    low, high = math.inf, -math.inf
+    for index in replace(source, planes=None).indices():
+        current().check()
+        try:
+            with _image_memory.reserved(memory_needed(source, index)):
+                black, white = extent(_without_alpha(read(source, index)))
+        except CancelledError:
+            raise
+        except Exception:  # arrays may compute themselves when read, and fail in any way
+            continue
+        low, high = min(low, black), max(high, white)
+    return replace(source, intensity_range=range_between(low, high)) if low <= high else source
 
 
 def classify_plane(
@@ -80,41 +137,94 @@ def classify_plane(
         The model gives no probabilities, so no other row could be trusted either.
     """
     source = plane.source
-    position = source.position(plane.index)
+    row = Row(
+        plane.number,
+        source.name,
+        source.position(plane.index),
+        region=plane.region.name if plane.region else "",
+        reading=source.reading,
+    )
     try:
-        prepared, intensity_range, remark = _prepared(plane, card, options)
-        probabilities = class_probabilities(predict(prepared[None])[0], card)
+        prepared = prepared_plane(plane, card, options)
+        probabilities = class_probabilities(predict(prepared.tensor[None])[0], card)
         classes = assigned(probabilities, card, options.threshold)
-        prediction = "; ".join(card.classes[index].name for index in classes)
     except ActivationError:
         raise
     except WebIPredError as error:
-        return Row(plane.number, source.name, position, error=str(error))
+        return replace(row, error=str(error))
     except MemoryError:
-        return Row(plane.number, source.name, position, error="The image does not fit into memory.")
+        return replace(row, error="The image does not fit into memory.")
     except Exception as error:  # arrays may compute themselves when read, and fail in any way
-        said = ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")
-        return Row(plane.number, source.name, position, error=str(said))
-    return Row(
-        plane.number,
-        source.name,
-        position,
-        probabilities,
-        prediction,
-        classes,
-        intensity_range=intensity_range,
-        remark=remark,
+        return replace(row, error=str(ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")))
+    return replace(
+        row,
+        probabilities=probabilities,
+        prediction="; ".join(card.classes[index].name for index in classes),
+        assigned=classes,
+        intensity_range=prepared.intensity_range,
+        remark=prepared.remark,
     )
 
 
-def _prepared(plane: Plane, card: ModelCard, options: Options) -> tuple[NDArray[np.float32], tuple[float, float], str]:
-    """Read a plane, when there is memory for it, and make the model's input of it; also say what to remark."""
+def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
+    """Read a plane, when there is memory for it, and make the model's input of it.
+
+    Parameters
+    ----------
+    plane : Plane
+        Of a source that has gone through `ranged` if the intensity is ``"stack"``.
+    card : ModelCard
+        With input and preprocessing.
+    options : Options
+
+    Raises
+    ------
+    ImageError
+        The plane cannot be read or prepared.
+    Exception
+        Whatever an array raises that computes its planes when they are read.
+    """
     preprocessing = card.preprocessing_under(options.profile)
     assert card.input is not None
     assert preprocessing is not None
-    own_range = plane.source.intensity_range if options.intensity == "auto" else None
     with _image_memory.reserved(memory_needed(plane.source, plane.index)):
         current().check()  # it may have waited for long
-        pixels = read(plane.source, plane.index)
-        prepared, used_range = prepare(pixels, card.input, preprocessing, own_range or options.intensity)
-        return prepared, used_range, remark_on(pixels, card.input.height, card.input.width, used_range)
+        pixels, intensity = _region_of(plane, _intensity_of(plane.source, options.intensity))
+        tensor, used = prepare(pixels, card.input, preprocessing, intensity)
+        return Prepared(tensor, used, remark_on(pixels, card.input.height, card.input.width, used), pixels)
+
+
+def _intensity_of(source: Source, asked: Intensity) -> Intensity:
+    """Return what decides on black and white of a source: its own range counts where none is asked for."""
+    if source.scaled:
+        return UNIT
+    if source.intensity_range is not None and asked in ("auto", *OF_THE_SOURCE):
+        return source.intensity_range
+    if asked == "limits":
+        raise ImageError("The image has no contrast limits.", "Choose another intensity range, such as auto.")
+    return "plane" if asked == "stack" else asked  # its planes could not be read, as this one will say
+
+
+def _region_of(plane: Plane, intensity: Intensity) -> tuple[NDArray[Any], Intensity]:
+    """Read a plane and cut its region; black and white are those of the whole plane, alike for all regions."""
+    if plane.region is None:
+        return read(plane.source, plane.index), intensity
+    pixels = _read_once(plane.source, plane.index)
+    if isinstance(intensity, str):
+        intensity = intensity_range(_without_alpha(pixels), intensity)
+    part, inside = cut(pixels, plane.region)
+    return (part if inside is None else blanked(part, inside, intensity[0])), intensity
+
+
+def _read_once(source: Source, index: Index) -> NDArray[Any]:
+    """Read a plane, or take it again if this thread has read it just before: its regions come one after the other."""
+    if getattr(_latest, "plane", None) is None or _latest.plane[:2] != (source, index):
+        _latest.plane = None  # so that there are not two in memory
+        _latest.plane = (source, index, read(source, index))
+    pixels: NDArray[Any] = _latest.plane[2]
+    return pixels
+
+
+def _without_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
+    shown = without_alpha(pixels)
+    return pixels if pixels.ndim == 2 else pixels[..., :shown]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
@@ -11,10 +11,12 @@ from napari_webipred.errors import ImageError, OptionError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Intensity: TypeAlias = Literal["auto", "dtype"] | tuple[float, float]
+Intensity: TypeAlias = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"] | tuple[float, float]
 
 EIGHT_BIT = (0.0, 255.0)
 UNIT = (0.0, 1.0)
+PERCENTILES = (1.0, 99.0)  # of the values of a plane become black and white
+OF_THE_SOURCE = ("stack", "limits")  # known only where the whole stack or its layer is
 LARGEST = 1e300  # beyond it, the difference of two intensities need not be a number
 
 
@@ -25,12 +27,18 @@ def intensity_range(plane: NDArray[Any], intensity: Intensity) -> tuple[float, f
     ----------
     plane : ndarray
         Grey or colour values, without alpha, of a boolean, integer or floating-point type. At least one.
-    intensity : "auto", "dtype" or (low, high)
+    intensity : "auto", "dtype", "plane", "percentiles" or (low, high)
         - ``"auto"``: 8-bit unsigned values are taken as they are, so the range is (0, 255); booleans and floats that
           all lie in 0 to 1 have (0, 1); everything else runs from the smallest to the largest value of this plane. A
           plane of one value only becomes black: its range is (value, value + 1).
         - ``"dtype"``: all that the integer type can hold; (0, 1) for booleans and floats.
+        - ``"plane"``: from the smallest to the largest value of this plane, also of 8-bit values.
+        - ``"percentiles"``: from the 1st to the 99th percentile of the values of this plane, interpolated linearly.
         - two numbers: that range.
+
+        ``"stack"`` (from the smallest to the largest value of all planes) and ``"limits"`` (the range that the source
+        itself shows) become numbers before, where the whole source is known: see
+        `napari_webipred.execution.plane.ranged`.
 
     Raises
     ------
@@ -52,7 +60,47 @@ def intensity_range(plane: NDArray[Any], intensity: Intensity) -> tuple[float, f
             return UNIT
         limits = np.iinfo(plane.dtype)
         return float(limits.min), float(limits.max)
-    raise OptionError(f"{intensity!r} is not an intensity range.", "Use auto, dtype or two numbers.")
+    if intensity == "plane":
+        return range_between(*map(float, _ends(plane) if ends is None else ends))
+    if intensity == "percentiles":
+        low, high = np.percentile(plane, PERCENTILES)
+        return (
+            (float(low), float(high))
+            if low < high
+            else range_between(*map(float, _ends(plane) if ends is None else ends))
+        )
+    words = ", ".join(get_args(get_args(Intensity)[0]))
+    raise OptionError(f"{intensity!r} is not an intensity range.", f"Use one of {words}, or two numbers.")
+
+
+def extent(plane: NDArray[Any]) -> tuple[float, float]:
+    """Return the smallest and the largest value of a plane of grey or colour values, without alpha.
+
+    Raises
+    ------
+    ImageError
+        The plane holds NaN or infinite values.
+    """
+    low, high = map(float, _ends(plane))
+    if not np.isfinite((low, high)).all():
+        raise _not_finite(plane)
+    return low, high
+
+
+def range_between(low: float, high: float) -> tuple[float, float]:
+    """Return the intensity range from the smallest to the largest value; of one value only (value, value + 1).
+
+    Raises
+    ------
+    ImageError
+        They lie too far apart.
+    """
+    if max(-low, high) > LARGEST:
+        raise ImageError(
+            f"The intensities of the image, {low:g} to {high:g}, are too far apart to compute with.",
+            "Give an intensity range.",
+        )
+    return (low, high) if low < high else (low, low + max(1.0, float(np.spacing(abs(low)))))
 
 
 def to_eight_bit(values: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
@@ -105,13 +153,7 @@ def _own_range(plane: NDArray[Any], ends: tuple[Any, Any] | None) -> tuple[float
     low, high = _ends(plane) if ends is None else ends
     if plane.dtype.kind == "f" and low >= 0 and high <= 1:
         return UNIT
-    black, white = float(low), float(high)
-    if max(-black, white) > LARGEST:
-        raise ImageError(
-            f"The intensities of the image, {black:g} to {white:g}, are too far apart to compute with.",
-            "Give an intensity range.",
-        )
-    return (black, white) if black < white else (black, black + max(1.0, float(np.spacing(abs(black)))))
+    return range_between(float(low), float(high))
 
 
 def _checked(intensity: tuple[float, float]) -> tuple[float, float]:

@@ -67,7 +67,6 @@ def array_source(
     *,
     rgb: bool | None = None,
     axes: Sequence[str] | None = None,
-    only: Index | None = None,
 ) -> Source:
     """Describe an array as the planes along its leading axes.
 
@@ -87,8 +86,6 @@ def array_source(
     axes : sequence of str, optional
         Names of the leading axes; of xarray its own by default, else ``"axis_0"``, ``"axis_1"``, ... One that is called
         ``c``, ``channel`` or ``channels`` and has a length of 3 holds the channels of RGB, not planes.
-    only : tuple of int, optional
-        The index of the one plane to take; all by default.
 
     Returns
     -------
@@ -100,7 +97,7 @@ def array_source(
     ImageError
         This is no array, has no height and width, is empty, or holds something else than whole or real numbers.
     OptionError
-        ``rgb``, ``axes`` or ``only`` do not go with the shape.
+        ``rgb`` or ``axes`` do not go with the shape.
     """
     full = _full_size(data, name)
     shape = _shape(full, name)
@@ -117,15 +114,8 @@ def array_source(
     colours = None if last_is_channels else colour_axis(names, leading)
     if colours is not None:
         names, leading = names[:colours] + names[colours + 1 :], leading[:colours] + leading[colours + 1 :]
-    if only is not None:
-        only = tuple(int(place) for place in only)
-        if len(only) != len(leading) or not all(0 <= i < n for i, n in zip(only, leading, strict=True)):
-            raise OptionError(
-                f"{name} has no plane {only}: its leading axes have the lengths {leading}.",
-                "Give one place, counted from 0, for each of them.",
-            )
     layout = ArrayLayout(colours, _bytes_of_plane(full, math.prod(shape) // math.prod(leading)))
-    return Source(name, READER.id, full, names, leading, only, details=layout)
+    return Source(name, READER.id, full, names, leading, details=layout)
 
 
 def colour_axis(names: Sequence[str], lengths: Sequence[int]) -> int | None:

@@ -73,7 +73,7 @@ def prepare(
         The options contradict each other or mean nothing.
     """
     pixels = np.asanyarray(pixels)
-    shown = _colours(pixels)
+    shown = without_alpha(pixels)
     # An array can be masked only where that module is in use; importing it takes 9 ms.
     if "numpy.ma" in sys.modules and np.ma.is_masked(pixels if pixels.ndim == 2 else pixels[..., :shown]):
         raise ImageError(
@@ -107,8 +107,8 @@ def _resized(levels: NDArray[np.float32], grid: Grid, grey: bool, profile: str) 
     return _grey(resized, TEACHABLE_MACHINE_LUMA if profile == "teachable-machine" else LUMA) if grey else resized
 
 
-def _colours(pixels: NDArray[Any]) -> int:
-    """Count the channels that are not alpha, and refuse what is not an image."""
+def without_alpha(pixels: NDArray[Any]) -> int:
+    """Count the channels that are not alpha, 1 or 3; ImageError if the pixels are no image."""
     if pixels.ndim not in {2, 3} or (pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4):
         raise ImageError(
             f"An array of shape {pixels.shape} is not an image.",

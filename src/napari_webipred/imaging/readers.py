@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_webipred import file_errors
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging import pillow, planes, raster, tiff, unreadable
+from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable
 from napari_webipred.imaging.quiet import quiet
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
@@ -44,6 +44,9 @@ def read(source: Source, index: Index) -> NDArray[Any]:
 def memory_needed(source: Source, index: Index) -> int:
     """Return how many bytes of memory reading a plane takes at most; 0 where its pixels are in memory already."""
     return READERS[source.reader].memory(source, index)
+
+
+READERS.update({reader.id: reader for reader in derived.readers(read, memory_needed)})
 
 
 def file_formats() -> list[FileFormat]:

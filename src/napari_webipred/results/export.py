@@ -25,6 +25,8 @@ class CsvWriter:
         Names of the classes in the model's order, and of the axes of stacks.
     dialect : type of csv.Dialect
         How cells and lines are separated, if not as in a CSV file.
+    regions : bool
+        Whether there is a column for the region.
     """
 
     def __init__(
@@ -33,11 +35,13 @@ class CsvWriter:
         classes: Sequence[str],
         axes: Sequence[str] = (),
         dialect: type[csv.Dialect] = csv.excel,
+        regions: bool = False,
     ) -> None:
         self._writer = csv.writer(stream, dialect)
         self._classes = len(classes)
         self._axes = tuple(axes)
-        self._writer.writerow(map(harmless, columns(axes, classes)))
+        self._regions = regions
+        self._writer.writerow(map(harmless, columns(axes, classes, regions)))
 
     def write(self, row: Row) -> None:
         """Write one row; a failed one has empty cells for its probabilities."""
@@ -46,6 +50,7 @@ class CsvWriter:
             [
                 harmless(row.image),
                 *(row.position.get(axis, "") for axis in self._axes),
+                *([harmless(row.region)] if self._regions else []),
                 *numbers,
                 harmless(row.prediction),
                 harmless(row.error),

@@ -63,13 +63,16 @@ class Record:
         entry = self._inputs.setdefault(row.image, {"image": row.image})
         self.done += 1
         self._failed += row.failed
+        place = [*row.position.values(), *([row.region] if row.region else [])]
+        if row.reading:
+            entry["reading"] = row.reading
         if row.remark:
-            entry.setdefault("remarks", []).append([*row.position.values(), row.remark])
+            entry.setdefault("remarks", []).append([*place, row.remark])
         if row.failed:
             entry["failed"] = entry.get("failed", 0) + 1
         elif row.intensity_range not in (None, BLACK_AND_WHITE):
             ranges = entry.setdefault("intensity_ranges", [])
-            ranges.append([*row.position.values(), *(row.intensity_range or ())])
+            ranges.append([*place, *(row.intensity_range or ())])
 
     def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
         """Return the record as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""

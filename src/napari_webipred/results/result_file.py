@@ -78,15 +78,17 @@ class ResultFile:
         Where to; see `claimed_table`.
     record : Record
         How the result is made; gets every row.
-    classes, axes : sequences of str
+    classes, axes, regions
         See `CsvWriter`.
     """
 
-    def __init__(self, path: Path, record: Record, classes: Sequence[str], axes: Sequence[str] = ()) -> None:
+    def __init__(
+        self, path: Path, record: Record, classes: Sequence[str], axes: Sequence[str] = (), regions: bool = False
+    ) -> None:
         self._path = path
         self._record = record
         self._text = io.StringIO(newline="")
-        self._writer = CsvWriter(self._text, classes, axes)
+        self._writer = CsvWriter(self._text, classes, axes, regions=regions)
         self._file: io.FileIO | None = None
         self._size = 0
         self._digest = hashlib.sha256()

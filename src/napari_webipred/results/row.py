@@ -34,6 +34,10 @@ class Row:
         Why there are no probabilities; empty when there are.
     intensity_range : tuple of float, or None
         The intensities that became black (0) and white (255).
+    region : str
+        Name of the region of the plane that this is about; empty for the whole plane.
+    reading : str
+        How the plane came about, such as ``"maximum along z"``; empty for one that was read as it is.
     remark : str
         Why the probabilities may mean little: the image is blank, or far smaller than the model input. Mostly empty.
     """
@@ -46,6 +50,8 @@ class Row:
     assigned: tuple[int, ...] = ()
     error: str = ""
     intensity_range: tuple[float, float] | None = None
+    region: str = ""
+    reading: str = ""
     remark: str = ""
 
     @property

@@ -14,15 +14,17 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def to_frame(rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = ()) -> pd.DataFrame:
-    """Make a table with a row per image or plane.
+def to_frame(
+    rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = (), regions: bool = False
+) -> pd.DataFrame:
+    """Make a table with a row per image, plane or region.
 
     Returns
     -------
     pandas.DataFrame
-        Columns as in the CSV file: ``image``, axes (nullable integers), classes (float32, NaN where the image
-        failed), ``prediction``, ``error``. ``attrs["remarks"]`` lists what should be known about single rows, such as
-        that an image is blank: pairs of a row's number, counted from 0, and a text.
+        Columns as in the CSV file: ``image``, axes (nullable integers), ``region`` if asked for, classes (float32, NaN
+        where the image failed), ``prediction``, ``error``. ``attrs["remarks"]`` lists what should be known about single
+        rows, such as that an image is blank: pairs of a row's number, counted from 0, and a text.
     """
     import pandas as pd
 
@@ -34,10 +36,11 @@ def to_frame(rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = 
     values: list[object] = [
         [row.image for row in rows],
         *(pd.array([row.position.get(axis) for row in rows], dtype="Int64") for axis in axes),
+        *([[row.region for row in rows]] if regions else []),
         *numbers.T,
         [row.prediction for row in rows],
         [row.error for row in rows],
     ]
-    frame = pd.DataFrame(dict(zip(columns(axes, classes), values, strict=True)))
+    frame = pd.DataFrame(dict(zip(columns(axes, classes, regions), values, strict=True)))
     frame.attrs["remarks"] = [(i, row.remark) for i, row in enumerate(rows) if row.remark]
     return frame
