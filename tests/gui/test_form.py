@@ -151,7 +151,7 @@ def test_a_number_of_the_intensity_range_comes_out_as_it_was_put_in(form, low):
         ("images", ["a"], "'a' is not an image layer of this viewer.*these layers: “a”, “b”"),
         ("images", None, "Choose from these layers"),
         ("planes", "some", r"must be in \('all', 'current'\)"),
-        ("intensity", "low", "Use one of 'auto', 'dtype', or two numbers"),
+        ("intensity", "low", "Use one of 'auto', 'dtype', 'plane'"),
         ("intensity", (5, 5), "5 to 5 cannot be used. Use one of"),
         ("intensity", (0, 1e12), r"from -1e\+09 to 1e\+09"),
         ("threshold", 1.5, "0.0, 1.0"),
