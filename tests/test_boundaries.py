@@ -62,7 +62,7 @@ GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySi
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}
 HEAVY = {
     *{"onnxruntime", "onnx", "pandas", "matplotlib", "scipy", "skimage", "sklearn", "pydicom"},
-    *{"tifffile", "dask", "xarray", "zarr", "requests"},
+    *{"tifffile", "dask", "xarray", "zarr", "requests", "openpyxl"},
     *TENSORFLOW,
 }
 

@@ -250,6 +250,21 @@ def test_a_disk_that_fills_up_is_told_with_the_file(folder, tmp_path, capsys, mo
     assert "The output cannot be written: the disk is full. Free up space" in capsys.readouterr().err
 
 
+def test_a_name_that_ends_in_tsv_gives_the_same_cells_separated_by_tabs(folder, tmp_path):
+    for name in ("out.csv", "out.tsv"):
+        assert cli.main(["classify", str(folder / "a.png"), "--model", "demo", "-o", str(tmp_path / name)]) == 0
+    lines = (tmp_path / "out.tsv").read_text(encoding="utf-8").splitlines()
+    assert [line.split("\t") for line in lines] == read(tmp_path / "out.csv")
+    assert json.loads((tmp_path / "out.tsv.json").read_text())["complete"]
+    assert cli.main(["classify", str(folder / "a.png"), "--model", "demo", "-o", str(tmp_path / "out.tsv")]) == 0  # ours
+
+
+def test_excel_is_refused_because_it_cannot_grow_row_by_row(folder, tmp_path, capsys):
+    assert cli.main(["classify", str(folder), "--model", "demo", "-o", str(tmp_path / "out.xlsx")]) == 2
+    said = capsys.readouterr().err
+    assert "the results are written row by row, as CSV or TSV text. Choose a name that ends in .csv." in said
+
+
 def test_a_folder_without_images_is_wrong_use(tmp_path, capsys):
     (tmp_path / "empty").mkdir()
     assert cli.main(["classify", str(tmp_path / "empty"), "--model", "demo"]) == 2

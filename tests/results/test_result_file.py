@@ -126,7 +126,7 @@ def test_no_reader_takes_the_name_of_a_table_for_an_image_or_a_model() -> None:
     assert None not in [remote_file.format_of(f"model{suffix}") for suffix in MODELS[:-1]]
 
 
-@pytest.mark.parametrize("suffix", [*sorted(image_suffixes()), *MODELS, ".PNG", ".H5", ".xlsx", ".tsv", ".parquet"])
+@pytest.mark.parametrize("suffix", [*sorted(image_suffixes()), *MODELS, ".PNG", ".H5", ".xlsx", ".parquet"])
 def test_a_table_is_never_written_under_the_name_of_an_image_a_model_or_a_spreadsheet(out: Path, suffix: str) -> None:
     path = out.with_suffix(suffix)
     with pytest.raises(OptionError, match=r"Choose a name that ends in \.csv"):

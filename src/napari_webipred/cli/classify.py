@@ -40,7 +40,9 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     classify = commands.add_parser("classify", help="classify image files and folders")
     classify.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
     classify.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
-    classify.add_argument("-o", "--output", type=Path, help="CSV file to write (default: print to standard output)")
+    classify.add_argument(
+        "-o", "--output", type=Path, help="CSV or TSV file to write (default: print to standard output)"
+    )
     classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
     classify.add_argument(
         "--classes", metavar="A,B", help="class names in output order, for a model without class names"

@@ -1,17 +1,37 @@
-"""Rows as a CSV file."""
+"""Rows as text: CSV, or separated by tabs."""
 
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
-from typing import TextIO
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from napari_webipred.names import visible
 from napari_webipred.results.columns import columns
 from napari_webipred.results.row import Row
 
+if TYPE_CHECKING:
+    import numpy as np
+
+Cell: TypeAlias = "str | int | np.float32 | None"
+
 # A spreadsheet takes a cell that begins with one of these for a formula and runs it.
 FORMULA_STARTS = ("=", "+", "-", "@")
+
+
+class Tabs(csv.excel_tab):
+    """Cells separated by tabs, as spreadsheets take them from the clipboard."""
+
+    lineterminator = "\n"
+
+
+DIALECTS: Mapping[str, type[csv.Dialect]] = {".tsv": Tabs}  # by suffix; of all others that of CSV files
+
+
+def dialect_of(path: Path) -> type[csv.Dialect]:
+    """Return how cells and lines are separated in a text file of this name."""
+    return DIALECTS.get(path.suffix.lower(), csv.excel)
 
 
 class CsvWriter:
@@ -41,21 +61,36 @@ class CsvWriter:
         self._classes = len(classes)
         self._axes = tuple(axes)
         self._regions = regions
-        self._writer.writerow(map(harmless, columns(axes, classes, regions)))
+        self._writer.writerow(as_text(columns(axes, classes, regions)))
 
     def write(self, row: Row) -> None:
         """Write one row; a failed one has empty cells for its probabilities."""
-        numbers = [""] * self._classes if row.probabilities is None else map(str, row.probabilities)
-        self._writer.writerow(
-            [
-                harmless(row.image),
-                *(row.position.get(axis, "") for axis in self._axes),
-                *([harmless(row.region)] if self._regions else []),
-                *numbers,
-                harmless(row.prediction),
-                harmless(row.error),
-            ]
-        )
+        self._writer.writerow(as_text(cells(row, self._axes, numbers(row, self._classes), self._regions)))
+
+
+def numbers(row: Row, classes: int) -> Sequence[np.float32 | None]:
+    """Return the probabilities of a row; None for each class if it has failed."""
+    return [None] * classes if row.probabilities is None else list(row.probabilities)
+
+
+def cells(
+    row: Row, axes: Sequence[str], probabilities: Sequence[Cell], regions: bool = False, run: Sequence[Cell] = ()
+) -> list[Cell]:
+    """Return what stands in the columns that `columns` names, up to ``error``."""
+    return [
+        row.image,
+        *(row.position.get(axis) for axis in axes),
+        *([row.region] if regions else []),
+        *run,
+        *probabilities,
+        row.prediction,
+        row.error,
+    ]
+
+
+def as_text(cells: Iterable[Cell]) -> list[str]:
+    """Write cells as text, as it stands in a CSV file; numbers have so many digits that they can be read back."""
+    return [harmless(cell) if isinstance(cell, str) else "" if cell is None else str(cell) for cell in cells]
 
 
 def harmless(text: str) -> str:

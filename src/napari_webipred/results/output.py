@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import io
 import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -119,8 +120,8 @@ def check_replaced(path: Path, is_ours: Callable[[Path], bool], may_replace: Cal
 
 
 @contextmanager
-def replacing(path: Path, content: bytes) -> Iterator[None]:
-    """Write content to the disk beside a file, and put it in the file's place when the block has ended well.
+def being_replaced(path: Path) -> Iterator[io.BufferedRandom]:
+    """Give a new file beside another one, to be filled, and put it in the other's place when the block has ended well.
 
     Raises
     ------
@@ -130,15 +131,30 @@ def replacing(path: Path, content: bytes) -> Iterator[None]:
     temporary = path.with_name(f".{path.name}.{OURS}.tmp")
     temporary.unlink(missing_ok=True)  # what a run has left that was killed
     try:
-        with temporary.open("xb", buffering=0) as file:
-            write_all(file.fileno(), content)
+        with temporary.open("x+b") as file:
+            yield file
+            file.flush()
             to_disk(file.fileno())
         with suppress(FileNotFoundError):
             shutil.copymode(path, temporary)
-        yield
         temporary.replace(path)  # It is closed by now: Windows renames no open file.
     finally:
         temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def replacing(path: Path, content: bytes) -> Iterator[None]:
+    """Write content to the disk beside a file, and put it in the file's place when the block has ended well.
+
+    Raises
+    ------
+    OSError
+        As `being_replaced`.
+    """
+    with being_replaced(path) as file:
+        write_all(file.fileno(), content)
+        to_disk(file.fileno())
+        yield
 
 
 def write_all(descriptor: int, content: bytes) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import platform
-from contextlib import suppress
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -76,11 +77,14 @@ class Record:
 
     def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
         """Return the record as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""
+        return {**_made(table_checksum), **self.of_run()}
+
+    def of_run(self) -> dict[str, Any]:
+        """Return what is about this run, and not about the program and the table."""
         card = self._card
         preprocessing = card.preprocessing_under(self._options.get("profile"))
         complete = self.done == self._total
         return {
-            "made": datetime.now(UTC).isoformat(timespec="seconds"),
             "model": {
                 "id": card.id,
                 "name": card.name,
@@ -99,17 +103,12 @@ class Record:
             "complete": complete,
             "stopped": None if complete else self.stopped,
             "planes": {"asked": self._total, "done": self.done, "failed": self._failed},
-            "table_checksum": table_checksum,
-            "versions": {name: _version(name) for name in LIBRARIES},
-            "python": platform.python_version(),
-            "platform": platform.platform(),
-            "provider": "CPUExecutionProvider",
             "inputs": list(self._inputs.values()),
         }
 
     def beginning(self) -> bytes:
         """Return the record as it stands beside a table that is being written."""
-        content = _json({**self.as_dict(), "stopped": RUNNING})
+        content = as_json({**self.as_dict(), "stopped": RUNNING})
         return content.ljust(len(content) + _SPARE)
 
     def write(self, csv_path: Path, table_checksum: str | None = None) -> Path:
@@ -125,14 +124,41 @@ class Record:
         path = record_path(csv_path)
         found = self.as_dict(table_checksum)
         try:
-            with replacing(path, _json(found)):
+            with replacing(path, as_json(found)):
                 pass
         except OSError as error:
             if file_errors.out_of_space(error):
                 with suppress(OSError):  # some file systems need space for that, too; then it says that the run is on
-                    _write_in_place(path, _json({**found, "inputs": []}))
+                    _write_in_place(path, as_json({**found, "inputs": []}))
             raise unwritable(path, error) from error
         return path
+
+
+def of_runs(records: Mapping[int, Record], table_checksum: str) -> dict[str, Any]:
+    """Return the record of a table with the rows of these runs, whose numbers stand in its column ``run``.
+
+    That of a single run is what `Record.as_dict` returns; several stand one after the other in ``runs``.
+    """
+    if len(records) == 1:
+        return next(iter(records.values())).as_dict(table_checksum)
+    runs = [{"run": number, **record.of_run()} for number, record in records.items()]
+    return {**_made(table_checksum), "complete": all(run["complete"] for run in runs), "runs": runs}
+
+
+@contextmanager
+def kept_unless_written(record: Path) -> Iterator[None]:
+    """Put a record back as it was if the block, which replaces it and its table, ends with an OSError."""
+    before = record.read_bytes() if record.exists() else None
+    try:
+        yield
+    except OSError:  # such as a table that a spreadsheet has open on Windows
+        with suppress(OSError):
+            if before is None:
+                record.unlink(missing_ok=True)
+            else:
+                with replacing(record, before):
+                    pass
+        raise
 
 
 def record_path(csv_path: Path) -> Path:
@@ -152,8 +178,20 @@ def read_record(path: Path) -> dict[str, Any] | None:
     return found if ours else None
 
 
-def _json(value: dict[str, Any]) -> bytes:
+def as_json(value: dict[str, Any]) -> bytes:
+    """Write a record as JSON."""
     return (json.dumps(_visible(value), indent=2, ensure_ascii=False) + "\n").encode()
+
+
+def _made(table_checksum: str | None) -> dict[str, Any]:
+    return {
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "table_checksum": table_checksum,
+        "versions": {name: _version(name) for name in LIBRARIES},
+        "python": platform.python_version(),
+        "platform": platform.platform(),
+        "provider": "CPUExecutionProvider",
+    }
 
 
 def _visible(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""A table of results as a file that grows row by row, with the record beside it."""
+"""A table of results as a text file that grows row by row, with the record beside it."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import hashlib
 import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
 
 from napari_webipred.errors import OptionError, WebIPredError
-from napari_webipred.results.export import CsvWriter
+from napari_webipred.results.export import CsvWriter, dialect_of
 from napari_webipred.results.output import (
     Kind,
     check_input,
@@ -23,21 +23,11 @@ from napari_webipred.results.output import (
     unwritable,
     write_all,
 )
-from napari_webipred.results.record import Record, read_record, record_path
+from napari_webipred.results.record import Record, kept_unless_written, read_record, record_path
 from napari_webipred.results.row import Row
 
 _MAX_HEADER = 2**24
 _MAX_REASON = 500
-
-
-@contextmanager
-def claimed_table(path: Path, may_replace: Callable[[Path], bool], inputs: Iterable[str | Path] = ()) -> Iterator[Path]:
-    """Make sure that a table and its record may be written; see `napari_webipred.results.output.claimed`."""
-    inputs = list(inputs)
-    with claimed(path, TABLE, may_replace, inputs) as target:
-        check_input(record_path(target), inputs)
-        check_replaced(record_path(target), lambda record: read_record(record) is not None, may_replace)
-        yield target
 
 
 def _is_ours(path: Path) -> bool:
@@ -45,20 +35,46 @@ def _is_ours(path: Path) -> bool:
     record = read_record(record_path(path))
     if record is None:
         return False
+    known = record.get("table_checksum")
     with path.open("rb") as file:
-        header = file.readline(_MAX_HEADER).decode("utf-8", "replace")
-        try:
-            names = next(csv.reader([header]), [])
-        except csv.Error:  # a cell is larger than any name
-            return False
-        if names[:1] != ["image"] or not {"prediction", "error"} <= set(names):
-            return False
-        file.seek(0)
-        # A run that was ended by force did not come to writing the checksum.
-        return record.get("table_checksum") in (None, _checksum(hashlib.file_digest(file, "sha256").hexdigest()))
+        if path.suffix.lower() != EXCEL:
+            header = file.readline(_MAX_HEADER).decode("utf-8", "replace")
+            try:
+                names = next(csv.reader([header], dialect_of(path)), [])
+            except csv.Error:  # a cell is larger than any name
+                return False
+            if names[:1] != ["image"] or not {"prediction", "error"} <= set(names):
+                return False
+            file.seek(0)
+            if known is None:  # a run that was ended by force did not come to writing the checksum
+                return True
+        return bool(known == checksum_of(file))
 
 
-TABLE = Kind("the results are CSV text", (".csv", ".txt", ""), _is_ours)
+EXCEL = ".xlsx"
+_TEXT = (".csv", ".tsv", ".txt", "")
+ROWS = Kind("the results are written row by row, as CSV or TSV text", _TEXT, _is_ours)
+TABLE = Kind("the results are saved as CSV, TSV or Excel", (*_TEXT, EXCEL), _is_ours)
+
+
+@contextmanager
+def claimed_table(
+    path: Path, may_replace: Callable[[Path], bool], inputs: Iterable[str | Path] = (), kind: Kind = ROWS
+) -> Iterator[Path]:
+    """Make sure that a table and its record may be written; see `napari_webipred.results.output.claimed`.
+
+    A table that grows row by row is of the kind `ROWS`; one that is written whole can also be a `TABLE`.
+    """
+    inputs = list(inputs)
+    with claimed(path, kind, may_replace, inputs) as target:
+        check_input(record_path(target), inputs)
+        check_replaced(record_path(target), lambda record: read_record(record) is not None, may_replace)
+        yield target
+
+
+def checksum_of(file: io.BufferedReader | io.BufferedRandom) -> str:
+    """Return the checksum of what follows in a file, as a record has it."""
+    return _checksum(hashlib.file_digest(file, "sha256").hexdigest())
 
 
 def _checksum(digest: str) -> str:
@@ -88,7 +104,7 @@ class ResultFile:
         self._path = path
         self._record = record
         self._text = io.StringIO(newline="")
-        self._writer = CsvWriter(self._text, classes, axes, regions=regions)
+        self._writer = CsvWriter(self._text, classes, axes, dialect_of(path), regions)
         self._file: io.FileIO | None = None
         self._size = 0
         self._digest = hashlib.sha256()
@@ -118,20 +134,14 @@ class ResultFile:
 
     def _begin(self, content: bytes) -> io.FileIO:
         record = record_path(self._path)
-        before = record.read_bytes() if record.exists() else None
-        try:
-            # Both are on the disk before the record is replaced and then the table: whenever this process ends, there
-            # is never a table with the record of another one that says it is complete.
-            with replacing(self._path, content), replacing(record, self._record.beginning()):
-                pass
-        except OSError:  # such as a table that a spreadsheet has open on Windows
-            with suppress(OSError):
-                if before is None:
-                    record.unlink(missing_ok=True)
-                else:
-                    with replacing(record, before):
-                        pass
-            raise
+        # Both are on the disk before the record is replaced and then the table: whenever this process ends, there is
+        # never a table with the record of another one that says it is complete.
+        with (
+            kept_unless_written(record),
+            replacing(self._path, content),
+            replacing(record, self._record.beginning()),
+        ):
+            pass
         file = self._path.open("r+b", buffering=0)
         file.seek(0, os.SEEK_END)
         return file
