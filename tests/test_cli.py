@@ -256,7 +256,7 @@ def test_a_name_that_ends_in_tsv_gives_the_same_cells_separated_by_tabs(folder, 
     lines = (tmp_path / "out.tsv").read_text(encoding="utf-8").splitlines()
     assert [line.split("\t") for line in lines] == read(tmp_path / "out.csv")
     assert json.loads((tmp_path / "out.tsv.json").read_text())["complete"]
-    assert cli.main(["classify", str(folder / "a.png"), "--model", "demo", "-o", str(tmp_path / "out.tsv")]) == 0  # ours
+    assert cli.main(["classify", str(folder / "a.png"), "--model", "demo", "-o", str(tmp_path / "out.tsv")]) == 0
 
 
 def test_excel_is_refused_because_it_cannot_grow_row_by_row(folder, tmp_path, capsys):
