@@ -165,12 +165,10 @@ def choose(qtbot):
 
 @pytest.fixture
 def classify(qtbot, choose):
-    """Choose a model, click Classify and wait for the rows; those of the run before need not be saved."""
+    """Choose a model, click Classify and wait for the rows."""
     from qtpy.QtCore import Qt
 
     def classify_it(panel, name: str = "Brightness"):
-        if panel._session.run is not None:
-            panel._session.run.saved = True
         choose(panel, name)
         qtbot.waitUntil(panel.classify.button.isEnabled)
         qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)

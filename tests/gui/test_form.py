@@ -39,7 +39,7 @@ def model(fake_catalogue, qtbot):
 def form(model, qtbot):
     """The form alone."""
     session = session_of(model)
-    form = ClassifyForm(model, session, lambda discard: discard(), Theme(SimpleNamespace(theme="dark")))
+    form = ClassifyForm(model, session, Theme(SimpleNamespace(theme="dark")))
     qtbot.addWidget(form.native)
     session.catalogue.read()
     qtbot.waitUntil(lambda: session.catalogue.models.rowCount() > 0)
@@ -280,16 +280,12 @@ def test_a_model_that_is_not_found_is_not_replaced_by_the_one_before(viewer, pan
     assert panel._session.run is None
 
 
-def test_rows_that_are_not_saved_are_not_discarded_by_a_script(viewer, panel, qtbot, classify):
-    from qtpy.QtWidgets import QMessageBox
-
+def test_a_run_of_a_script_comes_after_the_rows_that_are_there(viewer, panel, qtbot, classify):
     viewer.add_image(flat(204))
-    run = classify(panel)
+    classify(panel)
     panel.form()
-    box = panel.results.findChild(QMessageBox)
-    assert "not saved" in box.text()
-    qtbot.keyClick(box, Qt.Key.Key_Escape)
-    assert panel._session.run is run
+    qtbot.waitUntil(lambda: not panel._session.running)
+    assert [panel._session.table.entry(number).run.number for number in panel._session.table.numbers] == [1, 2]
 
 
 def test_layers_are_listed_again_when_the_choices_are_reset(model, form):

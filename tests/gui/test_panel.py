@@ -107,7 +107,7 @@ def test_choosing_a_row_moves_the_slider_and_the_slider_chooses_the_row(viewer, 
     assert viewer.dims.point[0] == pytest.approx(2 * 2.5)
     viewer.layers.selection.active = layer
     viewer.dims.set_point(0, 3 * 2.5)
-    assert list(panel.results.chosen_row.position.values()) == [3]
+    assert list(panel.results.chosen_entry.row.position.values()) == [3]
     assert panel.results.table.currentIndex().row() == 3
 
 
@@ -120,7 +120,7 @@ def test_the_slider_moves_along_planes_and_not_along_channels(viewer, panel, qtb
     assert viewer.dims.point[1] == 2
     viewer.layers.selection.active = layer
     viewer.dims.set_point(1, 3)
-    assert list(panel.results.chosen_row.position.values()) == [3]
+    assert list(panel.results.chosen_entry.row.position.values()) == [3]
 
 
 def test_choosing_a_row_hides_the_images_that_lie_over_its_own(viewer, panel, qtbot, classify):
@@ -143,9 +143,9 @@ def test_the_row_of_the_active_layer_is_chosen(viewer, panel, classify):
         viewer.add_image(flat(0), name=name)
     viewer.layers.selection.active = viewer.layers["b"]
     classify(panel)
-    assert panel.results.chosen_row.image == "b"
+    assert panel.results.chosen_entry.row.image == "b"
     viewer.layers.selection.active = viewer.layers["c"]
-    assert panel.results.chosen_row.image == "c"
+    assert panel.results.chosen_entry.row.image == "c"
 
 
 def test_the_current_plane_alone_can_be_classified(viewer, panel, qtbot, classify):
@@ -230,7 +230,7 @@ def test_sorting_the_table_keeps_rows_and_layers_together(viewer, panel, qtbot, 
     assert [cells(panel, row)[0] for row in range(3)] == ["image 10", "image 100", "image 200"]
     click_row(panel, qtbot, 2)
     assert viewer.layers.selection.active.name == "image 200"
-    assert panel.results.chosen_row.image == "image 200"
+    assert panel.results.chosen_entry.row.image == "image 200"
 
 
 def test_a_new_run_takes_the_place_of_the_old_rows(viewer, panel, classify):
@@ -247,7 +247,7 @@ def test_of_equal_classes_only_the_first_is_marked_as_in_the_csv_file(viewer, pa
     viewer.add_image(np.concatenate([flat(0, (20, 40, 3)), flat(255, (20, 40, 3))]), name="half")
     (row,) = classify(panel).rows
     row = dataclasses.replace(row, probabilities=np.full(2, 0.5, np.float32), assigned=(0,), prediction="dark")
-    panel._session.run.rows[0] = row
+    panel._session.table._rows[0] = row
     marked = [
         panel.results.model.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(4)
     ]
@@ -334,9 +334,9 @@ def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypa
 
 def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     viewer.add_image(flat(255))
-    classify(panel).saved = True
+    classify(panel)
+    panel._session.mark_saved([0])
     qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton)
-    assert panel._session.run is None
     assert panel.results.sorted.rowCount() == 0
     assert panel.sections[-1].isHidden()
 

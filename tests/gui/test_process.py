@@ -68,7 +68,8 @@ class Slow:
         return np.array([[0.5, 0.5]], np.float32)
 
 layer = viewer.add_image(np.zeros((10_000, 8, 8), np.uint8), rgb=False)
-panel._session.run = Run(Slow(), [layer], [array_source(layer.data, "stack", rgb=False)], Options())
+sources = [array_source(layer.data, "stack", rgb=False)]
+panel._session.run = Run(Slow(), [layer], sources, Options(), panel._session.table)
 panel._session.run.rows_added.connect(lambda: QTimer.singleShot(0, viewer.close))
 napari.run()
 left = [thread.name for thread in threading.enumerate() if thread.name.startswith("napari-webipred")]
@@ -109,7 +110,8 @@ class Endless:
         return self.inner.predict(batch)
 
 layer = viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True)
-panel._session.run = Run(Endless(), [layer], [array_source(layer.data, "image", rgb=True)], Options())
+sources = [array_source(layer.data, "image", rgb=True)]
+panel._session.run = Run(Endless(), [layer], sources, Options(), panel._session.table)
 timer = QTimer()
 timer.timeout.connect(lambda: viewer.close() if begun.is_set() else None)
 timer.start(50)

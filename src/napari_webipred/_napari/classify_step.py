@@ -99,7 +99,7 @@ class ClassifyStep(QWidget):
         run = self._session.run
         if run is not None and run.running:
             done = len(run.rows)
-            self.progress.report(f"{done} of {run.total}", done, run.total, run.seconds_left)
+            self.progress.report(f"{done} of {run.details.total}", done, run.details.total, run.seconds_left)
         else:
             self.progress.hide()
 
@@ -115,11 +115,12 @@ class ClassifyStep(QWidget):
         if run.error is not None:
             self.message.show_error(run.error)
         elif run.cancelled:
-            self.message.show_note(f"Cancelled. {len(run.rows)} of {run.total} rows are kept.")
+            self.message.show_note(f"Cancelled. {len(run.rows)} of {run.details.total} rows are kept.")
         elif run.failed:
-            self.message.show_note(f"{run.failed} of {run.total} could not be classified.", "Select a row to see why.")
+            failed = f"{run.failed} of {run.details.total} could not be classified."
+            self.message.show_note(failed, "Select a row to see why.")
         elif run.remarked:
-            remarks = f"Remarks on {run.remarked} of {run.total} rows."
+            remarks = f"Remarks on {run.remarked} of {run.details.total} rows."
             self.message.show_note(remarks, f"Select a row marked with {REMARK} to read it.")
 
 

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import fields, replace
-from functools import partial
 from typing import Any, Literal, get_type_hints
 
 from magicgui.widgets import Container, create_widget
 from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
-from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.image_choice import ImageChoice
 from napari_webipred._napari.intensity import IntensityChoice
 from napari_webipred._napari.layers import shown_range, source_of
@@ -49,18 +47,11 @@ class ClassifyForm(Container):
     ``intensity``, ``threshold``, ``profile``
         As in `napari_webipred.classify`.
 
-    Parameters
-    ----------
-    discard_rows : callable
-        Calls its argument if the rows of the last run may be discarded; can ask the user first.
     """
 
-    def __init__(
-        self, viewer: Any, session: ViewerSession, discard_rows: Callable[[Callable[[], None]], None], theme: Theme
-    ) -> None:
+    def __init__(self, viewer: Any, session: ViewerSession, theme: Theme) -> None:
         self._viewer = viewer
         self._session = session
-        self._discard_rows = discard_rows
         types = get_type_hints(Options)
         choices = [(PLANES[value], value) for value in literals(Planes)]
         super().__init__(
@@ -107,7 +98,7 @@ class ClassifyForm(Container):
         """Classify the images, as a click on *Classify* does, and return at once.
 
         If the model is not ready yet, the images are classified as soon as it is; a model that is not on this machine
-        is downloaded. Rows of the last run that are not saved are discarded only if the user agrees.
+        is downloaded. The rows come after those of the runs before.
 
         Raises
         ------
@@ -116,12 +107,7 @@ class ClassifyForm(Container):
         """
         self._check()
         layers, sources = self.sources()
-        self._discard_rows(partial(self._begin, self._session.loading.entry, layers, sources, self.options()))
-
-    def _begin(self, entry: Entry | None, layers: list[Image], sources: list[Source], options: Options) -> None:
-        """Classify, unless another model was chosen while the user was asked."""
-        if entry in (None, self._session.loading.entry):
-            self._session.classify(layers, sources, options)
+        self._session.classify(layers, sources, self.options())
 
     def _check(self) -> None:
         loading = self._session.loading

@@ -20,7 +20,7 @@ from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import session_of, unwrapped
-from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import Entry
 
 WIDTH = 380
 
@@ -41,7 +41,7 @@ class ClassifyPanel(QWidget):
         self._navigating = False
         self._theme = theme = Theme(napari_viewer)
         self.results = ResultsView(session, theme)
-        self.form = ClassifyForm(napari_viewer, session, self.results.buttons.discard_rows, theme)
+        self.form = ClassifyForm(napari_viewer, session, theme)
         self.model = ModelStep(session, self.form.model.native, theme)
         self.images = ImagesStep(self.form)
         self.classify = ClassifyStep(session, self.form, theme)
@@ -55,6 +55,7 @@ class ClassifyPanel(QWidget):
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)
         session.rows_added.connect(self._summarise)
+        session.rows_changed.connect(self._summarise)
         session.run_ended.connect(self._summarise)
         session.run_ended.connect(self._follow)
         self.form.changed.connect(self._summarise)
@@ -141,7 +142,7 @@ class ClassifyPanel(QWidget):
         self._summarise()
 
     def _has_unsaved_rows(self) -> bool:
-        return self._session.run is not None and self._session.run.unsaved
+        return self._session.table.unsaved > 0
 
     def _summarise(self) -> None:
         loading, run = self._session.loading, self._session.run
@@ -149,17 +150,18 @@ class ClassifyPanel(QWidget):
         model.summarise(self.model.summary, loading.model is not None and not loading.needs_settings)
         images.summarise(self.images.summary, bool(self.form.images.value))
         done = run is not None and not run.running and bool(run.rows)
-        classify.summarise("" if run is None else f"{len(run.rows)} of {run.total} done", done)
-        results.summarise("" if run is None else f"{len(run.rows)} row{'s' * (len(run.rows) != 1)}", done)
-        self.sections[-1].setVisible(run is not None)
+        classify.summarise("" if run is None else f"{len(run.rows)} of {run.details.total} done", done)
+        count = len(self._session.table.numbers)
+        results.summarise(f"{count} row{'s' * (count != 1)}", done)
+        self.sections[-1].setVisible(count > 0 or self._session.running)
 
-    def _go_to(self, row: Row) -> None:
+    def _go_to(self, entry: Entry) -> None:
         """Show the layer and plane of a row; if the layer is gone, only the table shows the row."""
         run = self._session.run
-        layer = run.layer(row) if run is not None else None
+        layer = run.layer(entry.row) if run is not None else None
         if run is not None and layer is not None:
             self._navigating = True
-            show(self._viewer, layer, row.position, run.layers())
+            show(self._viewer, layer, entry.row.position, run.layers())
             self._navigating = False
 
     def _follow(self, event: Any = None) -> None:
@@ -171,9 +173,10 @@ class ClassifyPanel(QWidget):
         if layer not in image_layers(self._viewer) or not describe(layer)[1]:
             return
         shown = position_shown(self._viewer, layer)
-        for row in run.rows:
+        first = len(self._session.table) - len(run.rows)
+        for number, row in enumerate(run.rows, first):
             if run.layer(row) is layer and tuple(row.position.values()) == shown:
-                self.results.select_row(row)
+                self.results.select_row(number)
                 return
 
 

@@ -6,11 +6,11 @@ import numpy as np
 
 from napari_webipred import limits
 from napari_webipred._napari.chart import Bar
-from napari_webipred._napari.run import Run
 from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import RunDetails
 
 
-def bars_of(run: Run, row: Row) -> list[Bar]:
+def bars_of(run: RunDetails, row: Row) -> list[Bar]:
     """Make a bar for each class; of very many classes, for those with the highest values.
 
     Numbers that are not probabilities are shown as text.

@@ -9,10 +9,9 @@ from napari_webipred._napari.chart import Chart, ordered
 from napari_webipred._napari.label import ElidedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.result_bars import bars_of
-from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
 from napari_webipred.errors import OptionError
-from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import Entry
 
 ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Ascending"}
 MOST_VISIBLE_BARS = 9
@@ -23,7 +22,7 @@ class ResultDetail(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: tuple[Run, Row] | None = None
+        self._entry: Entry | None = None
         self.name = ElidedLabel()
         self.order = QComboBox()
         for order, words in ORDERS.items():
@@ -53,16 +52,16 @@ class ResultDetail(QWidget):
         for widget in (self.chart_area, self.error, self.remark):
             layout.addWidget(widget)
 
-    def show_row(self, run: Run | None, row: Row | None) -> None:
-        """Show a row of a run, or nothing."""
-        self._shown = None if run is None or row is None else (run, row)
-        self.setVisible(self._shown is not None)
+    def show_entry(self, entry: Entry | None) -> None:
+        """Show a row, or nothing."""
+        self._entry = entry
+        self.setVisible(entry is not None)
         self._refresh()
 
     def _refresh(self) -> None:
-        if self._shown is None:
+        if self._entry is None:
             return
-        run, row = self._shown
+        run, row = self._entry.run, self._entry.row
         place = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
         self.name.setText(f"{row.image} · {place}" if place else row.image)
         self.chart_area.setVisible(not row.failed)

@@ -10,11 +10,11 @@ from qtpy.QtGui import QFont
 
 from napari_webipred import limits
 from napari_webipred._napari.label import tip
-from napari_webipred._napari.run import Run
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.names import readable
 from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import Entry, RunDetails
 
 NOWHERE = QModelIndex()
 SORT_KEY = Qt.ItemDataRole.UserRole + 1
@@ -33,25 +33,34 @@ class ResultTable(QAbstractTableModel):
         super().__init__(parent)
         self._session = session
         self._theme = theme
-        self._run: Run | None = None
+        self._run: RunDetails | None = None
         self._headings: list[str] = []
-        self._count = 0
+        self._numbers: list[int] = []
         session.run_changed.connect(self._show_run)
         session.rows_added.connect(self._on_rows_added)
+        session.rows_changed.connect(self._show_run)
         self._show_run()
 
     def _show_run(self) -> None:
         self.beginResetModel()
-        self._run = run = self._session.run
+        table = self._session.table
+        self._run = run = table.runs[-1] if table.runs else None
         self._headings = _headings(run) if run else []
-        self._count = len(run.rows) if run else 0
+        self._numbers = [int(i) for i in table.numbers if run and table.run_numbers[i] == run.number]
         self.endResetModel()
 
-    def row(self, index: QModelIndex) -> Row:
-        """Return the result at an index."""
-        assert self._run is not None
-        row: Row = self._run.rows[index.row()]
-        return row
+    def number(self, index: QModelIndex) -> int:
+        """Return which row of the table of the session is at an index."""
+        number: int = self._numbers[index.row()]
+        return number
+
+    def entry(self, index: QModelIndex) -> Entry:
+        """Return the row at an index."""
+        return self._session.table.entry(self.number(index))
+
+    def index_of(self, number: int) -> QModelIndex:
+        """Return where a row is; invalid if it is not shown."""
+        return self.index(self._numbers.index(number), 0) if number in self._numbers else NOWHERE
 
     def headings(self) -> list[str]:
         """Name the columns."""
@@ -63,7 +72,7 @@ class ResultTable(QAbstractTableModel):
         return 1 + len(self._run.axes) if self._run else -1
 
     def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
-        return 0 if parent.isValid() else self._count
+        return 0 if parent.isValid() else len(self._numbers)
 
     def columnCount(self, parent: QModelIndex = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self._headings)
@@ -82,7 +91,7 @@ class ResultTable(QAbstractTableModel):
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid() or self._run is None:
             return None
-        row = self.row(index)
+        row = self.entry(index).row
         axes = len(self._run.axes)
         column = index.column()
         if column == 0:
@@ -128,12 +137,12 @@ class ResultTable(QAbstractTableModel):
         return None
 
     def _on_rows_added(self, first: int, last: int) -> None:
-        self.beginInsertRows(NOWHERE, first, last)
-        self._count = last + 1
+        self.beginInsertRows(NOWHERE, len(self._numbers), len(self._numbers) + last - first)
+        self._numbers.extend(range(first, last + 1))
         self.endInsertRows()
 
 
-def _headings(run: Run) -> list[str]:
+def _headings(run: RunDetails) -> list[str]:
     classes = run.card.classes[: limits.SHOWN_CLASSES]
     names = [f"{entry.name} ({entry.unit})" if entry.unit else entry.name for entry in classes]
     return ["Image", *run.axes, "Class", *names]

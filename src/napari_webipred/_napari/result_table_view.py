@@ -8,7 +8,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred import limits
 from napari_webipred._napari.chart import VALUE
-from napari_webipred._napari.run import Run
+from napari_webipred.results.session_table import RunDetails
 
 IMAGE_WIDTH = 120
 MOST_WIDTH = 240
@@ -35,7 +35,7 @@ class ResultTableView(QTableView):
         self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Interactive)
 
-    def fit_columns(self, run: Run, headings: list[str]) -> None:
+    def fit_columns(self, run: RunDetails, headings: list[str]) -> None:
         """Make columns as wide as their headings and values, within bounds."""
         header = self.horizontalHeader()
         first = 2 + len(run.axes)

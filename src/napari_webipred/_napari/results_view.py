@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from qtpy.QtCore import QModelIndex, QSortFilterProxyModel, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -14,7 +15,7 @@ from napari_webipred._napari.result_table import SORT_KEY, ResultTable
 from napari_webipred._napari.result_table_view import ResultTableView
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
-from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import Entries, Entry
 
 MOST_VISIBLE_ROWS = 6
 
@@ -24,7 +25,7 @@ class ResultsView(QWidget):
 
     Signals
     -------
-    chosen : Row
+    chosen : Entry
         The user has selected this row.
     """
 
@@ -43,7 +44,7 @@ class ResultsView(QWidget):
         self.origin = ElidedLabel()
         self.shown_classes = MutedLabel()
         self.detail = ResultDetail(theme)
-        self.buttons = ResultActions(session, self._rows, theme)
+        self.buttons = ResultActions(session, self.visible_entries, theme)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -56,66 +57,74 @@ class ResultsView(QWidget):
         shortcut.activated.connect(self.buttons.copy_rows)
         session.run_changed.connect(self._show_run)
         session.rows_added.connect(self._on_rows_added)
+        session.rows_changed.connect(self._on_rows_changed)
         session.run_ended.connect(self._on_rows_added)
         self._show_run()
 
     def _show_run(self) -> None:
-        run = self._session.run
+        runs = self._session.table.runs
         self.table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
-        self.detail.show_row(None, None)
-        self.shown_classes.setVisible(run is not None and len(run.classes) > limits.SHOWN_CLASSES)
-        values = run is not None and run.card.task == "regression"
+        self.detail.show_entry(None)
+        self.shown_classes.setVisible(bool(runs) and len(runs[-1].classes) > limits.SHOWN_CLASSES)
+        values = bool(runs) and runs[-1].card.task == "regression"
         for column in range(self.model.columnCount()):
             hidden = values and column == self.model.class_column
             if self.table.isColumnHidden(column) != hidden:
                 self.table.setColumnHidden(column, hidden)
-        if run is not None:
-            self.origin.setText(f"Model: {run.card.name}")
-            self.shown_classes.setText(_shown_classes(len(run.classes)))
-            self.table.fit_columns(run, self.model.headings())
+        if runs:
+            self.origin.setText(f"Model: {runs[-1].card.name}")
+            self.shown_classes.setText(_shown_classes(len(runs[-1].classes)))
+            self.table.fit_columns(runs[-1], self.model.headings())
             self._on_rows_added()
 
     @property
-    def chosen_row(self) -> Row | None:
+    def chosen_entry(self) -> Entry | None:
         """The row that the chart shows."""
         index = self.table.currentIndex()
-        return self.model.row(self.sorted.mapToSource(index)) if index.isValid() else None
+        return self.model.entry(self.sorted.mapToSource(index)) if index.isValid() else None
 
-    def select_row(self, row: Row) -> None:
+    def selected_entries(self) -> Entries:
+        """Return the selected rows in the order in which they are shown."""
+        return self._entries(self.table.selectionModel().selectedRows())
+
+    def visible_entries(self) -> Entries:
+        """Return the rows in the order in which they are shown."""
+        return self._entries([self.sorted.index(i, 0) for i in range(self.sorted.rowCount())])
+
+    def _entries(self, indices: list[QModelIndex]) -> Entries:
+        numbers = [self.model.number(self.sorted.mapToSource(index)) for index in indices]
+        return Entries(self._session.table, np.array(numbers, np.intp))
+
+    def select_row(self, number: int) -> None:
         """Select a row that the viewer shows already."""
-        run = self._session.run
-        if run is None or row is self.chosen_row:
+        index = self.sorted.mapFromSource(self.model.index_of(number))
+        if not index.isValid() or index.row() == self.table.currentIndex().row():
             return
-        index = self.sorted.mapFromSource(self.model.index(run.rows.index(row), 0))
         self._selecting = True
         self.table.setCurrentIndex(index)
         self._selecting = False
 
-    def _rows(self) -> list[Row]:
-        """Return the rows in the order in which they are shown."""
-        return [self.model.row(self.sorted.mapToSource(self.sorted.index(i, 0))) for i in range(self.sorted.rowCount())]
-
     def _on_rows_added(self) -> None:
-        run = self._session.run
-        if run is None:
-            return
-        rows = min(max(len(run.rows), 2), MOST_VISIBLE_ROWS)
+        rows = min(max(self.model.rowCount(), 2), MOST_VISIBLE_ROWS)
         height = self.table.verticalHeader().defaultSectionSize()
         frame = self.table.horizontalHeader().height() + self.table.horizontalScrollBar().sizeHint().height() + 4
         self.table.setFixedHeight(rows * height + frame)
-        if run.rows and not self.table.currentIndex().isValid():
+        if self.sorted.rowCount() and not self.table.currentIndex().isValid():
             self._selecting = True
             self.table.setCurrentIndex(self.sorted.index(0, 0))
             self._selecting = False
 
+    def _on_rows_changed(self) -> None:
+        self._on_rows_added()
+        self.detail.show_entry(self.chosen_entry)
+
     def _on_current(self, index: QModelIndex) -> None:
-        row = self.chosen_row
-        self.detail.show_row(self._session.run, row)
-        if row is not None and not self._selecting:
-            self.chosen.emit(row)
+        self.detail.show_entry(self.chosen_entry)
+        if self.chosen_entry is not None and not self._selecting:
+            self.chosen.emit(self.chosen_entry)
 
     def _on_clicked(self, index: QModelIndex) -> None:
-        self.chosen.emit(self.model.row(self.sorted.mapToSource(index)))
+        self.chosen.emit(self.chosen_entry)
 
 
 def _shown_classes(classes: int) -> str:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.task import Task
 from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import RunDetails, SessionTable
 
 if TYPE_CHECKING:
     from napari_webipred import engine
@@ -32,33 +33,46 @@ class Run(QObject):
         What is read of each layer.
     options : Options
         How they are classified.
+    table : SessionTable
+        Where the rows go.
 
     Attributes
     ----------
+    details : RunDetails
+        The run as the table knows it.
     rows : list of Row
-        The finished rows.
-    saved : bool
-        Whether all rows are saved in a file.
+        The finished rows, as the engine gave them.
+
+    Signals
+    -------
+    rows_added : int, int
+        The table has new rows; numbers of the first and the last one there.
+    ended
+        The run is done, cancelled or failed.
     """
 
     rows_added = Signal(int, int)
     ended = Signal()
 
-    def __init__(self, model: Model, layers: Sequence[Any], sources: Sequence[Source], options: Options) -> None:
+    def __init__(
+        self,
+        model: Model,
+        layers: Sequence[Any],
+        sources: Sequence[Source],
+        options: Options,
+        table: SessionTable,
+    ) -> None:
         from napari_webipred import engine  # the panel opens sooner without it
 
         super().__init__()
-        self.card = model.card
-        self.checksum = model.checksum
-        self.options = options
-        self.classes = tuple(model.classes)
-        self.axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
-        self.total = sum(map(len, sources))
+        self._table = table
+        axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
+        total = sum(map(len, sources))
+        self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total)
         self.rows: list[Row] = []
         self.running = True
         self.error: Exception | None = None
         self.cancelled = False
-        self.saved = False
         self._layers = [weakref.ref(layer) for layer in layers]
         self._begin = time.monotonic()
         self._task = Task(engine.classify(model, list(sources), options))
@@ -83,11 +97,6 @@ class Run(QObject):
         return [layer for reference in self._layers if (layer := reference()) is not None]
 
     @property
-    def unsaved(self) -> bool:
-        """Whether there are rows that would be lost with this run."""
-        return bool(self.rows) and not self.saved
-
-    @property
     def failed(self) -> int:
         """How many rows have no probabilities."""
         return sum(row.failed for row in self.rows)
@@ -102,17 +111,16 @@ class Run(QObject):
         """Roughly how long the rest takes; None before the first row."""
         if not self.rows:
             return None
-        return (time.monotonic() - self._begin) / len(self.rows) * (self.total - len(self.rows))
+        return (time.monotonic() - self._begin) / len(self.rows) * (self.details.total - len(self.rows))
 
     def _on_events(self, events: list[engine.Event]) -> None:
         from napari_webipred import engine
 
         rows = [event.row for event in events if isinstance(event, engine.RowDone)]
         if rows:
-            first = len(self.rows)
             self.rows.extend(rows)
-            self.saved = False
-            self.rows_added.emit(first, len(self.rows) - 1)
+            numbers = self._table.append(self.details, rows)
+            self.rows_added.emit(numbers[0], numbers[-1])
 
     def _on_done(self) -> None:
         self.running = False
@@ -121,3 +129,9 @@ class Run(QObject):
     def _on_failed(self, error: Exception) -> None:
         self.error = error
         self._on_done()
+
+
+def plain(options: Options) -> dict[str, Any]:
+    """Return those options that bear on the numbers, as plain JSON values."""
+    intensity = list(options.intensity) if isinstance(options.intensity, tuple) else options.intensity
+    return {"intensity": intensity, "threshold": options.threshold, "profile": options.profile}

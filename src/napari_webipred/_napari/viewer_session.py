@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_webipred._napari.catalogue import Catalogue
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.run import Run
+from napari_webipred.results.session_table import RunDetails, SessionTable
 
 if TYPE_CHECKING:
     from napari_webipred.imaging.source import Source
@@ -37,17 +38,21 @@ class ViewerSession(QObject):
         The chosen model.
     catalogue : Catalogue
         The models to choose from.
+    table : SessionTable
+        The rows of all runs. Whoever changes it does so through the session, which tells everybody.
     run : Run or None
-        The latest run with its rows.
+        The latest run, for its progress.
 
     Signals
     -------
     model_changed
         Another model is chosen, or opening the chosen one has progressed.
     run_changed
-        There is another run, or none.
+        There is another run.
     rows_added : int, int
-        The run has new rows; numbers of the first and the last one.
+        The table has new rows; numbers of the first and the last one.
+    rows_changed
+        Rows were deleted, restored or commented on, or have other classes now.
     run_ended
         The run has ended: done, cancelled or failed.
     """
@@ -55,11 +60,13 @@ class ViewerSession(QObject):
     model_changed = Signal()
     run_changed = Signal()
     rows_added = Signal(int, int)
+    rows_changed = Signal()
     run_ended = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.run: Run | None = None
+        self.table = SessionTable()
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
         self._request: Request | None = None
@@ -80,7 +87,7 @@ class ViewerSession(QObject):
     def classify(self, layers: Sequence[Any], sources: Sequence[Source], options: Options) -> None:
         """Begin a run, as soon as the chosen model is ready; one that is not on this machine is downloaded.
 
-        The run takes the place of the last one. Nothing begins if the model cannot be opened, lacks settings, or
+        Nothing begins if the model cannot be opened, lacks settings, or
         another one is chosen meanwhile.
         """
         self._request = Request(layers, sources, options)
@@ -94,7 +101,7 @@ class ViewerSession(QObject):
             return
         if loading.model is not None and not loading.needs_settings and not self.running:
             self._request = None
-            self._show(Run(loading.model, request.layers, request.sources, request.options))
+            self._show(Run(loading.model, request.layers, request.sources, request.options, self.table))
         elif loading.entry is not None and not loading.entry.here and loading.error is None and not request.downloading:
             request.downloading = True
             loading.start()
@@ -102,15 +109,34 @@ class ViewerSession(QObject):
             self._request = None
             self.model_changed.emit()
 
-    def clear_run(self) -> None:
-        """Discard the rows."""
-        self._show(None)
+    def delete(self, numbers: Iterable[int]) -> None:
+        """Delete rows of the table; `undo` restores them."""
+        if self.table.delete(numbers):
+            self.rows_changed.emit()
 
-    def _show(self, run: Run | None) -> None:
+    def comment(self, number: int, text: str) -> None:
+        """Comment on a row of the table."""
+        if self.table.comment(number, text):
+            self.rows_changed.emit()
+
+    def undo(self) -> None:
+        """Take back the last deletion or comment."""
+        if self.table.undo():
+            self.rows_changed.emit()
+
+    def set_threshold(self, run: RunDetails, threshold: float) -> None:
+        """Assign the classes of all rows of a multi-label run with another threshold."""
+        self.table.set_threshold(run, threshold)
+        self.rows_changed.emit()
+
+    def mark_saved(self, numbers: Iterable[int]) -> None:
+        """Note that these rows are in a file."""
+        self.table.mark_saved(numbers)
+
+    def _show(self, run: Run) -> None:
         self.run = run  # the last one has ended and emits nothing more
-        if run is not None:
-            run.rows_added.connect(self.rows_added)
-            run.ended.connect(self._on_ended)
+        run.rows_added.connect(self.rows_added)
+        run.ended.connect(self._on_ended)
         self.run_changed.emit()
 
     def _on_ended(self) -> None:

@@ -1,0 +1,217 @@
+"""The rows of all runs of a session, and what the user has changed in them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Any, overload
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.card import ModelCard
+from napari_webipred.results.growing import GrowingArray
+from napari_webipred.results.probabilities import assigned
+from napari_webipred.results.row import Row
+
+Numbers = NDArray[np.intp]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunDetails:
+    """What is known about a run before its first row.
+
+    Attributes
+    ----------
+    number : int
+        1 for the first run of the session, 2 for the next one.
+    begun : datetime
+        When, with the time zone.
+    card : ModelCard
+        The model, complete with what the user told.
+    checksum : str
+        Checksum of the model's files.
+    options : Mapping
+        The options as plain JSON values. A threshold that was changed afterwards stands here.
+    classes, axes : tuple of str
+        Names of the model's classes, and of the axes of the stacks among the images.
+    total : int
+        How many rows were to come.
+    """
+
+    number: int
+    begun: datetime
+    card: ModelCard
+    checksum: str
+    options: Mapping[str, Any]
+    classes: tuple[str, ...]
+    axes: tuple[str, ...]
+    total: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Entry:
+    """A row with its run and the user's comment on it."""
+
+    run: RunDetails
+    row: Row
+    comment: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class _Deleted:
+    numbers: Numbers
+
+
+@dataclass(frozen=True, slots=True)
+class _Commented:
+    number: int
+    before: str
+
+
+class SessionTable:
+    """Rows are numbered as they come, over all runs, from 0; a number stays with its row for good.
+
+    Deleted rows keep their numbers, so that they can be restored.
+
+    Attributes
+    ----------
+    runs : list of RunDetails
+        All runs, number 1 first.
+    """
+
+    def __init__(self) -> None:
+        self.runs: list[RunDetails] = []
+        self._rows: list[Row] = []
+        self._run_numbers = GrowingArray(np.int32)
+        self._kept = GrowingArray(np.bool_)
+        self._saved = GrowingArray(np.bool_)
+        self._comments: dict[int, str] = {}
+        self._changed_thresholds: set[int] = set()
+        self._changes: list[_Deleted | _Commented] = []
+
+    def __len__(self) -> int:
+        """Count all rows that have come, deleted ones too."""
+        return len(self._rows)
+
+    @property
+    def numbers(self) -> Numbers:
+        """Numbers of the rows that are not deleted, in the order in which they came."""
+        return np.flatnonzero(self._kept.values)
+
+    @property
+    def run_numbers(self) -> NDArray[np.int32]:
+        """The run of each row, deleted ones too."""
+        return self._run_numbers.values
+
+    @property
+    def unsaved(self) -> int:
+        """How many rows that are not deleted are not saved as they are now."""
+        return int(np.count_nonzero(self._kept.values & ~self._saved.values))
+
+    def begin(
+        self,
+        card: ModelCard,
+        checksum: str,
+        options: Mapping[str, Any],
+        axes: Sequence[str],
+        total: int,
+        begun: datetime | None = None,
+    ) -> RunDetails:
+        """Begin a run, and number it."""
+        begun = datetime.now().astimezone() if begun is None else begun
+        classes = tuple(card.class_names)
+        run = RunDetails(len(self.runs) + 1, begun, card, checksum, dict(options), classes, tuple(axes), total)
+        self.runs.append(run)
+        return run
+
+    def append(self, run: RunDetails, rows: Sequence[Row]) -> range:
+        """Add rows of a run, and return their numbers."""
+        first = len(self._rows)
+        self._rows.extend(rows)
+        self._run_numbers.append(np.full(len(rows), run.number, np.int32))
+        self._kept.append(np.ones(len(rows), np.bool_))
+        self._saved.append(np.zeros(len(rows), np.bool_))
+        return range(first, len(self._rows))
+
+    def entry(self, number: int) -> Entry:
+        """Return a row as it is now, deleted or not."""
+        run = self.runs[self._run_numbers.values[number] - 1]
+        row = self._rows[number]
+        if run.number in self._changed_thresholds and row.probabilities is not None:
+            classes = assigned(row.probabilities, run.card, run.options["threshold"])
+            names = "; ".join(run.card.classes[index].name for index in classes)
+            row = replace(row, assigned=classes, prediction=names)
+        return Entry(run, row, self._comments.get(number, ""))
+
+    def is_kept(self, number: int) -> bool:
+        """Tell whether a row is not deleted."""
+        return bool(self._kept.values[number])
+
+    def delete(self, numbers: Iterable[int]) -> int:
+        """Delete rows, and return how many were still there."""
+        chosen = np.fromiter(numbers, np.intp)
+        chosen = np.unique(chosen[self._kept.values[chosen]])
+        if len(chosen):
+            self._kept.values[chosen] = False
+            self._changes.append(_Deleted(chosen))
+        return len(chosen)
+
+    def comment(self, number: int, text: str) -> bool:
+        """Comment on a row; an empty text removes the comment. Tell whether that changed anything."""
+        before = self._comments.get(number, "")
+        if text == before:
+            return False
+        self._changes.append(_Commented(number, before))
+        self._set_comment(number, text)
+        return True
+
+    def undo(self) -> bool:
+        """Take back the last deletion or comment; tell whether there was one."""
+        if not self._changes:
+            return False
+        change = self._changes.pop()
+        if isinstance(change, _Deleted):
+            self._kept.values[change.numbers] = True
+        else:
+            self._set_comment(change.number, change.before)
+        return True
+
+    def set_threshold(self, run: RunDetails, threshold: float) -> None:
+        """Assign the classes of all rows of a multi-label run with another threshold; the numbers stay."""
+        index = run.number - 1
+        self.runs[index] = replace(self.runs[index], options={**self.runs[index].options, "threshold": threshold})
+        self._changed_thresholds.add(run.number)
+        self._saved.values[self._run_numbers.values == run.number] = False
+
+    def mark_saved(self, numbers: Iterable[int]) -> None:
+        """Note that these rows are in a file as they are now."""
+        self._saved.values[np.fromiter(numbers, np.intp)] = True
+
+    def _set_comment(self, number: int, text: str) -> None:
+        self._saved.values[number] = False
+        if text:
+            self._comments[number] = text
+        else:
+            self._comments.pop(number, None)
+
+
+class Entries(Sequence[Entry]):
+    """Rows of a table as they are when they are looked at; making this takes no time however many there are."""
+
+    def __init__(self, table: SessionTable, numbers: Numbers) -> None:
+        self._table = table
+        self.numbers = numbers
+
+    def __len__(self) -> int:
+        return len(self.numbers)
+
+    @overload
+    def __getitem__(self, place: int) -> Entry: ...
+    @overload
+    def __getitem__(self, place: slice) -> Entries: ...
+    def __getitem__(self, place: int | slice) -> Entry | Entries:
+        if isinstance(place, slice):
+            return Entries(self._table, self.numbers[place])
+        return self._table.entry(int(self.numbers[place]))
