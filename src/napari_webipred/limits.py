@@ -24,6 +24,11 @@ SCANS_AT_MOST = 100
 # An image of less than a quarter of the model's width or height is enlarged more than fourfold: three of four pixels
 # (or more) that the model sees are then interpolated, which is not what it was trained on.
 SMALLEST_SHARE = 1 / 4
+# Regions of an image, counted on each plane that has its own. Each is a row: with a small model, 10 ms each, they take
+# half an hour, and as a table 100 MB. The cells of a field of view are hundreds, rarely thousands.
+REGIONS = 200_000
+# Corners of a polygon; one that is drawn by hand has hundreds. Each costs a step for each region and plane.
+CORNERS = 10_000
 
 # --- models: what a file may hold ------------------------------------------------------------------------------------
 
