@@ -16,12 +16,23 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
-    from napari_webipred.api import classify, list_models, open_model
+    from napari_webipred.api import classify, list_models, merge_channels, open_model, prepare, select
     from napari_webipred.card import ModelCard
     from napari_webipred.errors import WebIPredError
     from napari_webipred.model import Model
 
-__all__ = ["Model", "ModelCard", "WebIPredError", "__version__", "classify", "list_models", "open_model"]
+__all__ = [
+    "Model",
+    "ModelCard",
+    "WebIPredError",
+    "__version__",
+    "classify",
+    "list_models",
+    "merge_channels",
+    "open_model",
+    "prepare",
+    "select",
+]
 
 _HOMES = {
     "Model": "napari_webipred.model",
@@ -29,7 +40,10 @@ _HOMES = {
     "WebIPredError": "napari_webipred.errors",
     "classify": "napari_webipred.api",
     "list_models": "napari_webipred.api",
+    "merge_channels": "napari_webipred.api",
     "open_model": "napari_webipred.api",
+    "prepare": "napari_webipred.api",
+    "select": "napari_webipred.api",
 }
 
 

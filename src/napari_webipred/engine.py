@@ -5,19 +5,23 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Generator, Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import numpy as np
+
 from napari_webipred import limits
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
-from napari_webipred.execution.plane import planes_of
+from napari_webipred.execution.plane import Plane, Prepared, planes_of, prepared_plane, ranged
 from napari_webipred.execution.threads import classify_planes
+from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.files import find_images
-from napari_webipred.imaging.planes import given_source
+from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.readers import file_source
+from napari_webipred.imaging.selection import WHOLE, Selection, rename, selected, take_planes
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS
@@ -75,6 +79,7 @@ def classify(
     model: Model,
     images: ImageLike | Iterable[ImageLike],
     options: Options = DEFAULTS,
+    selection: Selection = WHOLE,
     executor: Executor = classify_planes,
 ) -> Generator[Event, None, None]:
     """Classify images one by one; closing the generator cancels what has not begun.
@@ -85,6 +90,8 @@ def classify(
     images : path, array or Source, or an iterable of them
         A folder stands for all images in it. A stack gives a row for each of its planes.
     options : Options
+    selection : Selection
+        What of each image is classified; an image without it gives a row with an error.
     executor : callable
         Where the planes are classified; see `napari_webipred.execution.Executor`. In threads of this process by
         default.
@@ -110,6 +117,8 @@ def classify(
     limits.memory_budget()  # a setting that is wrong is refused before anything is read
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
+    if selection != WHOLE:
+        sources = [_selected(source, selection) for source in sources]
     total = sum(map(len, sources))
     axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
     regions = any(source.regions is not None for source in sources)
@@ -147,6 +156,64 @@ def _check_card(model: Model, options: Options) -> None:
         raise missing_activation(model.card)
 
 
+def _selected(source: Source, selection: Selection) -> Source:
+    """Choose what of an image is classified; what cannot be chosen is an image that cannot be read."""
+    if source.reader == unreadable.READER.id:
+        return source
+    try:
+        return selected(source, selection)
+    except OptionError as error:
+        return unreadable.unreadable(source.name, error)
+
+
+def prepare(
+    model: Model, image: ImageLike, place: int | Sequence[int] | Mapping[str, int] | None, options: Options = DEFAULTS
+) -> Prepared:
+    """Make the input of a model of one plane: bit for bit what `classify` predicts.
+
+    Parameters
+    ----------
+    model : Model
+    image : path, array or Source
+        One image.
+    place : int, sequence of int, or mapping of str to int, optional
+        Which plane of a stack: its place along the only axis, along all axes, or by the names of axes. Not needed where
+        only one plane is taken.
+    options : Options
+
+    Raises
+    ------
+    OptionError
+        Something is not known that is needed (see `classify`), or this is not one plane of one image.
+    WebIPredError
+        The image cannot be read or prepared.
+    """
+    _check_card(model, options)
+    source = one_source(image)
+    if place is not None:
+        source = take_planes(source, _by_axis(source, place))
+    if len(source) != 1:
+        raise OptionError(
+            f"{source.name} has {len(source)} planes along {', '.join(source.axes)}.", "Give the place of one `plane`."
+        )
+    ((index, region),) = source.parts()
+    return prepared_plane(
+        Plane(0, ranged(source) if options.intensity == "stack" else source, index, region), model.card, options
+    )
+
+
+def _by_axis(source: Source, place: int | Sequence[int] | Mapping[str, int]) -> Mapping[str, int]:
+    if isinstance(place, Mapping):
+        return place
+    places = (place,) if isinstance(place, (int, np.integer)) else tuple(place)
+    if len(places) != len(source.axes):
+        raise OptionError(
+            f"{source.name} has no plane {places}: it has {len(source.axes)} leading axes.",
+            "Give one place, counted from 0, for each of them.",
+        )
+    return dict(zip(source.axes, places, strict=True))
+
+
 def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source], tuple[str, ...]]:
     """Make a source of each image, and name the files in given folders that are none.
 
@@ -164,6 +231,34 @@ def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source],
         else:
             sources.append(given_source(item, f"array {len(sources)}"))
     return sources, tuple(left_out)
+
+
+def one_source(image: ImageLike, axes: Sequence[str] | None = None, channels: bool = False) -> Source:
+    """Make a source of one image.
+
+    Parameters
+    ----------
+    image : path, array or Source
+    axes : sequence of str, optional
+        Names of its leading axes.
+    channels : bool
+        Whether an axis of three channels is to stay one, so that some can be chosen.
+
+    Raises
+    ------
+    OptionError
+        These are several images, or the axes are more or fewer than it has.
+    WebIPredError
+        An array is no image. A file may prove unreadable later.
+    """
+    if isinstance(image, (Source, str, os.PathLike)):
+        sources, _ = find_sources(image)
+        if len(sources) != 1:
+            raise OptionError(f"{image} contains {len(sources)} images.", "Give one image.")
+        return sources[0] if axes is None else rename(sources[0], axes)
+    if axes is None and not channels:
+        return given_source(image, "array 0")
+    return array_source(image, "array 0", axes=axes, colours=not channels)
 
 
 def _items(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:

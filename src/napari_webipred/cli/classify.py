@@ -13,7 +13,7 @@ from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from napari_webipred.cli import terminal
+from napari_webipred.cli import selection, terminal
 from napari_webipred.cli.interruption import uninterrupted
 from napari_webipred.cli.parser import Parser, number
 from napari_webipred.cli.status import DONE, SOME_FAILED
@@ -22,9 +22,17 @@ from napari_webipred.errors import OptionError
 if TYPE_CHECKING:
     from napari_webipred.engine import Event, ImageLike, Options, Started
     from napari_webipred.imaging.preprocess import Intensity
+    from napari_webipred.imaging.selection import Selection
     from napari_webipred.model import Model
     from napari_webipred.results.row import Row
 
+RANGES: dict[str, Intensity] = {
+    "auto": "auto",
+    "dtype": "dtype",
+    "plane": "plane",
+    "stack": "stack",
+    "percentiles": "percentiles",
+}
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
 
 
@@ -68,8 +76,9 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         default="auto",
         metavar="LOW:HIGH",
         help="intensities that become black and white; auto (8-bit images unchanged, others from their own minimum to "
-        "maximum) or dtype (default: auto)",
+        "maximum), dtype, plane, stack or percentiles (default: auto)",
     )
+    selection.add_arguments(classify)
     classify.add_argument(
         "--profile",
         metavar="P",
@@ -98,6 +107,7 @@ def _open(reference: str | Path, **settings: object) -> Model:
 def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
     from napari_webipred.imaging.readers import file_source
+    from napari_webipred.imaging.selection import WHOLE
     from napari_webipred.samples import sample_images
 
     with _claimed(options.output, options.overwrite) as output:
@@ -106,13 +116,14 @@ def _demo(options: argparse.Namespace) -> int:
         print(f"{fill(model.card.description, 100)}\n")
         # Where the program is installed says nothing about an image.
         images = [replace(file_source(path), name=path.name) for path in sample_images()]
-        return _run(model, images, output, Options(), show=True)
+        return _run(model, images, output, Options(), True, WHOLE)
 
 
 def _classify(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
 
     how = Options(intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile)
+    what = selection.selection(options)
     with _claimed(options.output, options.overwrite, [*options.inputs, options.model]) as output:
         model = _open(
             options.model,
@@ -128,7 +139,7 @@ def _classify(options: argparse.Namespace) -> int:
         if not model.card.is_named:
             terminal.message("To name the classes, list their names in this order with --classes.")
         show = output is None and sys.stdout.isatty()
-        return _run(model, options.inputs, output, how, show)
+        return _run(model, options.inputs, output, how, show, what)
 
 
 @contextmanager
@@ -143,16 +154,18 @@ def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> 
         yield output
 
 
-def _run(model: Model, inputs: Sequence[ImageLike], output: Path | None, options: Options, show: bool) -> int:
+def _run(
+    model: Model, inputs: Sequence[ImageLike], output: Path | None, options: Options, show: bool, what: Selection
+) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
 
     failed = 0
-    with closing(engine.classify(model, inputs, options)) as events, ExitStack() as stack:
+    with closing(engine.classify(model, inputs, options, what)) as events, ExitStack() as stack:
         started = _started(next(events))
         progress = terminal.ProgressLine()
         stack.callback(progress.clear)
-        write = stack.enter_context(_table(output, model, options, started)) if output or not show else None
+        write = stack.enter_context(_table(output, model, options, what, started)) if output or not show else None
         for event in events:
             if not isinstance(event, engine.RowDone):
                 continue
@@ -186,7 +199,9 @@ def _started(event: Event) -> Started:
 
 
 @contextmanager
-def _table(output: Path | None, model: Model, options: Options, started: Started) -> Iterator[Callable[[Row], None]]:
+def _table(
+    output: Path | None, model: Model, options: Options, what: Selection, started: Started
+) -> Iterator[Callable[[Row], None]]:
     """Give the function that writes a row, to a file with a record beside it or to standard output."""
     from napari_webipred.results.export import CsvWriter
     from napari_webipred.results.record import Record
@@ -204,7 +219,7 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
         yield write_out
         return
     used = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
-    record = Record(model.card, model.checksum, used, started.total)
+    record = Record(model.card, model.checksum, {**used, **what.as_dict()}, started.total)
     try:
         with ResultFile(output, record, started.classes, started.axes, started.regions) as file:
 
@@ -220,15 +235,16 @@ def _table(output: Path | None, model: Model, options: Options, started: Started
 
 
 def _intensity(text: str) -> Intensity:
-    if text == "auto":
-        return "auto"
-    if text == "dtype":
-        return "dtype"
+    if text in RANGES:
+        return RANGES[text]
     low, _, high = text.partition(":")
     with suppress(ValueError):
         if isfinite(float(low)) and isfinite(float(high)):
             return float(low), float(high)
-    raise OptionError(f"--range {text} is not an intensity range.", "Write it as LOW:HIGH, for example 0:4095.")
+    raise OptionError(
+        f"--range {text} is not an intensity range.",
+        f"Write it as LOW:HIGH, for example 0:4095, or as one of {', '.join(RANGES)}.",
+    )
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # A lazy plane is put together of its chunks: both are in memory for a while.
 CHUNKS_AND_PLANE = 2
 WIDEST = 8  # bytes of a number of a library whose types are not those of NumPy
+CHANNEL_AXES = {"c", "channel", "channels"}
 WHAT_IS_AN_IMAGE = "Give the path of a file, an array, or an image of Pillow."
 
 
@@ -67,6 +68,7 @@ def array_source(
     *,
     rgb: bool | None = None,
     axes: Sequence[str] | None = None,
+    colours: bool = True,
 ) -> Source:
     """Describe an array as the planes along its leading axes.
 
@@ -86,6 +88,8 @@ def array_source(
     axes : sequence of str, optional
         Names of the leading axes; of xarray its own by default, else ``"axis_0"``, ``"axis_1"``, ... One that is called
         ``c``, ``channel`` or ``channels`` and has a length of 3 holds the channels of RGB, not planes.
+    colours : bool
+        False takes such an axis for planes, like any other.
 
     Returns
     -------
@@ -111,16 +115,16 @@ def array_source(
         last_is_channels = rgb
     leading = shape[: -3 if last_is_channels else -2]
     names = _names(full, axes, len(leading), name)
-    colours = None if last_is_channels else colour_axis(names, leading)
-    if colours is not None:
-        names, leading = names[:colours] + names[colours + 1 :], leading[:colours] + leading[colours + 1 :]
-    layout = ArrayLayout(colours, _bytes_of_plane(full, math.prod(shape) // math.prod(leading)))
+    place = colour_axis(names, leading) if colours and not last_is_channels else None
+    if place is not None:
+        names, leading = names[:place] + names[place + 1 :], leading[:place] + leading[place + 1 :]
+    layout = ArrayLayout(place, _bytes_of_plane(full, math.prod(shape) // math.prod(leading)))
     return Source(name, READER.id, full, names, leading, details=layout)
 
 
 def colour_axis(names: Sequence[str], lengths: Sequence[int]) -> int | None:
     """Return which of the leading axes holds red, green and blue, by its name and length; None if none does."""
-    found = [i for i, name in enumerate(names) if name.casefold() in {"c", "channel", "channels"} and lengths[i] == 3]
+    found = [i for i, name in enumerate(names) if name.casefold() in CHANNEL_AXES and lengths[i] == 3]
     return found[0] if len(found) == 1 else None
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 
 from napari_webipred.errors import OptionError
+from napari_webipred.imaging.planes import CHANNEL_AXES
 from napari_webipred.imaging.source import Source
 
 Places: TypeAlias = int | slice | range  # along an axis
@@ -56,6 +59,83 @@ class Projection:
     how: Projected
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What of each image is classified.
+
+    Attributes
+    ----------
+    axes : tuple of str, optional
+        Other names for the leading axes.
+    planes : Mapping
+        Which places along axes, by their names; of a projected axis, those that count.
+    channels : tuple of int, optional
+        Which channels along the axis that is called ``c``, ``channel`` or ``channels``: one is grey, more are merged.
+    colours : tuple of Colour, optional
+        Of these channels.
+    projection : Mapping
+        Axes of which all planes become one, and how.
+    """
+
+    axes: tuple[str, ...] | None = None
+    planes: Mapping[str, Places] = field(default_factory=dict)
+    channels: tuple[int, ...] | None = None
+    colours: tuple[Colour, ...] | None = None
+    projection: Mapping[str, Projected] = field(default_factory=dict)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return what is chosen as plain JSON values, for a record; nothing of what is left as it is."""
+        chosen: dict[str, Any] = {
+            "axes": self.axes and list(self.axes),
+            "planes": {axis: words(places) for axis, places in self.planes.items()},
+            "channels": self.channels and list(self.channels),
+            "colours": self.colours and list(map(colour_name, self.colours)),
+            "projection": dict(self.projection),
+        }
+        return {name: value for name, value in chosen.items() if value}
+
+
+WHOLE = Selection()
+
+
+def selected(source: Source, selection: Selection) -> Source:
+    """Choose what of an image is classified.
+
+    Raises
+    ------
+    OptionError
+        There is no such axis, place, channel or colour.
+    """
+    if selection.axes is not None:
+        source = rename(source, selection.axes)
+    planes = dict(selection.planes)
+    for axis, how in selection.projection.items():
+        source = project(source, axis, how, planes.pop(axis, slice(None)))
+    if selection.channels is not None:
+        axis = next((axis for axis in source.axes if axis.casefold() in CHANNEL_AXES), "c")
+        source = merge_along(source, axis, selection.channels, selection.colours)
+    elif selection.colours is not None:
+        raise OptionError("Colours are given without channels.", "Give the channels that they are for.")
+    return take_planes(source, planes) if planes else source
+
+
+def rename(source: Source, axes: Sequence[str]) -> Source:
+    """Give the axes of a source other names.
+
+    Raises
+    ------
+    OptionError
+        They are more or fewer than it has, or not different.
+    """
+    names = tuple(map(str, axes))
+    if len(names) != len(source.axes) or len(set(names)) < len(names) or "" in names:
+        raise OptionError(
+            f"{source.name} needs {len(source.axes)} different names of leading axes, not {names}.",
+            "Name each axis before the height.",
+        )
+    return replace(source, axes=names)
+
+
 def take_planes(source: Source, planes: Mapping[str, Places]) -> Source:
     """Take only some planes of a stack.
 
@@ -73,7 +153,7 @@ def take_planes(source: Source, planes: Mapping[str, Places]) -> Source:
     taken = list(map(range, source.shape) if source.planes is None else source.planes)
     for axis, places in planes.items():
         number = _axis(source, axis)
-        taken[number] = _range(places, source.shape[number], f"{source.name} has no {axis} {_words(places)}")
+        taken[number] = _range(places, source.shape[number], f"{source.name} has no {axis} {words(places)}")
     return replace(source, planes=tuple(taken))
 
 
@@ -115,8 +195,8 @@ def project(source: Source, axis: str, how: Projected, places: Places = slice(No
     if how not in get_args(Projected):
         raise OptionError(f"{how!r} is no projection.", f"Choose one of {', '.join(get_args(Projected))}.")
     number = _axis(source, axis)
-    taken = _range(places, source.shape[number], f"{source.name} has no {axis} {_words(places)}")
-    part = "" if len(taken) == source.shape[number] else f" {_words(taken)}"
+    taken = _range(places, source.shape[number], f"{source.name} has no {axis} {words(places)}")
+    part = "" if len(taken) == source.shape[number] else f" {words(taken)}"
     reading = _joined(source.reading, f"{PROJECTED[how]} along {axis}{part}")
     return _derived(source, source, number, "projection", reading, Projection(number, taken, how))
 
@@ -177,6 +257,69 @@ def merge(name: str, channels: Sequence[Channel]) -> Source:
     )
 
 
+def merge_along(source: Source, axis: str, numbers: Sequence[int], colours: Sequence[Colour] | None = None) -> Source:
+    """Make one image of several channels along an axis: of one a grey image, of more a merged one.
+
+    Parameters
+    ----------
+    source : Source
+    axis : str
+    numbers : sequence of int
+        Which channels, counted from 0.
+    colours : sequence of Colour, optional
+        One for each; `default_colours` by default.
+
+    Raises
+    ------
+    OptionError
+        There is no such axis or channel, or the colours are more or fewer than the channels.
+    """
+    if colours is not None and len(colours) != len(numbers):
+        raise OptionError(
+            f"There are {len(colours)} colours for {len(numbers)} channels.", "Give a colour for each channel."
+        )
+    channels = [take_channel(source, axis, number) for number in numbers]
+    if len(channels) == 1 and colours is None:
+        return channels[0]
+    pairs = zip(channels, colours or default_colours(len(channels)), strict=True)
+    merged = merge(source.name, [Channel(channel, colour) for channel, colour in pairs])
+    return replace(merged, regions=source.regions)
+
+
+def default_colours(count: int) -> list[Colour]:
+    """Return colours for so many channels: grey; green and magenta; red, green and blue; and so on."""
+    names = {1: ["gray"], 2: ["green", "magenta"]}.get(count, list(COLOURS))
+    return [COLOURS[names[i % len(names)]] for i in range(count)]
+
+
+def colour(given: str | Sequence[float]) -> Colour:
+    """Return a colour by its name in `COLOURS`, as ``#RRGGBB``, or as red, green and blue from 0 to 1.
+
+    Raises
+    ------
+    OptionError
+        It is none of these.
+    """
+    with suppress(ValueError, TypeError):
+        if isinstance(given, str) and given in COLOURS:
+            return COLOURS[given]
+        if isinstance(given, str) and re.fullmatch("#[0-9a-fA-F]{6}", given):
+            return _colour(int(given[i : i + 2], 16) / 255 for i in (1, 3, 5))
+        if not isinstance(given, str):
+            return _colour(given)
+    raise OptionError(
+        f"{given!r} is not a colour.",
+        f"Use one of {', '.join(COLOURS)}, #RRGGBB, or three numbers from 0 to 1.",
+    )
+
+
+def _colour(parts: Iterable[float]) -> Colour:
+    red, green, blue = map(float, parts)
+    if not all(0 <= part <= 1 for part in (red, green, blue)):
+        raise ValueError
+    return red, green, blue
+
+
 def colour_name(colour: Colour) -> str:
     """Name a colour: one of `COLOURS`, or its red, green and blue as ``#RRGGBB``."""
     for name, known in COLOURS.items():
@@ -220,7 +363,8 @@ def _range(places: Places, length: int, fault: str) -> range:
     return taken
 
 
-def _words(places: Places) -> str:
+def words(places: Places) -> str:
+    """Write places along an axis as in a slice, or in words if they are a range."""
     if isinstance(places, slice):
         return ":".join("" if part is None else str(part) for part in (places.start, places.stop, places.step))
     if isinstance(places, range):

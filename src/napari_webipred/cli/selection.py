@@ -1,0 +1,89 @@
+"""The options of the command line that choose what of each image is classified."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING
+
+from napari_webipred.errors import OptionError
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.selection import Places, Selection
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options to a parser."""
+    parser.add_argument("--axes", metavar="NAMES", help="names of the leading axes of stacks, for example tcz")
+    parser.add_argument(
+        "--planes",
+        action="append",
+        default=[],
+        metavar="AXIS=PLACES",
+        help="which planes of stacks, from 0: z=12, z=10:20 or z=::5 (every fifth); may be repeated",
+    )
+    parser.add_argument(
+        "--channels", metavar="N,N", help="which channels along the axis c, from 0: one is grey, more are merged"
+    )
+    colours = "colours of these channels, for example green,magenta or #00FF80"
+    parser.add_argument("--colours", "--colors", metavar="A,B", help=colours)
+    parser.add_argument(
+        "--project",
+        action="append",
+        default=[],
+        metavar="AXIS=HOW",
+        help="make one plane of all along an axis: z=max or z=mean",
+    )
+
+
+def selection(options: argparse.Namespace) -> Selection:
+    """Return what the user has chosen.
+
+    Raises
+    ------
+    OptionError
+        An option is not written as it has to be.
+    """
+    from napari_webipred.imaging.selection import Selection, colour
+
+    return Selection(
+        axes=_axes(options.axes) if options.axes else None,
+        planes={axis: _places(text) for axis, text in _pairs("--planes", options.planes, "z=10:20")},
+        channels=_numbers(options.channels) if options.channels else None,
+        colours=tuple(map(colour, options.colours.split(","))) if options.colours else None,
+        projection=dict(_pairs("--project", options.project, "z=max")),  # type: ignore[arg-type]  # checked when used
+    )
+
+
+def _axes(text: str) -> tuple[str, ...]:
+    return tuple(text.split(",")) if "," in text else tuple(text)
+
+
+def _pairs(option: str, texts: list[str], example: str) -> list[tuple[str, str]]:
+    pairs = []
+    for text in texts:
+        axis, equals, value = text.partition("=")
+        if not (axis and equals and value):
+            raise OptionError(f"{option} {text} cannot be understood.", f"Write it like {option} {example}.")
+        pairs.append((axis, value))
+    return pairs
+
+
+def _places(text: str) -> Places:
+    try:
+        parts = [int(part) if part else None for part in text.split(":")]
+        if len(parts) == 1 and parts[0] is not None:
+            return parts[0]
+        if len(parts) in (2, 3) and (len(parts) < 3 or parts[2] != 0):
+            return slice(*parts)
+    except ValueError:
+        pass
+    raise OptionError(
+        f"{text} does not say which planes.", "Write one number from 0, FIRST:END or FIRST:END:STEP, such as 0:60:5."
+    )
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    try:
+        return tuple(int(part) for part in text.split(","))
+    except ValueError:
+        raise OptionError(f"--channels {text} are no numbers.", "Write numbers from 0, such as 0,2.") from None

@@ -1,0 +1,74 @@
+"""What of each image the command line classifies."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+
+import napari_webipred as wp
+from napari_webipred import cli
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = tmp_path / "images"
+    folder.mkdir()
+    Image.fromarray(np.full((40, 40, 3), 90, np.uint8)).save(folder / "plain.png")
+    return folder
+
+
+def test_planes_channels_and_projections_are_those_of_python_and_recorded(tmp_path):
+    import tifffile
+
+    data = np.random.default_rng(3).integers(0, 4000, (2, 3, 4, 60, 50), dtype=np.uint16)
+    tifffile.imwrite(tmp_path / "stack.tif", data, imagej=True, metadata={"axes": "TZCYX"})
+    image, output = str(tmp_path / "stack.tif"), tmp_path / "out.csv"
+    options = [
+        "--planes",
+        "t=1",
+        "--planes",
+        "z=::2",
+        "--channels",
+        "0,3",
+        "--colours",
+        "red,#00FF00",
+        "--range",
+        "stack",
+    ]
+    assert cli.main(["classify", image, "-m", "demo", "-o", str(output), *options]) == 0
+    part = wp.select(image, planes={"t": 1, "z": slice(None, None, 2)}, channels=[0, 3], colours=["red", (0, 1, 0)])
+    expected = wp.classify(part, "demo", intensity="stack")
+    found = pd.read_csv(output, keep_default_na=False)
+    assert found["z"].tolist() == [0, 2]
+    np.testing.assert_array_equal(found["sharp"].to_numpy(np.float32), expected["sharp"])
+    record = json.loads((tmp_path / "out.csv.json").read_text())
+    assert record["options"]["channels"] == [0, 3]
+    assert record["options"]["planes"] == {"t": "1", "z": "::2"}
+    assert record["inputs"][0]["reading"] == "merged: c 0 as red, c 3 as green"
+    assert cli.main(["classify", image, "-m", "demo", "-o", str(output), "--axes", "abc", "--project", "b=max"]) == 0
+    assert pd.read_csv(output).columns[:3].tolist() == ["image", "a", "c"]
+
+
+def test_an_image_without_the_chosen_axis_costs_the_others_nothing(folder, tmp_path, capsys):
+    assert cli.main(["classify", str(folder), "-m", "demo", "-o", str(tmp_path / "out.csv"), "--planes", "z=3"]) == 1
+    assert "has no axis z. It is a single image." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (["--planes", "z"], "Write it like --planes z=10:20."),
+        (["--planes", "z=a:b"], "a:b does not say which planes."),
+        (["--planes", "z=0:9:0"], "0:9:0 does not say which planes."),
+        (["--channels", "a"], "--channels a are no numbers."),
+        (["--colours", "mauve"], "'mauve' is not a colour."),
+        (["--range", "limits"], "or as one of auto, dtype, plane, stack, percentiles."),
+    ],
+)
+def test_a_wrong_choice_of_planes_says_how_to_write_it(folder, capsys, options, said):
+    assert cli.main(["classify", str(folder), "-m", "demo", *options]) == 2
+    assert said in capsys.readouterr().err
