@@ -1,0 +1,72 @@
+"""What a run was given, as plain data: which model, and which images. Enough to find them or to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, TypeAlias
+
+# How a stack is read, in the order in which it is done: the places along axes that are taken, as (first, last + 1,
+# step); a projection along an axis, of such places; one place along an axis, which is then gone.
+Taken: TypeAlias = tuple[Literal["planes"], tuple[tuple[str, tuple[int, int, int]], ...]]
+Projected: TypeAlias = tuple[Literal["project"], str, str, tuple[int, int, int]]
+Chosen: TypeAlias = tuple[Literal["channel"], str, int]
+Step: TypeAlias = Taken | Projected | Chosen
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInput:
+    """The model of a run.
+
+    Attributes
+    ----------
+    reference : str
+        What opens it again: an identifier, DOI, URL or path.
+    is_path : bool
+        Whether that is the path of a file or folder.
+    settings : Mapping
+        What the user has set in the program since it was started, as `napari_webipred.open_model` takes it.
+    """
+
+    reference: str
+    is_path: bool = False
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ImageInput:
+    """One image of a run; `Row.source` counts them.
+
+    Attributes
+    ----------
+    name : str
+        As it stands in the rows.
+    layer : str
+        Name of the layer, with all its characters.
+    path : str, optional
+        The file that the layer was opened from.
+    shape : tuple of int
+        Of the whole array at full size.
+    dtype : str
+    rgb : bool
+        Whether its last axis holds colours.
+    axes : tuple of str, optional
+        Names of the leading axes, if somebody has given them.
+    scale : tuple of float
+        That of the layer.
+    intensity_range : tuple of float, optional
+        The intensities that the layer showed as black and white, if they count.
+    steps : tuple, optional
+        How a stack was read; see `Step`. None if it cannot be said in this way: regions, or merged layers.
+    """
+
+    name: str
+    layer: str
+    path: str | None = None
+    shape: tuple[int, ...] = ()
+    dtype: str = ""
+    rgb: bool = False
+    axes: tuple[str, ...] | None = None
+    scale: tuple[float, ...] = ()
+    intensity_range: tuple[float, float] | None = None
+    steps: tuple[Step, ...] | None = ()

@@ -1,0 +1,63 @@
+"""What is kept of a session in a file: all runs with their rows, what they were given, and the settings of the form.
+
+The file is one JSON object in which each part stands in a line of its own: that of a run, and those of its images and
+rows, some hundreds at a time. So it is written and read line by line, however large it is, and each line stays within
+the bounds of `napari_webipred.safe_json`. It contains no pixels, and no checksum of pixels: to compute one, all of a
+lazy stack would have to be read.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from napari_webipred.card import ModelCard
+from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.row import Row
+
+SUFFIX = ".webipred.json"
+FORMAT = "napari-webipred session"
+VERSION = 1
+MOST_BYTES = 2**28
+MOST_ROWS = 1_000_000
+MOST_RUNS = 1000
+# How the first line ends, each line but the last part, and what the last line is.
+BEGIN, BETWEEN, END = b', "parts": [\n', b",\n", b"]}\n"
+
+
+@dataclass(frozen=True, slots=True)
+class SavedRun:
+    """A run with its rows.
+
+    Attributes
+    ----------
+    begun, card, checksum, options, axes, total
+        As those of `napari_webipred.results.session_table.RunDetails`.
+    model : ModelInput
+    images : tuple of ImageInput
+        Of all rows; `Row.source` counts them.
+    rows : list of Row
+    comments : dict of int to str
+        Comments on rows, by their place in `rows`.
+    """
+
+    begun: datetime
+    card: ModelCard
+    checksum: str
+    options: Mapping[str, Any]
+    axes: tuple[str, ...]
+    total: int
+    model: ModelInput
+    images: tuple[ImageInput, ...]
+    rows: list[Row] = field(default_factory=list)
+    comments: dict[int, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class SavedSession:
+    """The runs, and the settings of the form as plain JSON values."""
+
+    runs: tuple[SavedRun, ...]
+    form: Mapping[str, Any] = field(default_factory=dict)

@@ -1,0 +1,200 @@
+"""Reads a session from a file, which may come from anybody."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Generator, Iterator
+from dataclasses import replace
+from datetime import UTC
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from napari_webipred import file_errors, safe_json
+from napari_webipred.errors import OptionError
+from napari_webipred.names import unescape, visible
+from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.probabilities import assigned
+from napari_webipred.results.row import Row
+from napari_webipred.results.saved_session import (
+    BEGIN,
+    END,
+    FORMAT,
+    MOST_BYTES,
+    MOST_ROWS,
+    MOST_RUNS,
+    VERSION,
+    SavedRun,
+    SavedSession,
+)
+from napari_webipred.results.session_schema import IMAGES, Head, Image, Model, Rows, Run
+
+ANOTHER = "Choose a file that this program has saved with “Save session…”."
+
+
+def load(path: Path) -> Generator[None, None, SavedSession]:
+    """Read a session, step by step. All that stands in it may come from anybody.
+
+    Raises
+    ------
+    OptionError
+        The file cannot be read, or is no session that this version of the program knows.
+    """
+    try:
+        with path.open("rb") as file:
+            if path.stat().st_size > MOST_BYTES:
+                raise OptionError(f"{path.name} is too large to be a session.", ANOTHER)
+            head = _head(file.readline(safe_json.MAX_BYTES), path)
+            reader = _Reader()
+            for line in _parts(file):
+                reader.add(safe_json.parse(line))
+                yield
+        return SavedSession(reader.finished(), head.form.model_dump(exclude_none=True))
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise OptionError(f"{path.name} cannot be read: {reason}.", remedy) from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = ".".join(map(str, first["loc"]))
+        raise OptionError(f"The session {path.name} is damaged: {place}: {first['msg']}.", ANOTHER) from error
+    except ValueError as error:
+        raise OptionError(f"The session {path.name} is damaged: {error}.", ANOTHER) from error
+
+
+class _Reader:
+    """Puts the lines of a file together."""
+
+    def __init__(self) -> None:
+        self._runs: list[tuple[Run, list[ImageInput], list[Row], dict[int, str]]] = []
+        self._rows = 0
+
+    def add(self, part: Any) -> None:
+        """Take a line."""
+        if not isinstance(part, dict) or len(part) != 1:
+            raise ValueError("a part of it has no name")
+        ((name, content),) = part.items()
+        if name == "run":
+            if len(self._runs) == MOST_RUNS:
+                raise ValueError(f"it has more than {MOST_RUNS} runs")
+            self._runs.append((Run.model_validate(content), [], [], {}))
+        elif not self._runs:
+            raise ValueError("it does not begin with a run")
+        elif name == "images":
+            self._runs[-1][1].extend(map(_image, IMAGES.validate_python(content)))
+        elif name == "rows":
+            self._add_rows(Rows.model_validate(content))
+        else:
+            raise ValueError(f"it has a part called {name!r:.50}")
+
+    def finished(self) -> tuple[SavedRun, ...]:
+        """Return the runs."""
+        return tuple(
+            SavedRun(
+                run.begun if run.begun.tzinfo else run.begun.replace(tzinfo=UTC),
+                run.card,
+                visible(run.checksum),
+                run.options.model_dump(),
+                run.axes,
+                run.total,
+                ModelInput(
+                    unescape(run.model.reference), run.model.is_path, run.model.settings.model_dump(exclude_none=True)
+                ),
+                tuple(images),
+                rows,
+                comments,
+            )
+            for run, images, rows, comments in self._runs
+        )
+
+    def _add_rows(self, block: Rows) -> None:
+        run, images, rows, comments = self._runs[-1]
+        count, classes = len(block.source), len(run.card.classes)
+        self._rows += count
+        if self._rows > MOST_ROWS:
+            raise ValueError(f"it has more than {MOST_ROWS} rows")
+        if not count == len(block.position) == len(block.intensity_range):
+            raise ValueError("its columns have different lengths")
+        if any(source >= len(images) for source in block.source):
+            raise ValueError("a row is of an image that it does not list")
+        numbers = _numbers(block.probabilities, count, classes)
+        comments.update({len(rows) + i: text for i, text in block.comment.items() if i in range(count)})
+        for i in range(count):
+            row = Row(
+                block.source[i],
+                images[block.source[i]].name,
+                dict(block.position[i]),
+                error=visible(block.error.get(i, "")),
+                intensity_range=block.intensity_range[i],
+                region=visible(block.region.get(i, "")),
+                reading=visible(block.reading.get(i, "")),
+                remark=visible(block.remark.get(i, "")),
+            )
+            rows.append(row if row.error else _classified(row, numbers[i], run))
+
+
+def _head(line: bytes, path: Path) -> Head:
+    try:
+        found = safe_json.parse(line.removesuffix(BEGIN) + b"}") if line.endswith(BEGIN) else None
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or found.get("format") != FORMAT:
+        raise OptionError(f"{path.name} is not a session of napari-webipred.", ANOTHER)
+    if found.get("version") != VERSION:
+        raise OptionError(
+            f"{path.name} was saved by another version of napari-webipred ({found.get('program')!s:.50}).",
+            "Install that version, or a newer one, to open it.",
+        )
+    return Head.model_validate(found)
+
+
+def _parts(file: BinaryIO) -> Iterator[bytes]:
+    """Yield each part, without the comma behind it."""
+    line = file.readline(safe_json.MAX_BYTES)
+    while line and line != END:
+        yield line.rstrip().removesuffix(b",")
+        line = file.readline(safe_json.MAX_BYTES)
+    if not line:
+        raise ValueError("its end is missing")
+
+
+def _model(found: Model) -> ModelInput:
+    return ModelInput(unescape(found.reference), found.is_path, found.settings.model_dump(exclude_none=True))
+
+
+def _image(found: Image) -> ImageInput:
+    """Make an image of what stands in the file."""
+    return ImageInput(
+        visible(found.name),
+        unescape(found.layer),
+        None if found.path is None else unescape(found.path),
+        found.shape,
+        found.dtype,
+        found.rgb,
+        found.axes,
+        found.scale,
+        found.intensity_range,
+        found.steps,
+    )
+
+
+def _numbers(text: str, rows: int, classes: int) -> NDArray[np.float32]:
+    try:
+        content = base64.b64decode(text, validate=True)
+    except ValueError as error:
+        raise ValueError("its probabilities cannot be read") from error
+    if len(content) != rows * classes * 4:
+        raise ValueError("it has another number of probabilities than of classes")
+    numbers = np.frombuffer(content, "<f4").astype(np.float32).reshape(rows, classes)
+    if not np.isfinite(numbers).all():
+        raise ValueError("some of its probabilities are not finite")
+    return numbers
+
+
+def _classified(row: Row, probabilities: NDArray[np.float32], run: Run) -> Row:
+    """Add the probabilities, and the classes that follow from them."""
+    classes = assigned(probabilities, run.card, run.options.threshold)
+    names = "; ".join(run.card.classes[index].name for index in classes)
+    return replace(row, probabilities=probabilities, assigned=classes, prediction=names)

@@ -1,0 +1,122 @@
+"""What may stand in the lines of a session file."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+
+from napari_webipred.card import ModelCard, Profile
+
+LONGEST = 100_000  # characters of a text or name
+
+Text = Annotated[str, Field(max_length=LONGEST)]
+Name = Annotated[str, Field(max_length=LONGEST)]
+Number = Annotated[float, Field(allow_inf_nan=False)]
+Place = Annotated[int, Field(ge=0, lt=2**53)]
+Range = tuple[Number, Number]
+Intensity = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"] | Range
+Threshold = Annotated[float, Field(ge=0, le=1)]
+Places = tuple[Place, Place, Annotated[int, Field(ge=1)]]
+Step = (
+    tuple[Literal["planes"], tuple[tuple[Name, Places], ...]]
+    | tuple[Literal["project"], Name, Literal["max", "mean"], Places]
+    | tuple[Literal["channel"], Name, Place]
+)
+
+
+class Part(BaseModel):
+    """A part of the file. What a newer program adds to it is ignored."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+
+class Form(Part):
+    """The settings of the form."""
+
+    model: Name | None = None
+    model_is_path: bool | None = None
+    planes: Name | None = None
+    intensity: Intensity | None = None
+    threshold: Threshold | None = None
+    profile: Profile | None = None
+
+
+class Head(Part):
+    """The first line."""
+
+    format: str
+    version: int
+    form: Form
+
+
+class Options(Part):
+    """The options of a run."""
+
+    intensity: Intensity = "auto"
+    threshold: Threshold = 0.5
+    profile: Profile | None = None
+
+
+class Settings(Part):
+    """What the user has set for a model; the arguments of `napari_webipred.open_model`."""
+
+    classes: tuple[Name, ...] | None = None
+    standardize: Name | None = None
+    size: tuple[Place, Place] | None = None
+    activation: Name | None = None
+    output: Name | None = None
+    allow_slow: bool | None = None
+
+
+class Model(Part):
+    """See `napari_webipred.results.inputs.ModelInput`."""
+
+    reference: Name
+    is_path: bool = False
+    settings: Settings = Settings()
+
+
+class Run(Part):
+    """A run, before its images and rows."""
+
+    begun: datetime
+    card: ModelCard
+    checksum: Annotated[str, Field(max_length=200)]
+    options: Options
+    axes: tuple[Name, ...]
+    total: Place
+    model: Model
+
+
+class Image(Part):
+    """See `napari_webipred.results.inputs.ImageInput`."""
+
+    name: Name
+    layer: Name
+    path: Name | None = None
+    shape: tuple[Place, ...] = ()
+    dtype: Annotated[str, Field(max_length=100)] = ""
+    rgb: bool = False
+    axes: tuple[Name, ...] | None = None
+    scale: tuple[Number, ...] = ()
+    intensity_range: Range | None = None
+    steps: tuple[Step, ...] | None = ()
+
+
+class Rows(Part):
+    """Some rows of the last run, a list for each column; texts only where there are any, by their place."""
+
+    source: tuple[Place, ...]
+    position: tuple[tuple[tuple[Name, Place], ...], ...]
+    intensity_range: tuple[Range | None, ...]
+    probabilities: str
+    error: dict[int, Text] = {}
+    region: dict[int, Text] = {}
+    reading: dict[int, Text] = {}
+    remark: dict[int, Text] = {}
+    comment: dict[int, Text] = {}
+
+
+IMAGES: TypeAdapter[list[Image]] = TypeAdapter(list[Image])

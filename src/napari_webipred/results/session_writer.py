@@ -1,0 +1,124 @@
+"""Writes a session to a file."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_webipred.errors import OptionError
+from napari_webipred.names import escape
+from napari_webipred.results.inputs import ImageInput
+from napari_webipred.results.output import Kind, being_replaced, claimed, unwritable
+from napari_webipred.results.row import Row
+from napari_webipred.results.saved_session import (
+    BEGIN,
+    BETWEEN,
+    END,
+    FORMAT,
+    MOST_BYTES,
+    MOST_ROWS,
+    MOST_RUNS,
+    SUFFIX,
+    VERSION,
+    SavedRun,
+    SavedSession,
+)
+from napari_webipred.results.session_schema import LONGEST
+
+_BLOCK = 500  # rows or images in a line
+_NUMBERS = 2**19  # probabilities in a line
+
+
+def _is_ours(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(100).startswith(_json({"format": FORMAT})[:-1])
+
+
+KIND = Kind(f"a session is a file that ends in {SUFFIX}", (".json",), _is_ours)
+
+
+def save(path: Path, session: SavedSession) -> Generator[None, None, None]:
+    """Write a session, step by step; a file that is there already is replaced when all is written.
+
+    Raises
+    ------
+    OptionError
+        The file cannot be written, or is no session and must not be replaced; or there are too many rows.
+    """
+    if sum(len(run.rows) for run in session.runs) > MOST_ROWS or len(session.runs) > MOST_RUNS:
+        raise OptionError(
+            f"A session file has space for {MOST_ROWS:,} rows and {MOST_RUNS:,} runs.", "Save the rows as a CSV file."
+        )
+    with claimed(path, KIND, lambda there: there == path) as target:
+        try:
+            with being_replaced(target) as file:
+                head = {"format": FORMAT, "version": VERSION, "made": datetime.now(UTC).isoformat(timespec="seconds")}
+                head |= {"program": version("napari-webipred"), "form": dict(session.form)}
+                file.write(_json(head)[:-1] + BEGIN)
+                between = b""
+                for part in _parts(session.runs):
+                    file.write(between + _json(part))
+                    between = BETWEEN
+                    yield
+                file.write((b"\n" if between else b"") + END)
+                if file.tell() > MOST_BYTES:
+                    raise OptionError("The session is too large for a file.", "Save the rows as a CSV file.")
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=True, allow_nan=False).encode()
+
+
+def _parts(runs: Iterable[SavedRun]) -> Iterator[dict[str, Any]]:
+    for run in runs:
+        yield {
+            "run": {
+                "begun": run.begun.isoformat(),
+                "card": run.card.model_dump(mode="json", exclude_defaults=True),
+                "checksum": run.checksum,
+                "options": dict(run.options),
+                "axes": run.axes,
+                "total": run.total,
+                "model": {**asdict(run.model), "reference": escape(run.model.reference)},
+            }
+        }
+        for first in range(0, len(run.images), _BLOCK):
+            yield {"images": list(map(_image, run.images[first : first + _BLOCK]))}
+        block = max(1, min(_BLOCK, _NUMBERS // max(1, len(run.card.classes))))
+        for first in range(0, len(run.rows), block):
+            yield {"rows": _block(run, first, run.rows[first : first + block])}
+
+
+def _image(image: ImageInput) -> dict[str, Any]:
+    path = None if image.path is None else escape(image.path)
+    return {**asdict(image), "layer": escape(image.layer), "path": path}
+
+
+def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
+    numbers = np.zeros((len(rows), len(run.card.classes)), "<f4")
+    for i, row in enumerate(rows):
+        if row.probabilities is not None:
+            numbers[i] = row.probabilities
+    texts = {
+        name: {str(i): text[:LONGEST] for i, row in enumerate(rows) if (text := getattr(row, name))}
+        for name in ("error", "region", "reading", "remark")
+    }
+    comments = {str(i): text[:LONGEST] for i in range(len(rows)) if (text := run.comments.get(first + i))}
+    return {
+        "source": [row.source for row in rows],
+        "position": [list(row.position.items()) for row in rows],
+        "intensity_range": [row.intensity_range for row in rows],
+        "probabilities": base64.b64encode(numbers.tobytes()).decode(),  # float32, little endian, row by row
+        **texts,
+        "comment": comments,
+    }

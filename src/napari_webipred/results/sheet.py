@@ -1,0 +1,70 @@
+"""Rows of one or several runs as one table of cells, the same for every kind of file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from napari_webipred.results.columns import columns, unique
+from napari_webipred.results.session_table import Entry, RunDetails
+from napari_webipred.results.export import Cell, cells
+
+
+class Sheet:
+    """Names the columns of these rows, and gives their cells.
+
+    Rows of one run have the columns that the command line writes. Those of several runs also have ``run`` and
+    ``model``, and a column for each class of any of them; classes of the same name share a column.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+
+    Attributes
+    ----------
+    names : list of str
+        Names of the columns.
+    runs : list of RunDetails
+        The runs of the rows, in the order of their numbers.
+    """
+
+    def __init__(self, entries: Sequence[Entry]) -> None:
+        self._entries = entries
+        self.runs = runs_of(entries)
+        self._axes = tuple(dict.fromkeys(axis for run in self.runs for axis in run.axes))
+        self._several = len(self.runs) > 1
+        names = {run.number: unique(run.classes) if self._several else run.classes for run in self.runs}
+        self._places: dict[int, Sequence[int]]
+        if self._several:
+            union = list(dict.fromkeys(name for classes in names.values() for name in classes))
+            place = {name: i for i, name in enumerate(union)}
+            self._places = {number: [place[name] for name in classes] for number, classes in names.items()}
+        else:
+            union = [name for classes in names.values() for name in classes]
+            self._places = {number: range(len(union)) for number in names}
+        self._width = len(union)
+        self._comments = any(entry.comment for entry in entries)
+        self._regions = any(entry.row.region for entry in entries)
+        self.names = columns(self._axes, union, self._regions, runs=self._several, comments=self._comments)
+
+    def __len__(self) -> int:
+        return len(self._entries)
+
+    def __iter__(self) -> Iterator[list[Cell]]:
+        """Yield the cells of each row."""
+        return map(self._cells, self._entries)
+
+    def _cells(self, entry: Entry) -> list[Cell]:
+        row, run = entry.row, entry.run
+        numbers: list[Cell] = [None] * self._width
+        if row.probabilities is not None:
+            for place, number in zip(self._places[run.number], row.probabilities, strict=True):
+                numbers[place] = number
+        which = (run.number, run.card.name) if self._several else ()
+        found = cells(row, self._axes, numbers, self._regions, which)
+        return [*found, entry.comment] if self._comments else found
+
+
+def runs_of(entries: Sequence[Entry]) -> list[RunDetails]:
+    """Return the runs of these rows, in the order of their numbers."""
+    runs = {entry.run.number: entry.run for entry in entries}
+    return [runs[number] for number in sorted(runs)]
