@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError
 from napari_webipred.results import excel, table_file
-from napari_webipred.results.session_table import Entry, RunDetails
 from napari_webipred.results.export import CsvWriter
 from napari_webipred.results.record import record_path
 from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import Entry, RunDetails
 
 HOSTILE = ["=1+1", "+1", "-1", "@SUM(A1)", "a\nb\x1b", "img_x0010_y.png", "'quoted\"", "tab\there", "\udce9", "\ufffe"]
 

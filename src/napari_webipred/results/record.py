@@ -37,7 +37,7 @@ class Record:
         Card of the model, complete with what the user told.
     checksum : str
         Checksum of the model's files.
-    options : dict
+    options : mapping
         Options of the run, in plain JSON values; a ``profile`` among them stands before the card's.
     total : int
         How many planes were to be classified; fewer rows say that the run did not come to its end.
@@ -50,11 +50,11 @@ class Record:
         Why a run that did not come to its end has stopped.
     """
 
-    def __init__(self, card: ModelCard, checksum: str, options: dict[str, Any], total: int) -> None:
+    def __init__(self, card: ModelCard, checksum: str, options: Mapping[str, Any], total: int) -> None:
         self.stopped = "cancelled"
         self._card = card
         self._checksum = checksum
-        self._options = options
+        self._options = dict(options)
         self._total = total
         self.done = self._failed = 0
         self._inputs: dict[str, dict[str, Any]] = {}

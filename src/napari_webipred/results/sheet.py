@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from napari_webipred.results.columns import columns, unique
-from napari_webipred.results.session_table import Entry, RunDetails
 from napari_webipred.results.export import Cell, cells
+from napari_webipred.results.session_table import Entry, RunDetails
 
 
 class Sheet:
