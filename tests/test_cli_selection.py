@@ -72,3 +72,15 @@ def test_an_image_without_the_chosen_axis_costs_the_others_nothing(folder, tmp_p
 def test_a_wrong_choice_of_planes_says_how_to_write_it(folder, capsys, options, said):
     assert cli.main(["classify", str(folder), "-m", "demo", *options]) == 2
     assert said in capsys.readouterr().err
+
+
+def test_labels_of_a_file_have_rows_of_their_own(folder, tmp_path):
+    labels = np.zeros((40, 40), np.uint8)
+    labels[5:20, 5:30], labels[25:, 25:] = 3, 9
+    Image.fromarray(labels).save(tmp_path / "labels.png")
+    options = ["--regions", str(tmp_path / "labels.png"), "--blank", "-o", str(tmp_path / "out.csv")]
+    assert cli.main(["classify", str(folder), "-m", "demo", *options]) == 0
+    found = pd.read_csv(tmp_path / "out.csv", dtype={"region": str})
+    expected = wp.classify(folder, "demo", regions=labels, outside="blank")
+    assert found["region"].tolist() == expected["region"].tolist() == ["3", "9"]
+    np.testing.assert_array_equal(found["noisy"].to_numpy(np.float32), expected["noisy"])

@@ -167,6 +167,29 @@ class TestRegions:
         whole = array_source(data, "x")
         return Source("x", "array", data, whole.axes, whole.shape, regions=regions, details=whole.details)
 
+    def test_python_takes_boxes_polygons_and_label_images(self):
+        boxes = wp.classify(self.image, "demo", regions=[(0, 0, 40, 40), (40, 10, 90, 70)])
+        assert boxes.columns[:2].tolist() == ["image", "region"]
+        assert boxes["region"].tolist() == ["1", "2"]
+        named = wp.classify(self.image, "demo", regions={"left": [(0, 0), (0, 40), (40, 40), (40, 0)]})
+        assert named["region"].tolist() == ["left"]
+        assert named["sharp"][0] == boxes["sharp"][0]
+        labels = np.zeros(self.image.shape, np.uint8)
+        labels[:40, :40] = 7
+        for outside in ("keep", "blank"):
+            found = wp.classify(self.image, "demo", regions=labels, outside=outside)
+            assert found["region"].tolist() == ["7"]
+            assert found["sharp"][0] == boxes["sharp"][0]
+
+    def test_labels_that_do_not_fit_an_image_cost_the_others_nothing(self):
+        labels = np.ones((2, 90, 70), np.uint8)
+        table = wp.classify([self.image, STACK[0, :, 0]], "demo", regions=labels)
+        assert [bool(error) for error in table["error"]] == [True, False, False]
+
+    def test_regions_that_are_none_are_refused_in_words(self):
+        table = wp.classify(self.image, "demo", regions=[(5, 5, 2, 9)])
+        assert "ends before it begins" in table["error"].item()
+
     def test_each_region_has_a_row_of_its_own(self):
         rows = self.rows(
             self.source(Region("1", (0, 0, 40, 40)), Region("2", (40, 10, 90, 70))), intensity=(0.0, 4095.0)

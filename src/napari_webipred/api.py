@@ -5,12 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_webipred import engine
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
 from napari_webipred.imaging.preprocess import Intensity
-from napari_webipred.imaging.selection import Channel, Places, Projected, Selection, colour, merge, selected
+from napari_webipred.imaging.region import Outside
+from napari_webipred.imaging.selection import (
+    WHOLE,
+    Channel,
+    Places,
+    Projected,
+    Selection,
+    colour,
+    merge,
+    selected,
+)
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
 
@@ -123,6 +133,8 @@ def classify(
     intensity: Intensity = "auto",
     threshold: float = 0.5,
     profile: Profile | None = None,
+    regions: Any = None,
+    outside: Outside = "keep",
 ) -> pd.DataFrame:
     """Classify images and return a table.
 
@@ -137,15 +149,21 @@ def classify(
         From which probability on a multi-label model assigns a class, unless its card says otherwise.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
         The program whose arithmetic prepares the images, if not that of the model's card; see `docs/python.md`.
+    regions : sequence, mapping or array, optional
+        Parts of each image, which get a row each in place of the whole: boxes (top, left, bottom, right) as in
+        ``image[top:bottom, left:right]``, polygons of shape (n, 2) as the layer Shapes of napari has them, a mapping of
+        names to these, or a label image of whole numbers, 0 for the background.
+    outside : "keep" or "blank"
+        Whether what is in the box around a polygon or label, but outside of it, is seen as it is or black.
 
     Returns
     -------
     pandas.DataFrame
-        A row per image or plane: ``image``, axes of stacks, one float32 column per class in the model's order,
-        ``prediction``, ``error``. An image that cannot be read has NaN and an error. A model that gives a value has
-        one column for it (``value``, or its name on the card) and an empty ``prediction``. ``table.attrs["remarks"]``
-        lists what should be known about single rows, such as that an image is blank: pairs of a row's number and a
-        text.
+        A row per image, plane or region: ``image``, axes of stacks, ``region`` if there are any, one float32 column
+        per class in the model's order, ``prediction``, ``error``. An image that cannot be read has NaN and an error. A
+        model that gives a value has one column for it (``value``, or its name on the card) and an empty ``prediction``.
+        ``table.attrs["remarks"]`` lists what should be known about single rows, such as that an image is blank: pairs
+        of a row's number and a text.
 
     Raises
     ------
@@ -176,13 +194,14 @@ def classify(
     opened = model if isinstance(model, Model) else open_model(model)
     rows = []
     axes: tuple[str, ...] = ()
+    selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
     with _remedies_in_notes():
-        for event in engine.classify(opened, images, options):
+        for event in engine.classify(opened, images, options, selection):
             if isinstance(event, engine.Started):
                 axes = event.axes
             elif isinstance(event, engine.RowDone):
                 rows.append(event.row)
-    return to_frame(rows, opened.classes, axes)
+    return to_frame(rows, opened.classes, axes, regions is not None)
 
 
 def prepare(

@@ -13,7 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from napari_webipred import limits
-from napari_webipred.errors import ActivationError, OptionError
+from napari_webipred.errors import ActivationError, OptionError, WebIPredError
 from napari_webipred.execution import Executor
 from napari_webipred.execution.plane import Plane, Prepared, planes_of, prepared_plane, ranged
 from napari_webipred.execution.threads import classify_planes
@@ -117,7 +117,7 @@ def classify(
     limits.memory_budget()  # a setting that is wrong is refused before anything is read
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
-    if selection != WHOLE:
+    if selection is not WHOLE:
         sources = [_selected(source, selection) for source in sources]
     total = sum(map(len, sources))
     axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
@@ -162,7 +162,7 @@ def _selected(source: Source, selection: Selection) -> Source:
         return source
     try:
         return selected(source, selection)
-    except OptionError as error:
+    except WebIPredError as error:
         return unreadable.unreadable(source.name, error)
 
 

@@ -124,7 +124,8 @@ def _classify(options: argparse.Namespace) -> int:
 
     how = Options(intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile)
     what = selection.selection(options)
-    with _claimed(options.output, options.overwrite, [*options.inputs, options.model]) as output:
+    given = [*options.inputs, options.model, *([options.regions] if options.regions else [])]
+    with _claimed(options.output, options.overwrite, given) as output:
         model = _open(
             options.model,
             classes=options.classes.split(",") if options.classes else None,

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from napari_webipred.imaging.selection import Places, Selection
 
 
@@ -33,6 +35,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="AXIS=HOW",
         help="make one plane of all along an axis: z=max or z=mean",
     )
+    parser.add_argument(
+        "--regions",
+        metavar="FILE",
+        help="classify each label of this label image (0 is the background) instead of the whole image",
+    )
+    blank = "make black what is outside a label but in the box around it"
+    parser.add_argument("--blank", action="store_true", help=blank)
 
 
 def selection(options: argparse.Namespace) -> Selection:
@@ -51,7 +60,20 @@ def selection(options: argparse.Namespace) -> Selection:
         channels=_numbers(options.channels) if options.channels else None,
         colours=tuple(map(colour, options.colours.split(","))) if options.colours else None,
         projection=dict(_pairs("--project", options.project, "z=max")),  # type: ignore[arg-type]  # checked when used
+        regions=_labels(options.regions) if options.regions else None,
+        outside="blank" if options.blank else "keep",
     )
+
+
+def _labels(path: str) -> NDArray[Any]:
+    """Read a label image, with its leading axes."""
+    import numpy as np
+
+    from napari_webipred.imaging.readers import file_source, read
+
+    source = file_source(path)
+    planes = [read(source, index) for index in source.indices()]
+    return np.stack(planes).reshape(*source.shape, *planes[0].shape)
 
 
 def _axes(text: str) -> tuple[str, ...]:

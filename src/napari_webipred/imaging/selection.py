@@ -12,6 +12,7 @@ import numpy as np
 
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.planes import CHANNEL_AXES
+from napari_webipred.imaging.region import Outside, regions_of
 from napari_webipred.imaging.source import Source
 
 Places: TypeAlias = int | slice | range  # along an axis
@@ -59,7 +60,7 @@ class Projection:
     how: Projected
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """What of each image is classified.
 
@@ -75,6 +76,10 @@ class Selection:
         Of these channels.
     projection : Mapping
         Axes of which all planes become one, and how.
+    regions : sequence, mapping or array, optional
+        Parts of the planes, a row each; see `napari_webipred.imaging.region.regions_of`.
+    outside : "keep" or "blank"
+        Whether what is in the box around a region and outside the region is seen as it is or black.
     """
 
     axes: tuple[str, ...] | None = None
@@ -82,6 +87,8 @@ class Selection:
     channels: tuple[int, ...] | None = None
     colours: tuple[Colour, ...] | None = None
     projection: Mapping[str, Projected] = field(default_factory=dict)
+    regions: Any = None
+    outside: Outside = "keep"
 
     def as_dict(self) -> dict[str, Any]:
         """Return what is chosen as plain JSON values, for a record; nothing of what is left as it is."""
@@ -91,6 +98,7 @@ class Selection:
             "channels": self.channels and list(self.channels),
             "colours": self.colours and list(map(colour_name, self.colours)),
             "projection": dict(self.projection),
+            "outside": self.outside if self.regions is not None else "",
         }
         return {name: value for name, value in chosen.items() if value}
 
@@ -104,7 +112,9 @@ def selected(source: Source, selection: Selection) -> Source:
     Raises
     ------
     OptionError
-        There is no such axis, place, channel or colour.
+        There is no such axis, place, channel or colour, or the regions are none.
+    ImageError
+        A label image does not fit, or there are too many regions.
     """
     if selection.axes is not None:
         source = rename(source, selection.axes)
@@ -116,6 +126,9 @@ def selected(source: Source, selection: Selection) -> Source:
         source = merge_along(source, axis, selection.channels, selection.colours)
     elif selection.colours is not None:
         raise OptionError("Colours are given without channels.", "Give the channels that they are for.")
+    if selection.regions is not None:
+        regions = regions_of(selection.regions, selection.outside, source.axes, source.shape)
+        source = replace(source, regions=regions)
     return take_planes(source, planes) if planes else source
 
 
