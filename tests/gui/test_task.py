@@ -6,6 +6,8 @@ import pytest
 
 pytest.importorskip("napari")
 
+from qtpy.QtCore import Qt
+
 from napari_webipred._napari.task import Task
 from napari_webipred.cancellation import current
 
@@ -89,3 +91,46 @@ def test_a_cancelled_generator_is_closed_in_its_own_thread_and_says_no_more(qtbo
         received.clear()
     assert closed == [False]
     assert received == [("cancelled", None)]
+
+
+def test_nothing_more_comes_until_the_window_has_shown_what_there_is(qtbot, monkeypatch):
+    monkeypatch.setattr("napari_webipred._napari.task.SECONDS_BETWEEN_EVENTS", 0)
+    go_on, ended, bundles = threading.Event(), threading.Event(), []
+
+    def work():
+        yield 0
+        assert go_on.wait(10)
+        yield from range(1, 1000)
+
+    def show(events):
+        bundles.append(events)
+        go_on.set()
+        if len(bundles) == 1:  # the window is busy, until the work is done
+            assert ended.wait(10)
+
+    task = Task(work())
+    task._worker.finished.connect(ended.set, Qt.ConnectionType.DirectConnection)
+    task.events.connect(show)
+    with qtbot.waitSignal(task.done):
+        task.start()
+    assert bundles == [[0], list(range(1, 1000))]
+
+
+def test_napari_can_close_while_the_window_shows_nothing(qtbot):
+    begun, closed = threading.Event(), threading.Event()
+
+    def work():
+        try:
+            while True:
+                begun.set()
+                yield
+        finally:
+            closed.set()
+
+    task = Task(work())
+    task.start()
+    assert begun.wait(10)
+    task._worker.quit()
+    assert closed.wait(10)  # no event is taken meanwhile
+    with qtbot.waitSignal(task.cancelled):
+        pass

@@ -44,8 +44,10 @@ class ProgressLine(QWidget):
 
     def report(self, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None) -> None:
         """Show the progress; with a total of None or 0, the bar is indeterminate."""
+        self.bar.setUpdatesEnabled(False)  # else the whole window would be painted at once, and then again
         self.bar.setRange(0, STEPS if total else 0)
         self.bar.setValue(round(STEPS * done / total) if total else 0)
+        self.bar.setUpdatesEnabled(True)
         self.words.setText(words if seconds_left is None else f"{words}, {duration(seconds_left)} left")
         self.show()
 

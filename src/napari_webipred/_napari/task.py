@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_webipred.cancellation import Cancellation
+from napari_webipred.cancellation import Cancellation, current
 
-# Often enough to look alive, seldom enough that a fast model does not flood the window with signals.
-SECONDS_BETWEEN_EVENTS = 0.05
+# Often enough to look alive, seldom enough that the window has time for more than showing what is new.
+SECONDS_BETWEEN_EVENTS = 0.1
 
 _under_way: set[Task] = set()  # so that a task that nobody holds any more is finished, too
 
@@ -29,10 +30,10 @@ class _ClosingWorker(GeneratorWorker):
     Quitting ends a prediction that is being computed, too; napari quits all workers when it is closed.
     """
 
-    def __init__(self, function: Any, work: Generator[Any, None, Any], **options: Any) -> None:
+    def __init__(self, function: Any, work: Generator[Any, None, Any], *more: Any, **options: Any) -> None:
         self._work = work
         self._cancellation = Cancellation()
-        super().__init__(function, work, **options)
+        super().__init__(function, work, *more, **options)
 
     def work(self) -> Any:
         with self._cancellation.active():
@@ -63,9 +64,12 @@ class Task(QObject):
     def __init__(self, work: Generator[Any, None, Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._silent = False
+        self._shown = threading.Event()
+        self._shown.set()
         self._worker = create_worker(
             _gather,
             work,
+            self._shown,
             _worker_class=_ClosingWorker,
             _ignore_errors=True,
             _start_thread=False,
@@ -90,6 +94,7 @@ class Task(QObject):
     def _on_events(self, events: list[Any]) -> None:
         if not self._silent:
             self.events.emit(events)
+        QTimer.singleShot(0, self._shown.set)  # after the window has painted them and taken what the user does
 
     def _on_returned(self, result: object) -> None:
         if self._silent:
@@ -108,8 +113,12 @@ class Task(QObject):
             self.cancelled.emit()
 
 
-def _gather(work: Generator[Any, None, Any]) -> Generator[list[Any], None, Any]:
-    """Pass events on in bundles, and an error as a result: the worker swallows some kinds of errors."""
+def _gather(work: Generator[Any, None, Any], shown: threading.Event) -> Generator[list[Any], None, Any]:
+    """Pass events on in bundles, and an error as a result: the worker swallows some kinds of errors.
+
+    The next bundle waits until the last one is shown: Qt takes all signals of threads before it takes a click, so that
+    a busy window would never come to it. A worker that has to quit notices it only when a bundle is passed on.
+    """
     waiting: list[Any] = []
     last = 0.0
     result: Any
@@ -122,7 +131,9 @@ def _gather(work: Generator[Any, None, Any]) -> Generator[list[Any], None, Any]:
         except Exception as error:
             result = _Failure(error)
             break
-        if time.monotonic() - last >= SECONDS_BETWEEN_EVENTS:
+        due = shown.is_set() and time.monotonic() - last >= SECONDS_BETWEEN_EVENTS
+        if due or current().cancelled:
+            shown.clear()
             yield waiting
             waiting = []
             last = time.monotonic()
