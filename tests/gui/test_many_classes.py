@@ -47,7 +47,7 @@ def test_the_table_shows_the_first_classes_and_the_chart_those_with_the_greatest
 
 def test_the_file_and_the_clipboard_have_all_classes(panel, qtbot, monkeypatch, tmp_path):
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out.csv"), ""))
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    panel.results.buttons.menu.all.trigger()
     qtbot.waitUntil(lambda: not panel._session.table.unsaved, timeout=30_000)
     header, row = (tmp_path / "out.csv").read_text().splitlines()
     assert header.count(",") == row.count(",") == COUNT + 2

@@ -237,7 +237,7 @@ def test_no_text_from_outside_hides_anything_or_makes_the_panel_immense(
     table = panel.results.table
     assert max(table.columnWidth(column) for column in range(table.model().columnCount())) < 300
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out.csv"), ""))
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    panel.results.buttons.menu.all.trigger()
     qtbot.waitUntil(lambda: not panel._session.table.unsaved)
     for name in ("out.csv", "out.csv.json"):
         assert not UNSEEN.search((tmp_path / name).read_text("utf-8").replace("\r\n", "\n"))

@@ -60,7 +60,7 @@ def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, mo
         return str(target), ""
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", ask)
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    panel.results.buttons.menu.all.trigger()
     qtbot.waitUntil(lambda: "Saved" in panel.results.buttons.message.text)
     assert asked[0].startswith("brightness-")
     with target.open(newline="", encoding="utf-8") as stream:
@@ -318,7 +318,7 @@ def test_a_file_that_cannot_be_written_is_told_in_the_panel(viewer, panel, qtbot
     viewer.add_image(flat(255))
     classify(panel)
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "no" / "out.csv"), ""))
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    panel.results.buttons.menu.all.trigger()
     qtbot.waitUntil(lambda: "cannot be written" in panel.results.buttons.message.text)
 
 
@@ -327,7 +327,7 @@ def test_a_file_is_not_replaced_unasked(viewer, panel, qtbot, classify, monkeypa
     classify(panel)
     (tmp_path / "out.csv").write_text("precious")
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "out"), ""))
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    panel.results.buttons.menu.all.trigger()
     qtbot.waitUntil(lambda: "already exists" in panel.results.buttons.message.text)
     assert (tmp_path / "out.csv").read_text() == "precious"
 

@@ -136,7 +136,7 @@ def test_a_save_that_fails_keeps_the_rows_and_says_so(panel, run, begin, qtbot, 
 
 
 def test_rows_that_are_saved_are_not_asked_about(panel, run, begin, qtbot, target):
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    panel.results.buttons.menu.all.trigger()
     qtbot.waitUntil(lambda: not panel._session.table.unsaved)
     begin()
     assert question(panel) is None
@@ -145,15 +145,15 @@ def test_rows_that_are_saved_are_not_asked_about(panel, run, begin, qtbot, targe
 
 def test_what_comes_while_the_rows_are_being_saved_waits_for_that(panel, run, begin, qtbot, target, monkeypatch):
     gate = threading.Event()
-    write = result_actions.write_csv
+    write = result_actions.save_rows
 
     def slowly(*arguments):
         while not gate.wait(0.01):
             yield
         return (yield from write(*arguments))
 
-    monkeypatch.setattr(result_actions, "write_csv", slowly)
-    qtbot.mouseClick(panel.results.buttons.save, Qt.MouseButton.LeftButton)
+    monkeypatch.setattr(result_actions, "save_rows", slowly)
+    panel.results.buttons.menu.all.trigger()
     begin()
     assert question(panel) is None
     assert is_kept(panel, run)

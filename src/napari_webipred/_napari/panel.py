@@ -142,7 +142,7 @@ class ClassifyPanel(QWidget):
         self._summarise()
 
     def _has_unsaved_rows(self) -> bool:
-        return self._session.table.unsaved > 0
+        return self._session.table.unsaved > 0 or self.results.buttons.is_saving
 
     def _summarise(self) -> None:
         loading, run = self._session.loading, self._session.run

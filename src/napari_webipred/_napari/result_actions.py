@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtGui import QGuiApplication
@@ -12,11 +13,12 @@ from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.question import Answer, ask
-from napari_webipred._napari.result_files import tab_separated, write_csv
+from napari_webipred._napari.result_files import FILTER, copied, save_rows
+from napari_webipred._napari.save_menu import SaveMenu
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
-from napari_webipred.results.session_table import Entry
+from napari_webipred.results.session_table import Entries, Entry
 
 
 class ResultActions(QWidget):
@@ -24,28 +26,32 @@ class ResultActions(QWidget):
 
     Parameters
     ----------
-    entries : callable
-        Returns the rows in the order in which the table shows them.
+    shown, selected : callable
+        Return the rows that the table shows, and those of them that are selected, in the order of the table.
     """
 
     def __init__(
         self,
         session: ViewerSession,
-        entries: Callable[[], Sequence[Entry]],
+        shown: Callable[[], Entries],
+        selected: Callable[[], Entries],
         theme: Theme,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
-        self._entries = entries
+        self._shown = shown
+        self._selected = selected
         self._task: Task | None = None
         self._copying: Task | None = None
-        self._saving: tuple[list[int], Callable[[], None]] | None = None
+        self._saving: tuple[Entries, Callable[[], None]] | None = None
+        self._changed_since = False
         self.message = Message(theme)
-        self.save = Button("Save CSV…")
-        self.save.setToolTip("Save all rows as a CSV file, with a run record (.csv.json)")
+        self.save = Button("Save…")
+        self.save.setToolTip("Save rows as CSV, TSV or Excel, with a run record")
+        self.menu = SaveMenu(self.save)
         self.copy = Button("Copy")
-        self.copy.setToolTip("Copy all rows for a spreadsheet")
+        self.copy.setToolTip("Copy all rows that are shown, with a header, for a spreadsheet. Ctrl+C: selected rows")
         self.clear = Button("Clear")
         self.clear.setToolTip("Delete all rows. Asks first if they are not saved.")
         buttons = QHBoxLayout()
@@ -57,25 +63,44 @@ class ResultActions(QWidget):
         layout.setSpacing(5)
         layout.addLayout(buttons)
         layout.addWidget(self.message)
-        self.save.clicked.connect(lambda: self._save(_nothing))
-        self.copy.clicked.connect(self.copy_rows)
+        self.menu.opening.connect(self._count)
+        self.menu.all.triggered.connect(lambda: self._save(self._all()))
+        self.menu.selected.triggered.connect(lambda: self._save(selected()))
+        self.menu.shown.triggered.connect(lambda: self._save(shown()))
+        self.menu.copy.triggered.connect(lambda: self._copy(selected(), header=True))
+        self.copy.clicked.connect(lambda: self._copy(shown(), header=True))
         self.clear.clicked.connect(lambda: self.discard_rows(self._delete_all))
         session.run_changed.connect(self.message.clear)
+        session.rows_changed.connect(self._on_rows_changed)
         for signal in (session.run_changed, session.rows_added, session.rows_changed, session.run_ended):
             signal.connect(self._refresh)
         self._refresh()
 
     def _refresh(self) -> None:
-        run = self._session.run
-        for button in (self.save, self.copy, self.clear):
-            button.setEnabled(run is not None and not run.running and len(self._session.table.numbers) > 0)
+        rows = len(self._session.table.numbers) > 0
+        self.save.setEnabled(rows)
+        self.copy.setEnabled(rows)
+        self.clear.setEnabled(rows and not self._session.running)
+
+    def _count(self) -> None:
+        self.menu.count(len(self._session.table.numbers), len(self._selected()), len(self._shown()))
+
+    def _all(self) -> Entries:
+        return Entries(self._session.table, self._session.table.numbers)
+
+    @property
+    def is_saving(self) -> bool:
+        """Whether rows are being saved."""
+        return self._saving is not None
 
     def copy_rows(self) -> None:
-        """Copy all rows for a spreadsheet."""
-        entries = self._entries()
+        """Copy the selected rows for a spreadsheet, without a header."""
+        self._copy(self._selected(), header=False)
+
+    def _copy(self, entries: Entries, header: bool) -> None:
         if not entries:
             return
-        self._copying = Task(tab_separated(entries))
+        self._copying = Task(copied(entries, header))
         self._copying.done.connect(QGuiApplication.clipboard().setText)
         self._copying.failed.connect(self.message.show_error)
         self._copying.start()
@@ -85,39 +110,44 @@ class ResultActions(QWidget):
 
         The answer is not waited for. Rows that the user wants to save are discarded only when they are saved.
         """
+        if self._saving is not None:  # `then` waits for that
+            self._saving = self._saving[0], partial(self.discard_rows, then)
+            return
         unsaved = self._session.table.unsaved
         if not unsaved:
             then()
             return
-        if self._saving is not None:  # the user has chosen to save; `then` waits for that
-            self._saving = self._saving[0], then
-            return
         count = "1 row is" if unsaved == 1 else f"{unsaved} rows are"
-        answers = [Answer("Save…", lambda: self._save(then)), Answer("Discard", then, destroys=True)]
+        save = partial(self._save, self._all(), partial(self.discard_rows, then))
+        answers = [Answer("Save…", save), Answer("Discard", then, destroys=True)]
         ask(self, "Results not saved", f"{count} not saved.", "Save the results before discarding them?", answers)
 
-    def _save(self, then: Callable[[], None]) -> None:
-        """Ask for a file, write all rows in a background thread, and call `then` if that succeeds."""
-        numbers = self._session.table.numbers.tolist()
-        if not numbers or self._saving is not None:
+    def _save(self, entries: Entries, then: Callable[[], None] | None = None) -> None:
+        """Ask for a file, write rows in a background thread, and call `then` if that succeeds."""
+        if not entries or self._saving is not None:
             return
-        entries = [self._session.table.entry(number) for number in numbers]
-        suggested = f"{entries[0].run.card.id}-{datetime.now():%Y-%m-%d}.csv"
-        name, _ = QFileDialog.getSaveFileName(self, "Save results", suggested, "CSV (*.csv)")
+        name, kind = QFileDialog.getSaveFileName(self, "Save rows", _suggested(entries), FILTER)
         if not name:
             return
-        self._saving = numbers, then
-        run = self._session.run
-        self._task = Task(write_csv(Path(name), entries, str(run.error) if run is not None and run.error else ""))
+        self._saving = entries, then or _nothing
+        self._changed_since = False
+        self._task = Task(save_rows(Path(name), entries, dict(self._session.stopped), kind))
         self._task.done.connect(self._on_saved)
         self._task.failed.connect(self._on_not_saved)
         self._task.start()
 
+    def _on_rows_changed(self) -> None:
+        self._changed_since = True
+
     def _on_saved(self, path: Path) -> None:
         assert self._saving is not None
-        (numbers, then), self._saving = self._saving, None
-        self._session.mark_saved(numbers)
-        self.message.show_note(f"Saved {path.name}.", f"{path.name}.json contains the run record.")
+        (entries, then), self._saving = self._saving, None
+        count = f"{len(entries)} row{'s' * (len(entries) != 1)}"
+        if self._changed_since:  # they may be in the file as they were before
+            self.message.show_note(f"Saved {count} to {path.name}.", "Rows were changed meanwhile. Save them again.")
+            return
+        self._session.mark_saved(entries.numbers)
+        self.message.show_note(f"Saved {count} to {path.name}.", f"{path.name}.json contains the run record.")
         then()
 
     def _delete_all(self) -> None:
@@ -126,6 +156,12 @@ class ResultActions(QWidget):
     def _on_not_saved(self, error: Exception) -> None:
         self._saving = None
         self.message.show_error(error)
+
+
+def _suggested(entries: Sequence[Entry]) -> str:
+    """Propose a name for a file of these rows."""
+    first, last = entries[0].run, entries[-1].run
+    return f"{first.card.id if first.card.id == last.card.id else 'results'}-{datetime.now():%Y-%m-%d}.csv"
 
 
 def _nothing() -> None:

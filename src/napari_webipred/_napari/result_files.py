@@ -1,69 +1,74 @@
-"""The rows of a run as a CSV file, and as text for the clipboard."""
+"""Rows as a file, and as text for the clipboard."""
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.session_table import Entry
 
+# The first one is the usual one.
+KINDS = {"CSV (*.csv)": ".csv", "TSV, separated by tabs (*.tsv)": ".tsv", "Excel (*.xlsx)": ".xlsx"}
+FILTER = ";;".join(KINDS)
 
-def write_csv(path: Path, entries: Sequence[Entry], stopped: str = "") -> Generator[None, None, Path]:
-    """Write rows of one run and the run record; return the path of the CSV file.
+
+def save_rows(
+    path: Path, entries: Sequence[Entry], reasons: Mapping[int, str], kind: str = ""
+) -> Generator[None, None, Path]:
+    """Write rows and their record; return the path of the file.
 
     Parameters
     ----------
     path : Path
-        Where to.
+        As the dialog gave it, which has asked before if there is such a file.
     entries : sequence of Entry
         At least one.
-    stopped : str
-        Why the run has ended early, if it has failed.
+    reasons : mapping of int to str
+        Why a run, by its number, has ended early.
+    kind : str
+        One of `KINDS`, which gives the suffix to a name without one.
 
     Raises
     ------
     OptionError
         A file with the completed name exists, or the file cannot be written.
     """
-    from napari_webipred.results.record import Record
-    from napari_webipred.results.result_file import ResultFile, claimed_table
+    from napari_webipred.results import table_file
 
     yield
-    if not path.suffix:
-        path = path.with_suffix(".csv")
-        if path.exists():  # the dialog asked about the name without the suffix
-            raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
-    run = entries[0].run
-    record = Record(run.card, run.checksum, dict(run.options), run.total)
-    if stopped:
-        record.stopped = stopped
+    path = completed(path, KINDS.get(kind, ".csv"))
     try:
-        with (
-            claimed_table(path, lambda there: there == path) as target,  # the dialog has asked about this one
-            ResultFile(target, record, run.classes, run.axes) as table,
-        ):
-            for entry in entries:
-                table.write(entry.row)
-    except OptionError as error:  # the folder takes much space, and the user has just chosen it
-        raise OptionError(error.message.replace(visible(str(path)), path.name), error.hint) from error
+        yield from table_file.save(path, entries, reasons, lambda there: there == path)
+    except OptionError as error:
+        raise named_briefly(error, path) from error
     return path
 
 
-class _TabSeparated(csv.excel_tab):
-    lineterminator = "\n"
+def copied(entries: Sequence[Entry], header: bool) -> Generator[None, None, str]:
+    """Return rows as a spreadsheet takes them from the clipboard, the same cells as in a file."""
+    from napari_webipred.results import export, table_file
+
+    return (yield from table_file.text(entries, export.Tabs, header))
 
 
-def tab_separated(entries: Sequence[Entry]) -> Generator[None, None, str]:
-    """Write rows as a spreadsheet takes them from the clipboard, the same cells as in the CSV file."""
-    from napari_webipred.results.export import CsvWriter
+def completed(path: Path, suffix: str) -> Path:
+    """Add a suffix to a name without one.
 
-    text = io.StringIO(newline="")
-    writer = CsvWriter(text, entries[0].run.classes, entries[0].run.axes, _TabSeparated)
-    for entry in entries:
-        yield
-        writer.write(entry.row)
-    return text.getvalue()
+    Raises
+    ------
+    OptionError
+        There is a file of that name, which the dialog has not asked about.
+    """
+    if path.suffix:
+        return path
+    path = path.with_name(path.name + suffix)
+    if path.exists():
+        raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
+    return path
+
+
+def named_briefly(error: OptionError, path: Path) -> OptionError:
+    """Name a file without its folder, which takes much space, and which the user has just chosen."""
+    return OptionError(error.message.replace(visible(str(path)), path.name), error.hint)

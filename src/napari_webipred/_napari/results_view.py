@@ -44,7 +44,7 @@ class ResultsView(QWidget):
         self.origin = ElidedLabel()
         self.shown_classes = MutedLabel()
         self.detail = ResultDetail(theme)
-        self.buttons = ResultActions(session, self.visible_entries, theme)
+        self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)

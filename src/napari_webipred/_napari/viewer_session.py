@@ -42,6 +42,8 @@ class ViewerSession(QObject):
         The rows of all runs. Whoever changes it does so through the session, which tells everybody.
     run : Run or None
         The latest run, for its progress.
+    stopped : dict of int to str
+        Why a run, by its number, has ended before its last row.
 
     Signals
     -------
@@ -67,6 +69,7 @@ class ViewerSession(QObject):
         super().__init__()
         self.run: Run | None = None
         self.table = SessionTable()
+        self.stopped: dict[int, str] = {}
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
         self._request: Request | None = None
@@ -140,6 +143,8 @@ class ViewerSession(QObject):
         self.run_changed.emit()
 
     def _on_ended(self) -> None:
+        if self.run is not None and (self.run.error is not None or self.run.cancelled):
+            self.stopped[self.run.details.number] = str(self.run.error or "cancelled")
         self.run_ended.emit()
         if self.run is not None and self.run.error is not None:
             self.model_changed.emit()  # the run may have shown that the model lacks a setting
