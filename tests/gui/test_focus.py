@@ -23,7 +23,7 @@ CONTROLS = {
     "check box": lambda panel: panel.images.choice.all,
     "spin box": lambda panel: panel.form.intensity.native.low,
     "table": lambda panel: panel.results.table,
-    "chart": lambda panel: panel.results.detail.chart_area,
+    "chart": lambda panel: panel.results.detail.chart,
     "header": lambda panel: panel.sections[1].header,
 }
 

@@ -14,6 +14,7 @@ from tests.gui.conftest import MeanModel, card, flat
 
 from napari_webipred import limits
 from napari_webipred._napari.about import about
+from napari_webipred._napari.bars import FIRST
 
 COUNT = limits.CLASSES
 WIDE = card("wide", "Wide", {f"class {i}": None for i in range(COUNT)}, task="multi-label")
@@ -39,7 +40,11 @@ def test_the_table_shows_the_first_classes_and_the_chart_those_with_the_greatest
     shown = limits.SHOWN_CLASSES
     assert panel.results.model.headings()[:3] == ["Image", "Class", "class 0"]
     assert panel.results.model.columnCount() == 2 + shown
-    assert [bar.name for bar in panel.results.detail.chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
+    chart = panel.results.detail.chart
+    assert [bar.name for bar in chart.bars] == [f"class {i}" for i in range(COUNT - FIRST, COUNT)]
+    while panel.results.detail.view.more.isEnabled():
+        qtbot.mouseClick(panel.results.detail.view.more, Qt.MouseButton.LeftButton)
+    assert [bar.name for bar in chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
     assert all(bar.assigned for bar in panel.results.detail.chart.bars)
     assert f"first {shown:,}" in panel.results.shown_classes.text()
     assert not panel.results.shown_classes.isHidden()

@@ -190,7 +190,7 @@ def test_an_image_that_fails_keeps_its_row_and_says_why(viewer, panel, qtbot, cl
     assert "1 of 2" in panel.classify.message.text
     click_row(panel, qtbot, 1)
     assert "NaN" in panel.results.detail.error.text
-    assert panel.results.detail.chart_area.isHidden()
+    assert panel.results.detail.view.isHidden()
 
 
 def test_a_remark_stands_with_the_row_and_is_announced(viewer, panel, qtbot, classify):
@@ -202,7 +202,7 @@ def test_a_remark_stands_with_the_row_and_is_announced(viewer, panel, qtbot, cla
     assert "Remarks on 1 of 2 rows." in panel.classify.message.text
     click_row(panel, qtbot, 1)
     assert "The image is blank" in panel.results.detail.remark.text
-    assert not panel.results.detail.chart_area.isHidden()
+    assert not panel.results.detail.view.isHidden()
     class_cell = panel.results.model.index(1, 1)
     assert "The image is blank" in class_cell.data(Qt.ItemDataRole.ToolTipRole)
     assert class_cell.data() == "⚠ dark"

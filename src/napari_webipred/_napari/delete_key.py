@@ -6,21 +6,21 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent
-from qtpy.QtWidgets import QAbstractItemView
+from qtpy.QtWidgets import QWidget
 
 
 class DeleteKey(QObject):
-    """Calls a function when Delete is pressed in a list; shortcuts of the window with that key are ignored there.
+    """Calls a function when Delete is pressed in a widget; shortcuts of the window with that key are ignored there.
 
     Parameters
     ----------
-    view : QAbstractItemView
-        The list.
+    view : QWidget
+        A list or a chart.
     action : callable
         Is called without arguments.
     """
 
-    def __init__(self, view: QAbstractItemView, action: Callable[[], None]) -> None:
+    def __init__(self, view: QWidget, action: Callable[[], None]) -> None:
         super().__init__(view)
         self._action = action
         view.installEventFilter(self)

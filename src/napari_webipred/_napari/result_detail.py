@@ -2,54 +2,51 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
+from typing import Any
 
-from napari_webipred._napari.chart import Chart, ordered
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from napari_webipred._napari.chart_view import ChartView
+from napari_webipred._napari.figure import Figure
+from napari_webipred._napari.figure_menu import FigureMenu
 from napari_webipred._napari.label import ElidedLabel
 from napari_webipred._napari.message import Message
-from napari_webipred._napari.result_bars import bars_of
 from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
 from napari_webipred.results.session_table import Entry
-
-ORDERS = {"model": "Model order", "descending": "Descending", "ascending": "Ascending"}
-MOST_VISIBLE_BARS = 9
 
 
 class ResultDetail(QWidget):
     """Shows one row; hidden while there is none."""
 
-    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, session: ViewerSession, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._session = session
         self._entry: Entry | None = None
         self.name = ElidedLabel()
-        self.order = QComboBox()
-        for order, words in ORDERS.items():
-            self.order.addItem(words, order)
-        self.order.setToolTip("Order of the bars. The table always has the order of the model.")
-        self.order.setAccessibleName("Order of the bars")
-        self.chart = Chart(theme)
-        self.chart_area = QScrollArea()
-        self.chart_area.setWidget(self.chart)
-        self.chart_area.setWidgetResizable(True)
-        self.chart_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.chart_area.setFocusPolicy(Qt.FocusPolicy.TabFocus)
+        self.view = ChartView(session.display, theme)
+        self.chart = self.view.chart
+        self.order = self.view.order
         self.error = Message(theme)
         self.remark = Message(theme)
+        self.message = Message(theme)
+        self.menu = FigureMenu(self.view, self._figure, self._file_name, self._inputs, self.message)
+        self.menu.serve(self.chart)
         self._lay_out()
-        self.order.currentIndexChanged.connect(self._refresh)
         self.hide()
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.addWidget(self.name, 1)
-        top.addWidget(self.order)
+        self.choices = QWidget()
+        choices = QHBoxLayout(self.choices)
+        choices.setContentsMargins(0, 0, 0, 0)
+        choices.addWidget(self.order)
+        choices.addStretch(1)
+        choices.addWidget(self.menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
-        layout.addLayout(top)
-        for widget in (self.chart_area, self.error, self.remark):
+        for widget in (self.name, self.choices, self.view, self.error, self.remark, self.message):
             layout.addWidget(widget)
 
     def show_entry(self, entry: Entry | None) -> None:
@@ -64,17 +61,23 @@ class ResultDetail(QWidget):
         run, row = self._entry.run, self._entry.row
         place = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
         self.name.setText(f"{row.image} · {place}" if place else row.image)
-        self.chart_area.setVisible(not row.failed)
-        self.order.setVisible(not row.failed)
-        self.error.clear()
-        self.remark.clear()
-        if row.probabilities is None:
+        self.view.setVisible(not row.failed)
+        self.choices.setVisible(not row.failed)
+        for message in (self.error, self.remark, self.message):
+            message.clear()
+        if row.failed:
             self.error.show_error(OptionError(row.error))
             return
         if row.remark:
             self.remark.show_note(row.remark)
-        bars = bars_of(run, row)
-        self.order.setVisible(len(bars) > 1)
-        self.chart.show_bars(ordered(bars, self.order.currentData()))
-        lines = min(len(bars), MOST_VISIBLE_BARS) + 1
-        self.chart_area.setFixedHeight(lines * self.chart.line_height() + 4)
+        self.view.show_row(run.card, row, run.options["threshold"])
+
+    def _figure(self) -> Figure:
+        return self.chart.figure()
+
+    def _file_name(self) -> str:
+        return f"{self._entry.run.card.id}-chart" if self._entry is not None else "chart"
+
+    def _inputs(self) -> list[str]:
+        layers: list[Any] = self._session.run.layers() if self._session.run is not None else []
+        return [layer.source.path for layer in layers if layer.source.path]

@@ -43,7 +43,7 @@ class ResultsView(QWidget):
         self.table.setModel(self.sorted)
         self.origin = ElidedLabel()
         self.shown_classes = MutedLabel()
-        self.detail = ResultDetail(theme)
+        self.detail = ResultDetail(session, theme)
         self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -130,6 +130,6 @@ class ResultsView(QWidget):
 def _shown_classes(classes: int) -> str:
     """Say which of very many classes are shown."""
     return (
-        f"The model has {classes:,} classes. The table shows the first {limits.SHOWN_CLASSES:,} and the chart the "
-        f"{limits.SHOWN_CLASSES:,} with the highest values. The CSV file has all classes."
+        f"The model has {classes:,} classes. The table shows the first {limits.SHOWN_CLASSES:,}. "
+        f"The chart shows those with the highest values. The CSV file has all classes."
     )

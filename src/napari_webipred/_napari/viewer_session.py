@@ -10,6 +10,7 @@ from weakref import WeakKeyDictionary
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.catalogue import Catalogue
+from napari_webipred._napari.display import Display
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.run import Run
 from napari_webipred.results.session_table import RunDetails, SessionTable
@@ -40,6 +41,8 @@ class ViewerSession(QObject):
         The models to choose from.
     table : SessionTable
         The rows of all runs. Whoever changes it does so through the session, which tells everybody.
+    display : Display
+        How results are drawn.
     run : Run or None
         The latest run, for its progress.
     stopped : dict of int to str
@@ -70,6 +73,7 @@ class ViewerSession(QObject):
         self.run: Run | None = None
         self.table = SessionTable()
         self.stopped: dict[int, str] = {}
+        self.display = Display()
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
         self._request: Request | None = None
