@@ -135,7 +135,8 @@ class Chart(QWidget):
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(look.frame, 1))
-            painter.drawRoundedRect(drawn.area(self._current).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
+            painter.drawRoundedRect(drawn.area(self._current).adjusted(2.5, 0.5, -2.5, -0.5), 3, 3)
+            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:
         assert event is not None
