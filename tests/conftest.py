@@ -9,11 +9,15 @@ from zenodo_server import zenodo  # noqa: F401
 
 @pytest.fixture(autouse=True)
 def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keep every test away from the user's cache and from the internet."""
+    """Keep every test away from the user's cache and preferences, and from the internet."""
+    monkeypatch.setenv("NAPARI_CONFIG", str(tmp_path / "config" / "settings.yaml"))
+    monkeypatch.setattr("napari_webipred.settings._preferred", None)
+    monkeypatch.setattr("napari_webipred.settings._private_folder", None)
+    monkeypatch.setattr("napari_webipred.cache.private_session._session", None)
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
     for variable in ("NAPARI_WEBIPRED_ZENODO_URL", "HF_ENDPOINT", "NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")
-    for variable in ("OFFLINE", "SHARED_CACHE", "CACHE_LIMIT", "CA_FILE", "MEMORY_LIMIT"):
+    for variable in ("OFFLINE", "SHARED_CACHE", "CACHE_LIMIT", "CA_FILE", "MEMORY_LIMIT", "PRIVATE"):
         monkeypatch.delenv(f"NAPARI_WEBIPRED_{variable}", raising=False)
     monkeypatch.setattr("napari_webipred.settings._offline", False)
     # Nobody waits for a busy server here.

@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 # What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
 GROUND = {
     *{"atomic_file", "cancellation", "card", "checksums", "errors", "file_errors", "formats", "limits", "merge"},
-    *{"model_overrides", "names", "safe_json", "settings"},
+    *{"model_overrides", "names", "preferences", "safe_json", "settings"},
 }
 DATA = {"imaging.region", "imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
@@ -29,7 +29,8 @@ ALLOWED = {
     "formats": set(),
     "safe_json": set(),
     "checksums": set(),
-    "settings": set(),
+    "preferences": set(),
+    "settings": {"preferences"},
     "workers": set(),
     "errors": {"names"},
     "atomic_file": {"safe_json"},

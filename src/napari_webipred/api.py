@@ -38,7 +38,7 @@ REMEDIES: dict[Remedy, str] = {
     "choose cache folder": "Set the environment variable NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
     "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
-    "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE to allow downloads.",
+    "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
     "list models": "list_models() lists all models.",
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
@@ -106,8 +106,10 @@ def open_model(
     >>> model.input_shape
     (224, 224, 3)
     """
+    from napari_webipred.cache import private_session
     from napari_webipred.opening import opening
 
+    private_session.follow()
     with _remedies_in_notes():
         steps = opening(
             reference,
@@ -130,7 +132,7 @@ def classify(
     images: engine.ImageLike | Iterable[engine.ImageLike],
     model: Model | str | Path,
     *,
-    intensity: Intensity = "auto",
+    intensity: Intensity | None = None,
     threshold: float = 0.5,
     profile: Profile | None = None,
     regions: Any = None,
@@ -143,8 +145,9 @@ def classify(
     images : path or array, or an iterable of them
         Image files, folders, or arrays of shape (height, width), (height, width, 3 or 4) or with leading axes.
     model : Model, or anything that `open_model` takes
-    intensity : "auto", "dtype" or (low, high)
-        Which intensities become black and white. 8-bit images are taken as they are; see `docs/python.md`.
+    intensity : "auto", "dtype" or (low, high), optional
+        Which intensities become black and white; see `docs/python.md`. By default what napari's preferences say, which
+        is "auto" if nothing else was chosen there: 8-bit images are taken as they are.
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
@@ -190,7 +193,8 @@ def classify(
     """
     from napari_webipred.results.table import to_frame
 
-    options = engine.Options(intensity=intensity, threshold=threshold, profile=profile)
+    chosen = engine.preferred_intensity() if intensity is None else intensity
+    options = engine.Options(intensity=chosen, threshold=threshold, profile=profile)
     opened = model if isinstance(model, Model) else open_model(model)
     rows = []
     axes: tuple[str, ...] = ()
@@ -208,7 +212,7 @@ def prepare(
     image: engine.ImageLike,
     model: Model | str | Path,
     plane: int | Sequence[int] | Mapping[str, int] | None = None,
-    intensity: Intensity = "auto",
+    intensity: Intensity | None = None,
     *,
     profile: Profile | None = None,
 ) -> NDArray[np.float32]:
@@ -246,7 +250,8 @@ def prepare(
     """
     with _remedies_in_notes():
         opened = model if isinstance(model, Model) else open_model(model)
-        return engine.prepare(opened, image, plane, engine.Options(intensity=intensity, profile=profile)).tensor
+        chosen = engine.preferred_intensity() if intensity is None else intensity
+        return engine.prepare(opened, image, plane, engine.Options(intensity=chosen, profile=profile)).tensor
 
 
 def select(
@@ -374,8 +379,9 @@ def list_models(search: str = "", *, discipline: str | None = None, procedure: s
     >>> [card.id for card in wp.list_models("chest x-ray")]
     ['webipred-16']
     """
-    from napari_webipred.cache import index
+    from napari_webipred.cache import index, private_session
 
+    private_session.follow()
     return index.search(search, discipline, procedure)
 
 

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
-from typing import get_args
+from typing import Any, Literal, cast, get_args, get_origin
 
+from napari_webipred import settings
 from napari_webipred.card import Profile
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Intensity
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +26,7 @@ class Options:
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise. 0 to 1.
     workers : int, optional
-        How many images are worked on at the same time; one per core by default.
+        How many images are worked on at the same time; by default what the preferences say, else one per core.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
         The program whose arithmetic prepares the images; that of the model's card by default.
 
@@ -54,3 +58,24 @@ class Options:
 
 
 DEFAULTS = Options()
+
+
+def preferred_intensity(*, layers: bool = False) -> Intensity:
+    """Return the intensity range that the user prefers; every front uses it where nothing else is chosen.
+
+    The contrast limits count for `layers` only; files and arrays have none.
+    """
+    name = settings.current().preferences.intensity
+    if name == "limits" and not layers:
+        return DEFAULTS.intensity
+    if name in literals(Intensity):
+        return cast("Intensity", name)
+    _log.warning("The preferred intensity range %r is not known; %r is used.", name, DEFAULTS.intensity)
+    return DEFAULTS.intensity
+
+
+def literals(annotation: Any) -> set[str]:
+    """Return the texts that an annotation of literals and other types allows."""
+    if get_origin(annotation) is Literal:
+        return {value for value in get_args(annotation) if isinstance(value, str)}
+    return set().union(*(literals(part) for part in get_args(annotation)))

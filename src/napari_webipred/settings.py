@@ -1,4 +1,7 @@
-"""Where models are kept, how much memory and whether the network may be used, and where Zenodo and others are."""
+"""Where models are kept, how much memory and whether the network may be used, and where Zenodo and others are.
+
+What an environment variable says counts most, then what the user chose in napari's preferences, then the default.
+"""
 
 from __future__ import annotations
 
@@ -7,12 +10,19 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from napari_webipred import preferences
+from napari_webipred.preferences import Preferences
+
 ZENODO_URL = "https://zenodo.org"
 HUGGINGFACE_URL = "https://huggingface.co"
 TEACHABLE_MACHINE_URL = "https://teachablemachine.withgoogle.com"
 PROJECT_URL = "https://github.com/napari-webipred/napari-webipred"
 
+_TRUE = {"1", "true", "yes", "on"}
+
 _offline = False
+_preferred: Preferences | None = None
+_private_folder: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +32,10 @@ class Settings:
     Attributes
     ----------
     cache_folder : Path
-        Folder of downloaded models and compiled graphs. It need not exist yet.
+        Folder of downloaded models and compiled graphs. It need not exist yet. In a private session, the folder of the
+        session.
+    kept_cache : Path or None
+        In a private session the user's cache of before, which is searched and not changed.
     shared_cache : Path or None
         Such a folder for many users, which is searched first and never written.
     cache_limit : str
@@ -35,9 +48,14 @@ class Settings:
         Certificates (PEM) that are trusted besides those of the operating system.
     zenodo_url, huggingface_url, teachable_machine_url : str
         Addresses of these servers or of mirrors of them, without a trailing slash.
+    private : bool
+        True deletes what is kept of models from now on when the program ends.
+    preferences : Preferences
+        What the user chose in napari's preferences.
     """
 
     cache_folder: Path
+    kept_cache: Path | None
     shared_cache: Path | None
     cache_limit: str
     memory_limit: str
@@ -46,34 +64,64 @@ class Settings:
     zenodo_url: str
     huggingface_url: str
     teachable_machine_url: str
+    private: bool
+    preferences: Preferences
+
+    @property
+    def own_caches(self) -> tuple[Path, ...]:
+        """The user's own caches, the one that is written first."""
+        return (self.cache_folder,) if self.kept_cache is None else (self.cache_folder, self.kept_cache)
 
 
 def current() -> Settings:
-    """Read the settings from the environment.
+    """Read the settings from the environment and the preferences.
 
     ``NAPARI_WEBIPRED_CACHE`` and ``NAPARI_WEBIPRED_SHARED_CACHE`` (folders), ``NAPARI_WEBIPRED_CACHE_LIMIT``,
-    ``NAPARI_WEBIPRED_MEMORY_LIMIT``, ``NAPARI_WEBIPRED_OFFLINE`` (``1``, ``true``, ``yes`` or ``on``),
-    ``NAPARI_WEBIPRED_CA_FILE``, ``NAPARI_WEBIPRED_ZENODO_URL``, ``HF_ENDPOINT`` (which other programs of Hugging Face
-    read, too) and ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` are looked at on every call, so a change counts at once.
+    ``NAPARI_WEBIPRED_MEMORY_LIMIT``, ``NAPARI_WEBIPRED_OFFLINE`` and ``NAPARI_WEBIPRED_PRIVATE`` (``1``, ``true``,
+    ``yes`` or ``on``), ``NAPARI_WEBIPRED_CA_FILE``, ``NAPARI_WEBIPRED_ZENODO_URL``, ``HF_ENDPOINT`` (which other
+    programs of Hugging Face read, too), ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` and the file of the preferences are
+    looked at on every call, so a change counts at once.
     """
-    offline = os.environ.get("NAPARI_WEBIPRED_OFFLINE", "").strip().lower()
+    chosen = preferences.read() if _preferred is None else _preferred
+    folder = _path("NAPARI_WEBIPRED_CACHE") or preferences.folder_of(chosen.cache_folder) or default_cache_folder()
+    limit = os.environ.get("NAPARI_WEBIPRED_CACHE_LIMIT", "").strip()
     return Settings(
-        cache_folder=_path("NAPARI_WEBIPRED_CACHE") or default_cache_folder(),
+        cache_folder=_private_folder or folder,
+        kept_cache=folder if _private_folder else None,
         shared_cache=_path("NAPARI_WEBIPRED_SHARED_CACHE"),
-        cache_limit=os.environ.get("NAPARI_WEBIPRED_CACHE_LIMIT", "").strip(),
+        cache_limit=limit or (f"{chosen.cache_limit:g}GB" if chosen.cache_limit else ""),
         memory_limit=os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip(),
-        offline=_offline or offline in {"1", "true", "yes", "on"},
+        offline=_offline or _switched_on("NAPARI_WEBIPRED_OFFLINE", chosen.offline),
         ca_file=_path("NAPARI_WEBIPRED_CA_FILE"),
         zenodo_url=_address("NAPARI_WEBIPRED_ZENODO_URL", ZENODO_URL),
         huggingface_url=_address("HF_ENDPOINT", HUGGINGFACE_URL),
         teachable_machine_url=_address("NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL", TEACHABLE_MACHINE_URL),
+        private=_switched_on("NAPARI_WEBIPRED_PRIVATE", chosen.private_session),
+        preferences=chosen,
     )
 
 
 def set_offline(offline: bool) -> None:
-    """Forbid this process every use of the network, or allow it again unless the environment forbids it."""
+    """Forbid this process every use of the network, or allow it again unless environment or preferences forbid it."""
     global _offline
     _offline = offline
+
+
+def prefer(chosen: Preferences | None) -> None:
+    """Let these preferences count in this process instead of those in the file; None lets the file count again."""
+    global _preferred
+    _preferred = chosen
+
+
+def use_private(folder: Path | None) -> None:
+    """Keep what this process keeps in the folder of a private session; None means in the cache folder again."""
+    global _private_folder
+    _private_folder = folder
+
+
+def _switched_on(variable: str, default: bool) -> bool:
+    text = os.environ.get(variable, "").strip().lower()
+    return text in _TRUE if text else default
 
 
 def _address(variable: str, default: str) -> str:

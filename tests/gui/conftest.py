@@ -115,6 +115,16 @@ def _plugins_write_from_the_main_thread_only(monkeypatch: pytest.MonkeyPatch) ->
     monkeypatch.setenv("NAPARI_ENSURE_PLUGIN_MAIN_THREAD", "1")
 
 
+@pytest.fixture(autouse=True)
+def _own_preferences(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let napari read the preferences of this test, as if it had just been started."""
+    import napari.settings
+
+    monkeypatch.setattr(napari.settings, "_CFG_PATH", str(tmp_path / "config" / "settings.yaml"), raising=False)
+    monkeypatch.setattr(napari.settings, "_PLUGIN_SETTINGS", {}, raising=False)
+    monkeypatch.setattr("napari_webipred._napari.preferences._page", None)
+
+
 @pytest.fixture
 def fake_catalogue(monkeypatch: pytest.MonkeyPatch) -> FakeCatalogue:
     fake_catalogue = FakeCatalogue()

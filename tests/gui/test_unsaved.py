@@ -14,8 +14,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from tests.gui.conftest import current_plane, flat
 
+from napari_webipred import settings
 from napari_webipred._napari import result_actions
 from napari_webipred.errors import OptionError
+from napari_webipred.preferences import ASK, Preferences
 
 WAYS = {
     "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton),
@@ -189,7 +191,8 @@ def test_the_button_counts_images_and_their_planes(viewer, panel, qtbot, choose)
 
 
 @pytest.mark.parametrize("text", ["Cancel", "Save…", "Discard"])
-def test_closing_napari_asks_too(panel, run, qtbot, target, monkeypatch, text):
+def test_closing_napari_asks_too_if_that_is_preferred(panel, run, qtbot, target, monkeypatch, text):
+    settings.prefer(Preferences(closing=ASK))
     window = panel.window()
     assert not window.close()  # as Ctrl+W does
     assert window.isVisible()

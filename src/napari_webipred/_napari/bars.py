@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from napari_webipred import settings
 from napari_webipred._napari.about import is_code
 from napari_webipred.card import ModelCard
 from napari_webipred.results.row import Row
@@ -60,7 +61,12 @@ class Bar:
     @property
     def shown(self) -> str:
         """The number as it is written."""
-        return self.value or f"{self.probability:.3f}"
+        return self.value or written(self.probability)
+
+
+def written(probability: float) -> str:
+    """Write a probability with as many decimals as the user prefers."""
+    return f"{probability:.{settings.current().preferences.decimals}f}"
 
 
 def bars_of(

@@ -45,6 +45,7 @@ def snapshot() -> Generator[None, None, CacheSnapshot]:
             entry.size,
             fetched=entry.fetched[:10],
             shared=entry.shared,
+            kept=entry.read_only and not entry.shared,
             refused=reasons.get(entry.id, ""),
         )
         for entry in store.entries()

@@ -13,12 +13,11 @@ from napari_webipred._napari.bars import Bar
 from napari_webipred._napari.chart_columns import Columns
 from napari_webipred._napari.chart_look import Look, paper_look, screen_look
 from napari_webipred._napari.chart_rows import Rows
-from napari_webipred._napari.chart_sheet import VALUE, Sheet
+from napari_webipred._napari.chart_sheet import Sheet
 from napari_webipred._napari.figure import Figure, figure_font
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.theme import Theme
 
-__all__ = ["VALUE", "Chart"]
 PAGE = 9  # bars
 PAPER_ROOM = 0.7  # for names
 STEPS = {

@@ -9,14 +9,13 @@ from heapq import nlargest
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 
-from napari_webipred._napari.bars import Bar
+from napari_webipred._napari.bars import Bar, written
 from napari_webipred._napari.chart_look import Look
 
 PADDING = 6
 MOST_LETTERS = 400  # of a name; more never fit
 MEASURED = 30  # names
 THIN = 0.5  # of a line is the thickness of a bar
-VALUE = "0.000"
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
@@ -52,7 +51,7 @@ class Sheet:
     @cached_property
     def value_width(self) -> int:
         """Pixels of a probability."""
-        return int(QFontMetrics(self.bold).horizontalAdvance(VALUE))
+        return int(QFontMetrics(self.bold).horizontalAdvance(written(0.0)))
 
     @cached_property
     def scale_width(self) -> int:

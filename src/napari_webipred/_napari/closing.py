@@ -37,7 +37,7 @@ class ClosingWindow(QObject):
     def follow(self) -> None:
         """Find the window again: the widget was put into a dock or taken out of it."""
         self._leave()
-        window = _main_window(self._widget)
+        window = main_window(self._widget)
         if window is not None:
             window.installEventFilter(self)
             self._watched = weakref.ref(window)
@@ -71,7 +71,8 @@ def _is_shown(window: QMainWindow) -> bool:
     return any(isinstance(child, QWidget) and child.isVisible() for child in inside)
 
 
-def _main_window(widget: QWidget | None) -> QMainWindow | None:
+def main_window(widget: QWidget | None) -> QMainWindow | None:
+    """Return the window in which a widget is docked; None if it is in none."""
     while widget is not None and not isinstance(widget, QMainWindow):
         widget = widget.parentWidget()
     return widget

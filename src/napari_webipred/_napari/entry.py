@@ -88,9 +88,10 @@ class Entry:
 
 def listed() -> Generator[None, None, list[Entry]]:
     """List the user's own models and the catalogue; a generator, so that it can run in a background thread."""
-    from napari_webipred.cache import index, local_models, refused_models, store
+    from napari_webipred.cache import index, local_models, private_session, refused_models, store
 
     yield
+    private_session.follow()
     reasons = refused_models.reasons()
     own = [local_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in local_models.own_models()]
     known = [

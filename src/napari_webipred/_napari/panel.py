@@ -9,17 +9,22 @@ from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
+from napari_webipred import settings
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.focus import focus_sheet
+from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.layers import describe, image_layers, position_shown, show
 from napari_webipred._napari.model_step import ModelStep
+from napari_webipred._napari.preferences import page
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import session_of, unwrapped
+from napari_webipred.options import preferred_intensity
+from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry
 
 WIDTH = 380
@@ -36,6 +41,7 @@ class ClassifyPanel(QWidget):
 
     def __init__(self, napari_viewer: Any, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        page().follow()
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
         self._navigating = False
@@ -52,6 +58,8 @@ class ClassifyPanel(QWidget):
             Section("", "Results", self.results, theme),
         ]
         self._lay_out()
+        self._prefer(None, settings.current().preferences)
+        page().changed.connect(self._prefer)
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)
         session.rows_added.connect(self._summarise)
@@ -81,6 +89,8 @@ class ClassifyPanel(QWidget):
         layout.addWidget(self.form.native)
         layout.addWidget(self.sections[3])
         layout.addStretch(1)
+        self.foot = Foot()
+        layout.addWidget(self.foot)
         self.scroll = QScrollArea()
         self.scroll.setWidget(column)
         self.scroll.setWidgetResizable(True)
@@ -141,8 +151,24 @@ class ClassifyPanel(QWidget):
             self.sections[0].header.setChecked(True)
         self._summarise()
 
+    def _prefer(self, before: Preferences | None, now: Preferences) -> None:
+        """Show what is preferred, unless something else was chosen."""
+        order, intensity = self.results.detail.order, self.form.intensity
+        if before is not None and before.chart_order != now.chart_order:
+            order.setCurrentIndex(order.findData(now.chart_order))
+        if before is None or intensity.value == before.intensity:
+            intensity.value = preferred_intensity(layers=True)
+        if runs := self._session.table.runs:
+            self.results.table.fit_columns(runs[-1], self.results.model.headings())
+        self.results.detail.show_entry(self.results.chosen_entry)
+        if before is not None and before.offline != now.offline:
+            self._session.catalogue.changed.emit()
+        if before is not None and before.private_session != now.private_session:
+            self._session.catalogue.read_again()
+
     def _has_unsaved_rows(self) -> bool:
-        return self._session.table.unsaved > 0 or self.results.buttons.is_saving
+        asked = settings.current().preferences.closing == ASK
+        return self.results.buttons.is_saving or (asked and self._session.table.unsaved > 0)
 
     def _summarise(self) -> None:
         loading, run = self._session.loading, self._session.run

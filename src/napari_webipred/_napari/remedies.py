@@ -11,7 +11,8 @@ REMEDIES: dict[Remedy, str] = {
     "choose cache folder": f"{_START} NAPARI_WEBIPRED_CACHE set to another folder.",
     "complete settings": "Click “Edit settings…” below the list of models.",
     "free space": "“On this machine…” > “Free up space” removes the least recently used models.",
-    "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, unset NAPARI_WEBIPRED_OFFLINE.",
+    "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
+    "preferences and unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",

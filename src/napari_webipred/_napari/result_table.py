@@ -9,6 +9,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from qtpy.QtGui import QFont
 
 from napari_webipred import limits
+from napari_webipred._napari.bars import written
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
@@ -18,7 +19,6 @@ from napari_webipred.results.session_table import Entry, RunDetails
 
 NOWHERE = QModelIndex()
 SORT_KEY = Qt.ItemDataRole.UserRole + 1
-DECIMALS = 3
 REMARK = "⚠"  # stands before the class of a row that has one
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
@@ -120,7 +120,7 @@ class ResultTable(QAbstractTableModel):
             return -math.inf if role == SORT_KEY else None
         p = float(row.probabilities[number])
         if role == Qt.ItemDataRole.DisplayRole:
-            return f"{p:.{DECIMALS}f}" if self._run.card.has_probabilities else f"{p:.6g}"
+            return written(p) if self._run.card.has_probabilities else f"{p:.6g}"
         if role == SORT_KEY:
             return p
         if role == Qt.ItemDataRole.ToolTipRole:

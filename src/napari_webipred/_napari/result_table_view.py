@@ -7,7 +7,7 @@ from qtpy.QtGui import QFont, QFontMetrics
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred import limits
-from napari_webipred._napari.chart import VALUE
+from napari_webipred._napari.bars import written
 from napari_webipred.results.session_table import RunDetails
 
 IMAGE_WIDTH = 120
@@ -41,7 +41,7 @@ class ResultTableView(QTableView):
         first = 2 + len(run.axes)
         bold = QFont(self.font())
         bold.setBold(True)  # like the assigned class
-        number = QFontMetrics(bold).horizontalAdvance(VALUE if run.card.has_probabilities else UNBOUNDED)
+        number = QFontMetrics(bold).horizontalAdvance(written(0.0) if run.card.has_probabilities else UNBOUNDED)
         metrics = header.fontMetrics()
         # Asking Qt for the width of each of a thousand columns takes ten times as long.
         around = header.sectionSizeHint(0) - metrics.horizontalAdvance(headings[0]) + 4

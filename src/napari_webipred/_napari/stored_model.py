@@ -29,6 +29,8 @@ class StoredModel:
         Day of the download or import; empty for the user's own models.
     shared : bool
         Whether it is in the shared cache of all users.
+    kept : bool
+        Whether it was there before the private session, which does not change it.
     refused : str
         Why it cannot be used; empty as far as is known.
     gone : bool
@@ -42,13 +44,15 @@ class StoredModel:
     size: int | None = None
     fetched: str = ""
     shared: bool = False
+    kept: bool = False
     refused: str = ""
     gone: bool = False
 
     @property
     def facts(self) -> str:
         """Source and last use in one line."""
-        return f"{self.origin} · used {self.used}{' · for all users' if self.shared else ''}"
+        stays = " · for all users" if self.shared else " · stays after the private session" if self.kept else ""
+        return f"{self.origin} · used {self.used}{stays}"
 
     @property
     def state(self) -> str:

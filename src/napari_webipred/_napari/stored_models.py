@@ -301,7 +301,7 @@ class StoredModels(QDialog):
         if settings.current().offline and not offline:
             self.offline.setChecked(True)
             self.message.show_note(
-                "The environment variable NAPARI_WEBIPRED_OFFLINE is set.",
-                "To use the network, start napari without it.",
+                "Offline is on in the preferences, or the environment variable NAPARI_WEBIPRED_OFFLINE is set.",
+                "To use the network, turn it off there, or start napari without the variable.",
             )
         self.changed.emit()

@@ -140,3 +140,8 @@ def _gather(work: Generator[Any, None, Any], shown: threading.Event) -> Generato
     if waiting:
         yield waiting
     return result
+
+
+def under_way() -> bool:
+    """Whether any task of this process is not finished."""
+    return bool(_under_way)

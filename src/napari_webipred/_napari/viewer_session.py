@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_webipred import settings
 from napari_webipred._napari.catalogue import Catalogue
 from napari_webipred._napari.display import Display
 from napari_webipred._napari.loading import Loading
@@ -73,7 +74,7 @@ class ViewerSession(QObject):
         self.run: Run | None = None
         self.table = SessionTable()
         self.stopped: dict[int, str] = {}
-        self.display = Display()
+        self.display = Display(order=settings.current().preferences.chart_order)
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
         self._request: Request | None = None

@@ -127,7 +127,7 @@ def changed(models: Sequence[str]) -> ChangedModelError:
 
 def mend_card(entry: Entry, card: ModelCard) -> None:
     """Write the card of a model again if the one on the disk is damaged."""
-    if entry.shared or entry.card() is not None:
+    if entry.read_only or entry.card() is not None:
         return
     try:
         with exclusive(entry.folder, RequestContext(longest_wait=0)):

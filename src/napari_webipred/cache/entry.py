@@ -140,8 +140,13 @@ class Entry:
 
     @property
     def shared(self) -> bool:
-        """True if it lies in the cache of all users, which is only read."""
+        """True if it lies in the cache of all users."""
         return self.folder.parent.parent == settings.current().shared_cache
+
+    @property
+    def read_only(self) -> bool:
+        """True if it lies in the cache of all users, or was there before the private session."""
+        return self.folder.parent.parent != settings.current().cache_folder
 
     def use(self) -> None:
         """Note that the model is being opened, unless that is noted for today.
@@ -149,7 +154,7 @@ class Entry:
         A use in the future was noted while the clock was wrong.
         """
         path = self.folder / USED
-        if self.shared or path.is_symlink() or (path.exists() and 0 <= time.time() - self.last_use < _DAY):
+        if self.read_only or path.is_symlink() or (path.exists() and 0 <= time.time() - self.last_use < _DAY):
             return
         with suppress(OSError):  # A cache that cannot be written works, too.
             path.touch()
@@ -231,9 +236,9 @@ def _is_plain(file: KeptFile) -> bool:
 
 
 def caches() -> list[Path]:
-    """Return the cache folders in the order in which they are searched."""
+    """Return the cache folders in the order in which they are searched; the last one is written."""
     now = settings.current()
-    return [now.shared_cache, now.cache_folder] if now.shared_cache else [now.cache_folder]
+    return [cache for cache in (now.shared_cache, *reversed(now.own_caches)) if cache is not None]
 
 
 def find_entries(id: str, weights: Weights) -> list[Entry]:  # noqa: A002

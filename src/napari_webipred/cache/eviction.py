@@ -96,7 +96,12 @@ def _made_of(checksum: str) -> list[Path]:
 
 
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
-    there = [entry.id for entry in all_entries()]
+    there = {entry.id: entry for entry in all_entries()}
+    if id in there and not there[id].shared:
+        return CatalogueError(
+            f"The model {id!r} was there before the private session, which does not change it.",
+            "Turn off the private session to remove it.",
+        )
     if id in there:
         return CatalogueError(f"The model {id!r} is in the shared cache, which is read-only.", "", "list stored models")
     similar = difflib.get_close_matches(id, there, n=2)
@@ -115,7 +120,8 @@ def wipe() -> tuple[int, dict[str, str]]:
     int
         The bytes that this freed.
     dict of str to str
-        What stays, and why: another program is fetching a model, or removing it, or a folder cannot be read.
+        What stays, and why: another program is fetching a model, or removing it, a folder cannot be read, or a model
+        was there before the private session.
 
     Raises
     ------
@@ -139,6 +145,8 @@ def wipe() -> tuple[int, dict[str, str]]:
         with shared_file.locked(name):
             freed += _delete(shared_file.files(name))
             delete_lock(shared_file.lock_path(name))
+    kept = (entry.id for entry in all_entries() if entry.read_only and not entry.shared)
+    stays |= dict.fromkeys(kept, "it was there before the private session")
     for kind in (COMPILED, KNOWN, OVERRIDES, MODELS):
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             (cache / kind).rmdir()

@@ -27,10 +27,11 @@ def fingerprint(files: Iterable[tuple[str, str]]) -> str:
 
 def recall(id: str, source: dict[str, Any]) -> str | None:  # noqa: A002
     """Return the fingerprint of the files that came from this source; None if none ever did."""
-    note = read_note(_path(id, source))
-    if note is None or (note.get("id"), note.get("source")) != (id, source):
-        return None
-    return str(note.get("fingerprint"))
+    for cache in settings.current().own_caches:
+        note = read_note(cache / KNOWN / _path(id, source).name)
+        if note is not None and (note.get("id"), note.get("source")) == (id, source):
+            return str(note.get("fingerprint"))
+    return None
 
 
 def remember(id: str, source: dict[str, Any], files: str) -> None:  # noqa: A002

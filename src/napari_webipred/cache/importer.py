@@ -142,7 +142,7 @@ def confirm(card: ModelCard) -> Entry | None:
         The source cannot be asked.
     """
     entry = next(iter(noted(card)), None)
-    if entry is None or entry.origin == "source" or entry.shared:
+    if entry is None or entry.origin == "source" or entry.read_only:
         return entry
     files = providers.remote_files(card)
     if None in {file.checksum for file in files}:

@@ -66,6 +66,18 @@ def held(path: Path, seconds: float) -> Iterator[None]:
         lock.release()
 
 
+def hold(path: Path) -> filelock.BaseFileLock | None:
+    """Lock a path until the lock is released or this process ends, without waiting; None if that is not possible."""
+    import filelock
+
+    lock = filelock.FileLock(path, thread_local=False)  # another thread may release it
+    try:
+        lock.acquire(timeout=0)
+    except (OSError, NotImplementedError):  # another program holds it, or the file system has no locks
+        return None
+    return lock
+
+
 def delete_lock(path: Path) -> None:
     """Delete the file of a lock that is held: who waits for it finds that out and makes another."""
     with suppress(OSError):  # Windows keeps a file that is open, and whoever releases it deletes it.

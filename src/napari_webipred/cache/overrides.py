@@ -20,7 +20,8 @@ _log = logging.getLogger(__name__)
 
 def load(checksum: str) -> ModelOverrides:
     """Return the settings of a model with these files; none if the note cannot be understood."""
-    path = path_of(checksum)
+    paths = [cache / OVERRIDES / path_of(checksum).name for cache in settings.current().own_caches]
+    path = next((path for path in paths if path.exists()), paths[0])
     note = read_note(path)
     if note is None:
         if path.exists():

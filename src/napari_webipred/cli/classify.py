@@ -73,10 +73,9 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     )
     classify.add_argument(
         "--range",
-        default="auto",
         metavar="LOW:HIGH",
         help="intensities that become black and white; auto (8-bit images unchanged, others from their own minimum to "
-        "maximum), dtype, plane, stack or percentiles (default: auto)",
+        "maximum), dtype, plane, stack or percentiles (default: as in napari's preferences, else auto)",
     )
     selection.add_arguments(classify)
     classify.add_argument(
@@ -235,7 +234,11 @@ def _table(
         raise
 
 
-def _intensity(text: str) -> Intensity:
+def _intensity(text: str | None) -> Intensity:
+    if text is None:
+        from napari_webipred.engine import preferred_intensity
+
+        return preferred_intensity()
     if text in RANGES:
         return RANGES[text]
     low, _, high = text.partition(":")

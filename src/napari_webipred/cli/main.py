@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 
 from napari_webipred import file_errors
+from napari_webipred.cache import private_session
 from napari_webipred.cli import classify, models, terminal
 from napari_webipred.cli.interruption import Interrupted, interruptible
 from napari_webipred.cli.parser import Parser
@@ -27,6 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with interruptible():
             options = _parsed(sys.argv[1:] if arguments is None else arguments)
+            private_session.follow()
             status = int(options.run(options) or DONE)
             sys.stdout.flush()
             return status
@@ -47,6 +49,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.message("napari-webipred: cancelled.")
         return CANCELLED
     finally:
+        private_session.end()
         terminal.release_streams()
 
 

@@ -116,7 +116,16 @@ def _search_zenodo(text: str, number: int, as_json: bool) -> None:
     terminal.message(f"{found}{more}")
 
 
+def _refuse_in_private() -> None:
+    if settings.current().private:
+        raise OptionError(
+            "In a private session, models are deleted when the command ends.",
+            "Turn off the private session in napari's preferences, or set NAPARI_WEBIPRED_PRIVATE=0.",
+        )
+
+
 def _fetch(options: argparse.Namespace) -> None:
+    _refuse_in_private()
     from napari_webipred.cache import importer, index
     from napari_webipred.opening import opening
 
@@ -154,10 +163,11 @@ def _cache(options: argparse.Namespace) -> None:
         removed = store.limit(bytes_of(options.limit))
         terminal.message(f"Removed: {', '.join(removed) or 'nothing'}.")
     rows = [
-        (entry.id, terminal.size(entry.size), entry.used, "shared" if entry.shared else "", _origin(entry))
-        for entry in store.entries()
+        (entry.id, terminal.size(entry.size), entry.used, _place(entry), _origin(entry)) for entry in store.entries()
     ]
     terminal.show(str(now.cache_folder))
+    if now.kept_cache:
+        terminal.show(f"{now.kept_cache} (kept: a private session does not change it)")
     if now.shared_cache:
         terminal.show(f"{now.shared_cache} (shared)")
     if rows:
@@ -165,6 +175,10 @@ def _cache(options: argparse.Namespace) -> None:
     else:
         terminal.message("No models downloaded yet. `napari-webipred fetch MODEL` downloads one.")
     terminal.message(f"{terminal.size(store.usage())} in total, including compiled models.")
+
+
+def _place(entry: Entry) -> str:
+    return "shared" if entry.shared else "kept" if entry.read_only else ""
 
 
 def _origin(entry: Entry) -> str:
@@ -191,6 +205,7 @@ def _bundle(options: argparse.Namespace) -> None:
 
 
 def _import(options: argparse.Namespace) -> None:
+    _refuse_in_private()
     from napari_webipred.cache import bundle, importer
 
     name = options.file.name

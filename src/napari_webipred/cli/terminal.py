@@ -27,7 +27,7 @@ REMEDIES: dict[Remedy, str] = {
     "choose cache folder": "Set NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Set them with --output-name, --standardize, --activation or --resize.",
     "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
-    "go online": "Unset NAPARI_WEBIPRED_OFFLINE to allow downloads.",
+    "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",

@@ -7,7 +7,7 @@ from collections.abc import Generator, Iterable
 from concurrent.futures import Future
 from typing import TYPE_CHECKING
 
-from napari_webipred import limits
+from napari_webipred import limits, settings
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.execution.plane import Plane, classify_plane
 from napari_webipred.limits import available_cores
@@ -47,7 +47,7 @@ def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: 
         The model gives no probabilities.
     """
     cores = available_cores()
-    workers = min(options.workers or cores, max(count, 1))
+    workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
     session = model.session(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
     card, cancellation = model.card, Cancellation()
 

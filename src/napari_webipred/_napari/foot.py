@@ -1,0 +1,44 @@
+"""The foot of the panel: whether the session is private, and a way to the preferences."""
+
+from __future__ import annotations
+
+from napari.utils.notifications import show_info
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QHBoxLayout, QWidget
+
+from napari_webipred import settings
+from napari_webipred._napari import preferences
+from napari_webipred._napari.button import Button
+from napari_webipred._napari.closing import main_window
+from napari_webipred._napari.label import MutedLabel
+
+PRIVATE = "Private session: what is stored now is deleted when napari closes."
+
+
+class Foot(QWidget):
+    """A note and a button."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.private = MutedLabel(PRIVATE)
+        self.private.setToolTip("Models, compiled models, settings of models and choices of the panel")
+        self.preferences = Button("Preferences…")
+        self.preferences.setToolTip("Open napari's preferences at the page of this plugin")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.private, 1)
+        layout.addStretch(0)
+        layout.addWidget(self.preferences, alignment=Qt.AlignmentFlag.AlignRight)
+        self.preferences.clicked.connect(self._on_preferences)
+        preferences.page().changed.connect(self.refresh)
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Show what counts now."""
+        self.private.setVisible(settings.current().private)
+        self.preferences.setVisible(preferences.has_page())
+
+    def _on_preferences(self) -> None:
+        window = main_window(self)
+        if window is None or not preferences.open_page(window):
+            show_info(f"Open the preferences of napari in its File menu, and choose {preferences.PLUGIN}.")
