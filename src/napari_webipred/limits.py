@@ -30,6 +30,10 @@ REGIONS = 200_000
 # Corners of a polygon; one that is drawn by hand has hundreds. Each costs a step for each region and plane.
 CORNERS = 10_000
 
+# Files in a folder that the panel lists as one entry: it reads the header of each image before it classifies any. The
+# command line and Python take any number.
+FILES_IN_A_FOLDER = 50_000
+
 # --- models: what a file may hold ------------------------------------------------------------------------------------
 
 # Bytes that opening a model may take: so many, and so many for each byte of its files. What opens a model reads it,

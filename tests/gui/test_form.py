@@ -16,7 +16,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
-from napari_webipred._napari.form import PLANES, PROFILES, ClassifyForm
+from napari_webipred._napari.form import PROFILES, ClassifyForm
 from napari_webipred._napari.settings_form import ACTIVATIONS, SCALINGS
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.value_widget import literals
@@ -83,7 +83,6 @@ def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel,
 
 def test_every_value_that_the_annotations_allow_is_offered_in_words(form):
     assert set(form.profile.choices) == {None, *literals(Profile)} == set(PROFILES)
-    assert set(form.planes.choices) == set(PLANES)
     assert set(SCALINGS) - {"0-1"} == set(literals(StandardizeMode)) - {"custom"}  # short for a mode and its numbers
     assert set(ACTIVATIONS) == set(literals(Output.model_fields["activation"].annotation))
 
@@ -150,7 +149,9 @@ def test_a_number_of_the_intensity_range_comes_out_as_it_was_put_in(form, low):
         ("images", "a", "Choose from these layers: “a”, “b”."),
         ("images", ["a"], "'a' is not an image layer of this viewer.*these layers: “a”, “b”"),
         ("images", None, "Choose from these layers"),
-        ("planes", "some", r"must be in \('all', 'current'\)"),
+        ("planes", "some", "'some' is no choice of planes. Use 'all', 'current', or a slice"),
+        ("planes", slice(0, 9, -1), "Its step is 1 or more"),
+        ("planes", slice(0.5, None), "cannot be used"),
         ("intensity", "low", "Use one of 'auto', 'dtype', 'plane'"),
         ("intensity", (5, 5), "5 to 5 cannot be used. Use one of"),
         ("intensity", (0, 1e12), r"from -1e\+09 to 1e\+09"),
@@ -164,7 +165,7 @@ def test_a_value_that_cannot_be_used_is_refused_with_those_that_can(model, form,
     before = form.asdict()
     with pytest.raises((WebIPredError, ValueError), match=words) as raised:
         form[name].value = value
-    assert isinstance(raised.value, WebIPredError) or name in {"planes", "threshold", "profile"}
+    assert isinstance(raised.value, WebIPredError) or name in {"threshold", "profile"}
     assert form.asdict() == before
 
 

@@ -5,10 +5,22 @@ import pytest
 
 pytest.importorskip("napari")
 
+from types import SimpleNamespace
+
+from napari.components import ViewerModel
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QStyleOptionViewItem
 from tests.gui.conftest import current_plane
 
-from napari_webipred._napari.layers import describe
+from napari_webipred._napari.image_choice import ImageChoice
+from napari_webipred._napari.image_item import sources_of
+from napari_webipred._napari.images import Images
+from napari_webipred._napari.layers import axes_of, describe
+from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_line_delegate import SECOND_LINE
+from napari_webipred._napari.understanding import AxisChoice, Understanding
+from napari_webipred.errors import OptionError
+from napari_webipred.imaging.readers import read
 
 
 def ticked(panel) -> list[str]:
@@ -132,3 +144,187 @@ def test_describing_a_layer_reads_no_pixels(viewer, panel):
     assert "9 planes" in describe(layer)[0]
     panel.form.sources()
     assert read == []
+
+
+@pytest.fixture
+def images(qtbot):
+    """The list of a viewer without a window, which opens much faster."""
+    model = ViewerModel()
+    choice = ImageChoice(model, Images(), Theme(SimpleNamespace(theme="dark")))
+    qtbot.addWidget(choice)
+    choice.resize(300, 600)
+    choice.show()
+    return SimpleNamespace(model=model, choice=choice, images=choice.images)
+
+
+def words(choice, row: int) -> str:
+    return str(choice.layers.index(row).data(SECOND_LINE))
+
+
+def press(images, qtbot, row: int, modifier=Qt.KeyboardModifier.NoModifier) -> None:
+    view = images.choice.list
+    place = view.visualRect(images.choice.layers.index(row)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, modifier, place)
+
+
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+def test_a_click_on_edit_opens_the_form_and_what_is_chosen_counts_at_once(images, qtbot):
+    layer = images.model.add_image(grey(60, 40, 50, dtype=np.uint16), axis_labels=("z", "y", "x"))
+    view = images.choice.list
+    option = QStyleOptionViewItem()
+    option.initFrom(view)
+    option.rect = view.visualRect(images.choice.layers.index(0))
+    word = view.itemDelegate().action(option, images.choice.layers.index(0))
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=word.center())
+    assert images.images.is_ticked(layer)  # the click edits and does not untick
+    (axis,) = images.choice.editor.rows
+    assert axis.range.isHidden()
+    qtbot.keyClicks(axis.use, "Some")
+    assert not axis.range.isHidden()
+    axis.range.step.selectAll()
+    qtbot.keyClicks(axis.range.step, "5\r")
+    assert words(images.choice, 0) == "60 planes along z · every 5th: 12 · 16-bit · 50 × 40"
+    (_, source), *_ = sources_of(layer, images.images, "all", images.model.dims)
+    assert [index for (index,) in source.indices()] == list(range(0, 60, 5))
+    qtbot.mouseClick(images.choice.editor.reset, Qt.MouseButton.LeftButton)
+    assert words(images.choice, 0) == "60 planes along z · 16-bit · 50 × 40"
+    qtbot.keyClick(images.choice.editor.close_button, Qt.Key.Key_Space)
+    assert images.choice.editor.isHidden()
+
+
+@pytest.mark.parametrize("key", [Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter])
+def test_keys_open_the_form_for_all_selected_layers_of_the_same_shape(images, qtbot, key):
+    for name, shape in (("a", (6, 40, 40)), ("other", (9, 40, 40)), ("b", (6, 40, 40))):
+        images.model.add_image(grey(*shape), name=name)
+    for row in (0, 1, 2):
+        press(images, qtbot, row, CONTROL)
+    assert ticked_names(images) == ["a", "other", "b"]  # with Ctrl, a click only selects
+    qtbot.keyClick(images.choice.list, key)
+    assert "2 images" in images.choice.editor.heading.text()
+    (axis,) = images.choice.editor.rows
+    qtbot.keyClicks(axis.use, "Maximum")
+    assert [words(images.choice, row)[:19] for row in range(3)] == [
+        "maximum of 6 planes",
+        "9 planes · 8-bit · ",
+        "maximum of 6 planes",
+    ]
+
+
+def ticked_names(images) -> list[str]:
+    return [layer.name for layer in images.choice.value()]
+
+
+def test_two_axes_swap_their_names(images, qtbot):
+    layer = images.model.add_image(grey(5, 6, 40, 40), axis_labels=("t", "z", "y", "x"))
+    press(images, qtbot, 0, CONTROL)
+    images.choice.edit()
+    first, second = images.choice.editor.rows
+    first.name.setEditText("z")
+    qtbot.keyClick(first.name.lineEdit(), Qt.Key.Key_Return)
+    assert (first.shown_name, second.shown_name) == ("z", "t")
+    assert [axis.name for axis in axes_of(layer, images.images.understanding(layer))] == ["z", "t"]
+    first.name.setEditText("")
+    qtbot.keyClick(first.name.lineEdit(), Qt.Key.Key_Return)
+    assert first.shown_name == "z"
+
+
+def test_channels_along_an_axis_are_merged_in_the_chosen_colours(images, qtbot):
+    data = np.zeros((4, 2, 8, 8), np.uint8)
+    data[1], data[3] = 255, 51
+    layer = images.model.add_image(data, axis_labels=("c", "z", "y", "x"))
+    press(images, qtbot, 0, CONTROL)
+    images.choice.edit()
+    channels, _ = images.choice.editor.rows
+    qtbot.keyClicks(channels.use, "Channels")
+    colours = channels.colours
+    for number in (0, 2):
+        qtbot.mouseClick(colours._boxes[number], Qt.MouseButton.LeftButton)
+    colours._colours[1].setCurrentText("green")
+    colours._colours[3].setCurrentText("magenta")
+    assert words(images.choice, 0) == "2 planes along z · 2 of 4 channels in colours · 8-bit · 8 × 8"
+    ((target, source),) = sources_of(layer, images.images, "all", images.model.dims)
+    assert (source.axes, target.axes) == (("z",), (1,))
+    assert read(source, (1,))[0, 0].tolist() == pytest.approx([0.2, 1, 0.2])
+    tip = images.choice.layers.index(0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "c 1 in green, c 3 in magenta" in tip
+
+
+def test_the_reason_for_rgb_is_given_and_can_be_overruled(images, qtbot):
+    layer = images.model.add_image(grey(3, 40, 40), axis_labels=("c", "y", "x"))
+    press(images, qtbot, 0, CONTROL)
+    images.choice.edit()
+    assert "because the axis is called c and has 3 channels" in images.choice.editor.why.text()
+    qtbot.keyClicks(images.choice.editor.rows[0].use, "All planes")
+    assert words(images.choice, 0) == "3 planes along c · 8-bit · 40 × 40"
+    ((_, source),) = sources_of(layer, images.images, "all", images.model.dims)
+    assert len(source) == 3
+
+
+def test_what_is_chosen_outlives_the_panel_and_adapts_to_other_data(images, qtbot):
+    layer = images.model.add_image(grey(9, 40, 40))
+    images.images.understand([layer], Understanding((AxisChoice("z", "range", 2, 8, 2),)))
+    images.choice.layers.leave()
+    again = ImageChoice(images.model, images.images, Theme(SimpleNamespace(theme="dark")))
+    qtbot.addWidget(again)
+    assert words(again, 0) == "9 planes along z · 2 to 6, every 2nd: 3 · 8-bit · 40 × 40"
+    layer.data = grey(5, 40, 40)
+    assert words(again, 0) == "5 planes along z · 2 to 4, every 2nd: 2 · 8-bit · 40 × 40"
+    layer.data = grey(4, 5, 40, 40)
+    assert words(again, 0) == "4 × 5 planes · 8-bit · 40 × 40"
+
+
+def test_selected_layers_are_merged_in_their_own_colours_and_split_again(images, qtbot):
+    blue = images.model.add_image(
+        np.full((8, 8), 100, np.uint8), name="DAPI", colormap="blue", contrast_limits=(0, 200)
+    )
+    green = images.model.add_image(np.full((8, 8), 30, np.uint8), name="GFP", colormap="green", contrast_limits=(0, 40))
+    images.model.add_image(grey(8, 8, 3), name="colours")
+    press(images, qtbot, 0, CONTROL)
+    assert images.choice.merge.isHidden()
+    press(images, qtbot, 1, CONTROL)
+    qtbot.mouseClick(images.choice.merge, Qt.MouseButton.LeftButton)
+    merged, colours = images.choice.value()
+    assert (colours.name, merged.name) == ("colours", "DAPI + GFP as one image")
+    assert words(images.choice, 0) == "blue, green · 8-bit · 8 × 8"
+    ((target, source),) = sources_of(merged, images.images, "all", images.model.dims)
+    assert (source.name, target.layers) == (merged.name, [blue, green])
+    assert read(source, ())[0, 0].tolist() == pytest.approx([0, 0.75, 0.5], abs=0.01)
+    blue.colormap, green.contrast_limits, green.name = "red", (0, 60), "EGFP"
+    assert images.choice.layers.index(0).data() == "DAPI + EGFP as one image"
+    ((_, source),) = sources_of(merged, images.images, "all", images.model.dims)
+    assert read(source, ())[0, 0].tolist() == pytest.approx([0.5, 0.5, 0], abs=0.01)
+    images.choice.menu.prepare(merged)
+    images.choice.menu.split_action.trigger()
+    assert ticked_names(images) == ["DAPI", "EGFP", "colours"]
+
+
+def test_merged_stacks_keep_their_planes_and_can_be_projected(images, qtbot):
+    first = images.model.add_image(grey(4, 8, 8), axis_labels=("z", "y", "x"))
+    second = images.model.add_image(grey(4, 8, 8))
+    merged = images.images.merge([first, second])
+    ((target, source),) = sources_of(merged, images.images, slice(0, 4, 2), images.model.dims)
+    assert (source.axes, list(source.indices()), target.axes) == (("z",), [(0,), (2,)], (0,))
+    images.images.understand([merged], Understanding((AxisChoice(use="max"),)))
+    ((_, source),) = sources_of(merged, images.images, "all", images.model.dims)
+    assert len(source) == 1
+    assert "maximum of 4 planes along z" in words(images.choice, 0)
+
+
+@pytest.mark.parametrize(
+    ("data", "why"), [(grey(8, 9), "different sizes: 8 × 8 and 8 × 9"), (grey(40, 40, 3), "has colours of its own")]
+)
+def test_layers_that_cannot_be_merged_are_not_and_merged_ones_say_why_they_have_become_so(images, qtbot, data, why):
+    first = images.model.add_image(grey(8, 8))
+    second = images.model.add_image(grey(8, 8))
+    other = images.model.add_image(data)
+    with pytest.raises(OptionError, match=why):
+        images.images.merge([first, other])
+    merged = images.images.merge([first, second])
+    second.data = grey(8, 10)
+    assert "different sizes" in words(images.choice, 0)
+    assert merged not in images.choice.value()
+    images.model.layers.remove(second)
+    assert images.images.merged == []
+    assert first in images.choice.value()

@@ -16,7 +16,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 from tests.gui.conftest import card, current_plane, flat
 
-from napari_webipred._napari.layers import _grid
+from napari_webipred._napari.place import grid
 from napari_webipred._napari.viewer_session import _sessions, session_of, unwrapped
 from napari_webipred.engine import Options
 from napari_webipred.runtime.outputs import ModelOutput
@@ -133,7 +133,7 @@ def test_choosing_a_row_hides_the_images_that_lie_over_its_own(viewer, panel, qt
     click_row(panel, qtbot, 2)
     assert viewer.layers["c"].visible
     assert marks.visible
-    _grid(viewer).enabled = True
+    grid(viewer).enabled = True
     click_row(panel, qtbot, 0)
     assert all(layer.visible for layer in viewer.layers)
 

@@ -4,25 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, Literal, get_type_hints
+from typing import Any, get_type_hints
 
 from magicgui.widgets import Container, create_widget
-from napari.layers import Image
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.image_choice import ImageChoice
+from napari_webipred._napari.image_item import sources_of, stacked_axes
 from napari_webipred._napari.intensity import IntensityChoice
-from napari_webipred._napari.layers import shown_range, source_of
+from napari_webipred._napari.layers import shown_range
 from napari_webipred._napari.model_choice import ModelChoice
+from napari_webipred._napari.place import Target
+from napari_webipred._napari.plane_choice import PlaneChoice
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit, literals
+from napari_webipred._napari.understanding import sliced_axis
+from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Source
 from napari_webipred.options import DEFAULTS, Options
 
-Planes = Literal["all", "current"]
-PLANES = {"all": "All planes", "current": "Current plane"}
 PROFILES = {
     None: "Model default",
     "webipred": "WebIPred",
@@ -41,9 +42,9 @@ class ClassifyForm(Container):
         Identifier of the model, or the path of the user's own file; None if none is chosen. A DOI, URL, file or
         folder can be set, too.
     ``images``
-        List of the image layers of the viewer.
+        List of the image layers of the viewer, of merged layers, and of files.
     ``planes``
-        ``"all"`` planes of a stack, or the ``"current"`` one.
+        ``"all"`` planes of a stack, the ``"current"`` one, or a slice such as ``slice(0, 60, 5)`` along z.
     ``intensity``, ``threshold``, ``profile``
         As in `napari_webipred.classify`.
 
@@ -53,22 +54,11 @@ class ClassifyForm(Container):
         self._viewer = viewer
         self._session = session
         types = get_type_hints(Options)
-        choices = [(PLANES[value], value) for value in literals(Planes)]
         super().__init__(
             widgets=[
                 QtValueWidget(lambda: ModelChoice(session, theme), "model"),
-                QtValueWidget(lambda: ImageChoice(viewer, theme), "images"),
-                create_widget(
-                    annotation=Planes,
-                    name="planes",
-                    value=literals(Planes)[0],
-                    widget_type="RadioButtons",
-                    options={
-                        "choices": choices,
-                        "orientation": "horizontal",
-                        "tooltip": "Classify all planes of a stack, one row each, or only the plane that is shown",
-                    },
-                ),
+                QtValueWidget(lambda: ImageChoice(viewer, session.images, theme), "images"),
+                QtValueWidget(PlaneChoice, "planes"),
                 QtValueWidget(IntensityChoice, "intensity"),
                 create_widget(
                     annotation=types["threshold"],
@@ -93,6 +83,7 @@ class ClassifyForm(Container):
             ],
             labels=False,
         )
+        self.planes.changed.connect(self.images.native.layers.show_planes)
 
     def __call__(self) -> None:
         """Classify the images, as a click on *Classify* does, and return at once.
@@ -106,8 +97,8 @@ class ClassifyForm(Container):
             Something is missing or cannot be used.
         """
         self._check()
-        layers, sources = self.sources()
-        self._session.classify(layers, sources, self.options())
+        targets, sources = self.sources()
+        self._session.classify(targets, sources, self.options())
 
     def _check(self) -> None:
         loading = self._session.loading
@@ -122,17 +113,19 @@ class ClassifyForm(Container):
         if not self.images.value:
             raise OptionError("No image is selected.", "Open an image, or select one in the list.")
 
-    def sources(self) -> tuple[list[Image], list[Source]]:
-        """Return the chosen layers and how each is read; no pixel is touched."""
-        layers: list[Image] = self.images.value
-        point = tuple(self._viewer.dims.point) if self.planes.value == "current" else None
-        sources = [source_of(layer, point) for layer in layers]
-        if self.intensity.value == "limits":
-            sources = [
-                replace(source, intensity_range=shown_range(layer))
-                for layer, source in zip(layers, sources, strict=True)
-            ]
-        return layers, sources
+    def sources(self) -> tuple[list[Target], list[Source]]:
+        """Return what is classified of the chosen images, and what the rows are about; no pixel is touched."""
+        images, planes = self._session.images, self.planes.value
+        pairs = [pair for item in self.images.value for pair in sources_of(item, images, planes, self._viewer.dims)]
+        limits = self.intensity.value == "limits"
+        sources = [_with_limits(target, source) if limits else source for target, source in pairs]
+        return [target for target, _ in pairs], sources
+
+    def stack_lengths(self) -> list[int]:
+        """Return how many planes the chosen stacks have along the axis that a range of planes counts along."""
+        images = self._session.images
+        axes = [stacked_axes(item, images) for item in self.images.value]
+        return [each[place].length for each in axes if (place := sliced_axis(each)) is not None]
 
     def plane_count(self) -> int:
         """Count the planes that will be classified."""
@@ -154,3 +147,9 @@ class ClassifyForm(Container):
         layout.setSpacing(10)
         for section in sections:
             layout.addWidget(section)
+
+
+def _with_limits(target: Target, source: Source) -> Source:
+    """Let the contrast limits of a layer be black and white; merged layers have theirs, files none."""
+    layers = target.layers
+    return replace(source, intensity_range=shown_range(layers[0])) if len(layers) == 1 else source

@@ -1,21 +1,28 @@
-"""The list of image layers, as the value of the form."""
+"""The list of images, as the value of the form."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from typing import Any
 
-from napari.layers import Image
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QVBoxLayout, QWidget
 
+from napari_webipred._napari.button import Button
+from napari_webipred._napari.image_files import ImageFiles
+from napari_webipred._napari.image_item import called, description, shape_of_item
+from napari_webipred._napari.image_list import ImageList
+from napari_webipred._napari.image_menu import ImageMenu
+from napari_webipred._napari.images import Images, Item
 from napari_webipred._napari.label import MutedLabel
-from napari_webipred._napari.layer_list import LayerList
-from napari_webipred._napari.layers import describe, name_of
+from napari_webipred._napari.merged_layers import MergedLayers, fault_of_merging
+from napari_webipred._napari.message import Message
+from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_line_delegate import list_view
-from napari_webipred._napari.viewer_session import unwrapped
-from napari_webipred.errors import OptionError
+from napari_webipred._napari.two_line_delegate import list_view, show_rows
+from napari_webipred._napari.two_line_list import ITEM
+from napari_webipred._napari.understanding_form import UnderstandingForm
+from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.names import readable
 
 HINT = (
@@ -25,63 +32,145 @@ MOST_VISIBLE = 3
 
 
 class ImageChoice(QWidget):
-    """A list of the open image layers to tick.
+    """A list of the images to tick: layers of the viewer, several layers as one, files and folders.
 
     Signals
     -------
-    value_changed : list of Image
-        Layers came, went, were ticked or have other data.
+    value_changed : list of Item
+        Entries came, went, were ticked or are read in another way.
+    open_requested : ImageFiles
+        The user wants to see a file in napari.
     """
 
     value_changed = Signal(object)
+    open_requested = Signal(object)
 
-    def __init__(self, viewer: Any, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(self, viewer: Any, images: Images, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.layers = LayerList(viewer, self)
+        self.images = images
+        self.layers = ImageList(viewer, images, self)
         self.all = QCheckBox("All images")
         self.all.setToolTip("Select all images, or none")
+        self._most_visible = MOST_VISIBLE
         self.list = list_view(theme, "Images", MOST_VISIBLE)
+        self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setModel(self.layers)
+        self.menu = ImageMenu(self.list)
         self.hint = MutedLabel(HINT)
+        self.editor = UnderstandingForm(images)
+        self.merge = Button("Merge as one image")
+        self.merge.setToolTip("Classify the selected layers as the channels of one image, in the colours they show")
+        self.message = Message(theme)
+        self._lay_out()
+        self.all.clicked.connect(self._on_all)
+        self.layers.changed.connect(self._on_layers)
+        self.list.itemDelegate().acted.connect(self._on_edit_clicked)
+        self.list.selectionModel().selectionChanged.connect(self._on_selected)
+        self.menu.edit.connect(self.edit)
+        self.menu.merge.connect(self.merge_selected)
+        self.menu.split.connect(self.split_selected)
+        self.merge.clicked.connect(self.merge_selected)
+        self.editor.closed.connect(self._close_editor)
+        self._show_layers()
+
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self.hint)
         layout.addWidget(self.all, alignment=Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.list)
-        self.all.clicked.connect(self._on_all)
-        self.layers.changed.connect(self._on_layers)
-        self._show_layers()
+        layout.addWidget(self.editor)
+        layout.addWidget(self.merge, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.message)
 
-    def value(self) -> list[Image]:
-        """Return the ticked layers."""
+    def value(self) -> list[Item]:
+        """Return the ticked entries."""
         return self.layers.ticked()
 
-    def set_value(self, layers: Sequence[Any]) -> None:
-        """Tick these image layers of the viewer and no others.
+    def set_value(self, chosen: Sequence[Any]) -> None:
+        """Tick these images and no others.
 
         Raises
         ------
         OptionError
             One of them is not an image layer of this viewer, or cannot be classified.
         """
-        if isinstance(layers, str) or not isinstance(layers, Sequence):
-            raise OptionError(f"{layers!r} is not a list of layers.", self._possible())
-        chosen = [unwrapped(layer) for layer in layers]
-        for layer in chosen:
-            if not any(layer is other for other in self.layers.items):
-                raise OptionError(f"{_called(layer)} is not an image layer of this viewer.", self._possible())
-            words, usable = describe(layer)
+        if isinstance(chosen, str) or not isinstance(chosen, Sequence):
+            raise OptionError(f"{chosen!r} is not a list of layers.", self._possible())
+        items = [unwrapped(each) for each in chosen]
+        for item in items:
+            if not any(item is other for other in self.layers.items):
+                raise OptionError(f"{_quoted(item)} is not an image layer of this viewer.", self._possible())
+            words, usable = description(item, self.images, self.layers.planes)
             if not usable:
-                raise OptionError(f"{_called(layer)} cannot be classified: {words}", self._possible())
-        self.layers.tick(chosen)
+                raise OptionError(f"{_quoted(item)} cannot be classified: {words}", self._possible())
+        self.images.tick_only(items, self.layers.items)
 
     def reset_choices(self) -> None:
         """Read the layers of the viewer again."""
         self.layers.refresh()
 
+    def edit(self) -> None:
+        """Let the user say how the selected images are read: those that have the same shape as the current one."""
+        items = self._editable()
+        if items:
+            self.editor.show_items(items)
+            self.editor.focus_first()
+
+    def merge_selected(self) -> None:
+        """Make one image of the selected layers."""
+        layers = [item for item in self.menu.selected() if not isinstance(item, (MergedLayers, ImageFiles))]
+        self.message.clear()
+        try:
+            merged = self.images.merge(layers)
+        except WebIPredError as error:
+            self.message.show_error(error)
+            return
+        self.list.setCurrentIndex(self.layers.index(self.layers.items.index(merged)))
+
+    def split_selected(self) -> None:
+        """Make the selected merged layers images of their own again."""
+        for item in self.menu.selected():
+            if isinstance(item, MergedLayers):
+                self.images.split(item)
+
+    def _editable(self) -> list[Item]:
+        current = self.list.currentIndex().data(ITEM) if self.list.currentIndex().isValid() else None
+        if current is None or isinstance(current, ImageFiles) or not self.layers.is_usable(current):
+            return []
+        others = [
+            item
+            for item in self.menu.selected()
+            if item is not current
+            and type(item) is type(current)
+            and self.layers.is_usable(item)
+            and shape_of_item(item) == shape_of_item(current)
+        ]
+        return [current, *others]
+
+    def _on_edit_clicked(self, index: QModelIndex) -> None:
+        if not self.list.selectionModel().isSelected(index):
+            self.list.setCurrentIndex(index)
+        self.edit()
+
+    def _on_selected(self) -> None:
+        items = self._editable()
+        if not self.editor.isHidden() and items:
+            self.editor.show_items(items)
+        self._show_merge()
+
+    def _close_editor(self) -> None:
+        self.editor.hide()
+        self.list.setFocus()
+
+    def show_rows(self, most: int) -> None:
+        """Show so many images at most without scrolling."""
+        self._most_visible = most
+        self._show_layers()
+
     def _possible(self) -> str:
-        names = ", ".join(_called(layer) for layer in self.layers.usable())
+        names = ", ".join(_quoted(item) for item in self.layers.usable())
         return f"Choose from these layers: {names}." if names else "Open an image first."
 
     def _on_all(self) -> None:
@@ -102,10 +191,19 @@ class ImageChoice(QWidget):
         else:
             every = len(ticked) == len(usable)
             self.all.setCheckState(Qt.CheckState.Checked if every else Qt.CheckState.PartiallyChecked)
-        if rows:
-            self.list.setFixedHeight(min(rows, MOST_VISIBLE) * self.list.sizeHintForRow(0) + 4)
+        show_rows(self.list, min(rows, self._most_visible))
+        if not self.editor.isHidden():
+            gone = not any(self.editor.items[0] is item for item in usable)
+            self.editor.hide() if gone else self.editor.refresh()
+        self._show_merge()
+
+    def _show_merge(self) -> None:
+        items = self.menu.selected()
+        layers = [item for item in items if not isinstance(item, (MergedLayers, ImageFiles))]
+        self.merge.setVisible(len(layers) == len(items) > 1 and fault_of_merging(layers) is None)
 
 
-def _called(layer: Any) -> str:
-    name = getattr(layer, "name", None)
-    return repr(layer) if name is None else f"“{readable(name_of(layer))}”"
+def _quoted(item: Any) -> str:
+    if isinstance(item, (MergedLayers, ImageFiles)) or hasattr(item, "name"):
+        return f"“{readable(called(item))}”"
+    return repr(item)

@@ -3,23 +3,43 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
-from contextlib import ExitStack
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
-from napari_webipred._napari.viewer_session import unwrapped
+from napari_webipred._napari.place import place_shown
+from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.understanding import (
+    BY_ITSELF,
+    Axis,
+    Planes,
+    Understanding,
+    in_words,
+    reasons,
+    taken,
+    understood,
+)
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.intensity import EIGHT_BIT, UNIT
 from napari_webipred.imaging.planes import array_source
-from napari_webipred.imaging.selection import one_plane
+from napari_webipred.imaging.selection import (
+    COLOURS,
+    PROJECTED,
+    Channel,
+    Colour,
+    merge,
+    project,
+    take_channel,
+    take_planes,
+)
 from napari_webipred.imaging.source import Source
 from napari_webipred.names import visible
 
-SCENE_IN_ORDER = "_update_scenegraph"  # what napari calls it; under another name hiding is only slower
 KINDS = {"u": "-bit", "i": "-bit signed", "f": "-bit float"}
+WHITE = (1.0, 1.0, 1.0)
 
 
 def image_layers(viewer: Any) -> list[Image]:
@@ -27,24 +47,84 @@ def image_layers(viewer: Any) -> list[Image]:
     return [layer for layer in map(unwrapped, viewer.layers) if isinstance(layer, Image)]
 
 
-def source_of(layer: Image, point: tuple[float, ...] | None = None) -> Source:
+def axes_of(layer: Image, understanding: Understanding = BY_ITSELF) -> list[Axis]:
+    """Return how the leading axes of a layer are understood."""
+    lengths = _lengths(layer)
+    return understood(_axis_names(layer) or [f"axis_{i}" for i in range(len(lengths))], lengths, understanding)
+
+
+def source_of(
+    layer: Image,
+    understanding: Understanding = BY_ITSELF,
+    planes: Planes = "all",
+    dims: Any = None,
+) -> Source:
     """Describe a layer for the engine without reading its pixels.
 
     Parameters
     ----------
     layer : Image
-        Gamma and colormap do not count. Its contrast limits count where the user chooses the range ``"limits"``.
-    point : tuple of float, optional
-        Take only the plane at this point of the world, such as ``viewer.dims.point``.
+        Gamma does not count. Its contrast limits count where the user chooses the range ``"limits"``.
+    understanding : Understanding
+        What the user has chosen for the layer.
+    planes : "all", "current" or slice
+        What the user has chosen for all stacks.
+    dims : napari.components.Dims, optional
+        Where the sliders of the viewer are; without them, the current plane counts as all.
+
+    Returns
+    -------
+    Source
+        No place may be left of it, if a range begins after the end of the stack.
 
     Raises
     ------
-    ImageError
+    WebIPredError
         The layer does not contain an image.
     """
-    data, name = unwrapped(layer.data), name_of(layer)
-    source = array_source(data, name, rgb=layer.rgb, axes=_axis_names(layer))
-    return source if point is None or not source.axes else one_plane(source, _index_at(layer, source, point))
+    axes = axes_of(layer, understanding)
+    source = _plain_source(layer, axes)
+    source = projected(source, axes)
+    for axis in axes:
+        if axis.use == "merge":
+            channels = [Channel(take_channel(source, axis.name, n), COLOURS[name]) for n, name in axis.channels]
+            source = merge(source.name, channels)
+    current = None if dims is None else place_shown(layer, dims)
+    return with_planes(source, taken(axes, planes, current))
+
+
+def _plain_source(layer: Image, axes: list[Axis]) -> Source:
+    """Describe a layer with these axes, of which none is taken for colours only because of its name."""
+    neutral = ["c" if axis.use == "rgb" else f"axis_{i}" for i, axis in enumerate(axes)]
+    source = array_source(unwrapped(layer.data), name_of(layer), rgb=layer.rgb, axes=neutral)
+    return replace(source, axes=tuple(axis.name for axis in axes if axis.use != "rgb"))
+
+
+def projected(source: Source, axes: list[Axis]) -> Source:
+    """Project a source along those axes of which the user wants the maximum or the mean."""
+    for axis in axes:
+        if axis.use in PROJECTED:
+            source = project(source, axis.name, axis.use, axis.places)  # type: ignore[arg-type]
+    return source
+
+
+def with_planes(source: Source, places: dict[str, range]) -> Source:
+    """Take these places along the axes of a source; there may be none."""
+    if all(places.values()):
+        whole = dict(zip(source.axes, map(range, source.shape), strict=True))
+        return source if places == whole else take_planes(source, places)
+    return replace(source, planes=tuple(places[axis] for axis in source.axes))
+
+
+def grey_source(layer: Image, axes: list[str]) -> Source:
+    """Describe a grey layer for merging it with others; all its leading axes, called so, are planes."""
+    neutral = [f"axis_{i}" for i in range(len(axes))]
+    return replace(array_source(unwrapped(layer.data), name_of(layer), rgb=False, axes=neutral), axes=tuple(axes))
+
+
+def row_axes(layer: Image, understanding: Understanding = BY_ITSELF) -> tuple[int, ...]:
+    """Return which axes of a layer's data are the axes of its source."""
+    return tuple(i for i, axis in enumerate(axes_of(layer, understanding)) if axis.in_rows)
 
 
 def shown_range(layer: Image) -> tuple[float, float]:
@@ -55,84 +135,74 @@ def shown_range(layer: Image) -> tuple[float, float]:
     return EIGHT_BIT if np.dtype(layer.dtype).kind in "ui" else UNIT
 
 
+def colour_of(layer: Image) -> Colour:
+    """Return the colour that a layer shows for white: the end of its colormap, or its beginning if that is black."""
+    colours = np.asarray(layer.colormap.colors, float)[:, :3]
+    for red, green, blue in (colours[-1], colours[0]):
+        if red or green or blue:
+            return float(red), float(green), float(blue)
+    return WHITE
+
+
 def name_of(layer: Any) -> str:
     """Return the name of a layer, which may come from a file, so that every character of it can be seen."""
     return visible(layer.name)
 
 
-def describe(layer: Image) -> tuple[str, bool]:
+def describe(layer: Image, understanding: Understanding = BY_ITSELF, planes: Planes = "all") -> tuple[str, bool]:
     """Describe how a layer is read, or why it cannot be classified; and return whether it can."""
     try:
-        source = source_of(layer)
+        source_of(layer, understanding, planes)
     except WebIPredError as error:
         return error.message, False
+    words = in_words(axes_of(layer, understanding), planes, _is_named(layer, understanding))
+    pixels = pixels_of(layer)
+    if not words:
+        words, pixels = [f"2-D {pixels}" if layer.rgb else f"2-D, {pixels}"], ""
+    return " · ".join((*words, *([pixels] if pixels else []), size_of(layer))), True
+
+
+def why(layer: Image, understanding: Understanding = BY_ITSELF) -> str:
+    """Say why a layer is read as it is; empty where there is nothing to say."""
+    words = reasons(axes_of(layer, understanding))
+    if layer.rgb:
+        words.append("Taken as RGB because napari shows the layer in colours.")
+    if layer.multiscale:
+        words.append(f"The first of its {len(layer.data)} levels is used, which has the full size.")
+    return " ".join(words)
+
+
+def pixels_of(layer: Image) -> str:
+    """Say of what kind the pixels are: ``16-bit``."""
+    full = _full_size(layer)
+    return ("RGBA" if full.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(full.dtype))
+
+
+def size_of(layer: Image) -> str:
+    """Say how many pixels a plane has: ``512 × 512``."""
+    shape = _full_size(layer).shape
+    height, width = shape[-3:-1] if layer.rgb else shape[-2:]
+    return f"{width} × {height}"
+
+
+def shape_of(layer: Image) -> tuple[int, ...]:
+    """Return the lengths of all axes of a layer, without that of RGB."""
+    shape = tuple(map(int, _full_size(layer).shape))
+    return shape[:-1] if layer.rgb else shape
+
+
+def _full_size(layer: Image) -> Any:
     data = unwrapped(layer.data)
-    first = data[0] if layer.multiscale else data
-    height, width = first.shape[-3:-1] if layer.rgb else first.shape[-2:]
-    pixels = ("RGBA" if first.shape[-1] == 4 else "RGB") if layer.rgb else _depth(np.dtype(first.dtype))
-    colours = len(source.axes) < first.ndim - 2 - layer.rgb
-    if not source.axes:
-        plain = "3 channels as RGB · " if colours else "2-D " if layer.rgb else "2-D, "
-        return f"{plain}{pixels} · {width} × {height}", True
-    pixels = f"3 channels as RGB · {pixels}" if colours else pixels
-    count = " × ".join(map(str, source.shape))
-    along = f" along {', '.join(source.axes)}" if _axis_names(layer) else ""
-    return f"{count} planes{along} · {pixels} · {width} × {height}", True
+    return data[0] if layer.multiscale else data
 
 
-def show(viewer: Any, layer: Any, position: Mapping[str, int], others: Iterable[Any] = ()) -> None:
-    """Select a layer and move the sliders to one of its planes; hide those of the others that lie over it."""
-    layers = list(map(unwrapped, viewer.layers))
-    if layer not in layers:
-        return
-    over = [] if _grid(viewer).enabled else layers[layers.index(layer) + 1 :]
-    _toggle([*(other for other in over if other.visible and other in others), *([] if layer.visible else [layer])])
-    viewer.layers.selection.active = layer
-    if not position:
-        return
-    data_point = [0.0] * layer.ndim
-    axes = _data_axes(layer, tuple(position))
-    for axis, i in zip(axes, position.values(), strict=True):
-        data_point[axis] = i
-    world = layer.data_to_world(data_point)
-    first = viewer.dims.ndim - layer.ndim
-    for axis in axes:
-        viewer.dims.set_point(first + axis, world[axis])
+def _lengths(layer: Image) -> tuple[int, ...]:
+    return shape_of(layer)[:-2]
 
 
-def _toggle(layers: list[Any]) -> None:
-    """Show hidden layers and hide shown ones; napari orders its whole scene for each, which for many takes seconds."""
-    with ExitStack() as stack:
-        for emitter in [layer.events.visible for layer in layers[:-1]]:
-            for owner, name in (callback for callback in emitter.callbacks if isinstance(callback, tuple)):
-                if name == SCENE_IN_ORDER and owner() is not None:
-                    stack.enter_context(emitter.blocker(getattr(owner(), name)))
-        for layer in layers:
-            layer.visible = not layer.visible
-
-
-def _grid(viewer: Any) -> Any:
-    """Return the settings of the grid, which belong to the canvas since napari 0.9."""
-    canvas = getattr(unwrapped(viewer), "canvas", None)
-    return unwrapped(viewer).grid if canvas is None else canvas.grid
-
-
-def position_shown(viewer: Any, layer: Image) -> tuple[int, ...]:
-    """Return which plane of a layer the viewer shows."""
-    return _index_at(layer, source_of(layer), tuple(viewer.dims.point))
-
-
-def _index_at(layer: Image, source: Source, point: tuple[float, ...]) -> tuple[int, ...]:
-    place = layer.world_to_data(point)
-    axes = _data_axes(layer, source.axes)
-    lengths = zip(axes, source.shape, strict=True)
-    return tuple(int(np.clip(round(float(place[axis])), 0, length - 1)) for axis, length in lengths)
-
-
-def _data_axes(layer: Image, axes: tuple[str, ...]) -> list[int]:
-    """Return which axes of the data are those of a source: all leading ones except that of the colours."""
-    names = _axis_names(layer) or ()
-    return [names.index(axis) if axis in names else i for i, axis in enumerate(axes)]
+def _is_named(layer: Image, understanding: Understanding) -> bool:
+    names = [choice.name for choice in understanding.axes]
+    return _axis_names(layer) is not None or (len(names) == layer.ndim - 2 and any(names))
 
 
 def _axis_names(layer: Image) -> tuple[str, ...] | None:
@@ -141,6 +211,13 @@ def _axis_names(layer: Image) -> tuple[str, ...] | None:
     own = any(re.fullmatch(r"(axis )?-?\d+", name) for name in names)
     given = all(names) and len(set(names)) == len(names) and not own
     return names if given else None
+
+
+def names_of_axes(layers: Iterable[Image]) -> list[str]:
+    """Return the names of the leading axes: those of the first layer that has any."""
+    given = list(layers)
+    names = next((names for layer in given if (names := _axis_names(layer))), None)
+    return list(names) if names else [f"axis_{i}" for i in range(len(_lengths(given[0])))]
 
 
 def _depth(dtype: np.dtype[Any]) -> str:

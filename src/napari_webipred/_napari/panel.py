@@ -16,13 +16,14 @@ from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
-from napari_webipred._napari.layers import describe, image_layers, position_shown, show
 from napari_webipred._napari.model_step import ModelStep
+from napari_webipred._napari.place import place_shown, show
 from napari_webipred._napari.preferences import page
+from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.results_view import ResultsView
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.viewer_session import session_of, unwrapped
+from napari_webipred._napari.viewer_session import session_of
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry
@@ -182,13 +183,10 @@ class ClassifyPanel(QWidget):
         self.sections[-1].setVisible(count > 0 or self._session.running)
 
     def _go_to(self, entry: Entry) -> None:
-        """Show the layer and plane of a row; if the layer is gone, only the table shows the row."""
-        run = self._session.run
-        layer = run.layer(entry.row) if run is not None else None
-        if run is not None and layer is not None:
-            self._navigating = True
-            show(self._viewer, layer, entry.row.position, run.layers())
-            self._navigating = False
+        """Show the layers and the plane of a row; if they are gone, only the table shows the row."""
+        self._navigating = True
+        show(self._viewer, self._session.target(entry), entry.row.position, self._session.layers())
+        self._navigating = False
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now."""
@@ -196,12 +194,13 @@ class ClassifyPanel(QWidget):
         if self._navigating or run is None or not run.rows:
             return
         layer = unwrapped(self._viewer.layers.selection.active)
-        if layer not in image_layers(self._viewer) or not describe(layer)[1]:
+        if layer is None or not any(layer is each for each in run.layers()):
             return
-        shown = position_shown(self._viewer, layer)
+        shown = place_shown(layer, self._viewer.dims)
         first = len(self._session.table) - len(run.rows)
         for number, row in enumerate(run.rows, first):
-            if run.layer(row) is layer and tuple(row.position.values()) == shown:
+            target = run.targets[row.source]
+            if layer in target.layers and target.shows(tuple(row.position.values()), shown):
                 self.results.select_row(number)
                 return
 

@@ -1,9 +1,8 @@
-"""One run of a model over layers, and its result."""
+"""One run of a model over images, and its result."""
 
 from __future__ import annotations
 
 import time
-import weakref
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -15,22 +14,23 @@ from napari_webipred.results.session_table import RunDetails, SessionTable
 
 if TYPE_CHECKING:
     from napari_webipred import engine
+    from napari_webipred._napari.place import Target
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
     from napari_webipred.options import Options
 
 
 class Run(QObject):
-    """Classifies layers in a background thread and keeps the rows.
+    """Classifies images in a background thread and keeps the rows.
 
     Parameters
     ----------
     model : Model
         The model, warmed up.
-    layers : sequence of napari.layers.Image
-        The layers; held weakly, the rows outlive them.
+    targets : sequence of Target
+        What the rows of each source are about; layers are held weakly, the rows outlive them.
     sources : sequence of Source
-        What is read of each layer.
+        What is classified.
     options : Options
         How they are classified.
     table : SessionTable
@@ -42,6 +42,8 @@ class Run(QObject):
         The run as the table knows it.
     rows : list of Row
         The finished rows, as the engine gave them.
+    targets : list of Target
+        What the rows of each source are about.
 
     Signals
     -------
@@ -57,7 +59,7 @@ class Run(QObject):
     def __init__(
         self,
         model: Model,
-        layers: Sequence[Any],
+        targets: Sequence[Target],
         sources: Sequence[Source],
         options: Options,
         table: SessionTable,
@@ -73,7 +75,7 @@ class Run(QObject):
         self.running = True
         self.error: Exception | None = None
         self.cancelled = False
-        self._layers = [weakref.ref(layer) for layer in layers]
+        self.targets = list(targets)
         self._begin = time.monotonic()
         self._task = Task(engine.classify(model, list(sources), options))
         self._task.events.connect(self._on_events)
@@ -88,13 +90,9 @@ class Run(QObject):
             self.cancelled = True
             self._task.cancel()
 
-    def layer(self, row: Row) -> Any | None:
-        """Return the layer of a row, or None when it is gone."""
-        return self._layers[row.source]()
-
     def layers(self) -> list[Any]:
         """Return the layers that are still there."""
-        return [layer for reference in self._layers if (layer := reference()) is not None]
+        return [layer for target in self.targets for layer in target.layers]
 
     @property
     def failed(self) -> int:

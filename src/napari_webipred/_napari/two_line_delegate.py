@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt
-from qtpy.QtGui import QColor, QFont, QPainter
+from qtpy.QtCore import QEvent, QModelIndex, QPersistentModelIndex, QRect, QSize, Qt, Signal
+from qtpy.QtGui import QColor, QFont, QMouseEvent, QPainter
 from qtpy.QtWidgets import QAbstractItemView, QListView, QStyle, QStyledItemDelegate, QStyleOptionViewItem, QWidget
 
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
@@ -13,12 +13,21 @@ from napari_webipred.names import readable
 
 SECOND_LINE = Qt.ItemDataRole.UserRole + 1
 REMARK = Qt.ItemDataRole.UserRole + 2
+ACTION = Qt.ItemDataRole.UserRole + 3
 PADDING = 6
 BOX = 16
 
 
 class TwoLineDelegate(QStyledItemDelegate):
-    """Paints a title over a fainter second line, a remark at the right and, if the item has one, a check box."""
+    """Paints a title over a fainter second line, a remark at the right and, if the item has one, a check box.
+
+    Signals
+    -------
+    acted : QModelIndex
+        The word at the right of the title, such as *Edit*, was clicked.
+    """
+
+    acted = Signal(QModelIndex)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -46,7 +55,10 @@ class TwoLineDelegate(QStyledItemDelegate):
         title = QFont(option.font)
         title.setWeight(QFont.Weight.DemiBold)
         full = self._theme.readable("text", on) if enabled else self._theme.colour("text", 0.45)
-        _text(painter, upper, title, full, index.data(Qt.ItemDataRole.DisplayRole))
+        word = self.action(option, index)
+        _text(painter, upper.adjusted(0, 0, -word.width(), 0), title, full, index.data(Qt.ItemDataRole.DisplayRole))
+        if word.width():
+            self._paint_action(painter, word, option, index.data(ACTION), on)
         remark = index.data(REMARK) or ""
         width = option.fontMetrics.horizontalAdvance(remark) + 4 if remark else 0
         right = QRect(lower.right() - width, lower.top(), width, lower.height())
@@ -70,6 +82,22 @@ class TwoLineDelegate(QStyledItemDelegate):
             painter.drawRect(area.adjusted(0, 0, -1, -1))
         return on
 
+    def action(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QRect:
+        """Return where the word is that can be clicked at the right of the title; empty if there is none."""
+        text = index.data(ACTION) or ""
+        width = option.fontMetrics.horizontalAdvance(text) + 2 * PADDING if text else 0
+        area = option.rect
+        return QRect(area.right() - PADDING - width + 1, area.top() + 2, width, area.height() // 2 - 2)
+
+    def _paint_action(self, painter: QPainter, area: QRect, option: QStyleOptionViewItem, text: str, on: str) -> None:
+        under = bool(option.state & QStyle.StateFlag.State_MouseOver)
+        if under:
+            painter.setPen(self._theme.readable("text", on, 0.7))
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.drawRoundedRect(area, 3, 3)
+        inner = area.adjusted(PADDING, 0, 0, 0)
+        _text(painter, inner, option.font, self._theme.readable("text", on, 1.0 if under else 0.7), text)
+
     @staticmethod
     def box(item: QRect) -> QRect:
         """Where the check box of an item is."""
@@ -89,7 +117,14 @@ class TwoLineDelegate(QStyledItemDelegate):
             painter.drawLine(x + 7, y + 11, x + 12, y + 5)
 
     def editorEvent(self, event: QEvent | None, model: Any, option: QStyleOptionViewItem, index: QModelIndex) -> bool:
-        """Let a click anywhere on the item, and the space bar, tick its box."""
+        """Let a click anywhere on the item, and the space bar, tick its box; with Ctrl or Shift it selects only."""
+        if isinstance(event, QMouseEvent):
+            if self.action(option, index).contains(event.pos()):
+                if event.type() == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton:
+                    self.acted.emit(index)
+                return False
+            if event.modifiers() & (Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier):
+                return False
         if event is None or index.data(Qt.ItemDataRole.CheckStateRole) is None:
             return False
         clicked = event.type() == QEvent.Type.MouseButtonRelease and event.button() == Qt.MouseButton.LeftButton
@@ -115,8 +150,13 @@ def list_view(theme: Theme, name: str, rows: int) -> QListView:
     view.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     view.setVerticalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
     view.setAccessibleName(name)
-    view.setFixedHeight(rows * (2 * view.fontMetrics().height() + 2 * PADDING) + 4)
+    show_rows(view, rows)
     return view
+
+
+def show_rows(view: QListView, rows: int) -> None:
+    """Give a list of two-line items space for so many of them."""
+    view.setFixedHeight(rows * (2 * view.fontMetrics().height() + 2 * PADDING) + 4)
 
 
 def _text(painter: QPainter, area: QRect, font: QFont, colour: QColor, text: str | None) -> None:

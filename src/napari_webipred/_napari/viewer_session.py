@@ -12,11 +12,14 @@ from qtpy.QtCore import QObject, Signal
 from napari_webipred import settings
 from napari_webipred._napari.catalogue import Catalogue
 from napari_webipred._napari.display import Display
+from napari_webipred._napari.images import Images
 from napari_webipred._napari.loading import Loading
+from napari_webipred._napari.proxy import unwrapped as unwrapped
 from napari_webipred._napari.run import Run
-from napari_webipred.results.session_table import RunDetails, SessionTable
+from napari_webipred.results.session_table import Entry, RunDetails, SessionTable
 
 if TYPE_CHECKING:
+    from napari_webipred._napari.place import Target
     from napari_webipred.imaging.source import Source
     from napari_webipred.options import Options
 
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
 class Request:
     """A run that starts when the model is ready, and whether the model is being downloaded for it."""
 
-    layers: Sequence[Any]
+    targets: Sequence[Target]
     sources: Sequence[Source]
     options: Options
     downloading: bool = False
@@ -44,6 +47,8 @@ class ViewerSession(QObject):
         The rows of all runs. Whoever changes it does so through the session, which tells everybody.
     display : Display
         How results are drawn.
+    images : Images
+        What the user has chosen about the images.
     run : Run or None
         The latest run, for its progress.
     stopped : dict of int to str
@@ -77,7 +82,9 @@ class ViewerSession(QObject):
         self.display = Display(order=settings.current().preferences.chart_order)
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
+        self.images = Images()
         self._request: Request | None = None
+        self._targets: dict[int, list[Target]] = {}
         self.loading.changed.connect(self.model_changed)
         self.loading.changed.connect(self._begin_when_ready)
         self.catalogue.changed.connect(self._begin_when_ready)
@@ -92,13 +99,12 @@ class ViewerSession(QObject):
         """Whether a run is to begin as soon as the chosen model is ready."""
         return self._request is not None
 
-    def classify(self, layers: Sequence[Any], sources: Sequence[Source], options: Options) -> None:
+    def classify(self, targets: Sequence[Target], sources: Sequence[Source], options: Options) -> None:
         """Begin a run, as soon as the chosen model is ready; one that is not on this machine is downloaded.
 
-        Nothing begins if the model cannot be opened, lacks settings, or
-        another one is chosen meanwhile.
+        Nothing begins if the model cannot be opened, lacks settings, or another one is chosen meanwhile.
         """
-        self._request = Request(layers, sources, options)
+        self._request = Request(targets, sources, options)
         self._begin_when_ready()
         if self.waiting:
             self.model_changed.emit()
@@ -109,7 +115,7 @@ class ViewerSession(QObject):
             return
         if loading.model is not None and not loading.needs_settings and not self.running:
             self._request = None
-            self._show(Run(loading.model, request.layers, request.sources, request.options, self.table))
+            self._show(Run(loading.model, request.targets, request.sources, request.options, self.table))
         elif loading.entry is not None and not loading.entry.here and loading.error is None and not request.downloading:
             request.downloading = True
             loading.start()
@@ -141,8 +147,17 @@ class ViewerSession(QObject):
         """Note that these rows are in a file."""
         self.table.mark_saved(numbers)
 
+    def target(self, entry: Entry) -> Target:
+        """Return what a row of the table is about; its layers may be gone."""
+        return self._targets[entry.run.number][entry.row.source]
+
+    def layers(self) -> list[Any]:
+        """Return the layers of all runs that are still there."""
+        return [layer for targets in self._targets.values() for target in targets for layer in target.layers]
+
     def _show(self, run: Run) -> None:
         self.run = run  # the last one has ended and emits nothing more
+        self._targets[run.details.number] = run.targets
         run.rows_added.connect(self.rows_added)
         run.ended.connect(self._on_ended)
         self.run_changed.emit()
@@ -164,8 +179,3 @@ def session_of(viewer: Any) -> ViewerSession:
     if viewer not in _sessions:
         _sessions[viewer] = ViewerSession()
     return _sessions[viewer]
-
-
-def unwrapped(wrapped: Any) -> Any:
-    """Return the object itself instead of the proxy that napari gives to plugins."""
-    return getattr(wrapped, "__wrapped__", wrapped)

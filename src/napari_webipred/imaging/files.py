@@ -5,18 +5,24 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
+from napari_webipred.cancellation import current
+from napari_webipred.errors import OptionError
 from napari_webipred.imaging.readers import file_formats, is_one_image
+from napari_webipred.names import visible
 
 
-def find_images(paths: Iterable[str | Path]) -> tuple[list[str], list[str]]:
+def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tuple[list[str], list[str]]:
     """Replace folders by the image files in them and below.
 
     Parameters
     ----------
     paths : iterable of path
         A file is kept whatever it is called, also if it does not exist: reading it will say so.
+    at_most : int, optional
+        How many files, images or not, may be in a folder.
 
     Returns
     -------
@@ -26,6 +32,13 @@ def find_images(paths: Iterable[str | Path]) -> tuple[list[str], list[str]]:
     left_out : list of str
         Files in folders whose suffix is not that of an image. Hidden files and folders are not even mentioned, links
         to folders are not followed.
+
+    Raises
+    ------
+    OptionError
+        There are more files in a folder than `at_most`.
+    CancelledError
+        The computation that this thread does was cancelled.
     """
     suffixes = image_suffixes()
     images: list[str] = []
@@ -34,7 +47,12 @@ def find_images(paths: Iterable[str | Path]) -> tuple[list[str], list[str]]:
         if not _is_folder(path) or is_one_image(path):
             images.append(str(path))
             continue
-        for found in sorted(_below(path), key=lambda file: [_natural(part) for part in file.relative_to(path).parts]):
+        files = list(islice(_below(path), None if at_most is None else at_most + 1))
+        if at_most is not None and len(files) > at_most:
+            raise OptionError(
+                f"{visible(path.name)} has more than {at_most:,} files.", "Choose a folder with fewer files."
+            )
+        for found in sorted(files, key=lambda file: [_natural(part) for part in file.relative_to(path).parts]):
             is_image = found.suffix.lower() in suffixes or _is_folder(found)
             (images if is_image else left_out).append(str(found))
     return images, left_out
@@ -53,6 +71,7 @@ def _below(folder: Path) -> Iterator[Path]:
     """Yield the files below a folder, the folders that are one image, and those that cannot be listed."""
     unlisted: list[str] = []
     for parent, folders, files in os.walk(folder, onerror=lambda error: unlisted.append(error.filename)):
+        current().check()
         shown = [name for name in folders if not name.startswith(".")]
         folders[:] = [name for name in shown if not is_one_image(Path(name))]
         yield from (Path(parent) / name for name in {*shown} - {*folders})
