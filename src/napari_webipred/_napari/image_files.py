@@ -82,7 +82,7 @@ class ImageFiles(QObject):
         """Return the images with the planes that are chosen for all stacks; nobody sees a current one of a file."""
         return [_with_planes(source, planes) for source in self.sources]
 
-    def describe(self, planes: Planes) -> tuple[str, bool]:
+    def summary(self, planes: Planes) -> tuple[str, bool]:
         """Describe what was found, or why nothing can be classified; and return whether something can."""
         if self.finding:
             return f"finding images… {self._counted or ''}".rstrip(), False

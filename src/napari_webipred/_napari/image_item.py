@@ -32,7 +32,7 @@ def description(item: Item, images: Images, planes: Planes) -> tuple[str, bool]:
     if isinstance(item, MergedLayers):
         return item.describe(images.understanding(item), planes)
     if isinstance(item, ImageFiles):
-        return item.describe(planes)
+        return item.summary(planes)
     return describe(item, images.understanding(item), planes)
 
 
