@@ -57,7 +57,10 @@ ALLOWED = {
     "engine": GROUND | DATA | {"options", "model", "execution", "imaging", "results"},
     "api": GROUND | DATA | {"engine", "model", "opening", "cache", "imaging", "results"},
     "cli": GROUND | DATA | FILES | {"engine", "model", "opening", "imaging", "results", "samples"},
-    "_napari": GROUND | DATA | FILES | {"engine", "model", "opening", "options", "imaging", "results", "samples"},
+    "_napari": GROUND
+    | DATA
+    | FILES
+    | {"engine", "execution", "model", "opening", "options", "imaging", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}

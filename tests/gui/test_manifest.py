@@ -26,10 +26,10 @@ def test_the_installed_package_offers_this_manifest():
     assert npe2.PluginManifest.from_distribution("napari-webipred").contributions.commands
 
 
-def test_the_panel_is_in_the_menu_for_classifying_layers(manifest):
+def test_panel_and_preview_are_in_the_menu_for_classifying_layers(manifest):
     items = manifest.contributions.menus["napari/layers/classify"]
-    assert [item.command for item in items] == ["napari-webipred.classify"]
-    assert [widget.command for widget in manifest.contributions.widgets] == ["napari-webipred.classify"]
+    assert [item.command for item in items] == ["napari-webipred.classify", "napari-webipred.preview"]
+    assert [widget.command for widget in manifest.contributions.widgets] == [item.command for item in items]
 
 
 @pytest.mark.parametrize("key", ["image-quality", "focus-series"])

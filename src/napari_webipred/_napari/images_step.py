@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_webipred._napari.button import Button
 from napari_webipred._napari.form import ClassifyForm
 
 
@@ -19,6 +21,9 @@ class ImagesStep(QWidget):
         layout.setSpacing(5)
         for widget in (self.choice, form.planes.native, form.intensity.native):
             layout.addWidget(widget)
+        self.preview = Button("What the model sees")
+        self.preview.setToolTip("Show the shown image as the model gets it, beside the original")
+        layout.addWidget(self.preview, alignment=Qt.AlignmentFlag.AlignLeft)
         form.images.changed.connect(self._refresh)
         self._refresh()
 
@@ -29,7 +34,8 @@ class ImagesStep(QWidget):
         return f"{len(self._form.images.value)} of {count} selected" if count else ""
 
     def _refresh(self) -> None:
-        self._form.intensity.native.setVisible(self.choice.layers.rowCount() > 0)
+        for widget in (self._form.intensity.native, self.preview):
+            widget.setVisible(self.choice.layers.rowCount() > 0)
         lengths = self._form.stack_lengths()
         self._form.planes.native.setVisible(bool(lengths))
         self._form.planes.native.show_length(max(lengths, default=1))

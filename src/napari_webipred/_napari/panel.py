@@ -68,7 +68,10 @@ class ClassifyPanel(QWidget):
         session.run_ended.connect(self._summarise)
         session.run_ended.connect(self._follow)
         self.form.changed.connect(self._summarise)
+        self.form.changed.connect(lambda: session.form_changed.emit())
+        session.show_form(self.form)
         self.results.chosen.connect(self._go_to)
+        self.images.preview.clicked.connect(self._show_preview)
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
@@ -129,6 +132,7 @@ class ClassifyPanel(QWidget):
             (emitter.connect if listening else emitter.disconnect)(callback)
         layers = self.images.choice.layers
         (layers.follow if listening else layers.leave)()
+        self._session.show_form(self.form if listening else None)
 
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
@@ -187,6 +191,11 @@ class ClassifyPanel(QWidget):
         self._navigating = True
         show(self._viewer, self._session.target(entry), entry.row.position, self._session.layers())
         self._navigating = False
+
+    def _show_preview(self) -> None:
+        dock, _ = self._viewer.window.add_plugin_dock_widget("napari-webipred", "What the model sees")
+        dock.show()
+        dock.raise_()
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now."""

@@ -53,6 +53,8 @@ class ViewerSession(QObject):
         The latest run, for its progress.
     stopped : dict of int to str
         Why a run, by its number, has ended before its last row.
+    form : ClassifyForm or None
+        The form of the panel, while it is open.
 
     Signals
     -------
@@ -66,6 +68,8 @@ class ViewerSession(QObject):
         Rows were deleted, restored or commented on, or have other classes now.
     run_ended
         The run has ended: done, cancelled or failed.
+    form_changed
+        Something else is chosen in the form, or the panel is opened or closed.
     """
 
     model_changed = Signal()
@@ -73,6 +77,7 @@ class ViewerSession(QObject):
     rows_added = Signal(int, int)
     rows_changed = Signal()
     run_ended = Signal()
+    form_changed = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -80,6 +85,7 @@ class ViewerSession(QObject):
         self.table = SessionTable()
         self.stopped: dict[int, str] = {}
         self.display = Display(order=settings.current().preferences.chart_order)
+        self.form: Any | None = None
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
         self.images = Images()
@@ -122,6 +128,11 @@ class ViewerSession(QObject):
         else:
             self._request = None
             self.model_changed.emit()
+
+    def show_form(self, form: Any | None) -> None:
+        """Let others see what is chosen in the panel; None when it is closed."""
+        self.form = form
+        self.form_changed.emit()
 
     def delete(self, numbers: Iterable[int]) -> None:
         """Delete rows of the table; `undo` restores them."""

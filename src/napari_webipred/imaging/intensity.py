@@ -63,7 +63,7 @@ def intensity_range(plane: NDArray[Any], intensity: Intensity) -> tuple[float, f
     if intensity == "plane":
         return range_between(*map(float, _ends(plane) if ends is None else ends))
     if intensity == "percentiles":
-        low, high = np.percentile(plane, PERCENTILES)
+        low, high = np.percentile(plane.view(np.uint8) if kind == "b" else plane, PERCENTILES)
         return (
             (float(low), float(high))
             if low < high
