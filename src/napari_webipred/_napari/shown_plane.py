@@ -14,7 +14,7 @@ from napari_webipred._napari.viewer_session import ViewerSession, unwrapped
 from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.selection import one_plane
 from napari_webipred.imaging.source import Index, Source
-from napari_webipred.options import DEFAULTS, Options
+from napari_webipred.options import Options, preferred_intensity
 
 LAYER_EVENTS = ("data", "contrast_limits", "rgb")
 
@@ -94,7 +94,7 @@ class ShownPlane(QObject):
             return None
         form = self._session.form
         chosen = {} if form is None else {id(each): source for each, source in zip(*form.sources(), strict=True)}
-        options = DEFAULTS if form is None else form.options()
+        options = Options(intensity=preferred_intensity(layers=True)) if form is None else form.options()
         source = chosen.get(id(layer)) or source_of(layer)
         if options.intensity == "limits" and id(layer) not in chosen:
             source = replace(source, intensity_range=shown_range(layer))
