@@ -118,7 +118,7 @@ class ClassifyForm(Container):
         images, planes = self._session.images, self.planes.value
         pairs = [pair for item in self.images.value for pair in sources_of(item, images, planes, self._viewer.dims)]
         limits = self.intensity.value == "limits"
-        sources = [_with_limits(target, source) if limits else source for target, source in pairs]
+        sources = [with_limits(target, source) if limits else source for target, source in pairs]
         return [target for target, _ in pairs], sources
 
     def stack_lengths(self) -> list[int]:
@@ -149,7 +149,7 @@ class ClassifyForm(Container):
             layout.addWidget(section)
 
 
-def _with_limits(target: Target, source: Source) -> Source:
+def with_limits(target: Target, source: Source) -> Source:
     """Let the contrast limits of a layer be black and white; merged layers have theirs, files none."""
     layers = target.layers
     return replace(source, intensity_range=shown_range(layers[0])) if len(layers) == 1 else source

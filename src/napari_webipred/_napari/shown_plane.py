@@ -1,33 +1,44 @@
-"""Which plane of which layer the viewer shows, as it would be classified."""
+"""Which plane of which image the viewer shows, as it would be classified."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_webipred._napari.layers import describe, image_layers, position_shown, shown_range, source_of
-from napari_webipred._napari.viewer_session import ViewerSession, unwrapped
+from napari_webipred._napari.form import with_limits
+from napari_webipred._napari.image_files import ImageFiles
+from napari_webipred._napari.image_item import called, description, sources_of
+from napari_webipred._napari.images import Item
+from napari_webipred._napari.layers import image_layers
+from napari_webipred._napari.place import Target, place_shown
+from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.understanding import Planes
+from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred.errors import OptionError
 from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.selection import one_plane
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.options import Options, preferred_intensity
 
-LAYER_EVENTS = ("data", "contrast_limits", "rgb")
+LAYER_EVENTS = ("data", "contrast_limits", "colormap", "axis_labels")
 
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A plane of a layer, or a region of it.
+    """A plane, or a region of it.
 
     Attributes
     ----------
-    layer : Image
+    item : Image, MergedLayers or ImageFiles
+        The entry of the list of images.
+    layers : list of Image
+        The layers that show it; none of a file.
     source : Source
-        How the layer is read, as the form says if it has chosen the layer.
+        How it is read.
     index : tuple of int
         The plane along the axes of the source: the one that is shown, or the nearest that is classified.
     region : Region, optional
@@ -36,7 +47,8 @@ class Shown:
         How it is classified.
     """
 
-    layer: Image
+    item: Item
+    layers: list[Image]
     source: Source
     index: Index
     region: Region | None
@@ -44,7 +56,7 @@ class Shown:
 
 
 class ShownPlane(QObject):
-    """Follows what a viewer shows: the active layer, or else the first that is to be classified.
+    """Follows what a viewer shows: the image of the active layer, or else the first that is to be classified.
 
     Signals
     -------
@@ -58,7 +70,7 @@ class ShownPlane(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self._session = session
-        self._layer: Image | None = None
+        self._layers: list[Image] = []
         self._following = False
 
     def follow(self) -> None:
@@ -68,7 +80,8 @@ class ShownPlane(QObject):
         self._following = True
         for emitter, callback in self._emitters():
             emitter.connect(callback)
-        self._session.form_changed.connect(self._on_changed)
+        for signal in (self._session.form_changed, self._session.images.changed):
+            signal.connect(self._on_changed)
         self._on_changed()
 
     def leave(self) -> None:
@@ -78,39 +91,51 @@ class ShownPlane(QObject):
         self._following = False
         for emitter, callback in self._emitters():
             emitter.disconnect(callback)
-        self._session.form_changed.disconnect(self._on_changed)
-        self._listen_to(None)
+        for signal in (self._session.form_changed, self._session.images.changed):
+            signal.disconnect(self._on_changed)
+        self._listen_to([])
 
     def now(self) -> Shown | None:
-        """Return what is shown; None without an image layer.
+        """Return what is shown; None if there is no image.
 
         Raises
         ------
-        ImageError
-            The layer cannot be classified.
+        WebIPredError
+            It cannot be classified.
         """
-        layer = self._layer_shown()
-        if layer is None:
+        item = self._item()
+        if item is None:
             return None
         form = self._session.form
-        chosen = {} if form is None else {id(each): source for each, source in zip(*form.sources(), strict=True)}
         options = Options(intensity=preferred_intensity(layers=True)) if form is None else form.options()
-        source = chosen.get(id(layer)) or source_of(layer)
-        if options.intensity == "limits" and id(layer) not in chosen:
-            source = replace(source, intensity_range=shown_range(layer))
-        index = _index(source, dict(zip(source_of(layer).axes, position_shown(self._viewer, layer), strict=True)))
+        planes: Planes = "all" if form is None else form.planes.value
+        pairs = sources_of(item, self._session.images, planes, self._viewer.dims)
+        if not pairs or not len(pairs[0][1]):
+            raise OptionError(f"No plane of {called(item)} is chosen.", "Choose planes that there are.")
+        target, source = pairs[0]
+        if options.intensity == "limits":
+            source = with_limits(target, source)
+        index = self._index(target, source)
         region = next((region for _, region in one_plane(source, index).parts()), None)
-        return Shown(layer, source, index, region, options)
+        return Shown(item, target.layers, source, index, region, options)
 
-    def _layer_shown(self) -> Image | None:
-        layers = image_layers(self._viewer)
+    def _item(self) -> Item | None:
+        images, layers = self._session.images, image_layers(self._viewer)
+        entries = images.entries(layers)
         active = unwrapped(self._viewer.layers.selection.active)
-        if active in layers:
-            return active
-        form = self._session.form
-        chosen = layers if form is None else form.images.value
-        usable = [layer for layer in chosen if describe(layer)[1]]
-        return usable[0] if usable else layers[0] if layers else None
+        for item in entries:
+            if any(layer is active for layer in _layers_of(item)):
+                return item
+        usable = [item for item in entries if images.is_ticked(item) and description(item, images, "all")[1]]
+        return (usable or entries or [None])[0]
+
+    def _index(self, target: Target, source: Source) -> Index:
+        """Return the plane of a source that is shown, or the nearest one that is taken."""
+        taken = list(map(range, source.shape) if source.planes is None else source.planes)
+        if not target.layers:
+            return tuple(places[0] for places in taken)
+        shown = place_shown(target.layers[0], self._viewer.dims)
+        return tuple(_nearest(places, shown[axis]) for places, axis in zip(taken, target.axes, strict=True))
 
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         layers = self._viewer.layers
@@ -121,25 +146,27 @@ class ShownPlane(QObject):
             *((getattr(layers.events, name), self._on_changed) for name in names),
         ]
 
-    def _listen_to(self, layer: Image | None) -> None:
-        if layer is self._layer:
-            return
-        for name in LAYER_EVENTS:
-            for each, connect in ((self._layer, False), (layer, True)):
-                emitter = getattr(each.events, name, None) if each is not None else None
-                if emitter is not None:
-                    (emitter.connect if connect else emitter.disconnect)(self._on_changed)
-        self._layer = layer
+    def _listen_to(self, layers: list[Image]) -> None:
+        for layer in self._layers:
+            for name in LAYER_EVENTS:
+                if hasattr(layer.events, name):
+                    getattr(layer.events, name).disconnect(self._on_changed)
+        self._layers = layers
+        for layer in layers:
+            for name in LAYER_EVENTS:
+                if hasattr(layer.events, name):
+                    getattr(layer.events, name).connect(self._on_changed)
 
     def _on_changed(self, event: Any = None) -> None:
-        self._listen_to(self._layer_shown())
+        item = self._item()
+        layers = [] if item is None else _layers_of(item)
+        if layers != self._layers:
+            self._listen_to(layers)
         self.changed.emit()
 
 
-def _index(source: Source, place: dict[str, int]) -> Index:
-    """Return the plane of a source at a place, or the nearest one that is taken."""
-    taken = map(range, source.shape) if source.planes is None else source.planes
-    return tuple(_nearest(places, place.get(axis, 0)) for axis, places in zip(source.axes, taken, strict=True))
+def _layers_of(item: Item) -> list[Image]:
+    return [] if isinstance(item, ImageFiles) else [item] if isinstance(item, Image) else item.layers
 
 
 def _nearest(places: range, place: int) -> int:
