@@ -128,7 +128,8 @@ def test_python_for_layers_gives_the_same_numbers_however_a_stack_was_read(demo:
         ImageInput("colours", "colours", None, colours.shape, "uint8", rgb=True),
         *(ImageInput("stack", "stack", None, stack.shape, "uint16", axes=("t", "z"), steps=s) for s in (taken, chosen)),
         ImageInput("stack", "stack", None, stack.shape, "uint16", axes=("t", "z"), steps=projected),
-        ImageInput("limits", "stack", None, stack.shape, "uint16", intensity_range=(0.0, 999.5)),
+        ImageInput("limits", "stack", None, stack.shape, "uint16", axes=("t", "c"), intensity_range=(0.0, 999.5)),
+        ImageInput("rgb", "stack", None, stack.shape, "uint16", axes=("t",), colours=1),
     ]
     data = {name: grey, "colours": colours, "stack": stack}
     viewer = SimpleNamespace(layers={key: SimpleNamespace(data=value) for key, value in data.items()})
@@ -142,7 +143,8 @@ def test_python_for_layers_gives_the_same_numbers_however_a_stack_was_read(demo:
             take_planes(base, {"t": slice(1, 4, 2), "z": 0}),
             take_planes(take_channel(base, "z", 2), {"t": 3}),
             project(base, "z", "max", slice(0, 2)),
-            replace(array_source(stack, "limits"), intensity_range=(0.0, 999.5)),
+            replace(array_source(stack, "limits", axes=("a", "b")), axes=("t", "c"), intensity_range=(0.0, 999.5)),
+            array_source(stack, "rgb", axes=("t", "c")),
         ],
     )
     table = run(code, viewer=viewer)
@@ -150,7 +152,7 @@ def test_python_for_layers_gives_the_same_numbers_however_a_stack_was_read(demo:
     classes = table[demo.classes].to_numpy(np.float32)
     np.testing.assert_array_equal(classes, np.array([row.probabilities for row in expected]))
     for i, row in enumerate(expected):
-        found = {axis: table[axis].iloc[i] for axis in ("t", "z", "axis_0", "axis_1")}
+        found = {axis: table[axis].iloc[i] for axis in ("t", "z", "c")}
         assert {axis: place for axis, place in found.items() if not pd.isna(place)} == row.position
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.form import ClassifyForm
@@ -19,9 +20,22 @@ from napari_webipred.runtime.outputs import UndecidedOutputError
 
 
 class ClassifyStep(QWidget):
-    """The button that starts a run, and how far the run is."""
+    """The button that starts a run, and how far the run is.
 
-    def __init__(self, session: ViewerSession, form: ClassifyForm, theme: Theme, parent: QWidget | None = None) -> None:
+    Parameters
+    ----------
+    autosave : QAction
+        Turns autosave on and off; a check box among the options does so, too.
+    """
+
+    def __init__(
+        self,
+        session: ViewerSession,
+        form: ClassifyForm,
+        autosave: QAction,
+        theme: Theme,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._form = form
@@ -34,12 +48,18 @@ class ClassifyStep(QWidget):
         self.threshold = _row("&Threshold", form.threshold.native)
         self._options_shown = False
         self.profile = _row("&Preprocessing", form.profile.native)
+        self.autosave = QCheckBox()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         for widget in (self.threshold, self.profile, self.button, self.why, self.progress, self.message):
             layout.addWidget(widget)
+        layout.insertWidget(2, self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.more, alignment=Qt.AlignmentFlag.AlignLeft)
+        self._autosave = autosave
+        autosave.changed.connect(self._show_autosave)
+        self.autosave.clicked.connect(autosave.trigger)
+        self._show_autosave()
         self.button.clicked.connect(self._on_click)
         self.more.clicked.connect(self._on_more)
         self.progress.cancelled.connect(self._on_cancel)
@@ -57,6 +77,11 @@ class ClassifyStep(QWidget):
         except WebIPredError as error:
             self.message.show_error(error)
 
+    def _show_autosave(self) -> None:
+        self.autosave.setText(self._autosave.text())
+        self.autosave.setToolTip(self._autosave.toolTip())
+        self.autosave.setChecked(self._autosave.isChecked())
+
     def _on_more(self) -> None:
         self._options_shown = not self._options_shown
         self._refresh()
@@ -73,6 +98,7 @@ class ClassifyStep(QWidget):
         model = self._session.loading.model
         self.threshold.setVisible(model is not None and model.card.task == "multi-label" and not running)
         self.profile.setVisible(self._options_shown and not running)
+        self.autosave.setVisible(self._options_shown and not running)
         self.more.setVisible(not running)
         chosen = "" if self._form.profile.value is None else f" ({self._form.profile.current_choice})"
         self.more.setText("Fewer options" if self._options_shown else f"More options…{chosen}")

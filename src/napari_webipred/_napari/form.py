@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QWidget
 from napari_webipred._napari.image_choice import ImageChoice
 from napari_webipred._napari.image_item import sources_of, stacked_axes
 from napari_webipred._napari.intensity import IntensityChoice
+from napari_webipred._napari.layer_input import image_input
 from napari_webipred._napari.layers import shown_range
 from napari_webipred._napari.model_choice import ModelChoice
 from napari_webipred._napari.place import Target
@@ -98,7 +99,8 @@ class ClassifyForm(Container):
         """
         self._check()
         targets, sources = self.sources()
-        self._session.classify(targets, sources, self.options())
+        images = [image_input(target, source) for target, source in zip(targets, sources, strict=True)]
+        self._session.classify(targets, sources, self.options(), images)
 
     def _check(self) -> None:
         loading = self._session.loading

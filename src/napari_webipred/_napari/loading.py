@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
@@ -10,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.task import Task
 from napari_webipred.errors import ModelError, OptionError
+from napari_webipred.results.inputs import ModelInput
 
 if TYPE_CHECKING:
     from napari_webipred.model import Model
@@ -98,6 +101,15 @@ class Loading(QObject):
             overridden = self.entry is not None and bool(self.entry.overrides)
             return isinstance(self.error, OptionError) or (overridden and type(self.error) is ModelError)
         return self.model.needs_settings
+
+    def model_input(self) -> ModelInput:
+        """Return what opens the chosen model again, as plain data."""
+        assert self.entry is not None
+        reference = self.entry.reference
+        is_path = isinstance(reference, Path)
+        settings = dict(self.entry.overrides) | ({"allow_slow": True} if self._allow_slow else {})
+        # Links are not followed, and nothing is looked up.
+        return ModelInput(os.path.abspath(reference) if is_path else str(reference), is_path, settings)  # noqa: PTH100
 
     def _end(self) -> None:
         self._task = self.progress = None

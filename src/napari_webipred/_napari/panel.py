@@ -51,7 +51,7 @@ class ClassifyPanel(QWidget):
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.model = ModelStep(session, self.form.model.native, theme)
         self.images = ImagesStep(self.form)
-        self.classify = ClassifyStep(session, self.form, theme)
+        self.classify = ClassifyStep(session, self.form, self.results.buttons.menu.autosave, theme)
         self.sections = [
             Section("1", "Model", self.model, theme),
             Section("2", "Images", self.images, theme),

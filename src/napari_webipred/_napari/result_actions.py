@@ -10,6 +10,7 @@ from pathlib import Path
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
 
+from napari_webipred._napari.autosaving import Autosaving
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.question import Answer, ask
@@ -50,6 +51,7 @@ class ResultActions(QWidget):
         self.save = Button("Save…")
         self.save.setToolTip("Save rows as CSV, TSV or Excel, with a run record")
         self.menu = SaveMenu(self.save)
+        self._autosaving = Autosaving(session, self.menu.autosave, self.message, self)
         self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows that are shown, with a header, for a spreadsheet. Ctrl+C: selected rows")
         self.clear = Button("Clear")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.task import Task
+from napari_webipred.results.autosave import Autosave, Destination
+from napari_webipred.results.inputs import Inputs
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import RunDetails, SessionTable
 
@@ -35,6 +38,10 @@ class Run(QObject):
         How they are classified.
     table : SessionTable
         Where the rows go.
+    destination : Destination
+        Where they are saved while they come, if the user wants that.
+    inputs : Inputs, optional
+        See `RunDetails`.
 
     Attributes
     ----------
@@ -42,6 +49,8 @@ class Run(QObject):
         The run as the table knows it.
     rows : list of Row
         The finished rows, as the engine gave them.
+    autosave : Autosave
+        Whether they are saved.
     targets : list of Target
         What the rows of each source are about.
 
@@ -63,6 +72,9 @@ class Run(QObject):
         sources: Sequence[Source],
         options: Options,
         table: SessionTable,
+        *,
+        destination: Destination,
+        inputs: Inputs | None = None,
     ) -> None:
         from napari_webipred import engine  # the panel opens sooner without it
 
@@ -70,14 +82,15 @@ class Run(QObject):
         self._table = table
         axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         total = sum(map(len, sources))
-        self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total)
+        self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total, inputs=inputs)
         self.rows: list[Row] = []
         self.running = True
         self.error: Exception | None = None
         self.cancelled = False
         self.targets = list(targets)
         self._begin = time.monotonic()
-        self._task = Task(engine.classify(model, list(sources), options))
+        self.autosave = Autosave(destination, model.card, model.checksum, self.details.options, total)
+        self._task = Task(saved(engine.classify(model, list(sources), options), self.autosave))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
@@ -127,6 +140,19 @@ class Run(QObject):
     def _on_failed(self, error: Exception) -> None:
         self.error = error
         self._on_done()
+
+
+def saved(events: Generator[engine.Event, None, None], autosave: Autosave) -> Generator[engine.Event, None, None]:
+    """Save each row before it is passed on, if the user wants that; the run waits for the disk in its own thread."""
+    from napari_webipred import engine
+
+    with closing(events), autosave:
+        for event in events:
+            if isinstance(event, engine.Started):
+                autosave.begin(event.classes, event.axes, event.regions)
+            elif isinstance(event, engine.RowDone):
+                autosave.add(event.row)
+            yield event
 
 
 def plain(options: Options) -> dict[str, Any]:

@@ -28,6 +28,7 @@ class SaveMenu(QObject):
         self.all = self._add("Save all rows…", "Save the rows of all runs, also those that a filter hides")
         self.selected = self._add("Save selected rows…", "Save the rows that are selected in the table")
         self.shown = self._add("Save filtered rows…", "Save the rows that the filter shows, in the order of the table")
+        self.autosave = self._add("Autosave…", "Save each row as soon as it is finished. Asks once for a file")
         self.menu.addSeparator()
         self.copy = self._add("Copy selected rows with header", "Copy them for a spreadsheet. Ctrl+C copies no header")
         button.clicked.connect(self.open)

@@ -16,6 +16,8 @@ from napari_webipred._napari.images import Images
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.proxy import unwrapped as unwrapped
 from napari_webipred._napari.run import Run
+from napari_webipred.results.autosave import Destination
+from napari_webipred.results.inputs import ImageInput, Inputs
 from napari_webipred.results.session_table import Entry, RunDetails, SessionTable
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ class Request:
     targets: Sequence[Target]
     sources: Sequence[Source]
     options: Options
+    images: Sequence[ImageInput] = ()
     downloading: bool = False
 
 
@@ -55,6 +58,8 @@ class ViewerSession(QObject):
         Why a run, by its number, has ended before its last row.
     form : ClassifyForm or None
         The form of the panel, while it is open.
+    destination : Destination
+        The file for rows as they come, if the user wants that.
 
     Signals
     -------
@@ -84,6 +89,7 @@ class ViewerSession(QObject):
         self.run: Run | None = None
         self.table = SessionTable()
         self.stopped: dict[int, str] = {}
+        self.destination = Destination()
         self.display = Display(order=settings.current().preferences.chart_order)
         self.form: Any | None = None
         self.loading = Loading()
@@ -105,12 +111,18 @@ class ViewerSession(QObject):
         """Whether a run is to begin as soon as the chosen model is ready."""
         return self._request is not None
 
-    def classify(self, targets: Sequence[Target], sources: Sequence[Source], options: Options) -> None:
+    def classify(
+        self,
+        targets: Sequence[Target],
+        sources: Sequence[Source],
+        options: Options,
+        images: Sequence[ImageInput] = (),
+    ) -> None:
         """Begin a run, as soon as the chosen model is ready; one that is not on this machine is downloaded.
 
         Nothing begins if the model cannot be opened, lacks settings, or another one is chosen meanwhile.
         """
-        self._request = Request(targets, sources, options)
+        self._request = Request(targets, sources, options, images)
         self._begin_when_ready()
         if self.waiting:
             self.model_changed.emit()
@@ -121,7 +133,16 @@ class ViewerSession(QObject):
             return
         if loading.model is not None and not loading.needs_settings and not self.running:
             self._request = None
-            self._show(Run(loading.model, request.targets, request.sources, request.options, self.table))
+            run = Run(
+                loading.model,
+                request.targets,
+                request.sources,
+                request.options,
+                self.table,
+                destination=self.destination,
+                inputs=Inputs(loading.model_input(), tuple(request.images)),
+            )
+            self._show(run)
         elif loading.entry is not None and not loading.entry.here and loading.error is None and not request.downloading:
             request.downloading = True
             loading.start()
@@ -157,6 +178,11 @@ class ViewerSession(QObject):
     def mark_saved(self, numbers: Iterable[int]) -> None:
         """Note that these rows are in a file."""
         self.table.mark_saved(numbers)
+
+    def mark_unchanged_saved(self, run: RunDetails) -> None:
+        """Note that the rows of a run are in a file as they came; those that the user has changed are not."""
+        if self.table.runs[run.number - 1].options == run.options:
+            self.table.mark_saved([n for n in self.table.rows_of(run) if not self.table.entry(n).comment])
 
     def target(self, entry: Entry) -> Target:
         """Return what a row of the table is about; its layers may be gone."""

@@ -42,16 +42,18 @@ class ImageInput:
     name : str
         As it stands in the rows.
     layer : str
-        Name of the layer, with all its characters.
+        Name of the layer, with all its characters; empty for a file that was given itself.
     path : str, optional
-        The file that the layer was opened from.
+        The file, or the one that the layer was opened from.
     shape : tuple of int
         Of the whole array at full size.
     dtype : str
     rgb : bool
         Whether its last axis holds colours.
-    axes : tuple of str, optional
-        Names of the leading axes, if somebody has given them.
+    axes : tuple of str
+        Names of the leading axes, without that of the colours.
+    colours : int, optional
+        Which of the leading axes holds red, green and blue, if one does.
     scale : tuple of float
         That of the layer.
     intensity_range : tuple of float, optional
@@ -66,7 +68,16 @@ class ImageInput:
     shape: tuple[int, ...] = ()
     dtype: str = ""
     rgb: bool = False
-    axes: tuple[str, ...] | None = None
+    axes: tuple[str, ...] = ()
+    colours: int | None = None
     scale: tuple[float, ...] = ()
     intensity_range: tuple[float, float] | None = None
     steps: tuple[Step, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """The model and the images of a run."""
+
+    model: ModelInput
+    images: tuple[ImageInput, ...]

@@ -44,11 +44,14 @@ def python_of_layers(
     """
     _check(images)
     used = sorted({_FUNCTIONS[step[0]] for image in images for step in image.steps or ()})
-    imports = ["import napari_webipred as wp", "from napari_webipred.imaging.planes import array_source"]
+    imports = ["import napari_webipred as wp"]
+    if any(image.layer for image in images):
+        imports.append("from napari_webipred.imaging.planes import array_source")
+    if not all(image.layer for image in images):
+        imports.append("from napari_webipred.imaging.readers import file_source")
     if used:
         imports.append(f"from napari_webipred.imaging.selection import {', '.join(used)}")
-    ranges = any(image.intensity_range is not None for image in images)
-    if ranges:
+    if any(image.intensity_range is not None or _is_misleading(image) for image in images):
         imports.insert(0, "from dataclasses import replace\n")
     items = [_source(image, layer) for image, layer in zip(images, layers, strict=True)]
     return _python(heading, imports, items, model, options)
@@ -116,15 +119,33 @@ _FUNCTIONS = {"planes": "take_planes", "project": "project", "channel": "take_ch
 
 def _source(image: ImageInput, layer: str) -> str:
     """Return the expression for a layer, read as it was."""
-    facts = [f"viewer.layers[{layer!r}].data", repr(image.name), f"rgb={image.rgb}"]
-    if image.axes is not None:
-        facts.append(f"axes={image.axes!r}")
-    code = f"array_source({', '.join(facts)})"
+    code = _layer(image, layer) if image.layer else f"file_source({image.path!r})"
     for step in image.steps or ():
         code = f"{_FUNCTIONS[step[0]]}({code}, {_arguments(step)})"
     if image.intensity_range is not None:
         code = f"replace({code}, intensity_range={image.intensity_range!r})"
     return code
+
+
+def _layer(image: ImageInput, layer: str) -> str:
+    """Return the expression for the whole of a layer."""
+    facts = [f"viewer.layers[{layer!r}].data", repr(image.name), f"rgb={image.rgb}"]
+    if not image.axes and image.colours is None:
+        return f"array_source({', '.join(facts)})"
+    if not _is_misleading(image):
+        return f"array_source({', '.join(facts)}, axes={_with_colours(image, image.axes)!r})"
+    neutral = [f"axis_{i}" for i in range(len(image.axes))]
+    return f"replace(array_source({', '.join(facts)}, axes={_with_colours(image, neutral)!r}), axes={image.axes!r})"
+
+
+def _with_colours(image: ImageInput, axes: Sequence[str]) -> tuple[str, ...]:
+    """Add the axis that holds red, green and blue."""
+    return tuple(axes) if image.colours is None else (*axes[: image.colours], "c", *axes[image.colours :])
+
+
+def _is_misleading(image: ImageInput) -> bool:
+    """Whether an axis of planes is called as if it held colours."""
+    return any(axis.casefold() in {"c", "channel", "channels"} for axis in image.axes)
 
 
 def _arguments(step: Step) -> str:

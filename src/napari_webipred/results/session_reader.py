@@ -174,6 +174,7 @@ def _image(found: Image) -> ImageInput:
         found.dtype,
         found.rgb,
         found.axes,
+        found.colours,
         found.scale,
         found.intensity_range,
         found.steps,

@@ -99,7 +99,8 @@ class Image(Part):
     shape: tuple[Place, ...] = ()
     dtype: Annotated[str, Field(max_length=100)] = ""
     rgb: bool = False
-    axes: tuple[Name, ...] | None = None
+    axes: tuple[Name, ...] = ()
+    colours: Place | None = None
     scale: tuple[Number, ...] = ()
     intensity_range: Range | None = None
     steps: tuple[Step, ...] | None = ()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_webipred.card import ModelCard
 from napari_webipred.results.growing import GrowingArray
+from napari_webipred.results.inputs import Inputs
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 
@@ -38,6 +39,8 @@ class RunDetails:
         Names of the model's classes, and of the axes of the stacks among the images.
     total : int
         How many rows were to come.
+    inputs : Inputs, optional
+        The model and the images, so that they can be found again.
     """
 
     number: int
@@ -48,6 +51,7 @@ class RunDetails:
     classes: tuple[str, ...]
     axes: tuple[str, ...]
     total: int
+    inputs: Inputs | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -117,12 +121,14 @@ class SessionTable:
         options: Mapping[str, Any],
         axes: Sequence[str],
         total: int,
+        *,
         begun: datetime | None = None,
+        inputs: Inputs | None = None,
     ) -> RunDetails:
         """Begin a run, and number it."""
         begun = datetime.now().astimezone() if begun is None else begun
         classes = tuple(card.class_names)
-        run = RunDetails(len(self.runs) + 1, begun, card, checksum, dict(options), classes, tuple(axes), total)
+        run = RunDetails(len(self.runs) + 1, begun, card, checksum, dict(options), classes, tuple(axes), total, inputs)
         self.runs.append(run)
         return run
 
@@ -144,6 +150,11 @@ class SessionTable:
             names = "; ".join(run.card.classes[index].name for index in classes)
             row = replace(row, assigned=classes, prediction=names)
         return Entry(run, row, self._comments.get(number, ""))
+
+    def rows_of(self, run: RunDetails) -> list[int]:
+        """Return the numbers of the rows of a run, deleted ones too."""
+        numbers: list[int] = np.flatnonzero(self._run_numbers.values == run.number).tolist()
+        return numbers
 
     def is_kept(self, number: int) -> bool:
         """Tell whether a row is not deleted."""
