@@ -39,7 +39,9 @@ STEPS = (
     ("channel", "c", 2),
 )
 IMAGES = (
-    ImageInput("a", "a", "/scans/caf\udce9.tif", (3, 4, 5), "uint8", False, ("t",), (1.0, 0.5), (0.0, 9.5), STEPS),
+    ImageInput(
+        "a", "a", "/scans/caf\udce9.tif", (3, 4, 5), "uint8", False, ("t",), None, (1.0, 0.5), (0.0, 9.5), STEPS
+    ),
     ImageInput(r"b\x0a", "b\n", None, (4, 5, 3), "float32", True, steps=None),
 )
 
