@@ -140,8 +140,8 @@ def rows_shown(panel: Any) -> int:
 
 
 def filter_of(panel: Any) -> Any:
-    """Return the field that filters rows; None as long as there is none."""
-    return getattr(panel.results, "filter", None)
+    """Return the field that filters rows."""
+    return panel.results.filter.search
 
 
 def choose(panel: Any, model: str) -> None:
@@ -315,9 +315,8 @@ def things(viewer: Any, panel: Any) -> Iterator[tuple[str, list[Callable[[], obj
             yield f"sort by {heading}", [partial(press_heading, column) for _ in range(2)]
     yield "move the slider, rows sorted", [partial(move, place) for place in places]
     field = filter_of(panel)
-    if field is not None:
-        yield "filter", [partial(QTest.keyClicks, field, letter) for letter in "stack"]
-        yield "filter no more", [field.clear]
+    yield "filter", [partial(QTest.keyClicks, field, letter) for letter in "stack"]
+    yield "filter no more", [field.clear]
     dock = panel.parent()
     dock.hide()
     panel.setParent(None)

@@ -44,10 +44,10 @@ def empty_to_results(theme: str) -> None:
     panel.model.more.click()
     panel.classify.button.click()
     wait(lambda: not panel._session.run.running)
-    for row in panel._session.run.rows:
-        if row.prediction != panel._session.run.rows[0].prediction:
-            panel.results.select_row(row)
-            panel.results.chosen.emit(row)
+    entries = panel.results.visible_entries()
+    for place, entry in enumerate(entries):
+        if entry.row.prediction != entries[0].row.prediction:
+            panel.results.table.selectRow(place)
             break
     take(viewer, panel, f"panel-results-{theme}")
     viewer.close()

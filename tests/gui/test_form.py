@@ -65,7 +65,7 @@ def test_a_script_chooses_model_and_images_and_classifies(viewer, panel, ended):
     panel.form()
     run = ended()
     assert [(row.image, row.prediction) for row in run.rows] == [("cells", "bright")]
-    assert panel.results.sorted.rowCount() == 1
+    assert panel.results.model.rowCount() == 1
 
 
 def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel, ended):

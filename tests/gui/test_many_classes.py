@@ -15,6 +15,7 @@ from tests.gui.conftest import MeanModel, card, flat
 from napari_webipred import limits
 from napari_webipred._napari.about import about
 from napari_webipred._napari.bars import FIRST
+from napari_webipred._napari.result_columns import MOST_CLASSES
 
 COUNT = limits.CLASSES
 WIDE = card("wide", "Wide", {f"class {i}": None for i in range(COUNT)}, task="multi-label")
@@ -36,18 +37,17 @@ def panel(fake_catalogue, open_panel, viewer, classify):
     return panel
 
 
-def test_the_table_shows_the_first_classes_and_the_chart_those_with_the_greatest_numbers(panel, qtbot):
+def test_the_table_shows_classes_that_are_assigned_and_the_chart_those_with_the_greatest_numbers(panel, qtbot):
     shown = limits.SHOWN_CLASSES
-    assert panel.results.model.headings()[:3] == ["Image", "Class", "class 0"]
-    assert panel.results.model.columnCount() == 2 + shown
+    assert panel.results.model.headings()[:4] == ["Image", "Class", "Probability", f"class {COUNT // 2}"]
+    assert panel.results.model.columnCount() == 3 + MOST_CLASSES
     chart = panel.results.detail.chart
     assert [bar.name for bar in chart.bars] == [f"class {i}" for i in range(COUNT - FIRST, COUNT)]
     while panel.results.detail.view.more.isEnabled():
         qtbot.mouseClick(panel.results.detail.view.more, Qt.MouseButton.LeftButton)
     assert [bar.name for bar in chart.bars] == [f"class {i}" for i in range(COUNT - shown, COUNT)]
     assert all(bar.assigned for bar in panel.results.detail.chart.bars)
-    assert f"first {shown:,}" in panel.results.shown_classes.text()
-    assert not panel.results.shown_classes.isHidden()
+    assert f"{MOST_CLASSES} of {COUNT:,} classes" in panel.results.filter.summary.text()
 
 
 def test_the_file_and_the_clipboard_have_all_classes(panel, qtbot, monkeypatch, tmp_path):
@@ -72,4 +72,4 @@ def test_a_model_of_few_classes_shows_all_without_a_remark(viewer, fake_catalogu
     viewer.add_image(flat(9))
     panel = open_panel()
     classify(panel)
-    assert panel.results.shown_classes.isHidden()
+    assert "classes" not in panel.results.filter.summary.text()

@@ -23,13 +23,17 @@ from napari_webipred.runtime.outputs import ModelOutput
 
 
 def cells(panel, row: int) -> list[str]:
-    model = panel.results.sorted
+    model = panel.results.model
     return [str(model.index(row, column).data()) for column in range(model.columnCount())]
+
+
+def column(panel, heading: str) -> int:
+    return panel.results.model.headings().index(heading)
 
 
 def click_row(panel, qtbot, row: int) -> None:
     table = panel.results.table
-    index = panel.results.sorted.index(row, 0)
+    index = panel.results.model.index(row, 0)
     table.scrollTo(index)
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=table.visualRect(index).center())
 
@@ -44,9 +48,9 @@ def test_from_choosing_a_model_to_a_saved_csv(viewer, panel, qtbot, classify, mo
     )
     qtbot.mouseClick(panel.images.choice.list.viewport(), Qt.MouseButton.LeftButton, pos=box.center())
     classify(panel)
-    assert panel.results.sorted.rowCount() == 2
-    assert cells(panel, 0) == ["first", "dark", "0.800", "0.200"]
-    assert cells(panel, 1) == ["second", "bright", "0.200", "0.800"]
+    assert panel.results.model.rowCount() == 2
+    assert cells(panel, 0) == ["first", "dark", "0.800", "0.800", "0.200"]
+    assert cells(panel, 1) == ["second", "bright", "0.800", "0.200", "0.800"]
 
     click_row(panel, qtbot, 0)
     assert viewer.layers.selection.active.name == "first"
@@ -102,7 +106,7 @@ def test_choosing_a_row_moves_the_slider_and_the_slider_chooses_the_row(viewer, 
     stack = np.stack([flat(value, (40, 40)) for value in (0, 60, 120, 250)])
     layer = viewer.add_image(stack, name="stack", scale=(2.5, 1, 1))
     classify(panel)
-    assert panel.results.sorted.rowCount() == 4
+    assert panel.results.model.rowCount() == 4
     click_row(panel, qtbot, 2)
     assert viewer.dims.point[0] == pytest.approx(2 * 2.5)
     viewer.layers.selection.active = layer
@@ -115,7 +119,7 @@ def test_the_slider_moves_along_planes_and_not_along_channels(viewer, panel, qtb
     stack = np.stack([flat(value, (3, 40, 40)) for value in (0, 60, 120, 250)], axis=1)
     layer = viewer.add_image(stack, name="stack", axis_labels=("c", "z", "y", "x"))
     classify(panel)
-    assert panel.results.sorted.rowCount() == 4
+    assert panel.results.model.rowCount() == 4
     click_row(panel, qtbot, 2)
     assert viewer.dims.point[1] == 2
     viewer.layers.selection.active = layer
@@ -226,32 +230,35 @@ def test_sorting_the_table_keeps_rows_and_layers_together(viewer, panel, qtbot, 
     for value in (200, 10, 100):
         viewer.add_image(flat(value), name=f"image {value}")
     classify(panel)
-    panel.results.table.sortByColumn(3, Qt.SortOrder.AscendingOrder)
+    panel.results.table.sortByColumn(column(panel, "bright"), Qt.SortOrder.AscendingOrder)
     assert [cells(panel, row)[0] for row in range(3)] == ["image 10", "image 100", "image 200"]
     click_row(panel, qtbot, 2)
     assert viewer.layers.selection.active.name == "image 200"
     assert panel.results.chosen_entry.row.image == "image 200"
 
 
-def test_a_new_run_takes_the_place_of_the_old_rows(viewer, panel, classify):
+def test_a_new_run_adds_its_rows_to_those_that_are_there(viewer, panel, classify):
     viewer.add_image(flat(10), name="a")
     classify(panel)
+    assert "Brightness" in panel.results.filter.summary.text()
     panel.sections[0].header.setChecked(True)
     classify(panel, "Eye")
-    assert panel.results.model.headings() == ["Image", "Class", "blood", "drusen", "normal"]
-    assert panel.results.sorted.rowCount() == 1
-    assert "Eye" in panel.results.origin.text()
+    names = ["Image", "Class", "Probability", "dark", "bright", "blood", "drusen", "normal", "Run", "Model"]
+    assert panel.results.model.headings() == names
+    assert cells(panel, 0) == ["a", "dark", "0.961", "0.961", "0.039", "", "", "", "1", "Brightness"]
+    assert cells(panel, 1) == ["a", "blood", "0.961", "", "", "0.961", "0.039", "0.020", "2", "Eye"]
+    assert panel.results.filter.summary.text() == "2 models · 2 runs · 2 rows"
 
 
 def test_of_equal_classes_only_the_first_is_marked_as_in_the_csv_file(viewer, panel, classify):
     viewer.add_image(np.concatenate([flat(0, (20, 40, 3)), flat(255, (20, 40, 3))]), name="half")
     (row,) = classify(panel).rows
     row = dataclasses.replace(row, probabilities=np.full(2, 0.5, np.float32), assigned=(0,), prediction="dark")
-    panel._session.table._rows[0] = row
+    panel._session.table.rows[0] = row
     marked = [
-        panel.results.model.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(4)
+        panel.results.model.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(5)
     ]
-    assert marked == [False, False, True, False]
+    assert marked == [False, False, False, True, False]
 
 
 def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assigned(viewer, panel, qtbot, classify):
@@ -262,11 +269,11 @@ def test_of_a_multi_label_model_every_class_that_reaches_the_threshold_is_assign
     panel.sections[0].header.setChecked(True)
     run = classify(panel, "Eye")
     assert run.rows[0].assigned == (0, 1)
-    assert cells(panel, 0)[1] == "blood; drusen"
+    assert cells(panel, 1)[1] == "blood; drusen"
     marked = [
-        panel.results.sorted.index(0, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(5)
+        panel.results.model.index(1, column).data(Qt.ItemDataRole.BackgroundRole) is not None for column in range(6)
     ]
-    assert marked == [False, False, True, True, False]
+    assert marked == [False, False, False, True, True, False]
 
 
 def test_columns_of_classes_with_short_names_are_as_wide_as_their_numbers(
@@ -277,8 +284,8 @@ def test_columns_of_classes_with_short_names_are_as_wide_as_their_numbers(
     viewer.add_image(flat(255), name="b")
     classify(panel)
     table = panel.results.table
-    assert cells(panel, 0)[2:] == ["0.800", "0.200"]
-    for column in (2, 3):
+    assert cells(panel, 0)[3:] == ["0.800", "0.200"]
+    for column in (2, 3, 4):
         assert table.columnWidth(column) >= table.sizeHintForColumn(column)
 
 
@@ -303,7 +310,7 @@ def test_all_rows_can_be_copied_in_the_order_of_the_table(viewer, panel, qtbot, 
     viewer.add_image(flat(0), name="black")
     viewer.add_image(flat(255), name="=white")
     classify(panel)
-    panel.results.table.sortByColumn(2, Qt.SortOrder.AscendingOrder)
+    panel.results.table.sortByColumn(column(panel, "dark"), Qt.SortOrder.AscendingOrder)
     QGuiApplication.clipboard().clear()
     qtbot.mouseClick(panel.results.buttons.copy, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: bool(QGuiApplication.clipboard().text()))
@@ -337,8 +344,9 @@ def test_clearing_throws_the_results_away(viewer, panel, qtbot, classify):
     classify(panel)
     panel._session.mark_saved([0])
     qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton)
-    assert panel.results.sorted.rowCount() == 0
-    assert panel.sections[-1].isHidden()
+    assert panel.results.model.rowCount() == 0
+    qtbot.mouseClick(panel.results.deleted.undo, Qt.MouseButton.LeftButton)
+    assert panel.results.model.rowCount() == 1
 
 
 def test_closing_and_opening_the_panel_loses_nothing(viewer, panel, open_panel, qtbot, classify, fake_catalogue):
@@ -369,7 +377,7 @@ def test_a_run_goes_on_while_the_panel_is_closed(viewer, panel, open_panel, qtbo
     assert not again.classify.progress.isHidden()
     fake_catalogue.models["brightness"].gate.set()
     qtbot.waitUntil(lambda: not again._session.run.running)
-    qtbot.waitUntil(lambda: again.results.sorted.rowCount() == 30)
+    qtbot.waitUntil(lambda: again.results.model.rowCount() == 30)
     assert again.classify.progress.isHidden()
 
 

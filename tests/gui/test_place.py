@@ -12,6 +12,8 @@ pytest.importorskip("napari")
 from napari.components import ViewerModel
 
 from napari_webipred._napari.place import Target, place_shown, show
+from napari_webipred._napari.row_places import RowPlaces
+from napari_webipred.results.row import Row
 
 LENGTHS = (6, 5)
 
@@ -129,7 +131,11 @@ def test_a_row_of_a_layer_that_has_got_other_data_does_no_harm():
     layer.data = numbered(2)[0]
     show(viewer, target, {"t": 5, "z": 4})
     assert viewer.layers.selection.active is layer
-    assert not target.shows((5, 4), place_shown(layer, viewer.dims))
+    places = RowPlaces()
+    places.begin(1, [target])
+    places.add(1, [Row(0, "stack", {"t": 5, "z": 4})], 0)
+    assert places.rows_at(layer, (5, 4)) == [0]
+    assert places.rows_at(layer, place_shown(layer, viewer.dims)) == []
 
 
 def test_a_layer_that_is_gone_is_not_shown():

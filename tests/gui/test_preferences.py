@@ -60,16 +60,16 @@ def test_the_file_is_looked_for_where_napari_writes_it_in_this_environment():
 def test_a_choice_counts_in_the_panel_after_a_moment(viewer, panel, classify, chosen, qtbot):
     viewer.add_image(flat(51))
     classify(panel)
-    cell = panel.results.sorted.index(0, 2)
+    cell = panel.results.model.index(0, 3)
     assert cell.data() == "0.800"
     chosen.results.decimals = 6
     chosen.results.chart_order = "descending"
     qtbot.waitUntil(lambda: len(cell.data()) == len("0.800000"))
     assert all(len(bar.shown) == len("0.800000") for bar in panel.results.detail.chart.bars)
     assert panel.results.detail.order.currentData() == "descending"
-    width = panel.results.table.columnWidth(2)
+    width = panel.results.table.columnWidth(3)
     chosen.results.decimals = 8
-    qtbot.waitUntil(lambda: panel.results.table.columnWidth(2) > width)
+    qtbot.waitUntil(lambda: panel.results.table.columnWidth(3) > width)
 
 
 def test_the_panel_begins_with_what_is_preferred(fake_catalogue, open_panel, chosen):

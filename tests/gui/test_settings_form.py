@@ -211,7 +211,7 @@ def test_classes_without_names_are_shown_as_not_named(viewer, asked, qtbot, pick
     viewer.add_image(flat(60), name="a")
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not panel._session.run.running)
-    assert panel.results.model.headings() == ["Image", "Class", "0", "1"]
+    assert panel.results.model.headings() == ["Image", "Class", "Probability", "0", "1"]
     assert [bar.words for bar in panel.results.detail.chart.bars] == ["class 0 (not named)", "class 1 (not named)"]
     assert "class 1 (not named)" in about(panel._session.loading.model.card)
 
@@ -290,9 +290,8 @@ def test_one_linear_number_is_offered_as_a_value_and_as_two_classes(viewer, aske
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: not panel._session.run.running)
     table = panel.results.model
-    assert table.headings() == ["Image", "Class", "age"]
-    assert panel.results.table.isColumnHidden(1)
-    assert table.index(0, 2).data() == "60"
+    assert table.headings() == ["Image", "age"]
+    assert table.index(0, 1).data() == "60"
     assert [bar.shown for bar in panel.results.detail.chart.bars] == ["60"]
     assert panel.results.detail.order.isHidden()
 

@@ -51,7 +51,7 @@ def test_error_text_in_the_table_can_be_read(viewer, panel, qtbot, classify, the
     viewer.add_image(flat(10), name="good")
     viewer.add_image(np.full((40, 40), np.nan), name="holes", contrast_limits=(0, 1))
     classify(panel)
-    shown = panel.results.sorted.index(1, 1).data(Qt.ItemDataRole.ForegroundRole)
+    shown = panel.results.model.index(1, 1).data(Qt.ItemDataRole.ForegroundRole)
     assert contrast(shown, colours(theme).colour("foreground")) >= TEXT_CONTRAST
     assert shown != colours(theme).colour("text")
 

@@ -66,11 +66,11 @@ def answer(panel, qtbot, text: str) -> None:
 
 
 def went_on(panel, run) -> bool:
-    return panel.results.sorted.rowCount() == 0
+    return panel.results.model.rowCount() == 0
 
 
 def is_kept(panel, run) -> bool:
-    return panel.results.sorted.rowCount() == 2 and panel._session.table.unsaved == 2
+    return panel.results.model.rowCount() == 2 and panel._session.table.unsaved == 2
 
 
 def test_the_rows_stay_while_the_question_is_open(panel, run, begin):

@@ -12,7 +12,7 @@ from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.progress import ProgressLine
-from napari_webipred._napari.result_table import REMARK
+from napari_webipred._napari.result_columns import REMARK
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import SlowModelError, WebIPredError

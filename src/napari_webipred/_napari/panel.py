@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
-from qtpy.QtGui import QKeySequence, QShortcut
+from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut
 from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred import settings
@@ -20,15 +20,18 @@ from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.place import place_shown, show
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
-from napari_webipred._napari.results_view import ResultsView
+from napari_webipred._napari.results_view import FIRST, ResultsView
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.two_line_delegate import show_rows
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry
 
-WIDTH = 380
+WIDTH, HEIGHT = 380, 800
+HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
+FEWEST_ITEMS = 3
 
 
 class ClassifyPanel(QWidget):
@@ -66,7 +69,7 @@ class ClassifyPanel(QWidget):
         session.rows_added.connect(self._summarise)
         session.rows_changed.connect(self._summarise)
         session.run_ended.connect(self._summarise)
-        session.run_ended.connect(self._follow)
+        session.rows_added.connect(self._follow)
         self.form.changed.connect(self._summarise)
         self.form.changed.connect(lambda: session.form_changed.emit())
         session.show_form(self.form)
@@ -91,8 +94,9 @@ class ClassifyPanel(QWidget):
         layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
         self.form.lay_out(self.sections[:3])
         layout.addWidget(self.form.native)
-        layout.addWidget(self.sections[3])
+        layout.addWidget(self.sections[3], FIRST)
         layout.addStretch(1)
+        self.sections[3].header.toggled.connect(lambda shown: layout.setStretchFactor(self.sections[3], FIRST * shown))
         self.foot = Foot()
         layout.addWidget(self.foot)
         self.scroll = QScrollArea()
@@ -109,7 +113,14 @@ class ClassifyPanel(QWidget):
             box.installEventFilter(self._wheel)
 
     def sizeHint(self) -> QSize:
-        return QSize(WIDTH, 800)
+        return QSize(WIDTH, HEIGHT)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Show more models and images in a high panel."""
+        super().resizeEvent(event)
+        more = max(0, self.height() - HEIGHT) // HEIGHT_PER_ITEM
+        self.images.choice.show_rows(FEWEST_ITEMS + more)
+        show_rows(self.model.choice.list, FEWEST_ITEMS + more)
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers again; napari calls it when some come, go or are renamed, even after the panel was closed."""
@@ -163,8 +174,7 @@ class ClassifyPanel(QWidget):
             order.setCurrentIndex(order.findData(now.chart_order))
         if before is None or intensity.value == before.intensity:
             intensity.value = preferred_intensity(layers=True)
-        if runs := self._session.table.runs:
-            self.results.table.fit_columns(runs[-1], self.results.model.headings())
+        self.results.table.fit_columns()
         self.results.detail.show_entry(self.results.chosen_entry)
         if before is not None and before.offline != now.offline:
             self._session.catalogue.changed.emit()
@@ -184,12 +194,14 @@ class ClassifyPanel(QWidget):
         classify.summarise("" if run is None else f"{len(run.rows)} of {run.details.total} done", done)
         count = len(self._session.table.numbers)
         results.summarise(f"{count} row{'s' * (count != 1)}", done)
-        self.sections[-1].setVisible(count > 0 or self._session.running)
+        self.sections[-1].setVisible(count > 0 or self._session.running or self._session.table.can_undo)
 
     def _go_to(self, entry: Entry) -> None:
         """Show the layers and the plane of a row; if they are gone, only the table shows the row."""
+        places = self._session.places
+        target = places.target(entry, map(unwrapped, self._viewer.layers))
         self._navigating = True
-        show(self._viewer, self._session.target(entry), entry.row.position, self._session.layers())
+        show(self._viewer, target, entry.row.position, places.layers())
         self._navigating = False
 
     def _show_preview(self) -> None:
@@ -198,20 +210,11 @@ class ClassifyPanel(QWidget):
         dock.raise_()
 
     def _follow(self, event: Any = None) -> None:
-        """Choose the row of the layer and plane that the viewer shows now."""
-        run = self._session.run
-        if self._navigating or run is None or not run.rows:
-            return
+        """Choose the row of the layer and plane that the viewer shows now, if there is one."""
         layer = unwrapped(self._viewer.layers.selection.active)
-        if layer is None or not any(layer is each for each in run.layers()):
-            return
-        shown = place_shown(layer, self._viewer.dims)
-        first = len(self._session.table) - len(run.rows)
-        for number, row in enumerate(run.rows, first):
-            target = run.targets[row.source]
-            if layer in target.layers and target.shows(tuple(row.position.values()), shown):
-                self.results.select_row(number)
-                return
+        places = self._session.places
+        if not self._navigating and layer is not None and places.knows(layer):
+            self.results.choose(places.rows_at(layer, place_shown(layer, self._viewer.dims)))
 
 
 class _WheelGuard(QObject):

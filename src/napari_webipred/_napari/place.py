@@ -39,9 +39,9 @@ class Target:
         """The layers that are still there."""
         return [layer for reference in self._layers if (layer := reference()) is not None]
 
-    def shows(self, index: tuple[int, ...], shown: tuple[int, ...]) -> bool:
-        """Whether a plane of the source is at this place along the leading axes of the layers' data."""
-        return all(axis < len(shown) and shown[axis] == i for axis, i in zip(self.axes, index, strict=True))
+    def take(self, layer: Any) -> None:
+        """Let a layer take the place of those that are gone."""
+        self._layers = [weakref.ref(layer)]
 
 
 def place_shown(layer: Any, dims: Any) -> tuple[int, ...]:

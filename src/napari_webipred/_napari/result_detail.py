@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.chart_view import ChartView
@@ -79,5 +77,4 @@ class ResultDetail(QWidget):
         return f"{self._entry.run.card.id}-chart" if self._entry is not None else "chart"
 
     def _inputs(self) -> list[str]:
-        layers: list[Any] = self._session.run.layers() if self._session.run is not None else []
-        return [layer.source.path for layer in layers if layer.source.path]
+        return [layer.source.path for layer in self._session.places.layers() if layer.source.path]

@@ -1,164 +1,190 @@
-"""The rows of a run, as Qt sees them."""
+"""The rows of all runs, as Qt sees them."""
 
 from __future__ import annotations
 
-import math
 from typing import Any
 
+import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from qtpy.QtGui import QFont
 
-from napari_webipred import limits
-from napari_webipred._napari.bars import written
 from napari_webipred._napari.label import tip
+from napari_webipred._napari.result_columns import (
+    ColumnChoice,
+    cell,
+    class_index,
+    class_names,
+    heading,
+    label,
+    shown_columns,
+    text_of,
+)
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.names import readable
-from napari_webipred.results.row import Row
-from napari_webipred.results.session_table import Entry, RunDetails
+from napari_webipred.results.session_table import Entry, Numbers, RunDetails
+from napari_webipred.results.table_columns import Column, TableColumns
+from napari_webipred.results.table_filter import EVERYTHING, Filter, ordered, shown
 
 NOWHERE = QModelIndex()
-SORT_KEY = Qt.ItemDataRole.UserRole + 1
-REMARK = "⚠"  # stands before the class of a row that has one
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
+NUMBERS = {"axis", "probability", "class", "run"}
+Role = Qt.ItemDataRole
 
 
 class ResultTable(QAbstractTableModel):
-    """A row per image or plane: its name, axes of stacks, the assigned class, a probability per class.
+    """Shows those rows of the session's table that the filter lets through, sorted.
 
-    Of very many classes the first `limits.SHOWN_CLASSES` have a column.
+    Rows that come while the table is sorted stand at the end until `arrange` is called.
+
+    Attributes
+    ----------
+    filter : Filter
+        Which rows are shown.
+    sorted_by : Column or None, and descending : bool
+        By what they are sorted; None: as they came.
+    numbers : ndarray of intp
+        The numbers of the shown rows in the session's table, from top to bottom.
+    columns : list of Column
+        The columns from left to right.
+    runs : list of RunDetails
+        The runs of these rows.
+    class_count : int
+        How many classes the models of these runs have; equal names count once.
     """
 
-    def __init__(self, session: ViewerSession, theme: Theme, parent: QObject | None = None) -> None:
+    def __init__(
+        self, session: ViewerSession, choice: ColumnChoice, theme: Theme, parent: QObject | None = None
+    ) -> None:
         super().__init__(parent)
         self._session = session
         self._theme = theme
-        self._run: RunDetails | None = None
-        self._headings: list[str] = []
-        self._numbers: list[int] = []
-        session.run_changed.connect(self._show_run)
-        session.rows_added.connect(self._on_rows_added)
-        session.rows_changed.connect(self._show_run)
-        self._show_run()
+        self.choice = choice
+        self.filter: Filter = EVERYTHING
+        self.sorted_by: Column | None = None
+        self.descending = False
+        self.source = TableColumns(session.table)
+        self.numbers: Numbers = np.empty(0, np.intp)
+        self.columns: list[Column] = []
+        self.runs: list[RunDetails] = []
+        self._bold = QFont()
+        self._bold.setBold(True)
+        self.arrange()
 
-    def _show_run(self) -> None:
+    def _find_runs(self) -> list[RunDetails]:
+        """Return the runs of the shown rows; while there are none, the last one that the filter lets through."""
+        runs = self._session.table.runs
+        there = np.unique(self._session.table.run_numbers[self.numbers])
+        found = [runs[number - 1] for number in there]
+        return found or [run for run in runs if not self.filter.runs or run.number in self.filter.runs][-1:]
+
+    def arrange(self) -> None:
+        """Filter and sort all rows, and choose the columns."""
         self.beginResetModel()
-        table = self._session.table
-        self._run = run = table.runs[-1] if table.runs else None
-        self._headings = _headings(run) if run else []
-        self._numbers = [int(i) for i in table.numbers if run and table.run_numbers[i] == run.number]
+        numbers = shown(self.source, self.filter, self._session.table.numbers)
+        if self.sorted_by is not None:
+            numbers = ordered(self.source, numbers, self.sorted_by, self.descending)
+        self.numbers = numbers
+        self.runs = self._find_runs()
+        self.class_count = len(class_names(self.source, self.runs))
+        self.columns = shown_columns(self.source, self.runs, numbers, self.choice) if self.runs else []
         self.endResetModel()
 
-    def number(self, index: QModelIndex) -> int:
-        """Return which row of the table of the session is at an index."""
-        number: int = self._numbers[index.row()]
-        return number
+    def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
+        """Sort by a column; by -1: show the rows as they came."""
+        self.sorted_by = self.columns[column] if 0 <= column < len(self.columns) else None
+        self.descending = order == Qt.SortOrder.DescendingOrder
+        self.arrange()
 
-    def entry(self, index: QModelIndex) -> Entry:
-        """Return the row at an index."""
-        return self._session.table.entry(self.number(index))
+    def append(self, first: int, last: int) -> bool:
+        """Show new rows at the end; return False if they need other columns, so that the table has to be arranged."""
+        self.source.extend()
+        new = shown(self.source, self.filter, np.arange(first, last + 1))
+        if not len(new):
+            return True
+        if not len(self.numbers) or self._session.table.run_numbers[first] not in {run.number for run in self.runs}:
+            return False
+        if self.source.has_regions and Column("region") not in {*self.columns, *self.choice.hidden}:
+            return False
+        self.beginInsertRows(NOWHERE, len(self.numbers), len(self.numbers) + len(new) - 1)
+        self.numbers = np.concatenate([self.numbers, new])
+        self.endInsertRows()
+        return True
 
-    def index_of(self, number: int) -> QModelIndex:
-        """Return where a row is; invalid if it is not shown."""
-        return self.index(self._numbers.index(number), 0) if number in self._numbers else NOWHERE
+    def entry(self, row: int) -> Entry:
+        """Return the result in a row of what is shown."""
+        return self._session.table.entry(int(self.numbers[row]))
+
+    def place(self, number: int) -> int | None:
+        """Return in which row of what is shown a row of the session's table is."""
+        found = np.flatnonzero(self.numbers == number)
+        return int(found[0]) if len(found) else None
 
     def headings(self) -> list[str]:
         """Name the columns."""
-        return list(self._headings)
-
-    @property
-    def class_column(self) -> int:
-        """Number of the column with the assigned classes; hidden for a model that gives values."""
-        return 1 + len(self._run.axes) if self._run else -1
+        return [readable(heading(self.source, column, self.runs)) for column in self.columns]
 
     def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._numbers)
+        return 0 if parent.isValid() else len(self.numbers)
 
     def columnCount(self, parent: QModelIndex = NOWHERE) -> int:
-        return 0 if parent.isValid() else len(self._headings)
+        return 0 if parent.isValid() else len(self.columns)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if orientation != Qt.Orientation.Horizontal or self._run is None:
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Role.DisplayRole) -> Any:
+        if orientation != Qt.Orientation.Horizontal or section >= len(self.columns):
             return None
-        if role == Qt.ItemDataRole.DisplayRole:
-            return self._headings[section]
-        number = section - 2 - len(self._run.axes)
-        if role == Qt.ItemDataRole.ToolTipRole:
-            label = self._run.card.classes[number].label if number >= 0 else None
-            return tip(f"{self._headings[section]}: {label}" if label else self._headings[section])
+        column = self.columns[section]
+        if role == Role.DisplayRole:
+            return readable(heading(self.source, column, self.runs))
+        if role == Role.ToolTipRole:
+            name, meaning = heading(self.source, column, self.runs), label(self.source, column, self.runs)
+            return tip(f"{name}: {meaning}" if meaning else name)
         return None
 
-    def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        if not index.isValid() or self._run is None:
+    def flags(self, index: QModelIndex) -> Qt.ItemFlag:
+        flags = super().flags(index)
+        if index.isValid() and self.columns[index.column()].kind == "comment":
+            return flags | Qt.ItemFlag.ItemIsEditable
+        return flags
+
+    def setData(self, index: QModelIndex, value: Any, role: int = Role.EditRole) -> bool:
+        if role != Role.EditRole or not index.isValid() or self.columns[index.column()].kind != "comment":
+            return False
+        self._session.comment(int(self.numbers[index.row()]), str(value).strip())
+        return True
+
+    def data(self, index: QModelIndex, role: int = Role.DisplayRole) -> Any:
+        if not index.isValid():
             return None
-        row = self.entry(index).row
-        axes = len(self._run.axes)
-        column = index.column()
-        if column == 0:
-            return _text(row.image, role)
-        if column <= axes:
-            return _number(row.position.get(self._run.axes[column - 1]), role)
-        if column == axes + 1:
-            if role == Qt.ItemDataRole.ForegroundRole and row.failed:
-                return self._theme.readable("error", "foreground")
-            if role == Qt.ItemDataRole.ToolTipRole and row.remark:
-                return tip(row.remark)
-            text = readable(row.error or row.prediction or "none")
-            return f"{REMARK} {text}" if row.remark and role == Qt.ItemDataRole.DisplayRole else _text(text, role)
-        return self._probability(row, column - axes - 2, role)
+        column = self.columns[index.column()]
+        if role == Role.TextAlignmentRole:
+            return RIGHT if column.kind in NUMBERS else None
+        if role not in (Role.DisplayRole, Role.EditRole, Role.ToolTipRole, *_COLOURED):
+            return None
+        entry = self.entry(index.row())
+        if role == Role.EditRole:
+            return text_of(column, entry)
+        if role == Role.DisplayRole:
+            return cell(self.source, column, entry)
+        return self._tip(column, entry) if role == Role.ToolTipRole else self._look(column, entry, role)
 
-    def _probability(self, row: Row, number: int, role: int) -> Any:
-        assert self._run is not None
-        if row.probabilities is None:
-            if (
-                self._run.card.task == "regression" and number == 0
-            ):  # there is no column of classes to show the error in
-                if role == Qt.ItemDataRole.ForegroundRole:
-                    return self._theme.readable("error", "foreground")
-                if role != SORT_KEY:
-                    return _text(row.error, role)
-            return -math.inf if role == SORT_KEY else None
-        p = float(row.probabilities[number])
-        if role == Qt.ItemDataRole.DisplayRole:
-            return written(p) if self._run.card.has_probabilities else f"{p:.6g}"
-        if role == SORT_KEY:
-            return p
-        if role == Qt.ItemDataRole.ToolTipRole:
-            return tip(f"{self._run.classes[number]}: {row.probabilities[number]}")
-        if role == Qt.ItemDataRole.TextAlignmentRole:
-            return RIGHT
-        if role in (Qt.ItemDataRole.BackgroundRole, Qt.ItemDataRole.FontRole) and number in row.assigned:
-            if role == Qt.ItemDataRole.BackgroundRole:
-                return self._theme.colour("current", 0.55)
-            if role == Qt.ItemDataRole.FontRole:
-                font = QFont()
-                font.setBold(True)
-                return font
-        return None
+    def _tip(self, column: Column, entry: Entry) -> str:
+        index = class_index(self.source, column, entry.run)
+        if index is not None and entry.row.probabilities is not None:
+            return tip(f"{column.name}: {entry.row.probabilities[index]}")
+        if column.kind == "prediction" and entry.row.remark:
+            return tip(entry.row.remark)
+        return tip(text_of(column, entry) or cell(self.source, column, entry))
 
-    def _on_rows_added(self, first: int, last: int) -> None:
-        self.beginInsertRows(NOWHERE, len(self._numbers), len(self._numbers) + last - first)
-        self._numbers.extend(range(first, last + 1))
-        self.endInsertRows()
+    def _look(self, column: Column, entry: Entry, role: int) -> Any:
+        """Mark the assigned classes and errors."""
+        index = class_index(self.source, column, entry.run)
+        if entry.row.failed:
+            says_why = column.kind == "prediction" or (entry.run.card.task == "regression" and index == 0)
+            return self._theme.readable("error", "foreground") if says_why and role == Role.ForegroundRole else None
+        if index is None or index not in entry.row.assigned or role == Role.ForegroundRole:
+            return None
+        return self._theme.colour("current", 0.55) if role == Role.BackgroundRole else self._bold
 
 
-def _headings(run: RunDetails) -> list[str]:
-    classes = run.card.classes[: limits.SHOWN_CLASSES]
-    names = [f"{entry.name} ({entry.unit})" if entry.unit else entry.name for entry in classes]
-    return ["Image", *run.axes, "Class", *names]
-
-
-def _text(text: str, role: int) -> Any:
-    if role == Qt.ItemDataRole.DisplayRole:
-        return readable(text)
-    if role == SORT_KEY:
-        return text.casefold()
-    return tip(text) if role == Qt.ItemDataRole.ToolTipRole else None
-
-
-def _number(number: int | None, role: int) -> Any:
-    if role == Qt.ItemDataRole.DisplayRole:
-        return number
-    if role == SORT_KEY:
-        return -1 if number is None else number
-    return RIGHT if role == Qt.ItemDataRole.TextAlignmentRole else None
+_COLOURED = (Role.ForegroundRole, Role.BackgroundRole, Role.FontRole)

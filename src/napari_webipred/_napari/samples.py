@@ -16,7 +16,18 @@ WIDEST_BLUR = 6.0
 
 
 def images() -> list[LayerData]:
-    """Return the sample images of the demonstration model, each as a layer."""
+    """Return the sample images of the demonstration model, each as a layer; an empty viewer shows them side by side."""
+    from napari import current_viewer
+
+    from napari_webipred._napari.place import grid
+
+    viewer = current_viewer()
+    if viewer is not None and not len(viewer.layers):
+        grid(viewer).enabled = True
+    return _images()
+
+
+def _images() -> list[LayerData]:
     from napari_webipred.imaging.readers import file_source, read
     from napari_webipred.samples import sample_images
 
@@ -31,7 +42,7 @@ def focus_series() -> list[LayerData]:
     """Return a stack along z that runs through the focus: sharp in the middle, blurred at both ends."""
     from PIL import Image, ImageFilter
 
-    image = Image.fromarray(_grey(images()[0][0]))
+    image = Image.fromarray(_grey(_images()[0][0]))
     middle = (PLANES - 1) / 2
     planes = [
         np.asarray(image.filter(ImageFilter.GaussianBlur(WIDEST_BLUR * abs(z - middle) / middle)))

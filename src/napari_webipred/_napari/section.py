@@ -116,5 +116,5 @@ class Section(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.header)
-        layout.addWidget(body)
+        layout.addWidget(body, 1)
         self.header.toggled.connect(body.setVisible)

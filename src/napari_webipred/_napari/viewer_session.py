@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -15,10 +15,12 @@ from napari_webipred._napari.display import Display
 from napari_webipred._napari.images import Images
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.proxy import unwrapped as unwrapped
+from napari_webipred._napari.result_columns import ColumnChoice
+from napari_webipred._napari.row_places import RowPlaces
 from napari_webipred._napari.run import Run
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.inputs import ImageInput, Inputs
-from napari_webipred.results.session_table import Entry, RunDetails, SessionTable
+from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
 
 if TYPE_CHECKING:
     from napari_webipred._napari.place import Target
@@ -52,6 +54,10 @@ class ViewerSession(QObject):
         How results are drawn.
     images : Images
         What the user has chosen about the images.
+    places : RowPlaces
+        Of which layer and plane each row is.
+    columns : ColumnChoice
+        What the user has chosen about the columns of the table.
     run : Run or None
         The latest run, for its progress.
     stopped : dict of int to str
@@ -92,11 +98,12 @@ class ViewerSession(QObject):
         self.destination = Destination()
         self.display = Display(order=settings.current().preferences.chart_order)
         self.form: Any | None = None
+        self.places = RowPlaces()
+        self.columns = ColumnChoice()
         self.loading = Loading()
         self.catalogue = Catalogue(self.loading)
         self.images = Images()
         self._request: Request | None = None
-        self._targets: dict[int, list[Target]] = {}
         self.loading.changed.connect(self.model_changed)
         self.loading.changed.connect(self._begin_when_ready)
         self.catalogue.changed.connect(self._begin_when_ready)
@@ -142,6 +149,7 @@ class ViewerSession(QObject):
                 destination=self.destination,
                 inputs=Inputs(loading.model_input(), tuple(request.images)),
             )
+            self.places.begin(run.details.number, run.targets)
             self._show(run)
         elif loading.entry is not None and not loading.entry.here and loading.error is None and not request.downloading:
             request.downloading = True
@@ -155,7 +163,7 @@ class ViewerSession(QObject):
         self.form = form
         self.form_changed.emit()
 
-    def delete(self, numbers: Iterable[int]) -> None:
+    def delete(self, numbers: Sequence[int] | Numbers) -> None:
         """Delete rows of the table; `undo` restores them."""
         if self.table.delete(numbers):
             self.rows_changed.emit()
@@ -175,7 +183,7 @@ class ViewerSession(QObject):
         self.table.set_threshold(run, threshold)
         self.rows_changed.emit()
 
-    def mark_saved(self, numbers: Iterable[int]) -> None:
+    def mark_saved(self, numbers: Sequence[int] | Numbers) -> None:
         """Note that these rows are in a file."""
         self.table.mark_saved(numbers)
 
@@ -184,20 +192,16 @@ class ViewerSession(QObject):
         if self.table.runs[run.number - 1].options == run.options:
             self.table.mark_saved([n for n in self.table.rows_of(run) if not self.table.entry(n).comment])
 
-    def target(self, entry: Entry) -> Target:
-        """Return what a row of the table is about; its layers may be gone."""
-        return self._targets[entry.run.number][entry.row.source]
-
-    def layers(self) -> list[Any]:
-        """Return the layers of all runs that are still there."""
-        return [layer for targets in self._targets.values() for target in targets for layer in target.layers]
-
     def _show(self, run: Run) -> None:
         self.run = run  # the last one has ended and emits nothing more
-        self._targets[run.details.number] = run.targets
-        run.rows_added.connect(self.rows_added)
+        run.rows_added.connect(self._on_rows)
         run.ended.connect(self._on_ended)
         self.run_changed.emit()
+
+    def _on_rows(self, first: int, last: int) -> None:
+        number = int(self.table.run_numbers[first])
+        self.places.add(number, self.table.rows[first : last + 1], first)
+        self.rows_added.emit(first, last)
 
     def _on_ended(self) -> None:
         if self.run is not None and (self.run.error is not None or self.run.cancelled):

@@ -105,5 +105,19 @@ def assigned(probabilities: NDArray[np.float32], card: ModelCard, threshold: flo
         return ()
     if card.task != "multi-label":
         return (int(probabilities.argmax()),)
+    return tuple(map(int, np.flatnonzero(reached(probabilities, card, threshold))))
+
+
+def reached(probabilities: NDArray[np.float32], card: ModelCard, threshold: float) -> NDArray[np.bool_]:
+    """Tell which probabilities of a multi-label model reach the threshold of their class.
+
+    Parameters
+    ----------
+    probabilities : ndarray of float32, shape (..., n_classes)
+    card : ModelCard
+    threshold : float
+        For the classes that have none of their own.
+    """
     thresholds = [threshold if entry.threshold is None else entry.threshold for entry in card.classes]
-    return tuple(map(int, np.flatnonzero(probabilities >= np.array(thresholds, np.float32))))
+    found: NDArray[np.bool_] = probabilities >= np.array(thresholds, np.float32)
+    return found

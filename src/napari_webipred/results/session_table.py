@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, overload
@@ -83,21 +83,28 @@ class SessionTable:
     ----------
     runs : list of RunDetails
         All runs, number 1 first.
+    rows : list of Row
+        All rows as the engine gave them, deleted ones too; `entry` returns one as it is now.
+    comments : dict of int to str
+        The comments, by the numbers of their rows.
+    version : int
+        Another one after each change that is not the coming of rows.
     """
 
     def __init__(self) -> None:
         self.runs: list[RunDetails] = []
-        self._rows: list[Row] = []
+        self.rows: list[Row] = []
+        self.comments: dict[int, str] = {}
+        self.version = 0
         self._run_numbers = GrowingArray(np.int32)
         self._kept = GrowingArray(np.bool_)
         self._saved = GrowingArray(np.bool_)
-        self._comments: dict[int, str] = {}
         self._changed_thresholds: set[int] = set()
         self._changes: list[_Deleted | _Commented] = []
 
     def __len__(self) -> int:
         """Count all rows that have come, deleted ones too."""
-        return len(self._rows)
+        return len(self.rows)
 
     @property
     def numbers(self) -> Numbers:
@@ -134,22 +141,26 @@ class SessionTable:
 
     def append(self, run: RunDetails, rows: Sequence[Row]) -> range:
         """Add rows of a run, and return their numbers."""
-        first = len(self._rows)
-        self._rows.extend(rows)
+        first = len(self.rows)
+        self.rows.extend(rows)
         self._run_numbers.append(np.full(len(rows), run.number, np.int32))
         self._kept.append(np.ones(len(rows), np.bool_))
         self._saved.append(np.zeros(len(rows), np.bool_))
-        return range(first, len(self._rows))
+        return range(first, len(self.rows))
 
     def entry(self, number: int) -> Entry:
         """Return a row as it is now, deleted or not."""
         run = self.runs[self._run_numbers.values[number] - 1]
-        row = self._rows[number]
+        row = self.rows[number]
         if run.number in self._changed_thresholds and row.probabilities is not None:
             classes = assigned(row.probabilities, run.card, run.options["threshold"])
             names = "; ".join(run.card.classes[index].name for index in classes)
             row = replace(row, assigned=classes, prediction=names)
-        return Entry(run, row, self._comments.get(number, ""))
+        return Entry(run, row, self.comments.get(number, ""))
+
+    def has_changed_threshold(self, run: RunDetails) -> bool:
+        """Tell whether the threshold of a run was changed afterwards, so that its rows have other classes now."""
+        return run.number in self._changed_thresholds
 
     def rows_of(self, run: RunDetails) -> list[int]:
         """Return the numbers of the rows of a run, deleted ones too."""
@@ -160,28 +171,42 @@ class SessionTable:
         """Tell whether a row is not deleted."""
         return bool(self._kept.values[number])
 
-    def delete(self, numbers: Iterable[int]) -> int:
+    def delete(self, numbers: Sequence[int] | Numbers) -> int:
         """Delete rows, and return how many were still there."""
-        chosen = np.fromiter(numbers, np.intp)
+        chosen = np.asarray(numbers, np.intp)
         chosen = np.unique(chosen[self._kept.values[chosen]])
         if len(chosen):
+            self.version += 1
             self._kept.values[chosen] = False
             self._changes.append(_Deleted(chosen))
         return len(chosen)
 
     def comment(self, number: int, text: str) -> bool:
         """Comment on a row; an empty text removes the comment. Tell whether that changed anything."""
-        before = self._comments.get(number, "")
+        before = self.comments.get(number, "")
         if text == before:
             return False
+        self.version += 1
         self._changes.append(_Commented(number, before))
         self._set_comment(number, text)
         return True
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a deletion or comment to take back."""
+        return bool(self._changes)
+
+    @property
+    def last_deleted(self) -> int:
+        """How many rows the next `undo` restores; 0 if it takes back a comment, or nothing."""
+        last = self._changes[-1] if self._changes else None
+        return len(last.numbers) if isinstance(last, _Deleted) else 0
 
     def undo(self) -> bool:
         """Take back the last deletion or comment; tell whether there was one."""
         if not self._changes:
             return False
+        self.version += 1
         change = self._changes.pop()
         if isinstance(change, _Deleted):
             self._kept.values[change.numbers] = True
@@ -194,18 +219,19 @@ class SessionTable:
         index = run.number - 1
         self.runs[index] = replace(self.runs[index], options={**self.runs[index].options, "threshold": threshold})
         self._changed_thresholds.add(run.number)
+        self.version += 1
         self._saved.values[self._run_numbers.values == run.number] = False
 
-    def mark_saved(self, numbers: Iterable[int]) -> None:
+    def mark_saved(self, numbers: Sequence[int] | Numbers) -> None:
         """Note that these rows are in a file as they are now."""
-        self._saved.values[np.fromiter(numbers, np.intp)] = True
+        self._saved.values[np.asarray(numbers, np.intp)] = True
 
     def _set_comment(self, number: int, text: str) -> None:
         self._saved.values[number] = False
         if text:
-            self._comments[number] = text
+            self.comments[number] = text
         else:
-            self._comments.pop(number, None)
+            self.comments.pop(number, None)
 
 
 class Entries(Sequence[Entry]):

@@ -1,0 +1,216 @@
+"""The columns of a session's table as arrays, to filter and sort very many rows at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.results.columns import unique
+from napari_webipred.results.growing import GrowingArray
+from napari_webipred.results.probabilities import reached
+from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import RunDetails, SessionTable
+
+Kind = Literal[
+    "image", "axis", "region", "prediction", "probability", "class", "run", "model", "begun", "remark", "comment"
+]
+ABSENT = -1
+NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """A column of the table.
+
+    Attributes
+    ----------
+    kind : str
+        What it has: ``"prediction"`` is the assigned class, or the error; ``"probability"`` that of this class;
+        ``"class"`` the probability of the class called ``name``.
+    name : str
+        Of the axis or class.
+    """
+
+    kind: Kind
+    name: str = ""
+
+
+PROBABILITY = Column("probability")
+
+
+class _Texts:
+    """A text per row; equal ones are kept once."""
+
+    def __init__(self, text_of: Callable[[Row], str]) -> None:
+        self._text_of = text_of
+        self._codes = GrowingArray(np.int32)
+        self._known: dict[str, int] = {}
+        self._ranks: NDArray[np.intp] = np.empty(0, np.intp)
+
+    @property
+    def texts(self) -> list[str]:
+        return list(self._known)
+
+    def codes(self, rows: Sequence[Row]) -> NDArray[np.int32]:
+        new = rows[len(self._codes) :]
+        if new:
+            known = self._known
+            self._codes.append([known.setdefault(self._text_of(row), len(known)) for row in new])
+        return self._codes.values
+
+    def overwrite(self, numbers: NDArray[np.intp], texts: Iterable[str], which: NDArray[np.intp]) -> None:
+        """Give rows other texts: row ``numbers[i]`` the one with the number ``which[i]`` among `texts`."""
+        codes = np.array([self._known.setdefault(text, len(self._known)) for text in texts], np.int32)
+        self._codes.values[numbers] = codes[which]
+
+    def ranks(self, rows: Sequence[Row]) -> NDArray[np.intp]:
+        """Return where the text of each row stands in the alphabet."""
+        codes = self.codes(rows)
+        if len(self._ranks) != len(self._known):
+            texts = self.texts
+            order = sorted(range(len(texts)), key=lambda i: texts[i].casefold())
+            self._ranks = np.empty(len(texts), np.intp)
+            self._ranks[order] = np.arange(len(texts))
+        return self._ranks[codes]
+
+
+class TableColumns:
+    """Makes each column when it is first needed, and continues it as rows come.
+
+    Every array has a value for each row of the table, deleted ones too.
+
+    Parameters
+    ----------
+    table : SessionTable
+        Whose columns these are.
+    """
+
+    def __init__(self, table: SessionTable) -> None:
+        self.table = table
+        self._numbers: dict[Column, GrowingArray] = {}
+        self._images = _Texts(lambda row: row.image)
+        self._regions = _Texts(lambda row: row.region)
+        self._remarks = _Texts(lambda row: row.remark)
+        self._predictions = _Texts(lambda row: row.error or row.prediction or NONE)
+        self._classes: dict[int, dict[str, int]] = {}
+        self._thresholds: dict[int, tuple[float, int]] = {}
+
+    def extend(self) -> None:
+        """Continue the columns that filters need, a little with each batch instead of all at the first use."""
+        for texts in (self._images, self._regions, self._remarks, self._predictions):
+            texts.codes(self.table.rows)
+        self.numbers(PROBABILITY)
+
+    @property
+    def has_regions(self) -> bool:
+        """Whether a row is of a region of its plane."""
+        self._regions.codes(self.table.rows)
+        return any(self._regions.texts)
+
+    def key(self, column: Column) -> NDArray[Any]:
+        """Return what a column is sorted by: numbers, NaN where there is none, or ranks of texts."""
+        rows = self.table.rows
+        if column.kind in ("run", "begun"):
+            return self.table.run_numbers
+        if column.kind == "model":
+            names = [run.card.name.casefold() for run in self.table.runs]
+            return np.unique(names, return_inverse=True)[1][self.table.run_numbers - 1]
+        if column.kind == "comment":
+            return self._comment_ranks()
+        if column.kind in ("axis", "class", "probability"):
+            return self.numbers(column)
+        return self._texts(column).ranks(rows)
+
+    def numbers(self, column: Column) -> NDArray[Any]:
+        """Return the numbers of a column of an axis (integers, `ABSENT` without it), a class or the probability."""
+        rows = self.table.rows
+        grown = self._numbers.setdefault(column, GrowingArray(np.int64 if column.kind == "axis" else np.float32))
+        first = len(grown)
+        if first < len(rows):
+            grown.append(self._new_numbers(column, first))
+        if column == PROBABILITY:
+            self._assign_again()
+        return grown.values
+
+    def _new_numbers(self, column: Column, first: int) -> list[Any]:
+        rows = self.table.rows[first:]
+        if column.kind == "axis":
+            return [row.position.get(column.name, ABSENT) for row in rows]
+        if column.kind == "probability":
+            return [greatest_assigned(row) for row in rows]
+        places = [self.classes(run).get(column.name, -1) for run in self.table.runs]
+        runs = self.table.run_numbers[first:].tolist()
+        return [
+            np.nan if row.probabilities is None or places[run - 1] < 0 else row.probabilities[places[run - 1]]
+            for row, run in zip(rows, runs, strict=True)
+        ]
+
+    def classes(self, run: RunDetails) -> dict[str, int]:
+        """Return the names of a run's classes, each of which stands once, and their indices in the model's order."""
+        if run.number not in self._classes:
+            self._classes[run.number] = {name: index for index, name in enumerate(unique(run.classes))}
+        return self._classes[run.number]
+
+    def codes(self, column: Column) -> tuple[NDArray[np.int32], list[str]]:
+        """Return the texts of a column of texts: a number per row, and the text for each number."""
+        texts = self._texts(column)
+        return texts.codes(self.table.rows), texts.texts
+
+    def _texts(self, column: Column) -> _Texts:
+        if column.kind == "prediction":
+            self._assign_again()
+            return self._predictions
+        return {"image": self._images, "region": self._regions, "remark": self._remarks}[column.kind]
+
+    def _assign_again(self) -> None:
+        """Bring the assigned classes of runs whose threshold was changed up to date."""
+        self._predictions.codes(self.table.rows)
+        for run in filter(self.table.has_changed_threshold, self.table.runs):
+            threshold = run.options["threshold"]
+            numbers = np.flatnonzero(self.table.run_numbers == run.number)
+            if self._thresholds.get(run.number) == (threshold, len(numbers)):
+                continue
+            self._thresholds[run.number] = (threshold, len(numbers))
+            done = np.array([number for number in numbers if not self.table.rows[number].failed], np.intp)
+            if len(done):
+                texts, which, greatest = _predictions(run, [self.table.rows[number] for number in done], threshold)
+                self._predictions.overwrite(done, texts, which)
+                self.numbers(PROBABILITY)[done] = greatest
+
+    def _comment_ranks(self) -> NDArray[np.float64]:
+        comments = self.table.comments
+        alphabet = {text: rank for rank, text in enumerate(sorted(set(comments.values()), key=str.casefold))}
+        ranks = np.full(len(self.table), np.nan)
+        for number, text in comments.items():
+            ranks[number] = alphabet[text]
+        return ranks
+
+
+def greatest_assigned(row: Row) -> float:
+    """Return the probability of the assigned class, of several the greatest; NaN if there is none."""
+    if row.probabilities is None or not row.assigned:
+        return float("nan")
+    if len(row.assigned) == 1:
+        return float(row.probabilities[row.assigned[0]])
+    return float(max(row.probabilities[index] for index in row.assigned))
+
+
+def _predictions(
+    run: RunDetails, rows: list[Row], threshold: float
+) -> tuple[list[str], NDArray[np.intp], NDArray[np.float32]]:
+    """Return the different predictions of rows, which of them each row has, and the greatest assigned probability."""
+    joined = np.concatenate([row.probabilities for row in rows if row.probabilities is not None])
+    joined = joined.reshape(len(rows), -1)
+    assigned = reached(joined, run.card, threshold)
+    greatest = np.where(assigned, joined, -np.inf).max(axis=1)
+    greatest[~assigned.any(axis=1)] = np.nan
+    packed = np.packbits(assigned, axis=1)
+    whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, which = np.unique(whole, return_index=True, return_inverse=True)
+    names = run.classes
+    texts = ["; ".join(names[index] for index in np.flatnonzero(assigned[row])) or NONE for row in first]
+    return texts, which, greatest

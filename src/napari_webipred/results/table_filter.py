@@ -1,0 +1,115 @@
+"""Which rows of a session's table are shown, in which order, and with which classes."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.results.session_table import Numbers
+from napari_webipred.results.table_columns import Column, TableColumns
+
+Marked = Literal["", "failed", "remark", "comment"]
+_TEXTS = (Column("image"), Column("region"), Column("prediction"), Column("remark"))
+
+
+@dataclass(frozen=True, slots=True)
+class Filter:
+    """What a row must have to be shown; the default shows all rows.
+
+    Attributes
+    ----------
+    text : str
+        Somewhere in its image, region, class, error, remark, comment or the name of its model; in any case of letters.
+    runs : frozenset of int
+        It is of one of these runs, if there are any.
+    classes : frozenset of str
+        One of these classes is assigned to it, if there are any.
+    least, most : float
+        The least and the greatest probability of the assigned class.
+    marked : "", "failed", "remark" or "comment"
+        It has failed, has a remark, or a comment.
+    """
+
+    text: str = ""
+    runs: frozenset[int] = frozenset()
+    classes: frozenset[str] = frozenset()
+    least: float = 0.0
+    most: float = 1.0
+    marked: Marked = ""
+
+
+EVERYTHING = Filter()
+
+
+def shown(columns: TableColumns, chosen: Filter, numbers: Numbers) -> Numbers:
+    """Return those of the rows with these numbers that the filter lets through, in the same order."""
+    if chosen.runs:
+        numbers = numbers[np.isin(columns.table.run_numbers[numbers], list(chosen.runs))]
+    if chosen.marked:
+        numbers = numbers[_marked(columns, chosen.marked, numbers)]
+    if chosen.classes:
+        codes, texts = columns.codes(Column("prediction"))
+        wanted = np.array([_has_class(text, chosen.classes) for text in texts], np.bool_)
+        numbers = numbers[wanted[codes[numbers]]]
+        numbers = numbers[~_failed(columns, numbers)]
+    if chosen.least > 0 or chosen.most < 1:
+        values = columns.numbers(Column("probability"))[numbers]
+        numbers = numbers[(values >= np.float32(chosen.least)) & (values <= np.float32(chosen.most))]
+    if chosen.text.strip():
+        numbers = numbers[_with_text(columns, chosen.text.strip().casefold(), numbers)]
+    return numbers
+
+
+def ordered(columns: TableColumns, numbers: Numbers, column: Column, descending: bool = False) -> Numbers:
+    """Return the rows with these numbers sorted by a column; equal ones keep their order, those without come last."""
+    keys = columns.key(column)[numbers]
+    if column.kind == "axis":
+        keys = np.where(keys < 0, np.nan, keys)
+    if keys.dtype.kind == "f":
+        return numbers[np.argsort(-keys if descending else keys, kind="stable")]
+    return numbers[np.argsort(-keys.astype(np.int64) if descending else keys, kind="stable")]
+
+
+def class_wins(columns: TableColumns, numbers: Numbers) -> Counter[str]:
+    """Count to how many of these rows each class is assigned; also gives the names of errors, which are no classes."""
+    codes, texts = columns.codes(Column("prediction"))
+    counts = np.bincount(codes[numbers], minlength=len(texts))
+    wins: Counter[str] = Counter()
+    for text, count in zip(texts, counts.tolist(), strict=True):
+        if count:
+            for name in {text, *text.split("; ")}:
+                wins[name] += count
+    return wins
+
+
+def _has_class(prediction: str, classes: frozenset[str]) -> bool:
+    return prediction in classes or not classes.isdisjoint(prediction.split("; "))
+
+
+def _failed(columns: TableColumns, numbers: Numbers) -> NDArray[np.bool_]:
+    rows = columns.table.rows
+    return np.array([rows[number].probabilities is None for number in numbers.tolist()], np.bool_)
+
+
+def _marked(columns: TableColumns, marked: Marked, numbers: Numbers) -> NDArray[np.bool_]:
+    if marked == "comment":
+        return np.isin(numbers, list(columns.table.comments))
+    if marked == "failed":
+        return _failed(columns, numbers)
+    codes, texts = columns.codes(Column("remark"))
+    return np.array([bool(text) for text in texts], np.bool_)[codes[numbers]]
+
+
+def _with_text(columns: TableColumns, text: str, numbers: Numbers) -> NDArray[np.bool_]:
+    found = np.zeros(len(numbers), np.bool_)
+    for column in _TEXTS:
+        codes, texts = columns.codes(column)
+        found |= np.array([text in known.casefold() for known in texts], np.bool_)[codes[numbers]]
+    commented = [number for number, comment in columns.table.comments.items() if text in comment.casefold()]
+    found |= np.isin(numbers, commented)
+    models = [run.number for run in columns.table.runs if text in run.card.name.casefold()]
+    return found | np.isin(columns.table.run_numbers[numbers], models)
