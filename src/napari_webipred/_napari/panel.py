@@ -50,6 +50,7 @@ class ClassifyPanel(QWidget):
         self._session = session = session_of(napari_viewer)
         self._navigating = False
         self._theme = theme = Theme(napari_viewer)
+        self._show_focus()  # with all its widgets it would take ten times as long
         self.results = ResultsView(session, theme)
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.model = ModelStep(session, self.form.model.native, theme)
@@ -82,7 +83,6 @@ class ClassifyPanel(QWidget):
         shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
         shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
         shortcut.activated.connect(self.classify.button.click)
-        self._show_focus()
         self._summarise()
         session.catalogue.read()
 
