@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_webipred._napari.cache_tasks import is_bundle
 from napari_webipred._napari.entry import Entry, is_there, local_entry
-from napari_webipred.cache.store import Download
+
+if TYPE_CHECKING:
+    from napari_webipred.cache.store import Download
 
 
 @dataclass(frozen=True, slots=True)

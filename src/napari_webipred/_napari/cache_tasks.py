@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING
 from napari_webipred._napari.entry import Entry, is_there, megabytes
 from napari_webipred._napari.origin import OWN, origin_in_cache
 from napari_webipred._napari.stored_model import StoredModel
-from napari_webipred.cache.store import Download
 from napari_webipred.errors import WebIPredError
 
 if TYPE_CHECKING:
     from napari_webipred.cache.known_file import Proposal
+    from napari_webipred.cache.store import Download
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,7 @@ def limit(most: int) -> Generator[None, None, str]:
 def export(ids: Sequence[str], path: Path) -> Generator[Download, None, str]:
     """Write models into a bundle."""
     from napari_webipred.cache import bundle
+    from napari_webipred.cache.store import Download
 
     yield Download(0, None)
     yield from bundle.write(ids, path)
@@ -126,6 +127,7 @@ def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
     """
     from napari_webipred.archive import model_files
     from napari_webipred.cache import known_file
+    from napari_webipred.cache.store import Download
 
     yield Download(0, None)
     if is_bundle(path):
@@ -137,6 +139,7 @@ def examine(path: Path) -> Generator[Download, None, list[Proposal]]:
 def import_bundle(path: Path, *, replace: bool = False) -> Generator[Download, None, str]:
     """Put the models of a bundle into the cache."""
     from napari_webipred.cache import bundle
+    from napari_webipred.cache.store import Download
 
     yield Download(0, None)
     cards = yield from bundle.read(path, replace=replace)

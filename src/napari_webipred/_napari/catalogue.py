@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -17,10 +17,10 @@ from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.outcome import Outcomes
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.two_line_list import TwoLineList
-from napari_webipred.cache import index
-from napari_webipred.cache.store import Download
-from napari_webipred.catalogue import providers
 from napari_webipred.errors import OptionError
+
+if TYPE_CHECKING:
+    from napari_webipred.cache.store import Download
 
 Reference = str | Path
 
@@ -283,6 +283,9 @@ def existing(reference: Reference) -> Reference:
     CatalogueError
         There is no such model, file or folder.
     """
+    from napari_webipred.cache import index  # the panel opens sooner without them
+    from napari_webipred.catalogue import providers
+
     path = Path(reference).expanduser()
     if is_there(path):
         return path

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from napari_webipred import settings
-from napari_webipred.cache.entry import Entry as CacheEntry
 from napari_webipred.card import ModelCard
 from napari_webipred.formats import BY_ID
+
+if TYPE_CHECKING:
+    from napari_webipred.cache.entry import Entry as CacheEntry
 
 OWN = "your file"
 

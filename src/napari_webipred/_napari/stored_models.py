@@ -37,12 +37,12 @@ from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import list_view
 from napari_webipred._napari.two_line_list import ITEM, TwoLineList
 from napari_webipred._napari.which_model import WhichModel
-from napari_webipred.cache.store import Download
 from napari_webipred.errors import ChangedModelError
 from napari_webipred.formats import PATTERNS
 
 if TYPE_CHECKING:
     from napari_webipred.cache.known_file import Proposal
+    from napari_webipred.cache.store import Download
 
 BUNDLES = "Bundles of models (*.zip)"
 FILES = f"Bundles and models ({PATTERNS})"
@@ -181,6 +181,8 @@ class StoredModels(QDialog):
         self._start("", cache_tasks.snapshot(), self._on_snapshot)
 
     def _on_events(self, words: str, events: list[Any]) -> None:
+        from napari_webipred.cache.store import Download  # the panel opens sooner without it
+
         if isinstance(step := events[-1], Download):
             of = f" of {megabytes(step.total)}" if step.total else ""
             self.progress.report(f"{words}: {megabytes(step.done)}{of}", step.done, step.total)
