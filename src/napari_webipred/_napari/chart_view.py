@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QRect, Qt
+from qtpy.QtCore import QRect, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred import limits
@@ -29,7 +29,14 @@ class ChartView(QWidget):
     ----------
     display : Display
         What the user has chosen before; it is kept up to date.
+
+    Signals
+    -------
+    pinned_changed
+        Other classes are pinned.
     """
+
+    pinned_changed = Signal()
 
     def __init__(self, display: Display, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -102,12 +109,14 @@ class ChartView(QWidget):
         if self._shown is not None and index not in self.pinned:
             self._display.pinned.setdefault(self._shown[0].id, []).append(index)
             self._refresh()
+            self.pinned_changed.emit()
 
     def unpin_current(self) -> None:
         """Show the class at the keyboard's place only if its number is high enough."""
         if self._shown is not None and self.unpinnable and self.chart.current is not None:
             self._display.pinned[self._shown[0].id].remove(self.chart.current.index)
             self._refresh()
+            self.pinned_changed.emit()
 
     def _on_order(self) -> None:
         self._display.order = self.order.currentData()

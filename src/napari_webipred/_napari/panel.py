@@ -7,7 +7,16 @@ from typing import Any
 
 from qtpy.QtCore import QEvent, QObject, QSize, Qt
 from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut
-from qtpy.QtWidgets import QAbstractSpinBox, QComboBox, QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QComboBox,
+    QFrame,
+    QLayout,
+    QScrollArea,
+    QSlider,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_webipred import settings
 from napari_webipred._napari.classify_step import ClassifyStep
@@ -17,7 +26,7 @@ from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.model_step import ModelStep
-from napari_webipred._napari.place import place_shown, show
+from napari_webipred._napari.place import length_along, place_shown, position_along, show
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.results_view import FIRST, ResultsView
@@ -76,6 +85,7 @@ class ClassifyPanel(QWidget):
         session.show_form(self.form)
         self.results.chosen.connect(self._go_to)
         self.images.preview.clicked.connect(self._show_preview)
+        self.results.detail.length_of = self._length_along
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
@@ -108,7 +118,11 @@ class ClassifyPanel(QWidget):
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.scroll)
         self._wheel = _WheelGuard(self)
-        for box in (*column.findChildren(QComboBox), *column.findChildren(QAbstractSpinBox)):
+        for box in (
+            *column.findChildren(QComboBox),
+            *column.findChildren(QAbstractSpinBox),
+            *column.findChildren(QSlider),
+        ):
             box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
             box.installEventFilter(self._wheel)
 
@@ -175,7 +189,7 @@ class ClassifyPanel(QWidget):
         if before is None or intensity.value == before.intensity:
             intensity.value = preferred_intensity(layers=True)
         self.results.table.fit_columns()
-        self.results.detail.show_entry(self.results.chosen_entry)
+        self.results.detail.refresh()
         if before is not None and before.offline != now.offline:
             self._session.catalogue.changed.emit()
         if before is not None and before.private_session != now.private_session:
@@ -209,12 +223,22 @@ class ClassifyPanel(QWidget):
         dock.show()
         dock.raise_()
 
+    def _length_along(self, entry: Entry, axis: str) -> int:
+        """Return how many planes the layer of a row has along an axis; 0 if it is gone."""
+        target = self._session.places.target(entry, map(unwrapped, self._viewer.layers))
+        return length_along(target, entry.row.position, axis)
+
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
         layer = unwrapped(self._viewer.layers.selection.active)
         places = self._session.places
-        if not self._navigating and layer is not None and places.knows(layer):
-            self.results.choose(places.rows_at(layer, place_shown(layer, self._viewer.dims)))
+        if self._navigating or layer is None or not places.knows(layer):
+            return
+        shown = place_shown(layer, self._viewer.dims)
+        self.results.choose(places.rows_at(layer, shown))
+        chosen = self.results.chosen_entry
+        if chosen is not None and layer in (target := places.target(chosen, [layer])).layers:
+            self.results.detail.show_position(position_along(target, chosen.row.position, shown))
 
 
 class _WheelGuard(QObject):

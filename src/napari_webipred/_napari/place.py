@@ -56,6 +56,18 @@ def place_shown(layer: Any, dims: Any) -> tuple[int, ...]:
     )
 
 
+def position_along(target: Target, axes: Iterable[str], shown: tuple[int, ...]) -> dict[str, int]:
+    """Return the position of a source with these axes at a place along the leading axes of its layer."""
+    pairs = zip(axes, target.axes, strict=True)
+    return {axis: shown[number] for axis, number in pairs if number < len(shown)}
+
+
+def length_along(target: Target, axes: Iterable[str], axis: str) -> int:
+    """Return how many planes the layer of a source with these axes has along one of them; 0 if the layer is gone."""
+    lengths = _lengths(target.layers[0]) if target.layers else ()
+    return position_along(target, axes, lengths).get(axis, 0)
+
+
 def show(viewer: Any, target: Target, position: Mapping[str, int], others: Iterable[Any] = ()) -> None:
     """Select the layers of a target and move the sliders to one of its planes; hide those of the others over it."""
     layers = list(map(unwrapped, viewer.layers))

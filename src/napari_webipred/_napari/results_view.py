@@ -48,7 +48,7 @@ class ResultsView(QWidget):
         self.model = ResultTable(session, session.columns, theme, self)
         self.table = ResultTableView(self.model)
         self.filter = ResultFilter(self.model)
-        self.detail = ResultDetail(session, theme)
+        self.detail = ResultDetail(session, lambda: self.model.numbers, theme)
         self.deleted = DeletedNote(session)
         self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
         self._later = QTimer(self)
@@ -101,6 +101,7 @@ class ResultsView(QWidget):
         self.model.modelReset.connect(self._after_reset)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.clicked.connect(self._on_clicked)
+        self.detail.moved.connect(self._on_marker)
         self.table.columns_moved.connect(self._on_moved)
         header.customContextMenuRequested.connect(self._on_header_menu)
         self.filter.changed.connect(self._on_filter)
@@ -171,6 +172,7 @@ class ResultsView(QWidget):
             return
         self.table.show_height()
         self.filter.refresh()
+        self.detail.extend()
         if self._chosen is None:
             self._after_reset()
         if self.model.sorted_by is not None and not self._later.isActive():
@@ -199,10 +201,16 @@ class ResultsView(QWidget):
         if self.chosen_entry is not None:
             self.chosen.emit(self.chosen_entry)
 
+    def _on_marker(self, number: int, entry: Entry) -> None:
+        """Go where the marker of the plot is; -1: to a plane without a row."""
+        if number >= 0:
+            self.choose([number])
+        self.chosen.emit(entry)
+
     def _show_chosen(self) -> None:
         index = self.table.currentIndex()
         self._chosen = int(self.model.numbers[index.row()]) if index.isValid() else None
-        self.detail.show_entry(self.chosen_entry)
+        self.detail.show_entry(self.chosen_entry, -1 if self._chosen is None else self._chosen)
 
     def _on_moved(self, order: list[Column]) -> None:
         self.model.choice.order = order
