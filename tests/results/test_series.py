@@ -18,8 +18,14 @@ def row(z: int, *numbers: float, source: int = 0, **facts) -> Row:
 
 def series(rows, classes: int = 2, line: Line = Z, pinned=()) -> Series:
     found = Series(line, classes, pinned)
-    found.add(enumerate(rows))
+    add(found, enumerate(rows))
     return found
+
+
+def add(found: Series, rows) -> None:
+    found.add(rows)
+    found.choose()
+    assert found.fill(1000)
 
 
 def test_a_plane_that_failed_or_has_no_row_is_a_gap():
@@ -34,7 +40,7 @@ def test_if_only_every_tenth_plane_was_taken_the_others_are_no_gaps():
     found = series([row(z, z / 100, 0) for z in (5, 15, 25)])
     assert list(found.planes) == [5, 15, 25]
     assert np.isfinite(found.values(0)).all()
-    found.add([(3, row(20, 0.5, 0))])
+    add(found, [(3, row(20, 0.5, 0))])
     assert list(found.planes) == [5, 10, 15, 20, 25]
 
 
@@ -52,7 +58,7 @@ def test_of_many_classes_those_that_win_somewhere_are_followed_and_keep_their_pl
     numbers = np.eye(30, dtype=np.float32)
     found = series([row(0, *numbers[20])], classes=30)
     assert [index for index in found.followed if index is not None] == [20]
-    found.add([(1, row(1, *numbers[4]))])
+    add(found, [(1, row(1, *numbers[4]))])
     assert found.followed[:2] == [20, 4]
     assert list(found.values(4)) == [0, 1]
 
@@ -79,6 +85,9 @@ def test_the_order_in_which_rows_come_does_not_matter(order, at_once):
     found = Series(Z, 3)
     for first in range(0, 12, at_once):
         found.add((number, rows[number]) for number in order[first : first + at_once])
+        found.fill(1)
+    while not found.fill(2):
+        pass
     assert found.planes == whole.planes
     assert found.followed == whole.followed
     for index in range(3):
@@ -103,3 +112,13 @@ def test_axes_with_one_plane_do_not_vary(positions, axes):
 def test_an_empty_series_has_no_planes():
     assert len(series([]).planes) == 0
     assert len(series([]).values(0)) == 0
+
+
+def test_numbers_that_are_not_filled_in_yet_are_gaps():
+    found = Series(Z, 30)
+    found.add((z, row(z, *np.eye(30)[z % 3])) for z in range(6))
+    found.choose()
+    assert not found.fill(4)
+    np.testing.assert_array_equal(found.values(0), np.array([1, 0, 0, 1, np.nan, np.nan], np.float32))
+    assert found.fill(4)
+    assert list(found.values(0)) == [1, 0, 0, 1, 0, 0]

@@ -17,7 +17,7 @@ from napari_webipred.results.row import Row
 from napari_webipred.results.series import Line, Series
 from napari_webipred.results.session_table import Entry, Numbers
 
-AT_ONCE = 4000  # rows, so that the window never waits; the others follow
+AT_ONCE = 1000  # rows, so that the window never waits; the others follow
 BETWEEN = 150  # milliseconds from one drawing of a growing plot to the next
 
 
@@ -102,18 +102,22 @@ class PlotView(QWidget):
         """Let rows wait until the series has read them."""
         self._waiting = np.concatenate([self._waiting, numbers])
         self._feed()
-        if len(self._waiting):
-            self._feeding.start()
+        self._feeding.start()
 
     def _feed(self) -> None:
         """Read some of the waiting rows. The first are drawn at once, the others after a while."""
+        series = self._series
+        if series is None:
+            return
+        is_new = self._drawn_series is not series
         now, self._waiting = self._waiting[:AT_ONCE], self._waiting[AT_ONCE:]
-        if self._series is not None:
-            table = self._session.table
-            self._series.add((number, table.entry(number).row) for number in now.tolist())
-        if not len(self._waiting):
+        table = self._session.table
+        series.add((number, table.entry(number).row) for number in now.tolist())
+        if is_new or not len(self._waiting):
+            series.choose()
+        if series.fill(AT_ONCE) and not len(self._waiting):
             self._feeding.stop()
-        if self._drawn_series is not self._series:
+        if is_new:
             self._draw()
         elif not self._drawing.isActive():
             self._drawing.start()

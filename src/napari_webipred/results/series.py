@@ -91,6 +91,8 @@ class Series:
     are assigned, or have the highest number. A class keeps its place in `followed` as long as it is there, so that its
     colour does not change while rows come.
 
+    `add`, `choose` and `fill` do a part of the work each, so that nobody waits long for very many rows.
+
     Parameters
     ----------
     line : Line
@@ -103,14 +105,16 @@ class Series:
 
     def __init__(self, line: Line, classes: int, pinned: Collection[int] = ()) -> None:
         self.line = line
-        self._rows: dict[int, tuple[int, Row]] = {}
-        self._length = 0
+        self._row_numbers: dict[int, int] = {}
+        self._planes: list[int] = []  # of the rows that have numbers, in the order in which they came
+        self._probabilities: list[NDArray[np.float32]] = []
         self._wins = np.zeros(classes, np.int64)
         self._pinned = [index for index in dict.fromkeys(pinned) if 0 <= index < classes]
         self._places: list[int | None] = [None] * MOST_LINES
         self._values: dict[int, NDArray[np.float32]] = {}
-        self._first, self._step = 0, 0
-        self._choose()
+        self._filled: dict[int, int] = {}  # how many of the rows are in the values of a class
+        self._first, self._length, self._step = 0, 0, 0
+        self.choose()
 
     @property
     def planes(self) -> range:
@@ -128,63 +132,65 @@ class Series:
         Returns
         -------
         ndarray of float32, shape (len(planes),)
-            NaN where a plane has failed, or has no row.
+            NaN where a plane has failed, has no row, or is not filled in yet.
         """
+        self._lengthen(index)
         planes = self.planes
         return self._values[index][planes.start : planes.stop : planes.step]
 
     def number(self, plane: int) -> int | None:
         """Return the number of the row of a plane, if it is there."""
-        return self._rows[plane][0] if plane in self._rows else None
+        return self._row_numbers.get(plane)
 
     def add(self, rows: Iterable[tuple[int, Row]]) -> None:
         """Take up those rows that are on the line, each with its number."""
         found = [(plane, number, row) for number, row in rows if (plane := self.line.index(row)) is not None]
-        if not found:
-            return
-        self._grow([plane for plane, *_ in found])
-        self._rows.update((plane, (number, row)) for plane, number, row in found)
-        good = [(plane, row.probabilities) for plane, _, row in found if row.probabilities is not None]
-        planes = np.array([plane for plane, _ in good], np.intp)
-        for index, values in self._values.items():
-            values[planes] = [numbers[index] for _, numbers in good]
-        for _, _, row in found:
-            self._count(row)
-        self._choose()
+        if found:
+            self._extend([plane for plane, *_ in found])
+        for plane, number, row in found:
+            self._row_numbers[plane] = number
+            if row.probabilities is not None:
+                self._planes.append(plane)
+                self._probabilities.append(row.probabilities)
+                few = 0 < len(row.assigned) <= MOST_LINES
+                for index in row.assigned if few else (row.probabilities.argmax(),):
+                    self._wins[index] += 1
 
-    def _count(self, row: Row) -> None:
-        if row.probabilities is None:
-            return
-        if 0 < len(row.assigned) <= MOST_LINES:
-            for index in row.assigned:
-                self._wins[index] += 1
-        else:
-            self._wins[row.probabilities.argmax()] += 1
-
-    def _grow(self, planes: list[int]) -> None:
-        first = min(planes) if not self._rows else min(self._first, *planes)
-        self._step = int(
-            np.gcd.reduce(np.array([*planes, *([self._first] if self._rows else [])]) - first, initial=self._step)
-        )
-        self._first, self._length = first, max(self._length, 1 + max(planes))
-        for index, values in self._values.items():
-            if len(values) < self._length:  # twice as long, so that a plane after the other takes no quadratic time
-                longer = np.full(2 * self._length, np.nan, np.float32)
-                longer[: len(values)] = values
-                self._values[index] = longer
-
-    def _choose(self) -> None:
-        """Follow those that should be; each that is new gets a free place."""
+    def choose(self) -> None:
+        """Follow those classes that should be now; each that is new gets a free place."""
         wanted = set(self._wanted())
         self._places = [index if index in wanted else None for index in self._places]
         for index in [index for index in self._values if index not in wanted]:
-            del self._values[index]
+            del self._values[index], self._filled[index]
         for index in sorted(wanted - set(self._values)):
             self._places[self._places.index(None)] = index
-            self._values[index] = values = np.full(self._length, np.nan, np.float32)
-            for plane, (_, row) in self._rows.items():
-                if row.probabilities is not None:
-                    values[plane] = row.probabilities[index]
+            self._values[index] = np.full(self._length, np.nan, np.float32)
+            self._filled[index] = 0
+
+    def fill(self, most: int) -> bool:
+        """Fill in the numbers of at most so many rows of each class; tell whether all are there now."""
+        for index, filled in self._filled.items():
+            self._lengthen(index)
+            stop = min(filled + most, len(self._planes))
+            planes = np.array(self._planes[filled:stop], np.intp)
+            self._values[index][planes] = [numbers[index] for numbers in self._probabilities[filled:stop]]
+            self._filled[index] = stop
+        return all(filled == len(self._planes) for filled in self._filled.values())
+
+    def _extend(self, planes: list[int]) -> None:
+        known = [self._first] if self._row_numbers else []
+        first = min([*known, *planes])
+        distances = np.array([*known, *planes]) - first
+        self._step = int(np.gcd.reduce(distances, initial=self._step))
+        self._first, self._length = first, max(self._length, 1 + max(planes))
+
+    def _lengthen(self, index: int) -> None:
+        """Make space for more planes: for twice as many, so that one after the other takes no quadratic time."""
+        values = self._values[index]
+        if len(values) < self._length:
+            longer = np.full(2 * self._length, np.nan, np.float32)
+            longer[: len(values)] = values
+            self._values[index] = longer
 
     def _wanted(self) -> list[int]:
         if len(self._wins) <= MOST_LINES:
