@@ -111,6 +111,18 @@ def test_where_people_read_from_right_to_left_the_chart_is_mirrored(qtbot, verti
     assert mirrored[1] == plain[1]
 
 
+def test_a_mirrored_name_is_beside_its_bar_whether_the_window_or_all_of_the_program_is_mirrored(qtbot):
+    shown = [Bar("a", "", 0.5, False), Bar("a much longer name", "", 0.0, False, "", 1)]
+    charts = [drawn(qtbot, shown, mirrored=True)]
+    QApplication.setLayoutDirection(Qt.LayoutDirection.RightToLeft)
+    try:
+        charts.append(drawn(qtbot, shown))
+        first, second = map(_pixels, charts)
+    finally:
+        QApplication.setLayoutDirection(Qt.LayoutDirection.LeftToRight)
+    np.testing.assert_array_equal(first, second)
+
+
 @pytest.mark.parametrize("vertical", [False, True])
 def test_a_threshold_is_a_line_at_its_number(qtbot, vertical):
     chart = drawn(qtbot, bars(1.0, 0.0, threshold=0.75), vertical=vertical)

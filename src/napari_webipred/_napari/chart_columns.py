@@ -5,13 +5,14 @@ from __future__ import annotations
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QPainter, QPen
 
+from napari_webipred._napari.chart_look import ABSOLUTE
 from napari_webipred._napari.chart_sheet import PADDING, THIN, TICKS, Sheet, paint_check, tick_text
 
 HEIGHT = 12  # lines
 PAPER_HEIGHT = 280  # pixels of a figure, without the names
 WIDEST = 90  # pixels of a column
 CENTRE = Qt.AlignmentFlag.AlignCenter.value
-MIDDLE = Qt.AlignmentFlag.AlignVCenter.value
+MIDDLE = ABSOLUTE | Qt.AlignmentFlag.AlignVCenter.value
 
 
 class Columns:

@@ -1,13 +1,16 @@
-"""The colours of charts: on the screen those of napari's theme, on paper dark ones on white."""
+"""The look of charts: on the screen in the colours of napari's theme, on paper in dark ones on white."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme, blended, readable
 
+# Charts are mirrored by our own code. Without this flag Qt mirrors texts once more, if the whole application is.
+ABSOLUTE = Qt.AlignmentFlag.AlignAbsolute.value
 FAINT = 0.66
 GRID = 0.18
 # Colours of Okabe and Ito (Color Universal Design), which all kinds of colour vision can tell apart. Black is

@@ -5,10 +5,11 @@ from __future__ import annotations
 from qtpy.QtCore import QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QPainter, QPen
 
+from napari_webipred._napari.chart_look import ABSOLUTE
 from napari_webipred._napari.chart_sheet import PADDING, THIN, TICKS, Sheet, paint_check, tick_text
 
 PAPER_WIDTH = 480  # pixels of a figure, without the names
-MIDDLE = Qt.AlignmentFlag.AlignVCenter.value
+MIDDLE = ABSOLUTE | Qt.AlignmentFlag.AlignVCenter.value
 LEFT, RIGHT = Qt.AlignmentFlag.AlignLeft.value, Qt.AlignmentFlag.AlignRight.value
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPen
 
-from napari_webipred._napari.chart_look import Look
+from napari_webipred._napari.chart_look import ABSOLUTE, Look
 from napari_webipred._napari.plot_geometry import Scale, dashed, envelope, extent_of, pieces, ticks
 from napari_webipred._napari.plot_marks import DASHES, paint_mark
 
@@ -26,7 +26,7 @@ THICK = 2  # pixels of a line, and of a column of a line with more planes
 NARROWEST = 150  # pixels of a column of the legend
 PROBABILITIES = (0.0, 1.0)
 CENTRE = Qt.AlignmentFlag.AlignCenter.value
-MIDDLE = Qt.AlignmentFlag.AlignVCenter.value
+MIDDLE = ABSOLUTE | Qt.AlignmentFlag.AlignVCenter.value
 
 
 @dataclass(frozen=True, slots=True)
