@@ -9,6 +9,7 @@ from qtpy.QtCore import QEvent, QPointF, QSize, Qt, Signal
 from qtpy.QtGui import QFont, QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPixmap, QResizeEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
+from napari_webipred._napari.bars import written
 from napari_webipred._napari.chart_look import Look, paper_look, screen_look
 from napari_webipred._napari.figure import Figure, figure_font
 from napari_webipred._napari.plot_marks import RADIUS
@@ -209,7 +210,7 @@ def _reading(curve: Curve, index: int, unit: str | None) -> str:
     number = curve.number(index)
     if not math.isfinite(number):
         return "–"
-    return f"{number:.3f}" if unit is None else f"{number:.6g}"
+    return written(number) if unit is None else f"{number:.6g}"
 
 
 PAINTED_AGAIN = {QEvent.Type.FontChange, QEvent.Type.StyleChange, QEvent.Type.LayoutDirectionChange}
