@@ -65,8 +65,12 @@ def running(theme: str) -> None:
     viewer.dims.set_point(0, len(series.data) // (2 * SERIES))
     viewer.reset_view()
     panel.classify.button.click()
-    wait(lambda: len(panel._session.run.rows) > panel._session.run.total // 3)
+    wait(lambda: len(panel._session.run.rows) > panel._session.run.details.total // 3)
     take(viewer, panel, f"panel-running-{theme}")
+    panel._session.display.axis = panel._session.run.details.axes[0]
+    panel.results.detail.refresh()
+    wait(lambda: bool(panel.results.detail.plot.curves))
+    take(viewer, panel, f"panel-plot-{theme}")
     panel.classify.progress.cancel.click()
     wait(lambda: not panel._session.run.running)
     viewer.close()
