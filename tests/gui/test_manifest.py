@@ -28,8 +28,10 @@ def test_the_installed_package_offers_this_manifest():
 
 def test_panel_and_preview_are_in_the_menu_for_classifying_layers(manifest):
     items = manifest.contributions.menus["napari/layers/classify"]
-    assert [item.command for item in items] == ["napari-webipred.classify", "napari-webipred.preview"]
-    assert [widget.command for widget in manifest.contributions.widgets] == [item.command for item in items]
+    commands = [item.command for item in items]
+    assert commands == ["napari-webipred.classify", "napari-webipred.classify_layer", "napari-webipred.preview"]
+    widgets = [widget.command for widget in manifest.contributions.widgets]
+    assert widgets == ["napari-webipred.classify", "napari-webipred.preview"]
 
 
 @pytest.mark.parametrize("key", ["image-quality", "focus-series"])

@@ -6,8 +6,10 @@ import re
 from html import escape
 
 from napari_webipred import limits
+from napari_webipred._napari import links
 from napari_webipred._napari.entry import megabytes
-from napari_webipred._napari.origin import format_of, origin_of
+from napari_webipred._napari.links import link, linked
+from napari_webipred._napari.origin import format_of, origin_of, page_of
 from napari_webipred.card import ClassEntry, ModelCard
 from napari_webipred.names import readable
 
@@ -26,6 +28,20 @@ SCALING = {
     "custom": "a custom range",
 }
 
+# Licences that models have most often, as https://spdx.org/licenses writes their identifiers.
+LICENCES = (
+    *("CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "CC-BY-NC-ND-4.0", "CC0-1.0"),
+    *("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "GPL-2.0-only", "GPL-3.0-only", "LGPL-3.0-only"),
+    *("AGPL-3.0-only", "MPL-2.0", "Unlicense", "CC-BY-3.0", "ODbL-1.0"),
+)
+
+
+def licence_page(licence: str | None) -> str:
+    """Return the address of the text of a licence; empty if it is none of the usual identifiers."""
+    known = {name.casefold(): name for name in LICENCES}
+    name = known.get((licence or "").casefold())
+    return f"https://spdx.org/licenses/{name}.html" if name else ""
+
 
 def about(card: ModelCard) -> str:
     """Describe a model as HTML in which every text from outside is escaped and nothing is loaded from anywhere."""
@@ -41,14 +57,18 @@ def about(card: ModelCard) -> str:
         ("Authors", ", ".join(author.name for author in card.authors)),
         ("Please cite", "\n".join(f"{c.text} {_address(c.doi, c.url)}".strip() for c in card.citations)),
         ("Published", " ".join(filter(None, (card.provenance.published, _address(card.record_doi, None))))),
-        ("Source", "\n".join(filter(None, (origin_of(card), card.provenance.origin)))),
+        ("Source", origin_of(card)),
+        ("", card.provenance.origin),
         ("File", " ".join(filter(None, (format_of(card), megabytes(card.weights[0].size if card.weights else None))))),
     ]
-    return "".join(_paragraph(title, text) for title, text in paragraphs if text)
+    pages = {"Licence": licence_page(card.license), "Source": page_of(card)}
+    return "".join(_paragraph(title, text, pages.get(title, "")) for title, text in paragraphs if text)
 
 
-def _paragraph(title: str, text: str) -> str:
-    body = escape(readable(text.strip(), LONGEST)).replace("\n", "<br>")
+def _paragraph(title: str, text: str, page: str = "") -> str:
+    """Write a paragraph in which addresses can be clicked, or all of it if it has a page."""
+    text = readable(text.strip(), LONGEST)
+    body = (link(page, text) if page else linked(text)).replace("\n", "<br>")
     return f"<p><b>{escape(title)}</b><br>{body}</p>" if title else f"<p>{body}</p>"
 
 
@@ -100,4 +120,4 @@ def _remarks(card: ModelCard) -> list[str]:
 
 
 def _address(doi: str | None, url: str | None) -> str:
-    return f"https://doi.org/{doi}" if doi else url or ""
+    return links.doi(doi) if doi else url or ""

@@ -53,7 +53,7 @@ def snapshot() -> Generator[None, None, CacheSnapshot]:
     for model in local_models.own_models():
         why = reasons.get(str(model.path), "")
         gone = not is_there(model.path)
-        models.append(StoredModel(model.path, model.name, OWN, model.used[:10], refused=why, gone=gone))
+        models.append(StoredModel(model.path, model.title or model.name, OWN, model.used[:10], refused=why, gone=gone))
     return CacheSnapshot(tuple(sorted(models, key=lambda each: each.used, reverse=True)), store.usage())
 
 
@@ -71,6 +71,14 @@ def remove(references: Sequence[str | Path]) -> Generator[None, None, str]:
             freed += store.remove(reference)
     stay = {0: "", 1: " Your own file was not deleted."}.get(own, " Your own files were not deleted.")
     return f"Removed. {megabytes(freed)} freed.{stay}"
+
+
+def rename(path: Path, title: str) -> Generator[None, None, bool]:
+    """Note what the user calls one of their own models."""
+    from napari_webipred.cache import local_models
+
+    yield
+    return local_models.rename(path, title)
 
 
 def wipe() -> Generator[None, None, str]:

@@ -162,6 +162,13 @@ class Catalogue(QObject):
         entry.listed = True  # so that it goes even if the list on the disk could not be written
         self._run(cache_tasks.remove([entry.key]), self._on_removed)
 
+    def rename(self, entry: Entry, title: str) -> None:
+        """Call one of the user's own models something else; an empty title means its own name again."""
+        entry.title = title.strip() if title.strip() != entry.card.name else ""
+        if entry.is_local:
+            self._run(cache_tasks.rename(Path(entry.key), entry.title), lambda _: self.models.repaint(entry))
+            self._loading.changed.emit()  # the header shows the name
+
     @property
     def resolving(self) -> bool:
         """Whether the chosen model is still being looked up."""

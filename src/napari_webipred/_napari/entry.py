@@ -32,6 +32,8 @@ class Entry:
         Whether the user's own file was not found.
     refused : str
         Why it cannot be used; empty as far as is known.
+    title : str
+        What the user calls their own model; empty if that is its own name.
     """
 
     card: ModelCard
@@ -41,6 +43,12 @@ class Entry:
     listed: bool = False
     gone: bool = False
     refused: str = ""
+    title: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the user calls it, else its own name."""
+        return self.title or self.card.name
 
     @property
     def key(self) -> str | Path:
@@ -73,7 +81,7 @@ class Entry:
         """The tool tip: name, subtitle, folder of the user's own file, and why it cannot be used."""
         folder = str(self.reference.parent) if isinstance(self.reference, Path) else ""
         reason = f"{self.state}: {self.refused}" if self.refused and self.here and not self.gone else self.state
-        return " – ".join(part for part in (self.card.name, self.subtitle, folder, reason) if part)
+        return " – ".join(part for part in (self.name, self.subtitle, folder, reason) if part)
 
     @property
     def curated(self) -> bool:
@@ -93,7 +101,10 @@ def listed() -> Generator[None, None, list[Entry]]:
     yield
     private_session.follow()
     reasons = refused_models.reasons()
-    own = [local_entry(model.path, model.name, reasons.get(str(model.path), "")) for model in local_models.own_models()]
+    own = [
+        local_entry(model.path, model.name, reasons.get(str(model.path), ""), title=model.title)
+        for model in local_models.own_models()
+    ]
     known = [
         Entry(card, card.id, store.path_of(card) is not None, refused=reasons.get(card.id, ""))
         for card in index.cards()
@@ -101,9 +112,9 @@ def listed() -> Generator[None, None, list[Entry]]:
     return [*own, *known]
 
 
-def local_entry(path: Path, name: str, refused: str = "", listed: bool = True) -> Entry:
+def local_entry(path: Path, name: str, refused: str = "", listed: bool = True, title: str = "") -> Entry:
     """Make an entry with only a name; the model's own card replaces it once the model is open."""
-    return Entry(ModelCard(id="own", name=name), path, here=True, listed=listed, refused=refused)
+    return Entry(ModelCard(id="own", name=name), path, here=True, listed=listed, refused=refused, title=title)
 
 
 def missing(entries: Sequence[Entry]) -> Generator[Entry, None, None]:
@@ -129,7 +140,7 @@ def merged(before: Sequence[Entry], now: Sequence[Entry]) -> list[Entry]:
     known = {entry.key: entry for entry in before}
     for entry in now:
         if (old := known.get(entry.key)) is not None:
-            old.here, old.refused = entry.here, entry.refused
+            old.here, old.refused, old.title = entry.here, entry.refused, entry.title
     keys = {entry.key for entry in now}
     others = [e for e in before if e.key not in keys and not (e.listed if e.is_local else e.here)]
     return [*others, *(known.get(entry.key, entry) for entry in now)]
@@ -144,7 +155,7 @@ def megabytes(size: int | None) -> str:
 
 def entry_lines(entry: Entry) -> Lines:
     """Show a model with its subtitle and whether it can be used."""
-    return Lines(entry.card.name, entry.subtitle, entry.state, entry.explained)
+    return Lines(entry.name, entry.subtitle, entry.state, entry.explained)
 
 
 def found_lines(entry: Entry) -> Lines:

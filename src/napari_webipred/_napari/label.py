@@ -20,7 +20,12 @@ BREAK = "\u200b"
 
 def tip(text: str) -> str:
     """Make a tooltip of plain text: it wraps, also within a word that is longer than a line; markup stays text."""
-    return f"<qt>{escape(_LONG_WORD.sub(BREAK, readable(text)))}</qt>" if text else ""
+    return f"<qt>{escape(in_pieces(readable(text)))}</qt>" if text else ""
+
+
+def in_pieces(text: str) -> str:
+    """Let long words break across lines."""
+    return _LONG_WORD.sub(BREAK, text)
 
 
 def first_sentence(text: str) -> str:
@@ -78,14 +83,12 @@ class ElidedLabel(QLabel):
 
 
 def rich_text_label() -> QLabel:
-    """Make a hidden label for HTML in which all text from outside is escaped; it can be selected and opens no link."""
+    """Make a hidden label for HTML in which all text from outside is escaped; it opens no link by itself."""
     label = QLabel()
     label.setTextFormat(Qt.TextFormat.RichText)
     label.setWordWrap(True)
     label.setOpenExternalLinks(False)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-    label.setTextInteractionFlags(
-        Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-    )
+    label.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
     label.hide()
     return label

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import traceback
-from html import escape
+from functools import partial
 
 from qtpy.QtCore import QRectF, Qt, Signal
 from qtpy.QtGui import QGuiApplication, QPainter, QPaintEvent
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_webipred._napari import links
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.remedies import hint_of
 from napari_webipred._napari.theme import SHAPE_CONTRAST, Theme
@@ -41,9 +42,8 @@ class Message(QFrame):
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._text.setTextInteractionFlags(
-            Qt.TextInteractionFlag.TextSelectableByMouse | Qt.TextInteractionFlag.TextSelectableByKeyboard
-        )
+        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
+        self._text.linkActivated.connect(partial(links.ask_to_open, self))
         self._retry = Button("Try again")
         self._accept = Button("Use it anyway")
         self._copy = Button("Copy details")
@@ -92,7 +92,8 @@ class Message(QFrame):
     def _show(self, text: str, hint: str, colour: str, details: str, retry: bool) -> None:
         self._colour, self._details = colour, details
         text, hint = readable(text), readable(hint)
-        self._text.setText(f"<b>{escape(text)}</b><br>{escape(hint)}" if hint else f"<b>{escape(text)}</b>")
+        body = f"<b>{links.linked(text)}</b><br>{links.linked(hint)}" if hint else f"<b>{links.linked(text)}</b>"
+        self._text.setText(f"{links.style(self._theme)}{body}" if "<a " in body else body)
         self.setAccessibleName(f"{text} {hint}".strip())
         self._retry.setVisible(retry)
         self._accept.hide()

@@ -62,6 +62,7 @@ class ModelChoice(QWidget):
         self.zenodo.closed.connect(lambda: self._show_zenodo(False))
         self.zenodo.requested.connect(self._catalogue.download)
         self.menu.agreed.connect(self._catalogue.remove)
+        self.menu.renamed.connect(self._catalogue.rename)
         self.list.selectionModel().currentChanged.connect(self._on_current)
         self._catalogue.listed.connect(self._on_listed)
         self._catalogue.added.connect(self._show_all)

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
+from napari_webipred._napari import links
 from napari_webipred._napari.about import about
 from napari_webipred._napari.add_model import AddModel
 from napari_webipred._napari.button import Button
+from napari_webipred._napari.entry import Entry
 from napari_webipred._napari.label import MutedLabel, first_sentence, rich_text_label
 from napari_webipred._napari.model_choice import ModelChoice
 from napari_webipred._napari.opening_view import OpeningView
@@ -46,6 +50,7 @@ class ModelStep(QWidget):
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
         self.edit_settings.clicked.connect(self._show_settings)
         self.stored.clicked.connect(self._on_stored)
+        self.about.linkActivated.connect(partial(links.ask_to_open, self))
         session.model_changed.connect(self._refresh)
         self._refresh()
 
@@ -61,19 +66,28 @@ class ModelStep(QWidget):
     @property
     def summary(self) -> str:
         """The name of the chosen model."""
-        return self._loading.entry.card.name if self._loading.entry else ""
+        return self._loading.entry.name if self._loading.entry else ""
+
+    @property
+    def chosen_entry(self) -> Entry | None:
+        """The chosen model."""
+        return self._loading.entry
 
     def _refresh(self) -> None:
         loading, entry = self._loading, self._loading.entry
         self.more.setVisible(entry is not None)
         self.purpose.setText(first_sentence(entry.card.description) if entry else "")
-        self._show_about(not self.about.isHidden())
+        self.show_colours()
         self.edit_settings.setVisible(loading.model is not None and not loading.needs_settings and not entry.curated)  # type: ignore[union-attr]
         if entry is not self._shown_entry or not loading.needs_settings:
             self._shown_entry = entry
             self.settings.hide()
         if loading.needs_settings and self.settings.native.isHidden():
             self._show_settings()
+
+    def show_colours(self) -> None:
+        """Show links in the colours of the theme."""
+        self._show_about(not self.about.isHidden())
 
     def _show_settings(self) -> None:
         loading = self._loading
@@ -86,7 +100,7 @@ class ModelStep(QWidget):
 
     def _show_about(self, shown: bool) -> None:
         entry = self._loading.entry
-        self.about.setText(about(entry.card) if shown and entry else "")
+        self.about.setText(links.style(self._theme) + about(entry.card) if shown and entry else "")
         self.about.setVisible(shown and entry is not None)
         self.purpose.setVisible(not shown and bool(self.purpose.text()))
         self.more.setText("Less" if shown else "About")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from napari_webipred import settings
 from napari_webipred.card import ModelCard
@@ -37,6 +37,17 @@ def origin_in_cache(entry: CacheEntry) -> str:
 def origin_of(card: ModelCard) -> str:
     """Name the origin of a model; a card without weights is one of the user's own models."""
     return origin(card.weights[0].source.model_dump() if card.weights else {"type": "local"})
+
+
+def page_of(card: ModelCard) -> str:
+    """Return the address of the page on which a model is published; empty if it is not known."""
+    source = card.weights[0].source if card.weights else None
+    now = settings.current()
+    if source is not None and source.type == "zenodo" and source.record_id:
+        return f"{now.zenodo_url}/records/{quote(source.record_id, safe='')}"
+    if source is not None and source.type == "huggingface" and source.repo:
+        return f"{now.huggingface_url}/{quote(source.repo)}"
+    return ""
 
 
 def server_of(card: ModelCard) -> str:

@@ -25,6 +25,7 @@ from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
+from napari_webipred._napari.memory import Memory
 from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.place import length_along, place_shown, position_along, show
 from napari_webipred._napari.preferences import page
@@ -73,6 +74,7 @@ class ClassifyPanel(QWidget):
         ]
         self._lay_out()
         self._prefer(None, settings.current().preferences)
+        self.memory = Memory(self.form, session, self)
         page().changed.connect(self._prefer)
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)
@@ -168,6 +170,7 @@ class ClassifyPanel(QWidget):
 
     def _show_focus(self, event: Any = None) -> None:
         self.setStyleSheet(focus_sheet(self._theme))
+        self.model.show_colours()
 
     def _on_run(self) -> None:
         self._summarise()

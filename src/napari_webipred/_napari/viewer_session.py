@@ -14,6 +14,7 @@ from napari_webipred._napari.catalogue import Catalogue
 from napari_webipred._napari.display import Display
 from napari_webipred._napari.images import Images
 from napari_webipred._napari.loading import Loading
+from napari_webipred._napari.notice import EndNotice
 from napari_webipred._napari.proxy import unwrapped as unwrapped
 from napari_webipred._napari.result_columns import ColumnChoice
 from napari_webipred._napari.row_places import RowPlaces
@@ -104,6 +105,7 @@ class ViewerSession(QObject):
         self.catalogue = Catalogue(self.loading)
         self.images = Images()
         self._request: Request | None = None
+        self._notice = EndNotice(self)
         self.loading.changed.connect(self.model_changed)
         self.loading.changed.connect(self._begin_when_ready)
         self.catalogue.changed.connect(self._begin_when_ready)

@@ -32,9 +32,11 @@ class OwnModel:
     path : Path
         Where it lies: absolute. It need not be there any more.
     name : str
-        What people call it.
+        What it calls itself.
     used : str
         When it was last chosen: UTC, ISO 8601.
+    title : str
+        What the user calls it; empty if that is its name.
     checksum : str
         ``sha256:<hex>`` of its files when it was last opened; empty if it never was.
     """
@@ -43,6 +45,7 @@ class OwnModel:
     name: str
     used: str
     checksum: str = ""
+    title: str = ""
 
 
 def own_models() -> list[OwnModel]:
@@ -66,17 +69,31 @@ def note_use(path: Path, name: str, checksum: str) -> None:
     _put(path, name, checksum, only_if_listed=True)
 
 
+def rename(path: Path, title: str) -> bool:
+    """Note what the user calls a model of the list; an empty title means its own name again."""
+    title = _shown(title)
+
+    def with_it(document: Any) -> Any:
+        return [_note(replace(each, title=title) if each.path == path else each) for each in _valid(document)]
+
+    return shared_file.change(FILE, with_it)
+
+
+def _shown(name: str) -> str:
+    return "".join(c for c in name if c.isprintable()).strip()[:_LONGEST_NAME]
+
+
 def _put(path: Path, name: str, checksum: str, *, only_if_listed: bool) -> bool:
     now = datetime.now(UTC).isoformat(timespec="microseconds")
-    name = "".join(c for c in name if c.isprintable())[:_LONGEST_NAME] or "model"
+    name = _shown(name) or "model"
     model = OwnModel(path.absolute(), name, now, checksum)
 
     def with_it(document: Any) -> Any:
         known = {other.path: other for other in _valid(document)}
         before = known.pop(model.path, None)
         first = [] if before is None and only_if_listed else [model]
-        if before is not None and not checksum:
-            first = [replace(model, checksum=before.checksum)]
+        if before is not None:
+            first = [replace(model, checksum=checksum or before.checksum, title=before.title)]
         others = sorted(known.values(), key=lambda other: other.used, reverse=True)
         return [_note(each) for each in [*first, *others][:MOST]]
 
@@ -99,8 +116,10 @@ def _valid(document: Any) -> Iterator[OwnModel]:
     """Yield what can be understood of a list that may hold anything."""
     for note in document if isinstance(document, list) else []:
         match note:
-            case {"path": str(path), "name": str(name), "used": str(used), "checksum": str(checksum)}:
+            case {"path": str(path), "name": str(name), "used": str(used), "checksum": str(checksum), **others}:
+                title = others.get("title", "")
                 lies = 0 < len(path) <= _LONGEST_PATH and "\0" not in path and Path(path).is_absolute()
+                title = _shown(title) if isinstance(title, str) else ""
                 named = 0 < len(name) <= _LONGEST_NAME and name.isprintable()
                 if lies and named and _TIME.fullmatch(used) and _CHECKSUM.fullmatch(checksum):
-                    yield OwnModel(Path(path), name, used, checksum)
+                    yield OwnModel(Path(path), name, used, checksum, title)

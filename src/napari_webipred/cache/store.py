@@ -3,7 +3,7 @@
 Below the cache folder lie ``models/<id>/`` with the model's ``files``, ``card.json`` and ``entry.json``, ``compiled/``
 with the graphs made of the models, ``known/`` with what their files were when they first came, and ``told/`` with what
 the user has told about models that do not say it. ``own-models.json`` lists the user's own models, ``refused.json``
-those that cannot be used.
+those that cannot be used, and ``last-choice.json`` has what was chosen last in the panel.
 """
 
 from __future__ import annotations
