@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from napari_webipred import engine
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
+from napari_webipred.execution.plane import prepared_plane
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.imaging.region import Outside
 from napari_webipred.imaging.selection import (
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import ModelCard, Profile
+    from napari_webipred.explanations.explanation import Explanation
 
 _COMMAND = "In a terminal, `napari-webipred"
 REMEDIES: dict[Remedy, str] = {
@@ -251,7 +253,66 @@ def prepare(
     with _remedies_in_notes():
         opened = model if isinstance(model, Model) else open_model(model)
         chosen = engine.preferred_intensity() if intensity is None else intensity
-        return engine.prepare(opened, image, plane, engine.Options(intensity=chosen, profile=profile)).tensor
+        options = engine.Options(intensity=chosen, profile=profile)
+        return prepared_plane(engine.chosen_plane(opened, image, plane, options), opened.card, options).tensor
+
+
+def explain(
+    image: engine.ImageLike,
+    model: Model | str | Path,
+    *,
+    classes: Sequence[str] | None = None,
+    method: Literal["auto", "cam", "hirescam", "occlusion"] = "auto",
+    plane: int | Sequence[int] | Mapping[str, int] | None = None,
+    intensity: Intensity | None = None,
+    profile: Profile | None = None,
+    check: bool = False,
+) -> list[Explanation]:
+    """Show which parts of an image speak for a class. A map is no localisation.
+
+    Parameters
+    ----------
+    image : path or array, or what `select` or `merge_channels` returns
+    model : Model, or anything that `open_model` takes
+    classes : sequence of str, optional
+        Names of classes; by default all, the most probable one first.
+    method : "auto", "cam", "hirescam" or "occlusion"
+        By default an exact CAM if the network is affine after pooling, else HiResCAM if the head consists of known
+        operations, else occlusion, which predicts the image about 200 times. See `Explanation`.
+    plane, intensity, profile
+        As for `prepare`.
+    check : bool
+        Compare each map with occlusion, and note how far they agree (`Explanation.agreement`).
+
+    Returns
+    -------
+    list of Explanation
+        One for each class, in the order of `classes`.
+
+    Raises
+    ------
+    OptionError
+        There is no such class or method, or the method does not fit the network.
+    WebIPredError
+        The image cannot be read, or there is no memory for it.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_webipred as wp
+    >>> noise = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    >>> best = wp.explain(noise, "demo")[0]
+    >>> best.class_name, best.method, best.grid.shape, best.map.shape
+    ('noisy', 'cam', (14, 14), (128, 128))
+    """
+    from napari_webipred.explanations.explaining import Explainer
+
+    with _remedies_in_notes():
+        opened = model if isinstance(model, Model) else open_model(model)
+        chosen = engine.preferred_intensity() if intensity is None else intensity
+        options = engine.Options(intensity=chosen, profile=profile)
+        shown = engine.chosen_plane(opened, image, plane, options)
+        return Explainer(opened).explain(shown, options, classes, method, check=check)
 
 
 def select(

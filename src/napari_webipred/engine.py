@@ -15,7 +15,7 @@ import numpy as np
 from napari_webipred import limits
 from napari_webipred.errors import ActivationError, OptionError, WebIPredError
 from napari_webipred.execution import Executor
-from napari_webipred.execution.plane import Plane, Prepared, planes_of, prepared_plane, ranged
+from napari_webipred.execution.plane import Plane, planes_of, ranged
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.files import find_images
@@ -167,10 +167,10 @@ def _selected(source: Source, selection: Selection) -> Source:
         return unreadable.unreadable(source.name, error)
 
 
-def prepare(
+def chosen_plane(
     model: Model, image: ImageLike, place: int | Sequence[int] | Mapping[str, int] | None, options: Options = DEFAULTS
-) -> Prepared:
-    """Make the input of a model of one plane: bit for bit what `classify` predicts.
+) -> Plane:
+    """Choose one plane of one image, as `napari_webipred.execution.plane.prepared_plane` takes it.
 
     Parameters
     ----------
@@ -187,7 +187,7 @@ def prepare(
     OptionError
         Something is not known that is needed (see `classify`), or this is not one plane of one image.
     WebIPredError
-        The image cannot be read or prepared.
+        An array is no image.
     """
     _check_card(model, options)
     source = one_source(image)
@@ -198,9 +198,7 @@ def prepare(
             f"{source.name} has {len(source)} planes along {', '.join(source.axes)}.", "Give the place of one `plane`."
         )
     ((index, region),) = source.parts()
-    return prepared_plane(
-        Plane(0, ranged(source) if options.intensity == "stack" else source, index, region), model.card, options
-    )
+    return Plane(0, ranged(source) if options.intensity == "stack" else source, index, region)
 
 
 def _by_axis(source: Source, place: int | Sequence[int] | Mapping[str, int]) -> Mapping[str, int]:

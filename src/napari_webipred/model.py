@@ -18,6 +18,8 @@ from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import outputs_in
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import ArrayLike, NDArray
 
     from napari_webipred.runtime.session import Session
@@ -157,6 +159,41 @@ class Model:
                     _log.info("A session for %d threads cannot be made: %s", threads, error.message)
                     self._sessions[threads] = first
             return self._sessions[threads]
+
+    def session_with(self, tensors: Mapping[str, str]) -> Session:
+        """Open a session that gives tensors of the network besides the classes; `Session.predict` returns them by name.
+
+        It holds the weights a second time.
+
+        Parameters
+        ----------
+        tensors : mapping of str to str
+            Names of the outputs, and for each the tensor of the compiled graph.
+
+        Raises
+        ------
+        ModelError
+            There is no such tensor, or no memory for another session.
+        """
+        from napari_webipred.runtime.bounds import with_bounds
+        from napari_webipred.runtime.extra_outputs import with_outputs
+
+        return open_session(
+            with_bounds(with_outputs(self.graph(), tensors)), available_cores(), allow_slow=self._allow_slow
+        )
+
+    def graph(self) -> bytes:
+        """Return the compiled graph, an ONNX model.
+
+        Raises
+        ------
+        ModelError
+            It was removed from the disk or is damaged.
+        """
+        if isinstance(self._graph, bytes):
+            return self._graph
+        with graphs.verified(self._graph):
+            return self._graph.read_bytes()
 
     def kept_at(self, path: Path) -> None:
         """Read the graph from a file from now on, instead of keeping it in memory."""

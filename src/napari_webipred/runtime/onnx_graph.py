@@ -101,8 +101,12 @@ class Constant:
 
     def numbers(self) -> NDArray[Any] | None:
         """Return the values; None if there are more than `limits.KNOWN_NUMBERS` or NumPy lacks the type."""
+        return self.array() if self.size <= limits.KNOWN_NUMBERS else None
+
+    def array(self) -> NDArray[Any] | None:
+        """Return the values, however many; None if NumPy lacks the type."""
         known = ELEMENT_TYPES.get(self.element_type)
-        if known is None or known.numpy is None or self.size > limits.KNOWN_NUMBERS or not self.complete:
+        if known is None or known.numpy is None or not self.complete:
             return None
         if self._message.has(_TENSOR_RAW):
             flat = np.frombuffer(self._message.view(_TENSOR_RAW), known.numpy)

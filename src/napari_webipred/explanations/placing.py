@@ -1,0 +1,62 @@
+"""From the grid of a network to the pixels of the image: enlarge, and undo resize, crop and padding."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from napari_webipred.imaging.resize import Span, spans
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_webipred.card import Input, Preprocessing
+
+
+def placed(
+    grid: NDArray[np.floating], shape: tuple[int, int], target: Input, preprocessing: Preprocessing
+) -> NDArray[np.float32]:
+    """Enlarge a map to the pixels of the image that it belongs to.
+
+    The grid divides the model input evenly; between the centres of its cells values are interpolated linearly, outside
+    of the outermost ones they stay the same.
+
+    Parameters
+    ----------
+    grid : ndarray, shape (rows, columns)
+    shape : tuple of int
+        (height, width) of the image.
+    target : Input
+        The model input.
+    preprocessing : Preprocessing
+        How the image becomes the model input.
+
+    Returns
+    -------
+    ndarray of float32, shape (height, width)
+        NaN where the image was cropped.
+    """
+    down, across = spans(shape, (target.height, target.width), preprocessing)
+    rows, seen_rows = _positions(shape[0], down, grid.shape[0])
+    columns, seen_columns = _positions(shape[1], across, grid.shape[1])
+    values = _interpolated(_interpolated(np.asarray(grid, np.float32), rows).T, columns).T
+    values[~seen_rows] = np.nan
+    values[:, ~seen_columns] = np.nan
+    return np.ascontiguousarray(values)
+
+
+def _positions(length: int, span: Span, cells: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return where the pixels of an axis lie among the centres of the cells, and which of them the model sees."""
+    places = (np.arange(length) + 0.5 - span.start) / span.length  # 0 to 1 within the model input
+    inside = (places > 0) & (places < 1)
+    return np.clip(places * cells - 0.5, 0, cells - 1).astype(np.float32), inside
+
+
+def _interpolated(values: NDArray[np.float32], positions: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Interpolate along the first axis."""
+    lower = np.minimum(positions.astype(np.intp), len(values) - 1)
+    upper = np.minimum(lower + 1, len(values) - 1)
+    share = (positions - lower)[:, None]
+    mixed: NDArray[np.float32] = values[lower] * (1 - share) + values[upper] * share
+    return mixed
