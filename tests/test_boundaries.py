@@ -55,7 +55,8 @@ ALLOWED = {
     "options": GROUND | {"imaging"},
     "execution": GROUND | DATA | {"options", "model", "imaging", "results"},
     "engine": GROUND | DATA | {"options", "model", "execution", "imaging", "results"},
-    "api": GROUND | DATA | {"engine", "model", "opening", "cache", "imaging", "results"},
+    "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
+    "api": GROUND | DATA | {"engine", "execution", "explanations", "model", "opening", "cache", "imaging", "results"},
     "cli": GROUND | DATA | FILES | {"engine", "model", "opening", "imaging", "results", "samples"},
     "_napari": GROUND
     | DATA

@@ -43,8 +43,8 @@ class Explanation:
         How far the mean of `grid` plus `bias` is from the logit, relative to the largest logit; None for
         ``"occlusion"``.
     scale : float
-        The value of `map` to show as strongest, the same for all classes of an image: the largest absolute value of all
-        their maps. 1 if they are all zero.
+        The value of `map` to show as strongest, the same for all classes that are explained: the largest absolute value
+        of their maps at the resolution of the network. 1 if they are all zero.
     affine : ndarray of float64, shape (3, 3)
         From (row, column, 1) of `map` to those of the image.
     probability : float

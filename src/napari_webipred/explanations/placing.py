@@ -57,6 +57,6 @@ def _interpolated(values: NDArray[np.float32], positions: NDArray[np.float32]) -
     """Interpolate along the first axis."""
     lower = np.minimum(positions.astype(np.intp), len(values) - 1)
     upper = np.minimum(lower + 1, len(values) - 1)
-    share = (positions - lower)[:, None]
+    share = (positions - lower)[:, None].astype(np.float32)
     mixed: NDArray[np.float32] = values[lower] * (1 - share) + values[upper] * share
     return mixed
