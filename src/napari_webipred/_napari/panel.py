@@ -166,10 +166,13 @@ class ClassifyPanel(QWidget):
             (self._viewer.dims.events.current_step, self._follow),
             (self._viewer.layers.selection.events.active, self._follow),
             (self._viewer.events.theme, self._show_focus),
+            (self._viewer.events.theme, self._show_links),
         ]
 
     def _show_focus(self, event: Any = None) -> None:
         self.setStyleSheet(focus_sheet(self._theme))
+
+    def _show_links(self, event: Any = None) -> None:
         self.model.show_colours()
 
     def _on_run(self) -> None:
