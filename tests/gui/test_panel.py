@@ -178,7 +178,7 @@ def classify_again(panel, classify):
 
 def test_a_fixed_intensity_range_counts(viewer, panel, classify):
     viewer.add_image(np.full((40, 40), 500, np.uint16))
-    panel.form.intensity.native.mode.setCurrentIndex(2)
+    panel.form.intensity.native.choice.value = "fixed"
     panel.form.intensity.native.low.setValue(0)
     panel.form.intensity.native.high.setValue(1000)
     run = classify(panel)
@@ -387,7 +387,7 @@ def test_the_threshold_begins_with_that_of_the_engine(panel):
 
 def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot):
     viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a rather long name of a stack " * 3)
-    panel.form.intensity.native.mode.setCurrentIndex(2)
+    panel.form.intensity.native.choice.value = "fixed"
     classify(panel, "Eye")
     panel.sections[0].header.setChecked(True)
     panel.model.more.click()

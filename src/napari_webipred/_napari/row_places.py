@@ -41,7 +41,7 @@ class RowPlaces:
         self._runs[run] = [_Planes(target) for target in targets]
         for planes in self._runs[run]:
             for layer in planes.target.layers:
-                self._known(layer).append(planes)
+                self._of_layer.setdefault(layer, self._known(layer)).append(planes)
 
     def add(self, run: int, rows: Sequence[Row], first: int) -> None:
         """Note new rows of a run; the first one has this number."""
@@ -71,15 +71,17 @@ class RowPlaces:
 
     def layers(self) -> list[Any]:
         """Return the layers that were classified and are still there."""
-        return [layer for layer, planes in self._of_layer.items() if planes]
+        return list(self._of_layer)
 
     def _known(self, layer: Any) -> list[_Planes]:
-        if layer not in self._of_layer:
-            gone = [planes for run in self._runs.values() for planes in run if planes.is_of_the_same_file(layer)]
-            for planes in gone:
-                planes.target.take(layer)
+        if layer in self._of_layer:
+            return self._of_layer[layer]
+        gone = [planes for run in self._runs.values() for planes in run if planes.is_of_the_same_file(layer)]
+        for planes in gone:
+            planes.target.take(layer)
+        if gone:
             self._of_layer[layer] = gone
-        return self._of_layer[layer]
+        return gone
 
 
 def _path(layer: Any) -> str | None:
