@@ -31,6 +31,7 @@ def main() -> None:
             os.environ["NAPARI_WEBIPRED_CACHE"] = str(cache)
             empty_to_results(theme)
             running(theme)
+            along(theme)
             models_from_elsewhere(theme, Path(folder))
 
 
@@ -67,12 +68,24 @@ def running(theme: str) -> None:
     panel.classify.button.click()
     wait(lambda: len(panel._session.run.rows) > panel._session.run.details.total // 3)
     take(viewer, panel, f"panel-running-{theme}")
-    panel._session.display.axis = panel._session.run.details.axes[0]
-    panel.results.detail.refresh()
-    wait(lambda: bool(panel.results.detail.plot.curves))
-    take(viewer, panel, f"panel-plot-{theme}")
     panel.classify.progress.cancel.click()
     wait(lambda: not panel._session.run.running)
+    viewer.close()
+
+
+def along(theme: str) -> None:
+    """Show what the model says of a stack along its axis."""
+    viewer, panel = opened(theme)
+    choose_demo(viewer, panel)
+    grid(viewer).enabled = False
+    viewer.layers.clear()
+    viewer.open_sample("napari-webipred", "focus-series")
+    panel.classify.button.click()
+    wait(lambda: panel._session.run is not None and not panel._session.run.running)
+    panel._session.display.axis = panel._session.run.details.axes[0]
+    panel.results.detail.refresh()
+    viewer.dims.set_point(0, 5)
+    take(viewer, panel, f"panel-plot-{theme}")
     viewer.close()
 
 

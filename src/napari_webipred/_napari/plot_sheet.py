@@ -10,7 +10,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QLineF, QPointF, QRectF, QSize, Qt
-from qtpy.QtGui import QFont, QFontMetrics, QPainter, QPen
+from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 
 from napari_webipred._napari.chart_look import ABSOLUTE, Look
 from napari_webipred._napari.plot_geometry import Scale, dashed, envelope, extent_of, pieces, ticks
@@ -22,6 +22,8 @@ SWATCH = 30
 BELOW = 4  # pixels between the axis and its numbers
 BETWEEN_MARKS = 90.0  # pixels along the axis
 NEAR = 3  # pixels between two planes, from which a line has dashes
+HIGH = 12  # pixels, from which on a column of a line is a band through which other lines can be seen
+BAND = 0.45  # how opaque it is
 THICK = 2  # pixels of a line, and of a column of a line with more planes
 NARROWEST = 150  # pixels of a column of the legend
 PROBABILITIES = (0.0, 1.0)
@@ -208,10 +210,12 @@ class PlotSheet:
             x, y = across.pixels(planes.start + planes.step * index), up.pixels((low + high) / 2)
             top, bottom = up.pixels(high) - THICK / 2, up.pixels(low) + THICK / 2
             boxes = np.stack([x - THICK / 2, top, np.full_like(x, THICK), bottom - top], axis=1)
+            is_line = bottom - top <= HIGH
             painter.setPen(Qt.PenStyle.NoPen)
-            painter.setBrush(colour)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing, False)  # four times as fast
-            painter.drawRects([QRectF(*box) for box in boxes[np.isfinite(y)].tolist()])
+            for alpha, which in ((BAND, np.isfinite(y) & ~is_line), (1.0, is_line)):
+                painter.setBrush(QColor(*colour.getRgb()[:3], round(255 * alpha)))
+                painter.drawRects([QRectF(*box) for box in boxes[which].tolist()])
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         for number in self._marked(x, y, curve.place):
             paint_mark(painter, QPointF(x[number], y[number]), curve.place, colour)
