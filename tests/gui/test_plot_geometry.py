@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("napari")
 
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from napari_webipred._napari.plot_geometry import Scale, dashed, envelope, extent_of, pieces, ticks
@@ -17,6 +17,7 @@ def values(*numbers: float) -> np.ndarray:
     return np.array(numbers, np.float32)
 
 
+@example(1.0, 0.001, 2, False)
 @given(st.floats(-1e6, 1e6), st.floats(1e-3, 1e6), st.integers(2, 12), st.booleans())
 def test_ticks_are_few_round_numbers_within_the_range(low, extent, most, whole):
     found = ticks(low, low + extent, most, whole)

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NICE = (1, 2, 5, 10)
+ROUNDING = 1e-6  # of a number of steps
 MOST_PERIODS = 400  # of dashes in one line
 
 
@@ -60,7 +61,7 @@ def ticks(low: float, high: float, most: int, whole: bool = False) -> list[float
     if extent <= 0 or not math.isfinite(extent):
         return [low]
     power = 10.0 ** math.floor(math.log10(extent / most))
-    step = next(nice * power for nice in (*NICE, 20) if extent / (nice * power) < most)
+    step = next(nice * power for nice in (*NICE, 20) if extent / (nice * power) < most - ROUNDING)
     if whole:
         step = max(step, 1.0)
     first, last = math.ceil(low / step - 1e-9), math.floor(high / step + 1e-9)
