@@ -24,6 +24,9 @@ class ImagesStep(QWidget):
         self.preview = Button("What the model sees")
         self.preview.setToolTip("Show the shown image as the model gets it, beside the original")
         layout.addWidget(self.preview, alignment=Qt.AlignmentFlag.AlignLeft)
+        self.open_session = Button("Open session…")
+        self.open_session.setToolTip("Go on with the results of a saved session")
+        layout.addWidget(self.open_session, alignment=Qt.AlignmentFlag.AlignLeft)
         form.images.changed.connect(self._refresh)
         self._refresh()
 

@@ -44,6 +44,13 @@ def path_of(layer: Any) -> str | None:
     return None if not path or "://" in str(path) else _absolute(path)
 
 
+def row_axes_of(image: ImageInput) -> tuple[int, ...]:
+    """Return which axes of the data of a layer the axes of its rows are."""
+    gone = {step[1] for step in image.steps or () if step[0] in ("project", "channel")}
+    places = [i + (image.colours is not None and i >= image.colours) for i in range(len(image.axes))]
+    return tuple(place for place, axis in zip(places, image.axes, strict=True) if axis not in gone)
+
+
 def found_again(images: Sequence[ImageInput], layers: Sequence[Image]) -> list[Image | None]:
     """Find the open layer of each image: of the same file, or else of the same name, and always of the same shape.
 

@@ -31,13 +31,15 @@ from napari_webipred._napari.place import length_along, place_shown, position_al
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.results_view import FIRST, ResultsView
+from napari_webipred._napari.run_code import RunCode
 from napari_webipred._napari.section import Section
+from napari_webipred._napari.session_files import SessionFiles
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import show_rows
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
-from napari_webipred.results.session_table import Entry
+from napari_webipred.results.session_table import Entry, RunDetails
 
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
@@ -63,9 +65,13 @@ class ClassifyPanel(QWidget):
         self._show_focus()  # with all its widgets it would take ten times as long
         self.results = ResultsView(session, theme)
         self.form = ClassifyForm(napari_viewer, session, theme)
+        self.code = RunCode(napari_viewer, self._run, self.results.buttons.menu, self.results.buttons.message)
         self.model = ModelStep(session, self.form.model.native, theme)
         self.images = ImagesStep(self.form)
         self.classify = ClassifyStep(session, self.form, self.results.buttons.menu.autosave, theme)
+        messages = self.results.buttons.message, self.classify.message
+        self.session_files = SessionFiles(napari_viewer, session, self.form, self.results.buttons.menu, messages)
+        self.images.open_session.clicked.connect(self.session_files.open)
         self.sections = [
             Section("1", "Model", self.model, theme),
             Section("2", "Images", self.images, theme),
@@ -201,6 +207,11 @@ class ClassifyPanel(QWidget):
         if before is not None and before.private_session != now.private_session:
             self._session.catalogue.read_again()
 
+    def _run(self) -> RunDetails | None:
+        """Return the run of the chosen row, or else the last one."""
+        entry, runs = self.results.chosen_entry, self._session.table.runs
+        return entry.run if entry is not None else runs[-1] if runs else None
+
     def _has_unsaved_rows(self) -> bool:
         asked = settings.current().preferences.closing == ASK
         return self.results.buttons.is_saving or (asked and self._session.table.unsaved > 0)
@@ -214,7 +225,9 @@ class ClassifyPanel(QWidget):
         classify.summarise("" if run is None else f"{len(run.rows)} of {run.details.total} done", done)
         count = len(self._session.table.numbers)
         results.summarise(f"{count} row{'s' * (count != 1)}", done)
-        self.sections[-1].setVisible(count > 0 or self._session.running or self._session.table.can_undo)
+        has_results = count > 0 or self._session.running or self._session.table.can_undo
+        self.sections[-1].setVisible(has_results)
+        self.images.open_session.setVisible(not has_results)
 
     def _go_to(self, entry: Entry) -> None:
         """Show the layers and the plane of a row; if they are gone, only the table shows the row."""

@@ -73,6 +73,15 @@ class RowPlaces:
         """Return the layers that were classified and are still there."""
         return list(self._of_layer)
 
+    def take(self, run: int, layers: Iterable[Any | None]) -> None:
+        """Let these layers be what the rows of a run are about, as far as their own ones are gone; one per source."""
+        for planes, layer in zip(self._runs[run], layers, strict=True):
+            if layer is not None and not planes.target.layers:
+                known = self._known(layer)
+                if not planes.target.layers:
+                    planes.target.take(layer)
+                    known.append(planes)
+
     def _known(self, layer: Any) -> list[_Planes]:
         if layer in self._of_layer:
             return self._of_layer[layer]

@@ -30,7 +30,19 @@ class SaveMenu(QObject):
         self.shown = self._add("Save filtered rows…", "Save the rows that the filter shows, in the order of the table")
         self.autosave = self._add("Autosave…", "Save each row as soon as it is finished. Asks once for a file")
         self.menu.addSeparator()
+        self.save_session = self._add("Save session…", "Save all runs and settings, but no pixels, to go on later")
+        self.open_session = self._add("Open session…", "Add the runs of a saved session to the table")
+        self.menu.addSeparator()
         self.copy = self._add("Copy selected rows with header", "Copy them for a spreadsheet. Ctrl+C copies no header")
+        self._code = self.menu.addMenu("Copy run as code")
+        self._code.setToolTipsVisible(True)
+        self.python_layers = self._add(
+            "Python for the open layers", "Classifies the layers as this run did, in napari's console", self._code
+        )
+        self.python_files = self._add(
+            "Python for the files", "Classifies the files of the layers, in a script or notebook", self._code
+        )
+        self.shell_files = self._add("Shell command for the files", "Classifies the files in a terminal", self._code)
         button.clicked.connect(self.open)
 
     def open(self) -> None:
@@ -50,7 +62,7 @@ class SaveMenu(QObject):
             action.setText(f"{words} ({count:,}){dots}" if count else f"{words}{dots}")
             action.setEnabled(count > 0 and (action is not self.shown or shown < all_rows))
 
-    def _add(self, words: str, tip: str) -> QAction:
-        action = self.menu.addAction(words)
+    def _add(self, words: str, tip: str, menu: QMenu | None = None) -> QAction:
+        action = (menu or self.menu).addAction(words)
         action.setToolTip(tip)
         return action

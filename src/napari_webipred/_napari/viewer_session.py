@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -21,6 +21,8 @@ from napari_webipred._napari.row_places import RowPlaces
 from napari_webipred._napari.run import Run
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.inputs import ImageInput, Inputs
+from napari_webipred.results.row import Row
+from napari_webipred.results.saved_session import SavedRun
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
 
 if TYPE_CHECKING:
@@ -193,6 +195,29 @@ class ViewerSession(QObject):
         """Note that the rows of a run are in a file as they came; those that the user has changed are not."""
         if self.table.runs[run.number - 1].options == run.options:
             self.table.mark_saved([n for n in self.table.rows_of(run) if not self.table.entry(n).comment])
+
+    def restore(self, saved: SavedRun, targets: Sequence[Target]) -> RunDetails:
+        """Add a run that was saved, still without its rows."""
+        run = self.table.begin(
+            saved.card,
+            saved.checksum,
+            saved.options,
+            saved.axes,
+            saved.total,
+            begun=saved.begun,
+            inputs=Inputs(saved.model, saved.images),
+        )
+        self.places.begin(run.number, targets)
+        self.run_changed.emit()
+        return run
+
+    def restore_rows(self, run: RunDetails, rows: Sequence[Row], comments: Mapping[int, str]) -> None:
+        """Add rows of a run that was saved; they are in its file. Comments are given by their place among these."""
+        numbers = self.table.append(run, rows)
+        for place, text in comments.items():
+            self.table.comments[numbers[place]] = text
+        self.table.mark_saved(numbers)
+        self._on_rows(numbers[0], numbers[-1])
 
     def _show(self, run: Run) -> None:
         self.run = run  # the last one has ended and emits nothing more
