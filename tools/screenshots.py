@@ -85,6 +85,8 @@ def along(theme: str) -> None:
     panel._session.display.axis = panel._session.run.details.axes[0]
     panel.results.detail.refresh()
     viewer.dims.set_point(0, 5)
+    for section in panel.sections[1:3]:
+        section.header.setChecked(False)
     take(viewer, panel, f"panel-plot-{theme}")
     viewer.close()
 
