@@ -225,7 +225,7 @@ def _of_labels(labels: Any, blank: bool, axes: Sequence[str], shape: tuple[int, 
     count = 0
     for index in product(*map(range, leading)):
         plane = np.asarray(labels[index] if index else labels)
-        numbers, boxes = label_boxes(plane)
+        numbers, boxes, _ = label_boxes(plane)
         count += len(numbers)
         refuse_many(count)
         for number, (top, left, bottom, right) in zip(numbers.tolist(), boxes.tolist(), strict=True):
