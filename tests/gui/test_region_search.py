@@ -182,6 +182,7 @@ def test_the_first_level_of_multiscale_layers_counts():
     assert region.box == (4, 4, 8, 8)
 
 
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_layers_that_are_tilted_against_each_other_are_refused():
     tilted = np.eye(4)
     tilted[:3, :3] = [[0.8, 0, -0.6], [0, 1, 0], [0.6, 0, 0.8]]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
@@ -64,6 +66,7 @@ class ClassifyStep(QWidget):
         self.more.clicked.connect(self._on_more)
         self.progress.cancelled.connect(self._on_cancel)
         form.changed.connect(self._refresh)
+        form.finder.changed.connect(self._refresh)
         session.model_changed.connect(self._refresh)
         session.run_changed.connect(self._on_run)
         session.rows_added.connect(self._show_progress)
@@ -91,7 +94,9 @@ class ClassifyStep(QWidget):
         running, missing = self._session.running, self._missing()
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
-        self.button.setText(_button_text(len(self._form.images.value), self._form.plane_count()))
+        self.button.setText(
+            _button_text(len(self._form.images.value), self._form.plane_count(), self._form.regions.value)
+        )
         self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
@@ -115,6 +120,10 @@ class ClassifyStep(QWidget):
             return _missing_model(loading)
         if loading.needs_settings:
             return "Fill in the missing settings first."
+        if self._form.regions.value is not None and self._form.images.value:
+            if self._form.finder.searching:
+                return "Looking for the regions…"
+            return "" if self._form.plane_count() else "No region lies in the selected images."
         return "" if self._form.plane_count() else "Open or select an image first."
 
     def _on_run(self) -> None:
@@ -150,10 +159,12 @@ class ClassifyStep(QWidget):
             self.message.show_note(remarks, f"Select a row marked with {REMARK} to read it.")
 
 
-def _button_text(images: int, planes: int) -> str:
+def _button_text(images: int, planes: int, regions: Any | None) -> str:
     """Say what a click does."""
     if planes == 0:
         return "Classify"
+    if regions is not None:
+        return f"Classify {planes:,} region{'s' * (planes > 1)}"
     of = f" ({planes} planes)" if planes > images else ""
     return f"Classify {images} image{'s' * (images > 1)}{of}"
 

@@ -17,6 +17,8 @@ from napari_webipred._napari.layers import shown_range
 from napari_webipred._napari.model_choice import ModelChoice
 from napari_webipred._napari.place import Target
 from napari_webipred._napari.plane_choice import PlaneChoice
+from napari_webipred._napari.region_choice import OutsideChoice, RegionChoice, things
+from napari_webipred._napari.region_finder import RegionFinder
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.understanding import sliced_axis
 from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit
@@ -46,6 +48,10 @@ class ClassifyForm(Container):
         List of the image layers of the viewer, of merged layers, and of files.
     ``planes``
         ``"all"`` planes of a stack, the ``"current"`` one, or a slice such as ``slice(0, 60, 5)`` along z.
+    ``regions``
+        A Shapes or Labels layer of the viewer, whose regions are classified; None classifies whole images.
+    ``outside``
+        ``"keep"`` or ``"blank"`` pixels outside a region and in the box around it: seen as they are, or black.
     ``intensity``, ``threshold``, ``profile``
         As in `napari_webipred.classify`.
 
@@ -60,6 +66,8 @@ class ClassifyForm(Container):
                 QtValueWidget(lambda: ModelChoice(session, theme), "model"),
                 QtValueWidget(lambda: ImageChoice(viewer, session.images, theme), "images"),
                 QtValueWidget(PlaneChoice, "planes"),
+                QtValueWidget(lambda: RegionChoice(viewer), "regions"),
+                QtValueWidget(OutsideChoice, "outside"),
                 QtValueWidget(IntensityChoice, "intensity"),
                 create_widget(
                     annotation=types["threshold"],
@@ -84,6 +92,8 @@ class ClassifyForm(Container):
             ],
             labels=False,
         )
+        self.finder = RegionFinder(self.native)
+        self.changed.connect(self._look)
         self.planes.changed.connect(self.images.native.layers.show_planes)
 
     def __call__(self) -> None:
@@ -98,9 +108,18 @@ class ClassifyForm(Container):
             Something is missing or cannot be used.
         """
         self._check()
+        self.finder.when_found(self._begin)
+
+    def _begin(self) -> None:
+        """Classify; the regions are known."""
         targets, sources = self.sources()
         images = [image_input(target, source) for target, source in zip(targets, sources, strict=True)]
-        self._session.classify(targets, sources, self.options(), images)
+        self._session.classify(targets, sources, self.options(), images, self.finder.used())
+
+    def _look(self) -> None:
+        """Find the regions of the chosen images."""
+        targets = [target for target, _ in self._whole()]
+        self.finder.look(self.regions.value, targets, self.outside.value == "blank")
 
     def _check(self) -> None:
         loading = self._session.loading
@@ -114,14 +133,23 @@ class ClassifyForm(Container):
             raise OptionError("Some settings of the model are missing.", "Fill them in first.")
         if not self.images.value:
             raise OptionError("No image is selected.", "Open an image, or select one in the list.")
+        if self.finder.error is not None:
+            raise self.finder.error
 
     def sources(self) -> tuple[list[Target], list[Source]]:
         """Return what is classified of the chosen images, and what the rows are about; no pixel is touched."""
-        images, planes = self._session.images, self.planes.value
-        pairs = [pair for item in self.images.value for pair in sources_of(item, images, planes, self._viewer.dims)]
+        pairs = self._whole()
         limits = self.intensity.value == "limits"
         sources = [with_limits(target, source) if limits else source for target, source in pairs]
+        if self.regions.value is not None:
+            found = [search.regions for search in self.finder.searches(len(pairs))]
+            sources = [replace(source, regions=regions) for source, regions in zip(sources, found, strict=True)]
         return [target for target, _ in pairs], sources
+
+    def _whole(self) -> list[tuple[Target, Source]]:
+        """Return the chosen images without regions."""
+        images, planes = self._session.images, self.planes.value
+        return [pair for item in self.images.value for pair in sources_of(item, images, planes, self._viewer.dims)]
 
     def stack_lengths(self) -> list[int]:
         """Return how many planes the chosen stacks have along the axis that a range of planes counts along."""
@@ -130,8 +158,28 @@ class ClassifyForm(Container):
         return [each[place].length for each in axes if (place := sliced_axis(each)) is not None]
 
     def plane_count(self) -> int:
-        """Count the planes that will be classified."""
+        """Count the planes, or regions of planes, that will be classified."""
         return sum(map(len, self.sources()[1]))
+
+    def regions_in_words(self) -> str:
+        """Say how many rows the regions give, ``12 shapes × 60 planes = 720 rows``, or why they give none."""
+        finder = self.finder
+        if finder.error is not None:
+            return str(finder.error)
+        if finder.searching:
+            return "Looking for the regions…"
+        sources = self.sources()[1]
+        searches = finder.searches(len(sources))
+        left_out = dict.fromkeys(fault for search in searches for fault in search.left_out)
+        names = [{region.name for region in search.regions} for search in searches]
+        count = things(self.regions.value, max(map(len, names), default=0))
+        planes = sum(len(replace(source, regions=None)) for source in sources)
+        rows = sum(map(len, sources))
+        if planes > 1:
+            alike = all(region.index is None for search in searches for region in search.regions)
+            noun = "planes" if planes > len(sources) else "images"
+            count += f" × {planes:,} {noun}" if alike else f" on {planes:,} {noun}"
+        return " ".join([f"{count} = {rows:,} row{'s' * (rows != 1)}.", *left_out])
 
     def options(self) -> Options:
         """Return the options of a run: those that the form has a widget for."""
@@ -141,6 +189,7 @@ class ClassifyForm(Container):
     def reset_choices(self, *_: Any) -> None:
         """List the layers again; ``form.model.reset_choices()`` reads the models again."""
         self.images.reset_choices()
+        self.regions.reset_choices()
 
     def lay_out(self, sections: Sequence[QWidget]) -> None:
         """Show these widgets, which contain those of the form."""

@@ -7,19 +7,22 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.form import ClassifyForm
+from napari_webipred._napari.region_part import RegionPart
+from napari_webipred._napari.viewer_session import ViewerSession
 
 
 class ImagesStep(QWidget):
-    """The list of images, which planes of stacks, and which intensities."""
+    """The list of images, which planes of stacks, which intensities, and which regions."""
 
-    def __init__(self, form: ClassifyForm, parent: QWidget | None = None) -> None:
+    def __init__(self, session: ViewerSession, form: ClassifyForm, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._form = form
         self.choice = form.images.native
+        self.regions = RegionPart(session, form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.choice, form.planes.native, form.intensity.native):
+        for widget in (self.choice, form.planes.native, form.intensity.native, self.regions):
             layout.addWidget(widget)
         self.preview = Button("What the model sees")
         self.preview.setToolTip("Show the shown image as the model gets it, beside the original")

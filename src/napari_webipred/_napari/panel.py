@@ -30,6 +30,7 @@ from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.place import length_along, place_shown, position_along, show
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.region_view import RegionView
 from napari_webipred._napari.results_view import FIRST, ResultsView
 from napari_webipred._napari.run_code import RunCode
 from napari_webipred._napari.section import Section
@@ -61,13 +62,14 @@ class ClassifyPanel(QWidget):
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
         self._navigating = False
+        self._regions = RegionView(napari_viewer, self._follow)
         self._theme = theme = Theme(napari_viewer)
         self._show_focus()  # with all its widgets it would take ten times as long
         self.results = ResultsView(session, theme)
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.code = RunCode(napari_viewer, self._run, self.results.buttons.menu, self.results.buttons.message)
         self.model = ModelStep(session, self.form.model.native, theme)
-        self.images = ImagesStep(self.form)
+        self.images = ImagesStep(session, self.form)
         self.classify = ClassifyStep(session, self.form, self.results.buttons.menu.autosave, theme)
         messages = self.results.buttons.message, self.classify.message
         self.session_files = SessionFiles(napari_viewer, session, self.form, self.results.buttons.menu, messages)
@@ -94,6 +96,7 @@ class ClassifyPanel(QWidget):
         self.results.chosen.connect(self._go_to)
         self.images.preview.clicked.connect(self._show_preview)
         self.results.detail.length_of = self._length_along
+        self._regions.follow(session.run)
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
@@ -166,6 +169,8 @@ class ClassifyPanel(QWidget):
         layers = self.images.choice.layers
         (layers.follow if listening else layers.leave)()
         self._session.show_form(self.form if listening else None)
+        (self.form.finder.follow if listening else self.form.finder.leave)()
+        self._regions.follow(self._session.run if listening else None)
 
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
@@ -183,6 +188,7 @@ class ClassifyPanel(QWidget):
 
     def _on_run(self) -> None:
         self._summarise()
+        self._regions.follow(self._session.run if self._listening else None)
         if self._session.run is not None:
             # The header shows the chosen model, and the results need the space.
             self.sections[0].header.setChecked(False)
@@ -235,6 +241,7 @@ class ClassifyPanel(QWidget):
         target = places.target(entry, map(unwrapped, self._viewer.layers))
         self._navigating = True
         show(self._viewer, target, entry.row.position, places.layers())
+        self._regions.show(entry)
         self._navigating = False
 
     def _show_preview(self) -> None:
@@ -250,7 +257,10 @@ class ClassifyPanel(QWidget):
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
         layer = unwrapped(self._viewer.layers.selection.active)
-        places = self._session.places
+        places, run = self._session.places, self._session.run
+        if run is not None and layer is not None and layer is self._regions.layer() and not self._navigating:
+            number = self._regions.selected_row()
+            self.results.choose([] if number is None else [len(self._session.table) - len(run.rows) + number])
         if self._navigating or layer is None or not places.knows(layer):
             return
         shown = place_shown(layer, self._viewer.dims)

@@ -10,8 +10,9 @@ import numpy as np
 from napari.layers import Image, Labels, Shapes
 from numpy.typing import NDArray
 
-from napari_webipred._napari.viewer_session import unwrapped
+from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.names import visible
+from napari_webipred.results.columns import unique
 
 NAMES = ("name", "label")  # columns of features that name shapes, the first one counts
 
@@ -95,10 +96,15 @@ def drawn(layer: Any) -> Drawing | Painting:
     """Take what a layer has drawn now: a copy of its shapes, or its array of labels."""
     if isinstance(layer, Labels):
         return Painting(visible(layer.name), _full_size(layer), _matrix(layer))
+    return drawing_of(layer)
+
+
+def drawing_of(layer: Shapes) -> Drawing:
+    """Take a copy of the shapes of a layer."""
     data = layer.data
     points = np.concatenate(data).astype(np.float64) if data else np.zeros((0, layer.ndim))
     ends = np.cumsum([len(shape) for shape in data], dtype=np.intp)
-    return Drawing(points, ends, tuple(map(str, layer.shape_type)), _names(layer), _matrix(layer))
+    return Drawing(points, ends, tuple(map(str, layer.shape_type)), shape_names(layer), _matrix(layer))
 
 
 def _full_size(layer: Any) -> Any:
@@ -117,23 +123,11 @@ def _matrix(layer: Any) -> NDArray[np.float64]:
     return matrix
 
 
-def _names(layer: Shapes) -> tuple[str, ...]:
+def shape_names(layer: Shapes) -> tuple[str, ...]:
     """Name each shape: what the user calls it, or its number counted from 1; no name stands twice."""
     column = next((layer.features[name] for name in NAMES if name in layer.features), None)
     given = [""] * layer.nshapes if column is None else [_text(value) for value in column]
-    taken: set[str] = set()
-    counts: dict[str, int] = {}
-    names = []
-    for number, name in enumerate(given, 1):
-        first = unique = name or str(number)
-        count = counts.get(first, 1)
-        while unique in taken:
-            count += 1
-            unique = f"{first} ({count})"
-        counts[first] = count
-        taken.add(unique)
-        names.append(unique)
-    return tuple(names)
+    return tuple(unique([name or str(number) for number, name in enumerate(given, 1)]))
 
 
 def _text(value: Any) -> str:

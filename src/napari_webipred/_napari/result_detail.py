@@ -132,9 +132,10 @@ class ResultDetail(QWidget):
             return
         run, row = self._entry.run, self._entry.row
         place = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
+        region = f"region {row.region}" if row.region else ""
         target = self._session.places.target(self._entry, ())
         gone = "" if target.layers or target.path is not None else "image not open"
-        self.name.setText(" · ".join(part for part in (row.image, place, gone) if part))
+        self.name.setText(" · ".join(part for part in (row.image, place, region, gone) if part))
         for message in (self.error, self.remark, self.message):
             message.clear()
         self._find_stack()

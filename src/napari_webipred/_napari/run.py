@@ -18,6 +18,7 @@ from napari_webipred.results.session_table import RunDetails, SessionTable
 if TYPE_CHECKING:
     from napari_webipred import engine
     from napari_webipred._napari.place import Target
+    from napari_webipred._napari.region_finder import UsedRegions
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
     from napari_webipred.options import Options
@@ -42,6 +43,8 @@ class Run(QObject):
         Where they are saved while they come, if the user wants that.
     inputs : Inputs, optional
         See `RunDetails`.
+    regions : UsedRegions, optional
+        What the regions of the sources were.
 
     Attributes
     ----------
@@ -75,11 +78,13 @@ class Run(QObject):
         *,
         destination: Destination,
         inputs: Inputs | None = None,
+        regions: UsedRegions | None = None,
     ) -> None:
         from napari_webipred import engine  # the panel opens sooner without it
 
         super().__init__()
         self._table = table
+        self.regions = regions
         axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         total = sum(map(len, sources))
         self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total, inputs=inputs)

@@ -16,6 +16,8 @@ from napari_webipred._napari.images import Images
 from napari_webipred._napari.loading import Loading
 from napari_webipred._napari.notice import EndNotice
 from napari_webipred._napari.proxy import unwrapped as unwrapped
+from napari_webipred._napari.region_finder import UsedRegions
+from napari_webipred._napari.region_results import RegionResults
 from napari_webipred._napari.result_columns import ColumnChoice
 from napari_webipred._napari.row_places import RowPlaces
 from napari_webipred._napari.run import Run
@@ -39,6 +41,7 @@ class Request:
     sources: Sequence[Source]
     options: Options
     images: Sequence[ImageInput] = ()
+    regions: UsedRegions | None = None
     downloading: bool = False
 
 
@@ -61,6 +64,8 @@ class ViewerSession(QObject):
         Of which layer and plane each row is.
     columns : ColumnChoice
         What the user has chosen about the columns of the table.
+    regions : RegionResults
+        What is written to the layers with regions.
     run : Run or None
         The latest run, for its progress.
     stopped : dict of int to str
@@ -97,6 +102,7 @@ class ViewerSession(QObject):
         super().__init__()
         self.run: Run | None = None
         self.table = SessionTable()
+        self.regions = RegionResults(self)
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
         self.display = Display(order=settings.current().preferences.chart_order)
@@ -128,12 +134,13 @@ class ViewerSession(QObject):
         sources: Sequence[Source],
         options: Options,
         images: Sequence[ImageInput] = (),
+        regions: UsedRegions | None = None,
     ) -> None:
         """Begin a run, as soon as the chosen model is ready; one that is not on this machine is downloaded.
 
         Nothing begins if the model cannot be opened, lacks settings, or another one is chosen meanwhile.
         """
-        self._request = Request(targets, sources, options, images)
+        self._request = Request(targets, sources, options, images, regions)
         self._begin_when_ready()
         if self.waiting:
             self.model_changed.emit()
@@ -152,6 +159,7 @@ class ViewerSession(QObject):
                 self.table,
                 destination=self.destination,
                 inputs=Inputs(loading.model_input(), tuple(request.images)),
+                regions=request.regions,
             )
             self.places.begin(run.details.number, run.targets)
             self._show(run)
@@ -233,6 +241,8 @@ class ViewerSession(QObject):
     def _on_ended(self) -> None:
         if self.run is not None and (self.run.error is not None or self.run.cancelled):
             self.stopped[self.run.details.number] = str(self.run.error or "cancelled")
+        if self.run is not None:
+            self.regions.write(self.run)
         self.run_ended.emit()
         if self.run is not None and self.run.error is not None:
             self.model_changed.emit()  # the run may have shown that the model lacks a setting
