@@ -96,8 +96,13 @@ class RegionResults(QObject):
             return
         threshold = run.details.options["threshold"]
         card = run.details.card
-        self._shown[layer] = Shown(run.regions, card, verdicts(run.rows, card, threshold), is_bright(run.layers()))
-        self._check(layer, self._write)
+        used, bright = run.regions, is_bright(run.layers())
+
+        def go_on(found: dict[str, Verdict]) -> None:
+            self._shown[layer] = Shown(used, card, found, bright)
+            self._check(layer, self._write)
+
+        self._in_background(layer, verdicts(list(run.rows), card, threshold), go_on)
 
     def _check(self, layer: Any, then: Any) -> None:
         """Find out where the regions of the last run are now, and go on with that."""

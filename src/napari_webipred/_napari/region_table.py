@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +16,8 @@ from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 
 OWN = ("class", "probability", "rows", "index")  # columns that are not called like a class; napari knows the last one
+
+PAUSE = 200  # regions between two chances to cancel
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,14 +50,16 @@ class Verdict:
         return float(self.probabilities[list(self.assigned)].max()) if self.assigned else float("nan")
 
 
-def verdicts(rows: Sequence[Row], card: ModelCard, threshold: float) -> dict[str, Verdict]:
-    """Sum the rows of each region up, by its name; rows that failed do not count."""
+def verdicts(rows: Sequence[Row], card: ModelCard, threshold: float) -> Generator[None, None, dict[str, Verdict]]:
+    """Sum the rows of each region up, by its name; rows that failed do not count. Yields now and then."""
     of_region: dict[str, list[Row]] = {}
     for row in rows:
         if row.region and row.probabilities is not None:
             of_region.setdefault(row.region, []).append(row)
     found = {}
-    for name, mine in of_region.items():
+    for number, (name, mine) in enumerate(of_region.items()):
+        if number % PAUSE == 0:
+            yield
         numbers = np.array([row.probabilities for row in mine], np.float64)
         mean: NDArray[np.float32] = np.mean(numbers, axis=0).astype(np.float32)
         one = all(row.position == mine[0].position for row in mine)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import product
 from math import prod
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from napari_webipred.imaging.region import Region
@@ -66,8 +68,9 @@ class Source:
         """Count the rows that come of it: a row for each plane, or for each region of each plane."""
         if self.regions is None:
             return prod(map(len, self._taken()))
-        everywhere = sum(region.index is None for region in self.regions)
-        return everywhere * prod(map(len, self._taken())) + sum(map(self._takes, self.regions))
+        counts = Counter(map(attrgetter("index"), self.regions))
+        everywhere = counts.pop(None, 0)
+        return everywhere * prod(map(len, self._taken())) + sum(counts[index] for index in counts if self._takes(index))
 
     def indices(self) -> Iterator[Index]:
         """Yield the index of each plane to classify, the last axis fastest."""
@@ -93,7 +96,5 @@ class Source:
     def _taken(self) -> tuple[range, ...]:
         return tuple(map(range, self.shape)) if self.planes is None else self.planes
 
-    def _takes(self, region: Region) -> bool:
-        return region.index is not None and all(
-            place in taken for place, taken in zip(region.index, self._taken(), strict=True)
-        )
+    def _takes(self, index: Index) -> bool:
+        return all(place in taken for place, taken in zip(index, self._taken(), strict=True))
