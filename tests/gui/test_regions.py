@@ -155,14 +155,14 @@ def test_choosing_a_row_selects_its_shape_and_selecting_a_shape_chooses_its_row(
     settled(panel, qtbot)
     camera = viewer.scene.camera if hasattr(viewer, "canvas") else viewer.camera
     zoom = camera.zoom
-    panel.results.table.setCurrentIndex(panel.results.sorted.index(1, 0))
+    panel.results.table.setCurrentIndex(panel.results.model.index(1, 0))
     assert set(shapes.selected_data) == {1}
     assert tuple(camera.center[-2:]) == (19.5, 29.5)
     assert camera.zoom == zoom
     shapes.selected_data = {0}
     assert panel.results.chosen_entry.row.region == "1"
     camera.zoom = 1000
-    panel.results.table.setCurrentIndex(panel.results.sorted.index(1, 0))
+    panel.results.table.setCurrentIndex(panel.results.model.index(1, 0))
     assert camera.zoom < 1000
 
 
@@ -181,7 +181,7 @@ def test_flat_shapes_count_on_every_plane_and_carry_the_mean(viewer, panel, qtbo
     assert "z" not in shapes.features
     mean = np.mean([row.probabilities[1] for row in run.rows if row.region == "1"])
     assert shapes.features["bright"][0] == pytest.approx(mean)
-    panel.results.table.setCurrentIndex(panel.results.sorted.index(5, 0))
+    panel.results.table.setCurrentIndex(panel.results.model.index(5, 0))
     assert viewer.dims.current_step[0] == 2
     assert set(shapes.selected_data) == {1}
     viewer.dims.set_current_step(0, 1)
@@ -239,7 +239,7 @@ def test_labels_are_rows_and_are_coloured_only_if_asked(viewer, panel, qtbot, cl
     assert not np.array_equal(labels.get_color(4), labels.get_color(9))
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=_spot(box))
     assert unwrapped(labels.colormap) is former
-    panel.results.table.setCurrentIndex(panel.results.sorted.index(2, 0))
+    panel.results.table.setCurrentIndex(panel.results.model.index(2, 0))
     assert labels.selected_label == 700
     labels.selected_label = 4
     assert panel.results.chosen_entry.row.region == "4"

@@ -98,8 +98,10 @@ class RegionView:
         assert self._run is not None
         row = self._run.rows[number]
         target = self._run.targets[row.source]
-        index = tuple(row.position.values())
-        return any(target.shows(index, place_shown(layer, self._viewer.dims)) for layer in target.layers[:1])
+        shown = [place_shown(layer, self._viewer.dims) for layer in target.layers[:1]]
+        return all(
+            place[axis] == i for place in shown for axis, i in zip(target.axes, row.position.values(), strict=True)
+        )
 
     def _selected(self) -> str | None:
         """Return the name of the one region that is selected."""
