@@ -59,6 +59,23 @@ def test_a_folder_with_a_broken_image_gives_all_others_and_exit_status_1(folder,
     assert next(entry for entry in record["inputs"] if "intensity_ranges" in entry)["image"].endswith("c.tif")
 
 
+@pytest.mark.parametrize("choice", [None, "stack"])
+def test_it_is_said_at_the_end_that_planes_had_different_ranges(choice, tmp_path, capsys):
+    planes = [Image.fromarray(np.arange(1600, dtype=np.uint16).reshape(40, 40) + 100 * z) for z in range(3)]
+    planes[0].save(tmp_path / "stack.tif", save_all=True, append_images=planes[1:])
+    out, more = tmp_path / "out.csv", ["--range", choice] if choice else []
+    assert cli.main(["classify", str(tmp_path / "stack.tif"), "--model", "demo", "-o", str(out), *more]) == 0
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    notes = json.loads(Path(f"{out}.json").read_bytes())["notes"]
+    if choice:
+        assert "differs" not in last
+        assert notes == []
+    else:
+        assert "stack.tif (black 0 to 200, white 1599 to 1799)" in last
+        assert last.endswith("choose the range of the whole stack: --range stack.")
+        assert notes[0] in last
+
+
 def test_the_command_line_and_python_give_the_very_same_numbers(folder, tmp_path):
     out = tmp_path / "out.csv"
     cli.main(["classify", str(folder), "--model", "demo", "-o", str(out)])

@@ -128,10 +128,10 @@ def test_a_slow_model_is_used_when_the_user_says_so(panel, fake_catalogue, qtbot
     assert "You can cancel at any time." in message.text
     assert "This model is slow" in panel.classify.why.text()
     assert panel._session.loading.entry.refused == ""
-    assert not message._accept.isHidden()
+    assert not message.accept.isHidden()
     assert message._retry.isHidden()
     fake_catalogue.error = None
-    qtbot.mouseClick(message._accept, Qt.MouseButton.LeftButton)
+    qtbot.mouseClick(message.accept, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert fake_catalogue.opened == [("brightness", {}), ("brightness", {"allow_slow": True})]
     choose(panel, "Eye")
@@ -140,7 +140,7 @@ def test_a_slow_model_is_used_when_the_user_says_so(panel, fake_catalogue, qtbot
     fake_catalogue.error = CatalogueError("It is gone.", "")
     panel._session.loading.start()
     qtbot.waitUntil(lambda: "It is gone" in message.text)
-    assert message._accept.isHidden()
+    assert message.accept.isHidden()
 
 
 @pytest.mark.parametrize("kind", [RuntimeError, ValueError])

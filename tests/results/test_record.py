@@ -68,6 +68,13 @@ def test_a_range_that_is_not_that_of_8_bit_images_is_recorded():
     assert record["inputs"] == [{"image": "s.tif", "intensity_ranges": [[0, 10.0, 4095.0]]}]
 
 
+def test_a_note_says_that_the_planes_of_a_stack_had_different_ranges():
+    rows = [Row(0, "s.tif", {"z": z}, P, "A", intensity_range=(10.0, 100.0 + z)) for z in range(2)]
+    (note,) = made(*rows)["notes"]
+    assert "s.tif (black 10, white 100 to 101)" in note
+    assert made(rows[0])["notes"] == []
+
+
 def test_remarks_stand_with_their_image_and_plane():
     record = made(
         Row(0, "s.tif", {"z": 0}, P, "A"),

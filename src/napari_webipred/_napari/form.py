@@ -68,7 +68,7 @@ class ClassifyForm(Container):
                 QtValueWidget(PlaneChoice, "planes"),
                 QtValueWidget(lambda: RegionChoice(viewer), "regions"),
                 QtValueWidget(OutsideChoice, "outside"),
-                QtValueWidget(IntensityChoice, "intensity"),
+                QtValueWidget(lambda: IntensityChoice(theme), "intensity"),
                 create_widget(
                     annotation=types["threshold"],
                     name="threshold",

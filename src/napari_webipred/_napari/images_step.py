@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.form import ClassifyForm
+from napari_webipred._napari.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.region_part import RegionPart
 from napari_webipred._napari.viewer_session import ViewerSession
 
@@ -14,15 +15,22 @@ from napari_webipred._napari.viewer_session import ViewerSession
 class ImagesStep(QWidget):
     """The list of images, which planes of stacks, which intensities, and which regions."""
 
-    def __init__(self, session: ViewerSession, form: ClassifyForm, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: ViewerSession,
+        form: ClassifyForm,
+        statistics: IntensityStatistics,
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._form = form
         self.choice = form.images.native
+        self.statistics = statistics
         self.regions = RegionPart(session, form)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.choice, form.planes.native, form.intensity.native, self.regions):
+        for widget in (self.choice, form.planes.native, form.intensity.native, statistics, self.regions):
             layout.addWidget(widget)
         self.preview = Button("What the model sees")
         self.preview.setToolTip("Show the shown image as the model gets it, beside the original")
@@ -40,7 +48,7 @@ class ImagesStep(QWidget):
         return f"{len(self._form.images.value)} of {count} selected" if count else ""
 
     def _refresh(self) -> None:
-        for widget in (self._form.intensity.native, self.preview):
+        for widget in (self._form.intensity.native, self.statistics, self.preview):
             widget.setVisible(self.choice.layers.rowCount() > 0)
         lengths = self._form.stack_lengths()
         self._form.planes.native.setVisible(bool(lengths))

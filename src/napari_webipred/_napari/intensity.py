@@ -7,6 +7,9 @@ from typing import Literal, get_args
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
+from napari_webipred._napari.label import MutedLabel
+from napari_webipred._napari.range_slider import RangeSlider
+from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.value_widget import choice_of, fit, literals
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Intensity
@@ -21,17 +24,25 @@ WORDS = {
     "limits": "Contrast limits of the layer",
     FIXED: "Fixed range",
 }
+EXPLANATIONS = {
+    "auto": "8-bit images as they are; others from the smallest to the largest value of each plane.",
+    "dtype": "All values that the data type can hold, such as 0 to 65535 for 16 bits; 0 to 1 for floats.",
+    "plane": "From the smallest to the largest value of each plane, also for 8-bit images.",
+    "stack": "From the smallest to the largest value of all planes, the same for each plane.",
+    "percentiles": "The darkest and the brightest hundredth of each plane become black and white.",
+    "limits": "As the layer is shown: the contrast limits in the layer controls.",
+    FIXED: "The same range for all images. Enter two numbers, or move the handles.",
+}
 TIP = (
     "<qt>Which intensities the model sees as black and white.<br>"
-    "<b>Automatic</b>: 8-bit images are used as they are; all others from their smallest to their largest value."
-    "<br>The contrast limits of the layer change the results only if they are chosen here.</qt>"
+    "The contrast limits of the layer change the results only if they are chosen here.</qt>"
 )
 LARGEST = 1e9
 DECIMALS = 30  # so many that a number does not change in the field
 
 
 class IntensityChoice(QWidget):
-    """Automatic, the full range of the data type, or a fixed range.
+    """A range with a name, or a fixed range that is typed or moved on a histogram.
 
     Signals
     -------
@@ -41,12 +52,14 @@ class IntensityChoice(QWidget):
 
     value_changed = Signal(object)
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         named, _ = get_args(Intensity)  # the ranges with a name, and a pair of numbers
         self.choice = fit(choice_of(named | Literal["fixed"], WORDS, "intensity", tooltip=TIP))
         self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
+        self.explanation = MutedLabel()
+        self.slider = RangeSlider(theme)
         self.low = _number("Lowest intensity (black)", 0)
         self.high = _number("Highest intensity (white)", 65535)
         label = QLabel("&Intensity")
@@ -62,10 +75,15 @@ class IntensityChoice(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(above)
+        layout.addWidget(self.explanation)
+        layout.addWidget(self.slider)
         layout.addLayout(below)
-        self.mode.currentIndexChanged.connect(self._on_changed)
-        self.low.valueChanged.connect(self._on_changed)
-        self.high.valueChanged.connect(self._on_changed)
+        self.slider.hide()
+        self._own = False  # whether somebody has given the two numbers
+        self.mode.currentIndexChanged.connect(self._on_mode)
+        self.low.valueChanged.connect(self._on_number)
+        self.high.valueChanged.connect(self._on_number)
+        self.slider.moved.connect(lambda low, high: self.set_value((low, high)))
         self._show_numbers()
 
     def value(self) -> Intensity:
@@ -83,16 +101,36 @@ class IntensityChoice(QWidget):
         if isinstance(intensity, str) and intensity in literals(Intensity):
             self.choice.value = intensity
             return
-        low, high = _checked(intensity)
-        self.low.setValue(low)
-        self.high.setValue(high)
+        before, self._own = self.value(), True
+        self._enter(*_checked(intensity))
+        was = self.mode.blockSignals(True)  # so that there is one change, of all that changes
         self.choice.value = FIXED
+        self.mode.blockSignals(was)
+        if self.value() != before:
+            self._on_changed()
+
+    def _enter(self, low: float, high: float) -> None:
+        for box, number in ((self.low, low), (self.high, high)):
+            was = box.blockSignals(True)
+            box.setValue(number)
+            box.blockSignals(was)
+
+    def _on_mode(self) -> None:
+        """Begin a fixed range with the one that was used, unless there are numbers already."""
+        if self.choice.value == FIXED and not self._own and self.slider.range is not None:
+            self._enter(*self.slider.range)
+        self._on_changed()
+
+    def _on_number(self) -> None:
+        self._own = True
+        self._on_changed()
 
     def _on_changed(self) -> None:
         self._show_numbers()
         self.value_changed.emit(self.value())
 
     def _show_numbers(self) -> None:
+        self.explanation.setText(EXPLANATIONS[self.choice.value])
         for widget in (self.low, self._to, self.high):
             widget.setVisible(self.choice.value == FIXED)
 

@@ -17,6 +17,7 @@ from napari_webipred.errors import WebIPredError
 from napari_webipred.names import readable
 
 STRIPE = 4
+ANYWAY = "Use it anyway"
 
 
 class Message(QFrame):
@@ -27,7 +28,7 @@ class Message(QFrame):
     retried
         The user wants to try again.
     accepted
-        The user wants to continue despite the warning.
+        The user wants to continue despite the warning, or what a note offers.
     """
 
     retried = Signal()
@@ -45,15 +46,15 @@ class Message(QFrame):
         self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self._text.linkActivated.connect(partial(links.ask_to_open, self))
         self._retry = Button("Try again")
-        self._accept = Button("Use it anyway")
+        self.accept = Button(ANYWAY)
         self._copy = Button("Copy details")
         self._copy.setToolTip("Copy the technical details for a bug report")
         self._retry.clicked.connect(self.retried)
-        self._accept.clicked.connect(self.accepted)
+        self.accept.clicked.connect(self.accepted)
         self._copy.clicked.connect(self._copy_details)
         buttons = QHBoxLayout()
         buttons.addWidget(self._retry)
-        buttons.addWidget(self._accept)
+        buttons.addWidget(self.accept)
         buttons.addWidget(self._copy)
         buttons.addStretch()
         layout = QVBoxLayout(self)
@@ -71,14 +72,17 @@ class Message(QFrame):
         """Hide the message."""
         self.hide()
 
-    def show_note(self, text: str, hint: str = "") -> None:
-        """Show a message that is not an error."""
+    def show_note(self, text: str, hint: str = "", offer: str = "") -> None:
+        """Show a message that is not an error; its button, if it offers something, is that of a warning."""
         self._show(text, hint, "warning", "", False)
+        self.accept.setText(offer)
+        self.accept.setVisible(bool(offer))
 
     def show_warning(self, error: WebIPredError) -> None:
         """Show a warning, and let the user continue."""
         self._show(error.message, hint_of(error), "warning", "", False)
-        self._accept.show()
+        self.accept.setText(ANYWAY)
+        self.accept.show()
 
     def show_error(self, error: Exception, retry: bool = False) -> None:
         """Show an error and what to do next; of an unexpected error the details can be copied."""
@@ -96,7 +100,7 @@ class Message(QFrame):
         self._text.setText(f"{links.style(self._theme)}{body}" if "<a " in body else body)
         self.setAccessibleName(f"{text} {hint}".strip())
         self._retry.setVisible(retry)
-        self._accept.hide()
+        self.accept.hide()
         self._copy.setVisible(bool(details))
         self.show()
         self.update()

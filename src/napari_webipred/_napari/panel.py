@@ -25,6 +25,7 @@ from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.images_step import ImagesStep
+from napari_webipred._napari.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.memory import Memory
 from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.place import length_along, place_shown, position_along, show
@@ -69,7 +70,8 @@ class ClassifyPanel(QWidget):
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.code = RunCode(napari_viewer, self._run, self.results.buttons.menu, self.results.buttons.message)
         self.model = ModelStep(session, self.form.model.native, theme)
-        self.images = ImagesStep(session, self.form)
+        statistics = IntensityStatistics(napari_viewer, session, self.form.intensity, theme)
+        self.images = ImagesStep(session, self.form, statistics)
         self.classify = ClassifyStep(session, self.form, self.results.buttons.menu.autosave, theme)
         messages = self.results.buttons.message, self.classify.message
         self.session_files = SessionFiles(napari_viewer, session, self.form, self.results.buttons.menu, messages)
@@ -93,6 +95,7 @@ class ClassifyPanel(QWidget):
         self.form.changed.connect(self._summarise)
         self.form.changed.connect(lambda: session.form_changed.emit())
         session.show_form(self.form)
+        self.images.statistics.listen(True)
         self.results.chosen.connect(self._go_to)
         self.images.preview.clicked.connect(self._show_preview)
         self.results.detail.length_of = self._length_along
@@ -171,6 +174,7 @@ class ClassifyPanel(QWidget):
         self._session.show_form(self.form if listening else None)
         (self.form.finder.follow if listening else self.form.finder.leave)()
         self._regions.follow(self._session.run if listening else None)
+        self.images.statistics.listen(listening)
 
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         return [

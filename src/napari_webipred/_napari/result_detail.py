@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 from napari_webipred._napari.chart_view import ChartView
 from napari_webipred._napari.figure import Figure
 from napari_webipred._napari.figure_menu import FigureMenu
-from napari_webipred._napari.label import ElidedLabel
+from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.plot_view import PlotView
 from napari_webipred._napari.theme import Theme
@@ -19,6 +19,7 @@ from napari_webipred._napari.threshold_row import ThresholdRow
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
 from napari_webipred.names import readable
+from napari_webipred.results.ranges import words
 from napari_webipred.results.row import Row
 from napari_webipred.results.series import stack_rows, varying_axes
 from napari_webipred.results.session_table import Entry, Numbers
@@ -64,6 +65,8 @@ class ResultDetail(QWidget):
         self.drawing.setToolTip("Show the selected row as bars, or all planes of its stack along an axis")
         self.drawing.setAccessibleName("Drawing")
         self.threshold = ThresholdRow()
+        self.range = MutedLabel()
+        self.range.setToolTip("The intensities that became black and white")
         self.error = Message(theme)
         self.remark = Message(theme)
         self.message = Message(theme)
@@ -92,6 +95,7 @@ class ResultDetail(QWidget):
             self.name,
             self.choices,
             self.view,
+            self.range,
             self.along,
             self.threshold,
             self.error,
@@ -143,6 +147,8 @@ class ResultDetail(QWidget):
         self.order.setVisible(not row.failed and not self.axis)
         self.along.setVisible(bool(self.axis))
         self.choices.setVisible(not row.failed or bool(self.axis))
+        self.range.setText(words(row.intensity_range).capitalize())
+        self.range.setVisible(bool(self.range.text()) and not self.axis)
         if self.axis:
             self.along.show_line(self._entry, self.axis, self._stack, self.length_of(self._entry, self.axis))
         self.threshold.show_threshold(run.card, run.options["threshold"])

@@ -22,6 +22,7 @@ from napari_webipred._napari.result_columns import (
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.names import readable
+from napari_webipred.results.ranges import words
 from napari_webipred.results.session_table import Entry, Numbers, RunDetails
 from napari_webipred.results.table_columns import Column, TableColumns
 from napari_webipred.results.table_filter import EVERYTHING, Filter, ordered, shown
@@ -174,7 +175,9 @@ class ResultTable(QAbstractTableModel):
             return tip(f"{column.name}: {entry.row.probabilities[index]}")
         if column.kind == "prediction" and entry.row.remark:
             return tip(entry.row.remark)
-        return tip(text_of(column, entry) or cell(self.source, column, entry))
+        text = text_of(column, entry) or cell(self.source, column, entry)
+        used = words(entry.row.intensity_range) if column.kind == "image" else ""
+        return tip(f"{text}; {used}" if used else text)
 
     def _look(self, column: Column, entry: Entry, role: int) -> Any:
         """Mark the assigned classes and errors."""

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QSizePolicy, QVBoxL
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.column_menu import column_menu
 from napari_webipred._napari.label import ElidedLabel
+from napari_webipred._napari.ranges_note import RangesNote
 from napari_webipred._napari.result_actions import ResultActions
 from napari_webipred._napari.result_detail import ResultDetail
 from napari_webipred._napari.result_filter import ResultFilter
@@ -48,6 +49,7 @@ class ResultsView(QWidget):
         self.model = ResultTable(session, session.columns, theme, self)
         self.table = ResultTableView(self.model)
         self.filter = ResultFilter(self.model)
+        self.ranges = RangesNote(session, theme)
         self.detail = ResultDetail(session, lambda: self.model.numbers, theme)
         self.deleted = DeletedNote(session)
         self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
@@ -77,6 +79,7 @@ class ResultsView(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(self._sides, FIRST)
+        layout.addWidget(self.ranges)
         layout.addWidget(self.buttons)
         layout.addStretch(1)
 

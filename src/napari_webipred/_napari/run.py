@@ -12,6 +12,7 @@ from qtpy.QtCore import QObject, Signal
 from napari_webipred._napari.task import Task
 from napari_webipred.results.autosave import Autosave, Destination
 from napari_webipred.results.inputs import Inputs
+from napari_webipred.results.ranges import Ranges
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import RunDetails, SessionTable
 
@@ -89,6 +90,7 @@ class Run(QObject):
         total = sum(map(len, sources))
         self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total, inputs=inputs)
         self.rows: list[Row] = []
+        self.ranges = Ranges()
         self.running = True
         self.error: Exception | None = None
         self.cancelled = False
@@ -135,6 +137,8 @@ class Run(QObject):
         rows = [event.row for event in events if isinstance(event, engine.RowDone)]
         if rows:
             self.rows.extend(rows)
+            for row in rows:
+                self.ranges.add(row)
             numbers = self._table.append(self.details, rows)
             self.rows_added.emit(numbers[0], numbers[-1])
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 from napari.layers import Image
@@ -27,6 +28,30 @@ from napari_webipred.options import Options, preferred_intensity
 LAYER_EVENTS = ("data", "contrast_limits", "colormap", "axis_labels")
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Stack:
+    """All planes of a source, to see whether another one has the same pixels.
+
+    Attributes
+    ----------
+    source : Source
+    version : int
+        How often layers were given other data until then; an array can be changed in its place.
+    """
+
+    source: Source
+    version: int
+
+    @property
+    def planes(self) -> int:
+        """How many planes it has, also those that are not taken."""
+        return prod(self.source.shape)
+
+    def same(self, other: Stack) -> bool:
+        """Tell whether the pixels are the same."""
+        return self.version == other.version and _same(self.source, other.source)
+
+
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A plane, or a region of it.
@@ -45,6 +70,8 @@ class Shown:
         The first one that is classified of that plane.
     options : Options
         How it is classified.
+    stack : Stack
+        All its planes.
     """
 
     item: Item
@@ -53,6 +80,7 @@ class Shown:
     index: Index
     region: Region | None
     options: Options
+    stack: Stack
 
 
 class ShownPlane(QObject):
@@ -71,6 +99,7 @@ class ShownPlane(QObject):
         self._viewer = viewer
         self._session = session
         self._layers: list[Image] = []
+        self._version = 0
         self._following = False
 
     def follow(self) -> None:
@@ -117,7 +146,7 @@ class ShownPlane(QObject):
             source = with_limits(target, source)
         index = self._index(target, source)
         region = next((region for _, region in one_plane(source, index).parts()), None)
-        return Shown(item, target.layers, source, index, region, options)
+        return Shown(item, target.layers, source, index, region, options, Stack(source, self._version))
 
     def _item(self) -> Item | None:
         images, layers = self._session.images, image_layers(self._viewer)
@@ -158,6 +187,7 @@ class ShownPlane(QObject):
                     getattr(layer.events, name).connect(self._on_changed)
 
     def _on_changed(self, event: Any = None) -> None:
+        self._version += getattr(event, "type", "") == "data"
         item = self._item()
         layers = [] if item is None else _layers_of(item)
         if layers != self._layers:
@@ -167,6 +197,16 @@ class ShownPlane(QObject):
 
 def _layers_of(item: Item) -> list[Image]:
     return [] if isinstance(item, ImageFiles) else [item] if isinstance(item, Image) else item.layers
+
+
+def _same(one: Source, other: Source) -> bool:
+    """Tell whether two sources read the same pixels; those that are made of others are made anew each time."""
+    if (one.reader, one.shape, one.details) != (other.reader, other.shape, other.details):
+        return False
+    parts = (each.location if isinstance(each.location, tuple) else (each.location,) for each in (one, other))
+    return all(
+        _same(a, b) if isinstance(a, Source) and isinstance(b, Source) else a is b for a, b in zip(*parts, strict=True)
+    )
 
 
 def _nearest(places: range, place: int) -> int:

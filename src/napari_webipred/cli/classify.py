@@ -159,8 +159,9 @@ def _run(
 ) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
+    from napari_webipred.results.ranges import REMEDY, Ranges, note
 
-    failed = 0
+    failed, ranges = 0, Ranges()
     with closing(engine.classify(model, inputs, options, what)) as events, ExitStack() as stack:
         started = _started(next(events))
         progress = terminal.ProgressLine()
@@ -179,9 +180,12 @@ def _run(
                 progress.clear()
                 terminal.message(f"{terminal.title(row)}: {row.error or row.remark}")
             failed += row.failed
+            ranges.add(row)
             progress.show(f"{event.done} of {event.total} images", event.done, event.total)
     if output is not None:
         terminal.message(f"{started.total - failed} of {started.total} images classified, written to {output}.")
+    if differing := note(ranges.varying()):
+        terminal.message(f"{differing} {REMEDY.removesuffix('.')}: --range stack.")
     return SOME_FAILED if failed else DONE
 
 

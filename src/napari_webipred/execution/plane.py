@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_webipred.card import ModelCard
 
-_image_memory = ImageMemory()  # of all runs in this process
+image_memory = ImageMemory()  # of all runs in this process
 _latest = threading.local()  # the plane with regions that this thread has read last
 
 
@@ -98,7 +98,7 @@ def ranged(source: Source) -> Source:
     for index in replace(source, planes=None).indices():
         current().check()
         try:
-            with _image_memory.reserved(memory_needed(source, index)):
+            with image_memory.reserved(memory_needed(source, index)):
                 black, white = extent(_without_alpha(read(source, index)))
         except CancelledError:
             raise
@@ -187,14 +187,14 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
     preprocessing = card.preprocessing_under(options.profile)
     assert card.input is not None
     assert preprocessing is not None
-    with _image_memory.reserved(memory_needed(plane.source, plane.index)):
+    with image_memory.reserved(memory_needed(plane.source, plane.index)):
         current().check()  # it may have waited for long
-        pixels, intensity = _region_of(plane, _intensity_of(plane.source, options.intensity))
+        pixels, intensity = _region_of(plane, intensity_of(plane.source, options.intensity))
         tensor, used = prepare(pixels, card.input, preprocessing, intensity)
         return Prepared(tensor, used, remark_on(pixels, card.input.height, card.input.width, used), pixels)
 
 
-def _intensity_of(source: Source, asked: Intensity) -> Intensity:
+def intensity_of(source: Source, asked: Intensity) -> Intensity:
     """Return what decides on black and white of a source: its own range counts where none is asked for."""
     if source.scaled:
         return UNIT

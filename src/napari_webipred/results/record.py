@@ -16,12 +16,12 @@ from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
 from napari_webipred.names import visible
 from napari_webipred.results.output import replacing, unwritable, write_all
+from napari_webipred.results.ranges import BLACK_AND_WHITE, Ranges, note
 from napari_webipred.results.row import Row
 
 LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifffile")
 # What of a card's provenance bears on its numbers, or on whose they are.
 REMARKS = {"labels", "assumed", "notes", "self_test", "origin"}
-BLACK_AND_WHITE = (0.0, 255.0)
 RUNNING = "still running, or ended without giving a reason"
 # By so many bytes the end of a run may change its record, without the images; they are there from the beginning.
 _SPARE = 4096
@@ -58,12 +58,14 @@ class Record:
         self._total = total
         self.done = self._failed = 0
         self._inputs: dict[str, dict[str, Any]] = {}
+        self._ranges = Ranges()
 
     def add(self, row: Row) -> None:
         """Note which image a row is of, which of its intensities became black and white, and the remark on it."""
         entry = self._inputs.setdefault(row.image, {"image": row.image})
         self.done += 1
         self._failed += row.failed
+        self._ranges.add(row)
         place = [*row.position.values(), *([row.region] if row.region else [])]
         if row.reading:
             entry["reading"] = row.reading
@@ -103,6 +105,7 @@ class Record:
             "complete": complete,
             "stopped": None if complete else self.stopped,
             "planes": {"asked": self._total, "done": self.done, "failed": self._failed},
+            "notes": [differing] if (differing := note(self._ranges.varying())) else [],
             "inputs": list(self._inputs.values()),
         }
 
