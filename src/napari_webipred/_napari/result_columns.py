@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
-from napari_webipred._napari.bars import written
 from napari_webipred.names import readable
 from napari_webipred.results.session_table import Entry, Numbers, RunDetails
 from napari_webipred.results.table_columns import ABSENT, NONE, Column, TableColumns, greatest_assigned
@@ -133,8 +132,8 @@ def label(columns: TableColumns, column: Column, runs: Sequence[RunDetails]) -> 
     return ""
 
 
-def cell(columns: TableColumns, column: Column, entry: Entry) -> str:
-    """Return what is written in a cell."""
+def cell(columns: TableColumns, column: Column, entry: Entry, decimals: int) -> str:
+    """Return what is written in a cell; probabilities have so many decimals."""
     run, row = entry.run, entry.row
     match column.kind:
         case "axis":
@@ -144,9 +143,9 @@ def cell(columns: TableColumns, column: Column, entry: Entry) -> str:
             text = readable(row.error or row.prediction or ("" if run.card.task == "regression" else NONE))
             return f"{REMARK} {text}" if row.remark else text
         case "probability":
-            return number_text(run, greatest_assigned(row)) if row.assigned and not row.failed else ""
+            return number_text(run, greatest_assigned(row), decimals) if row.assigned and not row.failed else ""
         case "class":
-            return _class_cell(columns, column, entry)
+            return _class_cell(columns, column, entry, decimals)
         case "begun":
             return f"{run.begun:%Y-%m-%d %H:%M}"
         case "run":
@@ -172,18 +171,18 @@ def class_index(columns: TableColumns, column: Column, run: RunDetails) -> int |
     return columns.classes(run).get(column.name) if column.kind == "class" else None
 
 
-def number_text(run: RunDetails, number: float) -> str:
+def number_text(run: RunDetails, number: float, decimals: int) -> str:
     """Write a probability, or another number of a model."""
-    return written(number) if run.card.has_probabilities else f"{number:.6g}"
+    return f"{number:.{decimals}f}" if run.card.has_probabilities else f"{number:.6g}"
 
 
-def _class_cell(columns: TableColumns, column: Column, entry: Entry) -> str:
+def _class_cell(columns: TableColumns, column: Column, entry: Entry, decimals: int) -> str:
     index = class_index(columns, column, entry.run)
     if index is None:
         return ""
     if entry.row.probabilities is None:  # a model of values has no column of classes to show the error in
         return readable(entry.row.error) if entry.run.card.task == "regression" and index == 0 else ""
-    return number_text(entry.run, float(entry.row.probabilities[index]))
+    return number_text(entry.run, float(entry.row.probabilities[index]), decimals)
 
 
 def _has(columns: TableColumns, run: RunDetails, column: Column) -> bool:

@@ -8,6 +8,7 @@ import numpy as np
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from qtpy.QtGui import QFont
 
+from napari_webipred import settings
 from napari_webipred._napari.label import tip
 from napari_webipred._napari.result_columns import (
     ColumnChoice,
@@ -67,6 +68,8 @@ class ResultTable(QAbstractTableModel):
         self.source = TableColumns(session.table)
         self.numbers: Numbers = np.empty(0, np.intp)
         self.columns: list[Column] = []
+        self.decimals = 0
+        self.read_decimals()
         self.runs: list[RunDetails] = []
         self._bold = QFont()
         self._bold.setBold(True)
@@ -78,6 +81,10 @@ class ResultTable(QAbstractTableModel):
         there = np.unique(self._session.table.run_numbers[self.numbers])
         found = [runs[number - 1] for number in there]
         return found or [run for run in runs if not self.filter.runs or run.number in self.filter.runs][-1:]
+
+    def read_decimals(self) -> None:
+        """Read how many decimals the user prefers; that takes too long for each cell."""
+        self.decimals = settings.current().preferences.decimals
 
     def arrange(self) -> None:
         """Filter and sort all rows, and choose the columns."""
@@ -166,7 +173,7 @@ class ResultTable(QAbstractTableModel):
         if role == Role.EditRole:
             return text_of(column, entry)
         if role == Role.DisplayRole:
-            return cell(self.source, column, entry)
+            return cell(self.source, column, entry, self.decimals)
         return self._tip(column, entry) if role == Role.ToolTipRole else self._look(column, entry, role)
 
     def _tip(self, column: Column, entry: Entry) -> str:
@@ -175,7 +182,7 @@ class ResultTable(QAbstractTableModel):
             return tip(f"{column.name}: {entry.row.probabilities[index]}")
         if column.kind == "prediction" and entry.row.remark:
             return tip(entry.row.remark)
-        text = text_of(column, entry) or cell(self.source, column, entry)
+        text = text_of(column, entry) or cell(self.source, column, entry, self.decimals)
         used = words(entry.row.intensity_range) if column.kind == "image" else ""
         return tip(f"{text}; {used}" if used else text)
 

@@ -68,6 +68,7 @@ class ResultTableView(QTableView):
 
     def fit_columns(self) -> None:
         """Make columns as wide as their headings and values, within bounds, or as the user has made them."""
+        self.results.read_decimals()
         header = self.horizontalHeader()
         metrics, headings = header.fontMetrics(), self.results.headings()
         if not headings:
