@@ -94,9 +94,7 @@ class ClassifyStep(QWidget):
         running, missing = self._session.running, self._missing()
         self.button.setVisible(not running)
         self.button.setEnabled(not missing)
-        self.button.setText(
-            _button_text(len(self._form.images.value), self._form.plane_count(), self._form.regions.value)
-        )
+        self.button.setText(_button_text(*self._form.counts(), self._form.regions.value))
         self.button.setToolTip(missing or "Classify the selected images on this machine (Ctrl+Return)")
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)

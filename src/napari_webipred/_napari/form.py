@@ -10,7 +10,7 @@ from magicgui.widgets import Container, create_widget
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.image_choice import ImageChoice
-from napari_webipred._napari.image_item import sources_of, stacked_axes
+from napari_webipred._napari.image_item import counts_of, sources_of, stacked_axes
 from napari_webipred._napari.intensity import IntensityChoice
 from napari_webipred._napari.layer_input import image_input
 from napari_webipred._napari.layers import shown_range
@@ -118,7 +118,7 @@ class ClassifyForm(Container):
 
     def _look(self) -> None:
         """Find the regions of the chosen images."""
-        targets = [target for target, _ in self._whole()]
+        targets = [] if self.regions.value is None else [target for target, _ in self._whole()]
         self.finder.look(self.regions.value, targets, self.outside.value == "blank")
 
     def _check(self) -> None:
@@ -132,9 +132,17 @@ class ClassifyForm(Container):
         if loading.needs_settings:
             raise OptionError("Some settings of the model are missing.", "Fill them in first.")
         if not self.images.value:
+            self._check_files()
             raise OptionError("No image is selected.", "Open an image, or select one in the list.")
         if self.finder.error is not None:
             raise self.finder.error
+        if self.regions.value is None and not self.plane_count():
+            raise OptionError("No plane of the selected images is in the range.", "Choose other planes.")
+
+    def _check_files(self) -> None:
+        finding = [entry for entry in self._session.images.files if entry.finding]
+        if finding:
+            raise OptionError(f"The images of {finding[0].name} are still being found.", "Wait until they are listed.")
 
     def sources(self) -> tuple[list[Target], list[Source]]:
         """Return what is classified of the chosen images, and what the rows are about; no pixel is touched."""
@@ -157,9 +165,18 @@ class ClassifyForm(Container):
         axes = [stacked_axes(item, images) for item in self.images.value]
         return [each[place].length for each in axes if (place := sliced_axis(each)) is not None]
 
+    def counts(self) -> tuple[int, int]:
+        """Count the images, and the planes or regions of planes, that will be classified."""
+        if self.regions.value is not None:
+            sources = self.sources()[1]
+            return len(sources), sum(map(len, sources))
+        images, planes, dims = self._session.images, self.planes.value, self._viewer.dims
+        counts = [counts_of(item, images, planes, dims) for item in self.images.value]
+        return sum(count for count, _ in counts), sum(count for _, count in counts)
+
     def plane_count(self) -> int:
         """Count the planes, or regions of planes, that will be classified."""
-        return sum(map(len, self.sources()[1]))
+        return self.counts()[1]
 
     def regions_in_words(self) -> str:
         """Say how many rows the regions give, ``12 shapes × 60 planes = 720 rows``, or why they give none."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
+from napari_webipred._napari.file_buttons import FileButtons
 from napari_webipred._napari.image_files import ImageFiles
-from napari_webipred._napari.image_item import called, description, shape_of_item
+from napari_webipred._napari.image_item import called, description, shape_of_item, sources_of
 from napari_webipred._napari.image_list import ImageList
 from napari_webipred._napari.image_menu import ImageMenu
 from napari_webipred._napari.images import Images, Item
@@ -26,7 +28,8 @@ from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.names import readable
 
 HINT = (
-    "No image is open yet. Drop image files onto the viewer, or try the samples: File > Open Sample > napari-webipred."
+    "No image is open yet. Drop image files onto the viewer to open them, or onto this panel to classify them without "
+    "opening them. Or try the samples: File > Open Sample > napari-webipred."
 )
 MOST_VISIBLE = 3
 
@@ -38,12 +41,12 @@ class ImageChoice(QWidget):
     -------
     value_changed : list of Item
         Entries came, went, were ticked or are read in another way.
-    open_requested : ImageFiles
-        The user wants to see a file in napari.
+    open_requested : Target, tuple of int
+        The user wants to see this plane of a file in napari.
     """
 
     value_changed = Signal(object)
-    open_requested = Signal(object)
+    open_requested = Signal(object, tuple)
 
     def __init__(self, viewer: Any, images: Images, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -58,6 +61,7 @@ class ImageChoice(QWidget):
         self.menu = ImageMenu(self.list)
         self.hint = MutedLabel(HINT)
         self.editor = UnderstandingForm(images)
+        self.file_buttons = FileButtons()
         self.merge = Button("Merge as one image")
         self.merge.setToolTip("Classify the selected layers as the channels of one image, in the colours they show")
         self.message = Message(theme)
@@ -70,6 +74,10 @@ class ImageChoice(QWidget):
         self.menu.merge.connect(self.merge_selected)
         self.menu.split.connect(self.split_selected)
         self.merge.clicked.connect(self.merge_selected)
+        self.menu.open.connect(self._on_open)
+        self.menu.remove.connect(self.remove_selected)
+        self.list.doubleClicked.connect(self._on_open)
+        self.file_buttons.chosen.connect(self.add)
         self.editor.closed.connect(self._close_editor)
         self._show_layers()
 
@@ -82,6 +90,7 @@ class ImageChoice(QWidget):
         layout.addWidget(self.list)
         layout.addWidget(self.editor)
         layout.addWidget(self.merge, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addWidget(self.file_buttons)
         layout.addWidget(self.message)
 
     def value(self) -> list[Item]:
@@ -89,7 +98,7 @@ class ImageChoice(QWidget):
         return self.layers.ticked()
 
     def set_value(self, chosen: Sequence[Any]) -> None:
-        """Tick these images and no others.
+        """Tick these images and no others; paths of files and folders are added to the list.
 
         Raises
         ------
@@ -98,14 +107,19 @@ class ImageChoice(QWidget):
         """
         if isinstance(chosen, str) or not isinstance(chosen, Sequence):
             raise OptionError(f"{chosen!r} is not a list of layers.", self._possible())
-        items = [unwrapped(each) for each in chosen]
+        given = [unwrapped(each) for each in chosen]
+        paths = {i: Path(each) for i, each in enumerate(given) if _is_path(each)}
+        self._check([each for i, each in enumerate(given) if i not in paths])
+        added = dict(zip(paths, self.images.add(paths.values()), strict=True)) if paths else {}
+        self.images.tick_only([added.get(i, each) for i, each in enumerate(given)], self.layers.items)
+
+    def _check(self, items: Sequence[Any]) -> None:
         for item in items:
             if not any(item is other for other in self.layers.items):
                 raise OptionError(f"{_quoted(item)} is not an image layer of this viewer.", self._possible())
             words, usable = description(item, self.images, self.layers.planes)
             if not usable:
                 raise OptionError(f"{_quoted(item)} cannot be classified: {words}", self._possible())
-        self.images.tick_only(items, self.layers.items)
 
     def reset_choices(self) -> None:
         """Read the layers of the viewer again."""
@@ -134,6 +148,28 @@ class ImageChoice(QWidget):
         for item in self.menu.selected():
             if isinstance(item, MergedLayers):
                 self.images.split(item)
+
+    def add(self, paths: Sequence[Path]) -> None:
+        """Add files and folders to the list, ticked."""
+        self.message.clear()
+        self.images.add(paths)
+
+    def remove_selected(self) -> None:
+        """Remove the selected files and folders from the list."""
+        self.images.remove([item for item in self.menu.selected() if isinstance(item, ImageFiles)])
+
+    def _on_open(self) -> None:
+        """Open the selected file in napari; of a folder, the rows of the results open its images."""
+        index = self.list.currentIndex()
+        item = index.data(ITEM) if index.isValid() else None
+        if not isinstance(item, ImageFiles) or not item.sources:
+            return
+        if len(item.sources) > 1:
+            note = f"{readable(item.name)} has {len(item.sources):,} images."
+            self.message.show_note(note, "To open one of them, double-click its row in the results.")
+            return
+        ((target, source),) = sources_of(item, self.images, "all", None)
+        self.open_requested.emit(target, next(source.indices()))
 
     def _editable(self) -> list[Item]:
         current = self.list.currentIndex().data(ITEM) if self.list.currentIndex().isValid() else None
@@ -201,6 +237,11 @@ class ImageChoice(QWidget):
         items = self.menu.selected()
         layers = [item for item in items if not isinstance(item, (MergedLayers, ImageFiles))]
         self.merge.setVisible(len(layers) == len(items) > 1 and fault_of_merging(layers) is None)
+
+
+def _is_path(item: Any) -> bool:
+    """Whether somebody gives a file or folder that there is."""
+    return isinstance(item, (str, Path)) and Path(item).exists()
 
 
 def _quoted(item: Any) -> str:

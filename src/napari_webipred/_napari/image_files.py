@@ -19,8 +19,9 @@ from napari_webipred.names import escape, visible
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The images of a file or folder, and how many other files are in the folder."""
+    """The images of a file or folder with their paths, and how many other files are in the folder."""
 
+    paths: tuple[Path, ...]
     sources: tuple[Source, ...]
     left_out: int
 
@@ -35,7 +36,7 @@ class ImageFiles(QObject):
 
     Attributes
     ----------
-    sources : tuple of Source
+    paths, sources : tuple of Path and of Source
         The images that are found; empty before.
     finding : bool
         Whether they are being found.
@@ -53,7 +54,9 @@ class ImageFiles(QObject):
     def __init__(self, path: Path) -> None:
         super().__init__()
         self.path = path
+        self.paths: tuple[Path, ...] = ()
         self.sources: tuple[Source, ...] = ()
+        self._counts: dict[str, tuple[int, int]] = {}
         self.error: Exception | None = None
         self._left_out = 0
         self._counted = 0
@@ -82,6 +85,13 @@ class ImageFiles(QObject):
         """Return the images with the planes that are chosen for all stacks; nobody sees a current one of a file."""
         return [_with_planes(source, planes) for source in self.sources]
 
+    def counts(self, planes: Planes) -> tuple[int, int]:
+        """Count the images and the planes that are classified of them."""
+        key = repr(planes)
+        if key not in self._counts or not self.sources:
+            self._counts = {key: (len(self.sources), sum(map(len, self.taken(planes))))}
+        return self._counts[key]
+
     def summary(self, planes: Planes) -> tuple[str, bool]:
         """Describe what was found, or why nothing can be classified; and return whether something can."""
         if self.finding:
@@ -100,7 +110,8 @@ class ImageFiles(QObject):
         self.changed.emit()
 
     def _on_found(self, found: Found) -> None:
-        self.sources, self._left_out, self.finding = found.sources, found.left_out, False
+        self.paths, self.sources, self._left_out = found.paths, found.sources, found.left_out
+        self.finding = False
         self.changed.emit()
 
     def _on_failed(self, error: Exception) -> None:
@@ -119,10 +130,12 @@ def found_in(path: Path) -> Generator[int, None, Found]:
         name = escape(str(image.relative_to(path.parent)))
         sources.append(replace(file_source(image), name=name))
         yield len(sources)
-    return Found(tuple(sources), len(left_out))
+    return Found(tuple(map(Path, images)), tuple(sources), len(left_out))
 
 
 def _with_planes(source: Source, planes: Planes) -> Source:
+    if not isinstance(planes, slice) or not source.axes:
+        return source
     places = taken(_axes(source), planes, None)
     if all(place == range(length) for place, length in zip(places.values(), source.shape, strict=True)):
         return source

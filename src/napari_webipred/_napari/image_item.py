@@ -63,6 +63,14 @@ def shape_of_item(item: Item) -> tuple[int, ...]:
     return shape_of(item.layers[0] if isinstance(item, MergedLayers) else item)
 
 
+def counts_of(item: Item, images: Images, planes: Planes, dims: Any) -> tuple[int, int]:
+    """Count the images and the planes that are classified of an entry."""
+    if isinstance(item, ImageFiles):
+        return item.counts(planes)
+    ((_, source),) = sources_of(item, images, planes, dims)
+    return 1, len(source)
+
+
 def sources_of(item: Item, images: Images, planes: Planes, dims: Any) -> list[tuple[Target, Source]]:
     """Return what is classified of an entry, and what the rows are about; no pixel is touched.
 
@@ -72,7 +80,10 @@ def sources_of(item: Item, images: Images, planes: Planes, dims: Any) -> list[tu
         The entry cannot be classified.
     """
     if isinstance(item, ImageFiles):
-        return [(Target((), path=source.location), source) for source in item.taken(planes)]
+        return [
+            (Target(images.opened(path), tuple(range(len(source.axes))), path, source), source)
+            for path, source in zip(item.paths, item.taken(planes), strict=True)
+        ]
     understanding = images.understanding(item)
     if isinstance(item, MergedLayers):
         axes = tuple(i for i, axis in enumerate(item.axes(understanding)) if axis.in_rows)

@@ -77,6 +77,8 @@ class ImageList(TwoLineList[Item]):
         self.changed.emit()
 
     def _listen_to(self, layers: list[Image]) -> None:
+        if len(layers) == len(self._layers) and all(map(_same, layers, self._layers)):
+            return
         for layer in self._layers:
             for name in OF_A_LAYER:
                 if hasattr(layer.events, name):
@@ -139,5 +141,5 @@ class ImageList(TwoLineList[Item]):
         self.changed.emit()
 
 
-def _same(one: Item, other: Item) -> bool:
+def _same(one: Any, other: Any) -> bool:
     return one is other

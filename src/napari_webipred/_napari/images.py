@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
@@ -35,6 +35,7 @@ class Images(QObject):
         self.merged: list[MergedLayers] = []
         self.files: list[ImageFiles] = []
         self._unticked: WeakSet[Any] = WeakSet()
+        self._opened: WeakValueDictionary[Path, Any] = WeakValueDictionary()
         self._understandings: WeakKeyDictionary[Any, Understanding] = WeakKeyDictionary()
 
     def entries(self, layers: Sequence[Image]) -> list[Item]:
@@ -117,6 +118,15 @@ class Images(QObject):
             entries.append(entry)
         self.changed.emit()
         return entries
+
+    def note_opened(self, path: Path, layer: Image) -> None:
+        """Note in which layer a file is open."""
+        self._opened[path] = layer
+
+    def opened(self, path: Path) -> list[Image]:
+        """Return the layer in which a file is open, if it is."""
+        layer = self._opened.get(path)
+        return [] if layer is None else [layer]
 
     def remove(self, files: Iterable[ImageFiles]) -> None:
         """Remove files and folders from the list; they stay on the disk."""

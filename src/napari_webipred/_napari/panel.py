@@ -3,24 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QObject, QSize, Qt
+from qtpy.QtCore import QEvent, QSize, Qt
 from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut
-from qtpy.QtWidgets import (
-    QAbstractSpinBox,
-    QComboBox,
-    QFrame,
-    QLayout,
-    QScrollArea,
-    QSlider,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
+from napari_webipred._napari.file_drop import FileDrop
 from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
@@ -28,6 +21,7 @@ from napari_webipred._napari.images_step import ImagesStep
 from napari_webipred._napari.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.memory import Memory
 from napari_webipred._napari.model_step import ModelStep
+from napari_webipred._napari.opened_files import OpenedFiles
 from napari_webipred._napari.place import length_along, place_shown, position_along, show
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
@@ -39,6 +33,7 @@ from napari_webipred._napari.session_files import SessionFiles
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import show_rows
 from napari_webipred._napari.viewer_session import session_of
+from napari_webipred._napari.wheel import WheelGuard
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry, RunDetails
@@ -100,6 +95,13 @@ class ClassifyPanel(QWidget):
         self.images.preview.clicked.connect(self._show_preview)
         self.results.detail.length_of = self._length_along
         self._regions.follow(session.run)
+        self.results.table.doubleClicked.connect(self._open_file)
+        self._opened = OpenedFiles(napari_viewer, session.images, session.places, self)
+        self._opened.failed.connect(self.images.choice.message.show_error)
+        self.images.choice.open_requested.connect(self._opened.show)
+        self._drop = FileDrop(self, theme)
+        self._drop.dropped.connect(self._on_dropped)
+        self._drop.refused.connect(self._on_refused)
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
@@ -131,14 +133,7 @@ class ClassifyPanel(QWidget):
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 0, 0)
         outer.addWidget(self.scroll)
-        self._wheel = _WheelGuard(self)
-        for box in (
-            *column.findChildren(QComboBox),
-            *column.findChildren(QAbstractSpinBox),
-            *column.findChildren(QSlider),
-        ):
-            box.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-            box.installEventFilter(self._wheel)
+        self._wheel = WheelGuard(column)
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
@@ -258,6 +253,22 @@ class ClassifyPanel(QWidget):
         target = self._session.places.target(entry, map(unwrapped, self._viewer.layers))
         return length_along(target, entry.row.position, axis)
 
+    def _open_file(self) -> None:
+        """Open the file of the chosen row in napari; layers are open already."""
+        entry = self.results.chosen_entry
+        if entry is not None and (target := self._session.places.target(entry, [])).source is not None:
+            self._navigating = True
+            self._opened.show(target, tuple(entry.row.position.values()))
+            self._navigating = False
+
+    def _on_dropped(self, paths: list[Path]) -> None:
+        self.sections[1].header.setChecked(True)
+        self.images.choice.add(paths)
+
+    def _on_refused(self, message: str, hint: str) -> None:
+        self.sections[1].header.setChecked(True)
+        self.images.choice.message.show_note(message, hint)
+
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
         layer = unwrapped(self._viewer.layers.selection.active)
@@ -272,13 +283,3 @@ class ClassifyPanel(QWidget):
         chosen = self.results.chosen_entry
         if chosen is not None and layer in (target := places.target(chosen, [layer])).layers:
             self.results.detail.show_position(position_along(target, chosen.row.position, shown))
-
-
-class _WheelGuard(QObject):
-    """Keeps the wheel that scrolls the panel from changing a choice on the way."""
-
-    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        if event is not None and event.type() == QEvent.Type.Wheel and not watched.hasFocus():  # type: ignore[union-attr]
-            event.ignore()
-            return True
-        return False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import weakref
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred.imaging.source import Source
 
 LEAST_MOVE = 1e-9
 SCENE_IN_ORDER = "_update_scenegraph"  # what napari calls it; under another name hiding is only slower
@@ -22,17 +24,28 @@ class Target:
     Parameters
     ----------
     layers : sequence of napari.layers.Image
-        The layers that show it, held weakly; several if they are merged.
+        The layers that show it, held weakly; several if they are merged, none of a file.
     axes : tuple of int
         Which axes of their data the axes of the source are.
     path : Path, optional
         The file that was given instead of a layer.
+    source : Source, optional
+        How that file is read.
     """
 
-    def __init__(self, layers: Sequence[Any], axes: tuple[int, ...] = (), path: Path | None = None) -> None:
+    __slots__ = ("_layers", "axes", "path", "source")
+
+    def __init__(
+        self,
+        layers: Sequence[Any],
+        axes: tuple[int, ...] = (),
+        path: Path | None = None,
+        source: Source | None = None,
+    ) -> None:
         self._layers = [weakref.ref(layer) for layer in layers]
         self.axes = axes
         self.path = path
+        self.source = source
 
     @property
     def layers(self) -> list[Any]:
@@ -43,6 +56,19 @@ class Target:
         """Let a layer take the place of those that are gone."""
         self._layers = [weakref.ref(layer)]
 
+    def places(self, index: Sequence[int], lengths: tuple[int, ...]) -> dict[int, int]:
+        """Return where a plane of the source is along the leading axes of the layers' data, which have these lengths.
+
+        The planes of a file can have other axes in napari; they are in the same order.
+        """
+        if self.source is None:
+            pairs = zip(self.axes, index, strict=True)
+            return {axis: place for axis, place in pairs if axis < len(lengths)}
+        if math.prod(lengths) != math.prod(self.source.shape):
+            return {}
+        number = np.ravel_multi_index(tuple(index), self.source.shape) if index else 0
+        return dict(enumerate(map(int, np.unravel_index(number, lengths)))) if lengths else {}
+
 
 def place_shown(layer: Any, dims: Any) -> tuple[int, ...]:
     """Return the place along each leading axis of a layer's data that is shown, as ``viewer.dims`` has the sliders.
@@ -52,7 +78,8 @@ def place_shown(layer: Any, dims: Any) -> tuple[int, ...]:
     origin, linear = _world_to_places(layer, dims)
     places = origin + linear @ _sliders(layer, dims)
     return tuple(
-        int(np.clip(np.round(place), 0, length - 1)) for place, length in zip(places, _lengths(layer), strict=True)
+        int(np.clip(np.round(place), 0, length - 1))
+        for place, length in zip(places, leading_lengths(layer), strict=True)
     )
 
 
@@ -64,7 +91,7 @@ def position_along(target: Target, axes: Iterable[str], shown: tuple[int, ...]) 
 
 def length_along(target: Target, axes: Iterable[str], axis: str) -> int:
     """Return how many planes the layer of a source with these axes has along one of them; 0 if the layer is gone."""
-    lengths = _lengths(target.layers[0]) if target.layers else ()
+    lengths = leading_lengths(target.layers[0]) if target.layers else ()
     return position_along(target, axes, lengths).get(axis, 0)
 
 
@@ -79,19 +106,18 @@ def show(viewer: Any, target: Target, position: Mapping[str, int], others: Itera
     hidden = [layer for layer in over if layer.visible and layer not in shown and layer in others]
     _toggle([*hidden, *(layer for layer in shown if not layer.visible)])
     viewer.layers.selection.active = layers[max(places)]
-    _move(viewer.dims, shown[0], target.axes, list(position.values()))
+    _move(viewer.dims, shown[0], target.places(list(position.values()), leading_lengths(shown[0])))
     _centre(viewer)
 
 
-def _move(dims: Any, layer: Any, axes: tuple[int, ...], places: list[int]) -> None:
+def _move(dims: Any, layer: Any, places: Mapping[int, int]) -> None:
     """Move the sliders so that these axes of a layer's data are at these places."""
-    wanted = [(axis, place) for axis, place in zip(axes, places, strict=True) if axis < layer.ndim - 2]
-    if not wanted:  # a plain image, or the layer has got other data
+    if not places:  # a plain image, or the layer has got other data
         return
     origin, linear = _world_to_places(layer, dims)
     before = _sliders(layer, dims)
     goal = origin + linear @ before
-    for axis, place in wanted:
+    for axis, place in places.items():
         goal[axis] = place
     # The nearest there is: an axis that is turned by 90 degrees into the plane has no slider.
     after = np.linalg.lstsq(linear, goal - origin, rcond=None)[0]
@@ -136,7 +162,8 @@ def _sliders(layer: Any, dims: Any) -> Any:
     return np.concatenate([np.zeros(layer.ndim - len(point)), point])[: layer.ndim - 2]
 
 
-def _lengths(layer: Any) -> tuple[int, ...]:
+def leading_lengths(layer: Any) -> tuple[int, ...]:
+    """Return the lengths of the axes of a layer's data before height and width."""
     data = unwrapped(layer.data)
     return tuple((data[0] if layer.multiscale else data).shape[: layer.ndim - 2])
 

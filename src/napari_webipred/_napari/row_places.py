@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from napari_webipred._napari.place import Target
+from napari_webipred._napari.place import Target, leading_lengths
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import Entry
 
@@ -49,6 +50,13 @@ class RowPlaces:
         for number, row in enumerate(rows, first):
             planes[row.source].rows.setdefault(tuple(row.position.values()), []).append(number)
 
+    def open(self, path: Path, layer: Any) -> None:
+        """Note in which layer a file is open that was classified without one."""
+        opened = [planes for run in self._runs.values() for planes in run if planes.target.path == path]
+        for planes in opened:
+            planes.target.take(layer)
+        self._of_layer[layer] = opened
+
     def knows(self, layer: Any) -> bool:
         """Tell whether a layer was classified."""
         return bool(self._known(layer))
@@ -57,7 +65,9 @@ class RowPlaces:
         """Return the numbers of the rows of a layer that are about a place along its leading axes."""
         numbers: list[int] = []
         for planes in self._known(layer):
-            axes = planes.target.axes
+            axes, source = planes.target.axes, planes.target.source
+            if source is not None and leading_lengths(layer) != source.shape:
+                continue  # napari gives the planes of the file other axes
             if all(axis < len(shown) for axis in axes):
                 numbers += planes.rows.get(tuple(shown[axis] for axis in axes), [])
         return numbers

@@ -15,6 +15,7 @@ from napari_webipred._napari.images import Images, Item
 from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.merged_layers import MergedLayers
 from napari_webipred._napari.understanding import BY_ITSELF, Understanding, uses
+from napari_webipred._napari.wheel import WheelGuard
 from napari_webipred.names import readable
 
 NO_AXES = "A single image: there is nothing to choose."
@@ -98,6 +99,7 @@ class UnderstandingForm(QWidget):
             row = AxisRow(axis, name, possible)
             row.changed.connect(self._on_changed)
             self._axes.addWidget(row)
+            WheelGuard(row)
             self.rows.append(row)
         self._names = [axis.name for axis in axes]
         self.reset.setVisible(bool(axes))
