@@ -51,7 +51,7 @@ class UnderstandingForm(QWidget):
         buttons.addWidget(self.close_button)
         buttons.addStretch(1)
         layout = QVBoxLayout(self)
-        layout.setContentsMargins(8, 4, 0, 4)
+        layout.setContentsMargins(0, 4, 0, 4)
         layout.setSpacing(5)
         layout.addWidget(self.heading)
         layout.addWidget(self.why)
