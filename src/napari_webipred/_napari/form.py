@@ -219,5 +219,5 @@ class ClassifyForm(Container):
 
 def with_limits(target: Target, source: Source) -> Source:
     """Let the contrast limits of a layer be black and white; merged layers have theirs, files none."""
-    layers = target.layers
+    layers = target.layers if target.source is None else []
     return replace(source, intensity_range=shown_range(layers[0])) if len(layers) == 1 else source

@@ -18,7 +18,7 @@ from napari_webipred.results.inputs import ImageInput, Step
 def image_input(target: Target, source: Source) -> ImageInput:
     """Describe an image, and how it is read; no pixel is touched."""
     layers = target.layers
-    if not layers:
+    if not layers or target.source is not None:  # a file can be open in a layer, too
         path = None if target.path is None else _absolute(target.path)
         return ImageInput(source.name, "", path, steps=_steps(source))
     layer, base = layers[0], _base(source)

@@ -161,7 +161,7 @@ class ShownPlane(QObject):
     def _index(self, target: Target, source: Source) -> Index:
         """Return the plane of a source that is shown, or the nearest one that is taken."""
         taken = list(map(range, source.shape) if source.planes is None else source.planes)
-        if not target.layers:
+        if not (target.layers and target.axes):
             return tuple(places[0] for places in taken)
         shown = place_shown(target.layers[0], self._viewer.dims)
         return tuple(_nearest(places, shown[axis]) for places, axis in zip(taken, target.axes, strict=True))
