@@ -237,7 +237,7 @@ def test_channels_along_an_axis_are_merged_in_the_chosen_colours(images, qtbot):
     press(images, qtbot, 0, CONTROL)
     images.choice.edit()
     channels, _ = images.choice.editor.rows
-    qtbot.keyClicks(channels.use, "Channels")
+    qtbot.keyClicks(channels.use, "In")
     colours = channels.colours
     for number in (0, 2):
         qtbot.mouseClick(colours._boxes[number], Qt.MouseButton.LeftButton)

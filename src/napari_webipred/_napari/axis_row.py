@@ -15,10 +15,10 @@ USES: dict[Use, str] = {
     "all": "All planes",
     "current": "Current plane",
     "range": "Some planes",
-    "max": "Maximum of the planes",
-    "mean": "Mean of the planes",
+    "max": "Maximum",
+    "mean": "Mean",
     "rgb": "Red, green, blue",
-    "merge": "Channels in colours",
+    "merge": "In colours",
 }
 
 
