@@ -26,6 +26,7 @@ from napari_webipred._napari.image_item import sources_of
 from napari_webipred._napari.images import Images
 from napari_webipred._napari.opened_files import OpenedFiles
 from napari_webipred._napari.place import place_shown
+from napari_webipred._napari.row_places import RowPlaces
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.two_line_delegate import SECOND_LINE
 from napari_webipred.errors import OptionError
@@ -211,7 +212,7 @@ def test_a_script_gives_paths(images, folder, stack, qtbot):
 @pytest.fixture
 def opened(images, qtbot):
     """What opens files in the viewer."""
-    return OpenedFiles(images.model, images.images, images.choice)
+    return OpenedFiles(images.model, images.images, RowPlaces(), images.choice)
 
 
 def test_a_double_click_opens_the_file_in_napari_and_not_twice(images, opened, stack, qtbot):
