@@ -95,13 +95,7 @@ class ClassifyPanel(QWidget):
         self.images.preview.clicked.connect(self._show_preview)
         self.results.detail.length_of = self._length_along
         self._regions.follow(session.run)
-        self.results.table.doubleClicked.connect(self._open_file)
-        self._opened = OpenedFiles(napari_viewer, session.images, session.places, self)
-        self._opened.failed.connect(self.images.choice.message.show_error)
-        self.images.choice.open_requested.connect(self._opened.show)
-        self._drop = FileDrop(self, theme)
-        self._drop.dropped.connect(self._on_dropped)
-        self._drop.refused.connect(self._on_refused)
+        self._take_files()
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
@@ -111,6 +105,16 @@ class ClassifyPanel(QWidget):
         shortcut.activated.connect(self.classify.button.click)
         self._summarise()
         session.catalogue.read()
+
+    def _take_files(self) -> None:
+        """Take files that are dropped, and open them when they are double-clicked."""
+        self.results.table.doubleClicked.connect(self._open_file)
+        self._opened = OpenedFiles(self._viewer, self._session.images, self._session.places, self)
+        self._opened.failed.connect(self.images.choice.message.show_error)
+        self.images.choice.open_requested.connect(self._opened.show)
+        self._drop = FileDrop(self, self._theme)
+        self._drop.dropped.connect(self._on_dropped)
+        self._drop.refused.connect(self._on_refused)
 
     def _lay_out(self) -> None:
         column = QWidget()
