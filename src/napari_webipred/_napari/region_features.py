@@ -36,11 +36,12 @@ def write_features(layer: Any, columns: Mapping[str, Any], owned: Owned, labels:
         rows = [place[label] for label in labels]
     else:
         rows = list(range(len(features)))
+    in_order = rows == list(range(len(features)))
     names: Owned = {}
     for wanted, values in columns.items():
         names[wanted] = _free(wanted, features)
         missing = "" if isinstance(values, list) else float("nan")
-        if len(rows) == len(features) and rows == list(range(len(rows))):
+        if in_order:
             features[names[wanted]] = values
         else:
             column = [missing] * len(features)

@@ -142,11 +142,13 @@ class RegionResults(QObject):
             labels, rows = None, found
         count = layer.nshapes if labels is None else len(labels)
 
-        def write() -> None:
-            columns = columns_of(rows, count, shown.card, list(axes))
+        def write(columns: dict[str, Any]) -> None:
+            if labels is None and layer.nshapes != count:
+                self._check(layer, self._write)  # shapes came or went meanwhile
+                return
             self._owned[layer] = write_features(layer, columns, self._owned.get(layer, {}), labels)
 
-        self._do([write])
+        self._in_background(layer, _columns(rows, count, shown.card, list(axes)), write)
         lost = len(shown.verdicts) - len(found)
         self._tell(layer, CHANGED.format(lost, "s were" if lost > 1 else " was") if lost else "")
         if self.shows(layer):
@@ -183,6 +185,13 @@ class RegionResults(QObject):
             self._steps.pop(0)()
         if not self._steps:
             self._timer.stop()
+
+
+def _columns(
+    rows: dict[int, Verdict], count: int, card: ModelCard, axes: list[str]
+) -> Generator[None, None, dict[str, Any]]:
+    yield
+    return columns_of(rows, count, card, axes)
 
 
 def places_now(then: Drawing, now: Drawing) -> dict[str, int]:
