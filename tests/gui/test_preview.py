@@ -113,6 +113,24 @@ def test_the_contrast_limits_count_where_they_are_chosen(viewer, panel, choose, 
     assert settled(preview).intensity_range == (0, 200)
 
 
+def test_the_first_region_of_the_plane_is_shown_where_regions_are_classified(
+    viewer, panel, choose, open_preview, settled, qtbot
+):
+    layer = viewer.add_image(flat(90, (40, 50)), name="a")
+    labels = np.zeros((40, 50), int)
+    labels[10:20, 5:35] = 3
+    regions = viewer.add_labels(labels, name="cells")
+    viewer.layers.selection.active = layer
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    panel.form.regions.value = regions
+    preview = open_preview()
+    qtbot.waitUntil(lambda: preview.shown is not None and preview.shown.size == (10, 30))
+    assert preview.name.text() == "a · 3"
+    panel.form.regions.value = None
+    qtbot.waitUntil(lambda: preview.shown is not None and preview.shown.size == (40, 50))
+
+
 def test_it_works_without_the_panel_and_after_the_panel_is_closed(viewer, panel, choose, open_preview, settled, qtbot):
     viewer.add_image(flat(90), name="a")
     choose(panel, "Brightness")

@@ -89,6 +89,7 @@ class ClassifyPanel(QWidget):
         session.rows_added.connect(self._follow)
         self.form.changed.connect(self._summarise)
         self.form.changed.connect(lambda: session.form_changed.emit())
+        self.form.finder.changed.connect(session.form_changed)
         session.show_form(self.form)
         self.images.statistics.listen(True)
         self.results.chosen.connect(self._go_to)

@@ -154,6 +154,8 @@ class PreviewWidget(QWidget):
             shown = self.plane.now()
             if shown is None:
                 raise OptionError("No image is open.", "Drop an image file onto the viewer.")
+            if shown.source.regions is not None and shown.region is None:
+                raise OptionError("No region lies in this plane.", "Go to a plane with a region.")
         except WebIPredError as error:
             self.latest.stop()
             self._show(None)

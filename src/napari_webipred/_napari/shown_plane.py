@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
@@ -144,6 +144,7 @@ class ShownPlane(QObject):
         target, source = pairs[0]
         if options.intensity == "limits":
             source = with_limits(target, source)
+        source = replace(source, regions=self._regions(target, source))
         index = self._index(target, source)
         region = next((region for _, region in one_plane(source, index).parts()), None)
         return Shown(item, target.layers, source, index, region, options, Stack(source, self._version))
@@ -157,6 +158,15 @@ class ShownPlane(QObject):
                 return item
         usable = [item for item in entries if images.is_ticked(item) and description(item, images, "all")[1]]
         return (usable or entries or [None])[0]
+
+    def _regions(self, target: Target, source: Source) -> tuple[Region, ...] | None:
+        """Return the regions that are classified of a source; None if whole planes are."""
+        form = self._session.form
+        if form is None or form.regions.value is None:
+            return source.regions
+        return next(
+            (own.regions for each, own in zip(*form.sources(), strict=True) if each.layers == target.layers), None
+        )
 
     def _index(self, target: Target, source: Source) -> Index:
         """Return the plane of a source that is shown, or the nearest one that is taken."""
