@@ -189,6 +189,18 @@ def test_the_same_file_is_listed_once_and_removed_with_the_delete_key(images, fo
     assert stack.exists()
 
 
+def test_a_damaged_file_can_be_selected_and_removed_but_not_ticked(images, tmp_path, qtbot):
+    (tmp_path / "bad.tif").write_text("this is no image")
+    images.choice.add([tmp_path / "bad.tif"])
+    found(images, qtbot)
+    view = images.choice.list
+    place = view.visualRect(images.choice.layers.index(0)).center()
+    qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=place)
+    assert images.choice.layers.index(0).data(Qt.ItemDataRole.CheckStateRole) is None
+    qtbot.keyClick(view, Qt.Key.Key_Delete)
+    assert images.images.files == []
+
+
 def test_files_and_folders_are_chosen_with_buttons(images, folder, stack, qtbot, monkeypatch):
     monkeypatch.setattr(QFileDialog, "getOpenFileNames", lambda *_: ([str(stack)], ""))
     monkeypatch.setattr(QFileDialog, "getExistingDirectory", lambda *_: str(folder))

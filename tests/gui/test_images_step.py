@@ -325,6 +325,10 @@ def test_layers_that_cannot_be_merged_are_not_and_merged_ones_say_why_they_have_
     second.data = grey(8, 10)
     assert "different sizes" in words(images.choice, 0)
     assert merged not in images.choice.value()
+    press(images, qtbot, 0)
+    images.choice.menu.prepare(merged)
+    assert images.choice.menu.selected() == [merged]
+    assert images.choice.menu.split_action.isVisible()
     images.model.layers.remove(second)
     assert images.images.merged == []
     assert first in images.choice.value()

@@ -117,8 +117,9 @@ class ImageList(TwoLineList[Item]):
         item = self.items[index.row()]
         if self.is_usable(item):
             return Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable | Qt.ItemFlag.ItemIsUserCheckable
-        # What cannot be classified can still be split, or removed from the list.
-        return Qt.ItemFlag.NoItemFlags if isinstance(item, Image) else Qt.ItemFlag.ItemIsSelectable
+        # A file that cannot be classified can be removed, and merged layers can be split.
+        removable = Qt.ItemFlag.ItemIsEnabled | Qt.ItemFlag.ItemIsSelectable
+        return Qt.ItemFlag.NoItemFlags if isinstance(item, Image) else removable
 
     def data(self, index: QModelIndex, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if not index.isValid():
@@ -127,6 +128,8 @@ class ImageList(TwoLineList[Item]):
         if role == ACTION:
             return "" if isinstance(item, ImageFiles) or not self.is_usable(item) else EDIT
         if role == Qt.ItemDataRole.CheckStateRole:
+            if not isinstance(item, Image) and not self.is_usable(item):
+                return None  # no box
             return Qt.CheckState.Checked if self.images.is_ticked(item) else Qt.CheckState.Unchecked
         return super().data(index, role)
 
