@@ -40,7 +40,7 @@ def full_panel(viewer, panel, qtbot, classify):
     viewer.add_image(flat(10), name="a")
     classify(panel)
     panel.sections[0].header.setChecked(True)
-    panel.form.intensity.native.mode.setCurrentIndex(2)
+    panel.form.intensity.native.choice.value = "fixed"
     panel.window().activateWindow()
     qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
     return panel

@@ -6,32 +6,27 @@ import time
 from typing import TYPE_CHECKING
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
     from napari_webipred._napari.run import Run
-    from napari_webipred._napari.viewer_session import ViewerSession
 
 SECONDS = 10  # a shorter run is waited for
 
 
-class EndNotice(QObject):
+class EndNotice:
     """Tells of the end of a run of a viewer, without names of files, unless a window of napari is active."""
 
-    def __init__(self, session: ViewerSession) -> None:
-        super().__init__(session)
-        self._session = session
+    def __init__(self) -> None:
         self._begin = 0.0
-        session.run_changed.connect(self._on_run)
-        session.run_ended.connect(self._on_ended)
 
-    def _on_run(self) -> None:
+    def begin(self) -> None:
+        """Note that a run begins."""
         self._begin = now()
 
-    def _on_ended(self) -> None:
-        run = self._session.run
-        if run is not None and not run.cancelled and now() - self._begin >= SECONDS and not is_watched():
+    def end(self, run: Run) -> None:
+        """Tell that the run has ended, if it was long and nobody watches."""
+        if not run.cancelled and now() - self._begin >= SECONDS and not is_watched():
             show_info(_words(run))
 
 

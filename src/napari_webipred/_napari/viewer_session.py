@@ -113,7 +113,7 @@ class ViewerSession(QObject):
         self.catalogue = Catalogue(self.loading)
         self.images = Images()
         self._request: Request | None = None
-        self._notice = EndNotice(self)
+        self._notice = EndNotice()
         self.loading.changed.connect(self.model_changed)
         self.loading.changed.connect(self._begin_when_ready)
         self.catalogue.changed.connect(self._begin_when_ready)
@@ -231,6 +231,7 @@ class ViewerSession(QObject):
         self.run = run  # the last one has ended and emits nothing more
         run.rows_added.connect(self._on_rows)
         run.ended.connect(self._on_ended)
+        self._notice.begin()
         self.run_changed.emit()
 
     def _on_rows(self, first: int, last: int) -> None:
@@ -243,6 +244,7 @@ class ViewerSession(QObject):
             self.stopped[self.run.details.number] = str(self.run.error or "cancelled")
         if self.run is not None:
             self.regions.write(self.run)
+            self._notice.end(self.run)
         self.run_ended.emit()
         if self.run is not None and self.run.error is not None:
             self.model_changed.emit()  # the run may have shown that the model lacks a setting
