@@ -70,7 +70,7 @@ def test_a_script_chooses_model_and_images_and_classifies(viewer, panel, ended):
 
 def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel, ended):
     names = {field.name for field in dataclasses.fields(Options)} - {"workers"}  # which nobody chooses in a window
-    assert names | {"model", "images", "planes"} == set(panel.form.asdict())
+    assert names | {"model", "images", "planes", "regions", "outside"} == set(panel.form.asdict())
     assert panel.form.options() == Options()
     viewer.add_image(flat(102))
     panel.form.intensity.value = (0, 204)
@@ -78,7 +78,7 @@ def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel,
     panel.form.profile.value = "aucmedi"
     panel.form.model.value = "eye"
     panel.form()
-    assert ended().options == Options(intensity=(0, 204), threshold=0.25, profile="aucmedi")
+    assert ended().details.options == {"intensity": [0, 204], "threshold": 0.25, "profile": "aucmedi"}
 
 
 def test_every_value_that_the_annotations_allow_is_offered_in_words(form):
@@ -220,7 +220,7 @@ def test_a_call_downloads_the_model_that_is_not_here(viewer, panel, fake_catalog
     panel.form.model.value = "chest"
     assert fake_catalogue.opened == []
     panel.form()
-    assert ended().card.id == "chest"
+    assert ended().details.card.id == "chest"
     assert fake_catalogue.opened == [("chest", {})]
 
 
@@ -259,7 +259,7 @@ def test_a_path_that_is_not_in_the_list_is_opened(viewer, panel, fake_catalogue,
     viewer.add_image(flat(204))
     panel.form.model.value = str(tmp_path)
     panel.form()
-    assert ended().card.id == "eye"
+    assert ended().details.card.id == "eye"
     assert panel.form.model.value == tmp_path
     assert panel._session.catalogue.models.rowCount() == 4
 
@@ -310,7 +310,7 @@ def test_the_model_can_be_set_before_the_list_is_read(viewer, fake_catalogue, qt
     panel.form.model.value = "brightness"
     panel.form()
     qtbot.waitUntil(lambda: panel._session.run is not None and not panel._session.run.running)
-    assert panel._session.run.card.id == "brightness"
+    assert panel._session.run.details.card.id == "brightness"
 
 
 def test_the_example_of_the_documentation_runs_as_it_stands(viewer, qtbot):

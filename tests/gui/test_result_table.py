@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QApplication, QLineEdit
 from tests.gui.conftest import card, flat
 
 from napari_webipred._napari.column_menu import ClassPicker, column_menu
+from napari_webipred._napari.place import Target
 from napari_webipred._napari.result_columns import MOST_CLASSES
 from napari_webipred._napari.results_view import WIDE
 from napari_webipred.results.row import Row
@@ -29,6 +30,13 @@ def column(panel, heading: str) -> list[str]:
     model = panel.results.model
     section = headings(panel).index(heading)
     return [str(model.index(row, section).data()) for row in range(model.rowCount())]
+
+
+def begin(session, model_card, total: int):
+    """Begin a run over one image that is not open."""
+    run = session.table.begin(model_card, "", {"threshold": 0.5}, (), total)
+    session.places.begin(run.number, [Target([])])
+    return run
 
 
 def click(panel, qtbot, row: int, modifier=Qt.KeyboardModifier.NoModifier) -> None:
@@ -243,7 +251,7 @@ def test_the_last_column_cannot_be_hidden(images):
 def test_of_many_classes_those_that_win_have_columns_and_a_search_adds_others(viewer, panel):
     many = card("many", "Many", {f"class {i}": None for i in range(1000)})
     session = panel._session
-    run = session.table.begin(many, "", {"threshold": 0.5}, (), 3)
+    run = begin(session, many, 3)
     rows = [Row(0, "a", {}, np.eye(1000, dtype=np.float32)[i], f"class {i}", (i,)) for i in (700, 700, 900)]
     session.table.append(run, rows)
     session.rows_added.emit(0, 2)
@@ -258,7 +266,7 @@ def test_of_many_classes_those_that_win_have_columns_and_a_search_adds_others(vi
 
 def test_regions_have_a_column_once_there_are_some(panel):
     session = panel._session
-    run = session.table.begin(card("m", "M", {"a": None, "b": None}), "", {"threshold": 0.5}, (), 2)
+    run = begin(session, card("m", "M", {"a": None, "b": None}), 2)
     for first, region in enumerate(["", "tumour"]):
         session.table.append(run, [Row(0, "x", {}, np.ones(2, np.float32), "a", (0,), region=region)])
         session.rows_added.emit(first, first)
