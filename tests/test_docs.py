@@ -57,6 +57,7 @@ def test_the_tutorial_names_buttons_and_menus_as_the_panel_does() -> None:
     manifest = (package / "napari.yaml").read_text(encoding="utf-8")
     # A literal ends where a value is filled in; "&" marks a key for the keyboard.
     shown = re.findall(r'"([^"{}\n]*)', panel.replace("&", "")) + re.findall(r"display_name: (.*)", manifest)
+    filled_in = re.findall(r'"([A-Z][\w ]+ )\{[^{}]*\}"', panel)  # a word at the end, such as "Along z"
     names = {text.rstrip("…“ ") for text in shown}
     of_napari = {"Plugins", "Install/Uninstall Plugins...", "File", "Open Sample", "Layers"}
     quoted = {
@@ -65,4 +66,5 @@ def test_the_tutorial_names_buttons_and_menus_as_the_panel_does() -> None:
         for part in label.split(" > ")
     }
     assert len(quoted) > 20
+    quoted -= {name for name in quoted if name.removesuffix(name.split(" ")[-1]) in filled_in}
     assert quoted - names - of_napari == set()

@@ -200,5 +200,5 @@ def current_plane(panel):
     """Return the button that chooses the plane that is shown, out of those that magicgui makes."""
     from qtpy.QtWidgets import QRadioButton
 
-    (button,) = (b for b in panel.form.planes.native.findChildren(QRadioButton) if b.text() == "Current plane")
+    (button,) = (b for b in panel.form.planes.native.findChildren(QRadioButton) if b.text() == "Current")
     return button

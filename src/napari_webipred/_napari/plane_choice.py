@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from napari_webipred._napari.range_fields import RangeFields
 from napari_webipred._napari.understanding import Planes
 from napari_webipred.errors import OptionError
 
-WORDS = {"all": "All planes", "current": "Current plane", "range": "Some"}
+WORDS = {"all": "All", "current": "Current", "range": "Some"}
 TIPS = {
     "all": "Classify all planes of a stack, one row each",
     "current": "Classify only the plane that is shown",
@@ -38,10 +38,12 @@ class PlaneChoice(QWidget):
         self.fields = RangeFields()
         for value, button in self.buttons.items():
             button.setToolTip(TIPS[value])
+            button.setAccessibleName(f"{WORDS[value]} planes")
             self._group.addButton(button)
             button.toggled.connect(self._on_toggled)
         row = QHBoxLayout()
         row.setSpacing(10)
+        row.addWidget(QLabel("Planes"))
         for button in self.buttons.values():
             row.addWidget(button)
         row.addStretch(1)

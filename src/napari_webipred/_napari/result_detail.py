@@ -24,6 +24,8 @@ from napari_webipred.results.row import Row
 from napari_webipred.results.series import stack_rows, varying_axes
 from napari_webipred.results.session_table import Entry, Numbers
 
+NARROWEST_BOX = 80
+
 
 class ResultDetail(QWidget):
     """Shows one row; hidden while there is none.
@@ -81,6 +83,8 @@ class ResultDetail(QWidget):
         self.hide()
 
     def _lay_out(self) -> None:
+        for box in (self.drawing, self.order):
+            box.setMinimumWidth(NARROWEST_BOX)  # in a narrow panel, narrower than their words
         self.choices = QWidget()
         choices = QHBoxLayout(self.choices)
         choices.setContentsMargins(0, 0, 0, 0)
