@@ -54,9 +54,11 @@ class ClassifyStep(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.threshold, self.profile, self.button, self.why, self.progress, self.message):
+        layout.addWidget(self.threshold)
+        layout.addWidget(self.profile)
+        layout.addWidget(self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
+        for widget in (self.button, self.why, self.progress, self.message):
             layout.addWidget(widget)
-        layout.insertWidget(2, self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
         layout.addWidget(self.more, alignment=Qt.AlignmentFlag.AlignLeft)
         self._autosave = autosave
         autosave.changed.connect(self._show_autosave)
@@ -187,6 +189,7 @@ def _row(words: str, control: QWidget) -> QWidget:
     layout.setContentsMargins(0, 0, 0, 0)
     label = QLabel(words)
     label.setBuddy(control)
+    control.setAccessibleName(words.replace("&", ""))
     layout.addWidget(label, 0, 0)
     layout.addWidget(control, 0, 1)
     layout.setColumnStretch(1, 1)

@@ -15,6 +15,7 @@ QAbstractSpinBox:focus {{ border: 1px solid {frame}; padding: 0px 9px; }}
 RangeFields QSpinBox {{ min-width: 32px; padding: 1px 4px; }}
 RangeFields QSpinBox:focus {{ border: 1px solid {frame}; padding: 0px 3px; }}
 QLineEdit:focus {{ border: 1px solid {frame}; padding: 1px; }}
+QSlider:focus {{ border: 1px solid {frame}; }}
 QCheckBox:focus, QRadioButton:focus, QLabel:focus, QAbstractScrollArea:focus {{
     border: 1px solid {frame};
     padding: 0px;

@@ -18,6 +18,8 @@ from napari_webipred.names import readable
 
 STRIPE = 4
 ANYWAY = "Use it anyway"
+WITH_LINKS = Qt.TextInteractionFlag.TextBrowserInteraction
+WITHOUT = Qt.TextInteractionFlag.TextSelectableByMouse  # Tab passes by where there is nothing to open
 
 
 class Message(QFrame):
@@ -43,7 +45,6 @@ class Message(QFrame):
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setWordWrap(True)
         self._text.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Minimum)
-        self._text.setTextInteractionFlags(Qt.TextInteractionFlag.TextBrowserInteraction)
         self._text.linkActivated.connect(partial(links.ask_to_open, self))
         self._retry = Button("Try again")
         self.accept = Button(ANYWAY)
@@ -97,8 +98,11 @@ class Message(QFrame):
         self._colour, self._details = colour, details
         text, hint = readable(text), readable(hint)
         body = f"<b>{links.linked(text)}</b><br>{links.linked(hint)}" if hint else f"<b>{links.linked(text)}</b>"
-        self._text.setText(f"{links.style(self._theme)}{body}" if "<a " in body else body)
-        self.setAccessibleName(f"{text} {hint}".strip())
+        linked = "<a " in body
+        self._text.setText(f"{links.style(self._theme)}{body}" if linked else body)
+        self._text.setTextInteractionFlags(WITH_LINKS if linked else WITHOUT)
+        for widget in (self, self._text):
+            widget.setAccessibleName(f"{text} {hint}".strip())
         self._retry.setVisible(retry)
         self.accept.hide()
         self._copy.setVisible(bool(details))

@@ -41,6 +41,7 @@ class ModelStep(QWidget):
         self.more = Button("About")
         self.more.setToolTip("Show the model card: classes, input, licence, citation, performance and limitations")
         self.about = rich_text_label()
+        self.about.setAccessibleName("About this model")
         self.edit_settings = Button("Edit settings…")
         self.edit_settings.setToolTip("Change the settings of this model: class names, scaling, output")
         self.stored = Button("On this machine…")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QPointF, Qt, Signal
+from qtpy.QtCore import QLineF, QPointF, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QMouseEvent, QPainter, QPaintEvent, QPen, QPolygonF
 from qtpy.QtWidgets import QWidget
 
@@ -68,9 +68,16 @@ class Handle(QWidget):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         middle, bottom, top = self.width() / 2, self.height() - 1.0, self.height() - FOOT + 1.0
-        painter.setPen(QPen(self._theme.colour("text"), 1.5))
-        painter.drawLine(QPointF(middle, 0), QPointF(middle, top))
-        painter.setBrush(self._theme.colour("highlight" if self.hasFocus() else "text"))
+        if self.hasFocus():
+            painter.setPen(self._theme.readable("text", on="background"))
+            painter.setBrush(self._theme.colour("background"))
+            painter.drawRect(self.rect().adjusted(0, 0, -1, -1))
+        line = QLineF(middle, 0, middle, top)
+        painter.setPen(QPen(self._theme.colour("background"), 4))  # so that the line is seen on bars and beside them
+        painter.drawLine(line)
+        painter.setPen(QPen(self._theme.readable("text", on="background"), 1.5))
+        painter.drawLine(line)
+        painter.setBrush(painter.pen().color())
         half = GRIP / 2 - 1
         if self.beyond:
             tip = QPointF(middle + self.beyond * half, (top + bottom) / 2)

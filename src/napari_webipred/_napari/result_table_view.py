@@ -41,7 +41,7 @@ class ResultTableView(QTableView):
         self._fitting = False
         self.results = model
         self.setModel(model)
-        self.setAccessibleName("Results")
+        self.setAccessibleName("Table of results")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.DoubleClicked | QAbstractItemView.EditTrigger.EditKeyPressed)

@@ -239,6 +239,8 @@ def _row(label: QLabel, *widgets: QWidget) -> QWidget:
     layout.addWidget(label)
     for widget in widgets:
         layout.addWidget(widget, 1)
+        if not isinstance(widget, QLabel):
+            widget.setAccessibleName(label.text())
     return row
 
 

@@ -36,8 +36,9 @@ class ThresholdRow(QWidget):
         self.number.setSingleStep(1 / STEPS)
         self.number.setMaximumWidth(NUMBER)
         for control in (self.slider, self.number):
-            control.setAccessibleName("Threshold of this run")
             control.setToolTip("A class is assigned from this probability on. Counts for all rows of this run.")
+        self.slider.setAccessibleName("Threshold of this run")
+        self.number.setAccessibleName("Threshold of this run as a number")
         self.of_card = MutedLabel()
         label = QLabel("Threshold")
         label.setBuddy(self.slider)

@@ -66,8 +66,8 @@ def offer(box: ComboBox, choices: Mapping[Any, str], chosen: Any = None) -> None
 
 
 def fit(box: ComboBox, letters: int = 12) -> ComboBox:
-    """Let a combo box be narrower than its longest choice, and give its tool tip to screen readers."""
+    """Let a combo box be narrower than its longest choice, and describe it to screen readers as its tool tip does."""
     box.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.native.setMinimumContentsLength(letters)
-    box.native.setAccessibleName(box.tooltip)
+    box.native.setAccessibleDescription(box.tooltip)
     return box

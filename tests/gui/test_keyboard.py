@@ -1,0 +1,167 @@
+"""The whole panel by keyboard: Tab goes through it in the order that is seen, and each stop shows where it is."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from itertools import pairwise
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from napari.utils.theme import get_theme, register_theme, unregister_theme
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtGui import QImage
+from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QLabel, QRadioButton, QWidget
+from tests.gui.conftest import EYE
+
+LOW_BLUE = "low blue"
+
+
+@pytest.fixture
+def blue_theme() -> Iterator[str]:
+    """A theme whose colours are hardly told from each other, as somebody may have made it."""
+    colours = get_theme("dark").to_rgb_dict() | {
+        "id": LOW_BLUE,
+        "label": LOW_BLUE,
+        "background": "rgb(30, 44, 74)",
+        "foreground": "rgb(40, 56, 90)",
+        "primary": "rgb(52, 70, 108)",
+        "secondary": "rgb(66, 86, 128)",
+        "highlight": "rgb(80, 102, 146)",
+        "text": "rgb(150, 170, 205)",
+        "current": "rgb(60, 90, 150)",
+        "error": "rgb(110, 70, 90)",
+        "warning": "rgb(100, 95, 80)",
+    }
+    register_theme(LOW_BLUE, colours, "test")
+    yield LOW_BLUE
+    unregister_theme(LOW_BLUE)
+
+
+@pytest.fixture
+def viewer(make_napari_viewer_proxy):
+    """Only a window that is shown can have the keyboard."""
+    return make_napari_viewer_proxy(show=True)
+
+
+@pytest.fixture
+def full_panel(viewer, fake_catalogue, open_panel, qtbot, classify):
+    """A panel in which nearly every control is shown."""
+    fake_catalogue.here.add("eye")
+    panel = open_panel()
+    viewer.add_image(np.arange(4 * 40 * 40, dtype=np.uint16).reshape(4, 40, 40), name="stack")
+    viewer.add_image(np.full((40, 40), np.nan), name="holes", contrast_limits=(0, 1))
+    viewer.add_shapes([np.array([[2, 2], [2, 20], [20, 20], [20, 2]])], name="shapes")
+    classify(panel, EYE.name)
+    for section in panel.sections:
+        section.header.setChecked(True)
+    panel.form.intensity.value = (0, 1000)
+    panel.form.planes.value = slice(0, 4, 2)
+    panel.classify.more.click()
+    window = panel.window()
+    window.resize(1500, 1150)
+    window.activateWindow()
+    models, below = panel.model.choice.list, panel.model.more
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
+    qtbot.waitUntil(lambda: place_of(models, panel).bottom() < place_of(below, panel).top())  # all is laid out
+    return panel
+
+
+def pixels(widget: QWidget) -> np.ndarray:
+    """Paint a widget; return its colours, (height, width, 3)."""
+    image = widget.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
+    data = image.constBits()
+    if hasattr(data, "setsize"):
+        data.setsize(image.sizeInBytes())
+    flat = np.frombuffer(data, np.uint8).reshape(image.height(), image.bytesPerLine() // 4, 4)
+    return flat[:, : image.width(), 2::-1].copy()
+
+
+def luminance(colours: np.ndarray) -> np.ndarray:
+    """Return the relative luminance of colours, (..., 3) of uint8, as WCAG 2 defines it."""
+    parts = colours / 255
+    return np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4) @ [0.2126, 0.7152, 0.0722]
+
+
+def contrasts(before: np.ndarray, after: np.ndarray) -> np.ndarray:
+    one, other = luminance(before), luminance(after)
+    return (np.maximum(one, other) + 0.05) / (np.minimum(one, other) + 0.05)
+
+
+def place_of(widget: QWidget, column: QWidget) -> QRect:
+    return QRect(widget.mapTo(column, QPoint(0, 0)), widget.size())
+
+
+def stops(panel: QWidget, qtbot) -> Iterator[QWidget]:
+    """Press Tab until it leaves the panel, and return each widget that has the keyboard then."""
+    seen: list[QWidget] = []
+    panel.sections[0].header.setFocus(Qt.FocusReason.TabFocusReason)
+    while (widget := QApplication.focusWidget()) is not None and panel.isAncestorOf(widget) and widget not in seen:
+        seen.append(widget)
+        yield widget
+        qtbot.keyClick(widget, Qt.Key.Key_Tab)
+    assert len(seen) > 30
+
+
+def can_have_focus(panel: QWidget) -> set[QWidget]:
+    """Return what the keyboard should reach: of radio buttons, the arrow keys reach those that are not chosen."""
+    return {
+        widget
+        for widget in panel.findChildren(QWidget)
+        if widget.isVisible()
+        and widget.isEnabled()
+        and widget.focusPolicy() & Qt.FocusPolicy.TabFocus
+        and widget.focusProxy() is None
+        and not isinstance(widget.parent(), QAbstractSpinBox)
+        and not (isinstance(widget, QRadioButton) and not widget.isChecked())
+        and widget is not panel.scroll
+    }
+
+
+def spoken(widget: QWidget) -> str:
+    """Return what a screen reader says: the name, else the text of the widget or of its label."""
+    labels = [label for label in widget.window().findChildren(QLabel) if label.buddy() is widget]
+    text = widget.text() if isinstance(widget, QAbstractButton) else labels[0].text() if labels else ""
+    return widget.accessibleName() or text.replace("&", "")
+
+
+def test_tab_goes_through_all_controls_from_top_to_bottom_and_out_again(full_panel, qtbot):
+    column = full_panel.scroll.widget()
+    seen = list(stops(full_panel, qtbot))
+    assert can_have_focus(full_panel) - set(seen) == set()
+    areas = [(spoken(widget), place_of(widget, column)) for widget in seen]
+    for (name, area), (next_name, following) in pairwise(areas):
+        below = following.center().y() > area.center().y() + 8
+        beside = following.left() > area.left() and following.bottom() >= area.top()
+        assert below or beside, f"Tab goes from “{name}” up to “{next_name}”"
+
+
+def test_each_control_has_a_name_of_its_own_for_screen_readers(full_panel, qtbot):
+    names = {}
+    for widget in stops(full_panel, qtbot):
+        name = spoken(widget)
+        assert re.fullmatch(r"[A-Z0-9⋯][^<>_]{1,70}", name), f"{widget!r} is called {name!r}"
+        assert name not in names, f"{widget!r} and {names[name]!r} are called {name!r}"
+        names[name] = widget
+
+
+def test_each_control_shows_that_it_has_the_keyboard(full_panel, viewer, qtbot, blue_theme):
+    column = full_panel.scroll.widget()
+    unseen = []
+    for theme in ("dark", "light", blue_theme):
+        viewer.theme = theme
+        full_panel.foot.setFocus()
+        QApplication.processEvents()
+        before: np.ndarray | None = None
+        for widget in stops(full_panel, qtbot):
+            now, area = pixels(column), place_of(widget, column).adjusted(-2, -2, 2, 2)
+            if before is not None and before.shape == now.shape:
+                window = slice(max(area.top(), 0), area.bottom() + 1), slice(max(area.left(), 0), area.right() + 1)
+                clear = int((contrasts(before[window], now[window]) >= 2.7).sum())
+                if clear < 0.65 * 2 * (widget.width() + widget.height()):
+                    unseen.append(f"{theme}: {type(widget).__name__} {spoken(widget)}: {clear}")
+            before = now
+    assert not unseen, "\n".join(unseen)
