@@ -46,7 +46,8 @@ class MutedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str | None) -> None:
-        super().setText(readable(text or ""))
+        if (shown := readable(text or "")) != self.text():
+            super().setText(shown)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
@@ -67,8 +68,9 @@ class ElidedLabel(QLabel):
         self.setText(text)
 
     def setText(self, text: str | None) -> None:
-        super().setText(readable(text or ""))
-        self.setToolTip(tip(text or ""))
+        if (shown := readable(text or "")) != self.text():
+            super().setText(shown)
+            self.setToolTip(tip(text or ""))
 
     def minimumSizeHint(self) -> QSize:
         return QSize(40, super().minimumSizeHint().height())

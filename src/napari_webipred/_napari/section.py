@@ -40,6 +40,8 @@ class Header(QAbstractButton):
 
     def summarise(self, summary: str, complete: bool) -> None:
         """Show what was chosen, and whether the step is complete."""
+        if (summary, complete) == (self._summary, self._complete):
+            return  # painting it costs more than all else that is done for new rows
         self._summary, self._complete = summary, complete
         self.setAccessibleDescription(summary)
         self.update()

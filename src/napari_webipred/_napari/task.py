@@ -14,7 +14,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_webipred.cancellation import Cancellation, current
 
 # Often enough to look alive, seldom enough that the window has time for more than showing what is new.
-SECONDS_BETWEEN_EVENTS = 0.1
+SECONDS_BETWEEN_EVENTS = 0.25
 
 _under_way: set[Task] = set()  # so that a task that nobody holds any more is finished, too
 

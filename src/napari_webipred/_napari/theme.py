@@ -6,7 +6,10 @@ from functools import cache
 from typing import Any
 
 from napari.utils.theme import get_theme
+from qtpy.QtCore import QTimer
 from qtpy.QtGui import QColor
+
+from napari_webipred._napari.proxy import unwrapped
 
 TEXT_CONTRAST = 4.5  # what WCAG 2 asks of text
 SHAPE_CONTRAST = 3.0  # and of bars, frames and other shapes
@@ -23,12 +26,17 @@ class Theme:
     """
 
     def __init__(self, viewer: Any) -> None:
-        self._viewer = viewer
+        self._viewer = unwrapped(viewer)
+        self._known: dict[tuple[str, str], tuple[int, ...]] = {}  # napari copies the theme whenever it is asked
 
     def colour(self, name: str, alpha: float = 1.0) -> QColor:
         """Return a colour of the theme by its name in napari, such as ``"text"``, ``"current"`` or ``"error"``."""
-        red, green, blue = getattr(get_theme(self._viewer.theme), name).as_rgb_tuple()[:3]
-        return QColor(red, green, blue, round(255 * alpha))
+        theme = self._viewer.theme
+        if not self._known:
+            QTimer.singleShot(0, self._known.clear)  # long enough for a painting of the window
+        if (theme, name) not in self._known:
+            self._known[theme, name] = getattr(get_theme(theme), name).as_rgb_tuple()[:3]
+        return QColor(*self._known[theme, name], round(255 * alpha))
 
     def readable(self, name: str, on: str, strength: float = 1.0, ratio: float = TEXT_CONTRAST) -> QColor:
         """Return a colour of the theme as it can be read on another one.
