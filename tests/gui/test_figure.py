@@ -35,16 +35,18 @@ def save(monkeypatch, qtbot, detail, kind, path):
 
 
 def test_a_chart_is_saved_as_png_with_three_pixels_for_each_on_white(detail, monkeypatch, qtbot, tmp_path):
-    save(monkeypatch, qtbot, detail, "PNG", tmp_path / "chart.png")
+    folder = tmp_path / "charts"
+    folder.mkdir()
+    save(monkeypatch, qtbot, detail, "PNG", folder / "chart.png")
     assert "Saved chart.png" in detail.message.text
-    image = QImage(str(tmp_path / "chart.png"))
+    image = QImage(str(folder / "chart.png"))
     size = detail.chart.figure().size
     assert image.width() == figures.SCALE * (size.width() + 2 * figures.MARGIN)
     assert image.pixelColor(0, 0).name() == "#ffffff"
     assert image.dotsPerMeterX() == pytest.approx(288 / 0.0254, rel=0.01)
     colours = {image.pixel(x, y) for x in range(0, image.width(), 5) for y in range(0, image.height(), 5)}
     assert len(colours) > 2
-    assert [path.name for path in tmp_path.iterdir()] == ["chart.png"]
+    assert [path.name for path in folder.iterdir()] == ["chart.png"]
 
 
 def test_a_chart_is_saved_as_svg_whose_texts_are_texts(detail, monkeypatch, qtbot, tmp_path):
