@@ -21,7 +21,7 @@ DOCUMENTS = SCALARS | st.dictionaries(
 
 
 def test_a_choice_is_there_for_the_next_process(tmp_path: Path) -> None:
-    assert last_choice.read() == LastChoice()
+    assert last_choice.read() == LastChoice(first=True)
     for choice in (
         LastChoice("demo", {"intensity": (1.5, 3.0), "threshold": 0.25, "planes": "current"}),
         LastChoice(tmp_path / "own.onnx", {}),
@@ -39,7 +39,7 @@ def test_settings_without_a_model_keep_the_model(tmp_path: Path) -> None:
 def test_wiping_the_cache_forgets_the_choice() -> None:
     last_choice.remember(LastChoice("demo"))
     store.wipe()
-    assert last_choice.read() == LastChoice()
+    assert last_choice.read() == LastChoice(first=True)
     assert not (settings.current().cache_folder / last_choice.FILE).exists()
 
 

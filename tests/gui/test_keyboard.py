@@ -13,9 +13,13 @@ pytest.importorskip("napari")
 
 from napari.utils.theme import get_theme, register_theme, unregister_theme
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtGui import QImage
+from qtpy.QtGui import QAction, QImage, QKeySequence
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QLabel, QRadioButton, QWidget
 from tests.gui.conftest import EYE
+
+from napari_webipred._napari import keys
+from napari_webipred._napari.key_list import KeyList
+from napari_webipred._napari.keys import KEYS
 
 LOW_BLUE = "low blue"
 
@@ -165,3 +169,75 @@ def test_each_control_shows_that_it_has_the_keyboard(full_panel, viewer, qtbot, 
                     unseen.append(f"{theme}: {type(widget).__name__} {spoken(widget)}: {clear}")
             before = now
     assert not unseen, "\n".join(unseen)
+
+
+def test_each_key_of_the_list_works_once_and_does_not_clash_with_napari(full_panel, viewer):
+    from napari.utils.shortcuts import default_shortcuts
+
+    ours = [sequence for key in KEYS for sequence in key.keys]
+    ours += [shown for label in full_panel.findChildren(QLabel) if label.buddy() for shown in mnemonics(label.text())]
+    assert len(set(ours)) == len(ours)
+    window = full_panel.window()
+    theirs = {str(key) for sequences in default_shortcuts.values() for key in sequences}
+    theirs |= {keys.toString() for action in window.findChildren(QAction) for keys in action.shortcuts()}
+    theirs |= {shown for action in window.menuBar().actions() for shown in mnemonics(action.text())}
+    assert len(theirs) > 20
+    assert not set(ours) & (theirs - {"Return", "F2", "Ctrl+C", "Ctrl+Z", "Delete"})
+    shown = [line.keys for line in keys.lines(full_panel)]
+    assert {"Ctrl+Return", "F1 or Shift+?", "Alt+I", "Alt+R", "Ctrl+Z", "Tab, Shift+Tab"} <= set(shown)
+
+
+def mnemonics(text: str) -> list[str]:
+    return [found] if (found := QKeySequence.mnemonic(text).toString()) else []
+
+
+def test_keys_go_to_the_steps_and_show_their_list(full_panel, qtbot):
+    panel = full_panel
+    panel.sections[0].header.setChecked(False)
+    panel.results.table.setFocus()
+    qtbot.keyClick(panel.results.table, Qt.Key.Key_1, Qt.KeyboardModifier.AltModifier)
+    qtbot.waitUntil(panel.model.choice.search.hasFocus)
+    assert panel.sections[0].header.isChecked()
+    for key, widget in (
+        (Qt.Key.Key_2, panel.images.choice.list),
+        (Qt.Key.Key_3, panel.classify.button),
+        (Qt.Key.Key_4, panel.results.table),
+    ):
+        qtbot.keyClick(QApplication.focusWidget(), key, Qt.KeyboardModifier.AltModifier)
+        qtbot.waitUntil(widget.hasFocus)
+    before = panel._session.run
+    qtbot.keyClick(panel.results.table, Qt.Key.Key_Return, Qt.KeyboardModifier.ControlModifier)
+    qtbot.waitUntil(lambda: panel._session.run is not before and not panel._session.run.running)
+    for key, modifier in (
+        (Qt.Key.Key_F1, Qt.KeyboardModifier.NoModifier),
+        (Qt.Key.Key_Question, Qt.KeyboardModifier.ShiftModifier),
+    ):
+        panel.results.table.setFocus()
+        qtbot.waitUntil(panel.results.table.hasFocus)
+        qtbot.keyClick(panel.results.table, key, modifier)
+        qtbot.waitUntil(lambda: bool(panel.findChildren(KeyList)))
+        (dialog,) = panel.findChildren(KeyList)
+        qtbot.waitUntil(dialog.table.hasFocus)
+        qtbot.keyClick(dialog.table, Qt.Key.Key_Escape)
+        qtbot.waitUntil(lambda: not panel.findChildren(KeyList))
+        panel.window().activateWindow()
+        qtbot.waitUntil(lambda: QApplication.activeWindow() is panel.window())
+
+
+def test_a_question_mark_can_be_typed(full_panel, qtbot):
+    full_panel.model.choice.search.setFocus()
+    qtbot.keyClicks(full_panel.model.choice.search, "a?")
+    assert full_panel.model.choice.search.text() == "a?"
+    assert not full_panel.findChildren(KeyList)
+
+
+def test_arrow_keys_go_through_rows_and_space_ticks(full_panel, qtbot):
+    panel = full_panel
+    table, images = panel.results.table, panel.images.choice
+    table.selectRow(0)
+    qtbot.keyClick(table, Qt.Key.Key_Down)
+    assert table.currentIndex().row() == 1
+    images.list.setCurrentIndex(images.layers.index(0))
+    count = len(panel.form.images.value)
+    qtbot.keyClick(images.list, Qt.Key.Key_Space)
+    assert len(panel.form.images.value) == count - 1

@@ -19,6 +19,7 @@ from tests.gui.conftest import flat
 from napari_webipred import preferences, settings
 from napari_webipred._napari import foot
 from napari_webipred._napari import preferences as napari_preferences
+from napari_webipred.cache import last_choice
 from napari_webipred.preferences import ASK, DEFAULTS, FILE, Preferences
 
 pytestmark = pytest.mark.skipif(
@@ -133,6 +134,15 @@ def test_a_private_session_begins_in_the_panel_and_ends_with_the_last_window(pan
     assert settings.current().cache_folder.is_dir()
     QApplication.instance().lastWindowClosed.emit()
     assert not (cache / "private").exists()
+
+
+def test_a_private_session_does_not_note_that_the_panel_was_used(panel, chosen, choose, qtbot, tmp_path):
+    chosen.models.private_session = True
+    qtbot.waitUntil(lambda: settings.current().cache_folder.parent == tmp_path / "cache" / "private")
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel.memory._kept is not None and not panel.memory.first)
+    QApplication.instance().lastWindowClosed.emit()
+    assert not (tmp_path / "cache" / last_choice.FILE).exists()
 
 
 @pytest.mark.parametrize("content", ["- a list\n", "models: [", "models: 3\n", "results: {decimals: many}\n"])

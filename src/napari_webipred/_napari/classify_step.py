@@ -49,7 +49,7 @@ class ClassifyStep(QWidget):
         self.message = Message(theme)
         self.threshold = _row("&Threshold", form.threshold.native)
         self._options_shown = False
-        self.profile = _row("&Preprocessing", form.profile.native)
+        self.profile = _row("Preprocessin&g", form.profile.native)
         self.autosave = QCheckBox()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)

@@ -1,4 +1,4 @@
-"""The foot of the panel: whether the session is private, and a way to the preferences."""
+"""The foot of the panel: whether the session is private, and ways to the list of keys and to the preferences."""
 
 from __future__ import annotations
 
@@ -16,18 +16,21 @@ PRIVATE = "Private session: what is stored now is deleted when napari closes."
 
 
 class Foot(QWidget):
-    """A note and a button."""
+    """A note and two buttons."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.private = MutedLabel(PRIVATE)
         self.private.setToolTip("Models, compiled models, settings of models and choices of the panel")
+        self.keyboard = Button("Keyboard")
+        self.keyboard.setToolTip("Show all keys of the panel")
         self.preferences = Button("Preferences…")
         self.preferences.setToolTip("Open napari's preferences at the page of this plugin")
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.private, 1)
         layout.addStretch(0)
+        layout.addWidget(self.keyboard, alignment=Qt.AlignmentFlag.AlignRight)
         layout.addWidget(self.preferences, alignment=Qt.AlignmentFlag.AlignRight)
         self.preferences.clicked.connect(self._on_preferences)
         preferences.page().changed.connect(self.refresh)

@@ -29,8 +29,9 @@ from napari_webipred.names import readable
 
 HINT = (
     "No image is open yet. Drop image files onto the viewer to open them, or onto this panel to classify them without "
-    "opening them. Or try the samples: File > Open Sample > napari-webipred."
+    "opening them."
 )
+SAMPLES = "Or try the samples: File > Open Sample > napari-webipred."
 MOST_VISIBLE = 3
 
 
@@ -59,7 +60,7 @@ class ImageChoice(QWidget):
         self.list.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.list.setModel(self.layers)
         self.menu = ImageMenu(self.list)
-        self.hint = MutedLabel(HINT)
+        self.hint = MutedLabel(f"{HINT} {SAMPLES}")
         self.editor = UnderstandingForm(images)
         self.file_buttons = FileButtons()
         self.merge = Button("Merge as one image")
@@ -120,6 +121,10 @@ class ImageChoice(QWidget):
             words, usable = description(item, self.images, self.layers.planes)
             if not usable:
                 raise OptionError(f"{_quoted(item)} cannot be classified: {words}", self._possible())
+
+    def mention_samples(self, mentioned: bool) -> None:
+        """Say where the samples are, unless a button beside opens them."""
+        self.hint.setText(f"{HINT} {SAMPLES}" if mentioned else HINT)
 
     def reset_choices(self) -> None:
         """Read the layers of the viewer again."""

@@ -52,6 +52,11 @@ class Memory(QObject):
         self._reading.failed.connect(self._on_read)
         self._reading.start()
 
+    @property
+    def first(self) -> bool:
+        """Whether nothing was ever chosen, which is not known before `restored`."""
+        return self._kept is not None and self._kept.first
+
     def when_restored(self, then: Callable[[], None]) -> None:
         """Call a function once what was chosen last is chosen again."""
         if self._kept is not None:

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QEvent, QSize, Qt
-from qtpy.QtGui import QKeySequence, QResizeEvent, QShortcut
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 from napari_webipred import settings
+from napari_webipred._napari import keys
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.file_drop import FileDrop
+from napari_webipred._napari.first_use import FirstUse
 from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
@@ -80,6 +82,8 @@ class ClassifyPanel(QWidget):
         self._lay_out()
         self._prefer(None, settings.current().preferences)
         self.memory = Memory(self.form, session, self)
+        self.first_use = FirstUse(napari_viewer, session, self.form, self.memory, self.classify.message)
+        self.images.choice.layout().insertWidget(1, self.first_use)
         page().changed.connect(self._prefer)
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)
@@ -101,9 +105,7 @@ class ClassifyPanel(QWidget):
         self._listening = True
         for emitter, callback in self._emitters():
             emitter.connect(callback)
-        shortcut = QShortcut(QKeySequence("Ctrl+Return"), self)
-        shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-        shortcut.activated.connect(self.classify.button.click)
+        keys.bind(self)
         self._summarise()
         session.catalogue.read()
 

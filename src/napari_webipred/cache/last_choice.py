@@ -26,17 +26,20 @@ class LastChoice:
         Identifier of the model, or the path of the user's own file or folder, which need not be there any more.
     settings : mapping of str to object
         Settings that are not the usual ones, by name: texts, numbers, or pairs of numbers. They are not checked.
+    first : bool
+        Whether nothing was ever chosen before.
     """
 
     model: str | Path | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    first: bool = False
 
 
 def read() -> LastChoice:
     """Return what was chosen last; what cannot be understood counts as not chosen."""
     document = shared_file.read(FILE)
     if not isinstance(document, dict):
-        return LastChoice()
+        return LastChoice(first=document is None)
     found = document.get("settings")
     items = list(found.items())[:_MOST] if isinstance(found, dict) else []
     return LastChoice(_model(document), {name: _value(value) for name, value in items if _is_plain(value)})
