@@ -222,7 +222,7 @@ def test_rows_stay_when_their_layer_is_gone(viewer, panel, qtbot, classify):
     viewer.layers.remove("gone soon")
     click_row(panel, qtbot, 1)
     click_row(panel, qtbot, 0)
-    assert panel.results.detail.name.text() == "gone soon"
+    assert panel.results.detail.name.text() == "gone soon · image not open"
     assert cells(panel, 0)[0] == "gone soon"
 
 

@@ -99,6 +99,7 @@ class ClassifyPanel(QWidget):
         self.results.chosen.connect(self._go_to)
         self.images.preview.clicked.connect(self._show_preview)
         self.results.detail.length_of = self._length_along
+        self.results.detail.is_open = self._is_open
         self._regions.follow(session.run)
         self._take_files()
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
@@ -259,6 +260,12 @@ class ClassifyPanel(QWidget):
         """Return how many planes the layer of a row has along an axis; 0 if it is gone."""
         target = self._session.places.target(entry, map(unwrapped, self._viewer.layers))
         return length_along(target, entry.row.position, axis)
+
+    def _is_open(self, entry: Entry) -> bool:
+        """Whether a layer of a row is in the viewer, or a file of it can be opened."""
+        layers = list(map(unwrapped, self._viewer.layers))
+        target = self._session.places.target(entry, layers)
+        return target.path is not None or any(layer in layers for layer in target.layers)
 
     def _open_file(self) -> None:
         """Open the file of the chosen row in napari; layers are open already."""

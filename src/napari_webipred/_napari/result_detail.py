@@ -39,6 +39,8 @@ class ResultDetail(QWidget):
     ----------
     length_of : callable
         Returns how many planes the layer of a row has along an axis; 0 if that is not known.
+    is_open : callable
+        Returns whether the image of a row can be shown.
 
     Signals
     -------
@@ -56,6 +58,7 @@ class ResultDetail(QWidget):
         self._entry: Entry | None = None
         self._number = -1
         self.length_of: Callable[[Entry, str], int] = lambda *_: 0
+        self.is_open: Callable[[Entry], bool] = lambda _: True
         self._stack = range(0)
         self.name = ElidedLabel()
         self.view = ChartView(session.display, theme)
@@ -141,8 +144,7 @@ class ResultDetail(QWidget):
         run, row = self._entry.run, self._entry.row
         place = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
         region = f"region {row.region}" if row.region else ""
-        target = self._session.places.target(self._entry, ())
-        gone = "" if target.layers or target.path is not None else "image not open"
+        gone = "" if self.is_open(self._entry) else "image not open"
         self.name.setText(" · ".join(part for part in (row.image, place, region, gone) if part))
         for message in (self.error, self.remark, self.message):
             message.clear()
