@@ -13,7 +13,7 @@ from napari_webipred.card import ModelCard
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import Entries, SessionTable
-from napari_webipred.results.table_columns import PROBABILITY, Column, TableColumns, greatest_assigned
+from napari_webipred.results.table_columns import PROBABILITY, Column, TableColumns, greatest
 from napari_webipred.results.table_filter import Filter, class_wins, ordered, shown
 
 
@@ -64,7 +64,7 @@ def filled(drawn) -> SessionTable:
 def lets_through(entry, chosen: Filter) -> bool:
     row = entry.row
     texts = [row.image, row.region, row.error or row.prediction or "none", row.remark, entry.comment]
-    probability = greatest_assigned(row)
+    probability = greatest(row.probabilities, row.assigned)
     return (
         any(chosen.text.strip().casefold() in text.casefold() for text in [*texts, entry.run.card.name])
         and (not chosen.runs or entry.run.number in chosen.runs)
@@ -140,7 +140,7 @@ VALUES = {
     Column("model"): lambda entry: entry.run.card.name.casefold(),
     Column("prediction"): lambda entry: (entry.row.error or entry.row.prediction or "none").casefold(),
     Column("comment"): lambda entry: entry.comment or None,
-    PROBABILITY: lambda entry: greatest_assigned(entry.row) if entry.row.assigned else None,
+    PROBABILITY: lambda entry: greatest(entry.row.probabilities, entry.row.assigned) if entry.row.assigned else None,
     Column("class", "B"): lambda entry: (
         None if entry.row.failed else float(entry.row.probabilities[entry.run.classes.index("B")])
     ),
@@ -196,7 +196,7 @@ def test_entries_show_rows_as_they_are_when_they_are_looked_at():
 
 def test_classes_of_equal_names_in_one_model_have_columns_of_their_own():
     table = SessionTable()
-    run = table.begin(card("Twice", "AA", "multi-class"), "", {}, (), 1, datetime(2026, 1, 1, tzinfo=UTC))
+    run = table.begin(card("Twice", "AA", "multi-class"), "", {}, (), 1, begun=datetime(2026, 1, 1, tzinfo=UTC))
     table.append(run, [Row(0, "a", {}, np.array([0.25, 0.75], np.float32), "A", (1,))])
     columns = TableColumns(table)
     assert columns.classes(run) == {"A": 0, "A (2)": 1}

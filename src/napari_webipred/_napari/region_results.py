@@ -102,7 +102,7 @@ class RegionResults(QObject):
             self._shown[layer] = Shown(used, card, found, bright)
             self._check(layer, self._write)
 
-        self._in_background(layer, verdicts(list(run.rows), card, threshold), go_on)
+        self._in_background(layer, verdicts(run.rows[:], card, threshold), go_on)
 
     def _check(self, layer: Any, then: Any) -> None:
         """Find out where the regions of the last run are now, and go on with that."""

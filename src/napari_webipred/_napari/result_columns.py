@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from napari_webipred.names import readable
 from napari_webipred.results.session_table import Entry, Numbers, RunDetails
-from napari_webipred.results.table_columns import ABSENT, NONE, Column, TableColumns, greatest_assigned
+from napari_webipred.results.table_columns import ABSENT, NONE, Column, TableColumns, greatest
 from napari_webipred.results.table_filter import class_wins
 
 HEADINGS = {
@@ -143,7 +143,11 @@ def cell(columns: TableColumns, column: Column, entry: Entry, decimals: int) -> 
             text = readable(row.error or row.prediction or ("" if run.card.task == "regression" else NONE))
             return f"{REMARK} {text}" if row.remark else text
         case "probability":
-            return number_text(run, greatest_assigned(row), decimals) if row.assigned and not row.failed else ""
+            return (
+                number_text(run, greatest(row.probabilities, row.assigned), decimals)
+                if row.assigned and not row.failed
+                else ""
+            )
         case "class":
             return _class_cell(columns, column, entry, decimals)
         case "begun":

@@ -17,8 +17,18 @@ class _Planes:
 
     def __init__(self, target: Target) -> None:
         self.target = target
-        self.rows: dict[tuple[int, ...], list[int]] = {}
+        self._first: dict[tuple[int, ...], int] = {}  # most planes have one row, and 100,000 lists take time
+        self._further: dict[tuple[int, ...], list[int]] = {}
         self.named = [(_path(layer), layer.name) for layer in target.layers]
+
+    def add(self, place: tuple[int, ...], number: int) -> None:
+        """Note a row."""
+        if self._first.setdefault(place, number) != number:
+            self._further.setdefault(place, []).append(number)
+
+    def rows_at(self, place: tuple[int, ...]) -> list[int]:
+        """Return the numbers of the rows at a place."""
+        return [self._first[place], *self._further.get(place, [])] if place in self._first else []
 
     def is_of_the_same_file(self, layer: Any) -> bool:
         """Tell whether a layer shows the file of the one layer of this target, which is gone, again."""
@@ -48,7 +58,7 @@ class RowPlaces:
         """Note new rows of a run; the first one has this number."""
         planes = self._runs[run]
         for number, row in enumerate(rows, first):
-            planes[row.source].rows.setdefault(tuple(row.position.values()), []).append(number)
+            planes[row.source].add(tuple(row.position.values()), number)
 
     def open(self, path: Path, layer: Any) -> None:
         """Note in which layer a file is open that was classified without one."""
@@ -69,7 +79,7 @@ class RowPlaces:
             if source is not None and leading_lengths(layer) != source.shape:
                 continue  # napari gives the planes of the file other axes
             if all(axis < len(shown) for axis in axes):
-                numbers += planes.rows.get(tuple(shown[axis] for axis in axes), [])
+                numbers += planes.rows_at(tuple(shown[axis] for axis in axes))
         return numbers
 
     def target(self, entry: Entry, layers: Iterable[Any]) -> Target:

@@ -13,7 +13,7 @@ from napari_webipred._napari.task import Task
 from napari_webipred.results.autosave import Autosave, Destination
 from napari_webipred.results.inputs import Inputs
 from napari_webipred.results.ranges import Ranges
-from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 from napari_webipred.results.session_table import RunDetails, SessionTable
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class Run(QObject):
     ----------
     details : RunDetails
         The run as the table knows it.
-    rows : list of Row
+    rows : RowList
         The finished rows, as the engine gave them.
     autosave : Autosave
         Whether they are saved.
@@ -89,7 +89,7 @@ class Run(QObject):
         axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         total = sum(map(len, sources))
         self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total, inputs=inputs)
-        self.rows: list[Row] = []
+        self.rows = RowList()
         self.ranges = Ranges()
         self.running = True
         self.error: Exception | None = None
@@ -117,12 +117,12 @@ class Run(QObject):
     @property
     def failed(self) -> int:
         """How many rows have no probabilities."""
-        return sum(row.failed for row in self.rows)
+        return sum(each is None for each in self.rows.values("probabilities"))
 
     @property
     def remarked(self) -> int:
         """How many rows have a remark."""
-        return sum(bool(row.remark) for row in self.rows)
+        return sum(map(bool, self.rows.values("remark")))
 
     @property
     def seconds_left(self) -> float | None:
@@ -134,7 +134,7 @@ class Run(QObject):
     def _on_events(self, events: list[engine.Event]) -> None:
         from napari_webipred import engine
 
-        rows = [event.row for event in events if isinstance(event, engine.RowDone)]
+        rows = RowList(event.row for event in events if isinstance(event, engine.RowDone))
         if rows:
             self.rows.extend(rows)
             for row in rows:

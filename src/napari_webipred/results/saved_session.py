@@ -15,7 +15,7 @@ from typing import Any
 
 from napari_webipred.card import ModelCard
 from napari_webipred.results.inputs import ImageInput, ModelInput
-from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 
 SUFFIX = ".webipred.json"
 FORMAT = "napari-webipred session"
@@ -38,7 +38,7 @@ class SavedRun:
     model : ModelInput
     images : tuple of ImageInput
         Of all rows; `Row.source` counts them.
-    rows : list of Row
+    rows : RowList
     comments : dict of int to str
         Comments on rows, by their place in `rows`.
     """
@@ -51,7 +51,7 @@ class SavedRun:
     total: int
     model: ModelInput
     images: tuple[ImageInput, ...]
-    rows: list[Row] = field(default_factory=list)
+    rows: RowList = field(default_factory=RowList)
     comments: dict[int, str] = field(default_factory=dict)
 
 

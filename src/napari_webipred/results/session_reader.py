@@ -19,6 +19,7 @@ from napari_webipred.names import unescape, visible
 from napari_webipred.results.inputs import ImageInput, ModelInput
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 from napari_webipred.results.saved_session import (
     BEGIN,
     END,
@@ -68,7 +69,7 @@ class _Reader:
     """Puts the lines of a file together."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[Run, list[ImageInput], list[Row], dict[int, str]]] = []
+        self._runs: list[tuple[Run, list[ImageInput], RowList, dict[int, str]]] = []
         self._rows = 0
 
     def add(self, part: Any) -> None:
@@ -79,7 +80,7 @@ class _Reader:
         if name == "run":
             if len(self._runs) == MOST_RUNS:
                 raise ValueError(f"it has more than {MOST_RUNS} runs")
-            self._runs.append((Run.model_validate(content), [], [], {}))
+            self._runs.append((Run.model_validate(content), [], RowList(), {}))
         elif not self._runs:
             raise ValueError("it does not begin with a run")
         elif name == "images":

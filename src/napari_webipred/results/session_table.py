@@ -15,6 +15,7 @@ from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.inputs import Inputs
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 
 Numbers = NDArray[np.intp]
 
@@ -83,7 +84,7 @@ class SessionTable:
     ----------
     runs : list of RunDetails
         All runs, number 1 first.
-    rows : list of Row
+    rows : RowList
         All rows as the engine gave them, deleted ones too; `entry` returns one as it is now.
     comments : dict of int to str
         The comments, by the numbers of their rows.
@@ -93,7 +94,7 @@ class SessionTable:
 
     def __init__(self) -> None:
         self.runs: list[RunDetails] = []
-        self.rows: list[Row] = []
+        self.rows = RowList()
         self.comments: dict[int, str] = {}
         self.version = 0
         self._run_numbers = GrowingArray(np.int32)

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_webipred.results.columns import unique
 from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.probabilities import reached
-from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 from napari_webipred.results.session_table import RunDetails, SessionTable
 
 Kind = Literal[
@@ -45,8 +45,8 @@ PROBABILITY = Column("probability")
 class _Texts:
     """A text per row; equal ones are kept once."""
 
-    def __init__(self, text_of: Callable[[Row], str]) -> None:
-        self._text_of = text_of
+    def __init__(self, texts_of: Callable[[RowList], Iterable[str]]) -> None:
+        self._texts_of = texts_of
         self._codes = GrowingArray(np.int32)
         self._known: dict[str, int] = {}
         self._ranks: NDArray[np.intp] = np.empty(0, np.intp)
@@ -55,11 +55,11 @@ class _Texts:
     def texts(self) -> list[str]:
         return list(self._known)
 
-    def codes(self, rows: Sequence[Row]) -> NDArray[np.int32]:
+    def codes(self, rows: RowList) -> NDArray[np.int32]:
         new = rows[len(self._codes) :]
         if new:
             known = self._known
-            self._codes.append([known.setdefault(self._text_of(row), len(known)) for row in new])
+            self._codes.append([known.setdefault(text, len(known)) for text in self._texts_of(new)])
         return self._codes.values
 
     def overwrite(self, numbers: NDArray[np.intp], texts: Iterable[str], which: NDArray[np.intp]) -> None:
@@ -67,7 +67,7 @@ class _Texts:
         codes = np.array([self._known.setdefault(text, len(self._known)) for text in texts], np.int32)
         self._codes.values[numbers] = codes[which]
 
-    def ranks(self, rows: Sequence[Row]) -> NDArray[np.intp]:
+    def ranks(self, rows: RowList) -> NDArray[np.intp]:
         """Return where the text of each row stands in the alphabet."""
         codes = self.codes(rows)
         if len(self._ranks) != len(self._known):
@@ -92,10 +92,10 @@ class TableColumns:
     def __init__(self, table: SessionTable) -> None:
         self.table = table
         self._numbers: dict[Column, GrowingArray] = {}
-        self._images = _Texts(lambda row: row.image)
-        self._regions = _Texts(lambda row: row.region)
-        self._remarks = _Texts(lambda row: row.remark)
-        self._predictions = _Texts(lambda row: row.error or row.prediction or NONE)
+        self._images = _Texts(lambda rows: rows.values("image"))
+        self._regions = _Texts(lambda rows: rows.values("region"))
+        self._remarks = _Texts(lambda rows: rows.values("remark"))
+        self._predictions = _Texts(_verdicts)
         self._classes: dict[int, dict[str, int]] = {}
         self._thresholds: dict[int, tuple[float, int]] = {}
 
@@ -139,14 +139,14 @@ class TableColumns:
     def _new_numbers(self, column: Column, first: int) -> list[Any]:
         rows = self.table.rows[first:]
         if column.kind == "axis":
-            return [row.position.get(column.name, ABSENT) for row in rows]
+            return rows.places(column.name, ABSENT)
         if column.kind == "probability":
-            return [greatest_assigned(row) for row in rows]
+            return list(map(greatest, rows.values("probabilities"), rows.values("assigned")))
         places = [self.classes(run).get(column.name, -1) for run in self.table.runs]
         runs = self.table.run_numbers[first:].tolist()
         return [
-            np.nan if row.probabilities is None or places[run - 1] < 0 else row.probabilities[places[run - 1]]
-            for row, run in zip(rows, runs, strict=True)
+            np.nan if probabilities is None or places[run - 1] < 0 else probabilities[places[run - 1]]
+            for probabilities, run in zip(rows.values("probabilities"), runs, strict=True)
         ]
 
     def classes(self, run: RunDetails) -> dict[str, int]:
@@ -175,11 +175,12 @@ class TableColumns:
             if self._thresholds.get(run.number) == (threshold, len(numbers)):
                 continue
             self._thresholds[run.number] = (threshold, len(numbers))
-            done = np.array([number for number in numbers if not self.table.rows[number].failed], np.intp)
+            values = self.table.rows.values("probabilities")
+            done = np.array([number for number in numbers if values[number] is not None], np.intp)
             if len(done):
-                texts, which, greatest = _predictions(run, [self.table.rows[number] for number in done], threshold)
+                texts, which, most = _predictions(run, [values[number] for number in done], threshold)
                 self._predictions.overwrite(done, texts, which)
-                self.numbers(PROBABILITY)[done] = greatest
+                self.numbers(PROBABILITY)[done] = most
 
     def _comment_ranks(self) -> NDArray[np.float64]:
         comments = self.table.comments
@@ -190,27 +191,34 @@ class TableColumns:
         return ranks
 
 
-def greatest_assigned(row: Row) -> float:
-    """Return the probability of the assigned class, of several the greatest; NaN if there is none."""
-    if row.probabilities is None or not row.assigned:
+def greatest(probabilities: NDArray[np.float32] | None, assigned: Sequence[int]) -> float:
+    """Return the probability of the assigned class of a row, of several the greatest; NaN if there is none."""
+    if probabilities is None or not assigned:
         return float("nan")
-    if len(row.assigned) == 1:
-        return float(row.probabilities[row.assigned[0]])
-    return float(max(row.probabilities[index] for index in row.assigned))
+    if len(assigned) == 1:
+        return float(probabilities[assigned[0]])
+    return float(max(probabilities[index] for index in assigned))
+
+
+def _verdicts(rows: RowList) -> list[str]:
+    """Return the prediction or the error of each row."""
+    return [
+        error or prediction or NONE
+        for error, prediction in zip(rows.values("error"), rows.values("prediction"), strict=True)
+    ]
 
 
 def _predictions(
-    run: RunDetails, rows: list[Row], threshold: float
+    run: RunDetails, probabilities: list[NDArray[np.float32]], threshold: float
 ) -> tuple[list[str], NDArray[np.intp], NDArray[np.float32]]:
     """Return the different predictions of rows, which of them each row has, and the greatest assigned probability."""
-    joined = np.concatenate([row.probabilities for row in rows if row.probabilities is not None])
-    joined = joined.reshape(len(rows), -1)
+    joined = np.concatenate(probabilities).reshape(len(probabilities), -1)
     assigned = reached(joined, run.card, threshold)
-    greatest = np.where(assigned, joined, -np.inf).max(axis=1)
-    greatest[~assigned.any(axis=1)] = np.nan
+    most = np.where(assigned, joined, -np.inf).max(axis=1)
+    most[~assigned.any(axis=1)] = np.nan
     packed = np.packbits(assigned, axis=1)
     whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
     _, first, which = np.unique(whole, return_index=True, return_inverse=True)
     names = run.classes
     texts = ["; ".join(names[index] for index in np.flatnonzero(assigned[row])) or NONE for row in first]
-    return texts, which, greatest
+    return texts, which, most

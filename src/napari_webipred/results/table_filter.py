@@ -91,8 +91,8 @@ def _has_class(prediction: str, classes: frozenset[str]) -> bool:
 
 
 def _failed(columns: TableColumns, numbers: Numbers) -> NDArray[np.bool_]:
-    rows = columns.table.rows
-    return np.array([rows[number].probabilities is None for number in numbers.tolist()], np.bool_)
+    values = columns.table.rows.values("probabilities")
+    return np.array([values[number] is None for number in numbers.tolist()], np.bool_)
 
 
 def _marked(columns: TableColumns, marked: Marked, numbers: Numbers) -> NDArray[np.bool_]:
