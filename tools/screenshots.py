@@ -32,6 +32,8 @@ def main() -> None:
             empty_to_results(theme)
             running(theme)
             along(theme)
+            regions(theme)
+            preview(theme)
             models_from_elsewhere(theme, Path(folder))
 
 
@@ -88,6 +90,51 @@ def along(theme: str) -> None:
     for section in panel.sections[1:3]:
         section.header.setChecked(False)
     take(viewer, panel, f"panel-plot-{theme}")
+    viewer.close()
+
+
+def regions(theme: str) -> None:
+    """Show the classes of the shapes that are drawn over an image."""
+    import numpy as np
+
+    viewer, panel = opened(theme)
+    choose_demo(viewer, panel)
+    grid(viewer).enabled = False
+    for layer in list(viewer.layers)[1:]:
+        viewer.layers.remove(layer)
+    top, bottom, left, right = 20, 130, 20, 150
+    corners = np.array([[top, left], [top, right], [bottom, right], [bottom, left]])
+    triangle = np.array([[180, 40], [300, 20], [290, 160]])
+    data = [(corners, "rectangle"), (corners + np.array([0, 155]), "ellipse"), (triangle, "polygon")]
+    cells = viewer.add_shapes([*data, (corners + np.array([160, 155]), "rectangle")], name="cells", edge_width=3)
+    viewer.reset_view()
+    panel.form.regions.value = cells
+    wait(lambda: not panel.form.finder.searching and panel.classify.button.isEnabled())
+    panel.classify.button.click()
+    wait(lambda: panel._session.run is not None and not panel._session.run.running)
+    wait(lambda: not panel._session.regions.busy)
+    viewer.layers.selection.active = cells
+    panel.sections[2].header.setChecked(False)
+    take(viewer, panel, f"panel-regions-{theme}")
+    viewer.close()
+
+
+def preview(theme: str) -> None:
+    """Show what the model sees, in its own dock below the panel."""
+    from napari_webipred._napari.preview import PreviewWidget
+
+    viewer, panel = opened(theme)
+    choose_demo(viewer, panel)
+    grid(viewer).enabled = False
+    viewer.layers.clear()
+    viewer.open_sample("napari-webipred", "focus-series")
+    panel.sections[0].header.setChecked(False)
+    panel.images.preview.click()
+    (view,) = viewer.window._qt_window.findChildren(PreviewWidget)
+    wait(lambda: view.shown is not None)
+    settle()
+    viewer.screenshot(str(IMAGES / f"panel-preview-{theme}.png"), canvas_only=False, flash=False)
+    view.grab().save(str(IMAGES / f"preview-{theme}.png"))
     viewer.close()
 
 

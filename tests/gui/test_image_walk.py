@@ -176,7 +176,7 @@ class Walk:
             layers = item.layers if isinstance(item, MergedLayers) else [item]
             assert layers == (entry if isinstance(entry, list) else [entry])
             names = [self.naive.names[id(layer)] for layer in layers]
-            title = names[0] if len(names) == 1 else f"{names[0]} + {names[1]} as one image"
+            title = names[0] if len(names) == 1 else " + ".join(names)
             assert self.list.index(row).data() == called(item) == title
             assert (item in self.list.ticked()) == (not any(item is other for other in self.naive.unticked))
             if len(layers) == 1:

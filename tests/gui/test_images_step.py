@@ -286,13 +286,13 @@ def test_selected_layers_are_merged_in_their_own_colours_and_split_again(images,
     press(images, qtbot, 1, CONTROL)
     qtbot.mouseClick(images.choice.merge, Qt.MouseButton.LeftButton)
     merged, colours = images.choice.value()
-    assert (colours.name, merged.name) == ("colours", "DAPI + GFP as one image")
+    assert (colours.name, merged.name) == ("colours", "DAPI + GFP")
     assert words(images.choice, 0) == "blue, green · 8-bit · 8 × 8"
     ((target, source),) = sources_of(merged, images.images, "all", images.model.dims)
     assert (source.name, target.layers) == (merged.name, [blue, green])
     assert read(source, ())[0, 0].tolist() == pytest.approx([0, 0.75, 0.5], abs=0.01)
     blue.colormap, green.contrast_limits, green.name = "red", (0, 60), "EGFP"
-    assert images.choice.layers.index(0).data() == "DAPI + EGFP as one image"
+    assert images.choice.layers.index(0).data() == "DAPI + EGFP"
     ((_, source),) = sources_of(merged, images.images, "all", images.model.dims)
     assert read(source, ())[0, 0].tolist() == pytest.approx([0.5, 0.5, 0], abs=0.01)
     images.choice.menu.prepare(merged)

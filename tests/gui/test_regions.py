@@ -9,6 +9,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
+from napari_webipred._napari.place import grid
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.errors import OptionError
 from napari_webipred.results.sheet import Sheet
@@ -106,6 +107,27 @@ def test_the_look_of_the_user_comes_back(viewer, panel, qtbot, classify):
     qtbot.mouseClick(box, Qt.MouseButton.LeftButton, pos=_spot(box))
     settled(panel, qtbot)
     assert [str(text) for text in shapes.text.values][:2] != ["a!", "b!"]
+
+
+def test_texts_of_shapes_can_be_read_in_grid_view_too(viewer, panel, qtbot, classify):
+    viewer.theme = "dark"
+    viewer.add_image(np.full((8, 12), 255, np.uint8))
+    shapes = viewer.add_shapes([DARK, BRIGHT])
+    choose_regions(panel, shapes, qtbot)
+    classify(panel)
+    settled(panel, qtbot)
+
+    def colour() -> list[float]:
+        return np.unique(shapes.text.color(shapes.features)[..., :3]).tolist()
+
+    assert colour() == [0]  # black on the white image
+    grid(viewer).enabled = True
+    assert colour() == [1]  # white on the black canvas
+    viewer.theme = "light"
+    assert colour() == [0]
+    viewer.theme = "dark"
+    grid(viewer).enabled = False
+    assert colour() == [0]
 
 
 def _spot(box):

@@ -19,10 +19,6 @@ from napari_webipred._napari import result_actions
 from napari_webipred.errors import OptionError
 from napari_webipred.preferences import ASK, Preferences
 
-WAYS = {
-    "Clear": lambda panel, qtbot: qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton),
-}
-
 
 @pytest.fixture
 def viewer(make_napari_viewer_proxy):
@@ -41,10 +37,11 @@ def run(viewer, panel, classify, qtbot):
     return run
 
 
-@pytest.fixture(params=WAYS)
-def begin(request, panel, qtbot):
-    """Do what would discard the rows, in each of the ways there are."""
-    return lambda: WAYS[request.param](panel, qtbot)
+@pytest.fixture
+def begin(panel):
+    """Do what would discard the rows."""
+    session = panel._session
+    return lambda: panel.results.buttons.discard_rows(lambda: session.delete(session.table.numbers))
 
 
 @pytest.fixture
@@ -71,6 +68,14 @@ def went_on(panel, run) -> bool:
 
 def is_kept(panel, run) -> bool:
     return panel.results.model.rowCount() == 2 and panel._session.table.unsaved == 2
+
+
+def test_clear_deletes_all_rows_without_a_question_and_can_be_undone(panel, run, qtbot):
+    qtbot.mouseClick(panel.results.buttons.clear, Qt.MouseButton.LeftButton)
+    assert question(panel) is None
+    assert went_on(panel, run)
+    qtbot.mouseClick(panel.results.deleted.undo, Qt.MouseButton.LeftButton)
+    assert is_kept(panel, run)
 
 
 def test_the_rows_stay_while_the_question_is_open(panel, run, begin):

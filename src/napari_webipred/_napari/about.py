@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from html import escape
 
-from napari_webipred import limits
 from napari_webipred._napari import links
 from napari_webipred._napari.entry import megabytes
 from napari_webipred._napari.links import link, linked
@@ -13,7 +12,8 @@ from napari_webipred._napari.origin import format_of, origin_of, page_of
 from napari_webipred.card import ClassEntry, ModelCard
 from napari_webipred.names import readable
 
-LONGEST = 50_000  # characters of a paragraph: so many names of classes take
+LONGEST = 50_000  # characters of a paragraph
+MOST_CLASSES = 50  # a line each; results and settings list the others
 
 # The most common figures; other entries of a card's metrics are tables or remarks.
 FIGURES = {"accuracy": "accuracy", "balanced_accuracy": "balanced accuracy", "auc": "AUC", "f1": "F1"}
@@ -73,7 +73,7 @@ def _paragraph(title: str, text: str, page: str = "") -> str:
 
 
 def _classes(card: ModelCard) -> str:
-    lines = [_named(entry) for entry in card.classes[: limits.SHOWN_CLASSES]]
+    lines = [_named(entry) for entry in card.classes[:MOST_CLASSES]]
     if (more := len(card.classes) - len(lines)) > 0:
         lines.append(f"… and {more:,} more")
     rule = "\nAn image can have several of these classes, or none." if card.task == "multi-label" else ""

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.file_buttons import FileButtons
@@ -53,7 +53,8 @@ class ImageChoice(QWidget):
         super().__init__(parent)
         self.images = images
         self.layers = ImageList(viewer, images, self)
-        self.all = QCheckBox("All images")
+        self.all = QCheckBox("All")
+        self.all.setAccessibleName("All images")
         self.all.setToolTip("Select all images, or none")
         self._most_visible = MOST_VISIBLE
         self.list = list_view(theme, "Images", MOST_VISIBLE)
@@ -87,11 +88,13 @@ class ImageChoice(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self.hint)
-        layout.addWidget(self.all, alignment=Qt.AlignmentFlag.AlignLeft)
+        above = QHBoxLayout()
+        above.addWidget(self.all)
+        above.addWidget(self.file_buttons, 1)
+        layout.addLayout(above)
         layout.addWidget(self.list)
         layout.addWidget(self.editor)
         layout.addWidget(self.merge, alignment=Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self.file_buttons)
         layout.addWidget(self.message)
 
     def value(self) -> list[Item]:

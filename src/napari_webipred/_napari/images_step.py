@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.form import ClassifyForm
@@ -33,11 +32,14 @@ class ImagesStep(QWidget):
         for widget in (self.choice, form.planes.native, form.intensity.native, statistics, self.regions):
             layout.addWidget(widget)
         self.preview = Button("What the model sees")
-        self.preview.setToolTip("Show the shown image as the model gets it, beside the original")
-        layout.addWidget(self.preview, alignment=Qt.AlignmentFlag.AlignLeft)
+        self.preview.setToolTip("Show the image in the viewer as the model gets it, beside the original")
         self.open_session = Button("Open session…")
         self.open_session.setToolTip("Go on with the results of a saved session")
-        layout.addWidget(self.open_session, alignment=Qt.AlignmentFlag.AlignLeft)
+        below = QHBoxLayout()
+        below.addWidget(self.preview)
+        below.addWidget(self.open_session)
+        below.addStretch(1)
+        layout.addLayout(below)
         form.images.changed.connect(self._refresh)
         self._refresh()
 

@@ -52,7 +52,7 @@ class MergedLayers:
     @property
     def name(self) -> str:
         """What the image is called."""
-        return f"{' + '.join(map(name_of, self.layers))} as one image"
+        return " + ".join(map(name_of, self.layers))
 
     def axes(self, understanding: Understanding) -> list[Axis]:
         """Return how the leading axes of all layers are understood: as planes or projected."""

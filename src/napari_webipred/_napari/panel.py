@@ -24,10 +24,10 @@ from napari_webipred._napari.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.memory import Memory
 from napari_webipred._napari.model_step import ModelStep
 from napari_webipred._napari.opened_files import OpenedFiles
-from napari_webipred._napari.place import length_along, place_shown, position_along, show
+from napari_webipred._napari.place import grid, length_along, place_shown, position_along, show
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
-from napari_webipred._napari.region_view import RegionView
+from napari_webipred._napari.region_view import RegionView, canvas_below
 from napari_webipred._napari.results_view import FIRST, ResultsView
 from napari_webipred._napari.run_code import RunCode
 from napari_webipred._napari.section import Section
@@ -107,6 +107,7 @@ class ClassifyPanel(QWidget):
         for emitter, callback in self._emitters():
             emitter.connect(callback)
         keys.bind(self)
+        self._show_texts()
         self._summarise()
         session.catalogue.read()
 
@@ -185,6 +186,8 @@ class ClassifyPanel(QWidget):
             (self._viewer.layers.selection.events.active, self._follow),
             (self._viewer.events.theme, self._show_focus),
             (self._viewer.events.theme, self._show_links),
+            (self._viewer.events.theme, self._show_texts),
+            (grid(self._viewer).events.enabled, self._show_texts),
         ]
 
     def _show_focus(self, event: Any = None) -> None:
@@ -192,6 +195,9 @@ class ClassifyPanel(QWidget):
 
     def _show_links(self, event: Any = None) -> None:
         self.model.show_colours()
+
+    def _show_texts(self, event: Any = None) -> None:
+        self._session.regions.lie_on(canvas_below(self._viewer, self._theme))
 
     def _on_run(self) -> None:
         self._summarise()

@@ -193,7 +193,7 @@ class PreviewWidget(QWidget):
         low, high = preview.intensity_range
         self.original.show_image(preview.original, preview.size, preview.frame)
         self.seen.show_image(preview.seen, preview.tensor.shape[:2])
-        self.range.setText(f"Black: {low:.6g} · white: {high:.6g}")
+        self.range.setText(f"Black {low:.6g}, white {high:.6g}")
         self.steps.setText("\n".join(f"{step}." for step in preview.steps))
         self.values.show_values(preview.channels)
 
@@ -223,7 +223,7 @@ def ready_card(session: ViewerSession) -> ModelCard:
     if loading.progress is not None:
         raise OptionError("The model is being opened.", "What it sees is shown here when it is ready.")
     if loading.needs_settings:
-        raise OptionError("Some settings of the model are missing.", "Fill them in in step 1 of the panel.")
+        raise OptionError("Some settings of the model are missing.", "Complete them in step 1 of the panel.")
     if loading.error is not None:
         raise OptionError("The model cannot be used.", "Step 1 of the panel says why.")
     if loading.model is None:

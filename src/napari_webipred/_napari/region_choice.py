@@ -113,7 +113,7 @@ class OutsideChoice(QCheckBox):
     value_changed = Signal(object)
 
     def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__("Make pixels outside black", parent)
+        super().__init__("Black outside the regions", parent)
         self.setToolTip(BLANK_TIP)
         self.toggled.connect(lambda: self.value_changed.emit(self.value()))
 

@@ -55,6 +55,11 @@ def is_bright(images: Sequence[Any]) -> bool:
     return bool(shown) and float(np.concatenate(shown).mean()) > WHITE / 2
 
 
+def text_colour(bright: bool) -> str:
+    """Return the colour of texts on something bright or dark."""
+    return "black" if bright else "white"
+
+
 def dress(layer: Any, numbers: Sequence[int | None], texts: Sequence[str], bright: bool) -> list[Step]:
     """Return what gives each shape its class as text and colour, in steps that are short for a few thousand shapes.
 
@@ -65,7 +70,7 @@ def dress(layer: Any, numbers: Sequence[int | None], texts: Sequence[str], brigh
         The class of each shape.
     texts : sequence of str
     bright : bool
-        Whether the image below is bright, so that texts are black and not white.
+        Whether what lies below is bright.
     """
     edges = class_colours(numbers)
     faces = edges.copy()
@@ -73,7 +78,7 @@ def dress(layer: Any, numbers: Sequence[int | None], texts: Sequence[str], brigh
     return [
         lambda: setattr(layer, "face_color", faces),
         lambda: setattr(layer, "edge_color", edges),
-        lambda: setattr(layer, "text", {"string": list(texts), "color": "black" if bright else "white", **TEXT}),
+        lambda: setattr(layer, "text", {"string": list(texts), "color": text_colour(bright), **TEXT}),
     ]
 
 

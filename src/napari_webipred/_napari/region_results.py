@@ -13,7 +13,15 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_webipred._napari.region_features import Owned, write_features
 from napari_webipred._napari.region_finder import UsedRegions
 from napari_webipred._napari.region_layer import Drawing, drawing_of, drawn
-from napari_webipred._napari.region_look import Step, dress, former_look, is_bright, label_colours, undress
+from napari_webipred._napari.region_look import (
+    Step,
+    dress,
+    former_look,
+    is_bright,
+    label_colours,
+    text_colour,
+    undress,
+)
 from napari_webipred._napari.region_search import search
 from napari_webipred._napari.region_table import Verdict, columns_of, verdicts
 from napari_webipred._napari.task import Task
@@ -56,6 +64,7 @@ class RegionResults(QObject):
         self._wanted: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
         self._former: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._remarks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._canvas: bool | None = None
         self._steps: list[Step] = []
         self._tasks: list[Task] = []
         self._timer = QTimer(self)
@@ -88,6 +97,24 @@ class RegionResults(QObject):
                 layer.colormap = former
             else:
                 self._do(undress(layer, former, drawing_of(layer)))
+
+    def lie_on(self, canvas: bool | None) -> None:
+        """Let the texts of shapes be readable where they lie.
+
+        Parameters
+        ----------
+        canvas : bool or None
+            Whether the canvas is bright, if shapes lie on it and not on their images, as in grid view.
+        """
+        if canvas == self._canvas:
+            return
+        self._canvas = canvas
+        for layer in self._former:
+            if isinstance(layer, Shapes):
+                layer.text.color = text_colour(self._is_on_bright(layer))
+
+    def _is_on_bright(self, layer: Any) -> bool:
+        return self._shown[layer].bright if self._canvas is None else self._canvas
 
     def write(self, run: Run) -> None:
         """Write what a run has found, once it has ended."""
@@ -165,7 +192,7 @@ class RegionResults(QObject):
         self._former.setdefault(layer, former_look(layer, drawing_of(layer)))
         everywhere = range(layer.nshapes)
         texts = [_text(found[place], shown.card) if place in found else "" for place in everywhere]
-        self._do(dress(layer, [classes.get(place) for place in everywhere], texts, shown.bright))
+        self._do(dress(layer, [classes.get(place) for place in everywhere], texts, self._is_on_bright(layer)))
 
     def _tell(self, layer: Any, remark: str) -> None:
         self._remarks[layer] = remark

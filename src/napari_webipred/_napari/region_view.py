@@ -15,11 +15,18 @@ from napari_webipred._napari.region_finder import UsedRegions
 from napari_webipred._napari.region_layer import Drawing, Grid, drawing_of
 from napari_webipred._napari.region_results import places_now
 from napari_webipred._napari.run import Run
+from napari_webipred._napari.theme import Theme
 from napari_webipred.imaging.region import Region
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import Entry
 
+HALF = 0.5
 SHARE = 0.8  # of the canvas that a region fills which would not fit into it
+
+
+def canvas_below(viewer: Any, theme: Theme) -> bool | None:
+    """Tell whether the canvas is bright that layers lie on in grid view; None if they lie on each other."""
+    return theme.colour("canvas").lightnessF() > HALF if grid(viewer).enabled else None
 
 
 class RegionView:

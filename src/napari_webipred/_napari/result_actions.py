@@ -55,7 +55,7 @@ class ResultActions(QWidget):
         self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows that are shown, with a header, for a spreadsheet. Ctrl+C: selected rows")
         self.clear = Button("Clear")
-        self.clear.setToolTip("Delete all rows. Asks first if they are not saved.")
+        self.clear.setToolTip("Delete all rows. “Undo” brings them back")
         buttons = QHBoxLayout()
         buttons.addWidget(self.save, 2)
         buttons.addWidget(self.copy, 1)
@@ -71,7 +71,7 @@ class ResultActions(QWidget):
         self.menu.shown.triggered.connect(lambda: self._save(shown()))
         self.menu.copy.triggered.connect(lambda: self._copy(selected(), header=True))
         self.copy.clicked.connect(lambda: self._copy(shown(), header=True))
-        self.clear.clicked.connect(lambda: self.discard_rows(self._delete_all))
+        self.clear.clicked.connect(self._delete_all)
         session.run_changed.connect(self.message.clear)
         session.rows_changed.connect(self._on_rows_changed)
         for signal in (session.run_changed, session.rows_added, session.rows_changed, session.run_ended):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
-from qtpy.QtGui import QAction, QFont, QFontMetrics, QKeyEvent, QKeySequence
+from qtpy.QtGui import QAction, QFont, QFontMetrics, QKeyEvent, QKeySequence, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred._napari.bars import written
@@ -134,6 +134,13 @@ class ResultTableView(QTableView):
         index = self.results.index(place, 0)
         self.selectionModel().select(selection, flags.ClearAndSelect | flags.Rows)
         self.selectionModel().setCurrentIndex(index, flags.Select | flags.Rows)
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Let the current row stay visible in a table that becomes lower."""
+        super().resizeEvent(event)
+        row = self.currentIndex().row()
+        if event is not None and 0 <= self.rowViewportPosition(row) < event.oldSize().height():
+            self.make_visible(row)
 
     def make_visible(self, place: int) -> None:
         """Scroll to a row, and leave the columns where they are."""

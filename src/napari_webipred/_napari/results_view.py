@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from qtpy.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
 from qtpy.QtGui import QAction, QKeySequence, QResizeEvent
-from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QSizePolicy, QSpacerItem, QVBoxLayout, QWidget
 
 from napari_webipred._napari.button import Button
 from napari_webipred._napari.column_menu import column_menu
@@ -64,13 +64,15 @@ class ResultsView(QWidget):
 
     def _lay_out(self) -> None:
         side = QWidget()
-        left = QVBoxLayout(side)
+        self._left = left = QVBoxLayout(side)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(4)
         left.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)  # not higher than all rows
         left.addWidget(self.filter)
         left.addWidget(self.table, 1)
         left.addWidget(self.deleted)
+        self._below = QSpacerItem(0, 0, QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
+        left.addItem(self._below)
         self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._sides.setSpacing(6)
         self._sides.addWidget(side, 1)
@@ -233,6 +235,9 @@ class ResultsView(QWidget):
         direction = QBoxLayout.Direction.LeftToRight if wide else QBoxLayout.Direction.TopToBottom
         if self._sides.direction() != direction:
             self._sides.setDirection(direction)
+            policy = QSizePolicy.Policy.Expanding if wide else QSizePolicy.Policy.Fixed
+            self._below.changeSize(0, 0, QSizePolicy.Policy.Minimum, policy)  # beside a high chart, begin at the top
+            self._left.invalidate()
             self._sides.setStretch(0, 3)
             self._sides.setStretch(1, 2 if wide else 0)
 

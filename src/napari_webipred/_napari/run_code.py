@@ -70,7 +70,8 @@ class RunCode(QObject):
     def _inputs(self) -> tuple[RunDetails, Inputs] | None:
         run = self._run()
         if run is None or run.inputs is None:
-            self._message.show_error(OptionError("Nobody knows what this run was given.", "Classify the images again."))
+            unknown = "It is not known how this run read its images."
+            self._message.show_error(OptionError(unknown, "Classify the images again."))
             return None
         return run, run.inputs
 
