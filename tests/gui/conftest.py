@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -41,6 +42,9 @@ EYE = card(
     discipline="Ophthalmology",
     procedure="Retinal imaging",
 )
+
+
+LOW_BLUE = "low blue"
 
 
 class MeanModel:
@@ -134,6 +138,29 @@ def fake_catalogue(monkeypatch: pytest.MonkeyPatch) -> FakeCatalogue:
     )
     monkeypatch.setattr("napari_webipred.opening.opening", fake_catalogue.opening)
     return fake_catalogue
+
+
+@pytest.fixture
+def blue_theme() -> Iterator[str]:
+    """A theme whose colours are hardly told from each other, as somebody may have made it."""
+    from napari.utils.theme import get_theme, register_theme, unregister_theme
+
+    colours = get_theme("dark").to_rgb_dict() | {
+        "id": LOW_BLUE,
+        "label": LOW_BLUE,
+        "background": "rgb(30, 44, 74)",
+        "foreground": "rgb(40, 56, 90)",
+        "primary": "rgb(52, 70, 108)",
+        "secondary": "rgb(66, 86, 128)",
+        "highlight": "rgb(80, 102, 146)",
+        "text": "rgb(180, 198, 228)",
+        "current": "rgb(60, 90, 150)",
+        "error": "rgb(110, 70, 90)",
+        "warning": "rgb(100, 95, 80)",
+    }
+    register_theme(LOW_BLUE, colours, "test")
+    yield LOW_BLUE
+    unregister_theme(LOW_BLUE)
 
 
 @pytest.fixture

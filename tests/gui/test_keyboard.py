@@ -11,7 +11,6 @@ import pytest
 
 pytest.importorskip("napari")
 
-from napari.utils.theme import get_theme, register_theme, unregister_theme
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtGui import QAction, QImage, QKeySequence
 from qtpy.QtWidgets import QAbstractButton, QAbstractSpinBox, QApplication, QLabel, QRadioButton, QWidget
@@ -20,29 +19,6 @@ from tests.gui.conftest import EYE
 from napari_webipred._napari import keys
 from napari_webipred._napari.key_list import KeyList
 from napari_webipred._napari.keys import KEYS
-
-LOW_BLUE = "low blue"
-
-
-@pytest.fixture
-def blue_theme() -> Iterator[str]:
-    """A theme whose colours are hardly told from each other, as somebody may have made it."""
-    colours = get_theme("dark").to_rgb_dict() | {
-        "id": LOW_BLUE,
-        "label": LOW_BLUE,
-        "background": "rgb(30, 44, 74)",
-        "foreground": "rgb(40, 56, 90)",
-        "primary": "rgb(52, 70, 108)",
-        "secondary": "rgb(66, 86, 128)",
-        "highlight": "rgb(80, 102, 146)",
-        "text": "rgb(150, 170, 205)",
-        "current": "rgb(60, 90, 150)",
-        "error": "rgb(110, 70, 90)",
-        "warning": "rgb(100, 95, 80)",
-    }
-    register_theme(LOW_BLUE, colours, "test")
-    yield LOW_BLUE
-    unregister_theme(LOW_BLUE)
 
 
 @pytest.fixture
@@ -222,6 +198,28 @@ def test_keys_go_to_the_steps_and_show_their_list(full_panel, qtbot):
         qtbot.waitUntil(lambda: not panel.findChildren(KeyList))
         panel.window().activateWindow()
         qtbot.waitUntil(lambda: QApplication.activeWindow() is panel.window())
+
+
+def test_all_texts_can_be_read(full_panel, viewer, blue_theme):
+    """The strongest pixel of each text has the contrast with the colour around it that WCAG 2 asks for."""
+    column, faint = full_panel.scroll.widget(), []
+    for theme in ("dark", "light", blue_theme):
+        viewer.theme = theme
+        QApplication.processEvents()
+        image = pixels(column)
+        for widget in column.findChildren(QWidget):
+            text = widget.text() if isinstance(widget, (QLabel, QAbstractButton)) else ""
+            if not (text and widget.isVisible() and widget.isEnabled()):
+                continue
+            area = place_of(widget, column)
+            part = image[area.top() + 3 : area.bottom() - 2, area.left() + 3 : area.right() - 2].reshape(-1, 3)
+            colours, counts = np.unique(part, axis=0, return_counts=True)
+            ground = colours[counts.argmax()]
+            if (
+                contrasts(np.broadcast_to(ground, colours.shape), colours).max() < 4.4
+            ):  # strokes are thinner than a pixel
+                faint.append(f"{theme}: {type(widget).__name__} {text}")
+    assert not faint, "\n".join(faint)
 
 
 def test_a_question_mark_can_be_typed(full_panel, qtbot):

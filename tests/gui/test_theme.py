@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from itertools import product
+from itertools import combinations, product
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +14,8 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from tests.gui.conftest import flat
 
+from napari_webipred._napari.chart_look import LINES, screen_look
+from napari_webipred._napari.plot_marks import DASHES
 from napari_webipred._napari.theme import SHAPE_CONTRAST, TEXT_CONTRAST, Theme, blended, contrast, readable
 
 THEMES = ("dark", "light")
@@ -66,3 +68,33 @@ def test_texts_and_bars_can_be_told_from_what_is_below_them(theme):
         assert contrast(shown, theme.colour("background")) >= SHAPE_CONTRAST
     assigned = blended(theme.colour("current"), theme.colour("foreground"), 0.55)
     assert contrast(theme.colour("text"), assigned) >= TEXT_CONTRAST
+
+
+# Machado, Oliveira and Fernandes 2009, severity 1, on linear RGB.
+NO_RED = [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]]
+NO_GREEN = [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.011820, 0.042940, 0.968881]]
+XYZ = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+TOLD_APART = 10.0  # in CIELAB, where 2.3 is just noticed
+
+
+def seen(colour: QColor, vision: list[list[float]]) -> np.ndarray:
+    """Return a colour in CIELAB as somebody sees it who lacks a kind of cones."""
+    parts = np.array(colour.getRgbF()[:3])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    x, y, z = np.cbrt(XYZ @ np.clip(np.array(vision) @ linear, 0, 1) / [0.9505, 1, 1.089])
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("vision", [NO_RED, NO_GREEN])
+def test_colours_of_classes_and_regions_can_be_told_apart_without_red_or_green_cones(vision):
+    for one, other in combinations(LINES, 2):
+        assert np.linalg.norm(seen(QColor(one), vision) - seen(QColor(other), vision)) >= TOLD_APART, (one, other)
+
+
+@pytest.mark.parametrize("theme", THEMES)
+@pytest.mark.parametrize("vision", [NO_RED, NO_GREEN])
+def test_lines_that_are_alike_on_a_background_differ_in_their_dashes(theme, vision):
+    lines = screen_look(colours(theme)).lines
+    for one, other in combinations(range(len(lines)), 2):
+        alike = np.linalg.norm(seen(lines[one], vision) - seen(lines[other], vision)) < TOLD_APART
+        assert not alike or DASHES[one % len(DASHES)] != DASHES[other % len(DASHES)], (one, other)

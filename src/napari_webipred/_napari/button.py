@@ -52,5 +52,5 @@ class MainButton(Button):
         painter.setPen(QPen(edge, 1))
         painter.setBrush(self._theme.colour("current", strength))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
-        painter.setPen(self._theme.colour("text"))
+        painter.setPen(self._theme.readable("text", on="current"))
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter.value, self.text())

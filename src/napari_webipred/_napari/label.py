@@ -9,6 +9,8 @@ from qtpy.QtCore import QSize, Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPalette
 from qtpy.QtWidgets import QLabel, QSizePolicy, QWidget
 
+from napari_webipred._napari.theme import blended
+from napari_webipred._napari.theme import readable as readable_on
 from napari_webipred.names import readable
 
 MUTED = 0.66
@@ -51,10 +53,13 @@ class MutedLabel(QLabel):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
-        painter.setOpacity(MUTED)
+        background = self.palette().color(QPalette.ColorRole.Window)
+        faint = blended(self.palette().color(QPalette.ColorRole.WindowText), background, MUTED)
+        palette = QPalette(self.palette())
+        palette.setColor(QPalette.ColorRole.WindowText, readable_on(faint, background))
         flags = self.alignment().value | Qt.TextFlag.TextWordWrap.value
         self.style().drawItemText(
-            painter, self.contentsRect(), flags, self.palette(), True, self.text(), QPalette.ColorRole.WindowText
+            painter, self.contentsRect(), flags, palette, True, self.text(), QPalette.ColorRole.WindowText
         )
 
 

@@ -58,7 +58,7 @@ class Header(QAbstractButton):
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(self.rect())
-        text = self._theme.colour("text")
+        text = self._theme.readable("text", on="background")
         if self.underMouse() or self.hasFocus():
             frame = self._theme.readable("highlight", on="foreground", ratio=SHAPE_CONTRAST)
             painter.setPen(QPen(frame, 1) if self.hasFocus() else Qt.PenStyle.NoPen)
@@ -73,7 +73,7 @@ class Header(QAbstractButton):
             painter.setPen(QPen(self._theme.colour("current" if self._complete else "secondary"), 1.5))
             painter.setBrush(self._theme.colour("current" if self._complete else "background"))
             painter.drawEllipse(badge.adjusted(1, 1, -1, -1))
-            painter.setPen(self._theme.colour("text"))
+            painter.setPen(self._theme.readable("text", on="current" if self._complete else "background"))
             painter.drawText(badge, Qt.AlignmentFlag.AlignCenter.value, self._number)
             left += BADGE + GAP
         painter.setPen(text)

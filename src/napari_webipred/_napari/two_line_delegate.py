@@ -109,7 +109,7 @@ class TwoLineDelegate(QStyledItemDelegate):
         painter.drawRoundedRect(box, 2, 2)
         if checked:
             pen = painter.pen()
-            pen.setColor(self._theme.colour("text"))
+            pen.setColor(self._theme.readable("text", on="current", ratio=SHAPE_CONTRAST))
             pen.setWidthF(2)
             painter.setPen(pen)
             x, y = box.left(), box.top()
