@@ -39,11 +39,11 @@ class RowList(Sequence[Row]):
     @overload
     def __getitem__(self, place: slice) -> RowList: ...
     def __getitem__(self, place: int | slice) -> Row | RowList:
-        if isinstance(place, int):
-            return _row(self._kept[place])
-        part = RowList()
-        part._kept = self._kept[place]
-        return part
+        if isinstance(place, slice):
+            part = RowList()
+            part._kept = self._kept[place]
+            return part
+        return _row(self._kept[place])
 
     def append(self, row: Row) -> None:
         """Put a row at the end."""
