@@ -92,14 +92,13 @@ class Stage:
 
 def first_use(stage: Stage) -> None:
     stage.open()
+    wait(stage.panel.first_use.button.isVisible)
     stage.look("first use")
     stage.window("first use")
-    samples = getattr(stage.panel.images, "samples", None)
-    if samples is not None:
-        press(samples)
-        wait(lambda: stage.panel.images.choice.layers.rowCount() > 0)
-        wait(lambda: stage.panel._session.loading.model is not None)
-        stage.look("first use, samples opened")
+    press(stage.panel.first_use.button)
+    wait(lambda: stage.panel._session.run is not None and not stage.panel._session.run.running)
+    stage.look("first use, samples classified")
+    stage.window("first use, samples classified")
 
 
 def stack(stage: Stage) -> None:
