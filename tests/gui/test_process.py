@@ -50,6 +50,7 @@ SLOW = """
 import threading, time
 import numpy as np
 from qtpy.QtCore import QTimer
+from napari_webipred._napari.place import Target
 from napari_webipred._napari.run import Run
 from napari_webipred.card import ModelCard
 from napari_webipred.engine import Options
@@ -69,7 +70,9 @@ class Slow:
 
 layer = viewer.add_image(np.zeros((10_000, 8, 8), np.uint8), rgb=False)
 sources = [array_source(layer.data, "stack", rgb=False)]
-panel._session.run = Run(Slow(), [layer], sources, Options(), panel._session.table)
+session = panel._session
+target = Target([layer], (0,))
+session.run = Run(Slow(), [target], sources, Options(), session.table, destination=session.destination)
 panel._session.run.rows_added.connect(lambda: QTimer.singleShot(0, viewer.close))
 napari.run()
 left = [thread.name for thread in threading.enumerate() if thread.name.startswith("napari-webipred")]
