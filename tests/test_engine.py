@@ -283,7 +283,7 @@ def test_what_waits_for_memory_is_not_read_after_closing(monkeypatch):
     monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
     monkeypatch.setattr(Workers, "close", close_late)
     long = source_of("long", read_long, memory=900_000)
-    next_one = source_of("next", lambda index: read.append(1) or flat(0), memory=900_000)
+    next_one = source_of("next", lambda index: (reading.is_set() and read.append(1)) or flat(0), memory=900_000)
     events = engine.classify(MeanModel(), [flat(0), long, *[next_one] * 3], engine.Options(workers=2))
     next(events)
     next(events)

@@ -16,6 +16,7 @@ Remedy = Literal[
     "free space",
     "go online",
     "import file",
+    "install openpyxl",
     "list models",
     "list stored models",
     "replace model",

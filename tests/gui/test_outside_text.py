@@ -35,6 +35,8 @@ EVIL = (
     "<b>EVIL</b><style>*{}</style>"
 )
 MARKUP = re.compile(r"<\s*(img|a|style|script|object|table|link)\b|url\(", re.I)
+# What the panel itself adds: the colour of links, and links to the web, which open after a question.
+OURS = re.compile(r'<style>a \{ color: #[0-9a-f]{6}; \}</style>|<a href="https?://[^"<>]*">')
 ROLES = (Qt.ItemDataRole.ToolTipRole, Qt.ItemDataRole.StatusTipRole, Qt.ItemDataRole.WhatsThisRole)
 
 
@@ -66,7 +68,7 @@ def texts(panel: QWidget):
 
 
 def dangerous(panel: QWidget) -> list[tuple[QWidget, str]]:
-    return [(widget, text) for widget, text in texts(panel) if MARKUP.search(text)]
+    return [(widget, text) for widget, text in texts(panel) if MARKUP.search(OURS.sub("", text))]
 
 
 @pytest.fixture

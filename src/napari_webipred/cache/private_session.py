@@ -97,9 +97,9 @@ def _begin(parent: Path) -> None:
 
 def _delete_leftovers(parent: Path) -> None:
     """Delete the folders of sessions whose processes do not run any more."""
-    if parent.is_symlink():
-        return
     try:
+        if parent.is_symlink():
+            return
         names = {path.name.removesuffix(".lock") for path in parent.iterdir()}
     except OSError:  # there is none, or it cannot be read
         return

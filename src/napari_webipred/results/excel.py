@@ -48,7 +48,8 @@ def write(file: BinaryIO, names: Sequence[str], rows: Iterable[Sequence[Cell]], 
     except ImportError:
         raise OptionError(
             "Excel files need openpyxl, which is not installed.",
-            'Install it with `pip install "napari-webipred[excel]"` and try again, or save as a CSV file.',
+            "Install openpyxl, or save as a CSV file.",
+            "install openpyxl",
         ) from None
     if count >= ROWS:
         raise OptionError(f"An Excel sheet has no space for {count:,} rows.", _OTHERWISE)
