@@ -142,7 +142,7 @@ def fake_catalogue(monkeypatch: pytest.MonkeyPatch) -> FakeCatalogue:
 
 
 @pytest.fixture
-def blue_theme() -> Iterator[str]:
+def blue_theme(request: pytest.FixtureRequest) -> Iterator[str]:
     """A theme whose colours are hardly told from each other, as somebody may have made it."""
     from napari.utils.theme import get_theme, register_theme, unregister_theme
 
@@ -160,74 +160,22 @@ def blue_theme() -> Iterator[str]:
         "warning": "rgb(100, 95, 80)",
     }
     register_theme(LOW_BLUE, colours, "test")
+    viewer = request.getfixturevalue("viewer") if "viewer" in request.fixturenames else None
     yield LOW_BLUE
+    if viewer is not None:
+        viewer.theme = "dark"  # napari before 0.9 cannot close with a theme that is gone
     unregister_theme(LOW_BLUE)
 
 
-@pytest.fixture(scope="session")
-def _viewer_of_all_tests():
-    """A viewer that tests share: to make and close one takes longer than most tests."""
-    import napari
-    from napari._qt.qt_viewer import QtViewer
-    from napari._qt.threads.status_checker import StatusChecker
-    from qtpy.QtWidgets import QApplication, QWidget
-
-    patched = pytest.MonkeyPatch()
-    patched.setattr(StatusChecker, "start", lambda *_: None)
-    patched.setattr(QtViewer, "_get_console", lambda *_: QWidget())
-    # napari collects all garbage whenever a layer goes, against a fault of drivers on Windows.
-    patched.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda *_: 0), raising=False)
-    QApplication.instance() or QApplication([])
-    viewer = napari.Viewer(show=False)
-    QtViewer._instances.clear()  # tests with viewers of their own look for those that others have left behind
-    yield viewer
-    viewer.close()
-    patched.undo()
+@pytest.fixture(autouse=True)
+def _no_collection_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep napari from collecting all garbage whenever a layer goes, which it does against a fault on Windows."""
+    monkeypatch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda *_: 0), raising=False)
 
 
 @pytest.fixture
-def viewer(_viewer_of_all_tests, qtbot):
-    """The viewer of all tests, as a plugin gets it, without anything that another test has done."""
-    from napari.utils._proxies import PublicOnlyProxy
-
-    from napari_webipred._napari import viewer_session
-
-    shown = _viewer_of_all_tests
-    _clean(shown)
-    viewer_session._sessions.pop(shown, None)
-    yield PublicOnlyProxy(shown)
-    session = viewer_session._sessions.pop(shown, None)
-    if session is not None and session.running:
-        session.run.cancel()
-    _clean(shown)
-    _end_workers(qtbot)
-
-
-def _clean(viewer) -> None:
-    """Close all plugins and layers, and show what a new viewer shows."""
-    from qtpy.QtCore import QEvent
-    from qtpy.QtWidgets import QApplication
-
-    inner = list(viewer.window.dock_widgets.values()) if hasattr(viewer.window, "dock_widgets") else []
-    viewer.window.remove_dock_widget("all")
-    for widget in inner:
-        getattr(widget, "native", widget).deleteLater()
-    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    if viewer.layers:
-        viewer.layers.clear()
-    viewer.dims.reset()
-    viewer.dims.ndisplay = 2
-    viewer.dims.ndim = 2
-    (viewer.canvas.grid if hasattr(viewer, "canvas") else viewer.grid).enabled = False
-    viewer.theme = "dark"
-    viewer.reset_view()
-
-
-def _end_workers(qtbot) -> None:
-    """Wait until no thread of this test computes any more."""
-    from superqt.utils import WorkerBase
-
-    WorkerBase.await_workers(20_000)
+def viewer(make_napari_viewer_proxy):
+    return make_napari_viewer_proxy()
 
 
 @pytest.fixture
