@@ -89,6 +89,7 @@ ENDLESS = """
 import threading
 import numpy as np
 from qtpy.QtCore import QTimer
+from napari_webipred._napari.place import Target
 from napari_webipred._napari.run import Run
 from napari_webipred.card import ModelCard
 from napari_webipred.engine import Options
@@ -114,7 +115,9 @@ class Endless:
 
 layer = viewer.add_image(np.zeros((8, 8, 3), np.uint8), rgb=True)
 sources = [array_source(layer.data, "image", rgb=True)]
-panel._session.run = Run(Endless(), [layer], sources, Options(), panel._session.table)
+session = panel._session
+target = Target([layer], ())
+session.run = Run(Endless(), [target], sources, Options(), session.table, destination=session.destination)
 timer = QTimer()
 timer.timeout.connect(lambda: viewer.close() if begun.is_set() else None)
 timer.start(50)
