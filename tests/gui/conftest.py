@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import copy
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,6 +47,9 @@ EYE = card(
 
 
 LOW_BLUE = "low blue"
+
+
+_manifests: dict[object, object] = {}
 
 
 class MeanModel:
@@ -165,6 +169,23 @@ def blue_theme(request: pytest.FixtureRequest) -> Iterator[str]:
     if viewer is not None:
         viewer.theme = "dark"  # napari before 0.9 cannot close with a theme that is gone
     unregister_theme(LOW_BLUE)
+
+
+@pytest.fixture(autouse=True)
+def _manifests_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let each viewer have the manifests of all plugins without reading their YAML again."""
+    bases = pytest.importorskip("npe2.manifest._bases")
+    read = getattr(bases, "_load_yaml_no_duplicates", None)
+    if read is None:  # an older npe2
+        return
+
+    def read_once(stream):
+        text = stream if isinstance(stream, str | bytes) else stream.read()
+        if text not in _manifests:
+            _manifests[text] = read(text)
+        return copy.deepcopy(_manifests[text])
+
+    monkeypatch.setattr(bases, "_load_yaml_no_duplicates", read_once)
 
 
 @pytest.fixture(autouse=True)

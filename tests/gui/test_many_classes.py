@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QFileDialog
 from tests.gui.conftest import MeanModel, card, flat
 
 from napari_webipred import limits
+from napari_webipred._napari.about import MOST_CLASSES as MOST_LISTED
 from napari_webipred._napari.about import about
 from napari_webipred._napari.bars import FIRST
 from napari_webipred._napari.result_columns import MOST_CLASSES
@@ -64,8 +65,8 @@ def test_the_file_and_the_clipboard_have_all_classes(panel, qtbot, monkeypatch, 
 
 def test_the_description_says_how_many_classes_more_there_are():
     html = about(WIDE)
-    assert "class 999<br>… and 99,000 more" in html
-    assert "class 1000<" not in html
+    assert f"class {MOST_LISTED - 1}<br>… and {COUNT - MOST_LISTED:,} more" in html
+    assert f"class {MOST_LISTED}<" not in html
 
 
 def test_a_model_of_few_classes_shows_all_without_a_remark(viewer, fake_catalogue, open_panel, classify):

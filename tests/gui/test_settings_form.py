@@ -321,7 +321,7 @@ def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, fake_ca
     qtbot.waitUntil(lambda: not panel._session.run.running)
     qtbot.waitUntil(lambda: not panel.model.settings.native.isHidden())
     assert "gives -3 to 9, which are not probabilities" in panel.classify.message.text
-    assert panel._session.run.rows == []  # it is said once, not for each image
+    assert len(panel._session.run.rows) == 0  # it is said once, not for each image
     assert panel.model.settings.activation.value is None
     assert panel.sections[0].header.isChecked()  # although a run folds this step
     assert not panel.classify.button.isEnabled()
