@@ -1,5 +1,5 @@
 # make demo         classify bundled images: no display, no network beyond the installation
-# make test         everything that is checked: ruff, mypy, pytest
+# make test         what is checked for each change: ruff, mypy, pytest. `make test SLOW=` runs the slow tests, too
 # make coverage     the tests again, to see which lines and branches they cover; takes a quarter longer
 # make bench        the speed that the README claims
 # make docs         the documentation as a site, in site/
@@ -18,6 +18,10 @@ SYSTEM_PACKAGES := xvfb xauth strace libgl1 libgl1-mesa-dri libegl1 libopengl0 l
     libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
     libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 GUI_TESTS := tests/gui
+# Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
+SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_images_given.py tests/test_interruption.py \
+    tests/catalogue/test_meetings.py $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py \
+    leaks.py region_search.py own_models.py stored_models.py process.py zenodo_search.py)
 # These are run beside the others, so that both halves take equally long.
 SOME_GUI_TESTS := $(GUI_TESTS)/test_[s-z]*.py
 PYTEST := $(BIN)/python -m pytest --durations=15
@@ -40,8 +44,8 @@ test: $(VENV)/.for-test system-packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	@if command -v xvfb-run >/dev/null; then \
-	    $(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) --ignore-glob='$(SOME_GUI_TESTS)' & panel=$$!; \
-	    $(ON_ANOTHER_SCREEN) $(PYTEST) tests --ignore-glob='$(GUI_TESTS)/test_[a-r]*.py'; others=$$?; \
+	    $(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(addprefix --ignore=,$(SLOW)) --ignore-glob='$(SOME_GUI_TESTS)' & panel=$$!; \
+	    $(ON_ANOTHER_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(SLOW)) --ignore-glob='$(GUI_TESTS)/test_[a-r]*.py'; others=$$?; \
 	    wait $$panel && [ $$others = 0 ]; \
 	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
 	    $(PYTEST); \
