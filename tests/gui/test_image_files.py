@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import logging
-import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -264,6 +263,8 @@ def test_where_napari_has_no_reader_the_file_is_read_by_this_program(images, ope
     assert np.array_equal(shown, flat(100, (40, 40)))
 
 
+# napari's own reader leaves a file open that it cannot read.
+@pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 def test_a_file_that_nobody_can_read_is_reported(images, opened, tmp_path, qtbot):
     bad = tmp_path / "bad.tif"
     bad.write_text("this is no image")
@@ -275,9 +276,7 @@ def test_a_file_that_nobody_can_read_is_reported(images, opened, tmp_path, qtbot
     opened.show(target, ())
     qtbot.waitUntil(lambda: bool(heard))
     assert "bad.tif" in str(heard.pop())
-    with warnings.catch_warnings():  # napari's own reader leaves a file open that it cannot read
-        warnings.simplefilter("ignore", ResourceWarning)
-        gc.collect()
+    gc.collect()
 
 
 def test_dropped_files_are_classified_beside_layers_and_their_rows_open_them(
