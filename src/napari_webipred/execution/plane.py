@@ -99,7 +99,7 @@ def ranged(source: Source) -> Source:
         current().check()
         try:
             with image_memory.reserved(memory_needed(source, index)):
-                black, white = extent(_without_alpha(read(source, index)))
+                black, white = extent(without_alpha(read(source, index)))
         except CancelledError:
             raise
         except Exception:  # arrays may compute themselves when read, and fail in any way
@@ -211,7 +211,7 @@ def _region_of(plane: Plane, intensity: Intensity) -> tuple[NDArray[Any], Intens
         return read(plane.source, plane.index), intensity
     pixels = _read_once(plane.source, plane.index)
     if isinstance(intensity, str):
-        intensity = intensity_range(_without_alpha(pixels), intensity)
+        intensity = intensity_range(without_alpha(pixels), intensity)
     part, inside = cut(pixels, plane.region)
     return (part if inside is None else blanked(part, inside, intensity[0])), intensity
 
@@ -223,8 +223,3 @@ def _read_once(source: Source, index: Index) -> NDArray[Any]:
         _latest.plane = (source, index, read(source, index))
     pixels: NDArray[Any] = _latest.plane[2]
     return pixels
-
-
-def _without_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
-    shown = without_alpha(pixels)
-    return pixels if pixels.ndim == 2 else pixels[..., :shown]

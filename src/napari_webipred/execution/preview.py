@@ -10,7 +10,7 @@ import numpy as np
 from napari_webipred.execution.plane import Plane, Prepared, prepared_plane
 from napari_webipred.imaging.appearance import STRETCHED, as_image, is_bgr
 from napari_webipred.imaging.intensity import to_eight_bit
-from napari_webipred.imaging.preprocess import without_alpha
+from napari_webipred.imaging.preprocess import colour_count, without_alpha
 from napari_webipred.imaging.resize import spans
 
 if TYPE_CHECKING:
@@ -107,7 +107,7 @@ def preview(plane: Plane, card: ModelCard, options: Options) -> Preview:
         (height, width),
         (down.start, across.start, down.start + down.length, across.start + across.length),
         prepared.intensity_range,
-        steps((height, width), without_alpha(prepared.pixels), card.input, preprocessing),
+        steps((height, width), colour_count(prepared.pixels), card.input, preprocessing),
         _values(prepared.tensor, is_bgr(preprocessing, card.input.channel_order)),
         prepared.remark,
     )
@@ -181,8 +181,7 @@ def _values(tensor: NDArray[np.float32], bgr: bool) -> tuple[Values, ...]:
 
 def _original(prepared: Prepared) -> NDArray[np.uint8]:
     pixels = _thinned(np.asarray(prepared.pixels))
-    shown = without_alpha(pixels)
-    levels = to_eight_bit(pixels if pixels.ndim == 2 else pixels[..., :shown], *prepared.intensity_range)
+    levels = to_eight_bit(without_alpha(pixels), *prepared.intensity_range)
     image = np.rint(levels.reshape(*levels.shape[:2], -1)).astype(np.uint8)
     return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
 

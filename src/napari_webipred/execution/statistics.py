@@ -98,9 +98,7 @@ def _of_plane(source: Source, index: Index) -> Statistics:
     try:
         with image_memory.reserved(memory_needed(source, index)):
             pixels = read(source, index)
-            shown = without_alpha(pixels)
-            values = pixels if pixels.ndim == 2 else pixels[..., :shown]
-            return Statistics(histogram_of(pixels), _spreads(values, source.scaled), 1)
+            return Statistics(histogram_of(pixels), _spreads(without_alpha(pixels), source.scaled), 1)
     except CancelledError:
         raise
     except Exception:  # arrays may compute themselves when read, and fail in any way

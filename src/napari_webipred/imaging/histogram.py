@@ -60,8 +60,7 @@ def histogram_of(pixels: NDArray[Any]) -> Histogram | None:
     ImageError
         The pixels are no image.
     """
-    shown = without_alpha(pixels)
-    values = pixels if pixels.ndim == 2 else pixels[..., :shown]
+    values = without_alpha(pixels)
     parts = bands(len(values), values[0].nbytes)
     ends = [(good.min(), good.max()) for rows in parts if (good := _countable(values[rows])).size]
     if not ends:

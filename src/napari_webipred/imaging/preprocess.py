@@ -73,9 +73,9 @@ def prepare(
         The options contradict each other or mean nothing.
     """
     pixels = np.asanyarray(pixels)
-    shown = without_alpha(pixels)
+    shown = colour_count(pixels)
     # An array can be masked only where that module is in use; importing it takes 9 ms.
-    if "numpy.ma" in sys.modules and np.ma.is_masked(pixels if pixels.ndim == 2 else pixels[..., :shown]):
+    if "numpy.ma" in sys.modules and np.ma.is_masked(without_alpha(pixels)):
         raise ImageError(
             "The image has masked pixels, whose values are not known.", "Fill them first, for example: array.filled(0)."
         )
@@ -87,7 +87,7 @@ def prepare(
         )
     shape, size = (pixels.shape[0], pixels.shape[1]), (height, width)
     grid = bilinear(shape, spans(shape, size, preprocessing), size)
-    low, high = intensity_range(pixels if pixels.ndim == 2 else pixels[..., :shown], intensity)
+    low, high = intensity_range(without_alpha(pixels), intensity)
     grey = channels == 1 or target.channel_order == "L"
     resized = np.empty((height, width, 1 if grey else shown), np.float32)
     # Per row of the target, two of the image and the neighbours in float64 are at hand.
@@ -107,7 +107,13 @@ def _resized(levels: NDArray[np.float32], grid: Grid, grey: bool, profile: str) 
     return _grey(resized, TEACHABLE_MACHINE_LUMA if profile == "teachable-machine" else LUMA) if grey else resized
 
 
-def without_alpha(pixels: NDArray[Any]) -> int:
+def without_alpha(pixels: NDArray[Any]) -> NDArray[Any]:
+    """Return a view of the grey or colour values; ImageError if the pixels are no image."""
+    shown = colour_count(pixels)
+    return pixels if pixels.ndim == 2 else pixels[..., :shown]
+
+
+def colour_count(pixels: NDArray[Any]) -> int:
     """Count the channels that are not alpha, 1 or 3; ImageError if the pixels are no image."""
     if pixels.ndim not in {2, 3} or (pixels.ndim == 3 and not 1 <= pixels.shape[2] <= 4):
         raise ImageError(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.imaging.decoding import bands
+from napari_webipred.imaging.preprocess import without_alpha
 from napari_webipred.limits import SMALLEST_SHARE
 
 if TYPE_CHECKING:
@@ -40,7 +41,7 @@ def remark_on(pixels: NDArray[Any], height: int, width: int, intensity_range: tu
     if (rows, columns) == (1, 1):
         return "The image is a single pixel."
     sentences = []
-    values = pixels[..., : 3 if pixels.shape[2] >= 3 else 1] if pixels.ndim == 3 else pixels
+    values = without_alpha(pixels)
     if _is_uniform(values, None):
         sentences.append("The image is blank: all its pixels are the same.")
     elif _is_uniform(values, intensity_range):
