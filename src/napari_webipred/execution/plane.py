@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from napari_webipred.card import ModelCard
+    from napari_webipred.card import Input, ModelCard, Preprocessing
 
 image_memory = ImageMemory()  # of all runs in this process
 _latest = threading.local()  # the plane with regions that this thread has read last
@@ -66,12 +66,18 @@ class Prepared:
         Why the probabilities may mean little; mostly empty.
     pixels : ndarray
         What it was made of: the pixels of the plane or region, as they were read.
+    target : Input
+        The size and channels that were asked for.
+    preprocessing : Preprocessing
+        What was done.
     """
 
     tensor: NDArray[np.float32]
     intensity_range: tuple[float, float]
     remark: str
     pixels: NDArray[Any]
+    target: Input
+    preprocessing: Preprocessing
 
 
 def planes_of(sources: Iterable[Source], intensity: Intensity = "auto") -> Iterator[Plane]:
@@ -184,14 +190,15 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
     Exception
         Whatever an array raises that computes its planes when they are read.
     """
-    preprocessing = card.preprocessing_under(options.profile)
-    assert card.input is not None
+    target, preprocessing = card.input, card.preprocessing_under(options.profile)
+    assert target is not None
     assert preprocessing is not None
     with image_memory.reserved(memory_needed(plane.source, plane.index)):
         current().check()  # it may have waited for long
         pixels, intensity = _region_of(plane, intensity_of(plane.source, options.intensity))
-        tensor, used = prepare(pixels, card.input, preprocessing, intensity)
-        return Prepared(tensor, used, remark_on(pixels, card.input.height, card.input.width, used), pixels)
+        tensor, used = prepare(pixels, target, preprocessing, intensity)
+        remark = remark_on(pixels, target.height, target.width, used)
+        return Prepared(tensor, used, remark, pixels, target, preprocessing)
 
 
 def intensity_of(source: Source, asked: Intensity) -> Intensity:

@@ -95,20 +95,18 @@ def preview(plane: Plane, card: ModelCard, options: Options) -> Preview:
         Whatever an array raises that computes its planes when they are read.
     """
     prepared = prepared_plane(plane, card, options)
-    preprocessing = card.preprocessing_under(options.profile)
-    assert card.input is not None
-    assert preprocessing is not None
+    target, preprocessing = prepared.target, prepared.preprocessing
     height, width = prepared.pixels.shape[:2]
-    down, across = spans((height, width), (card.input.height, card.input.width), preprocessing)
+    down, across = spans((height, width), (target.height, target.width), preprocessing)
     return Preview(
         prepared.tensor,
-        _thinned(as_image(prepared.tensor, preprocessing, card.input.channel_order)),
+        _thinned(as_image(prepared.tensor, preprocessing, target.channel_order)),
         _original(prepared),
         (height, width),
         (down.start, across.start, down.start + down.length, across.start + across.length),
         prepared.intensity_range,
-        steps((height, width), colour_count(prepared.pixels), card.input, preprocessing),
-        _values(prepared.tensor, is_bgr(preprocessing, card.input.channel_order)),
+        steps((height, width), colour_count(prepared.pixels), target, preprocessing),
+        _values(prepared.tensor, is_bgr(preprocessing, target.channel_order)),
         prepared.remark,
     )
 

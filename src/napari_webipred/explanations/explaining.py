@@ -101,9 +101,6 @@ class Explainer:
             contrasts = grids if shares is None else np.einsum("no,oyx->nyx", weights - shares, covered)
         else:
             grids, contrasts = maps.grids, maps.contrasts
-        preprocessing = self._card.preprocessing_under(options.profile)
-        assert preprocessing is not None
-        assert self._card.input is not None
         shape = (prepared.pixels.shape[0], prepared.pixels.shape[1])
         scale = float(np.abs(contrasts).max()) or 1.0
         return [
@@ -111,7 +108,7 @@ class Explainer:
                 class_name=self._card.classes[number].name,
                 method="occlusion" if maps is None else maps.method,
                 grid=grids[i].astype(np.float32),
-                map=placed(contrasts[i], shape, self._card.input, preprocessing),
+                map=placed(contrasts[i], shape, prepared.target, prepared.preprocessing),
                 logit=float(weights[i] @ logits),
                 bias=None if maps is None else float(maps.biases[i]),
                 completeness=None if maps is None else float(maps.completeness[i]),
