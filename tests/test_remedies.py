@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import pickle
 import re
+from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 from typing import get_args
@@ -63,9 +64,10 @@ def test_each_front_has_words_for_every_remedy(front: ModuleType) -> None:
     assert set(front.REMEDIES) == set(get_args(Remedy))
 
 
-def test_what_helps_in_python_stands_in_the_notes_of_the_error() -> None:
+@pytest.mark.parametrize("function", [wp.classify, wp.prepare, wp.explain])
+def test_what_helps_in_python_stands_in_the_notes_of_the_error(function: Callable[..., object]) -> None:
     with pytest.raises(CatalogueError) as caught:
-        wp.classify([], "xyzzy")
+        function([], "xyzzy")
     assert caught.value.__notes__ == ["list_models() lists all models."]
 
 

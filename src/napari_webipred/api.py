@@ -196,9 +196,8 @@ def classify(
     """
     from napari_webipred.results.table import to_frame
 
-    chosen = engine.preferred_intensity() if intensity is None else intensity
-    options = engine.Options(intensity=chosen, threshold=threshold, profile=profile)
-    opened = model if isinstance(model, Model) else open_model(model)
+    options = _options(intensity, profile, threshold)
+    opened = _opened(model)
     rows = []
     axes: tuple[str, ...] = ()
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
@@ -251,10 +250,9 @@ def prepare(
     >>> wp.prepare(stack, "demo", plane=12).shape
     (224, 224, 3)
     """
+    options = _options(intensity, profile)
+    opened = _opened(model)
     with _remedies_in_notes():
-        opened = model if isinstance(model, Model) else open_model(model)
-        chosen = engine.preferred_intensity() if intensity is None else intensity
-        options = engine.Options(intensity=chosen, profile=profile)
         return prepared_plane(engine.chosen_plane(opened, image, plane, options), opened.card, options).tensor
 
 
@@ -306,14 +304,13 @@ def explain(
     >>> best.class_name, best.method, best.grid.shape, best.map.shape
     ('noisy', 'cam', (14, 14), (128, 128))
     """
-    from napari_webipred.explanations.explaining import Explainer
+    from napari_webipred.explanations.explaining import explainer_of
 
+    options = _options(intensity, profile)
+    opened = _opened(model)
     with _remedies_in_notes():
-        opened = model if isinstance(model, Model) else open_model(model)
-        chosen = engine.preferred_intensity() if intensity is None else intensity
-        options = engine.Options(intensity=chosen, profile=profile)
         shown = engine.chosen_plane(opened, image, plane, options)
-        return Explainer(opened).explain(shown, options, classes, method, check=check)
+        return explainer_of(opened).explain(shown, options, classes, method, check=check)
 
 
 def select(
@@ -445,6 +442,18 @@ def list_models(search: str = "", *, discipline: str | None = None, procedure: s
 
     private_session.follow()
     return index.search(search, discipline, procedure)
+
+
+def _opened(model: Model | str | Path) -> Model:
+    return model if isinstance(model, Model) else open_model(model)
+
+
+def _options(
+    intensity: Intensity | None, profile: Profile | None, threshold: float = engine.DEFAULTS.threshold
+) -> engine.Options:
+    """Return the options of a call; the preferred intensity counts where none is given."""
+    chosen = engine.preferred_intensity() if intensity is None else intensity
+    return engine.Options(intensity=chosen, threshold=threshold, profile=profile)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.selection import WHOLE, Selection, rename, selected, take_planes
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
-from napari_webipred.options import DEFAULTS
+from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
 from napari_webipred.options import preferred_intensity as preferred_intensity
 from napari_webipred.results.probabilities import missing_activation

@@ -246,3 +246,13 @@ def test_what_cannot_be_explained_is_refused_in_words(tmp_path, wrong, message):
 def test_an_image_that_cannot_be_read_is_told(tmp_path):
     with pytest.raises(ImageError, match="no file"):
         wp.explain("missing.png", bright(tmp_path))
+
+
+def test_a_model_is_cut_and_opened_once_for_many_images(tmp_path, monkeypatch):
+    model = bright(tmp_path)
+    made = []
+    session_with = type(model).session_with
+    monkeypatch.setattr(type(model), "session_with", lambda *given: made.append(1) or session_with(*given))
+    first, second = (wp.explain(IMAGE, model, classes=["a"])[0] for _ in range(2))
+    assert len(made) == 1
+    np.testing.assert_array_equal(first.map, second.map)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from threading import Lock
 from typing import TYPE_CHECKING, Literal
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -32,6 +34,10 @@ if TYPE_CHECKING:
 
 FEATURES, LOGITS = "webipred.features", "webipred.logits"
 DISTRUSTED = 0.3  # a rank correlation with occlusion below this is a warning
+
+
+_lock = Lock()
+_explainers: WeakKeyDictionary[Model, Explainer] = WeakKeyDictionary()
 
 
 class Explainer:
@@ -186,6 +192,20 @@ class Explainer:
         return OptionError(
             f"The method {method} does not fit the model {self._card.name}: {why}.", "Choose auto or occlusion."
         )
+
+
+def explainer_of(model: Model) -> Explainer:
+    """Return the explainer of a model, which is made once and kept for as long as the model.
+
+    Raises
+    ------
+    ModelError
+        There is no memory for a second copy of the weights.
+    """
+    with _lock:
+        if model not in _explainers:
+            _explainers[model] = Explainer(model)
+        return _explainers[model]
 
 
 def _softmax(logits: NDArray[np.float64]) -> NDArray[np.float64]:
