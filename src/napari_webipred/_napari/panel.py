@@ -6,9 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QEvent, QSize, Qt
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari import keys
@@ -30,6 +30,7 @@ from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.region_view import RegionView, canvas_below
 from napari_webipred._napari.results_view import FIRST, ResultsView
 from napari_webipred._napari.run_code import RunCode
+from napari_webipred._napari.scrolling_column import scrolling_column
 from napari_webipred._napari.section import Section
 from napari_webipred._napari.session_files import SessionFiles
 from napari_webipred._napari.theme import Theme
@@ -62,7 +63,7 @@ class ClassifyPanel(QWidget):
         self._navigating = False
         self._regions = RegionView(napari_viewer, self._follow)
         self._theme = theme = Theme(napari_viewer)
-        self._show_focus()  # with all its widgets it would take ten times as long
+        self._show_focus()
         self.results = ResultsView(session, theme)
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.code = RunCode(napari_viewer, self._run, self.results.buttons.menu, self.results.buttons.message)
@@ -122,11 +123,7 @@ class ClassifyPanel(QWidget):
         self._drop.refused.connect(self._on_refused)
 
     def _lay_out(self) -> None:
-        column = QWidget()
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(8, 6, 8, 8)
-        layout.setSpacing(10)
-        layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
+        self.scroll, layout = scrolling_column(self, 10)
         self.form.lay_out(self.sections[:3])
         layout.addWidget(self.form.native)
         layout.addWidget(self.sections[3], FIRST)
@@ -134,15 +131,7 @@ class ClassifyPanel(QWidget):
         self.sections[3].header.toggled.connect(lambda shown: layout.setStretchFactor(self.sections[3], FIRST * shown))
         self.foot = Foot()
         layout.addWidget(self.foot)
-        self.scroll = QScrollArea()
-        self.scroll.setWidget(column)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.scroll)
-        self._wheel = WheelGuard(column)
+        self._wheel = WheelGuard(self.scroll.widget())
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)

@@ -6,13 +6,14 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QFrame, QHBoxLayout, QLayout, QMainWindow, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
 
 from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.picture import Picture
+from napari_webipred._napari.scrolling_column import scrolling_column
 from napari_webipred._napari.shown_plane import Shown, ShownPlane
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.value_table import ValueTable
@@ -76,27 +77,15 @@ class PreviewWidget(QWidget):
         self._listen(True)
 
     def _lay_out(self) -> None:
-        column = QWidget()
         pictures = QHBoxLayout()
         for side in self._sides:
             pictures.addWidget(side, 1)
-        layout = QVBoxLayout(column)
-        layout.setContentsMargins(8, 6, 8, 8)
-        layout.setSpacing(6)
-        layout.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
+        self.scroll, layout = scrolling_column(self, 6)
         layout.addWidget(self.name)
         layout.addLayout(pictures)
         for widget in (self.state, self.message, self.range, self.steps, self.values):
             layout.addWidget(widget)
         layout.addStretch(1)
-        self.scroll = QScrollArea()
-        self.scroll.setWidget(column)
-        self.scroll.setWidgetResizable(True)
-        self.scroll.setFrameShape(QFrame.Shape.NoFrame)
-        self.scroll.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        outer = QVBoxLayout(self)
-        outer.setContentsMargins(0, 0, 0, 0)
-        outer.addWidget(self.scroll)
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 420)

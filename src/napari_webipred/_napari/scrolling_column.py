@@ -1,0 +1,38 @@
+"""A column of widgets that scrolls up and down when its dock is too low."""
+
+from __future__ import annotations
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
+
+
+def scrolling_column(inside: QWidget, spacing: int) -> tuple[QScrollArea, QVBoxLayout]:
+    """Fill a widget with a column that is as wide as the widget.
+
+    Parameters
+    ----------
+    inside : QWidget
+        Without a layout.
+    spacing : int
+        Pixels between what the column holds.
+
+    Returns
+    -------
+    area : QScrollArea
+    column : QVBoxLayout
+        Where widgets are added.
+    """
+    content = QWidget()
+    column = QVBoxLayout(content)
+    column.setContentsMargins(8, 6, 8, 8)
+    column.setSpacing(spacing)
+    column.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QFrame.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    outer = QVBoxLayout(inside)
+    outer.setContentsMargins(0, 0, 0, 0)
+    outer.addWidget(area)
+    return area, column
