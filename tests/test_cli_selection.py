@@ -84,3 +84,11 @@ def test_labels_of_a_file_have_rows_of_their_own(folder, tmp_path):
     expected = wp.classify(folder, "demo", regions=labels, outside="blank")
     assert found["region"].tolist() == expected["region"].tolist() == ["3", "9"]
     np.testing.assert_array_equal(found["noisy"].to_numpy(np.float32), expected["noisy"])
+
+
+def test_a_region_that_fails_is_named(folder, tmp_path, capsys):
+    labels = np.zeros((90, 90), np.uint8)
+    labels[5:20, 5:30], labels[60:, 60:] = 3, 9  # the image ends before the second one
+    Image.fromarray(labels).save(tmp_path / "labels.png")
+    assert cli.main(["classify", str(folder), "-m", "demo", "--regions", str(tmp_path / "labels.png")]) == 1
+    assert "plain.png region=" in capsys.readouterr().err

@@ -90,8 +90,9 @@ def show_row(row: Row, card: ModelCard, stream: TextIO) -> None:
 
 
 def title(row: Row) -> str:
-    """Name an image, and which of its planes this is: ``cells.tif t=0 z=12``."""
-    return " ".join([row.image, *(f"{axis}={i}" for axis, i in row.position.items())])
+    """Name an image, and which of its planes and regions this is: ``cells.tif t=0 z=12 region=7``."""
+    place = {**row.position, **({"region": row.region} if row.region else {})}
+    return " ".join([row.image, *(f"{axis}={i}" for axis, i in place.items())])
 
 
 def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: TextIO) -> None:
