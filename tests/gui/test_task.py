@@ -34,6 +34,19 @@ def test_all_events_and_the_result_arrive_in_order(qtbot):
     assert received == [*(("event", i) for i in range(1000)), ("done", "result")]
 
 
+def test_what_is_stopped_after_its_result_has_ended_once(qtbot):
+    def work():
+        yield 1
+        return "result"
+
+    task = Task(work())
+    received = record(task)
+    task.done.connect(lambda _: task._worker.quit())  # as napari does with all workers when it closes
+    with qtbot.waitSignal(task._worker.finished):
+        task.start()
+    assert [what for what, _ in received] == ["event", "done"]
+
+
 @pytest.mark.parametrize("kind", [ValueError, RuntimeError])
 def test_an_error_arrives_after_the_events_before_it(qtbot, kind):
     error = kind("broken")

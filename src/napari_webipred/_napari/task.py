@@ -63,7 +63,7 @@ class Task(QObject):
 
     def __init__(self, work: Generator[Any, None, Any], parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._silent = False
+        self._silent = self._ended = False
         self._shown = threading.Event()
         self._shown.set()
         self._worker = create_worker(
@@ -99,6 +99,7 @@ class Task(QObject):
     def _on_returned(self, result: object) -> None:
         if self._silent:
             return
+        self._ended = True
         if isinstance(result, _Failure):
             self.failed.emit(result.error)
         else:
@@ -109,7 +110,7 @@ class Task(QObject):
 
     def _on_finished(self) -> None:
         _under_way.discard(self)
-        if self._silent or self._worker.abort_requested:
+        if not self._ended:  # napari may have stopped it after its result
             self.cancelled.emit()
 
 
