@@ -115,11 +115,6 @@ class ResultsView(QWidget):
         session.run_ended.connect(self._arrange_new)
 
     @property
-    def chosen_number(self) -> int | None:
-        """The number of the row that the chart shows in the table of the session."""
-        return self._chosen
-
-    @property
     def chosen_entry(self) -> Entry | None:
         """The row that the chart shows."""
         return None if self._chosen is None else self._session.table.entry(self._chosen)

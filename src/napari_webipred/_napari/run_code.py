@@ -35,7 +35,6 @@ class RunCode(QObject):
 
     def __init__(self, viewer: Any, run: Callable[[], RunDetails | None], menu: SaveMenu, message: Message) -> None:
         super().__init__(menu)
-        self._menu = menu
         self._viewer = viewer
         self._run = run
         self._message = message

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 FEATURES, LOGITS = "webipred.features", "webipred.logits"
-DISTRUSTED = 0.3  # a rank correlation with occlusion below this is a warning
 
 
 _lock = Lock()

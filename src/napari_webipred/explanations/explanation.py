@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Method = Literal["cam", "hirescam", "occlusion"]
-CAPTION = "The map shows where the network finds evidence. It does not show where the finding is, nor its outline."
 
 
 @dataclass(frozen=True, slots=True, eq=False)

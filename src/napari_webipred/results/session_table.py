@@ -168,10 +168,6 @@ class SessionTable:
         numbers: list[int] = np.flatnonzero(self._run_numbers.values == run.number).tolist()
         return numbers
 
-    def is_kept(self, number: int) -> bool:
-        """Tell whether a row is not deleted."""
-        return bool(self._kept.values[number])
-
     def delete(self, numbers: Sequence[int] | Numbers) -> int:
         """Delete rows, and return how many were still there."""
         chosen = np.asarray(numbers, np.intp)
