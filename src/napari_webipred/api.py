@@ -42,7 +42,7 @@ REMEDIES: dict[Remedy, str] = {
     "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
     "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
-    "install openpyxl": "Install it: pip install openpyxl",
+    "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "list models": "list_models() lists all models.",
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
     "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",

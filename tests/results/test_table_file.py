@@ -7,6 +7,7 @@ import errno
 import io
 import json
 import os
+import re
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -19,7 +20,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_webipred import api
 from napari_webipred.card import ModelCard
+from napari_webipred.cli import terminal
 from napari_webipred.errors import OptionError
 from napari_webipred.results import excel, table_file
 from napari_webipred.results.export import CsvWriter
@@ -199,8 +202,11 @@ def test_no_temporary_file_is_made_for_excel(tmp_path: Path, monkeypatch: pytest
 
 def test_without_openpyxl_the_message_says_how_to_add_it_and_nothing_is_written(tmp_path, monkeypatch) -> None:
     monkeypatch.setitem(sys.modules, "openpyxl", None)
-    with pytest.raises(OptionError, match=r"pip install .*napari-webipred\[excel\]"):
+    with pytest.raises(OptionError, match="openpyxl, which is not installed") as caught:
         save(tmp_path / "out.xlsx", [entry(run())])
+    (remedy,) = caught.value.remedies
+    for front in (api, terminal):
+        assert re.search(r"pip install .*napari-webipred\[excel\]", front.REMEDIES[remedy])
     assert not list(tmp_path.iterdir())
 
 

@@ -29,7 +29,7 @@ REMEDIES: dict[Remedy, str] = {
     "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
     "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
-    "install openpyxl": "Install it: pip install openpyxl",
+    "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "replace model": "To replace it, run `napari-webipred fetch MODEL --replace` or "
