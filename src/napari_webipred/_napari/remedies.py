@@ -14,7 +14,7 @@ REMEDIES: dict[Remedy, str] = {
     "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
     "preferences and unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
-    "install openpyxl": 'Install it into the environment of napari: pip install "napari-webipred[excel]". Then start napari again.',
+    "install openpyxl": 'Install it where napari is: pip install "napari-webipred[excel]". Then start napari again.',
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
     "replace model": "To replace the model, download or import it again and click “Replace”.",
