@@ -37,7 +37,7 @@ LICENCES = (
 
 
 def licence_page(licence: str | None) -> str:
-    """Return the address of the text of a licence; empty if it is none of the usual identifiers."""
+    """Return the web address of a licence; empty if its identifier is not a common one."""
     known = {name.casefold(): name for name in LICENCES}
     name = known.get((licence or "").casefold())
     return f"https://spdx.org/licenses/{name}.html" if name else ""

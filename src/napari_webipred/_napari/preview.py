@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, QSize, Qt, QTimer
@@ -14,7 +15,7 @@ from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.message import Message
 from napari_webipred._napari.picture import Picture
 from napari_webipred._napari.scrolling_column import scrolling_column
-from napari_webipred._napari.shown_plane import Shown, ShownPlane
+from napari_webipred._napari.shown_plane import Shown, ShownPlane, Stack
 from napari_webipred._napari.theme import Theme
 from napari_webipred._napari.value_table import ValueTable
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
@@ -24,7 +25,8 @@ from napari_webipred.names import readable
 if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
     from napari_webipred.execution.preview import Preview
-    from napari_webipred.imaging.source import Source
+
+    Range = tuple[float, float]
 
 WIDTH = 380
 SHARE = 0.45  # of the height of the window
@@ -53,7 +55,7 @@ class PreviewWidget(QWidget):
         self._viewer = napari_viewer
         self._session = session_of(napari_viewer)
         self._theme = theme = Theme(napari_viewer)
-        self._ranged: Source | None = None  # the stack whose range was found last
+        self._ranged: tuple[Stack, Range | None] | None = None  # the stack whose range was found last
         self.shown: Preview | None = None
         self.plane = ShownPlane(napari_viewer, self._session, self)
         self.latest = Latest(self)
@@ -159,7 +161,7 @@ class PreviewWidget(QWidget):
         self.state.show()
         self.latest.ask(lambda: _look(shown, card, self._ranged))
 
-    def _on_done(self, result: tuple[Preview, Source]) -> None:
+    def _on_done(self, result: tuple[Preview, tuple[Stack, Range | None] | None]) -> None:
         preview, self._ranged = result
         self._show(preview)
         self.message.clear()
@@ -220,14 +222,17 @@ def ready_card(session: ViewerSession) -> ModelCard:
     return loading.model.card
 
 
-def _look(shown: Shown, card: ModelCard, known: Source | None) -> Generator[None, None, tuple[Preview, Source]]:
+def _look(
+    shown: Shown, card: ModelCard, known: tuple[Stack, Range | None] | None
+) -> Generator[None, None, tuple[Preview, tuple[Stack, Range | None] | None]]:
     from napari_webipred.execution.plane import Plane, ranged
     from napari_webipred.execution.preview import preview
 
     yield
     source = shown.source
     if shown.options.intensity == "stack":
-        same = known is not None and known.location is source.location and known.reading == source.reading
-        source = known if same and known is not None else ranged(source)
-        yield
-    return preview(Plane(0, source, shown.index, shown.region), card, shown.options), source
+        if known is None or not known[0].same(shown.stack):
+            known = shown.stack, ranged(source).intensity_range
+            yield
+        source = replace(source, intensity_range=known[1])
+    return preview(Plane(0, source, shown.index, shown.region), card, shown.options), known

@@ -7,16 +7,13 @@ from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from napari_webipred.imaging.planes import colour_axis
-from napari_webipred.imaging.selection import MOST_CHANNELS, PROJECTED
+from napari_webipred.imaging.selection import MOST_CHANNELS, PROJECTED, default_colours
 
 # What becomes of an axis: planes, as chosen for all stacks or for this axis alone; one plane; or colours.
 Use: TypeAlias = Literal["auto", "stack", "all", "current", "range", "max", "mean", "rgb", "merge"]
 Planes: TypeAlias = Literal["all", "current"] | slice  # of all stacks
 IN_ROWS = frozenset({"stack", "all", "current", "range"})
 IN_PART = frozenset({"range", "max", "mean"})  # which take only some places if the user wants so
-TWO = ("magenta", "green")
-THREE = ("red", "green", "blue")
-MORE = ("cyan", "magenta", "yellow", "red", "green", "blue", "gray")
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +125,8 @@ def uses(length: int) -> tuple[Use, ...]:
 
 
 def default_channels(length: int) -> tuple[tuple[int, str], ...]:
-    """Give each of so many channels a colour that can be told from those beside it."""
-    count = min(length, MOST_CHANNELS)
-    colours = ("gray",) if length == 1 else TWO if length == 2 else THREE if length == 3 else MORE
-    return tuple((i, colours[i % len(colours)]) for i in range(count))
+    """Give each of so many channels, up to `MOST_CHANNELS`, its colour."""
+    return tuple(enumerate(default_colours(length)[:MOST_CHANNELS]))
 
 
 def sliced_axis(axes: Sequence[Axis]) -> int | None:

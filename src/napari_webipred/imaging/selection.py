@@ -28,6 +28,8 @@ COLOURS: dict[str, Colour] = {
     "yellow": (1, 1, 0),
     "gray": (1, 1, 1),
 }
+DEFAULT_COLOURS = {1: ("gray",), 2: ("magenta", "green"), 3: ("red", "green", "blue")}  # by the number of channels
+MORE_COLOURS = ("cyan", "magenta", "yellow", "red", "green", "blue", "gray")
 MOST_CHANNELS = 16
 
 
@@ -294,15 +296,16 @@ def merge_along(source: Source, axis: str, numbers: Sequence[int], colours: Sequ
     channels = [take_channel(source, axis, number) for number in numbers]
     if len(channels) == 1 and colours is None:
         return channels[0]
-    pairs = zip(channels, colours or default_colours(len(channels)), strict=True)
+    chosen = colours or [COLOURS[name] for name in default_colours(len(channels))]
+    pairs = zip(channels, chosen, strict=True)
     merged = merge(source.name, [Channel(channel, colour) for channel, colour in pairs])
     return replace(merged, regions=source.regions)
 
 
-def default_colours(count: int) -> list[Colour]:
-    """Return colours for so many channels: grey; green and magenta; red, green and blue; and so on."""
-    names = {1: ["gray"], 2: ["green", "magenta"]}.get(count, list(COLOURS))
-    return [COLOURS[names[i % len(names)]] for i in range(count)]
+def default_colours(count: int) -> list[str]:
+    """Name a colour for each of so many channels, which can be told from those beside it."""
+    names = DEFAULT_COLOURS.get(count, MORE_COLOURS)
+    return [names[i % len(names)] for i in range(count)]
 
 
 def colour(given: str | Sequence[float]) -> Colour:
