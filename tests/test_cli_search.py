@@ -73,7 +73,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=300)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None, max_examples=60)
 @given(data=st.data())
 def test_whatever_a_search_finds_the_other_records_are_shown(
     zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str], data: st.DataObject
@@ -84,3 +84,15 @@ def test_whatever_a_search_finds_the_other_records_are_shown(
     zenodo.found([record, zenodo.publish("456", {"m.onnx": b"x"}, title="The other")])
     assert cli.main(["models", "--zenodo", "chest"]) == 0
     assert "The other" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("size", [2**63, -1, 1.5, True, "many", None])
+def test_a_size_that_no_file_has_is_left_out(
+    zenodo: ZenodoServer, capsys: pytest.CaptureFixture[str], size: object
+) -> None:
+    record = zenodo.publish("123", {"m.onnx": b"x"})
+    record["files"][0]["size"] = size
+    zenodo.found([record])
+    assert cli.main(["models", "--zenodo", "chest", "--json"]) == 0
+    (card,) = json.loads(capsys.readouterr().out)
+    assert card["weights"][0].get("size") is None

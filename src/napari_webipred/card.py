@@ -41,6 +41,7 @@ SourceType = Literal[
 ]
 
 DEEPEST = 20  # objects within objects
+MOST_BYTES = 2**63 - 1  # of a file, as every file system counts
 PROSE_AT_MOST = 10_000  # characters; the longest description on our own cards has 2,000
 
 
@@ -204,13 +205,18 @@ class WeightSource(_Part):
     file_id: str | None = None
 
 
+def file_size(stated: Any) -> int | None:
+    """Return the bytes of a file that a server stated; None if that is no such number."""
+    return stated if type(stated) is int and 0 <= stated <= MOST_BYTES else None
+
+
 class Weights(_Part):
     """One file with the model's topology and weights."""
 
     format: WeightFormat
     source: WeightSource
     entry_point: str | None = None
-    size: Annotated[int, Field(ge=0, lt=2**63)] | None = None
+    size: Annotated[int, Field(ge=0, le=MOST_BYTES)] | None = None
     checksum: Annotated[str, Field(pattern=r"^(md5|sha1|sha256|sha512):[0-9a-f]+$")] | None = None
 
 

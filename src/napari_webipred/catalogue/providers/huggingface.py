@@ -21,6 +21,7 @@ from napari_webipred.card import (
     Provenance,
     Weights,
     WeightSource,
+    file_size,
     named,
 )
 from napari_webipred.catalogue import side_files, transformers
@@ -166,11 +167,10 @@ def _look_up(repository: str, revision: str | None) -> tuple[dict[str, Any], str
 def _entry(repository: str, commit: str, sibling: dict[str, Any]) -> RemoteFile:
     path, large = str(sibling["rfilename"]), sibling.get("lfs")
     digest = str(large.get("sha256") or large.get("oid")) if isinstance(large, dict) else ""
-    size = sibling.get("size")
     return RemoteFile(
         _address(repository, commit, path),
         path,
-        size if type(size) is int and size >= 0 else None,
+        file_size(sibling.get("size")),
         f"sha256:{digest}" if re.fullmatch(r"[0-9a-f]{64}", digest) else None,
     )
 

@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from napari_webipred import settings
+from napari_webipred.card import file_size
 from napari_webipred.catalogue.plain_text import plain_text
 from napari_webipred.errors import CatalogueError
 
@@ -105,7 +106,6 @@ def _text(value: Any) -> str | None:
 
 def _file(record: str, entry: dict[str, Any]) -> RecordFile:
     key, checksum = str(entry["key"]), str(entry.get("checksum"))
-    size = entry.get("size")
     links = entry.get("links") or {}
     server = settings.current().zenodo_url
     url = str(links.get("content") or links.get("self") or "")
@@ -115,7 +115,7 @@ def _file(record: str, entry: dict[str, Any]) -> RecordFile:
     return RecordFile(
         id=str(entry.get("id") or entry.get("file_id") or ""),
         key=key,
-        size=size if isinstance(size, int) and size >= 0 else None,
+        size=file_size(entry.get("size")),
         checksum=checksum if _CHECKSUM.fullmatch(checksum) else None,
         url=url,
     )
