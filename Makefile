@@ -24,7 +24,7 @@ SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_images_giv
     leaks.py region_search.py own_models.py stored_models.py process.py zenodo_search.py)
 # These are run beside the others, so that both halves take equally long.
 SOME_GUI_TESTS := $(GUI_TESTS)/test_[s-z]*.py
-PYTEST := $(BIN)/python -m pytest --durations=15
+PYTEST := $(BIN)/python -m pytest --durations=15 --hypothesis-profile=ci
 MEASURED := $(BIN)/coverage run -m pytest
 REPORT := echo 'Lines and branches that the tests of both processes cover, in percent:' && $(BIN)/coverage report
 
