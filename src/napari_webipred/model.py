@@ -160,7 +160,7 @@ class Model:
                     self._sessions[threads] = first
             return self._sessions[threads]
 
-    def session_with(self, tensors: Mapping[str, str]) -> Session:
+    def session_with(self, tensors: Mapping[str, str], threads: int | None = None) -> Session:
         """Open a session that gives tensors of the network besides the classes; `Session.predict` returns them by name.
 
         It holds the weights a second time.
@@ -169,6 +169,8 @@ class Model:
         ----------
         tensors : mapping of str to str
             Names of the outputs, and for each the tensor of the compiled graph.
+        threads : int, optional
+            How many compute one image; by default one for each core.
 
         Raises
         ------
@@ -179,7 +181,7 @@ class Model:
         from napari_webipred.runtime.extra_outputs import with_outputs
 
         return open_session(
-            with_bounds(with_outputs(self.graph(), tensors)), available_cores(), allow_slow=self._allow_slow
+            with_bounds(with_outputs(self.graph(), tensors)), threads or available_cores(), allow_slow=self._allow_slow
         )
 
     def graph(self) -> bytes:

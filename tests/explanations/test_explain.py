@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 from onnx import helper
 
 import napari_webipred as wp
@@ -12,6 +15,7 @@ from napari_webipred import engine
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError, ImageError, OptionError
 from napari_webipred.execution.plane import Plane
+from napari_webipred.explanations.contrast import log_odds
 from napari_webipred.explanations.explaining import Explainer
 from napari_webipred.explanations.placing import placed
 from napari_webipred.imaging.planes import array_source
@@ -117,14 +121,49 @@ def test_the_derivative_of_a_head_is_that_of_finite_differences(tmp_path, name):
         np.testing.assert_allclose(np.einsum("nkyx,kyx->n", derivative, direction), slope, rtol=1e-4, atol=1e-5)
 
 
-def test_the_contrast_of_a_softmax_leaves_out_what_all_classes_share(tmp_path):
-    model, _ = network(tmp_path, "mean, dense, softmax")
+@pytest.mark.parametrize("sharp", [1.0, 60.0])
+def test_of_a_softmax_the_log_odds_are_shown_which_never_vanish(tmp_path, sharp):
+    """The map of a class less that of the others; also where the probability is 1 to the last digit."""
+    random = np.random.default_rng(0)
+    nodes, weights = body(random)
+    head, more, _ = heads(random)["mean, dense, softmax"]
+    more = {name: sharp * each for name, each in more.items()}
+    model = opened(write(tmp_path / "net.onnx", [*nodes, *head], {**weights, **more}, 3))
     explained = wp.explain(IMAGE[:SIZE, :SIZE], model)
-    shared = sum(each.probability * each.grid for each in explained)
-    for each in explained:
-        expected = placed(each.grid - shared, (SIZE, SIZE), model.card.input, model.card.preprocessing)
-        np.testing.assert_allclose(each.map, expected, atol=1e-4)
-        assert each.scale == pytest.approx(max(np.abs(other.grid - shared).max() for other in explained), rel=1e-4)
+    logits = np.array([each.logit for each in explained])
+    for number, each in enumerate(explained):
+        others = np.delete(np.arange(3), number)
+        shares = np.exp(logits[others] - logits[others].max())
+        against = np.einsum("n,nyx->yx", shares / shares.sum(), [explained[other].grid for other in others])
+        np.testing.assert_allclose(each.contrast, each.grid - against, rtol=1e-3, atol=1e-3 * sharp)
+        expected = placed(each.contrast, (SIZE, SIZE), model.card.input, model.card.preprocessing)
+        np.testing.assert_array_equal(each.map, expected)
+        assert each.target == "log-odds"
+        assert np.abs(each.contrast).max() > 0.1 * sharp
+        assert each.scale == pytest.approx(max(np.abs(other.contrast).max() for other in explained))
+
+
+@pytest.mark.parametrize("method", ["cam", "occlusion"])
+def test_what_speaks_for_another_class_speaks_against_this_one(tmp_path, method):
+    image = np.zeros((64, 64, 3), np.uint8)
+    image[8:24, 8:24, 0] = 255
+    image[40:56, 40:56, 1] = 255
+    red, green, blue = wp.explain(image, bright(tmp_path, "Softmax"), classes=["a", "b", "c"], method=method)
+    assert red.map[16, 16] > 0 > red.map[48, 48]
+    assert green.map[48, 48] > 0 > green.map[16, 16]
+    assert blue.map[16, 16] < 0
+    assert blue.map[48, 48] < 0
+
+
+@given(arrays(np.float64, (2, 4), elements=st.floats(-800, 800)))
+def test_log_odds_are_finite_and_those_of_the_probabilities(logits):
+    found = log_odds(logits)
+    assert np.isfinite(found).all()
+    for row, odds in zip(logits, found, strict=True):
+        for number in range(4):
+            rest = np.delete(row, number)
+            expected = row[number] - rest.max() - np.log(np.exp(rest - rest.max()).sum())
+            assert odds[number] == pytest.approx(expected, rel=1e-6, abs=1e-6)
 
 
 def test_two_classes_of_one_sigmoid_have_opposite_maps(tmp_path):
@@ -141,17 +180,19 @@ def test_two_classes_of_one_sigmoid_have_opposite_maps(tmp_path):
     no, yes = wp.explain(IMAGE, model, classes=["no", "yes"])
     np.testing.assert_array_equal(no.grid, -yes.grid)
     assert no.probability + yes.probability == pytest.approx(1)
+    assert (no.target, yes.target) == ("logit", "logit")
+    np.testing.assert_array_equal(yes.contrast, yes.grid)
     assert yes.grid.mean() + yes.bias == pytest.approx(yes.logit, abs=1e-5)
 
 
-def bright(tmp_path):
+def bright(tmp_path, activation="Sigmoid"):
     """A network that answers to brightness alone: its map is the image, averaged over 4 x 4 pixels."""
     nodes = [
         node("AveragePool", ["image"], ["maps"], kernel_shape=[4, 4], strides=[4, 4]),
         node("GlobalAveragePool", ["maps"], ["p"]),
         node("Flatten", ["p"], ["f"]),
         node("Gemm", ["f", "w"], ["z"]),
-        node("Sigmoid", ["z"], ["y"]),
+        node(activation, ["z"], ["y"]),
     ]
     return opened(write(tmp_path / "net.onnx", nodes, {"w": np.eye(3, dtype=np.float32)}, 3))
 

@@ -20,36 +20,61 @@ CLASSES_AT_ONCE = 64
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ClassMaps:
-    """Maps of the logits of some classes.
+    """Maps of sums of logits.
 
     Attributes
     ----------
     method : "cam" or "hirescam"
     grids : ndarray of float64, shape (n, rows, columns)
-        The map of each class.
-    contrasts : ndarray of float64, shape (n, rows, columns)
-        The maps without what all classes share; the same as `grids` for models without softmax.
     biases, completeness : ndarray of float64, shape (n,)
         See `napari_webipred.explanations.explanation.Explanation`.
     """
 
     method: Method
     grids: NDArray[np.float64]
-    contrasts: NDArray[np.float64]
     biases: NDArray[np.float64]
     completeness: NDArray[np.float64]
 
 
-def class_maps(
-    head: Head,
-    features: NDArray[np.float32],
-    logits: NDArray[np.float64],
-    chosen: NDArray[np.float64],
-    shares: NDArray[np.float64] | None,
-    *,
-    flat: bool,
+@dataclass(frozen=True, slots=True, eq=False)
+class Line:
+    """A head that is affine after pooling: logits are the mean features over all places, times weights, plus a bias.
+
+    Attributes
+    ----------
+    weights : ndarray of float64, shape (n_outputs, channels)
+    bias : ndarray of float64, shape (n_outputs,)
+    """
+
+    weights: NDArray[np.float64]
+    bias: NDArray[np.float64]
+
+
+def line_of(head: Head, features: NDArray[np.float32]) -> Line | None:
+    """Return a head as weights and a bias; None if it is not affine after pooling."""
+    if not is_affine(head, features):
+        return None
+    nothing = np.zeros_like(features)
+    bias = head.logits(nothing)
+    places = features.shape[1] * features.shape[2]
+    units = np.eye(len(bias))
+    parts = [
+        head.derivative(nothing, units[i : i + CLASSES_AT_ONCE])[:, :, 0, 0] * places
+        for i in range(0, len(units), CLASSES_AT_ONCE)
+    ]
+    return Line(np.concatenate(parts), bias)
+
+
+def cam(line: Line, features: NDArray[np.float32], logits: NDArray[np.float64], sums: NDArray[np.float64]) -> ClassMaps:
+    """Make exact class activation maps of one image; for the parameters see `hirescam`."""
+    grids = np.tensordot(sums @ line.weights, features.astype(np.float64), 1)
+    return _complete("cam", grids, sums @ line.bias, logits, sums)
+
+
+def hirescam(
+    head: Head, features: NDArray[np.float32], logits: NDArray[np.float64], sums: NDArray[np.float64]
 ) -> ClassMaps:
-    """Make the maps of some classes of one image.
+    """Multiply the features of one image with the derivative of sums of logits.
 
     Parameters
     ----------
@@ -57,21 +82,27 @@ def class_maps(
     features : ndarray of float32, shape (channels, rows, columns)
     logits : ndarray of float64, shape (n_outputs,)
         What the network computes.
-    chosen : ndarray of float64, shape (n, n_outputs)
-        The logits of the classes as sums of outputs: mostly a single 1 in each row.
-    shares : ndarray of float64, shape (n_outputs,), optional
-        The probabilities of all outputs of a softmax, for the contrast.
-    flat : bool
-        Whether the head is affine after pooling, as `is_affine` tells: the map is then an exact CAM.
+    sums : ndarray of float64, shape (n, n_outputs)
+        What is explained, as sums of logits: a class has a single 1 in its row.
     """
-    grids = _weighted(head, features, chosen)
-    contrasts = grids if shares is None else _weighted(head, features, chosen - shares)
-    numbers = chosen @ logits
-    fixed = head.logits(np.zeros_like(features)) if flat else logits - head.along(features)
-    biases = chosen @ fixed
+    places = features.shape[1] * features.shape[2]
+    parts = [
+        np.einsum("nkyx,kyx->nyx", head.derivative(features, sums[i : i + CLASSES_AT_ONCE]), features) * places
+        for i in range(0, len(sums), CLASSES_AT_ONCE)
+    ]
+    return _complete("hirescam", np.concatenate(parts), sums @ (logits - head.along(features)), logits, sums)
+
+
+def _complete(
+    method: Method,
+    grids: NDArray[np.float64],
+    biases: NDArray[np.float64],
+    logits: NDArray[np.float64],
+    sums: NDArray[np.float64],
+) -> ClassMaps:
+    """Compare the mean of each map and its bias with what the network computes."""
     size = max(float(np.abs(logits).max()), np.finfo(np.float32).tiny)
-    completeness = np.abs(grids.mean(axis=(1, 2)) + biases - numbers) / size
-    return ClassMaps("cam" if flat else "hirescam", grids, contrasts, biases, completeness)
+    return ClassMaps(method, grids, biases, np.abs(grids.mean(axis=(1, 2)) + biases - sums @ logits) / size)
 
 
 def is_affine(head: Head, features: NDArray[np.float32], seed: int = 0) -> bool:
@@ -99,13 +130,3 @@ def is_affine(head: Head, features: NDArray[np.float32], seed: int = 0) -> bool:
         if any(float(np.abs(found - wanted).max()) > TOLERANCE * most for found, wanted in pairs):
             return False
     return True
-
-
-def _weighted(head: Head, features: NDArray[np.float32], weights: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Multiply derivatives with the features and add the channels, for a few classes at a time."""
-    places = features.shape[1] * features.shape[2]
-    parts = [
-        np.einsum("nkyx,kyx->nyx", head.derivative(features, weights[i : i + CLASSES_AT_ONCE]), features) * places
-        for i in range(0, len(weights), CLASSES_AT_ONCE)
-    ]
-    return np.concatenate(parts)

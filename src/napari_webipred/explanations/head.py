@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
 
+from napari_webipred import limits
 from napari_webipred.explanations.operations import OPERATIONS, UnknownOperationError
 
 if TYPE_CHECKING:
@@ -48,6 +49,8 @@ class Head:
             raise UnknownOperationError(unknown[0])
         self._features, self._logits, self._operations = cut.features, cut.logits, cut.head
         used = {name for operation in cut.head for name in operation.inputs}
+        if sum(cut.constants[name].size for name in used if name in cut.constants) * 8 > limits.memory_budget() / 2:
+            raise UnknownOperationError("more weights than fit into memory twice")
         self._constants = {name: _numbers(cut.constants[name]) for name in used if name in cut.constants}
 
     def logits(self, features: NDArray[np.floating]) -> Array:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,6 +13,30 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import Input, Preprocessing
+    from napari_webipred.imaging.region import Region
+
+
+@dataclass(frozen=True, slots=True)
+class Placing:
+    """Where the cells of a grid lie on an image; see `placed`.
+
+    Attributes
+    ----------
+    shape : tuple of int
+        (height, width) of the image or region.
+    target : Input
+        The model input.
+    preprocessing : Preprocessing
+        How the image becomes the model input.
+    """
+
+    shape: tuple[int, int]
+    target: Input
+    preprocessing: Preprocessing
+
+    def enlarged(self, grid: NDArray[np.floating]) -> NDArray[np.float32]:
+        """Enlarge a map of shape (rows, columns) to the pixels of the image."""
+        return placed(grid, self.shape, self.target, self.preprocessing)
 
 
 def placed(
@@ -60,3 +85,11 @@ def _interpolated(values: NDArray[np.float32], positions: NDArray[np.float32]) -
     share = (positions - lower)[:, None].astype(np.float32)
     mixed: NDArray[np.float32] = values[lower] * (1 - share) + values[upper] * share
     return mixed
+
+
+def affine_of(region: Region | None) -> NDArray[np.float64]:
+    """Return what leads from (row, column, 1) of a map to those of the image: a region begins at its box."""
+    affine = np.eye(3)
+    if region is not None:
+        affine[:2, 2] = max(region.box[0], 0), max(region.box[1], 0)
+    return affine
