@@ -312,9 +312,9 @@ def restored(viewer: Any, panel: Any) -> Iterator[Callable[[], object]]:
 
     import numpy as np
 
-    from napari_webipred._napari.place import Target
+    from napari_webipred._napari.images.place import Target
     from napari_webipred._napari.proxy import unwrapped
-    from napari_webipred._napari.session_files import ROWS_AT_ONCE
+    from napari_webipred._napari.results.session_files import ROWS_AT_ONCE
     from napari_webipred.results.row import Row
     from napari_webipred.results.saved_session import SavedRun
 

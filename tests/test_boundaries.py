@@ -192,6 +192,13 @@ sys.meta_path.insert(0, Blocked())
 """
 
 
+def test_a_control_of_the_panel_knows_nothing_of_models_and_images() -> None:
+    rooms = {path.name for path in (SOURCE / "_napari").iterdir() if path.is_dir()} - {"widgets", "__pycache__"}
+    texts = [path.read_text() for path in (SOURCE / "_napari" / "widgets").glob("*.py")]
+    assert rooms
+    assert not [room for room in rooms for text in texts if f"{PACKAGE}._napari.{room}" in text]
+
+
 def test_everything_outside_the_napari_room_imports_without_napari_qt_and_tensorflow() -> None:
     names = [PACKAGE if name == "__init__" else f"{PACKAGE}.{name}" for name in OUTSIDE]
     code = BLOCK.format(blocked=GUI | TENSORFLOW) + "".join(f"import {name}\n" for name in names)

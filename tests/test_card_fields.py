@@ -12,7 +12,7 @@ import pytest
 from onnx import TensorProto, helper
 
 import napari_webipred as wp
-from napari_webipred._napari.origin import format_of
+from napari_webipred._napari.models.origin import format_of
 from napari_webipred.cache import store
 from napari_webipred.card import Input, Preprocessing
 from napari_webipred.errors import ModelError

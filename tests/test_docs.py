@@ -53,7 +53,7 @@ def test_the_reference_describes_every_public_name(site: Path) -> None:
 def test_the_tutorial_names_buttons_and_menus_as_the_panel_does() -> None:
     tutorial = (ROOT / "docs" / "tutorial.md").read_text(encoding="utf-8")
     package = ROOT / "src" / "napari_webipred"
-    panel = "\n".join(path.read_text(encoding="utf-8") for path in (package / "_napari").glob("*.py"))
+    panel = "\n".join(path.read_text(encoding="utf-8") for path in (package / "_napari").rglob("*.py"))
     manifest = (package / "napari.yaml").read_text(encoding="utf-8")
     # A literal ends where a value is filled in; "&" marks a key for the keyboard.
     shown = re.findall(r'"([^"{}\n]*)', panel.replace("&", "")) + re.findall(r"display_name: (.*)", manifest)

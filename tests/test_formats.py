@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_webipred import card, formats
-from napari_webipred._napari import add_model, origin, stored_models
+from napari_webipred._napari.models import add_model, origin, stored_models
 from napari_webipred.archive import model_folder
 from napari_webipred.card import ModelCard, Weights, WeightSource
 from napari_webipred.catalogue import bioimageio

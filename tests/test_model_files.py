@@ -19,7 +19,7 @@ from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import safe_json, settings
-from napari_webipred._napari import origin
+from napari_webipred._napari.models import origin
 from napari_webipred.archive import model_folder
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.errors import ArchiveError, CatalogueError, ModelError

@@ -287,7 +287,7 @@ def test_the_panel_puts_nothing_into_a_list_of_recent_files() -> None:
     assert used == set()
     # napari notes what is opened in its dialogs, not what a program opens. We open only what the user asks for: a file
     # that was double-clicked, and the files of a saved session after a question.
-    opened = {path.name for path in (folder / "_napari").glob("*.py") if "viewer.open(" in path.read_text("utf-8")}
+    opened = {path.name for path in (folder / "_napari").rglob("*.py") if "viewer.open(" in path.read_text("utf-8")}
     assert opened == {"opened_files.py", "session_files.py"}
 
 

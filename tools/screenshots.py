@@ -121,7 +121,7 @@ def regions(theme: str) -> None:
 
 def preview(theme: str) -> None:
     """Show what the model sees, in its own dock below the panel."""
-    from napari_webipred._napari.preview import PreviewWidget
+    from napari_webipred._napari.images.preview import PreviewWidget
 
     viewer, panel = opened(theme)
     choose_demo(viewer, panel)
@@ -229,8 +229,8 @@ def failing(zenodo, panel, theme: str) -> None:
 
 def dialogs(panel, theme: str) -> None:
     """Show the page of models on this machine, with some that were fetched, and the dialog that takes others."""
-    from napari_webipred._napari.add_model import AddModel
-    from napari_webipred._napari.stored_models import StoredModels
+    from napari_webipred._napari.models.add_model import AddModel
+    from napari_webipred._napari.models.stored_models import StoredModels
     from napari_webipred.cache import index, store
 
     for number in ("1000001", "1000009", "1000011"):
@@ -254,7 +254,7 @@ def dialogs(panel, theme: str) -> None:
 
 def importing(page, theme: str) -> None:
     """Show the question which model a file is that was downloaded by hand."""
-    from napari_webipred._napari.which_model import WhichModel
+    from napari_webipred._napari.models.which_model import WhichModel
     from napari_webipred.cache import index, known_file
 
     proposals = [known_file.Proposal(card, "nothing") for card in index.cards() if card.id.startswith("webipred")]

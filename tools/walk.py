@@ -66,7 +66,7 @@ def add(step, path: Path) -> None:
     from qtpy.QtCore import Qt
     from qtpy.QtTest import QTest
 
-    from napari_webipred._napari.add_model import AddModel
+    from napari_webipred._napari.models.add_model import AddModel
 
     press(step.choice.add)
     asking = step.findChild(AddModel)

@@ -198,7 +198,7 @@ def preview(stage: Stage) -> None:
     stage.open()
     focus_series(stage)
     press(stage.panel.images.preview)
-    from napari_webipred._napari.preview import PreviewWidget
+    from napari_webipred._napari.images.preview import PreviewWidget
 
     (widget,) = stage.viewer.window._qt_window.findChildren(PreviewWidget)
     wait(lambda: widget.shown is not None)

@@ -6,7 +6,7 @@ pytest.importorskip("napari")
 
 from tests.gui.conftest import CHEST
 
-from napari_webipred._napari.about import about
+from napari_webipred._napari.models.about import about
 from napari_webipred.card import Provenance
 
 

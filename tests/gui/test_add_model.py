@@ -9,7 +9,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QPushButton
 
-from napari_webipred._napari.add_model import AddModel
+from napari_webipred._napari.models.add_model import AddModel
 from napari_webipred.cache import bundle, index, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 

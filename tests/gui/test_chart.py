@@ -12,10 +12,10 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QToolTip
 from tests.gui.conftest import MeanModel, card, flat
 
-from napari_webipred._napari.bars import FEW, FIRST, Bar, bars_of, ordered
-from napari_webipred._napari.chart import Chart
-from napari_webipred._napari.chart_look import paper_look, screen_look
-from napari_webipred._napari.theme import SHAPE_CONTRAST, TEXT_CONTRAST, Theme, contrast
+from napari_webipred._napari.charts.bars import FEW, FIRST, Bar, bars_of, ordered
+from napari_webipred._napari.charts.chart import Chart
+from napari_webipred._napari.charts.chart_look import paper_look, screen_look
+from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, TEXT_CONTRAST, Theme, contrast
 from napari_webipred.results.row import Row
 
 COUNT = 40
@@ -260,7 +260,7 @@ def test_choices_are_kept_when_the_panel_is_closed(many, qtbot, viewer, open_pan
     many.order.setCurrentIndex(1)
     many.set_vertical(True)
     many.pin(5)
-    from napari_webipred._napari.chart_view import ChartView
+    from napari_webipred._napari.charts.chart_view import ChartView
 
     again = ChartView(many._display, many.chart._theme)
     qtbot.addWidget(again)

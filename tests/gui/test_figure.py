@@ -14,8 +14,8 @@ from qtpy.QtGui import QGuiApplication, QImage
 from qtpy.QtWidgets import QFileDialog
 from tests.gui.conftest import flat
 
-from napari_webipred._napari import figure as figures
-from napari_webipred._napari.figure import Figure, png, write_figure
+from napari_webipred._napari.charts import figure as figures
+from napari_webipred._napari.charts.figure import Figure, png, write_figure
 from napari_webipred.errors import OptionError
 
 CONTENT = b"of the user"
@@ -58,7 +58,7 @@ def test_a_chart_is_saved_as_svg_whose_texts_are_texts(detail, monkeypatch, qtbo
 
 
 def test_names_are_whole_in_a_figure_although_the_panel_cuts_them_off(detail, monkeypatch, qtbot, tmp_path):
-    from napari_webipred._napari.bars import Bar
+    from napari_webipred._napari.charts.bars import Bar
 
     name = "a name of a class that is much longer than its place in the panel"
     for vertical in (False, True):

@@ -10,8 +10,8 @@ from qtpy.QtGui import QColor, QImage
 from qtpy.QtWidgets import QApplication, QDialogButtonBox, QWidget
 from tests.gui.conftest import flat
 
-from napari_webipred._napari.add_model import AddModel
-from napari_webipred._napari.theme import SHAPE_CONTRAST, contrast
+from napari_webipred._napari.models.add_model import AddModel
+from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, contrast
 
 CONTROLS = {
     "line edit": lambda panel: panel.model.choice.search,

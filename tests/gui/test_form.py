@@ -17,10 +17,10 @@ from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
 from napari_webipred._napari.form import PROFILES, ClassifyForm
-from napari_webipred._napari.settings_form import ACTIVATIONS, SCALINGS
-from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.value_widget import literals
+from napari_webipred._napari.models.settings_form import ACTIVATIONS, SCALINGS
 from napari_webipred._napari.viewer_session import session_of
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.value_widget import literals
 from napari_webipred.card import Output, Profile, StandardizeMode
 from napari_webipred.engine import Options
 from napari_webipred.errors import CatalogueError, OptionError, WebIPredError

@@ -20,16 +20,15 @@ from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 from tests.gui.conftest import flat
 
-from napari_webipred._napari import image_files
-from napari_webipred._napari.file_drop import NOT_HERE, FileDrop
-from napari_webipred._napari.image_choice import ImageChoice
-from napari_webipred._napari.image_item import sources_of
-from napari_webipred._napari.images import Images
-from napari_webipred._napari.opened_files import OpenedFiles
-from napari_webipred._napari.place import place_shown
-from napari_webipred._napari.row_places import RowPlaces
-from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_line_delegate import SECOND_LINE
+from napari_webipred._napari.images.file_drop import NOT_HERE, FileDrop
+from napari_webipred._napari.images.image_choice import ImageChoice
+from napari_webipred._napari.images.image_item import sources_of
+from napari_webipred._napari.images.images import Images, image_files
+from napari_webipred._napari.images.opened_files import OpenedFiles
+from napari_webipred._napari.images.place import place_shown
+from napari_webipred._napari.results.row_places import RowPlaces
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.two_line_delegate import SECOND_LINE
 from napari_webipred.errors import OptionError
 
 DARK = Theme(SimpleNamespace(theme="dark"))
@@ -251,7 +250,7 @@ def test_where_napari_has_no_reader_the_file_is_read_by_this_program(images, ope
         raise ValueError("No plugin found capable of reading")
 
     monkeypatch.setattr(ViewerModel, "open", no_reader)
-    monkeypatch.setattr("napari_webipred._napari.opened_files.OPENED_BYTES", most)
+    monkeypatch.setattr("napari_webipred._napari.images.opened_files.OPENED_BYTES", most)
     images.choice.add([stack])
     found(images, qtbot)
     ((target, _),) = sources_of(images.images.files[0], images.images, "all", None)

@@ -14,12 +14,12 @@ pytest.importorskip("napari")
 from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 
-from napari_webipred._napari.image_item import called, counts_of, sources_of
-from napari_webipred._napari.image_list import ImageList
-from napari_webipred._napari.images import Images
-from napari_webipred._napari.merged_layers import MergedLayers
-from napari_webipred._napari.place import place_shown, show
-from napari_webipred._napari.understanding import AxisChoice, Understanding
+from napari_webipred._napari.images.image_item import called, counts_of, sources_of
+from napari_webipred._napari.images.image_list import ImageList
+from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.images.merged_layers import MergedLayers
+from napari_webipred._napari.images.place import place_shown, show
+from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred.imaging.readers import read
 
 SHAPES = ((8, 8), (5, 8, 8), (3, 4, 8, 8))

@@ -12,13 +12,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QStyleOptionViewItem
 from tests.gui.conftest import current_plane
 
-from napari_webipred._napari.image_choice import ImageChoice
-from napari_webipred._napari.image_item import sources_of
-from napari_webipred._napari.images import Images
-from napari_webipred._napari.layers import axes_of, describe
-from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_line_delegate import SECOND_LINE
-from napari_webipred._napari.understanding import AxisChoice, Understanding
+from napari_webipred._napari.images.image_choice import ImageChoice
+from napari_webipred._napari.images.image_item import sources_of
+from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.images.layers import axes_of, describe
+from napari_webipred._napari.images.understanding import AxisChoice, Understanding
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.two_line_delegate import SECOND_LINE
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.readers import read
 

@@ -12,9 +12,9 @@ from qtpy.QtGui import QMouseEvent
 from qtpy.QtWidgets import QApplication
 from tests.gui.test_preview import Slow
 
-from napari_webipred._napari.intensity import EXPLANATIONS, WORDS, IntensityChoice
-from napari_webipred._napari.range_slider import RangeSlider
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.intensity.intensity import EXPLANATIONS, WORDS, IntensityChoice
+from napari_webipred._napari.intensity.range_slider import RangeSlider
+from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.imaging.histogram import histogram_of
 
 

@@ -20,7 +20,11 @@ from napari_webipred._napari.viewer_session import unwrapped
 OPENINGS = 5  # what is left behind once shows
 PLANES = 2_000  # as many objects more if one is left behind for each
 # Rows are there to stay, and so is where they come from.
-RESULTS = ("napari_webipred.results.", "napari_webipred._napari.place", "napari_webipred._napari.row_places")
+RESULTS = (
+    "napari_webipred.results.",
+    "napari_webipred._napari.images.place",
+    "napari_webipred._napari.results.row_places",
+)
 # napari keeps its note of every worker, and with it the worker, which must then hold nothing of what it has done.
 KEPT_BY_NAPARI = ("_ClosingWorker", "Cancellation")
 

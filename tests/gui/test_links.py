@@ -16,11 +16,11 @@ from qtpy.QtGui import QDesktopServices, QFont, QFontMetrics
 from qtpy.QtWidgets import QLabel, QMessageBox, QWidget
 from tests.gui.conftest import CHEST
 
-from napari_webipred._napari.about import LICENCES, about, licence_page
-from napari_webipred._napari.label import BREAK
 from napari_webipred._napari.links import ask_to_open, host_of, linked
-from napari_webipred._napari.message import Message
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.models.about import LICENCES, about, licence_page
+from napari_webipred._napari.widgets.label import BREAK
+from napari_webipred._napari.widgets.message import Message
+from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.card import ModelCard
 
 

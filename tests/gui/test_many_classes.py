@@ -13,10 +13,10 @@ from qtpy.QtWidgets import QFileDialog
 from tests.gui.conftest import MeanModel, card, flat
 
 from napari_webipred import limits
-from napari_webipred._napari.about import MOST_CLASSES as MOST_LISTED
-from napari_webipred._napari.about import about
-from napari_webipred._napari.bars import FIRST
-from napari_webipred._napari.result_columns import MOST_CLASSES
+from napari_webipred._napari.charts.bars import FIRST
+from napari_webipred._napari.models.about import MOST_CLASSES as MOST_LISTED
+from napari_webipred._napari.models.about import about
+from napari_webipred._napari.results.result_columns import MOST_CLASSES
 
 COUNT = limits.CLASSES
 WIDE = card("wide", "Wide", {f"class {i}": None for i in range(COUNT)}, task="multi-label")

@@ -8,9 +8,9 @@ import pytest
 
 pytest.importorskip("napari")
 
-from napari_webipred._napari.message import Message
 from napari_webipred._napari.remedies import REMEDIES
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.widgets.message import Message
+from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.cache import bundle, index
 from napari_webipred.errors import CatalogueError, Remedy
 

@@ -11,11 +11,11 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDialog
 
-from napari_webipred._napari.about import about
-from napari_webipred._napari.add_model import AddModel
-from napari_webipred._napari.entry import Entry, entry_lines
-from napari_webipred._napari.model_filter import ModelFilter
-from napari_webipred._napari.two_line_list import TwoLineList
+from napari_webipred._napari.models.about import about
+from napari_webipred._napari.models.add_model import AddModel
+from napari_webipred._napari.models.entry import Entry, entry_lines
+from napari_webipred._napari.models.model_filter import ModelFilter
+from napari_webipred._napari.widgets.two_line_list import TwoLineList
 from napari_webipred.cache import index
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, SlowModelError

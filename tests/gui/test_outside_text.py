@@ -21,11 +21,11 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_webipred._napari import cache_tasks
-from napari_webipred._napari.label import BREAK, tip
-from napari_webipred._napari.stored_model import StoredModel
-from napari_webipred._napari.stored_models import StoredModels
-from napari_webipred._napari.which_model import WhichModel
+from napari_webipred._napari.models import cache_tasks
+from napari_webipred._napari.models.stored_model import StoredModel
+from napari_webipred._napari.models.stored_models import StoredModels
+from napari_webipred._napari.models.which_model import WhichModel
+from napari_webipred._napari.widgets.label import BREAK, tip
 from napari_webipred.cache.known_file import Proposal
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ModelError

@@ -13,9 +13,9 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QContextMenuEvent
 from qtpy.QtWidgets import QApplication, QMessageBox
 
-from napari_webipred._napari.label import BREAK
-from napari_webipred._napari.stored_models import StoredModels
-from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
+from napari_webipred._napari.models.stored_models import StoredModels
+from napari_webipred._napari.widgets.label import BREAK
+from napari_webipred._napari.widgets.two_line_delegate import REMARK, SECOND_LINE
 from napari_webipred.cache import index, local_models, overrides, store
 from napari_webipred.card import ModelCard
 from napari_webipred.model_overrides import ModelOverrides

@@ -15,7 +15,7 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
 from tests.gui.conftest import card, current_plane, flat
 
-from napari_webipred._napari.place import grid
+from napari_webipred._napari.images.place import grid
 from napari_webipred._napari.viewer_session import _sessions, session_of, unwrapped
 from napari_webipred.engine import Options
 from napari_webipred.runtime.outputs import ModelOutput

@@ -11,8 +11,8 @@ pytest.importorskip("napari")
 
 from napari.components import ViewerModel
 
-from napari_webipred._napari.place import Target, place_shown, show
-from napari_webipred._napari.row_places import RowPlaces
+from napari_webipred._napari.images.place import Target, place_shown, show
+from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred.results.row import Row
 
 LENGTHS = (6, 5)

@@ -15,13 +15,13 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from tests.gui.conftest import card
 
-from napari_webipred._napari import plot_view
-from napari_webipred._napari.chart_look import screen_look
-from napari_webipred._napari.figure import png, svg_bytes
-from napari_webipred._napari.plot import Plot
-from napari_webipred._napari.plot_marks import DASHES
-from napari_webipred._napari.plot_sheet import Curve, PlotSheet
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.charts import plot_view
+from napari_webipred._napari.charts.chart_look import screen_look
+from napari_webipred._napari.charts.figure import png, svg_bytes
+from napari_webipred._napari.charts.plot import Plot
+from napari_webipred._napari.charts.plot_marks import DASHES
+from napari_webipred._napari.charts.plot_sheet import Curve, PlotSheet
+from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.results.row import Row
 
 PLANES = 6
@@ -275,7 +275,7 @@ def test_the_slider_assigns_the_classes_of_all_rows_of_the_run(viewer, panel, cl
 
 
 def test_thresholds_of_the_model_card_are_named(qtbot):
-    from napari_webipred._napari.threshold_row import ThresholdRow
+    from napari_webipred._napari.results.threshold_row import ThresholdRow
 
     shown = card("some", "Some", {"a": None, "b": None}, task="multi-label")
     own = shown.classes[0].model_copy(update={"threshold": 0.3})

@@ -8,7 +8,7 @@ pytest.importorskip("napari")
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from napari_webipred._napari.plot_geometry import Scale, dashed, envelope, extent_of, pieces, ticks
+from napari_webipred._napari.charts.plot_geometry import Scale, dashed, envelope, extent_of, pieces, ticks
 
 NAN = np.nan
 

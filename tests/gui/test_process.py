@@ -50,8 +50,8 @@ SLOW = """
 import threading, time
 import numpy as np
 from qtpy.QtCore import QTimer
-from napari_webipred._napari.place import Target
-from napari_webipred._napari.run import Run
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.results.run import Run
 from napari_webipred.card import ModelCard
 from napari_webipred.engine import Options
 from napari_webipred.imaging.planes import array_source
@@ -89,8 +89,8 @@ ENDLESS = """
 import threading
 import numpy as np
 from qtpy.QtCore import QTimer
-from napari_webipred._napari.place import Target
-from napari_webipred._napari.run import Run
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.results.run import Run
 from napari_webipred.card import ModelCard
 from napari_webipred.engine import Options
 from napari_webipred.imaging.planes import array_source

@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from napari.layers import Image, Labels, Shapes
 
-from napari_webipred._napari.region_layer import drawn, grid_of
-from napari_webipred._napari.region_search import search
+from napari_webipred._napari.regions.region_layer import drawn, grid_of
+from napari_webipred._napari.regions.region_search import search
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.region import cut
 

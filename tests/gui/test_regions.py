@@ -9,7 +9,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
-from napari_webipred._napari.place import grid
+from napari_webipred._napari.images.place import grid
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.errors import OptionError
 from napari_webipred.results.sheet import Sheet

@@ -12,10 +12,10 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QLineEdit
 from tests.gui.conftest import card, flat
 
-from napari_webipred._napari.column_menu import ClassPicker, column_menu
-from napari_webipred._napari.place import Target
-from napari_webipred._napari.result_columns import MOST_CLASSES
-from napari_webipred._napari.results_view import WIDE
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.results.column_menu import ClassPicker, column_menu
+from napari_webipred._napari.results.result_columns import MOST_CLASSES
+from napari_webipred._napari.results.results_view import WIDE
 from napari_webipred.results.row import Row
 
 LEFT = Qt.MouseButton.LeftButton

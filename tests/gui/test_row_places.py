@@ -12,8 +12,8 @@ pytest.importorskip("napari")
 
 from tests.gui.conftest import BRIGHTNESS
 
-from napari_webipred._napari.place import Target
-from napari_webipred._napari.row_places import RowPlaces
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import Entry, RunDetails
 

@@ -133,7 +133,7 @@ def test_rows_of_two_models_are_saved_in_one_file(three, save_with, classify, tm
 
 
 def test_rows_that_change_while_they_are_saved_stay_unsaved(three, save_with, monkeypatch, qtbot, tmp_path):
-    from napari_webipred._napari import result_actions
+    from napari_webipred._napari.results import result_actions
 
     write = result_actions.save_rows
 

@@ -12,7 +12,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from tests.gui.conftest import flat
 
-from napari_webipred._napari.layer_input import found_again
+from napari_webipred._napari.images.layer_input import found_again
 from napari_webipred._napari.viewer_session import _sessions, unwrapped
 
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import Qt
 from tests.gui.conftest import flat
 
 from napari_webipred import open_model
-from napari_webipred._napari.about import about
+from napari_webipred._napari.models.about import about
 from napari_webipred.errors import ModelError
 from test_model import write_heads, write_strange, write_tfjs
 from zenodo_server import model_zip

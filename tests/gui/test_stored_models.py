@@ -13,11 +13,11 @@ from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_webipred import settings
-from napari_webipred._napari.stored_models import StoredModels
-from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
-from napari_webipred._napari.two_line_list import ITEM
-from napari_webipred._napari.which_model import WhichModel
+from napari_webipred._napari.models.stored_models import StoredModels
+from napari_webipred._napari.models.which_model import WhichModel
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.two_line_delegate import REMARK, SECOND_LINE
+from napari_webipred._napari.widgets.two_line_list import ITEM
 from napari_webipred.cache import bundle, importer, index, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
@@ -141,7 +141,7 @@ def test_making_room_removes_what_was_not_used_for_longest(fetched, page, qtbot,
     assert "Nothing removed: the models already take less space than that." in dialog.message.text
     newest = store.entries()[1].folder
     most = sum(path.stat().st_size for path in newest.rglob("*") if path.is_file())
-    monkeypatch.setattr("napari_webipred._napari.stored_models.GIGABYTE", most)
+    monkeypatch.setattr("napari_webipred._napari.models.stored_models.GIGABYTE", most)
     dialog.limit.setFocus()
     dialog.limit.selectAll()
     qtbot.keyClicks(dialog.limit, "1")

@@ -14,9 +14,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 from tests.gui.conftest import flat
 
-from napari_webipred._napari.chart_look import LINES, screen_look
-from napari_webipred._napari.plot_marks import DASHES
-from napari_webipred._napari.theme import SHAPE_CONTRAST, TEXT_CONTRAST, Theme, blended, contrast, readable
+from napari_webipred._napari.charts.chart_look import LINES, screen_look
+from napari_webipred._napari.charts.plot_marks import DASHES
+from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, TEXT_CONTRAST, Theme, blended, contrast, readable
 
 THEMES = ("dark", "light")
 COLOURS = st.builds(QColor, *[st.integers(0, 255)] * 3)

@@ -9,7 +9,7 @@ pytest.importorskip("napari")
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred._napari.understanding import (
+from napari_webipred._napari.images.understanding import (
     AxisChoice,
     Understanding,
     default_channels,

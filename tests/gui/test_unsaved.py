@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from tests.gui.conftest import current_plane, flat
 
 from napari_webipred import settings
-from napari_webipred._napari import result_actions
+from napari_webipred._napari.results import result_actions
 from napari_webipred.errors import OptionError
 from napari_webipred.preferences import ASK, Preferences
 

@@ -8,7 +8,7 @@ pytest.importorskip("napari")
 
 from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 
-from napari_webipred._napari.wrapping_row import SPACING, WrappingRow
+from napari_webipred._napari.widgets.wrapping_row import SPACING, WrappingRow
 
 WIDTH, HEIGHT = 100, 20
 

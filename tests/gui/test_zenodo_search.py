@@ -9,7 +9,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 
 from napari_webipred import settings
-from napari_webipred._napari.two_line_delegate import REMARK, SECOND_LINE
+from napari_webipred._napari.widgets.two_line_delegate import REMARK, SECOND_LINE
 from zenodo_server import Answer, ZenodoServer, error_answer, model_zip
 
 PAGE = "/api/records"

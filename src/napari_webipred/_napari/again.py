@@ -7,7 +7,7 @@ from typing import Any
 from napari.utils.notifications import show_info
 from napari.viewer import Viewer
 
-from napari_webipred._napari.layers import image_layers
+from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.remedies import hint_of
 from napari_webipred.errors import WebIPredError

@@ -8,15 +8,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_webipred._napari.button import Button, MainButton
 from napari_webipred._napari.form import ClassifyForm
-from napari_webipred._napari.label import MutedLabel
-from napari_webipred._napari.loading import Loading
-from napari_webipred._napari.message import Message
-from napari_webipred._napari.progress import ProgressLine
-from napari_webipred._napari.result_columns import REMARK
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.models.loading import Loading
+from napari_webipred._napari.results.result_columns import REMARK
 from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred._napari.widgets.button import Button, MainButton
+from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.message import Message
+from napari_webipred._napari.widgets.progress import ProgressLine
+from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.runtime.outputs import UndecidedOutputError
 

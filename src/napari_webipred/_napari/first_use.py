@@ -7,12 +7,12 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
-from napari_webipred._napari.button import Button
 from napari_webipred._napari.form import ClassifyForm
-from napari_webipred._napari.label import MutedLabel
 from napari_webipred._napari.memory import Memory
-from napari_webipred._napari.message import Message
 from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.message import Message
 from napari_webipred.errors import WebIPredError
 
 MODEL = "demo"

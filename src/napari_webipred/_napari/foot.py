@@ -8,9 +8,9 @@ from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari import preferences
-from napari_webipred._napari.button import Button
 from napari_webipred._napari.closing import main_window
-from napari_webipred._napari.label import MutedLabel
+from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.label import MutedLabel
 
 PRIVATE = "Private session: what is stored now is deleted when napari closes."
 

@@ -9,20 +9,20 @@ from typing import Any, get_type_hints
 from magicgui.widgets import Container, create_widget
 from qtpy.QtWidgets import QWidget
 
-from napari_webipred._napari.image_choice import ImageChoice
-from napari_webipred._napari.image_item import counts_of, sources_of, stacked_axes
-from napari_webipred._napari.intensity import IntensityChoice
-from napari_webipred._napari.layer_input import image_input
-from napari_webipred._napari.layers import shown_range
-from napari_webipred._napari.model_choice import ModelChoice
-from napari_webipred._napari.place import Target
-from napari_webipred._napari.plane_choice import PlaneChoice
-from napari_webipred._napari.region_choice import OutsideChoice, RegionChoice, things
-from napari_webipred._napari.region_finder import RegionFinder
-from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.understanding import sliced_axis
-from napari_webipred._napari.value_widget import QtValueWidget, choice_of, fit
+from napari_webipred._napari.images.image_choice import ImageChoice
+from napari_webipred._napari.images.image_item import counts_of, sources_of, stacked_axes
+from napari_webipred._napari.images.layer_input import image_input
+from napari_webipred._napari.images.layers import shown_range
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.images.plane_choice import PlaneChoice
+from napari_webipred._napari.images.understanding import sliced_axis
+from napari_webipred._napari.intensity.intensity import IntensityChoice
+from napari_webipred._napari.models.model_choice import ModelChoice
+from napari_webipred._napari.regions.region_choice import OutsideChoice, RegionChoice, things
+from napari_webipred._napari.regions.region_finder import RegionFinder
 from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Source
 from napari_webipred.options import DEFAULTS, Options

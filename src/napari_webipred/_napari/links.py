@@ -9,9 +9,9 @@ from qtpy.QtCore import QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QWidget
 
-from napari_webipred._napari.label import in_pieces
-from napari_webipred._napari.question import Answer, ask
-from napari_webipred._napari.theme import Theme
+from napari_webipred._napari.widgets.label import in_pieces
+from napari_webipred._napari.widgets.question import Answer, ask
+from napari_webipred._napari.widgets.theme import Theme
 
 _FOUND = re.compile(r"""https?://[^\s<>"'`{}|\\^]+|(?<![\w./-])10\.\d{4,9}/[^\s<>"'`{}|\\^]+""", re.IGNORECASE)
 _ENDS = ".,;:!?"  # of a sentence, not of an address

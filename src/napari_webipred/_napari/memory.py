@@ -8,8 +8,8 @@ from typing import Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_webipred._napari.entry import is_there
 from napari_webipred._napari.form import ClassifyForm
+from napari_webipred._napari.models.entry import is_there
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.cache.last_choice import LastChoice

@@ -9,7 +9,7 @@ from napari.utils.notifications import show_info
 from qtpy.QtWidgets import QApplication
 
 if TYPE_CHECKING:
-    from napari_webipred._napari.run import Run
+    from napari_webipred._napari.results.run import Run
 
 SECONDS = 10  # a shorter run is waited for
 

@@ -14,29 +14,29 @@ from napari_webipred import settings
 from napari_webipred._napari import keys
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
-from napari_webipred._napari.file_drop import FileDrop
 from napari_webipred._napari.first_use import FirstUse
-from napari_webipred._napari.focus import focus_sheet
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
-from napari_webipred._napari.images_step import ImagesStep
-from napari_webipred._napari.intensity_statistics import IntensityStatistics
+from napari_webipred._napari.images.file_drop import FileDrop
+from napari_webipred._napari.images.images_step import ImagesStep
+from napari_webipred._napari.images.opened_files import OpenedFiles
+from napari_webipred._napari.images.place import grid, length_along, place_shown, position_along, show
+from napari_webipred._napari.intensity.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.memory import Memory
-from napari_webipred._napari.model_step import ModelStep
-from napari_webipred._napari.opened_files import OpenedFiles
-from napari_webipred._napari.place import grid, length_along, place_shown, position_along, show
+from napari_webipred._napari.models.model_step import ModelStep
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
-from napari_webipred._napari.region_view import RegionView, canvas_below
-from napari_webipred._napari.results_view import FIRST, ResultsView
-from napari_webipred._napari.run_code import RunCode
-from napari_webipred._napari.scrolling_column import scrolling_column
-from napari_webipred._napari.section import Section
-from napari_webipred._napari.session_files import SessionFiles
-from napari_webipred._napari.theme import Theme
-from napari_webipred._napari.two_line_delegate import show_rows
+from napari_webipred._napari.regions.region_view import RegionView, canvas_below
+from napari_webipred._napari.results.results_view import FIRST, ResultsView
+from napari_webipred._napari.results.run_code import RunCode
+from napari_webipred._napari.results.session_files import SessionFiles
 from napari_webipred._napari.viewer_session import session_of
-from napari_webipred._napari.wheel import WheelGuard
+from napari_webipred._napari.widgets.focus import focus_sheet
+from napari_webipred._napari.widgets.scrolling_column import scrolling_column
+from napari_webipred._napari.widgets.section import Section
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.two_line_delegate import show_rows
+from napari_webipred._napari.widgets.wheel import WheelGuard
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry, RunDetails

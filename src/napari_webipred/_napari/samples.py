@@ -19,7 +19,7 @@ def images() -> list[LayerData]:
     """Return the sample images of the demonstration model, each as a layer; an empty viewer shows them side by side."""
     from napari import current_viewer
 
-    from napari_webipred._napari.place import grid
+    from napari_webipred._napari.images.place import grid
 
     viewer = current_viewer()
     if viewer is not None and not len(viewer.layers):

@@ -10,17 +10,17 @@ from weakref import WeakKeyDictionary
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred import settings
-from napari_webipred._napari.catalogue import Catalogue
-from napari_webipred._napari.display import Display
-from napari_webipred._napari.images import Images
-from napari_webipred._napari.loading import Loading
+from napari_webipred._napari.charts.display import Display
+from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.models.catalogue import Catalogue
+from napari_webipred._napari.models.loading import Loading
 from napari_webipred._napari.notice import EndNotice
 from napari_webipred._napari.proxy import unwrapped as unwrapped
-from napari_webipred._napari.region_finder import UsedRegions
-from napari_webipred._napari.region_results import RegionResults
-from napari_webipred._napari.result_columns import ColumnChoice
-from napari_webipred._napari.row_places import RowPlaces
-from napari_webipred._napari.run import Run
+from napari_webipred._napari.regions.region_finder import UsedRegions
+from napari_webipred._napari.regions.region_results import RegionResults
+from napari_webipred._napari.results.result_columns import ColumnChoice
+from napari_webipred._napari.results.row_places import RowPlaces
+from napari_webipred._napari.results.run import Run
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.inputs import ImageInput, Inputs
 from napari_webipred.results.row import Row
@@ -28,7 +28,7 @@ from napari_webipred.results.saved_session import SavedRun
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
 
 if TYPE_CHECKING:
-    from napari_webipred._napari.place import Target
+    from napari_webipred._napari.images.place import Target
     from napari_webipred.imaging.source import Source
     from napari_webipred.options import Options
 

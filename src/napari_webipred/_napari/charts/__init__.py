@@ -1,0 +1,1 @@
+"""Bars and lines, on the screen and on paper."""

@@ -1,0 +1,48 @@
+"""The buttons that add files and folders to the list of images."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+
+from napari_webipred._napari.widgets.button import Button
+from napari_webipred.imaging.files import image_suffixes
+
+
+class FileButtons(QWidget):
+    """*Add files…* and *Add folder…*.
+
+    Signals
+    -------
+    chosen : list of Path
+        The user has chosen these files, or this folder.
+    """
+
+    chosen = Signal(list)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.files = Button("Add files…")
+        self.files.setToolTip("Classify image files without opening them in napari. You can also drop them here")
+        self.folder = Button("Add folder…")
+        self.folder.setToolTip("Classify all images in a folder and below it. You can also drop it here")
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.files)
+        layout.addWidget(self.folder)
+        layout.addStretch(1)
+        self.files.clicked.connect(self._choose_files)
+        self.folder.clicked.connect(self._choose_folder)
+
+    def _choose_files(self) -> None:
+        patterns = " ".join(f"*{suffix}" for suffix in sorted(image_suffixes()))
+        names, _ = QFileDialog.getOpenFileNames(self, "Add image files", "", f"Images ({patterns});;All files (*)")
+        if names:
+            self.chosen.emit(list(map(Path, names)))
+
+    def _choose_folder(self) -> None:
+        name = QFileDialog.getExistingDirectory(self, "Add a folder of images")
+        if name:
+            self.chosen.emit([Path(name)])

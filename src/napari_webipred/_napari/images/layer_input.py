@@ -1,0 +1,108 @@
+"""What a run was given of an image, so that it can be found again, or classified again by a script."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from napari.layers import Image
+
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.proxy import unwrapped
+from napari_webipred.imaging.source import Source
+from napari_webipred.results.inputs import ImageInput, Step
+
+
+def image_input(target: Target, source: Source) -> ImageInput:
+    """Describe an image, and how it is read; no pixel is touched."""
+    layers = target.layers
+    if not layers or target.source is not None:  # a file can be open in a layer, too
+        path = None if target.path is None else _absolute(target.path)
+        return ImageInput(source.name, "", path, steps=_steps(source))
+    layer, base = layers[0], _base(source)
+    full = _full_size(layer)
+    return ImageInput(
+        source.name,
+        layer.name,
+        path_of(layer),
+        tuple(map(int, full.shape)),
+        str(np.dtype(full.dtype)),
+        bool(layer.rgb),
+        base.axes,
+        getattr(base.details, "colours", None),
+        tuple(map(float, layer.scale)),
+        source.intensity_range,
+        _steps(source) if len(layers) == 1 else None,
+    )
+
+
+def path_of(layer: Any) -> str | None:
+    """Return the absolute path of the file that a layer was opened from; None if there is none on this machine."""
+    path = getattr(layer.source, "path", None)
+    return None if not path or "://" in str(path) else _absolute(path)
+
+
+def row_axes_of(image: ImageInput) -> tuple[int, ...]:
+    """Return which axes of the data of a layer the axes of its rows are."""
+    gone = {step[1] for step in image.steps or () if step[0] in ("project", "channel")}
+    places = [i + (image.colours is not None and i >= image.colours) for i in range(len(image.axes))]
+    return tuple(place for place, axis in zip(places, image.axes, strict=True) if axis not in gone)
+
+
+def found_again(images: Sequence[ImageInput], layers: Sequence[Image]) -> list[Image | None]:
+    """Find the open layer of each image: of the same file, or else of the same name, and always of the same shape.
+
+    One layer may be several images, read in different ways. None stands for an image that is not open.
+    """
+    found: list[Image | None] = []
+    for image in images:
+        alike = [layer for layer in layers if image.layer and _same_shape(image, layer)]
+        of_file = [layer for layer in alike if image.path is not None and image.path == path_of(layer)]
+        of_name = [layer for layer in alike if image.layer == layer.name]
+        both = [layer for layer in of_file if layer in of_name]
+        found.append(next(iter((*both, *of_file, *of_name)), None))
+    return found
+
+
+def _same_shape(image: ImageInput, layer: Image) -> bool:
+    full = _full_size(layer)
+    return image.shape == tuple(full.shape) and image.rgb == layer.rgb and image.dtype == str(np.dtype(full.dtype))
+
+
+def _full_size(layer: Image) -> Any:
+    data = unwrapped(layer.data)
+    return data[0] if layer.multiscale else data
+
+
+def _absolute(path: Any) -> str:
+    return os.path.abspath(str(path))  # noqa: PTH100 - links are not followed, and nothing is looked up
+
+
+def _base(source: Source) -> Source:
+    """Return the whole stack of which a projection or channel is made."""
+    while source.reader in ("projection", "channel"):
+        source = source.location
+    return source
+
+
+def _steps(source: Source) -> tuple[Step, ...] | None:
+    """Say how a stack is read; None if it cannot be said in steps."""
+    before: tuple[Step, ...] | None = ()
+    steps: list[Step] = []
+    if source.regions is not None or source.reader == "merged":
+        return None
+    if source.reader == "projection":
+        before, how = _steps(source.location), source.details
+        steps.append(("project", source.location.axes[how.axis], how.how, _places(how.places)))
+    elif source.reader == "channel":
+        before, (axis, place) = _steps(source.location), source.details
+        steps.append(("channel", source.location.axes[axis], place))
+    if source.planes is not None:
+        steps.append(("planes", tuple(zip(source.axes, map(_places, source.planes), strict=True))))
+    return None if before is None else (*before, *steps)
+
+
+def _places(places: range) -> tuple[int, int, int]:
+    return places.start, places.stop, places.step

@@ -1,0 +1,1 @@
+"""Which intensities become black and white."""

@@ -1,0 +1,119 @@
+"""Step 1: which model."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_webipred._napari import links
+from napari_webipred._napari.models.about import about
+from napari_webipred._napari.models.add_model import AddModel
+from napari_webipred._napari.models.entry import Entry
+from napari_webipred._napari.models.model_choice import ModelChoice
+from napari_webipred._napari.models.opening_view import OpeningView
+from napari_webipred._napari.models.settings_form import SettingsForm
+from napari_webipred._napari.models.stored_models import StoredModels
+from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.label import MutedLabel, first_sentence, rich_text_label
+from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
+from napari_webipred.runtime.outputs import UndecidedOutputError
+
+
+class ModelStep(QWidget):
+    """The list of models, the opening of the chosen one, what it is for, and its settings."""
+
+    def __init__(
+        self, session: ViewerSession, choice: ModelChoice, theme: Theme, parent: QWidget | None = None
+    ) -> None:
+        super().__init__(parent)
+        self._theme = theme
+        self._loading = session.loading
+        self._catalogue = session.catalogue
+        self._shown_entry = session.loading.entry
+        self.choice = choice
+        self.opening = OpeningView(session, theme)
+        self.settings = SettingsForm(session.loading.start_with, theme)
+        self.settings.hide()
+        self.purpose = MutedLabel()
+        self.more = Button("About")
+        self.more.setToolTip("Show the model card: classes, input, licence, citation, performance and limitations")
+        self.about = rich_text_label()
+        self.about.setAccessibleName("About this model")
+        self.edit_settings = Button("Edit settings…")
+        self.edit_settings.setToolTip("Change the settings of this model: class names, scaling, output")
+        self.stored = Button("On this machine…")
+        self.stored.setToolTip("Manage the models on this machine: remove, export, import, work offline")
+        self._lay_out()
+        choice.add.clicked.connect(self._on_add)
+        self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
+        self.edit_settings.clicked.connect(self._show_settings)
+        self.stored.clicked.connect(self._on_stored)
+        self.about.linkActivated.connect(partial(links.ask_to_open, self))
+        session.model_changed.connect(self._refresh)
+        self._refresh()
+
+    def _lay_out(self) -> None:
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.setSpacing(5)
+        for widget in (self.choice, self.purpose, self.opening, self.settings.native):
+            layout.addWidget(widget)
+        layout.addLayout(WrappingRow([self.more, self.edit_settings, self.stored]))
+        layout.addWidget(self.about)
+
+    @property
+    def summary(self) -> str:
+        """The name of the chosen model."""
+        return self._loading.entry.name if self._loading.entry else ""
+
+    @property
+    def chosen_entry(self) -> Entry | None:
+        """The chosen model."""
+        return self._loading.entry
+
+    def _refresh(self) -> None:
+        loading, entry = self._loading, self._loading.entry
+        self.more.setVisible(entry is not None)
+        self.purpose.setText(first_sentence(entry.card.description) if entry else "")
+        self.show_colours()
+        self.edit_settings.setVisible(loading.model is not None and not loading.needs_settings and not entry.curated)  # type: ignore[union-attr]
+        if entry is not self._shown_entry or not loading.needs_settings:
+            self._shown_entry = entry
+            self.settings.hide()
+        if loading.needs_settings and self.settings.native.isHidden():
+            self._show_settings()
+
+    def show_colours(self) -> None:
+        """Show links in the colours of the theme."""
+        self._show_about(not self.about.isHidden())
+
+    def _show_settings(self) -> None:
+        loading = self._loading
+        if loading.model is not None:
+            self.settings.show_settings(loading.model)
+        elif isinstance(loading.error, UndecidedOutputError):
+            self.settings.show_outputs(loading.error.outputs)
+        else:
+            self.settings.show()  # the settings were wrong, and are still there to be corrected
+
+    def _show_about(self, shown: bool) -> None:
+        entry = self._loading.entry
+        self.about.setText(links.style(self._theme) + about(entry.card) if shown and entry else "")
+        self.about.setVisible(shown and entry is not None)
+        self.purpose.setVisible(not shown and bool(self.purpose.text()))
+        self.more.setText("Less" if shown else "About")
+
+    def _on_add(self) -> None:
+        dialog = AddModel(self)
+        dialog.accepted.connect(lambda: self._catalogue.add(dialog.reference()))
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
+    def _on_stored(self) -> None:
+        dialog = StoredModels(self._theme, self)
+        dialog.changed.connect(self._catalogue.read_again)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()

@@ -1,0 +1,1 @@
+"""Regions that are drawn or painted over images."""
