@@ -324,6 +324,7 @@ def card(model, data: bytes, found: dict) -> dict:
         "classes": [{"index": i, "name": name, "label": label} for i, (name, label) in enumerate(CLASSES.items())],
         "input": {"width": SIDE, "height": SIDE, "channels": 3, "channel_order": "RGB"},
         "preprocessing": {"standardize_mode": "tf", "resize_mode": "stretch", "interpolation": "bilinear"},
+        "views": "symmetries",
         "weights": [
             {
                 "format": "tfjs-layers",

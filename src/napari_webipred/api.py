@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
 
-    from napari_webipred.card import ModelCard, Profile
+    from napari_webipred.card import ModelCard, Profile, Views
     from napari_webipred.explanations.explanation import Explanation
 
 _COMMAND = "In a terminal, `napari-webipred"
@@ -138,6 +138,7 @@ def classify(
     intensity: Intensity | None = None,
     threshold: float = 0.5,
     profile: Profile | None = None,
+    views: Views | None = None,
     regions: Any = None,
     outside: Outside = "keep",
 ) -> pd.DataFrame:
@@ -155,6 +156,11 @@ def classify(
         From which probability on a multi-label model assigns a class, unless its card says otherwise.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
         The program whose arithmetic prepares the images, if not that of the model's card; see `docs/python.md`.
+    views : "flip" or "symmetries", optional
+        Test-time augmentation: classify each image and its mirror image, or all eight that turning and mirroring make
+        of it. The probabilities are then the means, and columns called ``<class> sd`` behind ``error`` have the
+        standard deviations over the views. Use only views that mean the same to the model (``model.card.views``):
+        ``table.attrs["notes"]`` says so if the card does not.
     regions : sequence, mapping or array, optional
         Parts of each image, which get a row each in place of the whole: boxes (top, left, bottom, right) as in
         ``image[top:bottom, left:right]``, polygons of shape (n, 2) as the layer Shapes of napari has them, a mapping of
@@ -196,18 +202,19 @@ def classify(
     """
     from napari_webipred.results.table import to_frame
 
-    options = _options(intensity, profile, threshold)
+    options = _options(intensity, profile, threshold, views)
     opened = _opened(model)
     rows = []
-    axes: tuple[str, ...] = ()
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
     with _remedies_in_notes():
         for event in engine.classify(opened, images, options, selection):
             if isinstance(event, engine.Started):
-                axes = event.axes
+                started = event
             elif isinstance(event, engine.RowDone):
                 rows.append(event.row)
-    return to_frame(rows, opened.classes, axes, regions is not None)
+    table = to_frame(rows, opened.classes, started.axes, regions is not None, measures=started.measures)
+    table.attrs["notes"] = opened.card.remarks_on(views)
+    return table
 
 
 def prepare(
@@ -449,11 +456,14 @@ def _opened(model: Model | str | Path) -> Model:
 
 
 def _options(
-    intensity: Intensity | None, profile: Profile | None, threshold: float = engine.DEFAULTS.threshold
+    intensity: Intensity | None,
+    profile: Profile | None,
+    threshold: float = engine.DEFAULTS.threshold,
+    views: Views | None = None,
 ) -> engine.Options:
     """Return the options of a call; the preferred intensity counts where none is given."""
     chosen = engine.preferred_intensity() if intensity is None else intensity
-    return engine.Options(intensity=chosen, threshold=threshold, profile=profile)
+    return engine.Options(intensity=chosen, threshold=threshold, profile=profile, views=views)
 
 
 @contextmanager

@@ -30,6 +30,7 @@ SCHEMA_VERSION = "1.0"
 Task = Literal["multi-class", "multi-label", "binary", "regression"]
 ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
 Profile = Literal["webipred", "aucmedi", "teachable-machine"]
+Views = Literal["flip", "symmetries"]  # the image and its mirror image; all eight symmetries of the square
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
 if TYPE_CHECKING:
@@ -287,7 +288,9 @@ class PartialCard(_Part):
     """What one place says about a model: a file beside it, the properties of a file, the network, the user.
 
     It says the fields that are set, in the words of a card. ``provenance.labels`` is the name of the place if all it
-    says of the classes is their names; ``provenance.assumed`` says what could not be taken from there.
+    says of the classes is their names; ``provenance.assumed`` says what could not be taken from there. ``views`` says
+    which views of an image mean the same to the model: its mirror image (``"flip"``), or also its quarter turns
+    (``"symmetries"``); None is not known.
     `napari_webipred.merge.merge` decides what of it counts.
     """
 
@@ -301,6 +304,7 @@ class PartialCard(_Part):
     input: Input | None = None
     preprocessing: Preprocessing | None = None
     output: Output = Output()
+    views: Views | None = None
     weights: tuple[Weights, ...] = ()
     license: Words | None = None
     authors: tuple[Author, ...] = ()
@@ -362,6 +366,15 @@ class ModelCard(PartialCard):
     def is_named(self) -> bool:
         """Whether anybody has named the classes."""
         return any(entry.is_named for entry in self.classes)
+
+    def remarks_on(self, views: Views | None) -> list[str]:
+        """Say what speaks against classifying these views of an image, a sentence each."""
+        if views is None or self.views in (views, "symmetries"):
+            return []
+        return [
+            f"The card of {self.name} does not say that the views {views} of an image mean the same to the model. "
+            "Do not use them if left and right, or up and down, matter."
+        ]
 
     def preprocessing_under(self, profile: Profile | None) -> Preprocessing | None:
         """Return how images are prepared if the user chooses another profile than the card's; None is the card's.

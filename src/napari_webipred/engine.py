@@ -27,6 +27,7 @@ from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
 from napari_webipred.options import preferred_intensity as preferred_intensity
+from napari_webipred.results.columns import measures
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
 
@@ -45,6 +46,8 @@ class Started:
         Files in the given folders that are no images.
     regions : bool
         Whether rows are about regions of images.
+    measures : tuple of str
+        Names of what else is measured of each image.
     """
 
     total: int
@@ -52,6 +55,7 @@ class Started:
     axes: tuple[str, ...]
     left_out: tuple[str, ...] = ()
     regions: bool = False
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +127,8 @@ def classify(
     total = sum(map(len, sources))
     axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
     regions = any(source.regions is not None for source in sources)
-    yield Started(total, tuple(model.classes), axes, left_out, regions)
+    classes = tuple(model.classes)
+    yield Started(total, classes, axes, left_out, regions, measures(classes, options.as_dict()))
     done = failed = 0
     with closing(executor(model, planes_of(sources, options.intensity), total, options)) as rows:
         try:

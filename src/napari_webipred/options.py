@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args, get_origin
 
 from napari_webipred import settings
-from napari_webipred.card import Profile
+from napari_webipred.card import Profile, Views
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Intensity
 
@@ -29,6 +29,9 @@ class Options:
         How many images are worked on at the same time; by default what the preferences say, else one per core.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
         The program whose arithmetic prepares the images; that of the model's card by default.
+    views : "flip" or "symmetries", optional
+        Classify several views of each image and take the mean (test-time augmentation): the image and its mirror image,
+        or the eight that turning and mirroring make of it.
 
     Raises
     ------
@@ -40,6 +43,7 @@ class Options:
     threshold: float = 0.5
     workers: int | None = None
     profile: Profile | None = None
+    views: Views | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -55,6 +59,14 @@ class Options:
             raise OptionError(
                 f"There is no preprocessing profile {self.profile!r}.", f"Choose one of {', '.join(get_args(Profile))}."
             )
+        if self.views not in (None, *get_args(Views)):
+            raise OptionError(f"There are no views {self.views!r}.", f"Choose one of {', '.join(get_args(Views))}.")
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return those that bear on the numbers, as plain JSON values; what was not there from the first, if chosen."""
+        intensity = list(self.intensity) if isinstance(self.intensity, tuple) else self.intensity
+        plain = {"intensity": intensity, "threshold": self.threshold, "profile": self.profile}
+        return plain | ({"views": self.views} if self.views else {})
 
 
 DEFAULTS = Options()

@@ -91,6 +91,12 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         help="assign a class from this probability on, for multi-label models (default: %(default)s)",
     )
     classify.add_argument(
+        "--views",
+        metavar="VIEWS",
+        help="classify each image and its mirror image (flip), or all eight that turning and mirroring make of it "
+        "(symmetries); the table has the mean and the standard deviation",
+    )
+    classify.add_argument(
         "--allow-slow", action="store_true", help="allow a model that needs a minute or more per image"
     )
     classify.set_defaults(run=_classify)
@@ -121,7 +127,9 @@ def _demo(options: argparse.Namespace) -> int:
 def _classify(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
 
-    how = Options(intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile)
+    how = Options(
+        intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile, views=options.views
+    )
     what = selection.selection(options)
     given = [*options.inputs, options.model, *([options.regions] if options.regions else [])]
     with _claimed(options.output, options.overwrite, given) as output:
@@ -134,7 +142,7 @@ def _classify(options: argparse.Namespace) -> int:
             output=options.output_name,
             allow_slow=options.allow_slow,
         )
-        for sentence in model.remarks:
+        for sentence in [*model.remarks, *model.card.remarks_on(how.views)]:
             terminal.message(sentence)
         if not model.card.is_named:
             terminal.message("To name the classes, list their names in this order with --classes.")
@@ -214,7 +222,9 @@ def _table(
     if output is None:
         if isinstance(sys.stdout, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
             sys.stdout.reconfigure(encoding="utf-8", newline="")
-        writer = CsvWriter(sys.stdout, started.classes, started.axes, regions=started.regions)
+        writer = CsvWriter(
+            sys.stdout, started.classes, started.axes, regions=started.regions, measures=started.measures
+        )
 
         def write_out(row: Row) -> None:
             writer.write(row)
@@ -222,10 +232,10 @@ def _table(
 
         yield write_out
         return
-    used = {"intensity": options.intensity, "threshold": options.threshold, "profile": options.profile}
-    record = Record(model.card, model.checksum, {**used, **what.as_dict()}, started.total)
+    record = Record(model.card, model.checksum, {**options.as_dict(), **what.as_dict()}, started.total)
     try:
-        with ResultFile(output, record, started.classes, started.axes, started.regions) as file:
+        columns = (started.classes, started.axes, started.regions, started.measures)
+        with ResultFile(output, record, *columns) as file:
 
             def write(row: Row) -> None:
                 with uninterrupted():

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import math
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_webipred.cancellation import current
 from napari_webipred.errors import ActivationError, CancelledError, ImageError, WebIPredError
+from napari_webipred.execution.prepared import Prepared as Prepared
+from napari_webipred.execution.views import views_of
 from napari_webipred.imaging.intensity import OF_THE_SOURCE, UNIT, Intensity, extent, intensity_range, range_between
 from napari_webipred.imaging.memory import ImageMemory
 from napari_webipred.imaging.preprocess import prepare, without_alpha
@@ -22,10 +26,9 @@ from napari_webipred.results.probabilities import assigned, class_probabilities
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-    from napari_webipred.card import Input, ModelCard, Preprocessing
+    from napari_webipred.card import ModelCard
 
 image_memory = ImageMemory()  # of all runs in this process
 _latest = threading.local()  # the plane with regions that this thread has read last
@@ -50,34 +53,6 @@ class Plane:
     source: Source
     index: Index
     region: Region | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prepared:
-    """What a model sees of a plane.
-
-    Attributes
-    ----------
-    tensor : ndarray of float32, shape (height, width, channels)
-        The model's input.
-    intensity_range : tuple of float
-        The intensities that became black and white.
-    remark : str
-        Why the probabilities may mean little; mostly empty.
-    pixels : ndarray
-        What it was made of: the pixels of the plane or region, as they were read.
-    target : Input
-        The size and channels that were asked for.
-    preprocessing : Preprocessing
-        What was done.
-    """
-
-    tensor: NDArray[np.float32]
-    intensity_range: tuple[float, float]
-    remark: str
-    pixels: NDArray[Any]
-    target: Input
-    preprocessing: Preprocessing
 
 
 def planes_of(sources: Iterable[Source], intensity: Intensity = "auto") -> Iterator[Plane]:
@@ -129,7 +104,7 @@ def classify_plane(
         It says how large the model's input is and how images are prepared for it.
     options : Options
     predict : callable
-        Takes a batch of prepared images and returns the model's numbers for each, as
+        Takes a batch of prepared images, the views of one, and returns the model's numbers for each, as
         `napari_webipred.runtime.session.Session.predict`.
 
     Returns
@@ -152,7 +127,8 @@ def classify_plane(
     )
     try:
         prepared = prepared_plane(plane, card, options)
-        probabilities = class_probabilities(predict(prepared.tensor[None])[0], card)
+        of_views = [class_probabilities(numbers, card) for numbers in predict(views_of(prepared, options.views))]
+        probabilities, deviations = _mean(of_views) if options.views else (of_views[0], None)
         classes = assigned(probabilities, card, options.threshold)
     except ActivationError:
         raise
@@ -169,7 +145,14 @@ def classify_plane(
         assigned=classes,
         intensity_range=prepared.intensity_range,
         remark=prepared.remark,
+        measures=deviations,
     )
+
+
+def _mean(probabilities: Sequence[NDArray[np.float32]]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Return the mean and the standard deviation of each class; the views are all that there are, not a sample."""
+    together = np.stack(probabilities).astype(np.float64)
+    return together.mean(axis=0).astype(np.float32), together.std(axis=0).astype(np.float32)
 
 
 def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.execution.plane import Plane, Prepared, prepared_plane
+from napari_webipred.execution.plane import Plane, prepared_plane
+from napari_webipred.execution.prepared import Prepared
 from napari_webipred.imaging.appearance import STRETCHED, as_image, is_bgr
 from napari_webipred.imaging.intensity import to_eight_bit
 from napari_webipred.imaging.preprocess import colour_count, without_alpha

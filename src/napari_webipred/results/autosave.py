@@ -87,16 +87,16 @@ class Autosave:
         self.error: OptionError | None = None
         self._destination = destination
         self._made = card, checksum, options, total
-        self._columns: tuple[Sequence[str], Sequence[str], bool] = (), (), False
+        self._columns: tuple[Sequence[str], Sequence[str], bool, Sequence[str]] = (), (), False, ()
         self._rows: list[Row] = []
         self._chosen: Path | None = None
         self._open = ExitStack()
         self._file: ResultFile | None = None
         self._record: Record | None = None
 
-    def begin(self, classes: Sequence[str], axes: Sequence[str], regions: bool) -> None:
+    def begin(self, classes: Sequence[str], axes: Sequence[str], regions: bool, measures: Sequence[str] = ()) -> None:
         """Note the columns; see `napari_webipred.results.export.CsvWriter`."""
-        self._columns = classes, axes, regions
+        self._columns = classes, axes, regions, measures
 
     def add(self, row: Row) -> None:
         """Write a row, if the user wants it, after those that came before the user wanted it."""

@@ -2,17 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+T = TypeVar("T")
 REGION = "region"
 RUN = ("run", "model")
+MODEL = "model"
 COMMENT = "comment"
 
 
 def columns(
-    axes: Sequence[str], classes: Sequence[str], regions: bool = False, *, runs: bool = False, comments: bool = False
+    axes: Sequence[str],
+    classes: Sequence[str],
+    regions: bool = False,
+    *,
+    runs: bool = False,
+    models: bool = False,
+    measures: Sequence[str] = (),
+    comments: bool = False,
 ) -> list[str]:
-    """Name the columns: ``image``, the axes of stacks, one per class, ``prediction``, ``error``.
+    """Name the columns: ``image``, the axes of stacks, one per class, ``prediction``, ``error``, one per measure.
 
     A class that is called like a column before it gets a number behind its name, so that every name stands once.
 
@@ -22,13 +36,63 @@ def columns(
         Names of the axes of stacks, and of the classes in the model's order.
     regions, runs : bool
         Whether the rows are of regions, and of several runs: ``region``, ``run`` and ``model`` stand after the axes.
+    models : bool
+        Whether the rows are of several models in one run: ``model`` stands after the axes and ``region``.
+    measures : sequence of str
+        What `measures` returns; of several models, all of them.
     comments : bool
         Whether rows have comments: ``comment`` stands last.
     """
-    which = (*((REGION,) if regions else ()), *(RUN if runs else ()))
-    last = ("prediction", "error", *((COMMENT,) if comments else ()))
-    names = unique((*axes, *classes), {"image", *which, *last})
-    return ["image", *names[: len(axes)], *which, *names[len(axes) :], *last]
+    which = (*((REGION,) if regions else ()), *(RUN if runs else (MODEL,) if models else ()))
+    last = ("prediction", "error")
+    end = (COMMENT,) if comments else ()
+    names = unique((*axes, *classes, *measures), {"image", *which, *last, *end})
+    first, count = len(axes), len(axes) + len(classes)
+    return ["image", *names[:first], *which, *names[first:count], *last, *names[count:], *end]
+
+
+def measures(classes: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Name what is measured of each image besides its probabilities.
+
+    Parameters
+    ----------
+    classes : sequence of str
+        Names of the classes of a model.
+    options : mapping
+        Options of a run, as plain JSON values. With ``views``, the standard deviation of each class over the views.
+    """
+    return tuple(f"{name} sd" for name in classes) if options.get("views") else ()
+
+
+class Shared(Generic[T]):
+    """The columns of several runs or models side by side; equal names share a column.
+
+    Parameters
+    ----------
+    names : mapping of T to sequence of str
+        The names of each run or model. Of a single one, each name has a column of its own.
+
+    Attributes
+    ----------
+    names : list of str
+        All of them, in the order in which they come first.
+    """
+
+    def __init__(self, names: Mapping[T, Sequence[str]]) -> None:
+        several = len(names) > 1
+        every = [name for own in names.values() for name in own]
+        self.names = list(dict.fromkeys(every)) if several else every
+        places = {name: place for place, name in enumerate(self.names)}
+        self._places = {
+            which: [places[name] for name in own] if several else range(len(own)) for which, own in names.items()
+        }
+
+    def spread(self, which: T, numbers: NDArray[np.float32] | None) -> list[np.float32 | None]:
+        """Put the numbers of a row of one of them into their columns; None where it has none."""
+        cells: list[np.float32 | None] = [None] * len(self.names)
+        for place, number in zip(self._places[which], () if numbers is None else numbers, strict=numbers is not None):
+            cells[place] = number
+        return cells
 
 
 def unique(names: Sequence[str], taken: set[str] | frozenset[str] = frozenset()) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
+from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
@@ -13,6 +14,7 @@ from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
     import numpy as np
+    from numpy.typing import NDArray
 
 Cell: TypeAlias = "str | int | np.float32 | None"
 
@@ -47,6 +49,10 @@ class CsvWriter:
         How cells and lines are separated, if not as in a CSV file.
     regions : bool
         Whether there is a column for the region.
+    measures : sequence of str
+        What else was measured of each image.
+    models : bool
+        Whether there is a column for the model; `classes` and `measures` are then those of all models.
     """
 
     def __init__(
@@ -56,27 +62,39 @@ class CsvWriter:
         axes: Sequence[str] = (),
         dialect: type[csv.Dialect] = csv.excel,
         regions: bool = False,
+        *,
+        measures: Sequence[str] = (),
+        models: bool = False,
     ) -> None:
         self._writer = csv.writer(stream, dialect)
         self._classes = len(classes)
         self._axes = tuple(axes)
         self._regions = regions
-        self._writer.writerow(as_text(columns(axes, classes, regions)))
+        self._models = models
+        self._measures = len(measures)
+        self._writer.writerow(as_text(columns(axes, classes, regions, models=models, measures=measures)))
 
-    def write(self, row: Row) -> None:
-        """Write one row; a failed one has empty cells for its probabilities."""
-        self._writer.writerow(as_text(cells(row, self._axes, numbers(row, self._classes), self._regions)))
+    def write(self, row: Row, model: str = "") -> None:
+        """Write one row, of one of several models; a failed one has empty cells for its numbers."""
+        run = (model,) if self._models else ()
+        probabilities, measured = numbers(row.probabilities, self._classes), numbers(row.measures, self._measures)
+        self._writer.writerow(as_text(cells(row, self._axes, probabilities, self._regions, run, measured)))
 
 
-def numbers(row: Row, classes: int) -> Sequence[np.float32 | None]:
-    """Return the probabilities of a row; None for each class if it has failed."""
-    return [None] * classes if row.probabilities is None else list(row.probabilities)
+def numbers(values: NDArray[np.float32] | None, count: int) -> Sequence[np.float32 | None]:
+    """Return numbers as cells; None for each that a row does not have, because it has failed or has no such class."""
+    return [None] * count if values is None else [None if isnan(value) else value for value in values]
 
 
 def cells(
-    row: Row, axes: Sequence[str], probabilities: Sequence[Cell], regions: bool = False, run: Sequence[Cell] = ()
+    row: Row,
+    axes: Sequence[str],
+    probabilities: Sequence[Cell],
+    regions: bool = False,
+    run: Sequence[Cell] = (),
+    measures: Sequence[Cell] = (),
 ) -> list[Cell]:
-    """Return what stands in the columns that `columns` names, up to ``error``."""
+    """Return what stands in the columns that `columns` names, up to the measures."""
     return [
         row.image,
         *(row.position.get(axis) for axis in axes),
@@ -85,6 +103,7 @@ def cells(
         *probabilities,
         row.prediction,
         row.error,
+        *measures,
     ]
 
 

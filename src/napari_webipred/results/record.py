@@ -86,6 +86,7 @@ class Record:
         card = self._card
         preprocessing = card.preprocessing_under(self._options.get("profile"))
         complete = self.done == self._total
+        differing = note(self._ranges.varying())
         return {
             "model": {
                 "id": card.id,
@@ -105,7 +106,7 @@ class Record:
             "complete": complete,
             "stopped": None if complete else self.stopped,
             "planes": {"asked": self._total, "done": self.done, "failed": self._failed},
-            "notes": [differing] if (differing := note(self._ranges.varying())) else [],
+            "notes": [*([differing] if differing else []), *card.remarks_on(self._options.get("views"))],
             "inputs": list(self._inputs.values()),
         }
 

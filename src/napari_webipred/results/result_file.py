@@ -94,17 +94,23 @@ class ResultFile:
         Where to; see `claimed_table`.
     record : Record
         How the result is made; gets every row.
-    classes, axes, regions
+    classes, axes, regions, measures
         See `CsvWriter`.
     """
 
     def __init__(
-        self, path: Path, record: Record, classes: Sequence[str], axes: Sequence[str] = (), regions: bool = False
+        self,
+        path: Path,
+        record: Record,
+        classes: Sequence[str],
+        axes: Sequence[str] = (),
+        regions: bool = False,
+        measures: Sequence[str] = (),
     ) -> None:
         self._path = path
         self._record = record
         self._text = io.StringIO(newline="")
-        self._writer = CsvWriter(self._text, classes, axes, dialect_of(path), regions)
+        self._writer = CsvWriter(self._text, classes, axes, dialect_of(path), regions, measures=measures)
         self._file: io.FileIO | None = None
         self._size = 0
         self._digest = hashlib.sha256()

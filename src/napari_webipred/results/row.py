@@ -40,6 +40,8 @@ class Row:
         How the plane came about, such as ``"maximum along z"``; empty for one that was read as it is.
     remark : str
         Why the probabilities may mean little: the image is blank, or far smaller than the model input. Mostly empty.
+    measures : ndarray of float32, or None
+        What else was measured; see `napari_webipred.results.columns.measures`.
     """
 
     source: int
@@ -53,6 +55,7 @@ class Row:
     region: str = ""
     reading: str = ""
     remark: str = ""
+    measures: NDArray[np.float32] | None = None
 
     @property
     def failed(self) -> bool:

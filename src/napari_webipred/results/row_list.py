@@ -7,9 +7,18 @@ from typing import Any, Literal, overload
 
 from napari_webipred.results.row import Row
 
-Field = Literal["image", "probabilities", "prediction", "assigned", "error", "region", "remark"]
+Field = Literal["image", "probabilities", "prediction", "assigned", "error", "region", "remark", "measures"]
 _AXES, _PLACES = 1, 2
-_AT = {"image": 3, "probabilities": 4, "prediction": 5, "assigned": 6, "error": 7, "region": 9, "remark": 11}
+_AT = {
+    "image": 3,
+    "probabilities": 4,
+    "prediction": 5,
+    "assigned": 6,
+    "error": 7,
+    "region": 9,
+    "remark": 11,
+    "measures": 12,
+}
 
 
 class RowList(Sequence[Row]):
@@ -77,6 +86,7 @@ def _kept(row: Row) -> tuple[Any, ...]:
         row.region,
         row.reading,
         row.remark,
+        row.measures,
     )
 
 

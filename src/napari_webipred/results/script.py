@@ -11,7 +11,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.inputs import ImageInput, ModelInput, Step
 
-DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None}
+DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None, "views": None}
 LONGEST = {"posix": 100_000, "nt": 8_000}  # characters of a command; shells take a little more
 OUTPUT = "results.csv"
 _PYTHON_INSTEAD = "Copy it as Python instead."
@@ -89,6 +89,8 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
         words += ["--threshold", repr(options["threshold"])]
     if options.get("profile") is not None:
         words += ["--profile", options["profile"]]
+    if options.get("views") is not None:
+        words += ["--views", options["views"]]
     command = " ".join(_quoted(word, system) for word in (*words, "--output", OUTPUT))
     if len(command) > LONGEST[system]:
         raise OptionError("The command would be longer than a shell takes.", _PYTHON_INSTEAD)

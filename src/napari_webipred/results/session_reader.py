@@ -16,6 +16,7 @@ from pydantic import ValidationError
 from napari_webipred import file_errors, safe_json
 from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape, visible
+from napari_webipred.results.columns import measures
 from napari_webipred.results.inputs import ImageInput, ModelInput
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
@@ -97,7 +98,7 @@ class _Reader:
                 run.begun if run.begun.tzinfo else run.begun.replace(tzinfo=UTC),
                 run.card,
                 visible(run.checksum),
-                run.options.model_dump(),
+                {name: value for name, value in run.options if value is not None or name != "views"},
                 run.axes,
                 run.total,
                 ModelInput(
@@ -121,6 +122,8 @@ class _Reader:
         if any(source >= len(images) for source in block.source):
             raise ValueError("a row is of an image that it does not list")
         numbers = _numbers(block.probabilities, count, classes)
+        names = measures(run.card.class_names, dict(run.options))
+        measured = _numbers(block.measures, count, len(names)) if names else [None] * count
         comments.update({len(rows) + i: text for i, text in block.comment.items() if i in range(count)})
         for i in range(count):
             row = Row(
@@ -133,7 +136,7 @@ class _Reader:
                 reading=visible(block.reading.get(i, "")),
                 remark=visible(block.remark.get(i, "")),
             )
-            rows.append(row if row.error else _classified(row, numbers[i], run))
+            rows.append(row if row.error else _classified(row, numbers[i], measured[i], run))
 
 
 def _head(line: bytes, path: Path) -> Head:
@@ -195,8 +198,8 @@ def _numbers(text: str, rows: int, classes: int) -> NDArray[np.float32]:
     return numbers
 
 
-def _classified(row: Row, probabilities: NDArray[np.float32], run: Run) -> Row:
+def _classified(row: Row, probabilities: NDArray[np.float32], measured: NDArray[np.float32] | None, run: Run) -> Row:
     """Add the probabilities, and the classes that follow from them."""
     classes = assigned(probabilities, run.card, run.options.threshold)
     names = "; ".join(run.card.classes[index].name for index in classes)
-    return replace(row, probabilities=probabilities, assigned=classes, prediction=names)
+    return replace(row, probabilities=probabilities, assigned=classes, prediction=names, measures=measured)

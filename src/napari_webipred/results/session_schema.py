@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 
-from napari_webipred.card import ModelCard, Profile
+from napari_webipred.card import ModelCard, Profile, Views
 
 LONGEST = 100_000  # characters of a text or name
 
@@ -57,6 +57,7 @@ class Options(Part):
     intensity: Intensity = "auto"
     threshold: Threshold = 0.5
     profile: Profile | None = None
+    views: Views | None = None
 
 
 class Settings(Part):
@@ -113,6 +114,7 @@ class Rows(Part):
     position: tuple[tuple[tuple[Name, Place], ...], ...]
     intensity_range: tuple[Range | None, ...]
     probabilities: str
+    measures: str = ""
     error: dict[int, Text] = {}
     region: dict[int, Text] = {}
     reading: dict[int, Text] = {}

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import escape
+from napari_webipred.results.columns import measures
 from napari_webipred.results.inputs import ImageInput
 from napari_webipred.results.output import Kind, being_replaced, claimed, unwritable
 from napari_webipred.results.row import Row
@@ -105,10 +107,7 @@ def _image(image: ImageInput) -> dict[str, Any]:
 
 
 def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
-    numbers = np.zeros((len(rows), len(run.card.classes)), "<f4")
-    for i, row in enumerate(rows):
-        if row.probabilities is not None:
-            numbers[i] = row.probabilities
+    measured = len(measures(run.card.class_names, run.options))
     texts = {
         name: {str(i): text[:LONGEST] for i, row in enumerate(rows) if (text := getattr(row, name))}
         for name in ("error", "region", "reading", "remark")
@@ -118,7 +117,17 @@ def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         "source": [row.source for row in rows],
         "position": [list(row.position.items()) for row in rows],
         "intensity_range": [row.intensity_range for row in rows],
-        "probabilities": base64.b64encode(numbers.tobytes()).decode(),  # float32, little endian, row by row
+        "probabilities": _numbers([row.probabilities for row in rows], len(run.card.classes)),
+        **({"measures": _numbers([row.measures for row in rows], measured)} if measured else {}),
         **texts,
         "comment": comments,
     }
+
+
+def _numbers(rows: Sequence[NDArray[np.float32] | None], width: int) -> str:
+    """Write numbers as float32, little endian, row by row; zeros for a row that has none."""
+    numbers = np.zeros((len(rows), width), "<f4")
+    for i, row in enumerate(rows):
+        if row is not None:
+            numbers[i] = row
+    return base64.b64encode(numbers.tobytes()).decode()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from napari_webipred.results.columns import columns, unique
+from napari_webipred.results.columns import Shared, columns, measures, unique
 from napari_webipred.results.export import Cell, cells
 from napari_webipred.results.session_table import Entry, RunDetails
 
@@ -33,18 +33,18 @@ class Sheet:
         self._axes = tuple(dict.fromkeys(axis for run in self.runs for axis in run.axes))
         self._several = len(self.runs) > 1
         names = {run.number: unique(run.classes) if self._several else run.classes for run in self.runs}
-        self._places: dict[int, Sequence[int]]
-        if self._several:
-            union = list(dict.fromkeys(name for classes in names.values() for name in classes))
-            place = {name: i for i, name in enumerate(union)}
-            self._places = {number: [place[name] for name in classes] for number, classes in names.items()}
-        else:
-            union = [name for classes in names.values() for name in classes]
-            self._places = {number: range(len(union)) for number in names}
-        self._width = len(union)
+        self._classes = Shared(names)
+        self._measures = Shared({run.number: measures(names[run.number], run.options) for run in self.runs})
         self._comments = any(entry.comment for entry in entries)
         self._regions = any(entry.row.region for entry in entries)
-        self.names = columns(self._axes, union, self._regions, runs=self._several, comments=self._comments)
+        self.names = columns(
+            self._axes,
+            self._classes.names,
+            self._regions,
+            runs=self._several,
+            measures=self._measures.names,
+            comments=self._comments,
+        )
 
     def __len__(self) -> int:
         return len(self._entries)
@@ -55,12 +55,10 @@ class Sheet:
 
     def _cells(self, entry: Entry) -> list[Cell]:
         row, run = entry.row, entry.run
-        numbers: list[Cell] = [None] * self._width
-        if row.probabilities is not None:
-            for place, number in zip(self._places[run.number], row.probabilities, strict=True):
-                numbers[place] = number
         which = (run.number, run.card.name) if self._several else ()
-        found = cells(row, self._axes, numbers, self._regions, which)
+        probabilities = self._classes.spread(run.number, row.probabilities)
+        measured = self._measures.spread(run.number, row.measures)
+        found = cells(row, self._axes, probabilities, self._regions, which, measured)
         return [*found, entry.comment] if self._comments else found
 
 

@@ -12,12 +12,27 @@ from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
 
 
 def to_frame(
-    rows: Iterable[Row], classes: Sequence[str], axes: Sequence[str] = (), regions: bool = False
+    rows: Iterable[Row],
+    classes: Sequence[str],
+    axes: Sequence[str] = (),
+    regions: bool = False,
+    *,
+    measures: Sequence[str] = (),
+    models: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Make a table with a row per image, plane or region.
+
+    Parameters
+    ----------
+    rows : iterable of Row
+    classes, axes, regions, measures
+        As for `napari_webipred.results.columns.columns`.
+    models : sequence of str, optional
+        The name of the model of each row, if there are several.
 
     Returns
     -------
@@ -29,18 +44,26 @@ def to_frame(
     import pandas as pd
 
     rows = list(rows)
-    numbers = np.full((len(rows), len(classes)), np.nan, np.float32)
-    for i, row in enumerate(rows):
-        if row.probabilities is not None:
-            numbers[i] = row.probabilities
     values: list[object] = [
         [row.image for row in rows],
         *(pd.array([row.position.get(axis) for row in rows], dtype="Int64") for axis in axes),
         *([[row.region for row in rows]] if regions else []),
-        *numbers.T,
+        *([list(models)] if models is not None else []),
+        *_together([row.probabilities for row in rows], len(classes)).T,
         [row.prediction for row in rows],
         [row.error for row in rows],
+        *_together([row.measures for row in rows], len(measures)).T,
     ]
-    frame = pd.DataFrame(dict(zip(columns(axes, classes, regions), values, strict=True)))
+    names = columns(axes, classes, regions, models=models is not None, measures=measures)
+    frame = pd.DataFrame(dict(zip(names, values, strict=True)))
     frame.attrs["remarks"] = [(i, row.remark) for i, row in enumerate(rows) if row.remark]
     return frame
+
+
+def _together(numbers: Sequence[NDArray[np.float32] | None], width: int) -> NDArray[np.float32]:
+    """Make an array with a row for each; NaN where there are no numbers."""
+    found = np.full((len(numbers), width), np.nan, np.float32)
+    for i, each in enumerate(numbers):
+        if each is not None:
+            found[i] = each
+    return found

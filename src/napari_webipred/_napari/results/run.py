@@ -88,7 +88,9 @@ class Run(QObject):
         self.regions = regions
         axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         total = sum(map(len, sources))
-        self.details: RunDetails = table.begin(model.card, model.checksum, plain(options), axes, total, inputs=inputs)
+        self.details: RunDetails = table.begin(
+            model.card, model.checksum, options.as_dict(), axes, total, inputs=inputs
+        )
         self.rows = RowList()
         self.ranges = Ranges()
         self.running = True
@@ -158,13 +160,7 @@ def saved(events: Generator[engine.Event, None, None], autosave: Autosave) -> Ge
     with closing(events), autosave:
         for event in events:
             if isinstance(event, engine.Started):
-                autosave.begin(event.classes, event.axes, event.regions)
+                autosave.begin(event.classes, event.axes, event.regions, event.measures)
             elif isinstance(event, engine.RowDone):
                 autosave.add(event.row)
             yield event
-
-
-def plain(options: Options) -> dict[str, Any]:
-    """Return those options that bear on the numbers, as plain JSON values."""
-    intensity = list(options.intensity) if isinstance(options.intensity, tuple) else options.intensity
-    return {"intensity": intensity, "threshold": options.threshold, "profile": options.profile}

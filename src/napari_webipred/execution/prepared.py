@@ -1,0 +1,40 @@
+"""What a model sees of a plane, and what it was made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from napari_webipred.card import Input, Preprocessing
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """What a model sees of a plane.
+
+    Attributes
+    ----------
+    tensor : ndarray of float32, shape (height, width, channels)
+        The model's input.
+    intensity_range : tuple of float
+        The intensities that became black and white.
+    remark : str
+        Why the probabilities may mean little; mostly empty.
+    pixels : ndarray
+        What it was made of: the pixels of the plane or region, as they were read.
+    target : Input
+        The size and channels that were asked for.
+    preprocessing : Preprocessing
+        What was done.
+    """
+
+    tensor: NDArray[np.float32]
+    intensity_range: tuple[float, float]
+    remark: str
+    pixels: NDArray[Any]
+    target: Input
+    preprocessing: Preprocessing
