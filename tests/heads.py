@@ -46,3 +46,15 @@ def body(random: np.random.Generator, channels: int = 6) -> tuple[list[NodeProto
 
 def opened(path: Path, names: Sequence[str] = ("a", "b", "c")) -> wp.Model:
     return wp.open_model(path, classes=list(names), standardize="0-1")
+
+
+def bright(folder: Path, activation: str = "Sigmoid") -> wp.Model:
+    """A network that answers to brightness alone: its map is the image, averaged over 4 x 4 pixels."""
+    nodes = [
+        helper.make_node("AveragePool", ["image"], ["maps"], kernel_shape=[4, 4], strides=[4, 4]),
+        helper.make_node("GlobalAveragePool", ["maps"], ["p"]),
+        helper.make_node("Flatten", ["p"], ["f"]),
+        helper.make_node("Gemm", ["f", "w"], ["z"]),
+        helper.make_node(activation, ["z"], ["y"]),
+    ]
+    return opened(write(folder / "net.onnx", nodes, {"w": np.eye(3, dtype=np.float32)}, 3))

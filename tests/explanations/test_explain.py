@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 from onnx import helper
 
 import napari_webipred as wp
-from heads import SIZE, body, opened, write
+from heads import SIZE, body, bright, opened, write
 from napari_webipred import engine
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError, ImageError, OptionError
@@ -183,18 +183,6 @@ def test_two_classes_of_one_sigmoid_have_opposite_maps(tmp_path):
     assert (no.target, yes.target) == ("logit", "logit")
     np.testing.assert_array_equal(yes.contrast, yes.grid)
     assert yes.grid.mean() + yes.bias == pytest.approx(yes.logit, abs=1e-5)
-
-
-def bright(tmp_path, activation="Sigmoid"):
-    """A network that answers to brightness alone: its map is the image, averaged over 4 x 4 pixels."""
-    nodes = [
-        node("AveragePool", ["image"], ["maps"], kernel_shape=[4, 4], strides=[4, 4]),
-        node("GlobalAveragePool", ["maps"], ["p"]),
-        node("Flatten", ["p"], ["f"]),
-        node("Gemm", ["f", "w"], ["z"]),
-        node(activation, ["z"], ["y"]),
-    ]
-    return opened(write(tmp_path / "net.onnx", nodes, {"w": np.eye(3, dtype=np.float32)}, 3))
 
 
 @pytest.mark.parametrize("method", ["cam", "hirescam", "occlusion"])

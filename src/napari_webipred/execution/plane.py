@@ -94,6 +94,7 @@ def classify_plane(
     card: ModelCard,
     options: Options,
     predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    seen: Callable[[Prepared], None] = lambda prepared: None,
 ) -> Row:
     """Classify one plane.
 
@@ -106,6 +107,8 @@ def classify_plane(
     predict : callable
         Takes a batch of prepared images, the views of one, and returns the model's numbers for each, as
         `napari_webipred.runtime.session.Session.predict`.
+    seen : callable
+        Told what the model is going to see.
 
     Returns
     -------
@@ -127,6 +130,7 @@ def classify_plane(
     )
     try:
         prepared = prepared_plane(plane, card, options)
+        seen(prepared)
         of_views = [class_probabilities(numbers, card) for numbers in predict(views_of(prepared, options.views))]
         probabilities, deviations = _mean(of_views) if options.views else (of_views[0], None)
         classes = assigned(probabilities, card, options.threshold)

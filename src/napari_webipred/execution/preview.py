@@ -102,7 +102,7 @@ def preview(plane: Plane, card: ModelCard, options: Options) -> Preview:
     return Preview(
         prepared.tensor,
         _thinned(as_image(prepared.tensor, preprocessing, target.channel_order)),
-        _original(prepared),
+        original(prepared),
         (height, width),
         (down.start, across.start, down.start + down.length, across.start + across.length),
         prepared.intensity_range,
@@ -178,7 +178,8 @@ def _values(tensor: NDArray[np.float32], bgr: bool) -> tuple[Values, ...]:
     )
 
 
-def _original(prepared: Prepared) -> NDArray[np.uint8]:
+def original(prepared: Prepared) -> NDArray[np.uint8]:
+    """Return the plane or region as RGB of shape (at most 1024, at most 1024, 3), with the model's black and white."""
     pixels = _thinned(np.asarray(prepared.pixels))
     levels = to_eight_bit(without_alpha(pixels), *prepared.intensity_range)
     image = np.rint(levels.reshape(*levels.shape[:2], -1)).astype(np.uint8)

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from concurrent.futures import Future
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from napari_webipred import limits, settings
 from napari_webipred.cancellation import Cancellation, current
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 # From this many planes on, each core works on an image of its own: the cores then never wait for one another, which
 # beats sharing every image among them, but needs a second session of the model.
 IMAGES_FOR_ONE_CORE_EACH = 8
+
+Result = TypeVar("Result")
 
 
 def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: Options) -> Generator[Row, None, None]:
@@ -46,31 +48,57 @@ def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: 
     ActivationError
         The model gives no probabilities.
     """
+    card = model.card
+
+    def work(threads: int) -> Callable[[Plane], Row]:
+        session = model.session(threads)
+        return lambda plane: classify_plane(plane, card, options, session.predict)
+
+    yield from in_threads(work, planes, count, options)
+
+
+def in_threads(
+    work: Callable[[int], Callable[[Plane], Result]], planes: Iterable[Plane], count: int, options: Options
+) -> Generator[Result, None, None]:
+    """Do the same with each plane, with several at the same time; closing the generator cancels what is under way.
+
+    Parameters
+    ----------
+    work : callable
+        Told on how many threads the network computes an image, it returns what is done with a plane.
+    planes, count, options
+        See `classify_planes`.
+
+    Yields
+    ------
+    object
+        What was made of the planes, in their order.
+    """
     cores = available_cores()
     workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
-    session = model.session(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
-    card, cancellation = model.card, Cancellation()
+    worked = work(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
+    cancellation = Cancellation()
 
-    def classify(plane: Plane) -> Row:
+    def do(plane: Plane) -> Result:
         with cancellation.active():
-            return classify_plane(plane, card, options, session.predict)
+            return worked(plane)
 
-    def next_row() -> Row:
-        row = wait_for(waiting.popleft())
+    def next_result() -> Result:
+        result = wait_for(waiting.popleft())
         cancellation.check()
-        return row
+        return result
 
-    waiting: deque[Future[Row]] = deque()
-    pool: Workers[Row] = Workers(workers, "napari-webipred")
+    waiting: deque[Future[Result]] = deque()
+    pool: Workers[Result] = Workers(workers, "napari-webipred")
     try:
         # Whoever cancels this thread's work means these threads, too.
         with current().ending(cancellation.cancel):
             for plane in planes:
-                waiting.append(pool.submit(classify, plane))
+                waiting.append(pool.submit(do, plane))
                 if len(waiting) > 2 * workers:
-                    yield next_row()
+                    yield next_result()
             while waiting:
-                yield next_row()
+                yield next_result()
     finally:
         cancellation.cancel()
         pool.close(limits.PATIENCE)

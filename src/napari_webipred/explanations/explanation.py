@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 Method = Literal["cam", "hirescam", "occlusion"]
 Target = Literal["logit", "log-odds", "output"]
-CAPTION = "The map shows what speaks for the class in the eyes of the network. It does not show where a finding is."
+CAPTION = "A map is no localisation: it shows what the network uses, not where a finding is."
 DISAGREEMENT = 0.3  # Spearman's correlation with occlusion; below it, a map is not to be trusted
 
 
