@@ -6,33 +6,23 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager, suppress
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
-from math import isfinite
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from napari_webipred.cli import selection, terminal
+from napari_webipred.cli import arguments, selection, terminal
 from napari_webipred.cli.interruption import uninterrupted
 from napari_webipred.cli.parser import Parser, number
 from napari_webipred.cli.status import DONE, SOME_FAILED
-from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
-    from napari_webipred.engine import Event, ImageLike, Options, Started
-    from napari_webipred.imaging.preprocess import Intensity
+    from napari_webipred.engine import ImageLike, Options, Started
     from napari_webipred.imaging.selection import Selection
     from napari_webipred.model import Model
     from napari_webipred.results.row import Row
 
-RANGES: dict[str, Intensity] = {
-    "auto": "auto",
-    "dtype": "dtype",
-    "plane": "plane",
-    "stack": "stack",
-    "percentiles": "percentiles",
-}
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
 
 
@@ -46,43 +36,11 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     demo.set_defaults(run=_demo)
 
     classify = commands.add_parser("classify", help="classify image files and folders")
-    classify.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
-    classify.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
+    arguments.add_arguments(classify)
     classify.add_argument(
         "-o", "--output", type=Path, help="CSV or TSV file to write (default: print to standard output)"
     )
     classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
-    classify.add_argument(
-        "--classes", metavar="A,B", help="class names in output order, for a model without class names"
-    )
-    classify.add_argument(
-        "--standardize",
-        metavar="MODE",
-        help="how to scale pixel values: 0-1, torch, tf, caffe, minmax, z-score, grayscale, none",
-    )
-    classify.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that accepts any size")
-    classify.add_argument(
-        "--activation",
-        metavar="A",
-        help="softmax or sigmoid, for a model that outputs logits; none shows the numbers as they are",
-    )
-    classify.add_argument(
-        "--output-name",
-        metavar="NAME",
-        help="name or number of the output with the classes, for a model with several outputs",
-    )
-    classify.add_argument(
-        "--range",
-        metavar="LOW:HIGH",
-        help="intensities that become black and white; auto (8-bit images unchanged, others from their own minimum to "
-        "maximum), dtype, plane, stack or percentiles (default: as in napari's preferences, else auto)",
-    )
-    selection.add_arguments(classify)
-    classify.add_argument(
-        "--profile",
-        metavar="P",
-        help="preprocess like webipred, aucmedi or teachable-machine (default: from the model card)",
-    )
     classify.add_argument(
         "--threshold",
         type=number,
@@ -96,17 +54,7 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         help="classify each image and its mirror image (flip), or all eight that turning and mirroring make of it "
         "(symmetries); the table has the mean and the standard deviation",
     )
-    classify.add_argument(
-        "--allow-slow", action="store_true", help="allow a model that needs a minute or more per image"
-    )
     classify.set_defaults(run=_classify)
-
-
-def _open(reference: str | Path, **settings: object) -> Model:
-    from napari_webipred.opening import opening
-
-    steps = opening(reference, **settings)  # type: ignore[arg-type]
-    return terminal.follow(steps, lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {reference}")
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -116,7 +64,7 @@ def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.samples import sample_images
 
     with _claimed(options.output, options.overwrite) as output:
-        model = _open("demo")
+        model = arguments.open_model("demo")
         terminal.show(model.card.name)
         print(f"{fill(model.card.description, 100)}\n")
         # Where the program is installed says nothing about an image.
@@ -128,24 +76,16 @@ def _classify(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
 
     how = Options(
-        intensity=_intensity(options.range), threshold=options.threshold, profile=options.profile, views=options.views
+        intensity=arguments.intensity(options.range),
+        threshold=options.threshold,
+        profile=options.profile,
+        views=options.views,
     )
     what = selection.selection(options)
-    given = [*options.inputs, options.model, *([options.regions] if options.regions else [])]
-    with _claimed(options.output, options.overwrite, given) as output:
-        model = _open(
-            options.model,
-            classes=options.classes.split(",") if options.classes else None,
-            standardize=options.standardize,
-            size=_size(options.resize) if options.resize else None,
-            activation=options.activation,
-            output=options.output_name,
-            allow_slow=options.allow_slow,
-        )
-        for sentence in [*model.remarks, *model.card.remarks_on(how.views)]:
+    with _claimed(options.output, options.overwrite, arguments.files(options)) as output:
+        model = arguments.model(options)
+        for sentence in model.card.remarks_on(how.views):
             terminal.message(sentence)
-        if not model.card.is_named:
-            terminal.message("To name the classes, list their names in this order with --classes.")
         show = output is None and sys.stdout.isatty()
         return _run(model, options.inputs, output, how, show, what)
 
@@ -171,7 +111,7 @@ def _run(
 
     failed, ranges = 0, Ranges()
     with closing(engine.classify(model, inputs, options, what)) as events, ExitStack() as stack:
-        started = _started(next(events))
+        started = arguments.started(next(events))
         progress = terminal.ProgressLine()
         stack.callback(progress.clear)
         write = stack.enter_context(_table(output, model, options, what, started)) if output or not show else None
@@ -195,19 +135,6 @@ def _run(
     if differing := note(ranges.varying()):
         terminal.message(f"{differing} {REMEDY.removesuffix('.')}: --range stack.")
     return SOME_FAILED if failed else DONE
-
-
-def _started(event: Event) -> Started:
-    """Tell which files are no images, and make sure that there are others."""
-    from napari_webipred.engine import Started
-
-    assert isinstance(event, Started)
-    if event.left_out:
-        names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
-        terminal.message(f"Skipped, because they are not images: {names}")
-    if not event.total:
-        raise OptionError("No images found.", "Give image files, or folders with images.")
-    return event
 
 
 @contextmanager
@@ -246,28 +173,3 @@ def _table(
         if record.done:
             terminal.message(f"{record.done} of {started.total} images are classified and written to {output}.")
         raise
-
-
-def _intensity(text: str | None) -> Intensity:
-    if text is None:
-        from napari_webipred.engine import preferred_intensity
-
-        return preferred_intensity()
-    if text in RANGES:
-        return RANGES[text]
-    low, _, high = text.partition(":")
-    with suppress(ValueError):
-        if isfinite(float(low)) and isfinite(float(high)):
-            return float(low), float(high)
-    raise OptionError(
-        f"--range {text} is not an intensity range.",
-        f"Write it as LOW:HIGH, for example 0:4095, or as one of {', '.join(RANGES)}.",
-    )
-
-
-def _size(text: str) -> tuple[int, int]:
-    width, _, height = text.lower().partition("x")
-    try:
-        return int(width), int(height)
-    except ValueError:
-        raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None

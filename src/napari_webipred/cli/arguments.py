@@ -1,0 +1,131 @@
+"""What the commands that classify images have in common: the model, and how images are read."""
+
+from __future__ import annotations
+
+import argparse
+from contextlib import suppress
+from math import isfinite
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred.cli import selection, terminal
+from napari_webipred.errors import OptionError
+
+if TYPE_CHECKING:
+    from napari_webipred.engine import Event, Started
+    from napari_webipred.imaging.preprocess import Intensity
+    from napari_webipred.model import Model
+
+RANGES: dict[str, Intensity] = {
+    "auto": "auto",
+    "dtype": "dtype",
+    "plane": "plane",
+    "stack": "stack",
+    "percentiles": "percentiles",
+}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add images, model and the options that say how they are read."""
+    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
+    parser.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
+    parser.add_argument("--classes", metavar="A,B", help="class names in output order, for a model without class names")
+    parser.add_argument(
+        "--standardize",
+        metavar="MODE",
+        help="how to scale pixel values: 0-1, torch, tf, caffe, minmax, z-score, grayscale, none",
+    )
+    parser.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that accepts any size")
+    parser.add_argument(
+        "--activation",
+        metavar="A",
+        help="softmax or sigmoid, for a model that outputs logits; none shows the numbers as they are",
+    )
+    parser.add_argument(
+        "--output-name",
+        metavar="NAME",
+        help="name or number of the output with the classes, for a model with several outputs",
+    )
+    parser.add_argument(
+        "--range",
+        metavar="LOW:HIGH",
+        help="intensities that become black and white; auto (8-bit images unchanged, others from their own minimum to "
+        "maximum), dtype, plane, stack or percentiles (default: as in napari's preferences, else auto)",
+    )
+    selection.add_arguments(parser)
+    parser.add_argument(
+        "--profile",
+        metavar="P",
+        help="preprocess like webipred, aucmedi or teachable-machine (default: from the model card)",
+    )
+    parser.add_argument("--allow-slow", action="store_true", help="allow a model that needs a minute or more per image")
+
+
+def files(options: argparse.Namespace) -> list[str]:
+    """Return all that is read, and must not be written."""
+    return [*options.inputs, options.model, *([options.regions] if options.regions else [])]
+
+
+def model(options: argparse.Namespace) -> Model:
+    """Open the model with the settings that the user has given, and say what should be known about it."""
+    found = open_model(
+        options.model,
+        classes=options.classes.split(",") if options.classes else None,
+        standardize=options.standardize,
+        size=_size(options.resize) if options.resize else None,
+        activation=options.activation,
+        output=options.output_name,
+        allow_slow=options.allow_slow,
+    )
+    for sentence in found.remarks:
+        terminal.message(sentence)
+    if not found.card.is_named:
+        terminal.message("To name the classes, list their names in this order with --classes.")
+    return found
+
+
+def open_model(reference: str | Path, **settings: object) -> Model:
+    """Open a model, and show how far that is."""
+    from napari_webipred.opening import opening
+
+    steps = opening(reference, **settings)  # type: ignore[arg-type]
+    return terminal.follow(steps, lambda step: step.waiting or f"{terminal.STAGES[step.stage]} {reference}")
+
+
+def intensity(text: str | None) -> Intensity:
+    """Return the intensity range that an option says, or else the preferred one."""
+    if text is None:
+        from napari_webipred.engine import preferred_intensity
+
+        return preferred_intensity()
+    if text in RANGES:
+        return RANGES[text]
+    low, _, high = text.partition(":")
+    with suppress(ValueError):
+        if isfinite(float(low)) and isfinite(float(high)):
+            return float(low), float(high)
+    raise OptionError(
+        f"--range {text} is not an intensity range.",
+        f"Write it as LOW:HIGH, for example 0:4095, or as one of {', '.join(RANGES)}.",
+    )
+
+
+def _size(text: str) -> tuple[int, int]:
+    width, _, height = text.lower().partition("x")
+    try:
+        return int(width), int(height)
+    except ValueError:
+        raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
+
+
+def started(event: Event) -> Started:
+    """Tell which files are no images, and make sure that there are others."""
+    from napari_webipred.engine import Started
+
+    assert isinstance(event, Started)
+    if event.left_out:
+        names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
+        terminal.message(f"Skipped, because they are not images: {names}")
+    if not event.total:
+        raise OptionError("No images found.", "Give image files, or folders with images.")
+    return event
