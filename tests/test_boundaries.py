@@ -56,12 +56,15 @@ ALLOWED = {
     "execution": GROUND | DATA | {"options", "model", "imaging", "results"},
     "engine": GROUND | DATA | {"options", "model", "execution", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
-    "api": GROUND | DATA | {"engine", "execution", "explanations", "model", "opening", "cache", "imaging", "results"},
-    "cli": GROUND | DATA | FILES | {"engine", "model", "opening", "imaging", "results", "samples"},
+    "evaluation": GROUND | {"results"},
+    "api": GROUND
+    | DATA
+    | {"engine", "evaluation", "execution", "explanations", "model", "opening", "cache", "imaging", "results"},
+    "cli": GROUND | DATA | FILES | {"engine", "evaluation", "model", "opening", "imaging", "results", "samples"},
     "_napari": GROUND
     | DATA
     | FILES
-    | {"engine", "execution", "model", "opening", "options", "imaging", "results", "samples"},
+    | {"engine", "evaluation", "execution", "model", "opening", "options", "imaging", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}

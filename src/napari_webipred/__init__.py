@@ -16,7 +16,16 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
-    from napari_webipred.api import classify, explain, list_models, merge_channels, open_model, prepare, select
+    from napari_webipred.api import (
+        classify,
+        evaluate,
+        explain,
+        list_models,
+        merge_channels,
+        open_model,
+        prepare,
+        select,
+    )
     from napari_webipred.card import ModelCard
     from napari_webipred.errors import WebIPredError
     from napari_webipred.model import Model
@@ -27,6 +36,7 @@ __all__ = [
     "WebIPredError",
     "__version__",
     "classify",
+    "evaluate",
     "explain",
     "list_models",
     "merge_channels",
@@ -40,6 +50,7 @@ _HOMES = {
     "ModelCard": "napari_webipred.card",
     "WebIPredError": "napari_webipred.errors",
     "classify": "napari_webipred.api",
+    "evaluate": "napari_webipred.api",
     "explain": "napari_webipred.api",
     "list_models": "napari_webipred.api",
     "merge_channels": "napari_webipred.api",

@@ -196,6 +196,21 @@ def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], s
         progress.clear()
 
 
+def counted(steps: Generator[tuple[int, int], None, Result], what: str) -> Result:
+    """Run steps that count themselves to their end, show how far they are, and return what they return."""
+    progress = ProgressLine()
+    try:
+        while True:
+            done, total = next(steps)
+            progress.show(f"{what}: {done} of {total}", done, total)
+    except StopIteration as finished:
+        result: Result = finished.value
+        return result
+    finally:
+        steps.close()
+        progress.clear()
+
+
 class ProgressLine:
     """One line on standard error that is written over again; silent where nobody watches."""
 

@@ -1,0 +1,102 @@
+"""The command that tells how well a model does on images whose classes are known."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred.cli import terminal
+from napari_webipred.cli.parser import Parser, whole_number
+
+if TYPE_CHECKING:
+    from napari_webipred.evaluation.cohort import Cohort
+    from napari_webipred.evaluation.evaluation import Evaluation
+    from napari_webipred.evaluation.metric import Metric
+
+_OF_CLASSES = ("sensitivity", "specificity", "precision", "npv", "f1", "auc")
+_SHOWN = 10  # rows and labels that do not count; the file has all
+
+
+def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to the parser of the program."""
+    evaluate = commands.add_parser("evaluate", help="compare results with known classes: metrics, intervals, figures")
+    evaluate.add_argument("results", type=Path, metavar="RESULTS", help="CSV file that classify has written")
+    truth = evaluate.add_mutually_exclusive_group(required=True)
+    truth.add_argument("--truth", type=Path, metavar="FILE", help="CSV file with the columns image and label")
+    folders = "take the name of the folder of each image as its label"
+    truth.add_argument("--truth-from-folders", action="store_true", help=folders)
+    group = "column of either table: images with the same value, such as a patient, count together"
+    evaluate.add_argument("--group", metavar="COLUMN", help=group)
+    evaluate.add_argument("--ordinal", action="store_true", help="the classes have an order, such as grades")
+    evaluate.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="folder for tables and figures")
+    evaluate.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
+    draws = "how often the images are resampled for intervals (default: %(default)s)"
+    evaluate.add_argument("--draws", type=whole_number, default=1000, metavar="N", help=draws)
+    seed = "what the random numbers begin with (default: %(default)s)"
+    evaluate.add_argument("--seed", type=whole_number, default=0, metavar="N", help=seed)
+    evaluate.set_defaults(run=_evaluate)
+
+
+def _evaluate(options: argparse.Namespace) -> None:
+    from napari_webipred.evaluation import files
+    from napari_webipred.evaluation.evaluation import evaluating
+    from napari_webipred.evaluation.given import cohort_of
+
+    if options.output:
+        files.claim(options.output, lambda folder: bool(options.overwrite))
+    known = None if options.truth_from_folders else options.truth
+    cohort, made = cohort_of(options.results, known, options.group, ordinal=options.ordinal)
+    steps = evaluating(cohort, options.draws, options.seed, made)
+    found = terminal.counted(steps, "Resampling")
+    _show(found)
+    _say_unmatched(cohort)
+    if options.output:
+        written = found.save(options.output)
+        terminal.message(f"{len(written)} files written to {options.output}.")
+
+
+def _show(found: Evaluation) -> None:
+    """Print the metrics: of all classes together, then the most common ones of each class."""
+    cohort = found.cohort
+    grouped = f", {len(set(cohort.groups.tolist()))} groups by {cohort.grouped_by}" if cohort.groups is not None else ""
+    terminal.show(f"{len(cohort)} images{grouped}, {len(cohort.classes)} classes; intervals: 95 %")
+    terminal.show("")
+    whole = [metric for metric in found.metrics if not metric.class_name]
+    rows = [(metric.name, _number(metric.value), _interval(metric), metric.note) for metric in whole]
+    terminal.show_table(("ALL CLASSES", "VALUE", "INTERVAL", ""), rows, sys.stdout)
+    terminal.show("")
+    lines = []
+    for index, name in enumerate(cohort.classes):
+        own = [found.metric(metric, name) for metric in _OF_CLASSES]
+        cells = (f"{_number(metric.value)} {_interval(metric)}".strip() for metric in own)
+        lines.append((name, str(int(cohort.truth[:, index].sum())), *cells))
+    terminal.show_table(("CLASS", "IMAGES", *map(str.upper, _OF_CLASSES)), lines, sys.stdout)
+    if cohort.is_exclusive:
+        terminal.show("")
+        matrix = found.confusion
+        counts = [
+            (str(name), *map(str, row)) for name, row in zip(matrix.index, matrix.to_numpy().tolist(), strict=True)
+        ]
+        terminal.show_table(("TRUE \\ ASSIGNED", *map(str, matrix.columns)), counts, sys.stdout)
+
+
+def _number(value: float) -> str:
+    return "undefined" if math.isnan(value) else f"{value:.3f}"
+
+
+def _interval(metric: Metric) -> str:
+    return "" if math.isnan(metric.low) else f"({metric.low:.3f} to {metric.high:.3f})"
+
+
+def _say_unmatched(cohort: Cohort) -> None:
+    """Say which rows and labels do not count."""
+    from napari_webipred.evaluation.cohort import REASONS
+
+    for reason, count in Counter(each.reason for each in cohort.unmatched).items():
+        names = [each.image for each in cohort.unmatched if each.reason == reason]
+        more = ", ..." if len(names) > _SHOWN else ""
+        terminal.message(f"Not counted, {REASONS[reason]}: {count} ({', '.join(names[:_SHOWN])}{more})")

@@ -1,0 +1,200 @@
+"""Predictions out of a table of results: a data frame of `classify`, or a CSV file with the record beside it."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred import file_errors
+from napari_webipred.errors import OptionError
+from napari_webipred.evaluation.cohort import Predictions, Task
+from napari_webipred.results.columns import COMMENT, REGION, RUN
+from napari_webipred.results.export import dialect_of
+from napari_webipred.results.record import read_record, record_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT}
+_ADDING_UP = 1e-2
+_ROUNDING = 1e-4
+_SHOWN = 12
+_NEEDED = "Give a table that napari-webipred has written or classify() has returned."
+
+
+def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str, Any]]:
+    """Read a table of results.
+
+    Returns
+    -------
+    Predictions, and the record beside the table
+        The record is empty if there is none.
+
+    Raises
+    ------
+    OptionError
+        The file cannot be read, or is no such table.
+    """
+    import pandas as pd
+
+    separator = dialect_of(path).delimiter
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            header = next(csv.reader(file, delimiter=separator), [])
+        texts: Mapping[str, type[str]] = dict.fromkeys({*_TEXTS, *([group] if group else [])} & {*header}, str)
+        frame = pd.read_csv(
+            path,
+            sep=separator,
+            encoding="utf-8-sig",
+            dtype=texts,
+            keep_default_na=False,
+            na_values=[""],
+        )
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise OptionError(f"The results {path.name} cannot be read: {reason}.", remedy) from error
+    except (ValueError, csv.Error) as error:  # of which those of pandas are
+        raise OptionError(f"{path.name} is no table of results: {error}.", _NEEDED) from error
+    record = read_record(record_path(path)) or {}
+    if "runs" in record:
+        raise OptionError(f"{path.name} has the rows of several runs.", "Save the rows of one run, and evaluate these.")
+    model = record.get("model") or {}
+    names = [entry["name"] for entry in model.get("classes") or ()]
+    return of_frame(frame, group, names or None, model.get("task")), record
+
+
+def of_frame(
+    frame: pd.DataFrame, group: str | None = None, classes: Sequence[str] | None = None, task: str | None = None
+) -> Predictions:
+    """Take predictions out of a table.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        ``image``, columns that tell rows of the same image apart, a column per class, and ``prediction``.
+    group : str, optional
+        Name of the column that says which images belong together, if it is in this table.
+    classes : sequence of str, optional
+        Names of the model's classes; by default the columns of numbers that lie between 0 and 1.
+    task : str, optional
+        What the numbers mean; by default classes exclude each other if the numbers of each row add up to 1.
+
+    Raises
+    ------
+    OptionError
+        There are no such columns, or the model gives values and not classes.
+    """
+    names = [str(name) for name in frame.columns]
+    classes, task = classes or frame.attrs.get("classes"), task or frame.attrs.get("task")
+    if "image" not in names:
+        raise OptionError(f"The table has no column image; it has {', '.join(names[:_SHOWN])}.", _NEEDED)
+    if "model" in names and frame["model"].nunique() > 1:
+        raise OptionError("The table has the rows of several models.", "Evaluate the rows of each model by themselves.")
+    if task == "regression":
+        raise OptionError("The model gives values, not classes.", "Evaluate the results of a model with classes.")
+    own = _columns(frame, names, classes, group)
+    probabilities = np.stack([_numbers(frame, name) for name in own], axis=1)
+    known = cast("Task", task) if task in {"multi-class", "multi-label", "binary"} else _task(probabilities)
+    axes = tuple(name for name in names[1 : names.index(own[0])] if name not in {*RUN, group})
+    return Predictions(
+        _words(frame, "image"),
+        probabilities,
+        _assigned(frame, own, classes or own, probabilities, exclusive=known != "multi-label"),
+        tuple(map(str, classes or own)),
+        known,
+        axes,
+        list(zip(*(_words(frame, axis) for axis in axes), strict=True)) if axes else (),
+        _words(frame, group) if group is not None and group in names else (),
+    )
+
+
+def _columns(frame: pd.DataFrame, names: list[str], classes: Sequence[str] | None, group: str | None) -> list[str]:
+    """Return the names of the columns of the classes."""
+    if classes and {*classes} <= {*names}:
+        return list(classes)
+    if classes and "prediction" in names:  # a class that is called like another column has a number behind its name
+        end = names.index("prediction")
+        own = names[end - len(classes) : end]
+        if len(own) == len(classes) and all(map(str.startswith, own, classes)):
+            return own
+    before = names[: names.index("prediction")] if "prediction" in names else names
+    own = [name for name in before if name not in {*_TEXTS, *RUN, group} and _is_probability(frame[name])]
+    whole = [all(value == int(value) for value in frame[name].dropna()) for name in own]
+    own = own[whole.index(False) if False in whole else 0 :]  # before the probabilities stand the places along axes
+    if not own or (classes and len(own) != len(classes)):
+        raise OptionError("The table has no column with the probabilities of a class.", _NEEDED)
+    return own
+
+
+def _is_probability(column: pd.Series[Any]) -> bool:
+    if column.dtype.kind != "f":
+        return False
+    values = column.dropna().to_numpy()
+    return bool(len(values)) and values.min() >= -_ROUNDING and values.max() <= 1 + _ROUNDING
+
+
+def _numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float32]:
+    try:
+        return np.asarray(frame[name].to_numpy(np.float32, na_value=np.nan), np.float32)
+    except (ValueError, TypeError) as error:
+        raise OptionError(f"The column {name} has something else than numbers.", _NEEDED) from error
+
+
+def _words(frame: pd.DataFrame, name: str) -> list[str]:
+    """Return a column as text; whole numbers without a point, and what is missing as nothing."""
+    column = frame[name]
+    if column.dtype.kind == "f":
+        return ["" if value != value else f"{value:.0f}" for value in column.tolist()]  # NaN
+    return ["" if empty else str(value) for value, empty in zip(column.tolist(), column.isna().tolist(), strict=True)]
+
+
+def _task(probabilities: NDArray[np.float32]) -> Task:
+    known = probabilities[~np.isnan(probabilities).any(1)]
+    adds_up = len(known) and probabilities.shape[1] > 1 and np.abs(known.sum(1) - 1).max() < _ADDING_UP
+    return "multi-class" if adds_up else "multi-label"
+
+
+def _assigned(
+    frame: pd.DataFrame,
+    own: Sequence[str],
+    classes: Sequence[str],
+    probabilities: NDArray[np.float32],
+    *,
+    exclusive: bool,
+) -> NDArray[np.bool_]:
+    """Return which classes were assigned, as the column ``prediction`` says; without it the most probable ones."""
+    found = np.zeros(probabilities.shape, np.bool_)
+    done = np.flatnonzero(~np.isnan(probabilities).any(1))
+    if "prediction" not in frame.columns:
+        if exclusive:
+            found[done, probabilities[done].argmax(1)] = True
+        else:
+            found[done] = probabilities[done] >= 0.5
+        return found
+    indices = {name: index for names in (own, classes) for index, name in enumerate(names)}
+    texts, which = np.unique(np.array(_words(frame, "prediction"), object).astype(str), return_inverse=True)
+    rows = [_chosen(str(text), indices) for text in texts]
+    for row in done:
+        found[row, rows[which[row]]] = True
+    return found
+
+
+def _chosen(text: str, indices: Mapping[str, int]) -> list[int]:
+    """Return the indices of the classes that a prediction names; their names may contain what separates them."""
+    if text in indices or not text:
+        return [indices[text]] if text else []
+    parts, found = text.split("; "), []
+    while parts:
+        for end in range(len(parts), 0, -1):
+            if (name := "; ".join(parts[:end])) in indices:
+                found.append(indices[name])
+                parts = parts[end:]
+                break
+        else:
+            raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
+    return found

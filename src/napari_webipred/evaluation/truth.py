@@ -1,0 +1,178 @@
+"""The classes that images are known to have: from a table, a mapping, a CSV file or the names of folders."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred import file_errors
+from napari_webipred.errors import OptionError
+from napari_webipred.evaluation.cohort import Label
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+IMAGE_COLUMNS = ("image", "file", "filename", "file_name", "path", "filepath", "image_path", "sample", "name")
+LABEL_COLUMNS = ("label", "labels", "class", "truth", "true", "target", "diagnosis", "ground_truth")
+MOST_BYTES = 2**28
+FOLDERS = "folders"
+_YES, _NO = {"1", "1.0", "true", "yes"}, {"0", "0.0", "false", "no", ""}
+_SHOWN = 12
+
+
+def of(
+    given: pd.DataFrame | Mapping[str, Any] | str | Path,
+    classes: Sequence[str],
+    axes: Sequence[str] = (),
+    group: str | None = None,
+    multi_label: bool = False,
+) -> tuple[list[Label], tuple[str, ...]]:
+    """Make labels of whatever the user has.
+
+    Parameters
+    ----------
+    given : DataFrame, mapping or path
+        A table with a column for the image and one for the label, or one with 0 and 1 for each class; a mapping of
+        images to a label or several; or a CSV file with such a table.
+    classes : sequence of str
+        Those of the model.
+    axes : sequence of str
+        Columns that tell rows of the same image apart; those that the table also has count.
+    group : str, optional
+        Name of the column that says which images belong together.
+    multi_label : bool
+        Whether ``;`` stands between several labels of an image, and an empty cell is none of the classes.
+
+    Returns
+    -------
+    list of Label, and the axes that count
+
+    Raises
+    ------
+    OptionError
+        The file cannot be read, or it is not clear which column is which.
+    """
+    if isinstance(given, (str, Path)):
+        header, rows = _file(Path(given))
+    elif isinstance(given, Mapping):
+        return [Label(str(image), _several(label, multi_label)) for image, label in given.items()], ()
+    else:
+        header = [str(name) for name in given.columns]
+        rows = [[_text(cell) for cell in row] for row in given.itertuples(index=False)]
+    return _labels(header, rows, classes, axes, group, multi_label)
+
+
+def from_folders(images: Sequence[str]) -> list[Label]:
+    """Take the name of the folder that an image lies in for its class."""
+    folders = {image: PurePosixPath(image.replace("\\", "/")).parent.name for image in dict.fromkeys(images)}
+    return [Label(image, (folder,)) for image, folder in folders.items() if folder]
+
+
+def plain(name: str) -> str:
+    """Write a class so that case, spaces, hyphens and underscores do not matter."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+def _labels(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    classes: Sequence[str],
+    axes: Sequence[str],
+    group: str | None,
+    multi_label: bool,
+) -> tuple[list[Label], tuple[str, ...]]:
+    names = [plain(name).replace(" ", "_") for name in header]
+    image = _first(names, IMAGE_COLUMNS)
+    label = _first(names, LABEL_COLUMNS)
+    flags = {name: header.index(name) for name in classes if name in header}
+    groups = _group(header, group)
+    shared = tuple(axis for axis in axes if axis in header)
+    if image is None:
+        image = 0
+    if label is None and len(flags) < len(classes):
+        rest = {*range(len(header))} - {image, *(header.index(axis) for axis in shared)} - {groups}
+        label = rest.pop() if len(rest) == 1 else None
+        if label is None:
+            raise OptionError(
+                f"It is not clear which column holds the labels; there are {_list(header)}.",
+                "Call it label, or have a column with 0 and 1 for each class of the model.",
+            )
+    found = []
+    for cells in rows:
+        if label is None:
+            shown = tuple(name for name, column in flags.items() if _is_set(cells[column], name))
+        else:
+            shown = _several(cells[label], multi_label)
+        place = tuple(cells[header.index(axis)] for axis in shared)
+        found.append(Label(cells[image], shown, place, cells[groups] if groups is not None else ""))
+    return found, shared
+
+
+def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:
+    return next((names.index(name) for name in wanted if name in names), None)
+
+
+def _group(header: Sequence[str], group: str | None) -> int | None:
+    return header.index(group) if group in header and group is not None else None
+
+
+def _is_set(cell: str, name: str) -> bool:
+    text = cell.strip().casefold()
+    if text in _YES or text in _NO:
+        return text in _YES
+    raise OptionError(f"The column {name} of the labels has the value {cell!r}.", "Write 1 for yes and 0 for no.")
+
+
+def _several(label: Any, multi_label: bool) -> tuple[str, ...]:
+    """Return the labels of one image."""
+    if isinstance(label, (list, tuple, set, frozenset)):
+        return tuple(map(_text, label))
+    text = _text(label).strip()
+    parts = text.split(";") if multi_label else [text]
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def _text(cell: Any) -> str:
+    """Write a cell as text; whole numbers without a point, and what is missing as nothing."""
+    if cell is None or cell != cell or type(cell).__name__ in {"NAType", "NaTType"}:  # NaN
+        return ""
+    if isinstance(cell, float) and cell.is_integer():
+        return str(int(cell))
+    return str(cell)
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
+
+
+def _file(path: Path) -> tuple[list[str], list[list[str]]]:
+    """Read a table from a text file; commas, semicolons or tabs separate its cells."""
+    try:
+        if path.stat().st_size > MOST_BYTES:
+            raise OptionError(f"{path.name} is too large for a table of labels.", "Give a smaller file.")
+        text = path.read_bytes().decode("utf-8-sig")
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise OptionError(f"The labels {path.name} cannot be read: {reason}.", remedy) from error
+    except UnicodeDecodeError as error:
+        raise OptionError(f"The labels {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
+    first = text.partition("\n")[0]
+    separator = max(",;\t", key=first.count)
+    try:
+        lines = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if cells]
+    except csv.Error as error:
+        raise OptionError(f"The labels {path.name} are no CSV table: {error}.", "Save the table as CSV.") from error
+    if len(lines) < 2 or len(lines[0]) < 2:
+        raise OptionError(
+            f"{path.name} has no labels.", "Its first line names the columns: image and label; a line for each follows."
+        )
+    header = [name.strip() for name in lines[0]]
+    if short := next((number for number, cells in enumerate(lines, 1) if len(cells) != len(header)), None):
+        raise OptionError(
+            f"Line {short} of {path.name} has {len(lines[short - 1])} cells, not {len(header)}.", "Correct this line."
+        )
+    return header, lines[1:]

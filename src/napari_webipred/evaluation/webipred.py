@@ -1,0 +1,146 @@
+"""Evaluations in the formats of WebIPred: metrics JSON and evaluation CSV.
+
+WebIPred's confusion matrices name the *assigned* class outside and the true one inside; ours have true classes as rows.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from numpy.typing import NDArray
+
+from napari_webipred.evaluation import counts, curves
+from napari_webipred.evaluation.cohort import Cohort
+from napari_webipred.evaluation.confusion import Mode, confusion, normalised
+from napari_webipred.evaluation.metric import Metric, named
+
+# WebIPred's names of metrics, in the order in which each class has them.
+RAW = ("TP", "TN", "FP", "FN", "Sensitivity", "Specificity", "Precision", "FPR", "FNR", "FDR", "Accuracy", "F1", "AUC")
+# Its names of tables, and ours of the same metrics; the three shares of mistakes are what is left of others to 1.
+TABLES = {
+    "recall": "sensitivity",
+    "specificity": "specificity",
+    "precision": "precision",
+    "accuracy": "accuracy",
+    "f1": "f1",
+    "auc": "auc",
+}
+COMPLEMENTS = {"fdr": "precision", "fnr": "sensitivity", "fpr": "specificity"}
+MODES: dict[str, Mode] = {"raw": "raw", "rows": "rows", "cols": "columns", "all": "all"}
+
+
+def as_json(cohort: Cohort, metrics: Sequence[Metric], source: str) -> dict[str, Any]:
+    """Write an evaluation as WebIPred's metrics JSON.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    metrics : sequence of Metric
+    source : str
+        What stands in place of ``"JavaScript"`` or ``"Python"``.
+    """
+    raw = _raw(cohort, metrics)
+    tables = {name: _table(cohort, raw, column, source) for name, column in _COLUMNS.items()}
+    matrices: dict[str, Any] = {}
+    if cohort.is_exclusive:
+        matrix = confusion(cohort)[0][:, : len(cohort.classes)]
+        matrices = {
+            f"confusion_matrix_{name}": _matrix(cohort.classes, normalised(matrix, mode))
+            for name, mode in MODES.items()
+        }
+    numbered = [
+        {"metric": metric, "score": score, "class": index}
+        for index, scores in enumerate(raw)
+        for metric, score in zip(RAW, scores, strict=True)
+    ]
+    return {
+        **matrices,
+        **tables,
+        "distribution": [
+            {"name": name, "value": int(count)} for name, count in zip(cohort.classes, cohort.truth.sum(0), strict=True)
+        ],
+        "duration": [],
+        "roc": [{"name": name, "series": _roc(cohort, index)} for index, name in enumerate(cohort.classes)],
+        "raw": {str(number): entry for number, entry in enumerate(numbered)},
+    }
+
+
+def as_csv(
+    cohort: Cohort, metrics: Sequence[Metric], published: Mapping[str, Mapping[tuple[str, int], float]]
+) -> list[list[str]]:
+    """Write an evaluation as WebIPred's evaluation CSV, with a column ``score`` for the own one.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    metrics : sequence of Metric
+    published : mapping
+        The published scores of ``"JavaScript"`` and ``"Python"``, by WebIPred's name of the metric and index of the
+        class.
+    """
+    lines = [["metric", "class", "score_js", "score_python", "score"]]
+    both = [published.get(source, {}) for source in ("JavaScript", "Python")]
+    for index, scores in enumerate(_raw(cohort, metrics)):
+        for metric, score in zip(RAW, scores, strict=True):
+            known = [each.get((metric, index)) for each in both]
+            lines.append([metric, str(index), *("" if x is None else repr(x) for x in (*known, score))])
+    return lines
+
+
+def _raw(cohort: Cohort, metrics: Sequence[Metric]) -> list[list[float | None]]:
+    """Return WebIPred's thirteen numbers of each class."""
+    counted = counts.of(cohort)
+    found: list[list[float | None]] = []
+    for index, name in enumerate(cohort.classes):
+        own = {metric: named(metrics, metric, name).value for metric in TABLES.values()}
+        numbers = [
+            *(counted.true_positive[index], counted.true_negative[index]),
+            *(counted.false_positive[index], counted.false_negative[index]),
+            *(own["sensitivity"], own["specificity"], own["precision"]),
+            *(1 - own["specificity"], 1 - own["sensitivity"], 1 - own["precision"]),
+            *(own["accuracy"], own["f1"], own["auc"]),
+        ]
+        found.append([None if math.isnan(number) else float(number) for number in numbers])
+    return found
+
+
+_COLUMNS = {
+    "recall": 4,
+    "specificity": 5,
+    "precision": 6,
+    "accuracy": 10,
+    "f1": 11,
+    "fdr": 9,
+    "fnr": 8,
+    "fpr": 7,
+    "auc": 12,
+}
+
+
+def _table(cohort: Cohort, raw: Sequence[Sequence[float | None]], column: int, source: str) -> list[dict[str, Any]]:
+    return [
+        {"name": name, "series": [{"name": source, "value": scores[column]}]}
+        for name, scores in zip(cohort.classes, raw, strict=True)
+    ]
+
+
+def _matrix(classes: Sequence[str], found: NDArray[Any]) -> list[dict[str, Any]]:
+    """Write a matrix with true classes as rows in WebIPred's way: the assigned class outside."""
+    return [
+        {
+            "name": assigned,
+            "series": [
+                {"name": true, "value": None if math.isnan(value) else value}
+                for true, value in zip(classes, found[:, column].tolist(), strict=True)
+            ],
+        }
+        for column, assigned in enumerate(classes)
+    ]
+
+
+def _roc(cohort: Cohort, index: int) -> list[dict[str, float]]:
+    """Write a ROC curve without the points that lie on a line between others."""
+    points = curves.roc_points(cohort, index)
+    return [{"name": x, "value": y} for x, y in points.tolist()]

@@ -1,0 +1,155 @@
+"""Labels find their images, and whatever does not count is listed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import napari_webipred as wp
+from cohorts import Label, joined, table
+from napari_webipred.errors import OptionError
+from napari_webipred.evaluation import truth
+from napari_webipred.evaluation.matching import paired
+
+
+def test_the_same_path_comes_before_the_same_file_name() -> None:
+    found = paired(["a/1.png", "b/1.png"], ["b/1.png", "a/1.png"]).found
+    assert found == {"a/1.png": "a/1.png", "b/1.png": "b/1.png"}
+
+
+@pytest.mark.parametrize(
+    ("image", "label"),
+    [
+        ("/data/test/a/1.png", "a/1.png"),
+        ("1.png", "/data/1.png"),
+        (r"C:\\scans\1.png".replace("\\\\", "\\"), "scans/1.png"),
+        ("'=1.png", "=1.png"),
+        ("./x/1.png", "x/1.png"),
+        (r"x/a\x0ab.png", "x/a\nb.png"),
+    ],
+)
+def test_paths_that_end_alike_are_the_same_image(image: str, label: str) -> None:
+    assert paired([image, "other.png"], ["another.png", label]).found == {image: label}
+
+
+def test_a_file_name_that_fits_several_labels_fits_none() -> None:
+    found = paired(["1.png"], ["a/1.png", "b/1.png"])
+    assert not found.found
+    assert found.ambiguous == {"1.png"}
+
+
+def test_of_several_images_that_fit_a_label_the_longest_end_counts() -> None:
+    found = paired(["/x/a/1.png", "/x/b/1.png", "c/2.png", "d/2.png"], ["a/1.png", "2.png"])
+    assert found.found == {"/x/a/1.png": "a/1.png"}
+    assert found.ambiguous == {"c/2.png", "d/2.png"}
+
+
+def test_every_row_and_label_that_does_not_count_is_listed_with_its_reason() -> None:
+    nan = float("nan")
+    rows = table(
+        ["1", "2", "3", "4", "5", "6"], [[0.9, 0.1], [nan, nan], [0.2, 0.8], [0.3, 0.7], [0.4, 0.6], [0.1, 0.9]]
+    )
+    labels = [Label("1", ("a",)), Label("2", ("a",)), Label("4", ("z",)), Label("5", ("a",)), Label("5", ("b",))]
+    found = joined(rows, [*labels, Label("6", ("B ",)), Label("7", ("b",))])
+    assert found.images == ("1", "6")
+    assert found.rows.tolist() == [0, 5]
+    assert found.truth.tolist() == [[True, False], [False, True]]
+    reasons = {(each.image, each.reason, each.row) for each in found.unmatched}
+    assert reasons == {
+        ("2", "failed", 1),
+        ("3", "no label", 2),
+        ("4", "unknown class", 3),
+        ("5", "conflict", None),
+        ("5", "no label", 4),
+        ("7", "no row", None),
+    }
+
+
+def test_planes_of_an_image_have_its_label_or_their_own_and_are_a_group() -> None:
+    given = [[0.9, 0.1], [0.2, 0.8], [0.6, 0.4]]
+    rows = table(["s.tif", "s.tif", "t.tif"], given, axes=("z",), places=[("0",), ("1",), ("0",)])
+    found = joined(rows, [Label("s.tif", ("a",)), Label("t.tif", ("b",))])
+    assert found.truth[:, 0].tolist() == [True, True, False]
+    assert found.groups is not None
+    assert found.groups.tolist() == [0, 0, 1]
+    assert found.grouped_by == "image"
+    found = joined(rows, [Label("s.tif", ("a",), ("0",)), Label("s.tif", ("b",), ("1",))], ["z"])
+    assert found.truth[:, 0].tolist() == [True, False]
+
+
+def test_a_row_whose_group_is_not_known_is_a_group_of_its_own() -> None:
+    rows = table(["1", "2", "3", "4"], [[0.9, 0.1]] * 4)
+    labels = [Label("1", ("a",), group="p"), Label("2", ("a",)), Label("3", ("b",), group="p"), Label("4", ("b",))]
+    found = joined(rows, labels, grouped_by="patient")
+    assert found.groups is not None
+    assert found.groups.tolist() == [0, 1, 0, 2]
+
+
+def test_labels_that_fit_nothing_are_an_error_that_shows_both_names() -> None:
+    with pytest.raises(OptionError, match=r"The first row is of x\.png, and the first label of y\.png"):
+        joined(table(["x.png"], [[0.9, 0.1]]), [Label("y.png", ("a",))])
+    with pytest.raises(OptionError, match="The model has no class z"):
+        joined(table(["x.png"], [[0.9, 0.1]]), [Label("x.png", ("z",))])
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "image,label\n1.png,a\n2.png,b\n",
+        "\ufeffFile Name;Diagnosis\r\n1.png;A\r\n2.png;b\r\n",
+        "SAMPLE,a,b\n1.png,1,0\n2.png,0,1\n",
+        "id\tkind\n1.png\ta\n2.png\tb\n",
+    ],
+)
+def test_labels_are_read_from_the_tables_that_people_have(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(text.encode())
+    labels, _ = truth.of(path, ["a", "b"])
+    assert [(label.image, [truth.plain(name) for name in label.classes]) for label in labels] == [
+        ("1.png", ["a"]),
+        ("2.png", ["b"]),
+    ]
+
+
+def test_several_labels_of_an_image_stand_in_one_cell() -> None:
+    frame = pd.DataFrame({"image": ["1", "2"], "label": ["a; b", None], "age": [40, 50]})
+    labels, _ = truth.of(frame, ["a", "b"], multi_label=True)
+    assert [label.classes for label in labels] == [("a", "b"), ()]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"image,label\n", "has no labels"),
+        (b"image,x,y\n1,2,3\n", "not clear which column holds the labels"),
+        (b"image,label\n1,a\n2\n", "Line 3 of labels.csv has 1 cells, not 2"),
+        (b"image,label\n\xff,a\n", "not UTF-8"),
+        (b"image,a,b\n1,7,0\n", "has the value '7'"),
+        (b'image,label\n"' + b"x" * 200_000 + b'",a\n', "no CSV table"),
+    ],
+)
+def test_labels_that_cannot_be_used_are_an_error_with_words(tmp_path: Path, content: bytes, message: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    with pytest.raises(OptionError, match=message):
+        truth.of(path, ["a", "b"])
+
+
+def test_the_folder_of_an_image_can_be_its_label() -> None:
+    images = ["test/cat/1.png", r"C:\test\dog\2.png", "3.png"]
+    assert [(label.image, label.classes) for label in truth.from_folders(images)] == [
+        (images[0], ("cat",)),
+        (images[1], ("dog",)),
+    ]
+
+
+def test_a_table_of_classify_is_evaluated_with_the_classes_that_it_assigned() -> None:
+    images = [np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8), np.zeros((64, 64), np.uint8)]
+    frame = wp.classify(images, "demo")
+    found = wp.evaluate(frame, {"array 0": "noisy", "array 1": "sharp"}, draws=10)
+    assert found.confusion.loc["noisy", "noisy"] == 1
+    assert found.confusion.loc["sharp", "underexposed"] == 1
+    assert found.made["model"] == {"checksum": wp.open_model("demo").checksum}
