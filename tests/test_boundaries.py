@@ -60,7 +60,10 @@ ALLOWED = {
     "api": GROUND
     | DATA
     | {"engine", "evaluation", "execution", "explanations", "model", "opening", "cache", "imaging", "results"},
-    "cli": GROUND | DATA | FILES | {"engine", "evaluation", "model", "opening", "imaging", "results", "samples"},
+    "cli": GROUND
+    | DATA
+    | FILES
+    | {"engine", "evaluation", "execution", "explanations", "model", "opening", "imaging", "results", "samples"},
     "_napari": GROUND
     | DATA
     | FILES

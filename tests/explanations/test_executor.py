@@ -22,7 +22,7 @@ def images(count):
     return [random.integers(0, 256, (40, 50, 3), dtype=np.uint8) for _ in range(count)]
 
 
-def rows(model, given, request=ALL, use=lambda plane, prepared, found: found, **options):
+def rows(model, given, request=ALL, use=lambda plane: lambda prepared, found: found, **options):
     events = engine.classify(model, given, Options(**options), executor=explaining(request, use))
     return [event.row for event in events if isinstance(event, engine.RowDone)]
 
@@ -49,10 +49,13 @@ def test_only_the_most_probable_classes_are_explained_on_request(tmp_path):
 def test_an_image_that_cannot_be_read_or_explained_costs_the_others_nothing(tmp_path):
     model, given = bright(tmp_path), [*images(2), "missing.png"]
 
-    def use(plane, prepared, found):
-        if plane.number == 0:
-            raise ModelError("There is no memory.")
-        return len(found)
+    def use(plane):
+        def used(prepared, found):
+            if plane.number == 0:
+                raise ModelError("There is no memory.")
+            return len(found)
+
+        return used
 
     first, second, third = rows(model, given, use=use)
     assert (first.made, first.unexplained, first.failed) == (None, "There is no memory.", False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -118,13 +119,13 @@ def _size(text: str) -> tuple[int, int]:
         raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
 
 
-def started(event: Event) -> Started:
-    """Tell which files are no images, and make sure that there are others."""
+def started(event: Event, left_out: Sequence[str] = ()) -> Started:
+    """Tell which files are no images, those of the event or others, and make sure that there are others."""
     from napari_webipred.engine import Started
 
     assert isinstance(event, Started)
-    if event.left_out:
-        names = ", ".join(event.left_out[:5]) + (", ..." if len(event.left_out) > 5 else "")
+    if skipped := left_out or event.left_out:
+        names = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
         terminal.message(f"Skipped, because they are not images: {names}")
     if not event.total:
         raise OptionError("No images found.", "Give image files, or folders with images.")

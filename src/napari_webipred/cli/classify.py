@@ -6,14 +6,15 @@ import argparse
 import io
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING
 
-from napari_webipred.cli import arguments, selection, terminal
+from napari_webipred.cli import arguments, explain, selection, terminal
 from napari_webipred.cli.interruption import uninterrupted
+from napari_webipred.cli.maps import Maps, finished
 from napari_webipred.cli.parser import Parser, number
 from napari_webipred.cli.status import DONE, SOME_FAILED
 
@@ -54,6 +55,11 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         help="classify each image and its mirror image (flip), or all eight that turning and mirroring make of it "
         "(symmetries); the table has the mean and the standard deviation",
     )
+    maps = classify.add_argument_group("explanations")
+    maps.add_argument(
+        "--explain", type=Path, metavar="FOLDER", help="write maps of what speaks for a class, as explain"
+    )
+    explain.add_arguments(maps)
     classify.set_defaults(run=_classify)
 
 
@@ -74,6 +80,7 @@ def _demo(options: argparse.Namespace) -> int:
 
 def _classify(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
+    from napari_webipred.explanations.folder import claimed_folder
 
     how = Options(
         intensity=arguments.intensity(options.range),
@@ -82,12 +89,18 @@ def _classify(options: argparse.Namespace) -> int:
         views=options.views,
     )
     what = selection.selection(options)
-    with _claimed(options.output, options.overwrite, arguments.files(options)) as output:
+    drawing = explain.drawing(options)
+    if options.explain is None:
+        explain.refuse_without_folder(options)
+    with ExitStack() as stack:
+        output = stack.enter_context(_claimed(options.output, options.overwrite, arguments.files(options)))
+        folder = options.explain and stack.enter_context(claimed_folder(options.explain, arguments.files(options)))
         model = arguments.model(options)
         for sentence in model.card.remarks_on(how.views):
             terminal.message(sentence)
         show = output is None and sys.stdout.isatty()
-        return _run(model, options.inputs, output, how, show, what)
+        maps = Maps(folder, drawing, model, how) if folder else None
+        return _run(model, options.inputs, output, how, show, what, maps=maps)
 
 
 @contextmanager
@@ -103,15 +116,31 @@ def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> 
 
 
 def _run(
-    model: Model, inputs: Sequence[ImageLike], output: Path | None, options: Options, show: bool, what: Selection
+    model: Model,
+    inputs: Sequence[ImageLike],
+    output: Path | None,
+    options: Options,
+    show: bool,
+    what: Selection,
+    *,
+    maps: Maps | None = None,
 ) -> int:
     """Classify, write the rows as they come, and tell at the end what failed."""
     from napari_webipred import engine
+    from napari_webipred.execution.threads import classify_planes
     from napari_webipred.results.ranges import REMEDY, Ranges, note
 
     failed, ranges = 0, Ranges()
-    with closing(engine.classify(model, inputs, options, what)) as events, ExitStack() as stack:
-        started = arguments.started(next(events))
+    sources, left_out = engine.find_sources(inputs)
+    executor = maps.executor if maps else classify_planes
+    with (
+        finished(maps) if maps else nullcontext(),
+        closing(engine.classify(model, sources, options, what, executor)) as events,
+        ExitStack() as stack,
+    ):
+        started = arguments.started(next(events), left_out)
+        if maps:
+            maps.begin(sources, started.total, what)
         progress = terminal.ProgressLine()
         stack.callback(progress.clear)
         write = stack.enter_context(_table(output, model, options, what, started)) if output or not show else None
@@ -121,20 +150,27 @@ def _run(
             row = event.row
             if write:
                 write(row)
-            if show:
-                progress.clear()
-                terminal.show_row(row, model.card, sys.stdout)
-            elif row.error or row.remark:
-                progress.clear()
-                terminal.message(f"{terminal.title(row)}: {row.error or row.remark}")
+            progress.clear()
+            _tell(row, model, show)
+            if maps:
+                maps.add(row)
             failed += row.failed
             ranges.add(row)
             progress.show(f"{event.done} of {event.total} images", event.done, event.total)
     if output is not None:
         terminal.message(f"{started.total - failed} of {started.total} images classified, written to {output}.")
+    if maps:
+        terminal.message(maps.summary)
     if differing := note(ranges.varying()):
         terminal.message(f"{differing} {REMEDY.removesuffix('.')}: --range stack.")
-    return SOME_FAILED if failed else DONE
+    return SOME_FAILED if failed or (maps and maps.unexplained) else DONE
+
+
+def _tell(row: Row, model: Model, show: bool) -> None:
+    if show:
+        terminal.show_row(row, model.card, sys.stdout)
+    elif row.error or row.remark:
+        terminal.message(f"{terminal.title(row)}: {row.error or row.remark}")
 
 
 @contextmanager

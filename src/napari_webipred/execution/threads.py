@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 # beats sharing every image among them, but needs a second session of the model.
 IMAGES_FOR_ONE_CORE_EACH = 8
 
+Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
@@ -58,30 +59,32 @@ def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: 
 
 
 def in_threads(
-    work: Callable[[int], Callable[[Plane], Result]], planes: Iterable[Plane], count: int, options: Options
+    work: Callable[[int], Callable[[Item], Result]], items: Iterable[Item], count: int, options: Options
 ) -> Generator[Result, None, None]:
-    """Do the same with each plane, with several at the same time; closing the generator cancels what is under way.
+    """Do the same with each of many things, with several at the same time; closing the generator cancels what is left.
 
     Parameters
     ----------
     work : callable
-        Told on how many threads the network computes an image, it returns what is done with a plane.
-    planes, count, options
+        Told on how many threads a network computes an image, it returns what is done with each thing.
+    items : iterable
+        They are taken in order, by the thread that goes through the results, and only a few ahead of them.
+    count, options
         See `classify_planes`.
 
     Yields
     ------
     object
-        What was made of the planes, in their order.
+        What has come of each, in order.
     """
     cores = available_cores()
     workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
     worked = work(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
     cancellation = Cancellation()
 
-    def do(plane: Plane) -> Result:
+    def do(item: Item) -> Result:
         with cancellation.active():
-            return worked(plane)
+            return worked(item)
 
     def next_result() -> Result:
         result = wait_for(waiting.popleft())
@@ -93,8 +96,8 @@ def in_threads(
     try:
         # Whoever cancels this thread's work means these threads, too.
         with current().ending(cancellation.cancel):
-            for plane in planes:
-                waiting.append(pool.submit(do, plane))
+            for item in items:
+                waiting.append(pool.submit(do, item))
                 if len(waiting) > 2 * workers:
                     yield next_result()
             while waiting:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from napari_webipred.model import Model
     from napari_webipred.options import Options
 
-    Use = Callable[[Plane, Prepared, list[Explanation]], Any]
+    Use = Callable[[Prepared, list[Explanation]], Any]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -34,7 +34,7 @@ class ExplainedRow(Row):
     Attributes
     ----------
     made : object
-        What the function that was given to `explaining` has returned; None if there is no explanation.
+        What was made of the explanations; None if there are none.
     unexplained : str
         Why there is none although the plane was classified.
     """
@@ -43,7 +43,9 @@ class ExplainedRow(Row):
     unexplained: str = ""
 
 
-def explaining(request: Request, use: Use) -> Executor:
+def explaining(
+    request: Request, use: Callable[[Plane], Use], progress: Callable[[int, int], None] = lambda done, total: None
+) -> Executor:
     """Return an executor for `napari_webipred.engine.classify` whose rows are `ExplainedRow`.
 
     Parameters
@@ -51,8 +53,10 @@ def explaining(request: Request, use: Use) -> Executor:
     request : Request
         What is explained of each plane.
     use : callable
-        Takes a plane, what the model saw of it and its explanations, in the thread that has classified it. What it
-        returns comes with the row.
+        Told of each plane, in order, it returns what is done with its explanations, in the thread that has classified
+        it: a function of what the model saw and the explanations. What that returns comes with the row.
+    progress : callable
+        Told by these threads how many parts of an occlusion are done, of how many.
 
     Raises
     ------
@@ -65,11 +69,12 @@ def explaining(request: Request, use: Use) -> Executor:
     ) -> Generator[ExplainedRow, None, None]:
         request.check_classes(model.card)
 
-        def work(threads: int) -> Callable[[Plane], ExplainedRow]:
+        def work(threads: int) -> Callable[[tuple[Plane, Use]], ExplainedRow]:
             explainer = explainer_of(model, threads)
             session, card = explainer.open(model, threads), model.card
 
-            def explained(plane: Plane) -> ExplainedRow:
+            def explained(item: tuple[Plane, Use]) -> ExplainedRow:
+                plane, used = item
                 seen: list[Prepared] = []
                 outputs: dict[str, NDArray[np.float32]] = {}
 
@@ -82,8 +87,8 @@ def explaining(request: Request, use: Use) -> Executor:
                 if row.failed:
                     return _with(row)
                 try:
-                    found = explainer.explained(plane, seen[0], session, outputs, request)
-                    return _with(row, made=use(plane, seen[0], found))
+                    found = explainer.explained(plane, seen[0], session, outputs, request, progress)
+                    return _with(row, made=used(seen[0], found))
                 except (OptionError, CancelledError):  # what is wrong for all planes
                     raise
                 except WebIPredError as error:
@@ -93,7 +98,7 @@ def explaining(request: Request, use: Use) -> Executor:
 
             return explained
 
-        yield from in_threads(work, planes, count, options)
+        yield from in_threads(work, ((plane, use(plane)) for plane in planes), count, options)
 
     return executor
 

@@ -49,7 +49,7 @@ def figure(
     labels = _font(15)
     right = BAR + 12 + int(max(labels.getlength(text) for text in _ticks(scale, both)))
     full = 2 * MARGIN + max(2 * width + GAP, 560) + GAP + right
-    canvas = Image.new("RGB", (full, height + 196), PAPER)
+    canvas = Image.new("RGB", (full, height + 86 + 92), PAPER)
     draw = ImageDraw.Draw(canvas)
     title = f"{explanation.class_name}  {explanation.probability:.3g}"
     _text(draw, (MARGIN, 18), title, 24, INK, full - 2 * MARGIN)
