@@ -67,7 +67,8 @@ ALLOWED = {
     "_napari": GROUND
     | DATA
     | FILES
-    | {"engine", "evaluation", "execution", "model", "opening", "options", "imaging", "results", "samples"},
+    | {"engine", "evaluation", "execution", "explanations", "model", "opening", "options"}
+    | {"imaging", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}

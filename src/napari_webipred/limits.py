@@ -33,6 +33,9 @@ CORNERS = 10_000
 # Files in a folder that the panel lists as one entry: it reads the header of each image before it classifies any. The
 # command line and Python take any number.
 FILES_IN_A_FOLDER = 50_000
+# Bytes of the maps that explain rows in the panel. Those of a row of a model with 30 classes take 6 kB, with 1,000
+# classes 200 kB.
+MAP_BYTES = 256 * 2**20
 # Bytes of a stack that is opened as a layer although napari cannot read its file: all of them are in memory then.
 OPENED_BYTES = 2**30
 

@@ -51,6 +51,7 @@ KEYS = (
     Key(("Alt+A",), "Select all images, or none", lambda panel: panel.images.choice.all, clicks=True),
     Key(("Alt+K",), "Show what the model sees", lambda panel: panel.images.preview, clicks=True),
     Key(("Alt+O",), "Show or hide more options", lambda panel: panel.classify.more, clicks=True),
+    Key(("Alt+E",), "Explain the selected row", lambda panel: panel.results.detail.explain.button, clicks=True),
     Key(("Alt+S",), "Save rows", lambda panel: panel.results.buttons.save, clicks=True),
     Key(("Alt+Y",), "Copy the rows that are shown", lambda panel: panel.results.buttons.copy, clicks=True),
     Key(("F1", "Shift+?"), "Show this list", lambda panel: panel.foot.keyboard, clicks=True),

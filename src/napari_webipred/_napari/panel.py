@@ -14,6 +14,7 @@ from napari_webipred import settings
 from napari_webipred._napari import keys
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
+from napari_webipred._napari.explanations.map_layers import MapLayers
 from napari_webipred._napari.first_use import FirstUse
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
@@ -102,6 +103,7 @@ class ClassifyPanel(QWidget):
         self.results.detail.length_of = self._length_along
         self.results.detail.is_open = self._is_open
         self._regions.follow(session.run)
+        self._show_maps()
         self._take_files()
         self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
         self._listening = True
@@ -111,6 +113,15 @@ class ClassifyPanel(QWidget):
         self._show_texts()
         self._summarise()
         session.catalogue.read()
+
+    def _show_maps(self) -> None:
+        """Show the maps of the chosen row over its layer."""
+        self.maps = MapLayers(self._viewer, self._session.maps, self._session.places, self)
+        explain = self.results.detail.explain
+        self.maps.failed.connect(explain.message.show_error)
+        self.results.detail.shown.connect(self.maps.choose)
+        explain.asked.connect(self._on_explain)
+        explain.menu.keep.triggered.connect(self.maps.keep)
 
     def _take_files(self) -> None:
         """Take files that are dropped, and open them when they are double-clicked."""
@@ -166,6 +177,7 @@ class ClassifyPanel(QWidget):
         (layers.follow if listening else layers.leave)()
         self._session.show_form(self.form if listening else None)
         (self.form.finder.follow if listening else self.form.finder.leave)()
+        (self.maps.follow if listening else self.maps.leave)()
         self._regions.follow(self._session.run if listening else None)
         self.images.statistics.listen(listening)
 
@@ -242,7 +254,8 @@ class ClassifyPanel(QWidget):
         places = self._session.places
         target = places.target(entry, map(unwrapped, self._viewer.layers))
         self._navigating = True
-        show(self._viewer, target, entry.row.position, places.layers())
+        with self.maps.noting_hidden(target) as others:
+            show(self._viewer, target, entry.row.position, [*places.layers(), *others])
         self._regions.show(entry)
         self._navigating = False
 
@@ -270,6 +283,13 @@ class ClassifyPanel(QWidget):
             self._opened.show(target, tuple(entry.row.position.values()))
             self._navigating = False
 
+    def _on_explain(self) -> None:
+        """Show the map of the chosen row, over its file if that is not open yet."""
+        entry = self.results.chosen_entry
+        if entry is not None and not self._session.places.target(entry, map(unwrapped, self._viewer.layers)).layers:
+            self._open_file()
+        self.maps.uncover()
+
     def _on_dropped(self, paths: list[Path]) -> None:
         self.sections[1].header.setChecked(True)
         self.images.choice.add(paths)
@@ -280,7 +300,7 @@ class ClassifyPanel(QWidget):
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
-        layer = unwrapped(self._viewer.layers.selection.active)
+        layer = self.maps.under(unwrapped(self._viewer.layers.selection.active))
         places, run = self._session.places, self._session.run
         if run is not None and layer is not None and layer is self._regions.layer() and not self._navigating:
             number = self._regions.selected_row()

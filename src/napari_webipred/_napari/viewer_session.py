@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_webipred import settings
 from napari_webipred._napari.charts.display import Display
+from napari_webipred._napari.explanations.maps import Maps
 from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.models.catalogue import Catalogue
 from napari_webipred._napari.models.loading import Loading
@@ -64,6 +65,8 @@ class ViewerSession(QObject):
         Of which layer and plane each row is.
     columns : ColumnChoice
         What the user has chosen about the columns of the table.
+    maps : Maps
+        What explains rows.
     regions : RegionResults
         What is written to the layers with regions.
     run : Run or None
@@ -103,6 +106,8 @@ class ViewerSession(QObject):
         self.run: Run | None = None
         self.table = SessionTable()
         self.regions = RegionResults(self)
+        self.maps = Maps(self.table)
+        self.rows_changed.connect(self.maps.keep)
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
         self.display = Display(order=settings.current().preferences.chart_order)
@@ -162,6 +167,7 @@ class ViewerSession(QObject):
                 regions=request.regions,
             )
             self.places.begin(run.details.number, run.targets)
+            self.maps.sources.begin(run.details.number, loading.model, run.targets, request.sources)
             self._show(run)
         elif loading.entry is not None and not loading.entry.here and loading.error is None and not request.downloading:
             request.downloading = True

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import Input, Preprocessing
+
+    Places = tuple[NDArray[np.floating], NDArray[np.floating]]
     from napari_webipred.imaging.region import Region
 
 
@@ -34,13 +36,17 @@ class Placing:
     target: Input
     preprocessing: Preprocessing
 
-    def enlarged(self, grid: NDArray[np.floating]) -> NDArray[np.float32]:
-        """Enlarge a map of shape (rows, columns) to the pixels of the image."""
-        return placed(grid, self.shape, self.target, self.preprocessing)
+    def enlarged(self, grid: NDArray[np.floating], at: Places | None = None) -> NDArray[np.float32]:
+        """Enlarge a map of shape (rows, columns) to the pixels of the image, or to other places in it; see `placed`."""
+        return placed(grid, self.shape, self.target, self.preprocessing, at)
 
 
 def placed(
-    grid: NDArray[np.floating], shape: tuple[int, int], target: Input, preprocessing: Preprocessing
+    grid: NDArray[np.floating],
+    shape: tuple[int, int],
+    target: Input,
+    preprocessing: Preprocessing,
+    at: Places | None = None,
 ) -> NDArray[np.float32]:
     """Enlarge a map to the pixels of the image that it belongs to.
 
@@ -56,6 +62,9 @@ def placed(
         The model input.
     preprocessing : Preprocessing
         How the image becomes the model input.
+    at : pair of ndarray, optional
+        Places down and across the image whose values are wanted, in pixels from its upper left corner; by default the
+        centre of each pixel: 0.5, 1.5, ...
 
     Returns
     -------
@@ -63,17 +72,18 @@ def placed(
         NaN where the image was cropped.
     """
     down, across = spans(shape, (target.height, target.width), preprocessing)
-    rows, seen_rows = _positions(shape[0], down, grid.shape[0])
-    columns, seen_columns = _positions(shape[1], across, grid.shape[1])
+    centres = (np.arange(shape[0]) + 0.5, np.arange(shape[1]) + 0.5) if at is None else at
+    rows, seen_rows = _positions(centres[0], down, grid.shape[0])
+    columns, seen_columns = _positions(centres[1], across, grid.shape[1])
     values = _interpolated(_interpolated(np.asarray(grid, np.float32), rows).T, columns).T
     values[~seen_rows] = np.nan
     values[:, ~seen_columns] = np.nan
     return np.ascontiguousarray(values)
 
 
-def _positions(length: int, span: Span, cells: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return where the pixels of an axis lie among the centres of the cells, and which of them the model sees."""
-    places = (np.arange(length) + 0.5 - span.start) / span.length  # 0 to 1 within the model input
+def _positions(centres: NDArray[np.floating], span: Span, cells: int) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return where places along an axis lie among the centres of the cells, and which of them the model sees."""
+    places = (centres - span.start) / span.length  # 0 to 1 within the model input
     inside = (places > 0) & (places < 1)
     return np.clip(places * cells - 0.5, 0, cells - 1).astype(np.float32), inside
 

@@ -39,9 +39,12 @@ class Chart(QWidget):
     -------
     current_moved : QRect
         The keyboard has chosen the bar in this area.
+    class_chosen : int
+        The user has chosen the bar of this class.
     """
 
     current_moved = Signal(QRect)
+    class_chosen = Signal(int)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -178,6 +181,7 @@ class Chart(QWidget):
         self._current = min(max(number, 0), len(self._bars) - 1)
         self._describe()
         self.update()
+        self.class_chosen.emit(self._bars[self._current].index)
 
     def _describe(self) -> None:
         """Tell screen readers the chosen bar, and all bars while nobody uses the keyboard here."""

@@ -40,11 +40,17 @@ from napari_webipred.names import visible
 
 KINDS = {"u": "-bit", "i": "-bit signed", "f": "-bit float"}
 WHITE = (1.0, 1.0, 1.0)
+MAP = "napari-webipred"  # in the metadata of layers that this program makes
 
 
 def image_layers(viewer: Any) -> list[Image]:
-    """Return the image layers of a viewer in the order in which they were opened, without proxies."""
-    return [layer for layer in map(unwrapped, viewer.layers) if isinstance(layer, Image)]
+    """Return the image layers of a viewer in the order in which they were opened, without proxies and without maps."""
+    return [layer for layer in map(unwrapped, viewer.layers) if isinstance(layer, Image) and not is_map(layer)]
+
+
+def is_map(layer: Image) -> bool:
+    """Tell whether a layer shows maps of classes, also if the user has duplicated it."""
+    return bool(layer.metadata.get(MAP) == "map")
 
 
 def axes_of(layer: Image, understanding: Understanding = BY_ITSELF) -> list[Axis]:

@@ -12,6 +12,7 @@ from napari_webipred._napari.charts.chart_view import ChartView
 from napari_webipred._napari.charts.figure import Figure
 from napari_webipred._napari.charts.figure_menu import FigureMenu
 from napari_webipred._napari.charts.plot_view import PlotView
+from napari_webipred._napari.explanations.explain_view import ExplainView
 from napari_webipred._napari.results.threshold_row import ThresholdRow
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
@@ -34,6 +35,8 @@ class ResultDetail(QWidget):
     ----------
     visible : callable
         Returns the numbers of the rows that the table shows.
+    selected : callable
+        Returns the numbers of those that are selected.
 
     Attributes
     ----------
@@ -46,12 +49,20 @@ class ResultDetail(QWidget):
     -------
     moved : int, Entry
         The user has gone to this row in the plot; see `PlotView`.
+    shown : Entry or None, int
+        This row is shown, with its number.
     """
 
     moved = Signal(int, object)
+    shown = Signal(object, int)
 
     def __init__(
-        self, session: ViewerSession, visible: Callable[[], Numbers], theme: Theme, parent: QWidget | None = None
+        self,
+        session: ViewerSession,
+        visible: Callable[[], Numbers],
+        selected: Callable[[], Numbers],
+        theme: Theme,
+        parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
         self._session = session
@@ -72,6 +83,7 @@ class ResultDetail(QWidget):
         self.threshold = ThresholdRow()
         self.range = MutedLabel()
         self.range.setToolTip("The intensities that became black and white")
+        self.explain = ExplainView(session.maps, session.table, selected, theme)
         self.error = Message(theme)
         self.remark = Message(theme)
         self.message = Message(theme)
@@ -83,6 +95,7 @@ class ResultDetail(QWidget):
         self.threshold.changed.connect(self._on_threshold)
         self.view.pinned_changed.connect(self.along.read_again)
         self.along.moved.connect(self.moved)
+        self.chart.class_chosen.connect(self._on_class)
         self.hide()
 
     def _lay_out(self) -> None:
@@ -105,6 +118,7 @@ class ResultDetail(QWidget):
             self.range,
             self.along,
             self.threshold,
+            self.explain,
             self.error,
             self.remark,
             self.message,
@@ -120,6 +134,8 @@ class ResultDetail(QWidget):
         """Show a row, given with its number in the table of the session, or nothing."""
         self._entry, self._number = entry, number
         self.setVisible(entry is not None)
+        self.explain.show_entry(entry, number)
+        self.shown.emit(entry, number)
         self.refresh()
 
     def extend(self) -> None:
@@ -155,6 +171,7 @@ class ResultDetail(QWidget):
         self.choices.setVisible(not row.failed or bool(self.axis))
         self.range.setText(words(row.intensity_range).capitalize())
         self.range.setVisible(bool(self.range.text()) and not self.axis)
+        self.explain.setVisible(not row.failed)
         if self.axis:
             self.along.show_line(self._entry, self.axis, self._stack, self.length_of(self._entry, self.axis))
         self.threshold.show_threshold(run.card, run.options["threshold"])
@@ -183,6 +200,10 @@ class ResultDetail(QWidget):
         wanted = self._session.display.axis
         self.drawing.setCurrentIndex(offered.index(wanted) if wanted in offered else 0)
         self.drawing.setVisible(bool(axes))
+
+    def _on_class(self, index: int) -> None:
+        if self._entry is not None:
+            self._session.maps.choose(self._entry, index)
 
     def _on_threshold(self, threshold: float) -> None:
         if self._entry is not None:

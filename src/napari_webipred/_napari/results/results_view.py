@@ -50,7 +50,7 @@ class ResultsView(QWidget):
         self.table = ResultTableView(self.model)
         self.filter = ResultFilter(self.model)
         self.ranges = RangesNote(session, theme)
-        self.detail = ResultDetail(session, lambda: self.model.numbers, theme)
+        self.detail = ResultDetail(session, lambda: self.model.numbers, self.table.selected_numbers, theme)
         self.deleted = DeletedNote(session)
         self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
         self._later = QTimer(self)
@@ -90,6 +90,8 @@ class ResultsView(QWidget):
         keys = QKeySequence.StandardKey
         self._action("Comment…", self.table.edit_comment, [QKeySequence("Return"), QKeySequence("F2")])
         self._action("Copy", self.buttons.copy_rows, [QKeySequence(keys.Copy)])
+        self._action("Explain", self.detail.explain.explain_selected, [])
+        self._action("Explain all rows of the run", self.detail.explain.explain_run, [])
         self._action("Delete", self._delete, [QKeySequence("Delete")])
         self._action("Undo", self._session.undo, [QKeySequence(keys.Undo)])
 

@@ -1,0 +1,70 @@
+"""What the rows of each run were made of, so that they can be explained later."""
+
+from __future__ import annotations
+
+import weakref
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
+
+from napari_webipred._napari.proxy import unwrapped
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.images.place import Target
+    from napari_webipred.imaging.source import Source
+    from napari_webipred.model import Model
+
+
+class RunSources:
+    """Keeps models weakly, and the pixels of layers only as long as the layers."""
+
+    def __init__(self) -> None:
+        self._models: dict[int, weakref.ref[Model]] = {}
+        self._targets: dict[int, list[Target]] = {}
+        self._of_layer: WeakKeyDictionary[Any, dict[tuple[int, int], _Read]] = WeakKeyDictionary()
+
+    def begin(self, run: int, model: Model, targets: Sequence[Target], sources: Sequence[Source]) -> None:
+        """Note what a run, by its number, was given."""
+        self.note_model(run, model)
+        self._targets[run] = list(targets)
+        for number, (target, source) in enumerate(zip(targets, sources, strict=True)):
+            for layer in target.layers if target.source is None else ():
+                self._of_layer.setdefault(layer, {})[run, number] = _Read(source, unwrapped(layer.data))
+
+    def note_model(self, run: int, model: Model) -> None:
+        """Note that a run has this model, which was opened again."""
+        self._models[run] = weakref.ref(model)
+
+    def model(self, run: int) -> Model | None:
+        """Return the model of a run, if it is still in memory."""
+        reference = self._models.get(run)
+        return None if reference is None else reference()
+
+    def sources(self, run: int) -> list[Source | None]:
+        """Return the sources of a run; empty if the run was opened from a file.
+
+        None stands for layers that are gone or have other data now.
+        """
+        return [self._source(run, number, target) for number, target in enumerate(self._targets.get(run, ()))]
+
+    def _source(self, run: int, number: int, target: Target) -> Source | None:
+        if target.source is not None:
+            return target.source
+        for layer in target.layers:
+            read = self._of_layer.get(layer, {}).get((run, number))
+            if read is not None and unwrapped(layer.data) is read.data:
+                return read.source
+        return None
+
+    def images(self, layer: Any) -> list[tuple[int, int]]:
+        """Return what a layer was in which run."""
+        return list(self._of_layer.get(layer, ()))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Read:
+    """How a layer was read, and its data then."""
+
+    source: Source
+    data: Any
