@@ -13,9 +13,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import Input, Preprocessing
+    from napari_webipred.imaging.region import Region
 
     Places = tuple[NDArray[np.floating], NDArray[np.floating]]
-    from napari_webipred.imaging.region import Region
 
 
 @dataclass(frozen=True, slots=True)

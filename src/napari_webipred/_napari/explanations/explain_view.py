@@ -20,6 +20,7 @@ from napari_webipred.names import readable
 from napari_webipred.results.session_table import Entry, Numbers, SessionTable
 
 METHODS = {"cam": "CAM", "hirescam": "HiResCAM", "occlusion": "occlusion"}
+VIEWS = " The map is of the image as it is, the probability the mean of several views."
 TIP = "Show which parts of the image speak for a class"
 
 
@@ -112,7 +113,8 @@ class ExplainView(QWidget):
         index = self._maps.class_of(entry)
         name = readable(entry.run.card.class_names[index])
         checked = " It agrees with occlusion." if found.checked and not found.remarks[index] else ""
-        self.caption.setText(f"{name}, by {METHODS[found.method]}.{checked} {CAPTION}")
+        views = VIEWS if entry.run.options.get("views") else ""
+        self.caption.setText(f"{name}, by {METHODS[found.method]}.{checked}{views} {CAPTION}")
         self.legend.show_scale(self._maps.scale(self._number), self._maps.signed)
         if found.remarks[index] and error is None:
             self.message.show_note(found.remarks[index])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Mapping, Sequence
+from itertools import product
 from math import prod
 from typing import Any
 
@@ -84,11 +85,14 @@ class MapArray:
         leading, inner = keys[:-2], keys[-2:]
         kept = [range(length)[each] for each, length in zip(leading, self.shape, strict=False)]
         shape = tuple(len(each) for each in kept if isinstance(each, range))
-        places = np.array(np.meshgrid(*[np.atleast_1d(each) for each in kept], indexing="ij")).reshape(len(kept), -1).T
+        places = product(*(each if isinstance(each, range) else (each,) for each in kept))
         if not shape:
-            return self._plane(tuple(map(int, places[0])) if kept else ())[inner]
-        planes = [self._plane(tuple(map(int, place)))[inner] for place in places]
-        return np.array(planes, np.float32).reshape(*shape, *planes[0].shape) if planes else self._none(shape, inner)
+            return self._plane(next(places))[inner]
+        part = np.zeros(self.shape[-2:], np.bool_)[inner].shape
+        planes = np.zeros((prod(shape), *part), np.float32)
+        for number, place in enumerate(places):
+            planes[number] = self._plane(place)[inner]
+        return planes.reshape(*shape, *part)
 
     def __array__(self, dtype: DTypeLike | None = None, copy: bool | None = None) -> NDArray[Any]:
         """Compute all of it, to save it."""
@@ -108,9 +112,6 @@ class MapArray:
                 each.paint(plane, self._class_index, self._pixels)
             self._last = along, plane
         return self._last[1]
-
-    def _none(self, shape: tuple[int, ...], inner: tuple[Any, ...]) -> NDArray[np.float32]:
-        return np.zeros((*shape, *np.zeros(self.shape[-2:], np.bool_)[inner].shape), np.float32)
 
 
 def _whole(key: Any, ndim: int) -> tuple[Any, ...]:
