@@ -35,6 +35,11 @@ STEPS = {
 class Chart(QWidget):
     """Bars on a scale from 0 to 1, as many as are given. Arrow keys go from bar to bar.
 
+    Attributes
+    ----------
+    marked : int or None
+        The class of which something is shown elsewhere; its bar has a frame.
+
     Signals
     -------
     current_moved : QRect
@@ -53,6 +58,7 @@ class Chart(QWidget):
         self._measured: Sheet | None = None
         self._vertical = False
         self._current = 0
+        self.marked: int | None = None
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.setAccessibleName("Probabilities of the selected row")
@@ -73,6 +79,12 @@ class Chart(QWidget):
         self._vertical = vertical
         self.updateGeometry()
         self.update()
+
+    def mark(self, index: int | None) -> None:
+        """Mark the bar of a class."""
+        if index != self.marked:
+            self.marked = index
+            self.update()
 
     @property
     def bars(self) -> list[Bar]:
@@ -134,6 +146,11 @@ class Chart(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         drawn = self._drawn()
         drawn.paint(painter, QRectF(event.rect() if event is not None else self.rect()))
+        for number, bar in enumerate(self._bars):
+            if bar.index == self.marked:
+                painter.setBrush(Qt.BrushStyle.NoBrush)
+                painter.setPen(QPen(self._theme.colour("text", 0.5), 1, Qt.PenStyle.DotLine))
+                painter.drawRoundedRect(drawn.area(number).adjusted(2.5, 0.5, -2.5, -0.5), 3, 3)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(look.frame, 1))

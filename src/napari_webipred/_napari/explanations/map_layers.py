@@ -44,6 +44,11 @@ class MapLayers(QObject):
         self._following = False
         self.follow()
 
+    @property
+    def busy(self) -> bool:
+        """Whether something is still to be shown."""
+        return bool(self._timer.isActive())
+
     def follow(self) -> None:
         """Listen to the viewer."""
         if not self._following:

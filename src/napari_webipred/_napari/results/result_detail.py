@@ -96,6 +96,7 @@ class ResultDetail(QWidget):
         self.view.pinned_changed.connect(self.along.read_again)
         self.along.moved.connect(self.moved)
         self.chart.class_chosen.connect(self._on_class)
+        session.maps.changed.connect(self._mark_class)
         self.hide()
 
     def _lay_out(self) -> None:
@@ -135,6 +136,7 @@ class ResultDetail(QWidget):
         self._entry, self._number = entry, number
         self.setVisible(entry is not None)
         self.explain.show_entry(entry, number)
+        self._mark_class()
         self.shown.emit(entry, number)
         self.refresh()
 
@@ -200,6 +202,11 @@ class ResultDetail(QWidget):
         wanted = self._session.display.axis
         self.drawing.setCurrentIndex(offered.index(wanted) if wanted in offered else 0)
         self.drawing.setVisible(bool(axes))
+
+    def _mark_class(self) -> None:
+        """Mark the bar of the class whose map is shown."""
+        entry, maps = self._entry, self._session.maps
+        self.chart.mark(maps.class_of(entry) if entry is not None and maps.of(self._number) is not None else None)
 
     def _on_class(self, index: int) -> None:
         if self._entry is not None:
