@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -63,6 +64,27 @@ class Explained:
 
     number: int
     result: RowMap | Exception
+
+
+@dataclass
+class Progress:
+    """How far rows are explained; `part` of `parts` is about the occlusion of the row that is worked on."""
+
+    done: int
+    total: int
+    part: int = 0
+    parts: int = 0
+    begun: float = 0.0
+
+    @property
+    def share(self) -> float:
+        """From 0 to 1."""
+        return (self.done + (self.part / self.parts if self.parts else 0)) / max(self.total, 1)
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Roughly how long the rest takes; None at the beginning."""
+        return (time.monotonic() - self.begun) * (1 / self.share - 1) if self.share else None
 
 
 Report = Callable[[int, int, int], None]  # how many rows are done; how many parts of an occlusion, of how many

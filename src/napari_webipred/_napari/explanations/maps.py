@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any, Literal
 from weakref import WeakKeyDictionary
 
@@ -12,7 +11,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred import limits
-from napari_webipred._napari.explanations.explain_run import Explained, Opened, Wanted, explained
+from napari_webipred._napari.explanations.explain_run import Explained, Opened, Progress, Wanted, explained
 from napari_webipred._napari.explanations.row_map import RowMap
 from napari_webipred._napari.explanations.run_sources import RunSources
 from napari_webipred._napari.task import SECONDS_BETWEEN_EVENTS, Task
@@ -20,27 +19,6 @@ from napari_webipred.errors import LimitError
 from napari_webipred.results.session_table import Entry, SessionTable
 
 Method = Literal["auto", "occlusion"]
-
-
-@dataclass
-class Progress:
-    """How far rows are explained; `part` of `parts` is about the occlusion of the row that is worked on."""
-
-    done: int
-    total: int
-    part: int = 0
-    parts: int = 0
-    begun: float = 0.0
-
-    @property
-    def share(self) -> float:
-        """From 0 to 1."""
-        return (self.done + (self.part / self.parts if self.parts else 0)) / max(self.total, 1)
-
-    @property
-    def seconds_left(self) -> float | None:
-        """Roughly how long the rest takes; None at the beginning."""
-        return (time.monotonic() - self.begun) * (1 / self.share - 1) if self.share else None
 
 
 class Maps(QObject):

@@ -4,11 +4,8 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
-
-from napari_webipred._napari.proxy import unwrapped
 
 if TYPE_CHECKING:
     from napari_webipred._napari.images.place import Target
@@ -22,7 +19,7 @@ class RunSources:
     def __init__(self) -> None:
         self._models: dict[int, weakref.ref[Model]] = {}
         self._targets: dict[int, list[Target]] = {}
-        self._of_layer: WeakKeyDictionary[Any, dict[tuple[int, int], _Read]] = WeakKeyDictionary()
+        self._of_layer: WeakKeyDictionary[Any, dict[tuple[int, int], Source]] = WeakKeyDictionary()
 
     def begin(self, run: int, model: Model, targets: Sequence[Target], sources: Sequence[Source]) -> None:
         """Note what a run, by its number, was given."""
@@ -30,7 +27,8 @@ class RunSources:
         self._targets[run] = list(targets)
         for number, (target, source) in enumerate(zip(targets, sources, strict=True)):
             for layer in target.layers if target.source is None else ():
-                self._of_layer.setdefault(layer, {})[run, number] = _Read(source, unwrapped(layer.data))
+                self._of_layer.setdefault(layer, {})[run, number] = source
+                layer.events.data.connect(self._on_data)
 
     def note_model(self, run: int, model: Model) -> None:
         """Note that a run has this model, which was opened again."""
@@ -51,20 +49,14 @@ class RunSources:
     def _source(self, run: int, number: int, target: Target) -> Source | None:
         if target.source is not None:
             return target.source
-        for layer in target.layers:
-            read = self._of_layer.get(layer, {}).get((run, number))
-            if read is not None and unwrapped(layer.data) is read.data:
-                return read.source
-        return None
+        found = (self._of_layer.get(layer, {}).get((run, number)) for layer in target.layers)
+        return next((source for source in found if source is not None), None)
 
     def images(self, layer: Any) -> list[tuple[int, int]]:
         """Return what a layer was in which run."""
-        return list(self._of_layer.get(layer, ()))
+        pairs = ((run, number, each) for run, some in self._targets.items() for number, each in enumerate(some))
+        return [(run, number) for run, number, each in pairs if layer in each.layers]
 
-
-@dataclass(frozen=True, slots=True, eq=False)
-class _Read:
-    """How a layer was read, and its data then."""
-
-    source: Source
-    data: Any
+    def _on_data(self, event: Any) -> None:
+        """Let go of the data that a layer had before."""
+        self._of_layer.pop(event.source, None)
