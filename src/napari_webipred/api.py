@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -142,6 +143,7 @@ def classify(
     views: Views | None = None,
     regions: Any = None,
     outside: Outside = "keep",
+    identify: bool = False,
 ) -> pd.DataFrame:
     """Classify images and return a table.
 
@@ -150,9 +152,10 @@ def classify(
     images : path or array, or an iterable of them
         Image files, folders, or arrays of shape (height, width), (height, width, 3 or 4) or with leading axes.
     model : Model, or anything that `open_model` takes
-    intensity : "auto", "dtype" or (low, high), optional
-        Which intensities become black and white; see `docs/python.md`. By default what napari's preferences say, which
-        is "auto" if nothing else was chosen there: 8-bit images are taken as they are.
+    intensity : "auto", "dtype", "full", (low, high) or others, optional
+        Which intensities become black and white; see `docs/python.md`, also for windows of DICOM files. By default what
+        napari's preferences say, which is "auto" if nothing else was chosen there: 8-bit images are taken as they are,
+        and DICOM files are displayed as they say.
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
@@ -168,6 +171,8 @@ def classify(
         names to these, or a label image of whole numbers, 0 for the background.
     outside : "keep" or "blank"
         Whether what is in the box around a polygon or label, but outside of it, is seen as it is or black.
+    identify : bool
+        Whether the table has the unique identifiers of DICOM files: ``study``, ``series`` and ``instance``.
 
     Returns
     -------
@@ -203,7 +208,7 @@ def classify(
     """
     from napari_webipred.results.table import to_frame
 
-    options = _options(intensity, profile, threshold, views)
+    options = replace(_options(intensity, profile, threshold, views), identify=identify)
     opened = _opened(model)
     rows = []
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
@@ -213,7 +218,7 @@ def classify(
                 started = event
             elif isinstance(event, engine.RowDone):
                 rows.append(event.row)
-    table = to_frame(rows, opened.classes, started.axes, regions is not None, measures=started.measures)
+    table = to_frame(rows, opened.classes, started.axes, regions is not None, measures=started.measures, identify=identify)
     table.attrs["notes"] = opened.card.remarks_on(views)
     table.attrs |= {"classes": opened.classes, "task": opened.card.task, "checksum": opened.checksum}
     return table

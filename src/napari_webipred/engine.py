@@ -7,7 +7,8 @@ import os
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -22,6 +23,7 @@ from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.selection import WHOLE, Selection, rename, selected, take_planes
+from napari_webipred.imaging.series import Collected, collected
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
@@ -229,12 +231,26 @@ def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source],
         if isinstance(item, Source):
             sources.append(item)
         elif isinstance(item, (str, os.PathLike)):
-            files, others = find_images([os.fsdecode(item)])
-            sources.extend(map(file_source, files))
-            left_out.extend(others)
+            found = _found(os.fsdecode(item))
+            sources.extend(source for _, source in found.sources)
+            left_out.extend(found.left_out)
         else:
             sources.append(given_source(item, f"array {len(sources)}"))
     return sources, tuple(left_out)
+
+
+def _found(path: str) -> Collected:
+    """Find the images of a file or folder."""
+    files, others = find_images([path])
+    if files == [str(Path(path))]:
+        return Collected(((Path(path), file_source(files[0])),), tuple(others))
+    reading = collected(files)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as finished:
+            found: Collected = finished.value
+            return replace(found, left_out=(*others, *found.left_out))
 
 
 def one_source(image: ImageLike, axes: Sequence[str] | None = None, channels: bool = False) -> Source:

@@ -19,6 +19,15 @@ from napari_webipred.errors import OptionError
 PIXELS_AT_MOST = 89_478_485
 # Bytes of one decoded page of a TIFF file, which may have more bits and channels than other formats.
 PAGE_AT_MOST = 512 * 2**20
+# Bytes that a deflated DICOM file may inflate to. Nearly all images in this rare form are single ones.
+INFLATED_AT_MOST = 128 * 2**20
+# Pixels that a byte of a compressed DICOM image may stand for, if it has many: photographs and scans need far more
+# bytes, and what needs fewer takes seconds and hundreds of megabytes to decode for nothing.
+PIXELS_PER_BYTE = 1000
+# Frames of a DICOM file: an hour of ultrasound at 30 frames per second.
+FRAMES_AT_MOST = 108_000
+# Bytes of a DICOMDIR, the table of contents of a disc. That of a DVD full of slices has about 10 MB.
+DIRECTORY_BYTES = 16 * 2**20
 # Of a JPEG file. A progressive one has about ten, and each costs a walk over all pixels.
 SCANS_AT_MOST = 100
 # An image of less than a quarter of the model's width or height is enlarged more than fourfold: three of four pixels

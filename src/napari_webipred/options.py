@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import Any, Literal, cast, get_args, get_origin
+from typing import Any, get_args
 
 from napari_webipred import settings
 from napari_webipred.card import Profile, Views
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.intensity import Intensity
+from napari_webipred.imaging.intensity import Intensity, Named, understood
 
 _log = logging.getLogger(__name__)
 
@@ -20,9 +20,10 @@ class Options:
 
     Attributes
     ----------
-    intensity : "auto", "dtype", "plane", "stack", "percentiles", "limits" or (low, high)
+    intensity : "auto", "dtype", "plane", "stack", "percentiles", "limits", (low, high), or "window N" or "window NAME"
         Which intensities become black and white; see `napari_webipred.imaging.intensity.intensity_range`. With
-        ``"auto"``, a source that has an intensity range of its own keeps it. ``"limits"`` needs such a source.
+        ``"auto"``, a source that has an intensity range of its own keeps it. ``"limits"`` needs such a source. Also as
+        `napari_webipred.imaging.intensity.understood` takes it.
     threshold : float
         From which probability on a multi-label model assigns a class, unless its card says otherwise. 0 to 1.
     workers : int, optional
@@ -32,6 +33,8 @@ class Options:
     views : "flip" or "symmetries", optional
         Classify several views of each image and take the mean (test-time augmentation): the image and its mirror image,
         or the eight that turning and mirroring make of it.
+    identify : bool
+        Whether rows of DICOM files have the unique identifiers of their study, series and instance.
 
     Raises
     ------
@@ -44,6 +47,7 @@ class Options:
     workers: int | None = None
     profile: Profile | None = None
     views: Views | None = None
+    identify: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -53,6 +57,8 @@ class Options:
                 f"The intensity range {self.intensity[0]:g} to {self.intensity[1]:g} is empty.",
                 "The first number becomes black and must be smaller than the second, which becomes white.",
             )
+        if isinstance(self.intensity, str):
+            object.__setattr__(self, "intensity", understood(self.intensity))
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"The number of workers must be at least 1, not {self.workers}.")
         if self.profile not in (None, *get_args(Profile)):
@@ -66,7 +72,7 @@ class Options:
         """Return those that bear on the numbers, as plain JSON values; what was not there from the first, if chosen."""
         intensity = list(self.intensity) if isinstance(self.intensity, tuple) else self.intensity
         plain = {"intensity": intensity, "threshold": self.threshold, "profile": self.profile}
-        return plain | ({"views": self.views} if self.views else {})
+        return plain | ({"views": self.views} if self.views else {}) | ({"identify": True} if self.identify else {})
 
 
 DEFAULTS = Options()
@@ -80,14 +86,8 @@ def preferred_intensity(*, layers: bool = False) -> Intensity:
     name = settings.current().preferences.intensity
     if name == "limits" and not layers:
         return DEFAULTS.intensity
-    if name in literals(Intensity):
-        return cast("Intensity", name)
+    if name in get_args(Named):
+        return name
     _log.warning("The preferred intensity range %r is not known; %r is used.", name, DEFAULTS.intensity)
     return DEFAULTS.intensity
 
-
-def literals(annotation: Any) -> set[str]:
-    """Return the texts that an annotation of literals and other types allows."""
-    if get_origin(annotation) is Literal:
-        return {value for value in get_args(annotation) if isinstance(value, str)}
-    return set().union(*(literals(part) for part in get_args(annotation)))

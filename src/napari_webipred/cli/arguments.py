@@ -23,6 +23,7 @@ RANGES: dict[str, Intensity] = {
     "plane": "plane",
     "stack": "stack",
     "percentiles": "percentiles",
+    "full": "full",
 }
 
 
@@ -51,7 +52,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--range",
         metavar="LOW:HIGH",
         help="intensities that become black and white; auto (8-bit images unchanged, others from their own minimum to "
-        "maximum), dtype, plane, stack or percentiles (default: as in napari's preferences, else auto)",
+        'maximum), dtype, plane, full, stack or percentiles; of DICOM files also "window 2", "window NAME" or '
+        '"window CENTRE/WIDTH" (default: as in napari\'s preferences, else auto)',
     )
     selection.add_arguments(parser)
     parser.add_argument(
@@ -101,13 +103,15 @@ def intensity(text: str | None) -> Intensity:
         return preferred_intensity()
     if text in RANGES:
         return RANGES[text]
+    if text.startswith("window "):
+        return text
     low, _, high = text.partition(":")
     with suppress(ValueError):
         if isfinite(float(low)) and isfinite(float(high)):
             return float(low), float(high)
     raise OptionError(
         f"--range {text} is not an intensity range.",
-        f"Write it as LOW:HIGH, for example 0:4095, or as one of {', '.join(RANGES)}.",
+        f'Write it as LOW:HIGH, for example 0:4095, as one of {", ".join(RANGES)}, or as a window: "window 40/400".',
     )
 
 

@@ -50,6 +50,11 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         help="assign a class from this probability on, for multi-label models (default: %(default)s)",
     )
     classify.add_argument(
+        "--identify",
+        action="store_true",
+        help="add the unique identifiers of the study, series and instance of DICOM files to the table",
+    )
+    classify.add_argument(
         "--views",
         metavar="VIEWS",
         help="classify each image and its mirror image (flip), or all eight that turning and mirroring make of it "
@@ -87,6 +92,7 @@ def _classify(options: argparse.Namespace) -> int:
         threshold=options.threshold,
         profile=options.profile,
         views=options.views,
+        identify=options.identify,
     )
     what = selection.selection(options)
     drawing = explain.drawing(options)
@@ -186,7 +192,12 @@ def _table(
         if isinstance(sys.stdout, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
             sys.stdout.reconfigure(encoding="utf-8", newline="")
         writer = CsvWriter(
-            sys.stdout, started.classes, started.axes, regions=started.regions, measures=started.measures
+            sys.stdout,
+            started.classes,
+            started.axes,
+            regions=started.regions,
+            measures=started.measures,
+            identify=options.identify,
         )
 
         def write_out(row: Row) -> None:
@@ -198,7 +209,7 @@ def _table(
     record = Record(model.card, model.checksum, {**options.as_dict(), **what.as_dict()}, started.total)
     try:
         columns = (started.classes, started.axes, started.regions, started.measures)
-        with ResultFile(output, record, *columns) as file:
+        with ResultFile(output, record, *columns, identify=options.identify) as file:
 
             def write(row: Row) -> None:
                 with uninterrupted():

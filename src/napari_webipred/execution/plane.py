@@ -14,12 +14,22 @@ from napari_webipred.cancellation import current
 from napari_webipred.errors import ActivationError, CancelledError, ImageError, WebIPredError
 from napari_webipred.execution.prepared import Prepared as Prepared
 from napari_webipred.execution.views import views_of
-from napari_webipred.imaging.intensity import OF_THE_SOURCE, UNIT, Intensity, extent, intensity_range, range_between
+from napari_webipred.imaging.display import displayed
+from napari_webipred.imaging.header import Header
+from napari_webipred.imaging.intensity import (
+    EIGHT_BIT,
+    OF_THE_SOURCE,
+    UNIT,
+    Intensity,
+    extent,
+    intensity_range,
+    range_between,
+)
 from napari_webipred.imaging.memory import ImageMemory
 from napari_webipred.imaging.preprocess import prepare, without_alpha
-from napari_webipred.imaging.readers import memory_needed, read
+from napari_webipred.imaging.readers import header_of, memory_needed, read
 from napari_webipred.imaging.region import Region, blanked, cut
-from napari_webipred.imaging.remarks import remark_on
+from napari_webipred.imaging.remarks import remark_on, remarks_on_header
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.options import Options
 from napari_webipred.results.probabilities import assigned, class_probabilities
@@ -55,6 +65,27 @@ class Plane:
     region: Region | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class _Pixels:
+    """The pixels of a plane, and what makes black and white of them.
+
+    Attributes
+    ----------
+    values : ndarray
+    intensity : Intensity
+        Of these values.
+    used : tuple of float, optional
+        The intensities that the file has for black and white, where the values are levels of a display already.
+    words : str
+        How it is displayed.
+    """
+
+    values: NDArray[Any]
+    intensity: Intensity
+    used: tuple[float, float] | None = None
+    words: str = ""
+
+
 def planes_of(sources: Iterable[Source], intensity: Intensity = "auto") -> Iterator[Plane]:
     """Yield the planes of all sources, in order; see `ranged` for what the intensity has to do with it."""
     for number, source in enumerate(sources):
@@ -80,7 +111,7 @@ def ranged(source: Source) -> Source:
         current().check()
         try:
             with image_memory.reserved(memory_needed(source, index)):
-                black, white = extent(without_alpha(read(source, index)))
+                black, white = extent(_of_image(read(source, index), header_of(source, index)))
         except CancelledError:
             raise
         except Exception:  # arrays may compute themselves when read, and fail in any way
@@ -127,6 +158,7 @@ def classify_plane(
         source.position(plane.index),
         region=plane.region.name if plane.region else "",
         reading=source.reading,
+        identity=_identity(source, plane.index) if options.identify else (),
     )
     try:
         prepared = prepared_plane(plane, card, options)
@@ -149,6 +181,7 @@ def classify_plane(
         assigned=classes,
         intensity_range=prepared.intensity_range,
         remark=prepared.remark,
+        reading=prepared.reading,
         measures=deviations,
     )
 
@@ -182,10 +215,20 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
     assert preprocessing is not None
     with image_memory.reserved(memory_needed(plane.source, plane.index)):
         current().check()  # it may have waited for long
-        pixels, intensity = _region_of(plane, intensity_of(plane.source, options.intensity))
-        tensor, used = prepare(pixels, target, preprocessing, intensity)
-        remark = remark_on(pixels, target.height, target.width, used)
-        return Prepared(tensor, used, remark, pixels, target, preprocessing)
+        shown = _region_of(plane, options.intensity)
+        tensor, used = prepare(shown.values, target, preprocessing, shown.intensity)
+        header = header_of(plane.source, plane.index)
+        remark = remark_on(shown.values, target.height, target.width, used)
+        return Prepared(
+            tensor,
+            shown.used or used,
+            _joined(remark, *remarks_on_header(header, card), between=" "),
+            _joined(plane.source.reading, shown.words, header.decoding if header else ""),
+            shown.values,
+            used,
+            target,
+            preprocessing,
+        )
 
 
 def intensity_of(source: Source, asked: Intensity) -> Intensity:
@@ -199,21 +242,49 @@ def intensity_of(source: Source, asked: Intensity) -> Intensity:
     return "plane" if asked == "stack" else asked  # its planes could not be read, as this one will say
 
 
-def _region_of(plane: Plane, intensity: Intensity) -> tuple[NDArray[Any], Intensity]:
+def _region_of(plane: Plane, asked: Intensity) -> _Pixels:
     """Read a plane and cut its region; black and white are those of the whole plane, alike for all regions."""
     if plane.region is None:
-        return read(plane.source, plane.index), intensity
-    pixels = _read_once(plane.source, plane.index)
+        return _pixels_of(plane.source, plane.index, asked)
+    whole = _read_once(plane.source, plane.index, asked)
+    intensity = whole.intensity
     if isinstance(intensity, str):
-        intensity = intensity_range(without_alpha(pixels), intensity)
-    part, inside = cut(pixels, plane.region)
-    return (part if inside is None else blanked(part, inside, intensity[0])), intensity
+        intensity = intensity_range(without_alpha(whole.values), intensity)
+    part, inside = cut(whole.values, plane.region)
+    values = part if inside is None else blanked(part, inside, intensity[0])
+    return replace(whole, values=values, intensity=intensity)
 
 
-def _read_once(source: Source, index: Index) -> NDArray[Any]:
+def _read_once(source: Source, index: Index, asked: Intensity) -> _Pixels:
     """Read a plane, or take it again if this thread has read it just before: its regions come one after the other."""
-    if getattr(_latest, "plane", None) is None or _latest.plane[:2] != (source, index):
+    if getattr(_latest, "plane", None) is None or _latest.plane[:3] != (source, index, asked):
         _latest.plane = None  # so that there are not two in memory
-        _latest.plane = (source, index, read(source, index))
-    pixels: NDArray[Any] = _latest.plane[2]
-    return pixels
+        _latest.plane = (source, index, asked, _pixels_of(source, index, asked))
+    found: _Pixels = _latest.plane[3]
+    return found
+
+
+def _pixels_of(source: Source, index: Index, asked: Intensity) -> _Pixels:
+    """Read a plane; one of a medical file that is grey is displayed as that file says."""
+    intensity = intensity_of(source, asked)
+    header = header_of(source, index)
+    if header is None or header.display is None:
+        return _Pixels(read(source, index), intensity)
+    # "auto" is what the file says of this plane, which may differ from what it says of the first one.
+    found = displayed(read(source, index), header.display, "auto" if asked == "auto" else intensity)
+    return _Pixels(found.pixels, EIGHT_BIT, found.range, found.words)
+
+
+def _of_image(pixels: NDArray[Any], header: Header | None) -> NDArray[Any]:
+    """Return the values that are part of an image: no alpha, and no padding of a medical file."""
+    values = without_alpha(pixels)
+    return values if header is None or header.display is None else header.display.of_image(values)
+
+
+def _identity(source: Source, index: Index) -> tuple[str, ...]:
+    header = header_of(source, index)
+    return () if header is None else header.identity
+
+
+def _joined(*parts: str, between: str = "; ") -> str:
+    return between.join(part for part in parts if part)

@@ -24,8 +24,12 @@ class Prepared:
         The intensities that became black and white.
     remark : str
         Why the probabilities may mean little; mostly empty.
+    reading : str
+        How the plane came about, in words; mostly empty.
     pixels : ndarray
-        What it was made of: the pixels of the plane or region, as they were read.
+        What it was made of: the pixels of the plane or region, as they were read or, of a medical image, displayed.
+    black_and_white : tuple of float
+        The values of these pixels that became black and white.
     target : Input
         The size and channels that were asked for.
     preprocessing : Preprocessing
@@ -35,6 +39,8 @@ class Prepared:
     tensor: NDArray[np.float32]
     intensity_range: tuple[float, float]
     remark: str
+    reading: str
     pixels: NDArray[Any]
+    black_and_white: tuple[float, float]
     target: Input
     preprocessing: Preprocessing

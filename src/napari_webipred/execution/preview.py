@@ -181,7 +181,7 @@ def _values(tensor: NDArray[np.float32], bgr: bool) -> tuple[Values, ...]:
 def original(prepared: Prepared) -> NDArray[np.uint8]:
     """Return the plane or region as RGB of shape (at most 1024, at most 1024, 3), with the model's black and white."""
     pixels = _thinned(np.asarray(prepared.pixels))
-    levels = to_eight_bit(without_alpha(pixels), *prepared.intensity_range)
+    levels = to_eight_bit(without_alpha(pixels), *prepared.black_and_white)
     image = np.rint(levels.reshape(*levels.shape[:2], -1)).astype(np.uint8)
     return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.intensity import intensity_range, to_eight_bit
 from napari_webipred.imaging.reader import Reader
 from napari_webipred.imaging.source import Index, Source
@@ -21,15 +22,29 @@ if TYPE_CHECKING:
 
 Read = Callable[[Source, Index], "NDArray[Any]"]
 Memory = Callable[[Source, Index], int]
+HeaderOf = Callable[[Source, Index], Header | None]
 PLANES_AT_ONCE = 4  # what is made of the planes, and the next of them; means are computed in float64
 CHANNELS_AT_ONCE = 6  # a channel, its values in float64, and three colours in float32
 
 
-def readers(read: Read, memory: Memory) -> tuple[Reader, ...]:
-    """Return the readers of images that are made of others, which these two functions read and measure."""
+def readers(read: Read, memory: Memory, header: HeaderOf) -> tuple[Reader, ...]:
+    """Return the readers of images that are made of others, which these functions read, measure and describe.
+
+    A projection is displayed as the first of its planes.
+    """
     return (
-        Reader("projection", partial(_projected, read), partial(_memory_of_projection, memory)),
-        Reader("channel", partial(_channel, read), partial(_memory_of_channel, memory)),
+        Reader(
+            "projection",
+            partial(_projected, read),
+            partial(_memory_of_projection, memory),
+            header=partial(_header_of_projection, header),
+        ),
+        Reader(
+            "channel",
+            partial(_channel, read),
+            partial(_memory_of_channel, memory),
+            header=partial(_header_of_channel, header),
+        ),
         Reader("merged", partial(_merged, read), partial(_memory_of_merged, memory)),
     )
 
@@ -51,6 +66,16 @@ def _projected(read: Read, source: Source, index: Index) -> NDArray[Any]:
 def _memory_of_projection(memory: Memory, source: Source, index: Index) -> int:
     projection: Projection = source.details
     return PLANES_AT_ONCE * memory(source.location, _inserted(index, projection.axis, projection.places[0]))
+
+
+def _header_of_projection(header: HeaderOf, source: Source, index: Index) -> Header | None:
+    projection: Projection = source.details
+    return header(source.location, _inserted(index, projection.axis, projection.places[0]))
+
+
+def _header_of_channel(header: HeaderOf, source: Source, index: Index) -> Header | None:
+    axis, place = source.details
+    return header(source.location, _inserted(index, axis, place))
 
 
 def _channel(read: Read, source: Source, index: Index) -> NDArray[Any]:

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import OptionError
+from napari_webipred.imaging.dicom.content import is_dicom_file
+from napari_webipred.imaging.dicom.directory import is_directory, listed_files
 from napari_webipred.imaging.readers import file_formats, is_one_image
 from napari_webipred.names import visible
 
@@ -20,7 +22,8 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
     Parameters
     ----------
     paths : iterable of path
-        A file is kept whatever it is called, also if it does not exist: reading it will say so.
+        A file is kept whatever it is called, also if it does not exist: reading it will say so. A DICOMDIR stands for
+        the files that it lists.
     at_most : int, optional
         How many files, images or not, may be in a folder.
 
@@ -30,8 +33,8 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
         In the given order; those of a folder in natural order (``2.png`` before ``10.png``), each named by the folder
         as given and its place in it. A folder that cannot be listed stands for itself, so that the user is told.
     left_out : list of str
-        Files in folders whose suffix is not that of an image. Hidden files and folders are not even mentioned, links
-        to folders are not followed.
+        Files in folders whose suffix is not that of an image, unless they are DICOM, and what a DICOMDIR lists outside
+        of its folder. Hidden files and folders are not even mentioned, links to folders are not followed.
 
     Raises
     ------
@@ -45,7 +48,9 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
     left_out: list[str] = []
     for path in map(Path, paths):
         if not _is_folder(path) or is_one_image(path):
-            images.append(str(path))
+            listed, refused = listed_files(path) if is_directory(path) else ([path], [])
+            images += map(str, listed)
+            left_out += refused
             continue
         files = list(islice(_below(path), None if at_most is None else at_most + 1))
         if at_most is not None and len(files) > at_most:
@@ -53,7 +58,7 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
                 f"{visible(path.name)} has more than {at_most:,} files.", "Choose a folder with fewer files."
             )
         for found in sorted(files, key=lambda file: [_natural(part) for part in file.relative_to(path).parts]):
-            is_image = found.suffix.lower() in suffixes or _is_folder(found)
+            is_image = found.suffix.lower() in suffixes or _is_folder(found) or is_dicom_file(found)
             (images if is_image else left_out).append(str(found))
     return images, left_out
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
@@ -11,12 +12,16 @@ from napari_webipred.errors import ImageError, OptionError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-Intensity: TypeAlias = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"] | tuple[float, float]
+Named: TypeAlias = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"]
+# A text that is no name is a window of a medical file: see `WINDOW`.
+Intensity: TypeAlias = Named | tuple[float, float] | str
+WINDOW = "window "  # begins the choice of a window of a file, by its number (from 1) or its name: "window 2"
 
 EIGHT_BIT = (0.0, 255.0)
 UNIT = (0.0, 1.0)
 PERCENTILES = (1.0, 99.0)  # of the values of a plane become black and white
 OF_THE_SOURCE = ("stack", "limits")  # known only where the whole stack or its layer is
+NUMBER = r"[-+]?\d{1,12}(?:\.\d{1,9})?"
 LARGEST = 1e300  # beyond it, the difference of two intensities need not be a number
 
 
@@ -69,8 +74,50 @@ def intensity_range(plane: NDArray[Any], intensity: Intensity) -> tuple[float, f
             if low < high
             else range_between(*map(float, _ends(plane) if ends is None else ends))
         )
-    words = ", ".join(get_args(get_args(Intensity)[0]))
-    raise OptionError(f"{intensity!r} is not an intensity range.", f"Use one of {words}, or two numbers.")
+    if intensity.startswith(WINDOW):
+        raise ImageError("The image has no windows to choose from.", "Choose another intensity range, such as auto.")
+    raise unknown(intensity)
+
+
+def understood(given: Any) -> Intensity:
+    """Return an intensity range that somebody has written: as it is, or in the one form that this program has for it.
+
+    Parameters
+    ----------
+    given : str or (low, high)
+        Also ``"full"``, which is another word for ``"plane"``, and ``"window 40/400"``, the centre and width of a
+        linear window, which become two numbers.
+
+    Raises
+    ------
+    OptionError
+        It is none.
+    """
+    if not isinstance(given, str):
+        return _checked(given)
+    if given == "full":
+        return "plane"
+    if given in get_args(Named):
+        return given
+    if not given.startswith(WINDOW) or not given.removeprefix(WINDOW).strip():
+        raise unknown(given)
+    name = given.removeprefix(WINDOW).strip()
+    numbers = re.fullmatch(rf"({NUMBER})\s*/\s*({NUMBER})", name)
+    if numbers is None:
+        return f"{WINDOW}{name}"
+    centre, width = map(float, numbers.groups())
+    if not width > 1:
+        raise OptionError(f"The window {name} has no width to use.", "Write the centre and a width above 1: 40/400.")
+    return _checked((centre - width / 2, centre + width / 2 - 1))
+
+
+def unknown(intensity: str) -> OptionError:
+    """Return the error for a text that is no intensity range."""
+    words = ", ".join(get_args(Named))
+    return OptionError(
+        f"{intensity!r} is not an intensity range.",
+        f'Use one of {words}, two numbers, or a window of the file, such as "window 2".',
+    )
 
 
 def extent(plane: NDArray[Any]) -> tuple[float, float]:

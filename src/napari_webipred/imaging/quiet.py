@@ -8,7 +8,12 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 # tifffile logs names of files; Pillow logs the content of EXIF and TIFF tags, such as descriptions of an image.
-TALKATIVE = ("tifffile", "PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin")
+# pydicom and its decoders quote values of attributes.
+TALKATIVE = (
+    *("tifffile", "PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin"),
+    *("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "jpeg_ls", "openjpeg", "openjpeg.utils"),
+    *("pylibjpeg", "pylibjpeg.utils", "pylibjpeg.tools.jpegio", "pylibjpeg.tools.s10918.io"),
+)
 
 _silent: ContextVar[bool] = ContextVar("_silent", default=False)
 

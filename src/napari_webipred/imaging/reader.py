@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.source import Index, Source
 
 if TYPE_CHECKING:
@@ -16,6 +17,11 @@ if TYPE_CHECKING:
 def no_memory(source: Source, index: Index) -> int:
     """Say that reading a plane takes no memory, because its pixels are in memory already."""
     return 0
+
+
+def no_header(source: Source, index: Index) -> Header | None:
+    """Say that a plane has no header of a medical file."""
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +72,12 @@ class Reader:
         without reading it: 0 where the pixels are in memory already.
     files : FileFormat, optional
         The files that it reads.
+    header : callable
+        Takes the same and returns what the file says of the plane, if it is a medical one. Reads nothing.
     """
 
     id: str
     read: Callable[[Source, Index], NDArray[Any]]
     memory: Callable[[Source, Index], int] = no_memory
     files: FileFormat | None = None
+    header: Callable[[Source, Index], Header | None] = no_header

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import file_errors
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable
+from napari_webipred.imaging.dicom import reader as dicom
+from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.quiet import quiet
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
@@ -19,9 +21,7 @@ from napari_webipred.names import escape, visible
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-READERS: dict[str, Reader] = {
-    reader.id: reader for reader in (tiff.READER, raster.READER, planes.READER, pillow.READER, unreadable.READER)
-}
+READERS: dict[str, Reader] = {each.READER.id: each.READER for each in (tiff, dicom, raster, planes, pillow, unreadable)}
 HEAD = 512  # bytes of a file by which its format is recognised
 ANOTHER_FILE = "Choose another file, or download or copy this one again."
 
@@ -46,7 +46,12 @@ def memory_needed(source: Source, index: Index) -> int:
     return READERS[source.reader].memory(source, index)
 
 
-READERS.update({reader.id: reader for reader in derived.readers(read, memory_needed)})
+def header_of(source: Source, index: Index) -> Header | None:
+    """Return what the file of a plane says of it, if it is a medical one; reads nothing."""
+    return READERS[source.reader].header(source, index)
+
+
+READERS.update({reader.id: reader for reader in derived.readers(read, memory_needed, header_of)})
 
 
 def file_formats() -> list[FileFormat]:

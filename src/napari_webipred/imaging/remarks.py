@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,33 @@ from napari_webipred.limits import SMALLEST_SHARE
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_webipred.card import ModelCard
+    from napari_webipred.imaging.header import Header
+
+# The modalities of DICOM that the procedures of model cards stand for.
+MODALITIES = {
+    "Computed Tomography": frozenset({"CT"}),
+    "Dermatoscopy": frozenset({"DMS", "XC", "GM"}),
+    "Endoscopy": frozenset({"ES"}),
+    "Magnetic Resonance Imaging": frozenset({"MR"}),
+    "Microscopy": frozenset({"SM", "GM"}),
+    "Retinal Imaging": frozenset({"OP", "OPT"}),
+    "Ultrasound": frozenset({"US", "IVUS", "BDUS"}),
+    "X-ray": frozenset({"CR", "DX", "RG", "RF", "XA", "MG", "PX", "IO"}),
+}
+# Words for parts of the body in texts of model cards, by how DICOM calls these parts.
+CHEST = frozenset({"chest", "thora", "lung", "pulmo", "pneumo", "heart", "cardi", "covid"})
+HEAD = frozenset({"head", "brain", "skull", "cranial", "neuro", "alzheimer"})
+BREAST = frozenset({"breast", "mammo"})
+BELLY = frozenset({"abdom", "liver", "kidney", "colon", "gastro"})
+LIMBS = frozenset({"bone", "fractur", "knee", "hand", "hip", "foot", "wrist", "musculoskeletal"})
+BODY_PARTS = {
+    **dict.fromkeys(("CHEST", "LUNG", "THORAX", "HEART"), CHEST),
+    **dict.fromkeys(("HEAD", "BRAIN", "SKULL", "HEADNECK"), HEAD),
+    **dict.fromkeys(("BREAST",), BREAST),
+    **dict.fromkeys(("ABDOMEN", "LIVER", "KIDNEY", "COLON", "STOMACH"), BELLY),
+    **dict.fromkeys(("KNEE", "HAND", "HIP", "FOOT", "WRIST", "ANKLE", "ELBOW", "SHOULDER", "EXTREMITY"), LIMBS),
+}
 SAMPLES = 64  # pixels along each axis that are looked at first
 
 
@@ -54,6 +82,29 @@ def remark_on(pixels: NDArray[Any], height: int, width: int, intensity_range: tu
             f"The image has only {columns}x{rows} pixels, far fewer than the {width}x{height} that the model sees."
         )
     return " ".join(sentences)
+
+
+def remarks_on_header(header: Header | None, card: ModelCard) -> list[str]:
+    """Say what the header of a medical file tells against a classification with a model, a sentence each.
+
+    Parameters
+    ----------
+    header : Header, optional
+    card : ModelCard
+        Its procedure says which modalities it is for, and its texts which parts of the body.
+    """
+    if header is None:
+        return []
+    remarks = list(header.remarks)
+    expected = MODALITIES.get(card.procedure or "", frozenset())
+    if expected and header.modality and header.modality not in expected:
+        remarks.append(f"The model is for {card.procedure}, and the image is of the modality {header.modality}.")
+    part = BODY_PARTS.get(header.body_part.upper())
+    text = " ".join((card.name, card.description, card.intended_use or "")).casefold()
+    named = {word for words in BODY_PARTS.values() for word in words if re.search(rf"\b{word}", text)}
+    if part is not None and named and not named & part:
+        remarks.append(f"The image shows {header.body_part}, of which the model's card says nothing.")
+    return remarks
 
 
 def _is_uniform(values: NDArray[Any], within: tuple[float, float] | None) -> bool:

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 REGION = "region"
+IDENTITY = ("study", "series", "instance")
 RUN = ("run", "model")
 MODEL = "model"
 COMMENT = "comment"
@@ -24,6 +25,7 @@ def columns(
     runs: bool = False,
     models: bool = False,
     measures: Sequence[str] = (),
+    identify: bool = False,
     comments: bool = False,
 ) -> list[str]:
     """Name the columns: ``image``, the axes of stacks, one per class, ``prediction``, ``error``, one per measure.
@@ -40,10 +42,13 @@ def columns(
         Whether the rows are of several models in one run: ``model`` stands after the axes and ``region``.
     measures : sequence of str
         What `measures` returns; of several models, all of them.
+    identify : bool
+        Whether rows have the identifiers of DICOM files: ``study``, ``series`` and ``instance`` stand after the axes.
     comments : bool
         Whether rows have comments: ``comment`` stands last.
     """
-    which = (*((REGION,) if regions else ()), *(RUN if runs else (MODEL,) if models else ()))
+    run = RUN if runs else (MODEL,) if models else ()
+    which = (*((REGION,) if regions else ()), *(IDENTITY if identify else ()), *run)
     last = ("prediction", "error")
     end = (COMMENT,) if comments else ()
     names = unique((*axes, *classes, *measures), {"image", *which, *last, *end})

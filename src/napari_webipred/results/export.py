@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
 from napari_webipred.names import visible
-from napari_webipred.results.columns import columns
+from napari_webipred.results.columns import IDENTITY, columns
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class CsvWriter:
         Whether there is a column for the region.
     measures : sequence of str
         What else was measured of each image.
+    identify : bool
+        Whether there are columns for the identifiers of DICOM files.
     models : bool
         Whether there is a column for the model; `classes` and `measures` are then those of all models.
     """
@@ -64,19 +66,22 @@ class CsvWriter:
         regions: bool = False,
         *,
         measures: Sequence[str] = (),
+        identify: bool = False,
         models: bool = False,
     ) -> None:
         self._writer = csv.writer(stream, dialect)
         self._classes = len(classes)
         self._axes = tuple(axes)
         self._regions = regions
+        self._identify = identify
         self._models = models
         self._measures = len(measures)
-        self._writer.writerow(as_text(columns(axes, classes, regions, models=models, measures=measures)))
+        names = columns(axes, classes, regions, models=models, measures=measures, identify=identify)
+        self._writer.writerow(as_text(names))
 
     def write(self, row: Row, model: str = "") -> None:
         """Write one row, of one of several models; a failed one has empty cells for its numbers."""
-        run = (model,) if self._models else ()
+        run = (*(identity(row) if self._identify else ()), *((model,) if self._models else ()))
         probabilities, measured = numbers(row.probabilities, self._classes), numbers(row.measures, self._measures)
         self._writer.writerow(as_text(cells(row, self._axes, probabilities, self._regions, run, measured)))
 
@@ -84,6 +89,11 @@ class CsvWriter:
 def numbers(values: NDArray[np.float32] | None, count: int) -> Sequence[np.float32 | None]:
     """Return numbers as cells; None for each that a row does not have, because it has failed or has no such class."""
     return [None] * count if values is None else [None if isnan(value) else value for value in values]
+
+
+def identity(row: Row) -> Sequence[str]:
+    """Return the identifiers of study, series and instance; empty ones of what is no DICOM file."""
+    return row.identity or ("",) * len(IDENTITY)
 
 
 def cells(

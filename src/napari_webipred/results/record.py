@@ -19,7 +19,7 @@ from napari_webipred.results.output import replacing, unwritable, write_all
 from napari_webipred.results.ranges import BLACK_AND_WHITE, Ranges, note
 from napari_webipred.results.row import Row
 
-LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "tifffile")
+LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "pydicom", "tifffile")
 # What of a card's provenance bears on its numbers, or on whose they are.
 REMARKS = {"labels", "assumed", "notes", "self_test", "origin"}
 RUNNING = "still running, or ended without giving a reason"
@@ -59,6 +59,7 @@ class Record:
         self.done = self._failed = 0
         self._inputs: dict[str, dict[str, Any]] = {}
         self._ranges = Ranges()
+        self._readings: dict[str, str] = {}
 
     def add(self, row: Row) -> None:
         """Note which image a row is of, which of its intensities became black and white, and the remark on it."""
@@ -68,7 +69,7 @@ class Record:
         self._ranges.add(row)
         place = [*row.position.values(), *([row.region] if row.region else [])]
         if row.reading:
-            entry["reading"] = row.reading
+            self._add_reading(entry, place, row.reading)
         if row.remark:
             entry.setdefault("remarks", []).append([*place, row.remark])
         if row.failed:
@@ -76,6 +77,15 @@ class Record:
         elif row.intensity_range not in (None, BLACK_AND_WHITE):
             ranges = entry.setdefault("intensity_ranges", [])
             ranges.append([*place, *(row.intensity_range or ())])
+
+    def _add_reading(self, entry: dict[str, Any], place: list[Any], reading: str) -> None:
+        """Note how a plane came about, and of the others of its image only those that came about in another way."""
+        latest = self._readings.get(entry["image"])
+        self._readings[entry["image"]] = reading
+        if latest is None:
+            entry["reading"] = reading
+        elif latest != reading:
+            entry.setdefault("readings", []).append([*place, reading])
 
     def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
         """Return the record as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""

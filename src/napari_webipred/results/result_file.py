@@ -94,7 +94,7 @@ class ResultFile:
         Where to; see `claimed_table`.
     record : Record
         How the result is made; gets every row.
-    classes, axes, regions, measures
+    classes, axes, regions, measures, identify
         See `CsvWriter`.
     """
 
@@ -106,11 +106,15 @@ class ResultFile:
         axes: Sequence[str] = (),
         regions: bool = False,
         measures: Sequence[str] = (),
+        *,
+        identify: bool = False,
     ) -> None:
         self._path = path
         self._record = record
         self._text = io.StringIO(newline="")
-        self._writer = CsvWriter(self._text, classes, axes, dialect_of(path), regions, measures=measures)
+        self._writer = CsvWriter(
+            self._text, classes, axes, dialect_of(path), regions, measures=measures, identify=identify
+        )
         self._file: io.FileIO | None = None
         self._size = 0
         self._digest = hashlib.sha256()

@@ -42,6 +42,8 @@ class Row:
         Why the probabilities may mean little: the image is blank, or far smaller than the model input. Mostly empty.
     measures : ndarray of float32, or None
         What else was measured; see `napari_webipred.results.columns.measures`.
+    identity : tuple of str
+        The unique identifiers of study, series and instance of a DICOM file. Empty unless the user has asked for them.
     """
 
     source: int
@@ -56,6 +58,7 @@ class Row:
     reading: str = ""
     remark: str = ""
     measures: NDArray[np.float32] | None = None
+    identity: tuple[str, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -87,6 +87,7 @@ def _kept(row: Row) -> tuple[Any, ...]:
         row.reading,
         row.remark,
         row.measures,
+        row.identity,
     )
 
 

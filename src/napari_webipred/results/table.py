@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_webipred.results.columns import columns
+from napari_webipred.results.columns import IDENTITY, columns
+from napari_webipred.results.export import identity
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def to_frame(
     regions: bool = False,
     *,
     measures: Sequence[str] = (),
+    identify: bool = False,
     models: Sequence[str] | None = None,
 ) -> pd.DataFrame:
     """Make a table with a row per image, plane or region.
@@ -29,7 +31,7 @@ def to_frame(
     Parameters
     ----------
     rows : iterable of Row
-    classes, axes, regions, measures
+    classes, axes, regions, measures, identify
         As for `napari_webipred.results.columns.columns`.
     models : sequence of str, optional
         The name of the model of each row, if there are several.
@@ -48,13 +50,14 @@ def to_frame(
         [row.image for row in rows],
         *(pd.array([row.position.get(axis) for row in rows], dtype="Int64") for axis in axes),
         *([[row.region for row in rows]] if regions else []),
+        *([[identity(row)[place] for row in rows] for place in range(len(IDENTITY))] if identify else []),
         *([list(models)] if models is not None else []),
         *_together([row.probabilities for row in rows], len(classes)).T,
         [row.prediction for row in rows],
         [row.error for row in rows],
         *_together([row.measures for row in rows], len(measures)).T,
     ]
-    names = columns(axes, classes, regions, models=models is not None, measures=measures)
+    names = columns(axes, classes, regions, models=models is not None, measures=measures, identify=identify)
     frame = pd.DataFrame(dict(zip(names, values, strict=True)))
     frame.attrs["remarks"] = [(i, row.remark) for i, row in enumerate(rows) if row.remark]
     return frame

@@ -122,15 +122,12 @@ class ImageFiles(QObject):
 def found_in(path: Path) -> Generator[int, None, Found]:
     """Find the images of a file or folder and read their headers; yield how many have been read."""
     from napari_webipred.imaging.files import find_images
-    from napari_webipred.imaging.readers import file_source
+    from napari_webipred.imaging.series import collected
 
     images, left_out = find_images([path], at_most=FILES_IN_A_FOLDER)
-    sources = []
-    for image in map(Path, images):
-        name = escape(str(image.relative_to(path.parent)))
-        sources.append(replace(file_source(image), name=name))
-        yield len(sources)
-    return Found(tuple(map(Path, images)), tuple(sources), len(left_out))
+    found = yield from collected(images, lambda image: escape(str(image.relative_to(path.parent))))
+    paths, sources = zip(*found.sources, strict=True) if found.sources else ((), ())
+    return Found(paths, sources, len(left_out) + len(found.left_out))
 
 
 def _with_planes(source: Source, planes: Planes) -> Source:

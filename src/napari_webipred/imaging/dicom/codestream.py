@@ -1,0 +1,59 @@
+"""What a compressed frame says of its own size, to compare it with what the file says before it is decoded."""
+
+from __future__ import annotations
+
+from struct import unpack_from
+
+from napari_webipred.errors import ImageError
+from napari_webipred.imaging.dicom.layout import Layout
+from napari_webipred.imaging.dicom.syntax import RLE
+
+JPEG, SIZE_OF_JPEG_2000 = b"\xff\xd8", b"\xff\x4f\xff\x51"
+# Markers that begin a frame of JPEG: all of C0 to CF but tables (C4), an extension (C8) and arithmetic coding (CC).
+FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # F7: of JPEG-LS
+MARKERS_AT_MOST = 1000
+
+
+def check(frame: bytes, layout: Layout) -> None:
+    """Refuse a compressed frame that has another size than the file says.
+
+    Raises
+    ------
+    ImageError
+        It has, or its beginning is damaged.
+    """
+    if layout.syntax == RLE:
+        return  # it says of no size
+    size = _size(frame)
+    if size is None:
+        raise ImageError("The beginning of the compressed image is damaged.", "Export the image again.")
+    if size != (layout.rows, layout.columns):
+        raise ImageError(
+            f"The file tells of {layout.columns}x{layout.rows} pixels, but the image in it has {size[1]}x{size[0]}.",
+            "Export the image again.",
+        )
+
+
+def _size(frame: bytes) -> tuple[int, int] | None:
+    """Return the rows and columns of a frame."""
+    if frame.startswith(JPEG):
+        return _jpeg_size(frame)
+    at = frame.find(SIZE_OF_JPEG_2000, 0, 4096)  # some files have the boxes of a JP2 file before it
+    if at < 0 or len(frame) < at + 24:
+        return None
+    right, bottom, left, top = unpack_from(">4I", frame, at + 8)
+    return bottom - top, right - left
+
+
+def _jpeg_size(frame: bytes) -> tuple[int, int] | None:
+    at = len(JPEG)
+    for _ in range(MARKERS_AT_MOST):
+        while frame[at : at + 2] == b"\xff\xff":
+            at += 1
+        if len(frame) < at + 9 or frame[at] != 0xFF:
+            return None
+        if frame[at + 1] in FRAMES:
+            rows, columns = unpack_from(">HH", frame, at + 5)
+            return rows, columns
+        at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
+    return None

@@ -1,0 +1,85 @@
+"""Tables of a DICOM file that give a number for each stored value (LUT)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_webipred.imaging.dicom.attribute import order, text, value
+from napari_webipred.imaging.display import Table
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from pydicom.dataset import Dataset
+
+MOST = 2**16
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Lookup:
+    """A table as it is stored.
+
+    Attributes
+    ----------
+    first : int
+        The value that its first entry is of.
+    entries : ndarray of int32
+    bits : int
+        Of an entry.
+    name : str
+    """
+
+    first: int
+    entries: NDArray[np.int32]
+    bits: int
+    name: str = ""
+
+    def of(self, values: NDArray[Any]) -> NDArray[np.int32]:
+        """Look values up; those outside the table have its first or last entry."""
+        return self.entries[np.clip(values.astype(np.int64) - self.first, 0, len(self.entries) - 1)]
+
+    def levels(self) -> Table:
+        """Take the entries for levels from black to white."""
+        return Table(self.first, np.clip(self.entries / (2**self.bits - 1), 0, 1), self.name)
+
+
+def lookup(item: Dataset, signed: bool) -> Lookup | None:
+    """Read the table of an item of a sequence; None if it has none that makes sense.
+
+    Parameters
+    ----------
+    item : Dataset
+    signed : bool
+        Whether the values that are looked up may be negative.
+    """
+    descriptor, data = value(item, "LUTDescriptor"), value(item, "LUTData")
+    if descriptor is None or data is None:
+        return None
+    kind = "<u2" if order(item) == "little" else ">u2"
+    try:
+        count, first, bits = map(int, np.frombuffer(descriptor, kind) if isinstance(descriptor, bytes) else descriptor)
+    except (TypeError, ValueError):
+        return None
+    count = count & 0xFFFF or MOST
+    if signed and first > 32767:
+        first -= MOST
+    entries = _entries(data, count, kind)
+    if entries is None or not 1 <= bits <= 16:
+        return None
+    return Lookup(first, entries, bits, text(item, "LUTExplanation"))
+
+
+def _entries(data: Any, count: int, kind: str) -> NDArray[np.int32] | None:
+    if isinstance(data, bytes) and len(data) < count:
+        return None
+    if isinstance(data, bytes):
+        is_short = len(data) < 2 * count  # a byte for each entry, and one more if their number is odd
+        found = np.frombuffer(data, np.uint8 if is_short else kind, count=count)
+    else:
+        try:
+            found = np.asarray(data, np.int64).ravel()
+        except (TypeError, ValueError, OverflowError):
+            return None
+    return found[:count].astype(np.int32) & 0xFFFF if len(found) >= count else None

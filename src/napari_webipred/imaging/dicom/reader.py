@@ -1,0 +1,118 @@
+"""The reader of DICOM files: one file, its frames, or a series of files."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred.imaging.dicom.content import is_dicom
+from napari_webipred.imaging.dicom.instance import Instance, instance_of
+from napari_webipred.imaging.dicom.pixels import in_colours, stored_values
+from napari_webipred.imaging.dicom.syntax import decoding
+from napari_webipred.imaging.header import Header
+from napari_webipred.imaging.reader import FileFormat, Reader
+from napari_webipred.imaging.source import Index, Source
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Bytes per sample while a frame is decoded: as numbers of 4 bytes in a decoder, then as intensities of 8 bytes, and as
+# levels of 8 bytes that become 8 bits.
+WHILE_DECODING, AS_INTENSITIES = 4, 17
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Slice:
+    """A plane of a stack: a frame of a file.
+
+    Attributes
+    ----------
+    instance : Instance
+    frame : int
+    remarks : tuple of str
+        What should be known about its place in the stack.
+    """
+
+    instance: Instance
+    frame: int = 0
+    remarks: tuple[str, ...] = ()
+
+
+def describe(path: Path, name: str) -> Source:
+    """Describe a file from its header.
+
+    Raises
+    ------
+    ImageError
+        It holds no image, or one that cannot be read.
+    Exception
+        Of pydicom, if it is damaged.
+    """
+    return source_of_instance(instance_of(path), name)
+
+
+def source_of_instance(instance: Instance, name: str) -> Source:
+    """Describe a file whose header was read."""
+    frames = instance.layout.frames
+    slices = tuple(Slice(instance, frame) for frame in range(frames))
+    source = stack_source(slices, name, instance.path)
+    return source if frames > 1 else replace(source, axes=(), shape=())
+
+
+def stack_source(slices: tuple[Slice, ...], name: str, path: Path, axis: str = "frame") -> Source:
+    """Describe slices as a stack along an axis."""
+    display = slices[0].instance.frame(slices[0].frame).display
+    shown = display.windows[0].range if display is not None and display.windows else None
+    proper = shown if shown is not None and shown[0] < shown[1] else None
+    return Source(name, READER.id, path, (axis,), (len(slices),), intensity_range=proper, details=slices)
+
+
+def slice_of(source: Source, index: Index) -> Slice:
+    """Return the file and frame of a plane."""
+    found: Slice = source.details[index[0] if index else 0]
+    return found
+
+
+def _read(source: Source, index: Index) -> NDArray[Any]:
+    chosen = slice_of(source, index)
+    layout = chosen.instance.layout
+    values = stored_values(chosen.instance.path, layout, chosen.frame)
+    if layout.is_colour:
+        return in_colours(values, layout)
+    return chosen.instance.frame(chosen.frame).rescale.of(values)
+
+
+def _memory(source: Source, index: Index) -> int:
+    layout = slice_of(source, index).instance.layout
+    samples = layout.pixels * layout.samples
+    compressed = min(layout.place.length, layout.bits_of_frame // 8)
+    return int(layout.bits_of_frame // 8 + compressed + samples * (WHILE_DECODING + AS_INTENSITIES))
+
+
+def _header(source: Source, index: Index) -> Header:
+    chosen = slice_of(source, index)
+    instance = chosen.instance
+    return Header(
+        instance.frame(chosen.frame).display,
+        decoding(instance.layout.syntax, instance.layout.stored),
+        instance.modality,
+        instance.body_part,
+        (*instance.remarks, *chosen.remarks),
+        (instance.study, instance.series, instance.identifier),
+    )
+
+
+READER = Reader(
+    "dicom",
+    _read,
+    memory=_memory,
+    header=_header,
+    files=FileFormat(
+        names=("DICOM",),
+        suffixes=frozenset({".dcm", ".dicom", ".ima"}),
+        recognises=lambda path, head: is_dicom(head),
+        describe=describe,
+        priority=2,
+    ),
+)

@@ -1,0 +1,156 @@
+"""The sources of many files: DICOM files of one series become one stack, in the order in which they lie."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from napari_webipred.imaging.dicom.content import is_dicom_file
+from napari_webipred.imaging.dicom.instance import Instance
+from napari_webipred.imaging.dicom.other import presentation_of
+from napari_webipred.imaging.dicom.reader import READER, Slice, stack_source
+from napari_webipred.imaging.readers import file_source
+from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.unreadable import READER as UNREADABLE
+from napari_webipred.names import escape
+
+SLICED = {"CT", "MR", "PT", "NM"}  # modalities of which images are slices, also where they do not say where they lie
+SAME_PLACE = 1e-3  # mm
+GAP = 1.5  # times the usual distance
+NOT_APPLIED = "A presentation state, which says how the image is to be displayed, is not applied."
+
+
+@dataclass(frozen=True, slots=True)
+class Collected:
+    """What files contain.
+
+    Attributes
+    ----------
+    sources : tuple of (Path, Source)
+        With the file, or of a series the folder.
+    left_out : tuple of str
+        DICOM files that hold no image.
+    """
+
+    sources: tuple[tuple[Path, Source], ...]
+    left_out: tuple[str, ...]
+
+
+def spelled(path: Path) -> str:
+    """Call a file by its path as it was given."""
+    return escape(str(path))
+
+
+def collected(files: Iterable[str], called: Callable[[Path], str] = spelled) -> Generator[int, None, Collected]:
+    """Make the sources of the files of a folder; only headers are read.
+
+    Parameters
+    ----------
+    files : iterable of path
+    called : callable
+        Gives the name of a file or folder.
+
+    Yields
+    ------
+    int
+        How many files are read.
+    """
+    found: list[tuple[Path, Source]] = []
+    left_out: list[str] = []
+    presented: set[str] = set()
+    for number, file in enumerate(files, start=1):
+        path = Path(file)
+        source = replace(file_source(file), name=called(path))
+        states = presentation_of(path) if source.reader == UNREADABLE.id and is_dicom_file(path) else None
+        if states is None:
+            found.append((path, source))
+        else:
+            presented |= states
+            left_out.append(file)
+        yield number
+    return Collected(tuple(_in_series(found, called, presented)), tuple(left_out))
+
+
+def _in_series(
+    found: list[tuple[Path, Source]], called: Callable[[Path], str], presented: set[str]
+) -> list[tuple[Path, Source]]:
+    """Put the slices of each series together, at the place of the first."""
+    groups: dict[Any, list[tuple[Path, Source]]] = {}
+    for number, (path, source) in enumerate(found):
+        groups.setdefault(_series(source) or number, []).append((path, source))
+    result: list[tuple[Path, Source]] = []
+    names: dict[str, int] = {}
+    for group in groups.values():
+        noted = [(path, _with_notes(source, presented)) for path, source in group]
+        slices = [source.details[0] for _, source in noted] if len(noted) > 1 else []
+        if not _is_stack(slices):
+            result += noted
+            continue
+        folder, first = group[0][0].parent, slices[0].instance
+        name = called(folder / f"{first.modality or 'DICOM'} series {first.series_number}")
+        names[name] = names.get(name, 0) + 1
+        name = f"{name} ({names[name]})" if names[name] > 1 else name
+        ordered, axis = _in_order(slices)
+        result.append((folder, stack_source(tuple(ordered), name, folder, axis)))
+    return result
+
+
+def _series(source: Source) -> tuple[Any, ...] | None:
+    """Return what the slices of a stack have in common; None of what is no slice."""
+    if source.reader != READER.id or len(source.details) > 1:
+        return None
+    instance: Instance = source.details[0].instance
+    if not instance.series:
+        return None
+    layout, frame = instance.layout, instance.frames[0]
+    orientation = None if frame.orientation is None else tuple(round(part, 2) + 0.0 for part in frame.orientation)
+    size = (layout.rows, layout.columns, layout.is_colour)
+    return instance.series, instance.kind, instance.localizer, size, orientation
+
+
+def _is_stack(slices: list[Slice]) -> bool:
+    """Tell whether these images of one series are slices of something, rather than several views of it."""
+    return len(slices) > 1 and all(_place(each) is not None or each.instance.modality in SLICED for each in slices)
+
+
+def _place(each: Slice) -> float | None:
+    """Return where a slice lies along the normal of its plane, in mm."""
+    frame = each.instance.frames[0]
+    if frame.position is None or frame.orientation is None:
+        return None
+    across, down = frame.orientation[:3], frame.orientation[3:]
+    return float(np.dot(np.cross(across, down), frame.position))
+
+
+def _in_order(slices: list[Slice]) -> tuple[list[Slice], str]:
+    """Sort slices by where they lie, or else as the machine has counted them; never by their names."""
+    places = [_place(each) for each in slices]
+    known = [place for place in places if place is not None]
+    if len(known) < len(slices):
+        return sorted(slices, key=lambda each: each.instance.number), "slice"
+    pairs = sorted(zip(known, slices, strict=True), key=lambda pair: (round(pair[0], 3), pair[1].instance.number))
+    steps = [after - before for (before, _), (after, _) in pairwise(pairs)]
+    usual = median([step for step in steps if step > SAME_PLACE] or [0.0])
+    ordered = [pairs[0][1]]
+    for step, (_, each) in zip(steps, pairs[1:], strict=True):
+        remark = ""
+        if step <= SAME_PLACE:
+            remark = "The slice lies at the same place as the one before it."
+        elif step > GAP * usual:
+            remark = f"Slices are missing before this one: the distance is {step:.4g} mm, elsewhere {usual:.4g} mm."
+        ordered.append(replace(each, remarks=(*each.remarks, remark)) if remark else each)
+    return ordered, "z"
+
+
+def _with_notes(source: Source, presented: set[str]) -> Source:
+    if source.reader != READER.id:
+        return source
+    if source.details[0].instance.series not in presented:
+        return source
+    return replace(source, details=tuple(replace(each, remarks=(NOT_APPLIED,)) for each in source.details))
