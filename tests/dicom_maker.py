@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+pytest.importorskip("pydicom")  # an environment may be older than this dependency
+
 EXPLICIT = "1.2.840.10008.1.2.1"
 CLASSES = {
     "CT": "1.2.840.10008.5.1.4.1.1.2",

@@ -37,7 +37,7 @@ def prepared(height: int, width: int) -> Prepared:
     target = Input(height=height, width=width, channels=3)
     preprocessing = Preprocessing(standardize_mode="torch")
     tensor, used = prepare(IMAGE, target, preprocessing)
-    return Prepared(tensor, used, "", IMAGE, target, preprocessing)
+    return Prepared(tensor, used, "", "", IMAGE, used, target, preprocessing)
 
 
 @pytest.fixture(scope="module")

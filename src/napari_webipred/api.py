@@ -133,7 +133,7 @@ def open_model(
                 return model
 
 
-def classify(
+def classify(  # noqa: PLR0913 - each is given by its name
     images: engine.ImageLike | Iterable[engine.ImageLike],
     model: Model | str | Path,
     *,
@@ -218,7 +218,9 @@ def classify(
                 started = event
             elif isinstance(event, engine.RowDone):
                 rows.append(event.row)
-    table = to_frame(rows, opened.classes, started.axes, regions is not None, measures=started.measures, identify=identify)
+    table = to_frame(
+        rows, opened.classes, started.axes, regions is not None, measures=started.measures, identify=identify
+    )
     table.attrs["notes"] = opened.card.remarks_on(views)
     table.attrs |= {"classes": opened.classes, "task": opened.card.task, "checksum": opened.checksum}
     return table

@@ -90,4 +90,3 @@ def preferred_intensity(*, layers: bool = False) -> Intensity:
         return name
     _log.warning("The preferred intensity range %r is not known; %r is used.", name, DEFAULTS.intensity)
     return DEFAULTS.intensity
-
