@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 import napari_webipred
 from napari_webipred import cli, preferences, settings
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.intensity import Intensity, intensity_range
-from napari_webipred.options import literals, preferred_intensity
+from napari_webipred.imaging.intensity import Named, intensity_range
+from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import DEFAULTS, Preferences
 
 MANIFEST = yaml.safe_load(Path(napari_webipred.__file__).with_name("napari.yaml").read_text())
@@ -56,7 +56,7 @@ def test_every_intensity_range_with_a_name_can_be_preferred_and_no_other(caplog)
     with pytest.raises(OptionError) as refused:
         intensity_range(np.zeros((2, 2), np.uint16), "no such range")  # type: ignore[arg-type]
     assert all(name in refused.value.hint for name in offered)
-    assert set(literals(Intensity)) == set(offered)
+    assert set(get_args(Named)) == set(offered)
     settings.prefer(Preferences(intensity="no such range"))
     assert preferred_intensity() == "auto"
     assert "no such range" in caplog.text
