@@ -195,8 +195,22 @@ def _no_collection_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def viewer(make_napari_viewer_proxy):
-    return make_napari_viewer_proxy()
+def viewer(qapp):
+    """A viewer without a canvas. Tests that need all of napari take `make_napari_viewer_proxy`."""
+    from light_viewer import LightViewer
+    from napari.settings import get_settings
+    from napari.utils._proxies import PublicOnlyProxy
+    from qtpy.QtCore import QCoreApplication, QEvent
+
+    from napari_webipred._napari.images.preview import PreviewWidget
+    from napari_webipred._napari.panel import ClassifyPanel
+
+    get_settings().reset()
+    viewer = LightViewer({"Classify images": ClassifyPanel, "What the model sees": PreviewWidget})
+    yield PublicOnlyProxy(viewer)
+    viewer.close()
+    QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    get_settings().reset()
 
 
 @pytest.fixture
