@@ -197,11 +197,11 @@ def _no_collection_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def viewer(qapp):
     """A viewer without a canvas. Tests that need all of napari take `make_napari_viewer_proxy`."""
-    from light_viewer import LightViewer
     from napari.settings import get_settings
     from napari.utils._proxies import PublicOnlyProxy
     from qtpy.QtCore import QCoreApplication, QEvent
 
+    from light_viewer import LightViewer
     from napari_webipred._napari.images.preview import PreviewWidget
     from napari_webipred._napari.panel import ClassifyPanel
 

@@ -20,10 +20,11 @@ from qtpy.QtGui import QDragEnterEvent, QDragLeaveEvent, QDropEvent
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 from tests.gui.conftest import flat
 
+from napari_webipred._napari.images import image_files
 from napari_webipred._napari.images.file_drop import NOT_HERE, FileDrop
 from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.image_item import sources_of
-from napari_webipred._napari.images.images import Images, image_files
+from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.images.opened_files import OpenedFiles
 from napari_webipred._napari.images.place import place_shown
 from napari_webipred._napari.results.row_places import RowPlaces
