@@ -8,6 +8,7 @@ from napari import Viewer
 from napari._qt.qt_event_loop import get_qapp
 from napari._qt.qt_resources import get_stylesheet
 from napari.components import ViewerModel
+from napari.plugins import _initialize_plugins
 from napari.utils._proxies import PublicOnlyProxy
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
@@ -21,6 +22,7 @@ class LightViewer(Viewer):
 
     def __init__(self, widgets: dict[str, type[QWidget]]) -> None:
         ViewerModel.__init__(self)
+        _initialize_plugins()
         self._window = LightWindow(self, widgets)
         self._instances.add(self)
 
@@ -51,8 +53,13 @@ class LightWindow:
         if name not in self._docks:
             dock = self._docks[name] = QDockWidget(name, self._qt_window)
             dock.destroyOnClose = lambda: self.remove_dock_widget(dock)  # as a dock of napari has it
-            dock.setWidget(self._widgets[name](PublicOnlyProxy(self._viewer)))
+            widget = self._widgets[name](PublicOnlyProxy(self._viewer))
+            dock.setWidget(widget)
             self._qt_window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+            if hasattr(widget, "reset_choices"):
+                events = self._viewer.layers.events
+                for event in (events.inserted, events.removed, events.reordered, events.renamed):
+                    event.connect(widget.reset_choices)
         return self._docks[name], self._docks[name].widget()
 
     def remove_dock_widget(self, widget: QWidget | str) -> None:

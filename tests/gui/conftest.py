@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import copy
+import gc
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -192,6 +193,13 @@ def _manifests_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 def _no_collection_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep napari from collecting all garbage whenever a layer goes, which it does against a fault on Windows."""
     monkeypatch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda *_: 0), raising=False)
+
+
+@pytest.fixture(autouse=True)
+def _windows_of_earlier_tests_are_gone(request: pytest.FixtureRequest) -> None:
+    """Collect garbage before napari counts its windows, which it does only for tests with its own."""
+    if "make_napari_viewer" in request.fixturenames:
+        gc.collect()
 
 
 @pytest.fixture
