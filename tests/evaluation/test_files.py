@@ -88,8 +88,8 @@ def test_the_metrics_of_webipred_have_the_assigned_class_outside_and_the_true_on
 def test_an_evaluation_is_saved_whole_and_replaces_only_an_evaluation(tmp_path: Path) -> None:
     cohort = replace(exclusive(40, 3), classes=("=a", "b", "c"))
     found = evaluated(cohort, draws=20)
-    found.save(tmp_path / "out")
-    found.save(tmp_path / "out")
+    found.save(tmp_path / "out", figures=False)
+    found.save(tmp_path / "out", figures=False)
     with (tmp_path / "out" / "metrics.csv").open(newline="") as file:
         lines = list(csv.DictReader(file))
     assert len(lines) == len(found.metrics)
@@ -108,7 +108,7 @@ def test_an_evaluation_is_saved_whole_and_replaces_only_an_evaluation(tmp_path: 
 def test_what_is_not_defined_is_empty_in_csv_and_null_in_json(tmp_path: Path) -> None:
     cohort = exclusive(20, 2)
     found = evaluated(replace(cohort, truth=np.tile([True, False], (20, 1))), draws=5)
-    found.save(tmp_path / "out")
+    found.save(tmp_path / "out", figures=False)
     assert math.isnan(found.metric("auc", "a").value)
     frame = pd.read_csv(tmp_path / "out" / "metrics.csv")
     assert frame[(frame["metric"] == "auc")]["value"].isna().all()
@@ -131,6 +131,8 @@ def test_the_command_prints_the_numbers_of_python_and_says_what_does_not_count(
     found = wp.evaluate(results, labels).metric("accuracy")
     assert f"accuracy              {found.value:.3f}  ({found.low:.3f} to {found.high:.3f})" in out
     assert "labels that are no class of the model: 1 (f/cow/5.png)" in err
+    names = {path.name for path in (tmp_path / "out").iterdir()}
+    assert {"roc.png", "roc.svg", "confusion-columns.svg", "reliability.png", "bars-auc.png", "rows.csv"} <= names
     saved = pd.read_csv(tmp_path / "out" / "metrics.csv")
     assert saved["value"][0] == found.value
 

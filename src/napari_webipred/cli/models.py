@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred import settings
-from napari_webipred.cli import terminal
+from napari_webipred.cli import performance, terminal
 from napari_webipred.cli.parser import whole_number
 from napari_webipred.errors import OptionError
 from napari_webipred.limits import bytes_of
@@ -33,6 +33,11 @@ def add_commands(commands: Commands) -> None:
     models.add_argument(
         "--page", type=whole_number, default=1, metavar="N", help="page of the Zenodo results (default: 1)"
     )
+    models.add_argument("model", nargs="?", metavar="MODEL", help="with --performance: which model")
+    good = "show how good MODEL is said to be by those who published it"
+    models.add_argument("--performance", action="store_true", help=good)
+    models.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="with --performance: folder for figures")
+    models.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
     models.add_argument("--json", action="store_true", help="print the full model cards as JSON")
     models.set_defaults(run=_models)
 
@@ -70,6 +75,13 @@ def add_commands(commands: Commands) -> None:
 def _models(options: argparse.Namespace) -> None:
     from napari_webipred.cache import index, store
 
+    if options.performance or options.model:
+        if not (options.performance and options.model):
+            raise OptionError(
+                "Of a single model only its published performance is shown.", "Write `models MODEL --performance`."
+            )
+        performance.show(options.model, options.output, options.overwrite)
+        return
     if options.zenodo is not None:
         _search_zenodo(options.zenodo, options.page, options.json)
         return

@@ -73,7 +73,8 @@ def roc(cohort: Cohort, index: int, seed: int = SEED) -> Curve | None:
         return np.interp(GRID, x, y)
 
     # Between two steps a curve has no images, so that its band can be narrower than any share of so few images.
-    least = [_share(value, truth, cohort) for value in np.interp(GRID, false, true)]
+    units = _units(truth, cohort)
+    least = [intervals.wilson(value * units, units) for value in np.interp(GRID, false, true)]
     return _with_band(cohort, (false, true, steps.threshold), drawn, least, seed)
 
 
@@ -107,7 +108,10 @@ def precision_recall(cohort: Cohort, index: int, seed: int = SEED) -> Curve | No
         return np.asarray(y[np.minimum(np.searchsorted(x, GRID), len(y) - 1)], np.float64)
 
     at = precision[np.minimum(np.searchsorted(recall, GRID), len(precision) - 1)]
-    least = [_share(value, truth, cohort) for value in at]
+    units = _units(truth, cohort)
+    # A precision is a share of the images that were assigned the class: at least one, at a recall of 0.
+    given = [max(share * units, 1) / max(value, 1 / units) for share, value in zip(GRID, at, strict=True)]
+    least = [intervals.wilson(value * n, n) for value, n in zip(at, given, strict=True)]
     return _with_band(cohort, (recall, precision, steps.threshold), drawn, least, seed)
 
 
@@ -176,10 +180,9 @@ class _Steps:
         return true / max(true[-1], 1), precision
 
 
-def _share(value: float, truth: NDArray[np.bool_], cohort: Cohort) -> intervals.Bounds:
-    """Return the interval of a share of so many images, or groups, with the class."""
-    units = len(np.unique(cohort.groups[truth])) if cohort.groups is not None else int(truth.sum())
-    return intervals.wilson(value * units, units)
+def _units(truth: NDArray[np.bool_], cohort: Cohort) -> int:
+    """Return how many images, or groups, have the class."""
+    return len(np.unique(cohort.groups[truth])) if cohort.groups is not None else int(truth.sum())
 
 
 def _with_band(

@@ -93,8 +93,10 @@ class Evaluation:
         cell = (categories(self.cohort.truth) == true) & (categories(self.cohort.assigned) == predicted)
         return np.asarray(self.cohort.rows[cell], np.intp)
 
-    def save(self, folder: str | Path) -> list[Path]:
-        """Write metrics, confusion matrix, what does not count and how it was made; see `docs/evaluation.md`.
+    def save(self, folder: str | Path, *, figures: bool = True) -> list[Path]:
+        """Write metrics, confusion matrix, figures, what does not count and how it was made.
+
+        See `docs/evaluation.md` for the files. Those of an earlier evaluation are replaced.
 
         Raises
         ------

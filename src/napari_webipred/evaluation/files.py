@@ -8,7 +8,6 @@ import json
 import math
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import ExitStack
 from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -16,15 +15,15 @@ from pathlib import Path
 from typing import Any
 
 from napari_webipred import file_errors
+from napari_webipred.atomic_file import write_whole
 from napari_webipred.errors import OptionError
-from napari_webipred.evaluation import webipred
+from napari_webipred.evaluation import drawings, webipred
 from napari_webipred.evaluation.cohort import REASONS, Cohort
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.intervals import LEVEL
 from napari_webipred.evaluation.metric import Metric
 from napari_webipred.names import visible
 from napari_webipred.results.export import harmless
-from napari_webipred.results.output import replacing
 
 RECORD = "evaluation.json"
 METRICS, CONFUSION, UNMATCHED, ROWS = "metrics.csv", "confusion.csv", "unmatched.csv", "rows.csv"
@@ -40,8 +39,10 @@ def save(
     metrics: Sequence[Metric],
     made: Mapping[str, Any],
     may_replace: Callable[[Path], bool] = lambda folder: False,
+    *,
+    figures: bool = True,
 ) -> list[Path]:
-    """Write the tables of an evaluation and how it was made.
+    """Write the tables and figures of an evaluation, and how it was made.
 
     Parameters
     ----------
@@ -53,6 +54,8 @@ def save(
         How they were made, in plain JSON values: draws and seed, the files that were read, the model.
     may_replace : callable
         Asked about a folder that has other files and no evaluation.
+    figures : bool
+        Whether figures are drawn, too.
 
     Returns
     -------
@@ -79,8 +82,10 @@ def save(
             *([name, *row] for name, row in zip(classes, counts.tolist(), strict=True)),
         ]
     contents = {name: as_csv(lines) for name, lines in tables.items()}
-    contents[WEBIPRED_JSON] = _json(webipred.as_json(cohort, metrics, SOURCE))
-    contents[RECORD] = _json(record(cohort, made))
+    contents[WEBIPRED_JSON] = as_json(webipred.as_json(cohort, metrics, SOURCE))
+    if figures:
+        contents |= drawings.drawn(cohort, metrics, made["seed"])
+    contents[RECORD] = as_json(record(cohort, made))
     return write(folder, contents)
 
 
@@ -102,11 +107,10 @@ def claim(folder: Path, may_replace: Callable[[Path], bool]) -> None:
 
 
 def write(folder: Path, contents: Mapping[str, bytes]) -> list[Path]:
-    """Write files, all or none."""
+    """Write files, each of them whole or not at all."""
     try:
-        with ExitStack() as stack:
-            for name, content in contents.items():
-                stack.enter_context(replacing(folder / name, content))
+        for name, content in contents.items():
+            write_whole(folder / name, content)
     except OSError as error:
         reason, remedy = file_errors.writing(error)
         raise OptionError(f"The evaluation cannot be written to {folder}: {reason}.", remedy) from error
@@ -171,7 +175,8 @@ def _cell(cell: Cell) -> str:
     return harmless(cell) if isinstance(cell, str) else "" if cell is None else str(cell)
 
 
-def _json(value: Any) -> bytes:
+def as_json(value: Any) -> bytes:
+    """Write plain values as JSON in which every character can be seen."""
     return (json.dumps(_visible(value), indent=2, ensure_ascii=False, allow_nan=False) + "\n").encode()
 
 

@@ -6,15 +6,19 @@ WebIPred's confusion matrices name the *assigned* class outside and the true one
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import counts, curves
 from napari_webipred.evaluation.cohort import Cohort
 from napari_webipred.evaluation.confusion import Mode, confusion, normalised
 from napari_webipred.evaluation.metric import Metric, named
+from napari_webipred.evaluation.published import Published, of_confusion, with_intervals
+from napari_webipred.names import readable
 
 # WebIPred's names of metrics, in the order in which each class has them.
 RAW = ("TP", "TN", "FP", "FN", "Sensitivity", "Specificity", "Precision", "FPR", "FNR", "FDR", "Accuracy", "F1", "AUC")
@@ -28,6 +32,8 @@ TABLES = {
     "auc": "auc",
 }
 COMPLEMENTS = {"fdr": "precision", "fnr": "sensitivity", "fpr": "specificity"}
+_MOST = 1000  # classes
+_EMPTY = np.zeros(0)
 MODES: dict[str, Mode] = {"raw": "raw", "rows": "rows", "cols": "columns", "all": "all"}
 
 
@@ -144,3 +150,77 @@ def _roc(cohort: Cohort, index: int) -> list[dict[str, float]]:
     """Write a ROC curve without the points that lie on a line between others."""
     points = curves.roc_points(cohort, index)
     return [{"name": x, "value": y} for x, y in points.tolist()]
+
+
+def read(document: Any, source: str) -> Published:
+    """Read WebIPred's metrics JSON, whose confusion matrices name the assigned class outside.
+
+    Raises
+    ------
+    OptionError
+        It is something else.
+    """
+    try:
+        classes = _classes(document)
+        matrix = _read_matrix(document.get("confusion_matrix_raw"), classes)
+        metrics = [metric for name in (*TABLES, *COMPLEMENTS) for metric in _read_table(document, name)]
+        known = {(metric.name, metric.class_name) for metric in metrics}
+        more = () if matrix is None else of_confusion(matrix, classes)
+        metrics += [each for each in more if (each.name, each.class_name) not in known]
+        spread = {_name(entry): int(entry["value"]) for entry in document.get("distribution") or ()}
+        return Published(
+            source,
+            classes,
+            tuple(with_intervals(metrics, spread)),
+            matrix,
+            {_name(entry): _read_roc(entry["series"]) for entry in document.get("roc") or ()},
+            spread,
+            {_name(entry): float(entry["series"][0]["value"]) for entry in document.get("duration") or ()},
+        )
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise OptionError(f"The metrics ({source}) are not in the format of WebIPred.", "Check the file.") from error
+
+
+def _classes(document: Any) -> tuple[str, ...]:
+    names = tuple(_name(entry) for entry in document["recall"])
+    if not names or len(set(names)) < len(names) or len(names) > _MOST:
+        raise ValueError("no classes, or the same one twice")
+    return names
+
+
+def _name(entry: Any) -> str:
+    return readable(str(entry["name"]))
+
+
+def _number(value: Any) -> float:
+    return math.nan if value is None else float(value)
+
+
+def _read_matrix(entries: Any, classes: Sequence[str]) -> NDArray[np.int64] | None:
+    """Read a confusion matrix; only exclusive classes have one."""
+    if not entries:
+        return None
+    place = {name: index for index, name in enumerate(classes)}
+    matrix = np.zeros((len(classes), len(classes)), np.int64)
+    for assigned in entries:
+        for true in assigned["series"]:
+            matrix[place[_name(true)], place[_name(assigned)]] = int(true["value"])
+    if (matrix < 0).any():
+        raise ValueError("fewer than no images")
+    return matrix
+
+
+def _read_table(document: Any, name: str) -> Iterator[Metric]:
+    """Read a metric of all classes; of the shares of mistakes only those whose counterpart is missing."""
+    own = TABLES.get(name, COMPLEMENTS.get(name, ""))
+    counterpart = next((each for each, ours in TABLES.items() if ours == own), "")
+    if name in COMPLEMENTS and document.get(counterpart):
+        return
+    for entry in document.get(name) or ():
+        value = _number(entry["series"][0]["value"])
+        yield Metric(own, _name(entry), 1 - value if name in COMPLEMENTS else value)
+
+
+def _read_roc(series: Any) -> curves.Curve:
+    points = np.array([[float(point["name"]), float(point["value"])] for point in series], np.float64).reshape(-1, 2)
+    return curves.Curve(points[:, 0], points[:, 1], np.full(len(points), math.nan), _EMPTY, _EMPTY, _EMPTY)
