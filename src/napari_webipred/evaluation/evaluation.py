@@ -103,9 +103,8 @@ class Evaluation:
         OptionError
             The folder holds other files, or cannot be written.
         """
-        return files.save(
-            Path(folder), self.cohort, self.metrics, {"draws": self.draws, "seed": self.seed, **self.made}
-        )
+        made = {"draws": self.draws, "seed": self.seed, **self.made}
+        return files.save(Path(folder), self.cohort, self.metrics, made, figures=figures)
 
 
 def evaluating(
