@@ -56,14 +56,37 @@ ALLOWED = {
     "execution": GROUND | DATA | {"options", "model", "imaging", "results"},
     "engine": GROUND | DATA | {"options", "model", "execution", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
+    "ensembles": GROUND | DATA | {"results"},
     "evaluation": GROUND | {"results"},
     "api": GROUND
     | DATA
-    | {"engine", "evaluation", "execution", "explanations", "model", "opening", "cache", "imaging", "results"},
+    | {
+        "engine",
+        "ensembles",
+        "evaluation",
+        "execution",
+        "explanations",
+        "model",
+        "opening",
+        "cache",
+        "imaging",
+        "results",
+    },
     "cli": GROUND
     | DATA
     | FILES
-    | {"engine", "evaluation", "execution", "explanations", "model", "opening", "imaging", "results", "samples"},
+    | {
+        "engine",
+        "ensembles",
+        "evaluation",
+        "execution",
+        "explanations",
+        "model",
+        "opening",
+        "imaging",
+        "results",
+        "samples",
+    },
     "_napari": GROUND
     | DATA
     | FILES

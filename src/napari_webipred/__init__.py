@@ -17,7 +17,9 @@ os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
     from napari_webipred.api import (
+        agreement,
         classify,
+        ensemble,
         evaluate,
         explain,
         list_models,
@@ -35,7 +37,9 @@ __all__ = [
     "ModelCard",
     "WebIPredError",
     "__version__",
+    "agreement",
     "classify",
+    "ensemble",
     "evaluate",
     "explain",
     "list_models",
@@ -49,7 +53,9 @@ _HOMES = {
     "Model": "napari_webipred.model",
     "ModelCard": "napari_webipred.card",
     "WebIPredError": "napari_webipred.errors",
+    "agreement": "napari_webipred.api",
     "classify": "napari_webipred.api",
+    "ensemble": "napari_webipred.api",
     "evaluate": "napari_webipred.api",
     "explain": "napari_webipred.api",
     "list_models": "napari_webipred.api",

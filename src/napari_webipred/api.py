@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import ModelCard, Profile, Views
+    from napari_webipred.ensembles.agreement import Agreement
+    from napari_webipred.ensembles.ensemble import Method
     from napari_webipred.evaluation.evaluation import Evaluation
     from napari_webipred.explanations.explanation import Explanation
 
@@ -47,6 +49,7 @@ REMEDIES: dict[Remedy, str] = {
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "list models": "list_models() lists all models.",
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
+    "map classes": "Pass mapping={'old name': 'new name'}.",
     "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",
     "set proxy": "Set the environment variable HTTPS_PROXY, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
@@ -135,7 +138,7 @@ def open_model(
 
 def classify(  # noqa: PLR0913 - each is given by its name
     images: engine.ImageLike | Iterable[engine.ImageLike],
-    model: Model | str | Path,
+    model: Model | str | Path | Sequence[Model | str | Path],
     *,
     intensity: Intensity | None = None,
     threshold: float = 0.5,
@@ -151,7 +154,8 @@ def classify(  # noqa: PLR0913 - each is given by its name
     ----------
     images : path or array, or an iterable of them
         Image files, folders, or arrays of shape (height, width), (height, width, 3 or 4) or with leading axes.
-    model : Model, or anything that `open_model` takes
+    model : Model, or anything that `open_model` takes, or a list of these
+        Several models classify the same images one after the other.
     intensity : "auto", "dtype", "full", (low, high) or others, optional
         Which intensities become black and white; see `docs/python.md`, also for windows of DICOM files. By default what
         napari's preferences say, which is "auto" if nothing else was chosen there: 8-bit images are taken as they are,
@@ -180,6 +184,8 @@ def classify(  # noqa: PLR0913 - each is given by its name
         A row per image, plane or region: ``image``, axes of stacks, ``region`` if there are any, one float32 column
         per class in the model's order, ``prediction``, ``error``. An image that cannot be read has NaN and an error. A
         model that gives a value has one column for it (``value``, or its name on the card) and an empty ``prediction``.
+        For a list of models there is a row for each image and model, with the name of the model in a column ``model``
+        before the classes; classes of the same name share a column. See `agreement` and `ensemble`.
         ``table.attrs["remarks"]`` lists what should be known about single rows, such as that an image is blank: pairs
         of a row's number and a text.
 
@@ -206,24 +212,125 @@ def classify(  # noqa: PLR0913 - each is given by its name
     >>> table["error"].tolist()
     ['', 'There is no file missing.png. Check the name and the folder.']
     """
+    from napari_webipred.results.columns import Shared, measures, unique
     from napari_webipred.results.table import to_frame
 
     options = replace(_options(intensity, profile, threshold, views), identify=identify)
-    opened = _opened(model)
-    rows = []
+    several = not isinstance(model, (Model, str, Path))
+    opened = [_opened(model)] if isinstance(model, (Model, str, Path)) else list(map(_opened, model))
+    names = unique([each.card.name for each in opened])
+    rows, of_rows = [], []
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
+    classes = Shared(dict(enumerate(each.classes for each in opened)))
+    measured = Shared({i: measures(each.classes, options.as_dict()) for i, each in enumerate(opened)})
     with _remedies_in_notes():
-        for event in engine.classify(opened, images, options, selection):
+        for number, event in engine.classify_with_each(opened, images, options, selection):
             if isinstance(event, engine.Started):
-                started = event
+                axes = event.axes
             elif isinstance(event, engine.RowDone):
-                rows.append(event.row)
+                row = event.row
+                rows.append(
+                    replace(
+                        row,
+                        probabilities=classes.spread(number, row.probabilities),
+                        measures=measured.spread(number, row.measures),
+                    )
+                )
+                of_rows.append(names[number])
+    models = of_rows if several else None
     table = to_frame(
-        rows, opened.classes, started.axes, regions is not None, measures=started.measures, identify=identify
+        rows,
+        classes.names,
+        axes,
+        regions is not None,
+        measures=measured.names,
+        models=models,
+        identify=identify,
     )
-    table.attrs["notes"] = opened.card.remarks_on(views)
-    table.attrs |= {"classes": opened.classes, "task": opened.card.task, "checksum": opened.checksum}
+    table.attrs["notes"] = [note for each in opened for note in each.card.remarks_on(views)]
+    if not several:
+        table.attrs |= {"classes": opened[0].classes, "task": opened[0].card.task, "checksum": opened[0].checksum}
     return table
+
+
+def agreement(table: pd.DataFrame, *, mapping: Mapping[str, str] | None = None) -> Agreement:
+    """Tell how far several models agree, and on which images they differ most.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        What `classify` returns for a list of models, or the CSV file of the command line, read by pandas.
+    mapping : mapping of str to str, optional
+        Names of classes that stand for others, where models call the same class differently:
+        ``{"PNEUMONIA": "pneumonia"}``. If several classes of a model get one name, their probabilities are added.
+
+    Returns
+    -------
+    Agreement
+
+    Raises
+    ------
+    OptionError
+        The table is not of several models, they give values, or their classes have different names.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> import napari_webipred as wp
+    >>> noise = np.random.default_rng(0).integers(0, 256, (128, 128), dtype=np.uint8)
+    >>> table = wp.classify([noise, noise // 16], ["demo", "demo"])
+    >>> table["prediction"].tolist()
+    ['noisy', 'underexposed', 'noisy', 'underexposed']
+    >>> wp.agreement(table).kappa
+    1.0
+    """
+    from napari_webipred.ensembles.agreement import agreement_of
+    from napari_webipred.ensembles.opinions import opinions_in
+
+    with _remedies_in_notes():
+        return agreement_of(opinions_in(table, mapping))
+
+
+def ensemble(
+    table: pd.DataFrame,
+    method: Method = "mean",
+    *,
+    weights: Mapping[str, float] | Sequence[float] | None = None,
+    mapping: Mapping[str, str] | None = None,
+    threshold: float = 0.5,
+) -> pd.DataFrame:
+    """Make one answer of those of several models.
+
+    Parameters
+    ----------
+    table, mapping
+        As for `agreement`.
+    method : "mean", "median", "majority" or "weighted"
+        What becomes of the probabilities of a class: their mean; their median, divided by the sum of the medians if
+        classes exclude each other; the share of models that assign the class, where of equal shares the one with the
+        larger mean is assigned; or their mean with `weights`.
+    weights : sequence of float, or mapping of str to float, optional
+        For each model, in their order in the table or by their names. Only how large they are to each other counts.
+    threshold : float
+        From which number on a class is assigned, where an image can have several. Thresholds of single classes that
+        cards state do not count here.
+
+    Returns
+    -------
+    pandas.DataFrame
+        A row for each image, as `classify` returns it for one model. An image that a model could not classify has NaN
+        and an error.
+
+    Raises
+    ------
+    OptionError
+        As for `agreement`; or the weights do not fit.
+    """
+    from napari_webipred.ensembles.ensemble import ensemble_of
+    from napari_webipred.ensembles.opinions import opinions_in
+
+    with _remedies_in_notes():
+        return ensemble_of(opinions_in(table, mapping), method, weights, threshold)
 
 
 def prepare(

@@ -144,6 +144,28 @@ def classify(
     yield Finished(done, failed, time.perf_counter() - begin)
 
 
+def classify_with_each(
+    models: Sequence[Model],
+    images: ImageLike | Iterable[ImageLike],
+    options: Options = DEFAULTS,
+    selection: Selection = WHOLE,
+    executor: Executor = classify_planes,
+) -> Generator[tuple[int, Event], None, None]:
+    """Classify the same images with one model after the other; see `classify`.
+
+    Yields
+    ------
+    int and Event
+        Which of the models it is about. Before the first image, it is made sure that all models have what they need.
+    """
+    for model in models:
+        _check_card(model, options)
+    sources, _ = find_sources(images)
+    for number, model in enumerate(models):
+        with closing(classify(model, sources, options, selection, executor)) as events:
+            yield from ((number, event) for event in events)
+
+
 def _check_card(model: Model, options: Options) -> None:
     """Refuse to classify while something is not known that is needed."""
     if model.card.preprocessing_under(options.profile) is None:

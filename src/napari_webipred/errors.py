@@ -19,6 +19,7 @@ Remedy = Literal[
     "install openpyxl",
     "list models",
     "list stored models",
+    "map classes",
     "replace model",
     "set proxy",
     "set server address",

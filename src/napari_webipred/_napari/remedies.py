@@ -17,6 +17,7 @@ REMEDIES: dict[Remedy, str] = {
     "install openpyxl": 'Install it where napari is: pip install "napari-webipred[excel]". Then start napari again.',
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
+    "map classes": "Name the classes alike: “Edit settings…” below the list of models.",
     "replace model": "To replace the model, download or import it again and click “Replace”.",
     "set proxy": f"{_START} HTTPS_PROXY set to the proxy, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from napari_webipred.engine import Event, Started
     from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.model import Model
+    from napari_webipred.results.inputs import ModelInput
 
 RANGES: dict[str, Intensity] = {
     "auto": "auto",
@@ -27,10 +28,17 @@ RANGES: dict[str, Intensity] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add images, model and the options that say how they are read."""
+def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add images, the model, or several, and the options that say how they are read."""
     parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
-    parser.add_argument("-m", "--model", required=True, help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
+    repeated = "; may be repeated, to compare models" if several else ""
+    parser.add_argument(
+        "-m",
+        "--model",
+        required=True,
+        action="append" if several else "store",
+        help=f"catalogue id, Zenodo DOI, hf:owner/name, URL or path{repeated}",
+    )
     parser.add_argument("--classes", metavar="A,B", help="class names in output order, for a model without class names")
     parser.add_argument(
         "--standardize",
@@ -66,25 +74,43 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def files(options: argparse.Namespace) -> list[str]:
     """Return all that is read, and must not be written."""
-    return [*options.inputs, options.model, *([options.regions] if options.regions else [])]
+    return [*options.inputs, *_references(options), *([options.regions] if options.regions else [])]
 
 
 def model(options: argparse.Namespace) -> Model:
     """Open the model with the settings that the user has given, and say what should be known about it."""
-    found = open_model(
-        options.model,
-        classes=options.classes.split(",") if options.classes else None,
-        standardize=options.standardize,
-        size=_size(options.resize) if options.resize else None,
-        activation=options.activation,
-        output=options.output_name,
-        allow_slow=options.allow_slow,
-    )
-    for sentence in found.remarks:
-        terminal.message(sentence)
-    if not found.card.is_named:
-        terminal.message("To name the classes, list their names in this order with --classes.")
+    return models(options)[0]
+
+
+def models(options: argparse.Namespace) -> list[Model]:
+    """Open all models; the settings count for each of them."""
+    found = []
+    for given in given_models(options):
+        found.append(open_model(given.reference, **given.settings))
+        for sentence in found[-1].remarks:
+            terminal.message(sentence)
+        if not found[-1].card.is_named:
+            terminal.message("To name the classes, list their names in this order with --classes.")
     return found
+
+
+def given_models(options: argparse.Namespace) -> list[ModelInput]:
+    """Return what the user has said about each model."""
+    from napari_webipred.results.inputs import ModelInput
+
+    settings = {
+        "classes": options.classes.split(",") if options.classes else None,
+        "standardize": options.standardize,
+        "size": _size(options.resize) if options.resize else None,
+        "activation": options.activation,
+        "output": options.output_name,
+        "allow_slow": options.allow_slow,
+    }
+    return [ModelInput(reference, settings=settings) for reference in _references(options)]
+
+
+def _references(options: argparse.Namespace) -> list[str]:
+    return [options.model] if isinstance(options.model, str) else options.model
 
 
 def open_model(reference: str | Path, **settings: object) -> Model:

@@ -32,6 +32,7 @@ REMEDIES: dict[Remedy, str] = {
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
+    "map classes": "Use --map OLD=NEW for each class that is called differently.",
     "replace model": "To replace it, run `napari-webipred fetch MODEL --replace` or "
     "`napari-webipred import FILE --replace`.",
     "set proxy": "Set HTTPS_PROXY to the proxy, such as http://name:password@host:port.",

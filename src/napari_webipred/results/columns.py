@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+import numpy as np
+
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 T = TypeVar("T")
@@ -92,12 +93,13 @@ class Shared(Generic[T]):
             which: [places[name] for name in own] if several else range(len(own)) for which, own in names.items()
         }
 
-    def spread(self, which: T, numbers: NDArray[np.float32] | None) -> list[np.float32 | None]:
-        """Put the numbers of a row of one of them into their columns; None where it has none."""
-        cells: list[np.float32 | None] = [None] * len(self.names)
-        for place, number in zip(self._places[which], () if numbers is None else numbers, strict=numbers is not None):
-            cells[place] = number
-        return cells
+    def spread(self, which: T, numbers: NDArray[np.float32] | None) -> NDArray[np.float32] | None:
+        """Put the numbers of a row of one of them into their columns; NaN where it has none."""
+        if numbers is None or len(self._places) == 1:
+            return numbers
+        found = np.full(len(self.names), np.nan, np.float32)
+        found[self._places[which]] = numbers
+        return found
 
 
 def unique(names: Sequence[str], taken: set[str] | frozenset[str] = frozenset()) -> list[str]:

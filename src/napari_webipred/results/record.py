@@ -14,7 +14,8 @@ from typing import Any
 
 from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
-from napari_webipred.names import visible
+from napari_webipred.names import escape, visible
+from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.output import replacing, unwritable, write_all
 from napari_webipred.results.ranges import BLACK_AND_WHITE, Ranges, note
 from napari_webipred.results.row import Row
@@ -28,7 +29,54 @@ _SPARE = 4096
 _MAX_BYTES = 2**28
 
 
-class Record:
+class Written:
+    """What is written beside a table, as JSON.
+
+    Attributes
+    ----------
+    stopped : str
+        Why a run that did not come to its end has stopped.
+    """
+
+    stopped: str
+
+    def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
+        """Return it as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""
+        raise NotImplementedError
+
+    def add(self, row: Row) -> None:
+        """Note a row."""
+        raise NotImplementedError
+
+    def beginning(self) -> bytes:
+        """Return the record as it stands beside a table that is being written."""
+        content = as_json({**self.as_dict(), "stopped": RUNNING})
+        return content.ljust(len(content) + _SPARE)
+
+    def write(self, csv_path: Path, table_checksum: str | None = None) -> Path:
+        """Write the record beside a CSV file, as ``out.csv.json``, and return its path.
+
+        On a full disk a record that is there already, see `beginning`, is made to say so; it does not list the images.
+
+        Raises
+        ------
+        OptionError
+            It cannot be written.
+        """
+        path = record_path(csv_path)
+        found = self.as_dict(table_checksum)
+        try:
+            with replacing(path, as_json(found)):
+                pass
+        except OSError as error:
+            if file_errors.out_of_space(error):
+                with suppress(OSError):  # some file systems need space for that, too; then it says that the run is on
+                    _write_in_place(path, as_json(_without_images(found)))
+            raise unwritable(path, error) from error
+        return path
+
+
+class Record(Written):
     """How a result was made; grows with each row and is written beside the CSV file.
 
     Parameters
@@ -41,21 +89,29 @@ class Record:
         Options of the run, in plain JSON values; a ``profile`` among them stands before the card's.
     total : int
         How many planes were to be classified; fewer rows say that the run did not come to its end.
+    given : ModelInput, optional
+        What opens the model again.
 
     Attributes
     ----------
-    done : int
-        How many planes have rows.
-    stopped : str
-        Why a run that did not come to its end has stopped.
+    done, total : int
+        How many planes have rows, and were to have some.
     """
 
-    def __init__(self, card: ModelCard, checksum: str, options: Mapping[str, Any], total: int) -> None:
+    def __init__(
+        self,
+        card: ModelCard,
+        checksum: str,
+        options: Mapping[str, Any],
+        total: int,
+        given: ModelInput | None = None,
+    ) -> None:
         self.stopped = "cancelled"
         self._card = card
         self._checksum = checksum
         self._options = dict(options)
-        self._total = total
+        self.total = total
+        self._given = given
         self.done = self._failed = 0
         self._inputs: dict[str, dict[str, Any]] = {}
         self._ranges = Ranges()
@@ -89,13 +145,13 @@ class Record:
 
     def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
         """Return the record as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""
-        return {**_made(table_checksum), **self.of_run()}
+        return {**made(table_checksum), **self.of_run()}
 
     def of_run(self) -> dict[str, Any]:
         """Return what is about this run, and not about the program and the table."""
         card = self._card
         preprocessing = card.preprocessing_under(self._options.get("profile"))
-        complete = self.done == self._total
+        complete = self.done == self.total
         differing = note(self._ranges.varying())
         return {
             "model": {
@@ -109,43 +165,17 @@ class Record:
                 "classes": [entry.model_dump() for entry in card.classes],
                 "output": card.output.model_dump(),
                 "remarks": card.provenance.model_dump(mode="json", include=REMARKS, exclude_none=True),
+                **(_reference(self._given) if self._given else {}),
             },
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,
             "options": self._options,
             "complete": complete,
             "stopped": None if complete else self.stopped,
-            "planes": {"asked": self._total, "done": self.done, "failed": self._failed},
+            "planes": {"asked": self.total, "done": self.done, "failed": self._failed},
             "notes": [*([differing] if differing else []), *card.remarks_on(self._options.get("views"))],
             "inputs": list(self._inputs.values()),
         }
-
-    def beginning(self) -> bytes:
-        """Return the record as it stands beside a table that is being written."""
-        content = as_json({**self.as_dict(), "stopped": RUNNING})
-        return content.ljust(len(content) + _SPARE)
-
-    def write(self, csv_path: Path, table_checksum: str | None = None) -> Path:
-        """Write the record beside a CSV file, as ``out.csv.json``, and return its path.
-
-        On a full disk a record that is there already, see `beginning`, is made to say so; it does not list the images.
-
-        Raises
-        ------
-        OptionError
-            It cannot be written.
-        """
-        path = record_path(csv_path)
-        found = self.as_dict(table_checksum)
-        try:
-            with replacing(path, as_json(found)):
-                pass
-        except OSError as error:
-            if file_errors.out_of_space(error):
-                with suppress(OSError):  # some file systems need space for that, too; then it says that the run is on
-                    _write_in_place(path, as_json({**found, "inputs": []}))
-            raise unwritable(path, error) from error
-        return path
 
 
 def of_runs(records: Mapping[int, Record], table_checksum: str) -> dict[str, Any]:
@@ -156,7 +186,7 @@ def of_runs(records: Mapping[int, Record], table_checksum: str) -> dict[str, Any
     if len(records) == 1:
         return next(iter(records.values())).as_dict(table_checksum)
     runs = [{"run": number, **record.of_run()} for number, record in records.items()]
-    return {**_made(table_checksum), "complete": all(run["complete"] for run in runs), "runs": runs}
+    return {**made(table_checksum), "complete": all(run["complete"] for run in runs), "runs": runs}
 
 
 @contextmanager
@@ -192,12 +222,22 @@ def read_record(path: Path) -> dict[str, Any] | None:
     return found if ours else None
 
 
+def _reference(given: ModelInput) -> dict[str, Any]:
+    """Return what opens a model again."""
+    return {
+        "reference": escape(given.reference),
+        "is_path": given.is_path,
+        "settings": {name: value for name, value in given.settings.items() if value},
+    }
+
+
 def as_json(value: dict[str, Any]) -> bytes:
     """Write a record as JSON."""
     return (json.dumps(_visible(value), indent=2, ensure_ascii=False) + "\n").encode()
 
 
-def _made(table_checksum: str | None) -> dict[str, Any]:
+def made(table_checksum: str | None) -> dict[str, Any]:
+    """Return what is about the program and the table."""
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "table_checksum": table_checksum,
@@ -217,6 +257,11 @@ def _visible(value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_visible(part) for part in value]
     return value
+
+
+def _without_images(record: dict[str, Any]) -> dict[str, Any]:
+    runs = {"runs": [_without_images(run) for run in record["runs"]]} if "runs" in record else {"inputs": []}
+    return {**record, **runs}
 
 
 def _write_in_place(path: Path, content: bytes) -> None:

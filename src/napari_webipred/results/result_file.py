@@ -23,7 +23,7 @@ from napari_webipred.results.output import (
     unwritable,
     write_all,
 )
-from napari_webipred.results.record import Record, kept_unless_written, read_record, record_path
+from napari_webipred.results.record import Written, kept_unless_written, read_record, record_path
 from napari_webipred.results.row import Row
 
 _MAX_HEADER = 2**24
@@ -92,42 +92,43 @@ class ResultFile:
     ----------
     path : Path
         Where to; see `claimed_table`.
-    record : Record
+    record : Written
         How the result is made; gets every row.
-    classes, axes, regions, measures, identify
+    classes, axes, regions, measures, identify, models
         See `CsvWriter`.
     """
 
     def __init__(
         self,
         path: Path,
-        record: Record,
+        record: Written,
         classes: Sequence[str],
         axes: Sequence[str] = (),
         regions: bool = False,
         measures: Sequence[str] = (),
         *,
         identify: bool = False,
+        models: bool = False,
     ) -> None:
         self._path = path
         self._record = record
         self._text = io.StringIO(newline="")
         self._writer = CsvWriter(
-            self._text, classes, axes, dialect_of(path), regions, measures=measures, identify=identify
+            self._text, classes, axes, dialect_of(path), regions, measures=measures, identify=identify, models=models
         )
         self._file: io.FileIO | None = None
         self._size = 0
         self._digest = hashlib.sha256()
 
-    def write(self, row: Row) -> None:
-        """Write one row.
+    def write(self, row: Row, model: str = "") -> None:
+        """Write one row, of one of several models.
 
         Raises
         ------
         OptionError
             It cannot be written; the rows before it are.
         """
-        self._writer.write(row)
+        self._writer.write(row, model)
         content = self._text.getvalue().encode()
         self._text.seek(0)
         self._text.truncate()

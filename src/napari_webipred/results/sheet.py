@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from napari_webipred.results.columns import Shared, columns, measures, unique
-from napari_webipred.results.export import Cell, cells
+from napari_webipred.results.export import Cell, cells, numbers
 from napari_webipred.results.session_table import Entry, RunDetails
 
 
@@ -56,8 +56,8 @@ class Sheet:
     def _cells(self, entry: Entry) -> list[Cell]:
         row, run = entry.row, entry.run
         which = (run.number, run.card.name) if self._several else ()
-        probabilities = self._classes.spread(run.number, row.probabilities)
-        measured = self._measures.spread(run.number, row.measures)
+        probabilities = numbers(self._classes.spread(run.number, row.probabilities), len(self._classes.names))
+        measured = numbers(self._measures.spread(run.number, row.measures), len(self._measures.names))
         found = cells(row, self._axes, probabilities, self._regions, which, measured)
         return [*found, entry.comment] if self._comments else found
 
