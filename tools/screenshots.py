@@ -34,6 +34,7 @@ def main() -> None:
             along(theme)
             regions(theme)
             preview(theme)
+            maps(theme)
             models_from_elsewhere(theme, Path(folder))
 
 
@@ -117,6 +118,46 @@ def regions(theme: str) -> None:
     panel.sections[2].header.setChecked(False)
     take(viewer, panel, f"panel-regions-{theme}")
     viewer.close()
+
+
+def maps(theme: str) -> None:
+    """Show what speaks for a class: over an image that is scaled and turned, over a plane of a stack, by occlusion."""
+    from napari_webipred.imaging.readers import file_source, read
+    from napari_webipred.samples import sample_images
+
+    viewer, panel = opened(theme)
+    choose_model(panel, "demo")
+    path = next(path for path in sample_images() if "retina" in path.stem)
+    viewer.add_image(read(file_source(path), ()), name="retina", scale=(0.6, 1.1), rotate=25)
+    explain = panel.results.detail.explain
+    explain_all(panel)
+    take(viewer, panel, f"map-rotated-{theme}")
+    viewer.layers.clear()
+    viewer.open_sample("napari-webipred", "focus-series")
+    explain_all(panel)
+    viewer.dims.set_point(0, 5)
+    take(viewer, panel, f"map-stack-{theme}")
+    explain.menu.signed.setChecked(True)
+    take(viewer, panel, f"map-signed-{theme}")
+    explain.menu.signed.setChecked(False)
+    panel.results.table.selectAll()
+    explain.menu.occlusion.trigger()
+    wait(lambda: " parts " in explain.progress.words.text() and panel._session.maps.progress.done > 2)
+    take(viewer, panel, f"map-occlusion-{theme}")
+    explain.progress.cancel.click()
+    wait(lambda: panel._session.maps.progress is None)
+    viewer.close()
+
+
+def explain_all(panel) -> None:
+    """Classify all images, and explain all rows."""
+    panel.classify.button.click()
+    wait(lambda: panel._session.run is not None and not panel._session.run.running)
+    for section in panel.sections[1:3]:
+        section.header.setChecked(False)
+    panel.results.detail.explain.explain_run()
+    wait(lambda: panel._session.maps.progress is None)
+    panel.results.table.selectRow(len(panel.results.visible_entries()) - 1)
 
 
 def preview(theme: str) -> None:
@@ -285,8 +326,13 @@ def choose_demo(viewer, panel) -> None:
     viewer.open_sample("napari-webipred", "image-quality")
     grid(viewer).enabled = True
     viewer.reset_view()
+    choose_model(panel, "demo")
+
+
+def choose_model(panel, identifier: str) -> None:
+    """Choose a model in the list, and wait until it is open."""
     names = [entry.card.id for entry in panel._session.catalogue.models.items]
-    panel.model.choice.list.setCurrentIndex(panel.model.choice.filter.index(names.index("demo"), 0))
+    panel.model.choice.list.setCurrentIndex(panel.model.choice.filter.index(names.index(identifier), 0))
     wait(lambda: panel._session.loading.model is not None)
 
 

@@ -27,7 +27,9 @@ class ExplainMenu(Button):
         )
         self.occlusion = self._add("Explain by occlusion", "Make the maps of the selected rows by occlusion instead")
         self.actions_menu.addSeparator()
-        self.signed = self._add("Show what speaks against the class", "Red speaks for the class, blue against it", True)
+        self.signed = self._add(
+            "Show what speaks against the class", "Orange speaks for the class, blue against it", True
+        )
         self.alone = self._add(
             "Limits of this image only", "Else all images and classes of the run have the same limits", True
         )

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 from napari_webipred._napari.explanations.explain_menu import ExplainMenu
 from napari_webipred._napari.explanations.map_legend import MapLegend
 from napari_webipred._napari.explanations.maps import Maps, Method
+from napari_webipred._napari.explanations.row_map import RowMap
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -20,7 +21,7 @@ from napari_webipred.names import readable
 from napari_webipred.results.session_table import Entry, Numbers, SessionTable
 
 METHODS = {"cam": "CAM", "hirescam": "HiResCAM", "occlusion": "occlusion"}
-VIEWS = " The map is of the image as it is, the probability the mean of several views."
+VIEWS = "The map is of the image as it is, the probability the mean of several views."
 TIP = "Show which parts of the image speak for a class"
 
 
@@ -111,13 +112,23 @@ class ExplainView(QWidget):
         if entry is None or found is None:
             return
         index = self._maps.class_of(entry)
-        name = readable(entry.run.card.class_names[index])
-        checked = " It agrees with occlusion." if found.checked and not found.remarks[index] else ""
-        views = VIEWS if entry.run.options.get("views") else ""
-        self.caption.setText(f"{name}, by {METHODS[found.method]}.{checked}{views} {CAPTION}")
+        self.caption.setText(self._words(entry, found, index))
         self.legend.show_scale(self._maps.scale(self._number), self._maps.signed)
         if found.remarks[index] and error is None:
             self.message.show_note(found.remarks[index])
+
+    def _words(self, entry: Entry, found: RowMap, index: int) -> str:
+        """Say what a map is, and what it is not."""
+        parts = [f"{readable(entry.run.card.class_names[index])}, by {METHODS[found.method]}."]
+        if found.checked and not found.remarks[index]:
+            parts.append("It agrees with occlusion.")
+        if found.grids[index].max() <= 0:
+            parts.append("Nothing speaks for this class.")
+        if self._maps.signed:
+            parts.append("Orange speaks for the class, blue against it.")
+        if entry.run.options.get("views"):
+            parts.append(VIEWS)
+        return " ".join([*parts, CAPTION])
 
     def _explain(self, numbers: Numbers | list[int], method: Method = "auto", *, check: bool = False) -> None:
         self._maps.explain(map(int, numbers), method, check=check)

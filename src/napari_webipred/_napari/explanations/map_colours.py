@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-SHADES = 256
+from napari_webipred.explanations import colours
+from napari_webipred.explanations.colours import STEPS
+
 FAINT = 0.35  # of the scale: below, a map over something bright becomes transparent
-# From blue (against the class) over black (neither) to red (for it), both sides equally bright.
-SIGNED = ((0.60, 0.86, 1.0), (0.16, 0.55, 0.86), (0.02, 0.22, 0.42), (0, 0, 0), (0.42, 0.10, 0.06), (0.87, 0.33, 0.20))
-LIGHTEST = (1.0, 0.78, 0.68)
 
 
 def look(signed: bool, bright: bool) -> dict[str, Any]:
@@ -33,24 +32,24 @@ def limits(scale: float, signed: bool) -> tuple[float, float]:
 
 
 def shades(signed: bool) -> np.ndarray[tuple[int, int], np.dtype[np.float64]]:
-    """Return the colours from the lowest to the highest value, RGB from 0 to 1, shape (256, 3)."""
+    """Return the colours from the lowest to the highest value, RGB from 0 to 1, shape (steps, 3)."""
+    if signed:
+        strength = np.abs(np.linspace(-1, 1, STEPS))
+        return np.asarray(colours.signed(), float) * strength[:, None]  # black in the middle, where nothing is added
     from napari.utils.colormaps import AVAILABLE_COLORMAPS
 
-    places = np.linspace(0, 1, SHADES)
-    if not signed:
-        return np.asarray(AVAILABLE_COLORMAPS["inferno"].map(places), float)[:, :3]
-    points = np.array([*SIGNED, LIGHTEST])
-    return np.stack([np.interp(places, np.linspace(0, 1, len(points)), each) for each in points.T], axis=1)
+    return np.asarray(AVAILABLE_COLORMAPS["inferno"].map(np.linspace(0, 1, STEPS)), float)[:, :3]
 
 
 @cache
 def _colormap(signed: bool, bright: bool) -> Any:
     from napari.utils.colormaps import Colormap
 
-    colours = np.ones((SHADES, 4))
-    colours[:, :3] = shades(signed)
+    painted = np.ones((STEPS, 4))
+    painted[:, :3] = shades(signed)
     if bright:
-        strength = np.abs(np.linspace(-1 if signed else 0, 1, SHADES))
-        colours[:, 3] = np.clip(strength / FAINT, 0, 1)
+        strength = np.abs(np.linspace(-1 if signed else 0, 1, STEPS))
+        painted[:, :3] = colours.signed() if signed else painted[:, :3]
+        painted[:, 3] = np.clip(strength / FAINT, 0, 1)
     name = "for and against" if signed else "inferno"
-    return Colormap(colours, name=f"{name}, over bright images" if bright else name, display_name=name)
+    return Colormap(painted, name=f"{name}, over bright images" if bright else name, display_name=name)

@@ -25,7 +25,7 @@ class MapLegend(QWidget):
     def show_scale(self, scale: float, signed: bool) -> None:
         """Show the colours up to this value."""
         low, high = limits(scale, signed)
-        self._low, self._high, self._signed = f"{low:.2g}", f"{high:.2g}", signed
+        self._low, self._high, self._signed = (f"{low:.2g}".replace("-", "−"), f"{high:.2g}", signed)
         what = "Log-odds or logit that each place adds, on average"
         self.setToolTip(f"{what}: from {self._low} to {self._high}")
         self.setAccessibleDescription(f"From {self._low} to {self._high}")
