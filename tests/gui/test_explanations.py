@@ -102,7 +102,7 @@ def test_a_click_lays_the_map_over_the_layer_and_a_class_in_the_chart_switches_i
     settled(panel, qtbot)
     assert names(viewer) == ["cells", "points"]
     explain(panel, qtbot)
-    assert "other data" in view.message.text
+    assert "not open as it was classified" in view.message.text
 
 
 def test_a_stack_has_one_map_layer_for_all_rows_of_the_run_and_forgets_deleted_rows(squares, viewer, classify, qtbot):

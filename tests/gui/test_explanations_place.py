@@ -14,10 +14,13 @@ from napari.layers import Image
 from napari_webipred._napari.explanations.map_array import MOST_PIXELS, MapArray
 from napari_webipred._napari.explanations.map_layer import Look, MapLayer, map_array
 from napari_webipred._napari.explanations.row_map import row_map
+from napari_webipred._napari.images.layer_input import image_input, source_again
 from napari_webipred._napari.images.layers import row_axes, source_of
 from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred.execution.plane import Plane
 from napari_webipred.explanations.explaining import Explainer
+from napari_webipred.imaging.readers import read
 from napari_webipred.imaging.region import Region
 from napari_webipred.options import Options
 from square_model import square_model
@@ -180,3 +183,25 @@ def test_the_array_answers_to_what_napari_asks_for(explainer):
     twin = copy.deepcopy(array)
     assert twin.same(array)
     assert not MapArray((4,), (40, 60), (0,), {}, SQUARE).same(array)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape", "use"),
+    [
+        (("t", "z"), (2, 3, 8, 9), Understanding()),
+        (("t", "z"), (2, 3, 8, 9), Understanding((AxisChoice(use="max"), AxisChoice()))),
+        (("t", "z"), (2, 5, 8, 9), Understanding((AxisChoice(), AxisChoice(use="mean", start=1, stop=4)))),
+        (("t", "c"), (2, 3, 8, 9), Understanding()),
+        ((), (8, 9, 3), Understanding()),
+    ],
+)
+def test_a_layer_that_is_opened_again_is_read_as_before(axes, shape, use):
+    data = np.random.default_rng(3).integers(0, 255, shape, dtype=np.uint8)
+    labels = (*axes, "y", "x") if axes else None
+    layer, again = (Image(data.copy(), rgb=not axes, axis_labels=labels) for _ in range(2))
+    before = source_of(layer, use)
+    after = source_again(image_input(Target([layer]), before), again)
+    assert (after.axes, after.shape, after.reading) == (before.axes, before.shape, before.reading)
+    for index in before.indices():
+        np.testing.assert_array_equal(read(after, index), read(before, index))
+    assert source_again(image_input(Target([layer]), before), Image(data[..., 1:], rgb=False)) is None

@@ -167,7 +167,7 @@ class ViewerSession(QObject):
                 regions=request.regions,
             )
             self.places.begin(run.details.number, run.targets)
-            self.maps.sources.begin(run.details.number, loading.model, run.targets, request.sources)
+            self.maps.sources.begin(run.details.number, loading.model, run.targets, request.sources, request.images)
             self._show(run)
         elif loading.entry is not None and not loading.entry.here and loading.error is None and not request.downloading:
             request.downloading = True
@@ -222,6 +222,7 @@ class ViewerSession(QObject):
             inputs=Inputs(saved.model, saved.images),
         )
         self.places.begin(run.number, targets)
+        self.maps.sources.restore(run.number, targets, saved.images)
         self.run_changed.emit()
         return run
 

@@ -148,12 +148,11 @@ def _given(entry: Entry, sources: Sequence[Source | None]) -> Source | WebIPredE
     """Return what a row was made of, or why it cannot be explained, as far as that is known without reading it."""
     if entry.row.probabilities is None:
         return OptionError("The image could not be classified, so there is nothing to explain.", entry.row.error)
-    if not sources:
-        return OptionError("The row is from a session that was opened.", "Classify the image again to explain it.")
-    if (source := sources[entry.row.source]) is None:
+    source = sources[entry.row.source] if entry.row.source < len(sources) else None
+    if source is None:
         return OptionError(
-            f"The layer of {entry.row.image} was closed, or has other data now.",
-            "Classify the image again, then explain the new row.",
+            f"{entry.row.image} is not open as it was classified.",
+            "Open it, or classify it again and explain the new row.",
         )
     return source
 

@@ -7,10 +7,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from napari_webipred._napari.images.layer_input import source_again
+
 if TYPE_CHECKING:
     from napari_webipred._napari.images.place import Target
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
+    from napari_webipred.results.inputs import ImageInput
 
 
 class RunSources:
@@ -19,12 +22,25 @@ class RunSources:
     def __init__(self) -> None:
         self._models: dict[int, weakref.ref[Model]] = {}
         self._targets: dict[int, list[Target]] = {}
+        self._images: dict[int, Sequence[ImageInput]] = {}
         self._of_layer: WeakKeyDictionary[Any, dict[tuple[int, int], Source]] = WeakKeyDictionary()
 
-    def begin(self, run: int, model: Model, targets: Sequence[Target], sources: Sequence[Source]) -> None:
+    def restore(self, run: int, targets: Sequence[Target], images: Sequence[ImageInput]) -> None:
+        """Note what a run, by its number, was given that was opened from a file."""
+        self._targets[run] = list(targets)
+        self._images[run] = images
+
+    def begin(
+        self,
+        run: int,
+        model: Model,
+        targets: Sequence[Target],
+        sources: Sequence[Source],
+        images: Sequence[ImageInput] = (),
+    ) -> None:
         """Note what a run, by its number, was given."""
         self.note_model(run, model)
-        self._targets[run] = list(targets)
+        self.restore(run, targets, images)
         for number, (target, source) in enumerate(zip(targets, sources, strict=True)):
             for layer in target.layers if target.source is None else ():
                 self._of_layer.setdefault(layer, {})[run, number] = source
@@ -40,17 +56,17 @@ class RunSources:
         return None if reference is None else reference()
 
     def sources(self, run: int) -> list[Source | None]:
-        """Return the sources of a run; empty if the run was opened from a file.
-
-        None stands for layers that are gone or have other data now.
-        """
+        """Return the sources of a run; None stands for layers that are gone or have other data now."""
         return [self._source(run, number, target) for number, target in enumerate(self._targets.get(run, ()))]
 
     def _source(self, run: int, number: int, target: Target) -> Source | None:
         if target.source is not None:
             return target.source
-        found = (self._of_layer.get(layer, {}).get((run, number)) for layer in target.layers)
-        return next((source for source in found if source is not None), None)
+        layers, images = target.layers, self._images.get(run, ())
+        for layer in layers:
+            if layer in self._of_layer:
+                return self._of_layer[layer].get((run, number))
+        return source_again(images[number], layers[0]) if layers and number < len(images) else None
 
     def images(self, layer: Any) -> list[tuple[int, int]]:
         """Return what a layer was in which run."""
@@ -59,4 +75,4 @@ class RunSources:
 
     def _on_data(self, event: Any) -> None:
         """Let go of the data that a layer had before."""
-        self._of_layer.pop(event.source, None)
+        self._of_layer[event.source] = {}

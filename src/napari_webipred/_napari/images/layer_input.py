@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any
+from dataclasses import replace
+from typing import Any, cast
 
 import numpy as np
 from napari.layers import Image
 
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.selection import Projected, project, take_channel
 from napari_webipred.imaging.source import Source
 from napari_webipred.results.inputs import ImageInput, Step
 
@@ -36,6 +39,20 @@ def image_input(target: Target, source: Source) -> ImageInput:
         source.intensity_range,
         _steps(source) if len(layers) == 1 else None,
     )
+
+
+def source_again(image: ImageInput, layer: Image) -> Source | None:
+    """Describe a layer as it was read before; None if it is another one, or that cannot be said in steps."""
+    if image.steps is None or not image.layer or not _same_shape(image, layer):
+        return None
+    axes = ["c" if place == image.colours else f"axis_{place}" for place in range(layer.ndim - 2)]
+    source = replace(array_source(unwrapped(layer.data), image.name, rgb=layer.rgb, axes=axes), axes=image.axes)
+    for step in image.steps:
+        if step[0] == "project":
+            source = project(source, step[1], cast("Projected", step[2]), range(*step[3]))
+        elif step[0] == "channel":
+            source = take_channel(source, step[1], step[2])
+    return replace(source, intensity_range=image.intensity_range)
 
 
 def path_of(layer: Any) -> str | None:
