@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import Literal
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
@@ -12,7 +12,7 @@ from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import choice_of, fit, literals
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.intensity import Intensity
+from napari_webipred.imaging.intensity import Intensity, Named
 
 FIXED = "fixed"  # with two numbers
 WORDS = {
@@ -54,8 +54,7 @@ class IntensityChoice(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        named, _ = get_args(Intensity)  # the ranges with a name, and a pair of numbers
-        self.choice = fit(choice_of(named | Literal["fixed"], WORDS, "intensity", tooltip=TIP))
+        self.choice = fit(choice_of(Named | Literal["fixed"], WORDS, "intensity", tooltip=TIP))
         self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
         self.explanation = MutedLabel()
