@@ -223,11 +223,12 @@ def viewer(qapp):
 
 @pytest.fixture
 def open_panel(viewer, qtbot):
-    """Open the panel as a user does, from the Plugins menu, and wait for its list of models."""
+    """Open the panel as a user does, from the Plugins menu, and wait for its list of models and the preferences."""
+    from napari_webipred._napari.preferences import page
 
     def open_it():
         _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
-        qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
+        qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0 and not page().searching)
         return panel
 
     return open_it

@@ -18,7 +18,6 @@ from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import SlowModelError, WebIPredError
-from napari_webipred.runtime.outputs import UndecidedOutputError
 
 
 class ClassifyStep(QWidget):
@@ -174,7 +173,7 @@ def _missing_model(loading: Loading) -> str:
         return "Choose a model first."
     if isinstance(loading.error, SlowModelError):
         return "This model is slow. Click “Use it anyway” to use it."
-    if isinstance(loading.error, UndecidedOutputError):
+    if loading.undecided:
         return "Choose the output of the model first."
     if loading.error is not None:
         return "The model cannot be opened."

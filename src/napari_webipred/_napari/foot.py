@@ -34,12 +34,13 @@ class Foot(QWidget):
         layout.addWidget(self.preferences, alignment=Qt.AlignmentFlag.AlignRight)
         self.preferences.clicked.connect(self._on_preferences)
         preferences.page().changed.connect(self.refresh)
+        preferences.page().found.connect(self.refresh)
         self.refresh()
 
     def refresh(self) -> None:
         """Show what counts now."""
         self.private.setVisible(settings.current().private)
-        self.preferences.setVisible(preferences.has_page())
+        self.preferences.setVisible(preferences.page().there)
 
     def _on_preferences(self) -> None:
         window = main_window(self)

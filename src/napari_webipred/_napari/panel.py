@@ -64,8 +64,7 @@ class ClassifyPanel(QWidget):
         self._navigating = False
         self._regions = RegionView(napari_viewer, self._follow)
         self._theme = theme = Theme(napari_viewer)
-        self._show_focus()
-        self.results = ResultsView(session, theme)
+        self.results = ResultsView(session, theme, self._length_along, self._is_open)
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.code = RunCode(napari_viewer, self._run, self.results.buttons.menu, self.results.buttons.message)
         self.model = ModelStep(session, self.form.model.native, theme)
@@ -100,8 +99,6 @@ class ClassifyPanel(QWidget):
         self.images.statistics.listen(True)
         self.results.chosen.connect(self._go_to)
         self.images.preview.clicked.connect(self._show_preview)
-        self.results.detail.length_of = self._length_along
-        self.results.detail.is_open = self._is_open
         self._regions.follow(session.run)
         self._show_maps()
         self._take_files()
@@ -161,6 +158,8 @@ class ClassifyPanel(QWidget):
 
     def event(self, event: QEvent | None) -> bool:
         """Stop following the viewer when the panel leaves its dock, and start again when it returns."""
+        if event is not None and event.type() == QEvent.Type.Polish:
+            self._show_focus()  # earlier, Qt would look up the styles of all controls twice
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
         if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
@@ -215,13 +214,12 @@ class ClassifyPanel(QWidget):
 
     def _prefer(self, before: Preferences | None, now: Preferences) -> None:
         """Show what is preferred, unless something else was chosen."""
-        order, intensity = self.results.detail.order, self.form.intensity
         if before is not None and before.chart_order != now.chart_order:
-            order.setCurrentIndex(order.findData(now.chart_order))
+            self.results.show_order(now.chart_order)
+        intensity = self.form.intensity
         if before is None or intensity.value == before.intensity:
             intensity.value = preferred_intensity(layers=True)
-        self.results.table.fit_columns()
-        self.results.detail.refresh()
+        self.results.refresh()
         if before is not None and before.offline != now.offline:
             self._session.catalogue.changed.emit()
         if before is not None and before.private_session != now.private_session:

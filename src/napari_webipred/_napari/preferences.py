@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Generator
 from dataclasses import replace
 from typing import Any
 
+import napari.settings
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QListWidget, QMainWindow
 
-from napari_webipred import settings
+from napari_webipred import preferences, settings
 from napari_webipred._napari import task
 from napari_webipred.cache import private_session
 from napari_webipred.preferences import Preferences
@@ -26,18 +28,28 @@ class Page(QObject):
     A change counts when nothing is done in the background, so that no download ends up in two places. The folder of
     models counts from the next start of napari on.
 
+    Attributes
+    ----------
+    there : bool
+        Whether napari has the page: napari 0.9 and later do, if they can read what was chosen.
+
     Signals
     -------
     changed : Preferences, Preferences
         What counted before, and what counts now.
+    found
+        It is known whether the page is there.
     """
 
     changed = Signal(object, object)
+    found = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self.there = hasattr(napari.settings, "get_plugin_settings")
         self._settings: Any = None
         self._folder: str | None = None
+        self._task: task.Task | None = None
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
         self._timer.setInterval(WAIT)
@@ -47,12 +59,41 @@ class Page(QObject):
             application.lastWindowClosed.connect(private_session.end)
 
     def follow(self) -> None:
-        """Read what is chosen, and follow it from now on."""
-        found = _settings()
-        if found is not None and found is not self._settings:
+        """Read what is chosen, and follow it from now on.
+
+        napari makes its page when it is first asked for it, and reads the manifests of all plugins for that, which
+        takes 0.1 s or more. So it does that beside the window, and until then what is in the file counts.
+        """
+        if self._settings is None:
+            settings.prefer(preferences.read())
+        if self.there and self._task is None:
+            self._task = task.Task(_find())
+            self._task.done.connect(self._on_found)
+            self._task.failed.connect(self._on_missing)
+            self._task.cancelled.connect(self._on_cancelled)
+            QTimer.singleShot(0, self._task.start)  # once the panel is there
+
+    @property
+    def searching(self) -> bool:
+        """Whether it is not known yet if the page is there."""
+        return self._task is not None
+
+    def _on_found(self, found: Any) -> None:
+        self._task = None
+        if found is not self._settings:
             self._settings, self._folder = found, None
             found.events.changed.connect(self._on_changed)
             self.apply()
+        self.found.emit()
+
+    def _on_cancelled(self) -> None:
+        self._task = None
+
+    def _on_missing(self, error: Exception) -> None:
+        """Do without the page: napari raises whatever a damaged file leads to, also one of another plugin."""
+        _log.warning("napari cannot read the preferences (%s: %s).", type(error).__name__, error)
+        self.there, self._task = False, None
+        self.found.emit()
 
     def apply(self) -> None:
         """Let what is chosen count now."""
@@ -87,11 +128,6 @@ def page() -> Page:
     return _page
 
 
-def has_page() -> bool:
-    """Whether this napari shows preferences of plugins; napari 0.9 and later do."""
-    return _settings() is not None
-
-
 def open_page(window: QMainWindow) -> bool:
     """Open napari's preferences at the page of this plugin; return whether that has worked."""
     menus = [entry.menu() for entry in window.menuBar().actions()]
@@ -107,14 +143,6 @@ def open_page(window: QMainWindow) -> bool:
     return False
 
 
-def _settings() -> Any:
-    """Return napari's settings of this plugin; None if there are none."""
-    try:
-        from napari.settings import get_plugin_settings
-    except ImportError:  # napari before 0.9
-        return None
-    try:
-        return get_plugin_settings(PLUGIN)
-    except Exception as error:  # napari raises whatever a damaged file leads to, also one of another plugin
-        _log.warning("napari cannot read the preferences (%s: %s).", type(error).__name__, error)
-        return None
+def _find() -> Generator[None, None, Any]:
+    yield
+    return napari.settings.get_plugin_settings(PLUGIN)

@@ -8,7 +8,6 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
 
 from napari_webipred._napari.widgets.button import Button
-from napari_webipred.imaging.files import image_suffixes
 
 
 class FileButtons(QWidget):
@@ -37,6 +36,8 @@ class FileButtons(QWidget):
         self.folder.clicked.connect(self._choose_folder)
 
     def _choose_files(self) -> None:
+        from napari_webipred.imaging.files import image_suffixes  # the panel opens sooner without it
+
         patterns = " ".join(f"*{suffix}" for suffix in sorted(image_suffixes()))
         names, _ = QFileDialog.getOpenFileNames(self, "Add image files", "", f"Images ({patterns});;All files (*)")
         if names:

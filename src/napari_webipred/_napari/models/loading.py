@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,7 @@ from napari_webipred.results.inputs import ModelInput
 if TYPE_CHECKING:
     from napari_webipred.model import Model
     from napari_webipred.opening import Progress
+    from napari_webipred.runtime.outputs import ModelOutput
 
 
 class Loading(QObject):
@@ -93,6 +94,18 @@ class Loading(QObject):
     def seconds_left(self) -> float | None:
         """Estimated seconds until the download is complete; None if unknown."""
         return self.progress.seconds_left if self.progress else None
+
+    @property
+    def undecided(self) -> Sequence[ModelOutput]:
+        """The outputs of the model, if it could not be opened because nothing decides which of them gives the classes.
+
+        Otherwise there are none.
+        """
+        if self.error is None:
+            return ()
+        from napari_webipred.runtime.outputs import UndecidedOutputError  # the panel opens sooner without it
+
+        return self.error.outputs if isinstance(self.error, UndecidedOutputError) else ()
 
     @property
     def needs_settings(self) -> bool:

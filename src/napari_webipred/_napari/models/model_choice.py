@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from qtpy.QtCore import QModelIndex, Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
@@ -9,13 +12,16 @@ from napari_webipred import settings
 from napari_webipred._napari.models.catalogue import Reference
 from napari_webipred._napari.models.model_filter import ModelFilter, search_field
 from napari_webipred._napari.models.model_menu import ModelMenu
-from napari_webipred._napari.models.zenodo_search import ZenodoSearch
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.tab_order import tab_after
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import list_view
 from napari_webipred._napari.widgets.two_line_list import ITEM
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.models.zenodo_search import ZenodoSearch
 
 VISIBLE_MODELS = 4
 WIDEST_WORDS = 190
@@ -35,6 +41,7 @@ class ModelChoice(QWidget):
     def __init__(self, session: ViewerSession, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self._theme = theme
         self._catalogue = session.catalogue
         self._value = self.value()
         self.search = search_field()
@@ -43,8 +50,6 @@ class ModelChoice(QWidget):
         self.search_zenodo = Button()
         self.search_zenodo.setToolTip("Your words are sent to Zenodo only when you click")
         self.search_zenodo.hide()
-        self.zenodo = ZenodoSearch(theme)
-        self.zenodo.hide()
         self.discipline = _filter("All disciplines", "Show only models for this medical discipline")
         self.procedure = _filter("All procedures", "Show only models for this kind of image")
         self.filter = ModelFilter(self)
@@ -59,8 +64,6 @@ class ModelChoice(QWidget):
         self.discipline.currentIndexChanged.connect(self._narrow)
         self.procedure.currentIndexChanged.connect(self._narrow)
         self.search_zenodo.clicked.connect(self._on_search_zenodo)
-        self.zenodo.closed.connect(lambda: self._show_zenodo(False))
-        self.zenodo.requested.connect(self._catalogue.download)
         self.menu.agreed.connect(self._catalogue.remove)
         self.menu.renamed.connect(self._catalogue.rename)
         self.list.selectionModel().currentChanged.connect(self._on_current)
@@ -89,7 +92,19 @@ class ModelChoice(QWidget):
         layout.setSpacing(5)
         layout.addLayout(top)
         layout.addWidget(self.known)
-        layout.addWidget(self.zenodo)
+
+    @cached_property
+    def zenodo(self) -> ZenodoSearch:
+        """The search on Zenodo, made when it is first used."""
+        from napari_webipred._napari.models.zenodo_search import ZenodoSearch
+
+        zenodo = ZenodoSearch(self._theme)
+        zenodo.hide()
+        self.layout().addWidget(zenodo)
+        tab_after(self.known, zenodo)
+        zenodo.closed.connect(lambda: self._show_zenodo(False))
+        zenodo.requested.connect(self._catalogue.download)
+        return zenodo
 
     def value(self) -> Reference | None:
         """Return the identifier of the chosen model, or the path of the user's own file; None without one."""
@@ -155,7 +170,8 @@ class ModelChoice(QWidget):
         self.zenodo.search(self.search.text().strip())
 
     def _show_zenodo(self, shown: bool) -> None:
-        self.zenodo.setVisible(shown)
+        if shown or "zenodo" in vars(self):
+            self.zenodo.setVisible(shown)
         self.known.setVisible(not shown)
 
 

@@ -2,24 +2,26 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cached_property, partial
+from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari import links
 from napari_webipred._napari.models.about import about
-from napari_webipred._napari.models.add_model import AddModel
 from napari_webipred._napari.models.entry import Entry
 from napari_webipred._napari.models.model_choice import ModelChoice
 from napari_webipred._napari.models.opening_view import OpeningView
-from napari_webipred._napari.models.settings_form import SettingsForm
-from napari_webipred._napari.models.stored_models import StoredModels
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel, first_sentence, rich_text_label
+from napari_webipred._napari.widgets.tab_order import tab_after
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wheel import WheelGuard
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
-from napari_webipred.runtime.outputs import UndecidedOutputError
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.models.settings_form import SettingsForm
 
 
 class ModelStep(QWidget):
@@ -35,8 +37,6 @@ class ModelStep(QWidget):
         self._shown_entry = session.loading.entry
         self.choice = choice
         self.opening = OpeningView(session, theme)
-        self.settings = SettingsForm(session.loading.start_with, theme)
-        self.settings.hide()
         self.purpose = MutedLabel()
         self.more = Button("About")
         self.more.setToolTip("Show the model card: classes, input, licence, citation, performance and limitations")
@@ -56,13 +56,25 @@ class ModelStep(QWidget):
         self._refresh()
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
+        self._layout = layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (self.choice, self.purpose, self.opening, self.settings.native):
+        for widget in (self.choice, self.purpose, self.opening):
             layout.addWidget(widget)
         layout.addLayout(WrappingRow([self.more, self.edit_settings, self.stored]))
         layout.addWidget(self.about)
+
+    @cached_property
+    def settings(self) -> SettingsForm:
+        """The form for the settings that a model lacks; most models lack none, so it is made when it is needed."""
+        from napari_webipred._napari.models.settings_form import SettingsForm
+
+        form = SettingsForm(self._loading.start_with, self._theme)
+        form.hide()
+        self._layout.insertWidget(self._layout.indexOf(self.opening) + 1, form.native)
+        tab_after(self.opening, form.native)
+        WheelGuard(form.native)
+        return form
 
     @property
     def summary(self) -> str:
@@ -80,9 +92,9 @@ class ModelStep(QWidget):
         self.purpose.setText(first_sentence(entry.card.description) if entry else "")
         self.show_colours()
         self.edit_settings.setVisible(loading.model is not None and not loading.needs_settings and not entry.curated)  # type: ignore[union-attr]
-        if entry is not self._shown_entry or not loading.needs_settings:
-            self._shown_entry = entry
+        if (entry is not self._shown_entry or not loading.needs_settings) and "settings" in vars(self):
             self.settings.hide()
+        self._shown_entry = entry
         if loading.needs_settings and self.settings.native.isHidden():
             self._show_settings()
 
@@ -94,8 +106,8 @@ class ModelStep(QWidget):
         loading = self._loading
         if loading.model is not None:
             self.settings.show_settings(loading.model)
-        elif isinstance(loading.error, UndecidedOutputError):
-            self.settings.show_outputs(loading.error.outputs)
+        elif outputs := loading.undecided:
+            self.settings.show_outputs(outputs)
         else:
             self.settings.show()  # the settings were wrong, and are still there to be corrected
 
@@ -107,12 +119,16 @@ class ModelStep(QWidget):
         self.more.setText("Less" if shown else "About")
 
     def _on_add(self) -> None:
+        from napari_webipred._napari.models.add_model import AddModel
+
         dialog = AddModel(self)
         dialog.accepted.connect(lambda: self._catalogue.add(dialog.reference()))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
 
     def _on_stored(self) -> None:
+        from napari_webipred._napari.models.stored_models import StoredModels
+
         dialog = StoredModels(self._theme, self)
         dialog.changed.connect(self._catalogue.read_again)
         dialog.finished.connect(dialog.deleteLater)

@@ -20,7 +20,6 @@ from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.question import ask_to_replace
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import ChangedModelError, SlowModelError
-from napari_webipred.runtime.outputs import UndecidedOutputError
 
 STAGES = {
     "download": "Downloading",
@@ -78,7 +77,7 @@ class OpeningView(QWidget):
             self.message.clear()
 
     def _show_error(self, error: Exception | None) -> None:
-        if error is None or isinstance(error, UndecidedOutputError):  # the form shows it
+        if error is None or self._loading.undecided:  # the form shows it
             self.message.clear()
         elif isinstance(error, SlowModelError):
             self.message.show_warning(error)

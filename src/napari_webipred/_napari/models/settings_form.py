@@ -17,10 +17,10 @@ from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit, offer
 from napari_webipred.card import FIRST_CLASS, Output, StandardizeMode
 from napari_webipred.errors import OptionError
-from napari_webipred.runtime.outputs import ModelOutput
 
 if TYPE_CHECKING:
     from napari_webipred.model import Model
+    from napari_webipred.runtime.outputs import ModelOutput
 
 SCALINGS = {
     "0-1": "0-1 – divided by 255",
@@ -123,6 +123,8 @@ class SettingsForm(Container):
 
     def show_settings(self, model: Model) -> None:
         """Show the form with what is known of an opened model."""
+        from napari_webipred.runtime.outputs import ModelOutput
+
         card = model.card
         alone = ModelOutput(0, "", (model.output_size,), card.output.ending or "unknown")
         self._known = card.class_names if card.is_named and card.class_names != ["value"] else []

@@ -37,9 +37,6 @@ class ResultDetail(QWidget):
         Returns the numbers of the rows that the table shows.
     selected : callable
         Returns the numbers of those that are selected.
-
-    Attributes
-    ----------
     length_of : callable
         Returns how many planes the layer of a row has along an axis; 0 if that is not known.
     is_open : callable
@@ -61,6 +58,8 @@ class ResultDetail(QWidget):
         session: ViewerSession,
         visible: Callable[[], Numbers],
         selected: Callable[[], Numbers],
+        length_of: Callable[[Entry, str], int],
+        is_open: Callable[[Entry], bool],
         theme: Theme,
         parent: QWidget | None = None,
     ) -> None:
@@ -68,8 +67,8 @@ class ResultDetail(QWidget):
         self._session = session
         self._entry: Entry | None = None
         self._number = -1
-        self.length_of: Callable[[Entry, str], int] = lambda *_: 0
-        self.is_open: Callable[[Entry], bool] = lambda _: True
+        self.length_of = length_of
+        self.is_open = is_open
         self._stack = range(0)
         self.name = ElidedLabel()
         self.view = ChartView(session.display, theme)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 from qtpy.QtCore import QModelIndex, QPoint, Qt, QTimer, Signal
@@ -12,17 +14,22 @@ from qtpy.QtWidgets import QBoxLayout, QHBoxLayout, QLayout, QSizePolicy, QSpace
 from napari_webipred._napari.intensity.ranges_note import RangesNote
 from napari_webipred._napari.results.column_menu import column_menu
 from napari_webipred._napari.results.result_actions import ResultActions
-from napari_webipred._napari.results.result_detail import ResultDetail
 from napari_webipred._napari.results.result_filter import ResultFilter
 from napari_webipred._napari.results.result_table import ResultTable
 from napari_webipred._napari.results.result_table_view import ResultTableView
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import ElidedLabel
+from napari_webipred._napari.widgets.tab_order import tab_after
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wheel import WheelGuard
+from napari_webipred.preferences import Order
 from napari_webipred.results.session_table import Entries, Entry, Numbers
 from napari_webipred.results.table_columns import Column
 from napari_webipred.results.table_filter import Filter
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.results.result_detail import ResultDetail
 
 FIRST = 1000  # takes the height that is there before what is below gets any
 WIDE = 700  # pixels, from which on the chart is beside the table
@@ -32,6 +39,11 @@ MILLISECONDS_UNTIL_SORTED = 1000  # rows that come meanwhile stand at the end
 class ResultsView(QWidget):
     """The table of the rows of all runs, and the chosen row.
 
+    Parameters
+    ----------
+    length_of, is_open : callable
+        See `ResultDetail`.
+
     Signals
     -------
     chosen : Entry
@@ -40,9 +52,18 @@ class ResultsView(QWidget):
 
     chosen = Signal(object)
 
-    def __init__(self, session: ViewerSession, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self,
+        session: ViewerSession,
+        theme: Theme,
+        length_of: Callable[[Entry, str], int],
+        is_open: Callable[[Entry], bool],
+        parent: QWidget | None = None,
+    ) -> None:
         super().__init__(parent)
         self._session = session
+        self._places = length_of, is_open
+        self._theme = theme
         self._silent = False
         self._chosen: int | None = None
         self._kept: tuple[Numbers, Numbers, int | None] | None = None
@@ -50,7 +71,6 @@ class ResultsView(QWidget):
         self.table = ResultTableView(self.model)
         self.filter = ResultFilter(self.model)
         self.ranges = RangesNote(session, theme)
-        self.detail = ResultDetail(session, lambda: self.model.numbers, self.table.selected_numbers, theme)
         self.deleted = DeletedNote(session)
         self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
         self._later = QTimer(self)
@@ -63,7 +83,7 @@ class ResultsView(QWidget):
         self._after_reset()
 
     def _lay_out(self) -> None:
-        side = QWidget()
+        self._side = side = QWidget()
         self._left = left = QVBoxLayout(side)
         left.setContentsMargins(0, 0, 0, 0)
         left.setSpacing(4)
@@ -76,7 +96,6 @@ class ResultsView(QWidget):
         self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
         self._sides.setSpacing(6)
         self._sides.addWidget(side, 1)
-        self._sides.addWidget(self.detail, 0, Qt.AlignmentFlag.AlignTop)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -108,13 +127,27 @@ class ResultsView(QWidget):
         self.model.modelReset.connect(self._after_reset)
         self.table.selectionModel().currentRowChanged.connect(self._on_current)
         self.table.clicked.connect(self._on_clicked)
-        self.detail.moved.connect(self._on_marker)
         self.table.columns_moved.connect(self._on_moved)
         header.customContextMenuRequested.connect(self._on_header_menu)
         self.filter.changed.connect(self._on_filter)
         session.rows_added.connect(self._on_rows_added)
         session.rows_changed.connect(self.model.arrange)
         session.run_ended.connect(self._arrange_new)
+
+    @cached_property
+    def detail(self) -> ResultDetail:
+        """The chosen row, made with the first one."""
+        from napari_webipred._napari.results.result_detail import ResultDetail
+
+        detail = ResultDetail(
+            self._session, lambda: self.model.numbers, self.table.selected_numbers, *self._places, self._theme
+        )
+        self._sides.addWidget(detail, 0, Qt.AlignmentFlag.AlignTop)
+        self._stretch_sides()
+        tab_after(self._side, detail)
+        WheelGuard(detail)
+        detail.moved.connect(self._on_marker)
+        return detail
 
     @property
     def chosen_entry(self) -> Entry | None:
@@ -128,6 +161,18 @@ class ResultsView(QWidget):
     def visible_entries(self) -> Entries:
         """Return the rows that the filter lets through, in the order in which they are shown."""
         return Entries(self._session.table, self.model.numbers)
+
+    def show_order(self, order: Order) -> None:
+        """Show the bars of the chosen row in another order."""
+        self._session.display.order = order
+        if "detail" in vars(self):
+            self.detail.order.setCurrentIndex(self.detail.order.findData(order))
+
+    def refresh(self) -> None:
+        """Show numbers as it is preferred now."""
+        self.table.fit_columns()
+        if "detail" in vars(self):
+            self.detail.refresh()
 
     def choose(self, numbers: Sequence[int]) -> None:
         """Choose one of these rows, which the viewer shows already: of the latest run that is shown, the first."""
@@ -174,7 +219,8 @@ class ResultsView(QWidget):
             return
         self.table.show_height()
         self.filter.refresh()
-        self.detail.extend()
+        if "detail" in vars(self):
+            self.detail.extend()
         if self._chosen is None:
             self._after_reset()
         if self.model.sorted_by is not None and not self._later.isActive():
@@ -212,7 +258,8 @@ class ResultsView(QWidget):
     def _show_chosen(self) -> None:
         index = self.table.currentIndex()
         self._chosen = int(self.model.numbers[index.row()]) if index.isValid() else None
-        self.detail.show_entry(self.chosen_entry, -1 if self._chosen is None else self._chosen)
+        if self._chosen is not None or "detail" in vars(self):
+            self.detail.show_entry(self.chosen_entry, -1 if self._chosen is None else self._chosen)
 
     def _on_moved(self, order: list[Column]) -> None:
         self.model.choice.order = order
@@ -235,8 +282,12 @@ class ResultsView(QWidget):
             policy = QSizePolicy.Policy.Expanding if wide else QSizePolicy.Policy.Fixed
             self._below.changeSize(0, 0, QSizePolicy.Policy.Minimum, policy)  # beside a high chart, begin at the top
             self._left.invalidate()
-            self._sides.setStretch(0, 3)
-            self._sides.setStretch(1, 2 if wide else 0)
+            self._stretch_sides()
+
+    def _stretch_sides(self) -> None:
+        wide = self._sides.direction() == QBoxLayout.Direction.LeftToRight
+        self._sides.setStretch(0, 3)
+        self._sides.setStretch(1, 2 if wide else 0)
 
 
 def _nearest(chosen: int | None, before: Numbers, now: Numbers) -> int:
