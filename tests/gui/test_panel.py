@@ -390,6 +390,7 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot):
     classify(panel, "Eye")
     panel.sections[0].header.setChecked(True)
     panel.model.more.click()
+    panel.classify.more.click()
     model = panel._session.loading.model
     model.card = model.card.model_copy(update={"input": None, "preprocessing": None})
     model.suggestion, model.needs_activation = ("InceptionResNetV2", "tf"), True

@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari_webipred._napari.images.place import Target, place_shown, show
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 
 LENGTHS = (6, 5)
 
@@ -133,7 +134,7 @@ def test_a_row_of_a_layer_that_has_got_other_data_does_no_harm():
     assert viewer.layers.selection.active is layer
     places = RowPlaces()
     places.begin(1, [target])
-    places.add(1, [Row(0, "stack", {"t": 5, "z": 4})], 0)
+    places.add(1, RowList([Row(0, "stack", {"t": 5, "z": 4})]), 0)
     assert places.rows_at(layer, (5, 4)) == [0]
     assert places.rows_at(layer, place_shown(layer, viewer.dims)) == []
 

@@ -15,6 +15,7 @@ from tests.gui.conftest import BRIGHTNESS
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 from napari_webipred.results.session_table import Entry, RunDetails
 
 
@@ -32,9 +33,9 @@ def test_rows_of_several_runs_and_regions_are_found_by_layer_and_plane():
     stack, other = Layer(None), Layer(None)
     places = RowPlaces()
     places.begin(1, [Target([other]), Target([stack], (1,))])
-    places.add(1, [Row(1, "stack", {"z": i // 2}, region=f"r{i}") for i in range(4)], 0)
+    places.add(1, RowList([Row(1, "stack", {"z": i // 2}, region=f"r{i}") for i in range(4)]), 0)
     places.begin(2, [Target([stack], (0,))])
-    places.add(2, [Row(0, "stack", {"t": 5})], 4)
+    places.add(2, RowList([Row(0, "stack", {"t": 5})]), 4)
     assert places.rows_at(stack, (9, 1)) == [2, 3]
     assert places.rows_at(stack, (5, 0)) == [0, 1, 4]
     assert places.rows_at(other, ()) == []
@@ -45,7 +46,7 @@ def test_rows_of_several_runs_and_regions_are_found_by_layer_and_plane():
 def test_a_file_that_is_opened_again_takes_the_place_of_its_layer_that_is_gone():
     gone, places, row = Layer("scan.tif"), RowPlaces(), Row(0, "scan", {"z": 3})
     places.begin(1, [Target([gone], (0,))])
-    places.add(1, [row], 0)
+    places.add(1, RowList([row]), 0)
     again = Layer("scan.tif")
     assert places.rows_at(again, (3,)) == []  # the first one is still there
     del gone
@@ -61,7 +62,7 @@ def test_a_file_that_is_opened_again_takes_the_place_of_its_layer_that_is_gone()
 def test_a_layer_without_a_file_is_not_mistaken_for_another():
     gone, places, row = Layer(None), RowPlaces(), Row(0, "scan", {})
     places.begin(1, [Target([gone])])
-    places.add(1, [row], 0)
+    places.add(1, RowList([row]), 0)
     del gone
     gc.collect()
     assert places.target(entry(1, row), [Layer(None)]).layers == []

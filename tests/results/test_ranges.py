@@ -1,9 +1,11 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred.results.ranges import note, varying_ranges, words
+from napari_webipred.results.ranges import Ranges, Varying, note, words
 from napari_webipred.results.row import Row
 
 RANGES = st.tuples(st.integers(0, 5), st.integers(6, 9)).map(lambda ends: (float(ends[0]), float(ends[1])))
@@ -11,6 +13,13 @@ RANGES = st.tuples(st.integers(0, 5), st.integers(6, 9)).map(lambda ends: (float
 
 def row(image: str, z: int | None, used: tuple[float, float] | None, source: int = 0) -> Row:
     return Row(source, image, {} if z is None else {"z": z}, intensity_range=used)
+
+
+def varying_ranges(rows: Iterable[Row]) -> list[Varying]:
+    ranges = Ranges()
+    for each in rows:
+        ranges.add(each)
+    return ranges.varying()
 
 
 @given(ranges=st.lists(RANGES, min_size=1, max_size=8))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from napari.utils.notifications import show_info
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari import preferences
 from napari_webipred._napari.closing import main_window
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 PRIVATE = "Private session: what is stored now is deleted when napari closes."
 
@@ -26,12 +26,10 @@ class Foot(QWidget):
         self.keyboard.setToolTip("Show all keys of the panel")
         self.preferences = Button("Preferences…")
         self.preferences.setToolTip("Open napari's preferences at the page of this plugin")
-        layout = QHBoxLayout(self)
+        layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.private, 1)
-        layout.addStretch(0)
-        layout.addWidget(self.keyboard, alignment=Qt.AlignmentFlag.AlignRight)
-        layout.addWidget(self.preferences, alignment=Qt.AlignmentFlag.AlignRight)
+        layout.addWidget(self.private)
+        layout.addLayout(WrappingRow([self.keyboard, self.preferences]))
         self.preferences.clicked.connect(self._on_preferences)
         preferences.page().changed.connect(self.refresh)
         preferences.page().found.connect(self.refresh)

@@ -87,7 +87,8 @@ class ClassifyForm(Container):
                         "profile",
                         DEFAULTS.profile,
                         tooltip="Prepare the images exactly as this program does",
-                    )
+                    ),
+                    letters=9,
                 ),
             ],
             labels=False,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QWidget
@@ -88,8 +89,8 @@ class ClassifyPanel(QWidget):
         page().changed.connect(self._prefer)
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)
-        session.rows_added.connect(self._summarise)
-        session.rows_changed.connect(self._summarise)
+        session.rows_added.connect(self._summarise_rows)
+        session.rows_changed.connect(self._summarise_rows)
         session.run_ended.connect(self._summarise)
         session.rows_added.connect(self._follow)
         self.form.changed.connect(self._summarise)
@@ -185,6 +186,7 @@ class ClassifyPanel(QWidget):
             (self._viewer.dims.events.current_step, self._follow),
             (self._viewer.layers.selection.events.active, self._follow),
             (self._viewer.events.theme, self._show_focus),
+            (get_settings().appearance.events.font_size, self._show_focus),
             (self._viewer.events.theme, self._show_links),
             (self._viewer.events.theme, self._show_texts),
             (grid(self._viewer).events.enabled, self._show_texts),
@@ -235,10 +237,16 @@ class ClassifyPanel(QWidget):
         return self.results.buttons.is_saving or (asked and self._session.table.unsaved > 0)
 
     def _summarise(self) -> None:
-        loading, run = self._session.loading, self._session.run
-        model, images, classify, results = (section.header for section in self.sections)
+        loading = self._session.loading
+        model, images, *_ = (section.header for section in self.sections)
         model.summarise(self.model.summary, loading.model is not None and not loading.needs_settings)
         images.summarise(self.images.summary, bool(self.form.images.value))
+        self._summarise_rows()
+
+    def _summarise_rows(self) -> None:
+        """Say how many rows there are; looking at all images as well costs more than showing the rows."""
+        run = self._session.run
+        *_, classify, results = (section.header for section in self.sections)
         done = run is not None and not run.running and bool(run.rows)
         classify.summarise("" if run is None else f"{len(run.rows)} of {run.details.total} done", done)
         count = len(self._session.table.numbers)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -73,25 +72,6 @@ class Ranges:
     def varying(self) -> list[Varying]:
         """Return the stacks whose planes have different ranges, in the order in which they came."""
         return [Varying(image, spread) for (_, image), spread in self._spreads.items() if spread.varies]
-
-
-def varying_ranges(rows: Iterable[Row]) -> list[Varying]:
-    """Find the stacks of which planes have different intensity ranges.
-
-    Parameters
-    ----------
-    rows : iterable of Row
-        Of one run.
-
-    Returns
-    -------
-    list of Varying
-        In the order in which they came; empty if all planes of each stack can be compared.
-    """
-    ranges = Ranges()
-    for row in rows:
-        ranges.add(row)
-    return ranges.varying()
 
 
 def note(varying: list[Varying]) -> str:

@@ -8,7 +8,7 @@ from typing import Any, Literal, overload
 from napari_webipred.results.row import Row
 
 Field = Literal["image", "probabilities", "prediction", "assigned", "error", "region", "remark", "measures"]
-_AXES, _PLACES = 1, 2
+_SOURCE, _AXES, _PLACES = 0, 1, 2
 _AT = {
     "image": 3,
     "probabilities": 4,
@@ -66,6 +66,10 @@ class RowList(Sequence[Row]):
         """Return what each row has in this field."""
         at = _AT[field]
         return [kept[at] for kept in self._kept]
+
+    def positions(self) -> Iterator[tuple[int, tuple[int, ...]]]:
+        """Give the number of the image of each row, and the row's place along each axis."""
+        return ((kept[_SOURCE], kept[_PLACES]) for kept in self._kept)
 
     def places(self, axis: str, without: int) -> list[int]:
         """Return where each row lies along an axis, and `without` for rows of images without this axis."""

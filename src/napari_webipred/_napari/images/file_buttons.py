@@ -5,9 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 
 class FileButtons(QWidget):
@@ -27,11 +28,9 @@ class FileButtons(QWidget):
         self.files.setToolTip("Classify image files without opening them in napari. You can also drop them here")
         self.folder = Button("Add folder…")
         self.folder.setToolTip("Classify all images in a folder and below it. You can also drop it here")
-        layout = QHBoxLayout(self)
+        layout = WrappingRow([self.files, self.folder], last_at_end=False)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.files)
-        layout.addWidget(self.folder)
-        layout.addStretch(1)
+        self.setLayout(layout)
         self.files.clicked.connect(self._choose_files)
         self.folder.clicked.connect(self._choose_folder)
 

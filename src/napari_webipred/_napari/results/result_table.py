@@ -71,6 +71,7 @@ class ResultTable(QAbstractTableModel):
         self.decimals = 0
         self.read_decimals()
         self.runs: list[RunDetails] = []
+        self._last: tuple[int, int, Entry] | None = None  # a row with its number and the version of the table
         self._bold = QFont()
         self._bold.setBold(True)
         self.arrange()
@@ -121,7 +122,10 @@ class ResultTable(QAbstractTableModel):
 
     def entry(self, row: int) -> Entry:
         """Return the result in a row of what is shown."""
-        return self._session.table.entry(int(self.numbers[row]))
+        number, version = int(self.numbers[row]), self._session.table.version
+        if self._last is None or self._last[:2] != (number, version):  # Qt asks for each cell several times
+            self._last = number, version, self._session.table.entry(number)
+        return self._last[2]
 
     def place(self, number: int) -> int | None:
         """Return in which row of what is shown a row of the session's table is."""

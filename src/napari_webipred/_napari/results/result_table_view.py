@@ -52,7 +52,7 @@ class ResultTableView(QTableView):
         self.setSortingEnabled(True)
         self.verticalHeader().hide()
         self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
+        self._show_font()
         header = self.horizontalHeader()
         # To paint a heading, Qt would ask each row of the selection whether it can be selected.
         header.setSelectionModel(QItemSelectionModel(model, header))
@@ -65,6 +65,16 @@ class ResultTableView(QTableView):
         header.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         header.sectionMoved.connect(self._on_moved)
         header.sectionResized.connect(self._on_resized)
+
+    def changeEvent(self, event: QEvent | None) -> None:
+        super().changeEvent(event)
+        if event is not None and event.type() == QEvent.Type.FontChange:
+            self._show_font()
+            self.fit_columns()
+
+    def _show_font(self) -> None:
+        """Make rows as high as the text, whose size the user can choose in napari."""
+        self.verticalHeader().setDefaultSectionSize(self.fontMetrics().height() + 8)
 
     def fit_columns(self) -> None:
         """Make columns as wide as their headings and values, within bounds, or as the user has made them."""

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from napari_webipred._napari.images.place import Target, leading_lengths
-from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 from napari_webipred.results.session_table import Entry
 
 
@@ -54,11 +54,11 @@ class RowPlaces:
             for layer in planes.target.layers:
                 self._of_layer.setdefault(layer, self._known(layer)).append(planes)
 
-    def add(self, run: int, rows: Sequence[Row], first: int) -> None:
+    def add(self, run: int, rows: RowList, first: int) -> None:
         """Note new rows of a run; the first one has this number."""
         planes = self._runs[run]
-        for number, row in enumerate(rows, first):
-            planes[row.source].add(tuple(row.position.values()), number)
+        for number, (source, place) in enumerate(rows.positions(), first):
+            planes[source].add(place, number)
 
     def open(self, path: Path, layer: Any) -> None:
         """Note in which layer a file is open that was classified without one."""

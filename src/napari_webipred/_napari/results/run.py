@@ -136,11 +136,12 @@ class Run(QObject):
     def _on_events(self, events: list[engine.Event]) -> None:
         from napari_webipred import engine
 
-        rows = RowList(event.row for event in events if isinstance(event, engine.RowDone))
-        if rows:
-            self.rows.extend(rows)
-            for row in rows:
+        new = [event.row for event in events if isinstance(event, engine.RowDone)]
+        if new:
+            for row in new:
                 self.ranges.add(row)
+            rows = RowList(new)
+            self.rows.extend(rows)
             numbers = self._table.append(self.details, rows)
             self.rows_added.emit(numbers[0], numbers[-1])
 

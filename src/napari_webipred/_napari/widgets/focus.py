@@ -1,13 +1,17 @@
-"""A frame around the focused control, which napari's own style does not show."""
+"""What napari's own style does not show: a frame around the focused control, and the size of some texts."""
 
 from __future__ import annotations
+
+from napari.settings import get_settings
 
 from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, Theme
 
 # The frame takes the place of padding that napari's style gives to these controls (napari/_qt/qt_resources/styles), so
 # that nothing moves when the focus changes. Radio buttons of magicgui are in a box that needs no frame. The three
-# fields of a range have no arrows and fit into a narrow panel.
+# fields of a range have no arrows and fit into a narrow panel. napari's style gives the chosen font size to labels and
+# buttons only.
 SHEET = """
+Header, Chart, Plot, RangeSlider, QLineEdit, QTableView, QHeaderView {{ font-size: {size}; }}
 QPushButton:focus {{ border: 1px solid {frame}; padding: 3px; }}
 QComboBox:focus {{ border: 1px solid {frame}; padding: 2px 9px 2px 7px; }}
 QComboBox QAbstractItemView:focus {{ border: 0px; padding: 1px; }}
@@ -26,4 +30,5 @@ QGroupBox {{ border: 0px; margin: 0px; padding: 0px; }}
 
 def focus_sheet(theme: Theme) -> str:
     """Return a style sheet that frames the focused control in the theme's highlight colour."""
-    return SHEET.format(frame=theme.readable("highlight", on="primary", ratio=SHAPE_CONTRAST).name())
+    frame = theme.readable("highlight", on="primary", ratio=SHAPE_CONTRAST).name()
+    return SHEET.format(frame=frame, size=f"{get_settings().appearance.font_size}pt")

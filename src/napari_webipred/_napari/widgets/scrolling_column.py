@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 
 def scrolling_column(inside: QWidget, spacing: int) -> tuple[QScrollArea, QVBoxLayout]:
-    """Fill a widget with a column that is as wide as the widget.
+    """Fill a widget with a column that is as wide as the widget, unless a very large font needs more.
 
     Parameters
     ----------
@@ -31,7 +30,6 @@ def scrolling_column(inside: QWidget, spacing: int) -> tuple[QScrollArea, QVBoxL
     area.setWidget(content)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
     outer = QVBoxLayout(inside)
     outer.setContentsMargins(0, 0, 0, 0)
     outer.addWidget(area)

@@ -52,7 +52,12 @@ class Header(QAbstractButton):
         return self._summary
 
     def sizeHint(self) -> QSize:
-        return QSize(120, max(BADGE, self.fontMetrics().height()) + 8)
+        return QSize(120, self._badge + 8)
+
+    @property
+    def _badge(self) -> int:
+        """The size of the circle around the number."""
+        return max(BADGE, int(self.fontMetrics().height()) + 2)
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
@@ -69,31 +74,36 @@ class Header(QAbstractButton):
         bold.setBold(True)
         painter.setFont(bold)
         if self._number:
-            badge = QRectF(left, (area.height() - BADGE) / 2, BADGE, BADGE)
+            size = self._badge
+            badge = self._mirrored(QRectF(left, (area.height() - size) / 2, size, size))
             painter.setPen(QPen(self._theme.colour("current" if self._complete else "secondary"), 1.5))
             painter.setBrush(self._theme.colour("current" if self._complete else "background"))
             painter.drawEllipse(badge.adjusted(1, 1, -1, -1))
             painter.setPen(self._theme.readable("text", on="current" if self._complete else "background"))
             painter.drawText(badge, Qt.AlignmentFlag.AlignCenter.value, self._number)
-            left += BADGE + GAP
+            left += size + GAP
         painter.setPen(text)
         width = painter.fontMetrics().horizontalAdvance(self.text()) + 2
         middle = Qt.AlignmentFlag.AlignVCenter.value
-        painter.drawText(QRectF(left, 0, width, area.height()), middle, self.text())
+        painter.drawText(self._mirrored(QRectF(left, 0, width, area.height())), middle, self.text())
         left += width + GAP
         right = area.right() - 22
         painter.setFont(self.font())
         painter.setPen(self._theme.readable("text", "background", 0.66))
         elided = painter.fontMetrics().elidedText(self._summary, Qt.TextElideMode.ElideRight, int(right - left))
-        painter.drawText(
-            QRectF(left, 0, right - left, area.height()), middle | Qt.AlignmentFlag.AlignRight.value, elided
-        )
-        self._paint_arrow(painter, QPointF(area.right() - 10, area.center().y()))
+        rest = self._mirrored(QRectF(left, 0, right - left, area.height()))
+        painter.drawText(rest, middle | Qt.AlignmentFlag.AlignRight.value, elided)
+        self._paint_arrow(painter, self._mirrored(QRectF(area.right() - 10, area.center().y(), 0, 0)).topLeft())
+
+    def _mirrored(self, area: QRectF) -> QRectF:
+        """Return where a part of the header is in a window whose language may be written from right to left."""
+        left = self.width() - area.right() if self.isRightToLeft() else area.left()
+        return QRectF(left, area.top(), area.width(), area.height())
 
     def _paint_arrow(self, painter: QPainter, centre: QPointF) -> None:
         across, along = QPointF(4, 0), QPointF(0, 2)
         if not self.isChecked():
-            across, along = QPointF(0, 4), QPointF(2, 0)
+            across, along = QPointF(0, 4), QPointF(-2 if self.isRightToLeft() else 2, 0)
         painter.setPen(QPen(self._theme.colour("text", 0.8), 1.6))
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawPolyline(QPolygonF([centre - across - along, centre + along, centre + across - along]))

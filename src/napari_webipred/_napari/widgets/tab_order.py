@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QWidget
 
 
@@ -10,17 +11,17 @@ def tab_after(before: QWidget, widget: QWidget) -> None:
 
     Without it, Tab comes last to what was made last.
     """
-    place = _chain(before)[-1]
-    for each in _chain(widget):
+    place = _controls(before)[-1]
+    for each in _controls(widget):
         QWidget.setTabOrder(place, each)
         place = each
 
 
-def _chain(widget: QWidget) -> list[QWidget]:
-    """Return a widget and what is in it, in the order of Tab."""
-    found, each = [widget], widget.nextInFocusChain()
+def _controls(widget: QWidget) -> list[QWidget]:
+    """Return what can have the keyboard in a widget, in the order of Tab; Qt moves nothing else in that order."""
+    found, each = [], widget.nextInFocusChain()
     while each is not None and each is not widget:
-        if widget.isAncestorOf(each):
+        if widget.isAncestorOf(each) and each.focusPolicy() != Qt.FocusPolicy.NoFocus and each.focusProxy() is None:
             found.append(each)
         each = each.nextInFocusChain()
     return found

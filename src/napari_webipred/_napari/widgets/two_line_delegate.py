@@ -48,7 +48,7 @@ class TwoLineDelegate(QStyledItemDelegate):
         area = option.rect.adjusted(PADDING + 3, PADDING - 1, -PADDING, -PADDING + 1)
         if index.data(Qt.ItemDataRole.CheckStateRole) is not None:
             if enabled:
-                self._paint_box(painter, self.box(option.rect), is_checked(index))
+                self._paint_box(painter, _mirrored(option, self.box(option.rect)), is_checked(index))
             area.setLeft(area.left() + BOX + PADDING + 2)
         upper = QRect(area.left(), area.top(), area.width(), area.height() // 2)
         lower = upper.translated(0, area.height() - area.height() // 2)
@@ -56,13 +56,14 @@ class TwoLineDelegate(QStyledItemDelegate):
         title.setWeight(QFont.Weight.DemiBold)
         full = self._theme.readable("text", on) if enabled else self._theme.colour("text", 0.45)
         word = self.action(option, index)
-        _text(painter, upper.adjusted(0, 0, -word.width(), 0), title, full, index.data(Qt.ItemDataRole.DisplayRole))
+        first = _mirrored(option, upper.adjusted(0, 0, -word.width(), 0))
+        _text(painter, first, title, full, index.data(Qt.ItemDataRole.DisplayRole))
         if word.width():
             self._paint_action(painter, word, option, index.data(ACTION), on)
         remark = index.data(REMARK) or ""
         width = option.fontMetrics.horizontalAdvance(remark) + 4 if remark else 0
-        right = QRect(lower.right() - width, lower.top(), width, lower.height())
-        second = lower.adjusted(0, 0, -width - PADDING if remark else 0, 0)
+        right = _mirrored(option, QRect(lower.right() - width, lower.top(), width, lower.height()))
+        second = _mirrored(option, lower.adjusted(0, 0, -width - PADDING if remark else 0, 0))
         _text(painter, second, option.font, self._theme.readable("text", on, 0.7), index.data(SECOND_LINE))
         _text(painter, right, option.font, self._theme.readable("text", on, 0.85), remark)
         painter.restore()
@@ -73,7 +74,8 @@ class TwoLineDelegate(QStyledItemDelegate):
         selected = bool(state & QStyle.StateFlag.State_Selected)
         if selected:
             painter.fillRect(area, self._theme.colour("highlight"))
-            painter.fillRect(QRect(area.topLeft(), QSize(3, area.height())), self._theme.colour("current"))
+            edge = _mirrored(option, QRect(area.topLeft(), QSize(3, area.height())))
+            painter.fillRect(edge, self._theme.colour("current"))
         elif state & QStyle.StateFlag.State_MouseOver and state & QStyle.StateFlag.State_Enabled:
             painter.fillRect(area, self._theme.colour("highlight", 0.35))
         on = "highlight" if selected else "primary"
@@ -83,11 +85,12 @@ class TwoLineDelegate(QStyledItemDelegate):
         return on
 
     def action(self, option: QStyleOptionViewItem, index: QModelIndex | QPersistentModelIndex) -> QRect:
-        """Return where the word is that can be clicked at the right of the title; empty if there is none."""
+        """Return where the word is that can be clicked beside the title; empty if there is none."""
         text = index.data(ACTION) or ""
         width = option.fontMetrics.horizontalAdvance(text) + 2 * PADDING if text else 0
         area = option.rect
-        return QRect(area.right() - PADDING - width + 1, area.top() + 2, width, area.height() // 2 - 2)
+        word = QRect(area.right() - PADDING - width + 1, area.top() + 2, width, area.height() // 2 - 2)
+        return _mirrored(option, word)
 
     def _paint_action(self, painter: QPainter, area: QRect, option: QStyleOptionViewItem, text: str, on: str) -> None:
         under = bool(option.state & QStyle.StateFlag.State_MouseOver)
@@ -95,12 +98,12 @@ class TwoLineDelegate(QStyledItemDelegate):
             painter.setPen(self._theme.readable("text", on, 0.7))
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.drawRoundedRect(area, 3, 3)
-        inner = area.adjusted(PADDING, 0, 0, 0)
+        inner = area.adjusted(PADDING - 2, 0, 2 - PADDING, 0)
         _text(painter, inner, option.font, self._theme.readable("text", on, 1.0 if under else 0.7), text)
 
     @staticmethod
     def box(item: QRect) -> QRect:
-        """Where the check box of an item is."""
+        """Where the check box of an item is, in a language that is written from left to right."""
         return QRect(item.left() + PADDING + 3, item.center().y() - BOX // 2 + 1, BOX, BOX)
 
     def _paint_box(self, painter: QPainter, box: QRect, checked: bool) -> None:
@@ -157,6 +160,11 @@ def list_view(theme: Theme, name: str, rows: int) -> QListView:
 def show_rows(view: QListView, rows: int) -> None:
     """Give a list of two-line items space for so many of them."""
     view.setFixedHeight(rows * (2 * view.fontMetrics().height() + 2 * PADDING) + 4)
+
+
+def _mirrored(option: QStyleOptionViewItem, area: QRect) -> QRect:
+    """Return where a part of an item is in a window whose language may be written from right to left."""
+    return QStyle.visualRect(option.direction, option.rect, area)
 
 
 def _text(painter: QPainter, area: QRect, font: QFont, colour: QColor, text: str | None) -> None:

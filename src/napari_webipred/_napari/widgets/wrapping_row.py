@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QPoint, QRect, QSize, Qt
-from qtpy.QtWidgets import QLayout, QLayoutItem, QWidget
+from qtpy.QtWidgets import QLayout, QLayoutItem, QStyle, QWidget
 
 SPACING = 6
 
 
 class WrappingRow(QLayout):
-    """Widgets from left to right, the last one at the right end; those that do not fit go to the next line.
+    """Widgets one after the other, the last one at the end of the line; those that do not fit go to the next line.
 
     Parameters
     ----------
     widgets : sequence of QWidget
         They keep the size of their hints. Hidden ones take no space.
+    last_at_end : bool
+        False leaves the last one beside the others.
     """
 
-    def __init__(self, widgets: Sequence[QWidget]) -> None:
+    def __init__(self, widgets: Sequence[QWidget], last_at_end: bool = True) -> None:
         super().__init__()
+        self._last_at_end = last_at_end
         self._items: list[QLayoutItem] = []
         for widget in widgets:
             self.addWidget(widget)
@@ -60,7 +63,13 @@ class WrappingRow(QLayout):
     def setGeometry(self, area: QRect) -> None:
         super().setGeometry(area)
         for item, place in zip(self._shown(), self._areas(area.width()), strict=True):
-            item.setGeometry(place.translated(area.topLeft()))
+            seen = QStyle.visualRect(self._direction(), QRect(0, 0, area.width(), area.height()), place)
+            item.setGeometry(seen.translated(area.topLeft()))
+
+    def _direction(self) -> Qt.LayoutDirection:
+        """Return in which direction the language of the window is written."""
+        widget = self.parentWidget()
+        return Qt.LayoutDirection.LeftToRight if widget is None else widget.layoutDirection()
 
     def _shown(self) -> list[QLayoutItem]:
         return [item for item in self._items if not item.isEmpty()]
@@ -74,6 +83,6 @@ class WrappingRow(QLayout):
                 left, top = 0, areas[-1].bottom() + 1 + SPACING
             areas.append(QRect(QPoint(left, top), size))
             left += size.width() + SPACING
-        if areas:
+        if areas and self._last_at_end:
             areas[-1].moveRight(width - 1)
         return areas
