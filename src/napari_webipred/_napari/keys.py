@@ -30,12 +30,15 @@ class Key:
         Takes the panel, and returns the widget that is clicked, or else gets the keyboard.
     clicks : bool
         Whether the widget is clicked.
+    of_row : bool
+        Whether the widget is made with the first row.
     """
 
     keys: tuple[str, ...]
     words: str
     find: Callable[[Any], QWidget]
     clicks: bool = False
+    of_row: bool = False
 
 
 # No letter is that of a menu of napari: F, V, L, P, W, H, D; nor that of a label: I, R, T, G.
@@ -51,7 +54,7 @@ KEYS = (
     Key(("Alt+A",), "Select all images, or none", lambda panel: panel.images.choice.all, clicks=True),
     Key(("Alt+K",), "Show what the model sees", lambda panel: panel.images.preview, clicks=True),
     Key(("Alt+O",), "Show or hide more options", lambda panel: panel.classify.more, clicks=True),
-    Key(("Alt+E",), "Explain the selected row", lambda panel: panel.results.detail.explain.button, clicks=True),
+    Key(("Alt+E",), "Explain the selected row", lambda panel: panel.results.detail.explain.button, True, True),
     Key(("Alt+S",), "Save rows", lambda panel: panel.results.buttons.save, clicks=True),
     Key(("Alt+Y",), "Copy the rows that are shown", lambda panel: panel.results.buttons.copy, clicks=True),
     Key(("F1", "Shift+?"), "Show this list", lambda panel: panel.foot.keyboard, clicks=True),
@@ -73,10 +76,18 @@ def bind(panel: Any) -> None:
             shortcut = QShortcut(QKeySequence(sequence), panel)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(partial(_do, panel, key))
-        widget = key.find(panel)
-        if key.clicks and (tip := widget.toolTip()) and key.keys[0] not in tip:
-            widget.setToolTip(f"{tip} ({_native(key.keys[0])})")
+        if key.clicks and key.of_row:
+            panel.results.when_made(lambda detail, key=key: _name(key, key.find(panel)))
+        elif key.clicks:
+            _name(key, key.find(panel))
     panel.foot.keyboard.clicked.connect(lambda: _show(panel))
+
+
+def _name(key: Key, widget: QWidget) -> None:
+    """Name the key in the tool tip of its widget."""
+    tip = widget.toolTip()
+    if tip and key.keys[0] not in tip:
+        widget.setToolTip(f"{tip} ({_native(key.keys[0])})")
 
 
 def lines(panel: Any) -> list[Line]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize
@@ -42,6 +42,9 @@ from napari_webipred._napari.widgets.wheel import WheelGuard
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry, RunDetails
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.results.result_detail import ResultDetail
 
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
@@ -115,9 +118,12 @@ class ClassifyPanel(QWidget):
     def _show_maps(self) -> None:
         """Show the maps of the chosen row over its layer."""
         self.maps = MapLayers(self._viewer, self._session.maps, self._session.places, self)
-        explain = self.results.detail.explain
+        self.results.when_made(self._connect_detail)
+
+    def _connect_detail(self, detail: ResultDetail) -> None:
+        explain = detail.explain
         self.maps.failed.connect(explain.message.show_error)
-        self.results.detail.shown.connect(self.maps.choose)
+        detail.shown.connect(self.maps.choose)
         explain.asked.connect(self._on_explain)
         explain.menu.keep.triggered.connect(self.maps.keep)
 

@@ -58,9 +58,10 @@ class ResultDetail(QWidget):
         session: ViewerSession,
         visible: Callable[[], Numbers],
         selected: Callable[[], Numbers],
+        theme: Theme,
+        *,
         length_of: Callable[[Entry, str], int],
         is_open: Callable[[Entry], bool],
-        theme: Theme,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)

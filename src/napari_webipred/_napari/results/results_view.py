@@ -63,6 +63,7 @@ class ResultsView(QWidget):
         super().__init__(parent)
         self._session = session
         self._places = length_of, is_open
+        self._when_made: list[Callable[[ResultDetail], object]] = []
         self._theme = theme
         self._silent = False
         self._chosen: int | None = None
@@ -139,15 +140,25 @@ class ResultsView(QWidget):
         """The chosen row, made with the first one."""
         from napari_webipred._napari.results.result_detail import ResultDetail
 
-        detail = ResultDetail(
-            self._session, lambda: self.model.numbers, self.table.selected_numbers, *self._places, self._theme
-        )
+        length_of, is_open = self._places
+        visible, selected = (lambda: self.model.numbers), self.table.selected_numbers
+        detail = ResultDetail(self._session, visible, selected, self._theme, length_of=length_of, is_open=is_open)
+        self.__dict__["detail"] = detail  # those who are told below look for it here
         self._sides.addWidget(detail, 0, Qt.AlignmentFlag.AlignTop)
         self._stretch_sides()
         tab_after(self._side, detail)
         WheelGuard(detail)
         detail.moved.connect(self._on_marker)
+        for then in self._when_made:
+            then(detail)
         return detail
+
+    def when_made(self, then: Callable[[ResultDetail], object]) -> None:
+        """Call a function once there is a chosen row, before it is shown."""
+        if "detail" in vars(self):
+            then(self.detail)
+        else:
+            self._when_made.append(then)
 
     @property
     def chosen_entry(self) -> Entry | None:
