@@ -97,7 +97,7 @@ class IntensityChoice(QWidget):
         OptionError
             It is not a range.
         """
-        if isinstance(intensity, str) and intensity in literals(Intensity):
+        if isinstance(intensity, str) and intensity in literals(Named):
             self.choice.value = intensity
             return
         before, self._own = self.value(), True
@@ -159,7 +159,7 @@ def _number(name: str, value: float) -> QDoubleSpinBox:
 
 
 def _checked(intensity: object) -> tuple[float, float]:
-    names = ", ".join(map(repr, literals(Intensity)))
+    names = ", ".join(map(repr, literals(Named)))
     hint = f"Use one of {names}, or two numbers from {-LARGEST:g} to {LARGEST:g}, the smaller one first."
     try:
         low, high = map(float, () if isinstance(intensity, str) else intensity)  # type: ignore[call-overload]
