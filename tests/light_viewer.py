@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from napari import Viewer
@@ -22,7 +23,7 @@ class LightViewer(Viewer):
 
     def __init__(self, widgets: dict[str, type[QWidget]]) -> None:
         ViewerModel.__init__(self)
-        _initialize_plugins()
+        _know_plugins()
         self._window = LightWindow(self, widgets)
         self._instances.add(self)
 
@@ -30,6 +31,12 @@ class LightViewer(Viewer):
         """Close the window, as napari's own does."""
         self.layers.clear()
         self._window.close()
+
+
+@cache
+def _know_plugins() -> None:
+    """Let napari know its plugins, once: after a test with its own viewer it would do so again, and refuse them."""
+    _initialize_plugins()
 
 
 class LightWindow:
