@@ -57,7 +57,7 @@ ALLOWED = {
     "engine": GROUND | DATA | {"options", "model", "execution", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "ensembles": GROUND | DATA | {"results"},
-    "evaluation": GROUND | {"results"},
+    "evaluation": GROUND | {"cache", "results"},
     "api": GROUND
     | DATA
     | {

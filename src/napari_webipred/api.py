@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from napari_webipred import engine
+from napari_webipred.cache import overrides
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
 from napari_webipred.execution.plane import prepared_plane
 from napari_webipred.imaging.preprocess import Intensity
@@ -141,7 +142,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     model: Model | str | Path | Sequence[Model | str | Path],
     *,
     intensity: Intensity | None = None,
-    threshold: float = 0.5,
+    threshold: float | str = 0.5,
     profile: Profile | None = None,
     views: Views | None = None,
     regions: Any = None,
@@ -160,8 +161,9 @@ def classify(  # noqa: PLR0913 - each is given by its name
         Which intensities become black and white; see `docs/python.md`, also for windows of DICOM files. By default what
         napari's preferences say, which is "auto" if nothing else was chosen there: 8-bit images are taken as they are,
         and DICOM files are displayed as they say.
-    threshold : float
-        From which probability on a multi-label model assigns a class, unless its card says otherwise.
+    threshold : float or str
+        From which probability on a multi-label model assigns a class, unless its card says otherwise. Or the name of
+        thresholds that were chosen by own labels (`Evaluation.keep`), for any model.
     profile : "webipred", "aucmedi" or "teachable-machine", optional
         The program whose arithmetic prepares the images, if not that of the model's card; see `docs/python.md`.
     views : "flip" or "symmetries", optional
@@ -215,9 +217,13 @@ def classify(  # noqa: PLR0913 - each is given by its name
     from napari_webipred.results.columns import Shared, measures, unique
     from napari_webipred.results.table import to_frame
 
-    options = replace(_options(intensity, profile, threshold, views), identify=identify)
     several = not isinstance(model, (Model, str, Path))
     opened = [_opened(model)] if isinstance(model, (Model, str, Path)) else list(map(_opened, model))
+    if isinstance(threshold, str):
+        with _remedies_in_notes():
+            opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold)) for each in opened]
+        threshold = engine.DEFAULTS.threshold
+    options = replace(_options(intensity, profile, threshold, views), identify=identify)
     names = unique([each.card.name for each in opened])
     rows, of_rows = [], []
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
@@ -442,6 +448,8 @@ def evaluate(
     *,
     group: str | None = None,
     ordinal: bool = False,
+    thresholds: str | None = None,
+    calibrate: bool = False,
     draws: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
@@ -459,6 +467,11 @@ def evaluate(
         count groups, not images. Planes and regions of the same image always belong together.
     ordinal : bool
         Whether the classes have an order, such as grades of a disease.
+    thresholds : str, optional
+        How thresholds are chosen, if they are to be: ``"youden"``, ``"sensitivity=0.95"``, ``"specificity=0.9"`` or
+        ``"cost=5"`` (a missed image costs as much as five false alarms).
+    calibrate : bool
+        Whether to calibrate the probabilities: a temperature for classes that exclude each other, else Platt's method.
     draws, seed : int
         How often the cohort is resampled for intervals, and what the random numbers begin with.
 
@@ -489,7 +502,7 @@ def evaluate(
 
     with _remedies_in_notes():
         cohort, made = cohort_of(table, truth, group, ordinal=ordinal)
-        return evaluated(cohort, draws, seed, made)
+        return evaluated(cohort, draws, seed, made, rule=thresholds, calibrate=calibrate)
 
 
 def select(

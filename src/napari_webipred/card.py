@@ -345,12 +345,14 @@ class ModelCard(PartialCard):
 
     ``task`` says what the numbers mean: one class for an image (``"multi-class"``), any number of them
     (``"multi-label"``), two classes told apart by one number (``"binary"``), or values (``"regression"``).
+    ``thresholds`` is the name of the thresholds that the user has chosen for the classes, instead of the card's own.
     ``classes`` may be empty and ``preprocessing`` None where the source of a model does not say;
     such a model can be opened, but classifies only once the user has told what is missing.
     """
 
     id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
     name: Annotated[Words, Field(min_length=1)]
+    thresholds: Words | None = None
 
     @property
     def is_local(self) -> bool:

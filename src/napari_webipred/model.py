@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from copy import copy
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ from napari_webipred.cache import graphs
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
 from napari_webipred.limits import available_cores
+from napari_webipred.model_overrides import Thresholds
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import outputs_in
@@ -88,6 +90,12 @@ class Model:
         'sharp'
         """
         return self.card.class_names
+
+    def with_thresholds(self, chosen: Thresholds) -> Model:
+        """Return the same model, which assigns classes by thresholds that were chosen by own labels."""
+        other = copy(self)
+        other.card = chosen.applied_to(self.card)
+        return other
 
     def predict(self, batch: ArrayLike) -> NDArray[np.float32]:
         """Run the model on images that are already resized and standardised.

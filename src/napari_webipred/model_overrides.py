@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, fields, replace
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args
 
 from napari_webipred.card import Input, ModelCard, Output, PartialCard, Preprocessing, StandardizeMode, named
@@ -13,6 +14,7 @@ from napari_webipred.merge import merge
 # What a card says in other words: the mode custom with a factor, as Keras' Rescaling(1 / 255) before the network.
 DIVIDED_BY_255 = "0-1"
 MODES = (DIVIDED_BY_255, *(mode for mode in get_args(StandardizeMode) if mode != "custom"))
+NAME = re.compile(r"(?![\d.]+$)[\w-][\w.-]{0,63}")  # no number, which would be a threshold itself
 ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
 
 
@@ -108,3 +110,45 @@ class ModelOverrides:
         if said.keys() - {"classes"}:
             said["test"] = None
         return merge(card, PartialCard(**said), overrule=True) if said else card
+
+
+@dataclass(frozen=True, slots=True)
+class Thresholds:
+    """From which probabilities on the classes of a model are assigned, as the user has chosen by own labels.
+
+    Attributes
+    ----------
+    name : str
+    values : mapping of str to float
+        By name of the class. Of two classes that exclude each other only the second has one.
+    how : mapping
+        How they were chosen, in plain JSON values.
+    """
+
+    name: str
+    values: Mapping[str, float]
+    how: Mapping[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not NAME.fullmatch(self.name):
+            raise OptionError(
+                f"Thresholds cannot be called {self.name!r}.", "Use letters, digits, hyphens and underscores."
+            )
+        if not self.values or not all(0 <= value <= 1 for value in self.values.values()):
+            raise OptionError(f"The thresholds {dict(self.values)} are not from 0 to 1.")
+
+    def applied_to(self, card: ModelCard) -> ModelCard:
+        """Return the card with these thresholds.
+
+        Raises
+        ------
+        OptionError
+            They are for other classes.
+        """
+        if other := self.values.keys() - set(card.class_names):
+            raise OptionError(
+                f"The thresholds {self.name} are for the class {min(other)}, which {card.name} does not have.",
+                "Choose them again.",
+            )
+        entries = (entry.model_copy(update={"threshold": self.values.get(entry.name)}) for entry in card.classes)
+        return card.model_copy(update={"classes": tuple(entries), "thresholds": self.name})

@@ -10,12 +10,14 @@ from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 
+from napari_webipred.cache import overrides
 from napari_webipred.cli import arguments, explain, selection, several, terminal
 from napari_webipred.cli.maps import Maps
-from napari_webipred.cli.parser import Parser, number
+from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
 
+DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
 
 
@@ -37,10 +39,10 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
     classify.add_argument(
         "--threshold",
-        type=number,
-        default=0.5,
+        default="0.5",
         metavar="P",
-        help="assign a class from this probability on, for multi-label models (default: %(default)s)",
+        help="assign a class from this probability on, for multi-label models (default: %(default)s); or the name of "
+        "thresholds that evaluate has kept, for any model",
     )
     classify.add_argument(
         "--identify",
@@ -80,9 +82,10 @@ def _classify(options: argparse.Namespace) -> int:
     from napari_webipred.engine import Options
     from napari_webipred.explanations.folder import claimed_folder
 
+    threshold, name = _threshold(options.threshold)
     how = Options(
         intensity=arguments.intensity(options.range),
-        threshold=options.threshold,
+        threshold=threshold,
         profile=options.profile,
         views=options.views,
         identify=options.identify,
@@ -98,6 +101,8 @@ def _classify(options: argparse.Namespace) -> int:
         output = stack.enter_context(_claimed(options.output, options.overwrite, arguments.files(options)))
         folder = options.explain and stack.enter_context(claimed_folder(options.explain, arguments.files(options)))
         models = arguments.models(options)
+        if name:
+            models = [model.with_thresholds(overrides.chosen(model.checksum, name)) for model in models]
         for model in models:
             for sentence in model.card.remarks_on(how.views):
                 terminal.message(sentence)
@@ -105,6 +110,14 @@ def _classify(options: argparse.Namespace) -> int:
         maps = Maps(folder, drawing, models[0], how) if folder else None
         wishes = Wishes(show, arguments.given_models(options), together, maps)
         return run(models, options.inputs, output, how, what, wishes)
+
+
+def _threshold(text: str) -> tuple[float, str]:
+    """Return a threshold, and the name of thresholds that stand in its place."""
+    try:
+        return float(text), ""
+    except ValueError:
+        return DEFAULT_THRESHOLD, text
 
 
 @contextmanager

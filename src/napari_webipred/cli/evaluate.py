@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_webipred.cli import terminal
 from napari_webipred.cli.parser import Parser, whole_number
+from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from napari_webipred.evaluation.cohort import Cohort
@@ -34,6 +35,12 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     evaluate.add_argument("--ordinal", action="store_true", help="the classes have an order, such as grades")
     evaluate.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="folder for tables and figures")
     evaluate.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
+    rule = "choose thresholds: youden, sensitivity=0.95, specificity=0.9 or cost=5 (a miss costs five false alarms)"
+    evaluate.add_argument("--thresholds", metavar="RULE", help=rule)
+    keep = "keep the thresholds for this model, for classify --threshold NAME"
+    evaluate.add_argument("--keep", metavar="NAME", help=keep)
+    calibrated = "fit calibrated probabilities, and write them beside the raw ones"
+    evaluate.add_argument("--calibrate", action="store_true", help=calibrated)
     draws = "how often the images are resampled for intervals (default: %(default)s)"
     evaluate.add_argument("--draws", type=whole_number, default=1000, metavar="N", help=draws)
     seed = "what the random numbers begin with (default: %(default)s)"
@@ -46,14 +53,21 @@ def _evaluate(options: argparse.Namespace) -> None:
     from napari_webipred.evaluation.evaluation import evaluating
     from napari_webipred.evaluation.given import cohort_of
 
+    if options.keep and not options.thresholds:
+        raise OptionError("There are no thresholds to keep.", "Choose some, for example with --thresholds youden.")
     if options.output:
         files.claim(options.output, lambda folder: bool(options.overwrite))
     known = None if options.truth_from_folders else options.truth
     cohort, made = cohort_of(options.results, known, options.group, ordinal=options.ordinal)
-    steps = evaluating(cohort, options.draws, options.seed, made)
+    rule, calibrate = options.thresholds, options.calibrate
+    steps = evaluating(cohort, options.draws, options.seed, made, rule=rule, calibrate=calibrate)
     found = terminal.counted(steps, "Resampling")
     _show(found)
+    _show_fitted(found)
     _say_unmatched(cohort)
+    if options.keep:
+        found.keep(options.keep)
+        terminal.message(f"Thresholds kept. `napari-webipred classify --threshold {options.keep}` uses them.")
     if options.output:
         written = found.save(options.output)
         terminal.message(f"{len(written)} files written to {options.output}.")
@@ -82,6 +96,30 @@ def _show(found: Evaluation) -> None:
             (str(name), *map(str, row)) for name, row in zip(matrix.index, matrix.to_numpy().tolist(), strict=True)
         ]
         terminal.show_table(("TRUE \\ ASSIGNED", *map(str, matrix.columns)), counts, sys.stdout)
+
+
+def _show_fitted(found: Evaluation) -> None:
+    """Print thresholds and calibration."""
+    if found.thresholds is not None:
+        terminal.show("")
+        header = (f"THRESHOLDS ({found.thresholds.rule})", "FROM", "SENSITIVITY", "SPECIFICITY", "WHERE FITTED", "")
+        rows = [
+            (
+                each.class_name,
+                f"{each.value:.4f}",
+                *(f"{_number(own.value)} {_interval(own)}".strip() for own in (each.sensitivity, each.specificity)),
+                f"{each.fitted_sensitivity:.3f}, {each.fitted_specificity:.3f}",
+                each.note,
+            )
+            for each in found.thresholds.each
+        ]
+        terminal.show_table(header, rows, sys.stdout)
+    if found.calibration is not None:
+        fitted = found.calibration
+        terminal.show("")
+        what = f"temperature {fitted.temperature:.3f}" if fitted.method == "temperature" else "Platt"
+        lines = [(name, *(f"{each[name]:.4f}" for each in (fitted.before, fitted.after))) for name in fitted.before]
+        terminal.show_table((f"CALIBRATION ({what})", "RAW", "CALIBRATED"), lines, sys.stdout)
 
 
 def _number(value: float) -> str:

@@ -22,8 +22,10 @@ BARS = ("sensitivity", "specificity", "auc")
 _DOTS = 150  # per inch
 
 
-def drawn(cohort: Cohort, metrics: Sequence[Metric], seed: int = SEED) -> dict[str, bytes]:
-    """Draw all figures.
+def drawn(
+    cohort: Cohort, metrics: Sequence[Metric], seed: int = SEED, calibrated: Cohort | None = None
+) -> dict[str, bytes]:
+    """Draw all figures; the reliability diagram also with calibrated probabilities, if there are any.
 
     Returns
     -------
@@ -55,7 +57,8 @@ def drawn(cohort: Cohort, metrics: Sequence[Metric], seed: int = SEED) -> dict[s
     }
     add("precision-recall", lambda axes: figures.precision_recall(axes, precise))
     if cohort.is_exclusive:
-        reliable = {"most probable class": curves.reliability(cohort)}
+        both = {"most probable class": cohort, "calibrated": calibrated}
+        reliable = {name: curves.reliability(each) for name, each in both.items() if each is not None}
     else:
         reliable = {name: curves.reliability(cohort, index) for index, name in names_of.items()}
     add("reliability", lambda axes: figures.reliability(axes, reliable))

@@ -10,14 +10,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred.cache import overrides
 from napari_webipred.errors import OptionError
-from napari_webipred.evaluation import files
+from napari_webipred.evaluation import calibration, files
+from napari_webipred.evaluation.calibration import Calibration
 from napari_webipred.evaluation.cohort import REASONS, Cohort
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.metric import Metric, named
 from napari_webipred.evaluation.metrics import measuring
 from napari_webipred.evaluation.resampling import DRAWS, SEED
 from napari_webipred.evaluation.scores import categories
+from napari_webipred.evaluation.thresholds import Thresholds, choose, rule_of
+from napari_webipred.model_overrides import Thresholds as Chosen
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,6 +41,11 @@ class Evaluation:
         Of the bootstrap: how often the cohort was resampled, and what the random numbers begin with.
     made : mapping
         What else is recorded of how it was made, in plain JSON values: the files that were read, the model.
+    thresholds : Thresholds or None
+        From which probabilities on the classes are assigned, if they were chosen.
+    calibration : Calibration or None
+    calibrated_cohort : Cohort or None
+        The same rows with calibrated probabilities, each from a fit to other rows.
     """
 
     cohort: Cohort
@@ -44,6 +53,9 @@ class Evaluation:
     draws: int = DRAWS
     seed: int = SEED
     made: Mapping[str, Any] = field(default_factory=dict)
+    thresholds: Thresholds | None = None
+    calibration: Calibration | None = None
+    calibrated_cohort: Cohort | None = None
 
     @property
     def summary(self) -> pd.DataFrame:
@@ -78,6 +90,44 @@ class Evaluation:
             }
         )
 
+    @property
+    def calibrated(self) -> pd.DataFrame:
+        """The rows that count with raw and calibrated probabilities: ``NORMAL`` and ``NORMAL (calibrated)``.
+
+        Raises
+        ------
+        OptionError
+            There is no calibration.
+        """
+        import pandas as pd
+
+        header, *lines = files.calibrated_table(self.cohort, self._calibrated())
+        return pd.DataFrame(lines, columns=header)
+
+    def _calibrated(self) -> Cohort:
+        if self.calibrated_cohort is None:
+            raise OptionError("There is no calibration.", "Evaluate with calibrate=True.")
+        return self.calibrated_cohort
+
+    def keep(self, name: str) -> None:
+        """Keep the thresholds under a name, for the model on this machine: `classify` takes the name as `threshold`.
+
+        Raises
+        ------
+        OptionError
+            There are none, it is not known which model they are for, or the cache cannot be written.
+        """
+        if self.thresholds is None:
+            raise OptionError("No thresholds were chosen.", 'Evaluate with thresholds="youden" or another rule.')
+        checksum = (self.made.get("model") or {}).get("checksum")
+        if not checksum:
+            raise OptionError(
+                "It is not known which model the results are of.",
+                "Evaluate a table of classify(), or a CSV file with its record (.csv.json) beside it.",
+            )
+        how = {**self.thresholds.as_dict(), "rows": len(self.cohort), "grouped_by": self.cohort.grouped_by or None}
+        overrides.keep_thresholds(checksum, Chosen(name, self.thresholds.values, how))
+
     def metric(self, name: str, class_name: str = "") -> Metric:
         """Return one metric, of one class or of all together.
 
@@ -104,30 +154,57 @@ class Evaluation:
             The folder holds other files, or cannot be written.
         """
         made = {"draws": self.draws, "seed": self.seed, **self.made}
-        return files.save(Path(folder), self.cohort, self.metrics, made, figures=figures)
+        fitted = files.Fitted(self.thresholds, self.calibration, self.calibrated_cohort)
+        return files.save(Path(folder), self.cohort, self.metrics, made, fitted, figures=figures)
 
 
 def evaluating(
-    cohort: Cohort, draws: int = DRAWS, seed: int = SEED, made: Mapping[str, Any] | None = None
+    cohort: Cohort,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    made: Mapping[str, Any] | None = None,
+    *,
+    rule: str | None = None,
+    calibrate: bool = False,
 ) -> Generator[tuple[int, int], None, Evaluation]:
     """Evaluate a cohort, step by step; yields how many steps are done, and how many there are.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    draws, seed : int
+        Of the bootstrap; the seed is also that of the parts for cross-fitting.
+    made : mapping, optional
+        See `Evaluation`.
+    rule : str, optional
+        How thresholds are chosen, if they are to be; see `napari_webipred.evaluation.thresholds.rule_of`.
+    calibrate : bool
+        Whether probabilities are calibrated.
 
     Raises
     ------
     OptionError
-        There are no draws.
+        There are no draws, the rule is none, or there are too few images.
     """
     if draws < 2:
         raise OptionError(f"{draws} draws give no interval.", "Draw at least 2 times; 1000 is usual.")
+    chosen = choose(cohort, rule_of(rule), seed=seed) if rule else None
+    fitted = calibration.calibrate(cohort, seed=seed) if calibrate else (None, None)
     metrics = yield from measuring(cohort, draws, seed)
-    return Evaluation(cohort, metrics, draws, seed, made or {})
+    return Evaluation(cohort, metrics, draws, seed, made or {}, chosen, *fitted)
 
 
 def evaluated(
-    cohort: Cohort, draws: int = DRAWS, seed: int = SEED, made: Mapping[str, Any] | None = None
+    cohort: Cohort,
+    draws: int = DRAWS,
+    seed: int = SEED,
+    made: Mapping[str, Any] | None = None,
+    *,
+    rule: str | None = None,
+    calibrate: bool = False,
 ) -> Evaluation:
     """Evaluate a cohort; see `evaluating`."""
-    steps = evaluating(cohort, draws, seed, made)
+    steps = evaluating(cohort, draws, seed, made, rule=rule, calibrate=calibrate)
     while True:
         try:
             next(steps)

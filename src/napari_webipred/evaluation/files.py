@@ -8,24 +8,29 @@ import json
 import math
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from napari_webipred import file_errors
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import drawings, webipred
+from napari_webipred.evaluation.calibration import LABEL, Calibration
 from napari_webipred.evaluation.cohort import REASONS, Cohort
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.intervals import LEVEL
 from napari_webipred.evaluation.metric import Metric
+from napari_webipred.evaluation.thresholds import Thresholds
 from napari_webipred.names import visible
 from napari_webipred.results.export import harmless
 
 RECORD = "evaluation.json"
+THRESHOLDS, CALIBRATED = "thresholds.csv", "calibrated.csv"
 METRICS, CONFUSION, UNMATCHED, ROWS = "metrics.csv", "confusion.csv", "unmatched.csv", "rows.csv"
 WEBIPRED_JSON, WEBIPRED_CSV = "metrics-webipred.json", "model-evaluation.csv"
 SOURCE = "napari-webipred"
@@ -33,11 +38,21 @@ LIBRARIES = ("napari-webipred", "numpy", "scikit-learn")
 Cell = str | int | float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Fitted:
+    """What was fitted to the labels; see `napari_webipred.evaluation.evaluation.Evaluation`."""
+
+    thresholds: Thresholds | None = None
+    calibration: Calibration | None = None
+    calibrated: Cohort | None = None
+
+
 def save(
     folder: Path,
     cohort: Cohort,
     metrics: Sequence[Metric],
     made: Mapping[str, Any],
+    fitted: Fitted = Fitted(),  # it cannot change
     may_replace: Callable[[Path], bool] = lambda folder: False,
     *,
     figures: bool = True,
@@ -52,6 +67,7 @@ def save(
     metrics : sequence of Metric
     made : mapping
         How they were made, in plain JSON values: draws and seed, the files that were read, the model.
+    fitted : Fitted
     may_replace : callable
         Asked about a folder that has other files and no evaluation.
     figures : bool
@@ -81,11 +97,17 @@ def save(
             ["true", *names],
             *([name, *row] for name, row in zip(classes, counts.tolist(), strict=True)),
         ]
+    if fitted.thresholds:
+        tables[THRESHOLDS] = thresholds_table(fitted.thresholds)
+    if fitted.calibrated:
+        tables[CALIBRATED] = calibrated_table(cohort, fitted.calibrated)
     contents = {name: as_csv(lines) for name, lines in tables.items()}
     contents[WEBIPRED_JSON] = as_json(webipred.as_json(cohort, metrics, SOURCE))
     if figures:
-        contents |= drawings.drawn(cohort, metrics, made["seed"])
-    contents[RECORD] = as_json(record(cohort, made))
+        contents |= drawings.drawn(cohort, metrics, made["seed"], fitted.calibrated)
+    found = {"thresholds": fitted.thresholds, "calibration": fitted.calibration}
+    parts = {name: each.as_dict() if each else None for name, each in found.items()}
+    contents[RECORD] = as_json({**record(cohort, made), **parts})
     return write(folder, contents)
 
 
@@ -156,6 +178,28 @@ def rows_table(cohort: Cohort) -> list[list[Cell]]:
     names = [_names(cohort.classes, chosen) for chosen in (cohort.truth, cohort.assigned)]
     lines = zip(cohort.rows.tolist(), cohort.images, *names, map(int, right), strict=True)
     return [header, *(list(line) for line in lines)]
+
+
+def thresholds_table(found: Thresholds) -> list[list[Cell]]:
+    """Return the threshold of each class and what it gives, as lines."""
+    numbers = ("value", "low", "high")
+    both = ("sensitivity", "specificity")
+    header: list[Cell] = ["class", "threshold"]
+    header += [name if number == "value" else f"{name}_{number}" for name in both for number in numbers]
+    lines: list[list[Cell]] = [[*header, "fitted_sensitivity", "fitted_specificity", "note"]]
+    for each in found.each:
+        cross = [getattr(getattr(each, name), number) for name in both for number in numbers]
+        fitted = each.fitted_sensitivity, each.fitted_specificity
+        lines.append([each.class_name, each.value, *cross, *fitted, each.note])
+    return lines
+
+
+def calibrated_table(cohort: Cohort, calibrated: Cohort) -> list[list[Cell]]:
+    """Return raw and calibrated probabilities of the rows that count, as lines."""
+    header: list[Cell] = ["row", "image", *cohort.classes, *(f"{name} ({LABEL})" for name in cohort.classes)]
+    numbers = np.concatenate([cohort.probabilities, calibrated.probabilities], axis=1).tolist()
+    lines = zip(cohort.rows.tolist(), cohort.images, numbers, strict=True)
+    return [header, *([row, image, *both] for row, image, both in lines)]
 
 
 def _names(classes: Sequence[str], chosen: Any) -> list[str]:

@@ -100,11 +100,16 @@ def assigned(probabilities: NDArray[np.float32], card: ModelCard, threshold: flo
 
     The most probable class (the first of equals); of a multi-label model every class whose probability reaches its
     own threshold, or else ``threshold``: possibly none. Values belong to no class.
+
+    With thresholds that the user has chosen (``card.thresholds``), every class that reaches its own, and of two classes
+    the second one if it reaches its own, else the first.
     """
     if card.task == "regression":
         return ()
-    if card.task != "multi-label":
+    if card.task != "multi-label" and card.thresholds is None:
         return (int(probabilities.argmax()),)
+    if card.task != "multi-label" and len(card.classes) == 2 and card.classes[0].threshold is None:
+        return (int(reached(probabilities, card, threshold)[1]),)
     return tuple(map(int, np.flatnonzero(reached(probabilities, card, threshold))))
 
 

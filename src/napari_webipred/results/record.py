@@ -163,6 +163,7 @@ class Record(Written):
                 "checksum": self._checksum,
                 "task": card.task,
                 "classes": [entry.model_dump() for entry in card.classes],
+                "thresholds": card.thresholds,
                 "output": card.output.model_dump(),
                 "remarks": card.provenance.model_dump(mode="json", include=REMARKS, exclude_none=True),
                 **(_reference(self._given) if self._given else {}),

@@ -1,0 +1,201 @@
+"""Probabilities that mean what they say: fitted to images whose classes are known, and tried on others."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.errors import OptionError
+from napari_webipred.evaluation import scores
+from napari_webipred.evaluation.cohort import Cohort, Task
+from napari_webipred.evaluation.folds import FOLDS, folds_of
+from napari_webipred.evaluation.scores import Sorted
+
+Method = Literal["temperature", "platt"]
+Numbers = NDArray[np.float64]
+_LEAST = 1e-7  # of a probability, before its logarithm is taken
+_ROUNDS = 100
+LABEL = "calibrated"
+
+
+@dataclass(frozen=True, slots=True)
+class Calibration:
+    """How raw probabilities become calibrated ones. The raw ones stay as they are.
+
+    Attributes
+    ----------
+    method : "temperature" or "platt"
+        Of classes that exclude each other, the logarithms of the probabilities are divided by a temperature (Guo et
+        al., 2017). Else each class has a slope and an offset for its log-odds (Platt, 1999).
+    classes : tuple of str
+    temperature : float
+        Above 1, the model was too sure.
+    slopes, offsets : tuple of float
+        One of each class; empty for a temperature.
+    folds, seed : int
+        Of the cross-fitting.
+    before, after : dict of str to float
+        ``log_loss``, ``brier`` and ``ece`` of the raw probabilities, and of calibrated ones of images that were not
+        used for the fit.
+    """
+
+    method: Method
+    classes: tuple[str, ...]
+    temperature: float
+    slopes: tuple[float, ...]
+    offsets: tuple[float, ...]
+    folds: int
+    seed: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+    def applied(self, probabilities: NDArray[Any]) -> Numbers:
+        """Return calibrated probabilities.
+
+        Parameters
+        ----------
+        probabilities : ndarray, shape (n, classes)
+            NaN stays NaN.
+        """
+        if self.method == "temperature":
+            return _tempered(_logs(probabilities), self.temperature)
+        return _sigmoid(_odds(probabilities) * np.array(self.slopes) + np.array(self.offsets))
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return it as plain JSON values."""
+        return {
+            "method": self.method,
+            "temperature": self.temperature if self.method == "temperature" else None,
+            "slopes": list(self.slopes),
+            "offsets": list(self.offsets),
+            "folds": self.folds,
+            "seed": self.seed,
+            "before": self.before,
+            "after": self.after,
+        }
+
+
+def calibrate(cohort: Cohort, folds: int = FOLDS, seed: int = 0) -> tuple[Calibration, Cohort]:
+    """Fit a calibration.
+
+    Returns
+    -------
+    Calibration
+        Fitted to all images.
+    Cohort
+        With calibrated probabilities of each image from a fit to other ones: what to judge the calibration by.
+
+    Raises
+    ------
+    OptionError
+        There are too few images.
+    """
+    parts = folds_of(cohort, folds, seed)
+    if not parts.any():
+        raise OptionError("A calibration needs images of at least two groups.", "Label more images.")
+    tried = np.empty_like(cohort.probabilities)
+    for part in range(int(parts.max()) + 1):
+        others = parts != part
+        fitted = _fitted(cohort.probabilities[others], cohort.truth[others], cohort.task, cohort.classes)
+        tried[parts == part] = fitted.applied(cohort.probabilities[parts == part])
+    after = replace(cohort, probabilities=tried)
+    whole = _fitted(cohort.probabilities, cohort.truth, cohort.task, cohort.classes)
+    return (
+        replace(whole, folds=int(parts.max()) + 1, seed=seed, before=quality(cohort), after=quality(after)),
+        after,
+    )
+
+
+def quality(cohort: Cohort) -> dict[str, float]:
+    """Return log loss, Brier score and expected calibration error of probabilities."""
+    given = np.clip(cohort.probabilities, _LEAST, 1 - _LEAST)
+    if cohort.is_exclusive:
+        loss = -np.log(given[cohort.truth]).mean()
+        most, right = scores.confidence(cohort)
+        off = np.abs(np.bincount(scores.bins_of(most), right - most, scores.BINS)).sum() / len(cohort)
+    else:
+        loss = -np.log(np.where(cohort.truth, given, 1 - given)).mean()
+        pairs = zip(cohort.truth.T, cohort.probabilities.T, strict=True)
+        off = np.mean([Sorted.of(*pair).calibration_error(np.ones(len(cohort))) for pair in pairs])
+    brier = scores.whole_brier(scores.squared_error(cohort), cohort.is_exclusive)
+    return {"log_loss": float(loss), "brier": float(brier), "ece": float(off)}
+
+
+def _fitted(given: Numbers, truth: NDArray[np.bool_], task: Task, classes: tuple[str, ...]) -> Calibration:
+    if task == "multi-class":
+        temperature = _temperature(_logs(given), truth)
+        return Calibration("temperature", classes, temperature, (), (), 0, 0, {}, {})
+    if task == "binary":  # one number for two classes: the second decides
+        slope, offset = _platt(_odds(given[:, 1]), truth[:, 1])
+        return Calibration("platt", classes, math.nan, (slope, slope), (-offset, offset), 0, 0, {}, {})
+    pairs = [_platt(_odds(given[:, index]), truth[:, index]) for index in range(len(classes))]
+    slopes, offsets = zip(*pairs, strict=True)
+    return Calibration("platt", classes, math.nan, slopes, offsets, 0, 0, {}, {})
+
+
+def _temperature(logs: Numbers, truth: NDArray[np.bool_]) -> float:
+    """Return the temperature with the least log loss; the loss has one minimum in its inverse."""
+    from scipy.optimize import minimize_scalar
+
+    def loss(log_inverse: float) -> float:
+        tempered = logs * math.exp(log_inverse)
+        top = tempered.max(1, keepdims=True)
+        return float((top[:, 0] + np.log(np.exp(tempered - top).sum(1)) - tempered[truth]).mean())
+
+    found = minimize_scalar(loss, bounds=(-math.log(100), math.log(100)), method="bounded", options={"xatol": 1e-8})
+    return math.exp(-float(found.x))
+
+
+def _platt(odds: Numbers, truth: NDArray[np.bool_]) -> tuple[float, float]:
+    """Return slope and offset with the least log loss, by Newton's method (Lin, Lin and Weng, 2007).
+
+    The targets are a little off 0 and 1, as many images are not seen: so that the fit is finite.
+    """
+    positives, negatives = float(truth.sum()), float((~truth).sum())
+    target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
+    slope, offset = 0.0, math.log((positives + 1) / (negatives + 1))
+
+    def loss(a: float, b: float) -> float:
+        z = a * odds + b
+        return float((np.logaddexp(0, z) - target * z).sum())
+
+    now = loss(slope, offset)
+    for _ in range(_ROUNDS):
+        p = _sigmoid(slope * odds + offset)
+        off, weight = p - target, p * (1 - p)
+        gradient = np.array([off @ odds, off.sum()])
+        if np.abs(gradient).max() < 1e-9 * len(odds):
+            break
+        curvature = np.array([[weight @ odds**2, weight @ odds], [weight @ odds, weight.sum()]]) + np.eye(2) * 1e-12
+        step = np.linalg.solve(curvature, gradient)
+        size = 1.0
+        while size > 1e-10 and (then := loss(slope - size * step[0], offset - size * step[1])) > now:
+            size /= 2
+        if size <= 1e-10:
+            break
+        slope, offset, now = slope - size * float(step[0]), offset - size * float(step[1]), then
+    return slope, offset
+
+
+def _logs(given: NDArray[Any]) -> Numbers:
+    return np.asarray(np.log(np.clip(np.asarray(given, np.float64), _LEAST, None)), np.float64)
+
+
+def _odds(given: NDArray[Any]) -> Numbers:
+    kept = np.clip(np.asarray(given, np.float64), _LEAST, 1 - _LEAST)
+    return np.asarray(np.log(kept / (1 - kept)), np.float64)
+
+
+def _tempered(logs: Numbers, temperature: float) -> Numbers:
+    scaled = logs / temperature
+    powers = np.exp(scaled - scaled.max(1, keepdims=True))
+    return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
+
+
+def _sigmoid(z: Numbers) -> Numbers:
+    with np.errstate(invalid="ignore"):  # an image that failed has no probability
+        return np.asarray(np.exp(-np.logaddexp(0, -z)), np.float64)
