@@ -35,6 +35,8 @@ def main() -> None:
             regions(theme)
             preview(theme)
             maps(theme)
+            performance(theme)
+            evaluation(theme, Path(folder))
             models_from_elsewhere(theme, Path(folder))
 
 
@@ -177,6 +179,89 @@ def preview(theme: str) -> None:
     viewer.screenshot(str(IMAGES / f"panel-preview-{theme}.png"), canvas_only=False, flash=False)
     view.grab().save(str(IMAGES / f"preview-{theme}.png"))
     viewer.close()
+
+
+def performance(theme: str) -> None:
+    """Show what was published about a model."""
+    from napari_webipred._napari.evaluation.performance import Performance
+
+    viewer, panel = opened(theme)
+    names = [entry.card.id for entry in panel._session.catalogue.models.items]
+    panel.model.choice.list.setCurrentIndex(panel.model.choice.filter.index(names.index("webipred-16"), 0))
+    panel.model.performance.click()
+    dialog = panel.model.findChild(Performance)
+    for plot in ("summary", "confusion"):
+        dialog.pane.show_plot(plot)
+        wait(lambda: not dialog.pane.latest.busy)
+        shot(dialog, f"performance-{plot}-{theme}")
+    viewer.close()
+
+
+def evaluation(theme: str, folder: Path) -> None:
+    """Show how the demonstration model does on images with known classes, in a dock below the panel."""
+    images = known_images(folder / "known")
+    viewer, panel = opened(theme)
+    viewer.window._qt_window.resize(WINDOW[0], 1000)
+    names = [entry.card.id for entry in panel._session.catalogue.models.items]
+    panel.model.choice.list.setCurrentIndex(panel.model.choice.filter.index(names.index("demo"), 0))
+    wait(lambda: panel._session.loading.model is not None)
+    panel.images.choice.add(images)
+    wait(panel.classify.button.isEnabled)
+    panel.classify.button.click()
+    wait(lambda: panel._session.run is not None and not panel._session.run.running)
+    view = evaluated(viewer, panel)
+    for section in panel.sections[:3]:
+        section.header.setChecked(False)
+    for plot in ("confusion", "reliability", "roc", "bars", "summary"):
+        view.pane.show_plot(plot)
+        wait(lambda: not view.pane.latest.busy)
+        if plot == "confusion":
+            area = next(each for each in view.pane.view.picture.areas if (each.row, each.column) == (0, 1))
+            view.pane.view._choose(area)
+        settle()
+        viewer.screenshot(str(IMAGES / f"evaluation-{plot}-{theme}.png"), canvas_only=False, flash=False)
+        shot(view, f"evaluation-{plot}-{theme}-detail")
+    viewer.close()
+
+
+def evaluated(viewer, panel):
+    """Evaluate the last run by the names of the folders."""
+    from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
+
+    panel.results.buttons.evaluate.click()
+    (view,) = viewer.window._qt_window.findChildren(EvaluationWidget)
+    view.labels.source.setCurrentIndex(view.labels.source.findData("folders"))
+    view.evaluate.click()
+    wait(lambda: view.outcome is not None or view.message.text != "")
+    return view
+
+
+def known_images(folder: Path) -> list[Path]:
+    """Write parts of photographs, sharp and spoilt in four ways, into folders that are called like the classes."""
+    import numpy as np
+    from PIL import Image
+    from scipy.ndimage import gaussian_filter
+    from skimage import data
+
+    random = np.random.default_rng(0)
+    ways = {
+        "sharp": lambda x: x,
+        "blurred": lambda x: gaussian_filter(x, random.uniform(0.5, 2.5)),
+        "noisy": lambda x: x + random.normal(0, random.uniform(4, 25), x.shape),
+        "overexposed": lambda x: 255 - (255 - x) * random.uniform(0.1, 0.6),
+        "underexposed": lambda x: x * random.uniform(0.1, 0.6),
+    }
+    paths = []
+    for number in range(30):
+        for name, way in ways.items():
+            whole = (data.coins, data.camera, data.moon)[number % 3]().astype(np.float64)
+            top, left = (random.integers(max(length - 160, 1)) for length in whole.shape)
+            path = folder / name / f"{number:02}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            spoilt = np.clip(way(whole[top : top + 160, left : left + 160]), 0, 255)
+            Image.fromarray(spoilt.astype(np.uint8)).save(path)
+            paths.append(path)
+    return paths
 
 
 def models_from_elsewhere(theme: str, folder: Path) -> None:

@@ -210,11 +210,14 @@ def viewer(qapp):
     from qtpy.QtCore import QCoreApplication, QEvent
 
     from light_viewer import LightViewer
+    from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
     from napari_webipred._napari.images.preview import PreviewWidget
     from napari_webipred._napari.panel import ClassifyPanel
 
     get_settings().reset()
-    viewer = LightViewer({"Classify images": ClassifyPanel, "What the model sees": PreviewWidget})
+    viewer = LightViewer(
+        {"Classify images": ClassifyPanel, "What the model sees": PreviewWidget, "Evaluation": EvaluationWidget}
+    )
     yield PublicOnlyProxy(viewer)
     viewer.close()
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)

@@ -31,7 +31,7 @@ def test_panel_and_preview_are_in_the_menu_for_classifying_layers(manifest):
     commands = [item.command for item in items]
     assert commands == ["napari-webipred.classify", "napari-webipred.classify_layer", "napari-webipred.preview"]
     widgets = [widget.command for widget in manifest.contributions.widgets]
-    assert widgets == ["napari-webipred.classify", "napari-webipred.preview"]
+    assert widgets == ["napari-webipred.classify", "napari-webipred.preview", "napari-webipred.evaluate"]
 
 
 @pytest.mark.parametrize("key", ["image-quality", "focus-series"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -102,7 +103,7 @@ class ClassifyPanel(QWidget):
         session.show_form(self.form)
         self.images.statistics.listen(True)
         self.results.chosen.connect(self._go_to)
-        self.images.preview.clicked.connect(self._show_preview)
+        self._join_docks()
         self._regions.follow(session.run)
         self._show_maps()
         self._take_files()
@@ -114,6 +115,12 @@ class ClassifyPanel(QWidget):
         self._show_texts()
         self._summarise()
         session.catalogue.read()
+
+    def _join_docks(self) -> None:
+        """Open the other docks, and select the rows that they want."""
+        self.images.preview.clicked.connect(partial(self._show_dock, "What the model sees"))
+        self.results.buttons.evaluate.clicked.connect(partial(self._show_dock, "Evaluation"))
+        self._session.rows_wanted.connect(self._on_rows_wanted)
 
     def _show_maps(self) -> None:
         """Show the maps of the chosen row over its layer."""
@@ -271,8 +278,13 @@ class ClassifyPanel(QWidget):
         self._regions.show(entry)
         self._navigating = False
 
-    def _show_preview(self) -> None:
-        dock, _ = self._viewer.window.add_plugin_dock_widget("napari-webipred", "What the model sees")
+    def _on_rows_wanted(self, numbers: Any) -> None:
+        self.sections[-1].header.setChecked(True)
+        self.results.select_rows(numbers)
+        self.scroll.ensureWidgetVisible(self.results.table)
+
+    def _show_dock(self, name: str, checked: bool = False) -> None:
+        dock, _ = self._viewer.window.add_plugin_dock_widget("napari-webipred", name)
         dock.show()
         dock.raise_()
 

@@ -77,6 +77,8 @@ class ViewerSession(QObject):
         The form of the panel, while it is open.
     destination : Destination
         The file for rows as they come, if the user wants that.
+    typed : dict of int to str
+        The classes that the user says rows have, by the numbers of the rows.
 
     Signals
     -------
@@ -92,6 +94,8 @@ class ViewerSession(QObject):
         The run has ended: done, cancelled or failed.
     form_changed
         Something else is chosen in the form, or the panel is opened or closed.
+    rows_wanted : sequence of int
+        These rows are to be selected in the table of results.
     """
 
     model_changed = Signal()
@@ -100,6 +104,7 @@ class ViewerSession(QObject):
     rows_changed = Signal()
     run_ended = Signal()
     form_changed = Signal()
+    rows_wanted = Signal(object)
 
     def __init__(self) -> None:
         super().__init__()
@@ -110,6 +115,7 @@ class ViewerSession(QObject):
         self.rows_changed.connect(self.maps.keep)
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
+        self.typed: dict[int, str] = {}
         self.display = Display(order=settings.current().preferences.chart_order)
         self.form: Any | None = None
         self.places = RowPlaces()

@@ -184,7 +184,8 @@ def bars(
     axes.set_xlim(0, 1)
     axes.set_title(TITLES[metric], fontsize="medium")
     if len(sources) > 1:
-        _legend(axes, handles, list(sources), colours)
+        axes.set_ylim(len(classes) - 0.5, -1.3)  # the legend is above the bars, not over them
+        _legend(axes, handles, list(sources), colours, loc="upper left", ncols=len(sources))
 
 
 def distribution(axes: Axes, counts: Mapping[str, int], colours: Colours = PAPER) -> None:
@@ -247,12 +248,12 @@ def shortened(name: str) -> str:
     return text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…"
 
 
-def _legend(axes: Axes, handles: Sequence[Any], names: Sequence[str], colours: Colours) -> None:
+def _legend(axes: Axes, handles: Sequence[Any], names: Sequence[str], colours: Colours, **where: Any) -> None:
     if not handles:
         return
     # A name that begins with an underscore would be left out.
     labels = [f"\u200a{shortened(name)}" if name.startswith("_") else shortened(name) for name in names]
-    legend = axes.legend(handles, labels, fontsize="small", frameon=False, labelcolor=colours.text)
+    legend = axes.legend(handles, labels, fontsize="small", frameon=False, labelcolor=colours.text, **where)
     for text in legend.get_texts():
         text.set_parse_math(False)
 

@@ -32,6 +32,8 @@ class Filter:
         The least and the greatest probability of the assigned class.
     marked : "", "failed", "remark" or "comment"
         It has failed, has a remark, or a comment.
+    among : frozenset of int
+        It has one of these numbers, if there are any.
     """
 
     text: str = ""
@@ -40,6 +42,7 @@ class Filter:
     least: float = 0.0
     most: float = 1.0
     marked: Marked = ""
+    among: frozenset[int] = frozenset()
 
 
 EVERYTHING = Filter()
@@ -47,6 +50,8 @@ EVERYTHING = Filter()
 
 def shown(columns: TableColumns, chosen: Filter, numbers: Numbers) -> Numbers:
     """Return those of the rows with these numbers that the filter lets through, in the same order."""
+    if chosen.among:
+        numbers = numbers[np.isin(numbers, np.fromiter(chosen.among, np.intp))]
     if chosen.runs:
         numbers = numbers[np.isin(columns.table.run_numbers[numbers], list(chosen.runs))]
     if chosen.marked:

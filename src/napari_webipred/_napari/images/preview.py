@@ -6,14 +6,15 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, Qt, QTimer
-from qtpy.QtWidgets import QDockWidget, QHBoxLayout, QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.images.picture import Picture
 from napari_webipred._napari.images.shown_plane import Shown, ShownPlane, Stack
 from napari_webipred._napari.images.value_table import ValueTable
 from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
+from napari_webipred._napari.widgets.dock_height import share_height
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -98,21 +99,8 @@ class PreviewWidget(QWidget):
             self._listen(self.parent() is not None)
         if event is not None and event.type() == QEvent.Type.Show and not self._placed:
             self._placed = True
-            QTimer.singleShot(0, self._share_height)
+            QTimer.singleShot(0, lambda: share_height(self, SHARE))
         return bool(super().event(event))
-
-    def _share_height(self) -> None:
-        """Leave space for the docks above and below, such as the panel."""
-        dock, window = self.parent(), self.window()
-        if not isinstance(dock, QDockWidget) or not isinstance(window, QMainWindow) or dock.isFloating():
-            return
-        area = window.dockWidgetArea(dock)
-        docks = [each for each in window.findChildren(QDockWidget) if window.dockWidgetArea(each) == area]
-        others = [each for each in docks if each.isVisible() and not each.isFloating() and each is not dock]
-        if others:
-            share = round((1 - SHARE) * window.height() / len(others))
-            heights = [share] * len(others) + [round(SHARE * window.height())]
-            window.resizeDocks([*others, dock], heights, Qt.Orientation.Vertical)
 
     def _enlarge(self) -> None:
         """Show only the picture that was clicked, or both again."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari import links
+from napari_webipred._napari.evaluation.performance import Performance, published_of
 from napari_webipred._napari.models.about import about
 from napari_webipred._napari.models.entry import Entry
 from napari_webipred._napari.models.model_choice import ModelChoice
@@ -40,6 +41,8 @@ class ModelStep(QWidget):
         self.purpose = MutedLabel()
         self.more = Button("About")
         self.more.setToolTip("Show the model card: classes, input, licence, citation, performance and limitations")
+        self.performance = Button("Performance…")
+        self.performance.setToolTip("Show how good the model is, as it was published: figures and metrics")
         self.about = rich_text_label()
         self.about.setAccessibleName("About this model")
         self.edit_settings = Button("Edit settings…")
@@ -51,6 +54,7 @@ class ModelStep(QWidget):
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
         self.edit_settings.clicked.connect(self._show_settings)
         self.stored.clicked.connect(self._on_stored)
+        self.performance.clicked.connect(self._on_performance)
         self.about.linkActivated.connect(partial(links.ask_to_open, self))
         session.model_changed.connect(self._refresh)
         self._refresh()
@@ -61,7 +65,7 @@ class ModelStep(QWidget):
         layout.setSpacing(5)
         for widget in (self.choice, self.purpose, self.opening):
             layout.addWidget(widget)
-        layout.addLayout(WrappingRow([self.more, self.edit_settings, self.stored]))
+        layout.addLayout(WrappingRow([self.more, self.performance, self.edit_settings, self.stored]))
         layout.addWidget(self.about)
 
     @cached_property
@@ -89,6 +93,7 @@ class ModelStep(QWidget):
     def _refresh(self) -> None:
         loading, entry = self._loading, self._loading.entry
         self.more.setVisible(entry is not None)
+        self.performance.setVisible(entry is not None and bool(entry.card.metrics) and bool(published_of(entry.card)))
         self.purpose.setText(first_sentence(entry.card.description) if entry else "")
         self.show_colours()
         self.edit_settings.setVisible(loading.model is not None and not loading.needs_settings and not entry.curated)  # type: ignore[union-attr]
@@ -125,6 +130,12 @@ class ModelStep(QWidget):
         dialog.accepted.connect(lambda: self._catalogue.add(dialog.reference()))
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+    def _on_performance(self) -> None:
+        if (entry := self._loading.entry) is not None:
+            dialog = Performance(entry.card, published_of(entry.card), self._theme, self)
+            dialog.finished.connect(dialog.deleteLater)
+            dialog.show()
 
     def _on_stored(self) -> None:
         from napari_webipred._napari.models.stored_models import StoredModels

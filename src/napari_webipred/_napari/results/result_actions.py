@@ -52,12 +52,15 @@ class ResultActions(QWidget):
         self.save.setToolTip("Save rows as CSV, TSV or Excel, with a run record")
         self.menu = SaveMenu(self.save)
         self._autosaving = Autosaving(session, self.menu.autosave, self.message, self)
+        self.evaluate = Button("Evaluate…")
+        self.evaluate.setToolTip("Compare the rows with their true classes: metrics, intervals and figures")
         self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows that are shown, with a header, for a spreadsheet. Ctrl+C: selected rows")
         self.clear = Button("Clear")
         self.clear.setToolTip("Delete all rows. “Undo” brings them back")
         buttons = QHBoxLayout()
         buttons.addWidget(self.save, 2)
+        buttons.addWidget(self.evaluate, 2)
         buttons.addWidget(self.copy, 1)
         buttons.addWidget(self.clear, 1)
         layout = QVBoxLayout(self)
@@ -82,6 +85,7 @@ class ResultActions(QWidget):
         rows = len(self._session.table.numbers) > 0
         self.save.setEnabled(rows)
         self.copy.setEnabled(rows)
+        self.evaluate.setEnabled(rows)
         self.clear.setEnabled(rows and not self._session.running)
 
     def _count(self) -> None:

@@ -153,6 +153,8 @@ def describe(chosen: Filter, runs: list[RunDetails]) -> list[str]:
         parts.append(" or ".join(sorted(chosen.classes)))
     if chosen.runs:
         parts.append(f"run {' or '.join(map(str, sorted(chosen.runs)))}")
+    if chosen.among:
+        parts.append("chosen in a figure")
     if chosen.least > 0 or chosen.most < 1:
         parts.append(f"probability {chosen.least:g} to {chosen.most:g}")
     return parts

@@ -16,7 +16,7 @@ from napari_webipred._napari.results.column_menu import column_menu
 from napari_webipred._napari.results.result_actions import ResultActions
 from napari_webipred._napari.results.result_filter import ResultFilter
 from napari_webipred._napari.results.result_table import ResultTable
-from napari_webipred._napari.results.result_table_view import ResultTableView
+from napari_webipred._napari.results.result_table_view import MOST_RANGES, ResultTableView
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import ElidedLabel
@@ -198,6 +198,21 @@ class ResultsView(QWidget):
                 self.table.make_visible(place)
                 self._silent = False
                 return
+
+    def select_rows(self, numbers: Sequence[int] | Numbers) -> None:
+        """Select rows and go to the first one; rows that are too scattered are shown alone."""
+        wanted = np.asarray(numbers, np.intp)
+        if not len(wanted):
+            return
+        if not np.isin(wanted, self.model.numbers).all():
+            self.filter.clear()
+        places = np.flatnonzero(np.isin(self.model.numbers, wanted))
+        if np.count_nonzero(np.diff(places) > 1) >= MOST_RANGES:
+            self._on_filter(Filter(among=frozenset(wanted.tolist())))
+            places = np.arange(len(self.model.numbers))
+        if len(places):
+            self.table.select(wanted, int(self.model.numbers[places[0]]))
+            self.table.make_visible(int(places[0]))
 
     def _before_reset(self) -> None:
         self._kept = (self.model.numbers, self.table.selected_numbers(), self._chosen)

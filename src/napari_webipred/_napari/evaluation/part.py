@@ -1,0 +1,94 @@
+"""What the evaluation shows: figures made of parts, and tables, each of which can be saved."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from napari_webipred.evaluation.figures import Colours
+
+Cell: TypeAlias = str | int | float | None
+Lines: TypeAlias = Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Matrix:
+    """The cells of a confusion matrix, which can be chosen.
+
+    Attributes
+    ----------
+    true, assigned : tuple of str
+        Names of its rows and columns.
+    counts : sequence of sequence of int
+    own : bool
+        Whether its images are rows of the table of results.
+    """
+
+    true: tuple[str, ...]
+    assigned: tuple[str, ...]
+    counts: Sequence[Sequence[int]]
+    own: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Part:
+    """One coordinate system of a figure.
+
+    Attributes
+    ----------
+    title : str
+        Whose numbers these are; empty if there is only one part.
+    draw : callable
+        Draws it.
+    lines : sequence of sequence of cells
+        The same numbers as a table, the names of the columns first.
+    height : int
+        How high it is at least, in pixels.
+    matrix : Matrix, optional
+        Its cells, if it is a confusion matrix.
+    """
+
+    title: str
+    draw: Callable[[Axes, Colours], None]
+    lines: Lines
+    height: int = 330
+    matrix: Matrix | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Plot:
+    """Something to look at: a figure, or a table of texts.
+
+    Attributes
+    ----------
+    key : str
+        Its name for programs and files.
+    title : str
+        Its name for people.
+    variants : mapping of str to str
+        What can be chosen within it: a name for people by its key. At least one.
+    sentences : mapping of str to str
+        What it means, by the key of the variant; ``""`` for all others.
+    parts : callable, optional
+        Makes the parts of a variant, which takes time.
+    lines : callable, optional
+        Makes the lines of a variant instead, the names of the columns first.
+    numbers : callable, optional
+        Makes the lines of a file, if they are others.
+    """
+
+    key: str
+    title: str
+    variants: Mapping[str, str]
+    sentences: Mapping[str, str]
+    parts: Callable[[str], list[Part]] | None = None
+    lines: Callable[[str], Lines] | None = None
+    numbers: Callable[[], Lines] | None = None
+
+    def sentence(self, variant: str) -> str:
+        """Return what a variant means."""
+        return self.sentences.get(variant, self.sentences.get("", ""))

@@ -1,0 +1,284 @@
+"""What there is to see of an evaluation, of what was published, or of both side by side."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from numpy.typing import NDArray
+
+from napari_webipred._napari.evaluation.part import Lines, Matrix, Part, Plot
+from napari_webipred.evaluation import curves, figures
+from napari_webipred.evaluation.cohort import REASONS
+from napari_webipred.evaluation.confusion import confusion
+from napari_webipred.evaluation.drawings import most_common
+from napari_webipred.evaluation.metric import NAMES, Metric
+from napari_webipred.evaluation.words import SENTENCES, TITLES
+
+if TYPE_CHECKING:
+    from napari_webipred.evaluation.cohort import Cohort
+    from napari_webipred.evaluation.curves import Curve, Reliability
+    from napari_webipred.evaluation.evaluation import Evaluation
+    from napari_webipred.evaluation.published import Published
+
+OWN, PUBLISHED = "your images", "published"
+ALL = ""
+BARS = ("sensitivity", "specificity", "precision", "npv", "f1", "auc", "average_precision", "accuracy", "brier", "ece")
+MATRIX, MOST, BAR = 300, 1500, 26  # pixels
+NOT_COUNTED = "Rows and labels that do not count, and why."
+SUMMARY = "Each metric with its 95 % interval. Point at a metric to read what it means."
+MODES = {"rows": "Share of the true class", "columns": "Share of the assigned class", "all": "Share of all images"}
+
+
+def plots_of(own: Evaluation | None, published: Sequence[Published]) -> list[Plot]:
+    """Return everything that there is to see, the summary first.
+
+    Parameters
+    ----------
+    own : Evaluation, optional
+        Of the user's images.
+    published : sequence of Published
+    """
+    sources = named(own, published)
+    classes = own.cohort.classes if own else max((each.classes for each in published), key=len, default=())
+    found = [_summary(sources, classes), _confusion(own, published), *_curves(own, published), _bars(sources, classes)]
+    found += [_distribution(own, published), _unmatched(own.cohort) if own else None]
+    return [plot for plot in found if plot is not None]
+
+
+def named(own: Evaluation | None, published: Sequence[Published]) -> dict[str, Sequence[Metric]]:
+    """Return the metrics of each source by the name that people see."""
+    found: dict[str, Sequence[Metric]] = {OWN: own.metrics} if own else {}
+    return found | {name: each.metrics for name, each in _names(published).items()}
+
+
+def _names(published: Sequence[Published]) -> dict[str, Published]:
+    if len(published) == 1:
+        return {PUBLISHED: published[0]}
+    return {f"{PUBLISHED}, {each.source}": each for each in published}
+
+
+def _summary(sources: Mapping[str, Sequence[Metric]], classes: Sequence[str]) -> Plot | None:
+    if not any(sources.values()):
+        return None
+    known = {
+        name: {(metric.name, metric.class_name): metric for metric in metrics} for name, metrics in sources.items()
+    }
+    variants = {ALL: "All classes"} | {f"class {index}": name for index, name in enumerate(classes)}
+
+    def lines(variant: str) -> Lines:
+        class_name = variants[variant] if variant else ""
+        found: list[list[str]] = [["Metric", *(f"{name[:1].upper()}{name[1:]}" for name in sources)]]
+        for metric in NAMES:
+            each = [of.get((metric, class_name)) for of in known.values()]
+            if any(each):
+                found.append([TITLES[metric], *map(_text, each)])
+        return found
+
+    def numbers() -> Lines:
+        header: list[Any] = ["source", "metric", "class", "value", "low", "high", "n", "interval", "note"]
+        own = ([name, *asdict(metric).values()] for name, metrics in sources.items() for metric in metrics)
+        return [header, *own]
+
+    return Plot("summary", "Summary", variants, {"": SUMMARY}, lines=lines, numbers=numbers)
+
+
+def _text(metric: Metric | None) -> str:
+    """Write a metric and its interval."""
+    if metric is None:
+        return ""
+    if math.isnan(metric.value):
+        return f"undefined: {metric.note}" if metric.note else "undefined"
+    interval = "" if math.isnan(metric.low) else f" ({metric.low:.3f} to {metric.high:.3f})"
+    return f"{metric.value:.3f}{interval}"
+
+
+def _confusion(own: Evaluation | None, published: Sequence[Published]) -> Plot | None:
+    found: list[tuple[str, NDArray[Any], Matrix]] = []
+    if own and own.cohort.is_exclusive:
+        counts, columns = confusion(own.cohort)
+        found.append((OWN, counts, Matrix(own.cohort.classes, tuple(columns), counts.tolist(), True)))
+    for name, each in _names(published).items():
+        if each.confusion is not None:
+            matrix = Matrix(each.classes, each.classes, each.confusion.tolist(), False)
+            found.append((name, each.confusion, matrix))
+    if not found:
+        return None
+
+    def parts(variant: str) -> list[Part]:
+        return [_matrix_part(name if len(found) > 1 else "", counts, one, variant) for name, counts, one in found]
+
+    return Plot("confusion", "Confusion matrix", {"raw": "Images", **MODES}, {"": SENTENCES["confusion"]}, parts)
+
+
+def _matrix_part(title: str, counts: NDArray[Any], matrix: Matrix, mode: Any) -> Part:
+    lines: list[list[Any]] = [
+        ["true", *matrix.assigned],
+        *([name, *row] for name, row in zip(matrix.true, matrix.counts, strict=True)),
+    ]
+    height = min(MATRIX + 16 * len(matrix.true), 700)
+    return Part(
+        title,
+        lambda axes, colours: figures.confusion(axes, counts, matrix.true, matrix.assigned, mode, colours),
+        lines,
+        height,
+        matrix,
+    )
+
+
+def _curves(own: Evaluation | None, published: Sequence[Published]) -> list[Plot | None]:
+    names = _names(published)
+    other = {name: each.roc for name, each in names.items() if each.roc}
+    found = [_curve_plot("roc", "ROC", own, other)]
+    if own:
+        found += [_curve_plot("precision_recall", "Precision and recall", own, {}), _reliability(own)]
+    return found
+
+
+def _curve_plot(key: str, title: str, own: Evaluation | None, other: Mapping[str, Mapping[str, Curve]]) -> Plot | None:
+    if not own and not other:
+        return None
+    classes = own.cohort.classes if own else tuple(dict.fromkeys(name for each in other.values() for name in each))
+    make = {"roc": curves.roc, "precision_recall": curves.precision_recall}[key]
+    draw: Callable[..., None] = {"roc": figures.roc, "precision_recall": figures.precision_recall}[key]
+    known: dict[int, Curve | None] = {}
+
+    def of_class(index: int) -> Curve | None:
+        assert own is not None
+        if index not in known:
+            known[index] = make(own.cohort, index, own.seed)
+        return known[index]
+
+    def part(name: str, shown: Mapping[str, Curve]) -> Part:
+        return Part(name, lambda axes, colours: draw(axes, shown, colours), _curve_lines(key, shown))
+
+    def parts(variant: str) -> list[Part]:
+        if variant:
+            index = int(variant)
+            mine = {OWN: curve} if own and (curve := of_class(index)) else {}
+            rest = {name: each[classes[index]] for name, each in other.items() if classes[index] in each}
+            return [part("", mine | rest)]
+        sources: dict[str, Mapping[str, Curve]] = {}
+        if own:
+            chosen = most_common(own.cohort)
+            sources[OWN] = {classes[index]: curve for index in chosen if (curve := of_class(index))}
+        sources |= {name: _few(each, own, classes) for name, each in other.items()}
+        return [part(name if len(sources) > 1 else "", each) for name, each in sources.items()]
+
+    return Plot(key, title, _by_class(classes), {"": SENTENCES[key]}, parts)
+
+
+def _few(known: Mapping[str, Curve], own: Evaluation | None, classes: Sequence[str]) -> Mapping[str, Curve]:
+    """Choose the published curves that stand beside the own ones; of many classes the first."""
+    wanted = [classes[index] for index in most_common(own.cohort)] if own else list(known)[: figures.MOST_LINES]
+    if not own and len(known) == 2:
+        wanted = wanted[1:]
+    return {name: known[name] for name in wanted if name in known}
+
+
+def _by_class(classes: Sequence[str], everything: str = "Most common classes") -> dict[str, str]:
+    if len(classes) == 2 and everything.startswith("Most common"):
+        return {str(index): name for index, name in reversed(list(enumerate(classes)))}
+    words = "All classes" if len(classes) <= figures.MOST_LINES and everything.startswith("Most common") else everything
+    return {ALL: words} | {str(index): name for index, name in enumerate(classes)}
+
+
+def _curve_lines(key: str, shown: Mapping[str, Curve]) -> Lines:
+    axes = {"roc": ("false_positive_rate", "sensitivity"), "precision_recall": ("recall", "precision")}[key]
+    lines: list[list[Any]] = [["curve", *axes, "threshold"]]
+    for name, curve in shown.items():
+        numbers = zip(curve.x.tolist(), curve.y.tolist(), curve.threshold.tolist(), strict=True)
+        lines += [[name, x, y, at if math.isfinite(at) else math.nan] for x, y, at in numbers]
+    return lines
+
+
+def _reliability(own: Evaluation) -> Plot:
+    cohort = own.cohort
+
+    def parts(variant: str) -> list[Part]:
+        if variant:
+            index = int(variant)
+            found = {cohort.classes[index]: curves.reliability(cohort, index)}
+        elif cohort.is_exclusive:
+            found = {"most probable class": curves.reliability(cohort)}
+        else:
+            found = {cohort.classes[index]: curves.reliability(cohort, index) for index in most_common(cohort)}
+        return [Part("", lambda axes, colours: figures.reliability(axes, found, colours), _reliability_lines(found))]
+
+    everything = "Most probable class" if cohort.is_exclusive else "Most common classes"
+    variants = _by_class(cohort.classes, everything)
+    return Plot("reliability", "Reliability", variants, {"": SENTENCES["reliability"]}, parts)
+
+
+def _reliability_lines(found: Mapping[str, Reliability]) -> Lines:
+    lines: list[list[Any]] = [["class", "probability", "share", "low", "high", "n"]]
+    for name, each in found.items():
+        columns = (each.probability, each.share, each.low, each.high, each.n)
+        lines += [[name, *row] for row in zip(*(column.tolist() for column in columns), strict=True)]
+    return lines
+
+
+def _bars(sources: Mapping[str, Sequence[Metric]], classes: Sequence[str]) -> Plot | None:
+    there = {metric.name for metrics in sources.values() for metric in metrics if metric.class_name in classes}
+    variants = {name: TITLES[name] for name in BARS if name in there}
+    if not variants:
+        return None
+    height = min(110 + BAR * len(classes) * max(len(sources), 1), MOST)
+
+    def parts(variant: str) -> list[Part]:
+        lines: list[list[Any]] = [["source", "metric", "class", "value", "low", "high"]]
+        for source, metrics in sources.items():
+            own = {metric.class_name: metric for metric in metrics if metric.name == variant}
+            found = ((name, own[name]) for name in classes if name in own)
+            lines += [[source, variant, name, each.value, each.low, each.high] for name, each in found]
+        shown = {name: metrics for name, metrics in sources.items() if metrics}
+
+        def draw(axes: Any, colours: Any) -> None:
+            figures.bars(axes, variant, shown, classes, colours)
+
+        return [Part("", draw, lines, height)]
+
+    return Plot("bars", "Metrics of each class", variants, {name: SENTENCES[name] for name in variants}, parts)
+
+
+def _distribution(own: Evaluation | None, published: Sequence[Published]) -> Plot | None:
+    sources: dict[str, Mapping[str, int]] = {}
+    if own:
+        sources[OWN] = dict(zip(own.cohort.classes, own.cohort.truth.sum(0).tolist(), strict=True))
+    sources |= {name: each.distribution for name, each in _names(published).items() if each.distribution}
+    if not sources:
+        return None
+
+    def part(name: str, having: Mapping[str, int]) -> Part:
+        lines: list[list[Any]] = [["class", "images"], *map(list, having.items())]
+        height = min(90 + BAR * len(having), MOST)
+        return Part(
+            name if len(sources) > 1 else "",
+            lambda axes, colours: figures.distribution(axes, having, colours),
+            lines,
+            height,
+        )
+
+    def parts(variant: str) -> list[Part]:
+        return [part(*each) for each in sources.items()]
+
+    return Plot("distribution", "Class distribution", {ALL: ""}, {"": SENTENCES["distribution"]}, parts)
+
+
+def _unmatched(cohort: Cohort) -> Plot | None:
+    if not cohort.unmatched:
+        return None
+    reasons = dict.fromkeys(each.reason for each in cohort.unmatched)
+    total = len(cohort.unmatched)
+    variants = {ALL: f"All {total:,}"} | {
+        reason: f"{REASONS[reason].capitalize()} ({sum(each.reason == reason for each in cohort.unmatched):,})"
+        for reason in reasons
+    }
+
+    def lines(variant: str) -> Lines:
+        chosen = [each for each in cohort.unmatched if not variant or each.reason == variant]
+        return [["Image", "Why", "Detail"], *([each.image, REASONS[each.reason], each.detail] for each in chosen)]
+
+    return Plot("unmatched", f"Not counted ({total:,})", variants, {"": NOT_COUNTED}, lines=lines)

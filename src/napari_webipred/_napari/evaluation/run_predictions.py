@@ -1,0 +1,247 @@
+"""What a run of the session says of its images, ready to be compared with labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_webipred.errors import OptionError
+from napari_webipred.evaluation import performance, truth
+from napari_webipred.evaluation.cohort import Label, Predictions
+from napari_webipred.evaluation.evaluation import Evaluation, evaluating
+from napari_webipred.evaluation.given import described
+from napari_webipred.evaluation.joining import joined
+from napari_webipred.evaluation.matching import paired
+from napari_webipred.evaluation.published import Published
+from napari_webipred.results.columns import REGION
+from napari_webipred.results.probabilities import reached
+from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
+
+Known = tuple[list[Label], tuple[str, ...], Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunPredictions:
+    """Rows of a run that are not deleted.
+
+    Attributes
+    ----------
+    run : RunDetails
+    numbers : ndarray of intp
+        The numbers of the rows in the session's table.
+    predictions : Predictions
+        A row for each of these, named as in the table.
+    paths : tuple of str
+        The file of each row; its name in the table if there is none.
+    """
+
+    run: RunDetails
+    numbers: Numbers
+    predictions: Predictions
+    paths: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """An evaluation of a run, and what was published about its model.
+
+    Attributes
+    ----------
+    run : RunDetails
+    evaluation : Evaluation
+    numbers : ndarray of intp
+        The number in the session's table of each row of the predictions.
+    published : list of Published
+    """
+
+    run: RunDetails
+    evaluation: Evaluation
+    numbers: Numbers
+    published: list[Published]
+
+
+def predictions_of(table: SessionTable, run: RunDetails) -> RunPredictions:
+    """Collect what a run says.
+
+    Raises
+    ------
+    OptionError
+        It has no rows, or its model gives values and not classes.
+    """
+    run = table.runs[run.number - 1]
+    if run.card.task == "regression":
+        raise OptionError("The model gives values, not classes.", "Choose a run of a model with classes.")
+    kept = table.numbers
+    numbers = kept[table.run_numbers[kept] == run.number]
+    if not len(numbers):
+        raise OptionError("This run has no rows.", "Choose another run.")
+    rows = [table.rows[number] for number in numbers.tolist()]
+    given = np.full((len(rows), len(run.classes)), np.nan, np.float32)
+    for place, row in enumerate(rows):
+        if row.probabilities is not None:
+            given[place] = row.probabilities
+    regions = any(row.region for row in rows)
+    axes = (*run.axes, *((REGION,) if regions else ()))
+    places = [
+        (*(str(row.position.get(axis, "")) for axis in run.axes), *((row.region,) if regions else ())) for row in rows
+    ]
+    files = [image.path for image in run.inputs.images] if run.inputs else []
+    paths = tuple((files[row.source] if row.source < len(files) else None) or row.image for row in rows)
+    found = Predictions(
+        [row.image for row in rows],
+        given,
+        _assigned(given, run),
+        run.classes,
+        run.card.task,
+        axes,
+        places if axes else (),
+    )
+    return RunPredictions(run, numbers, found, paths)
+
+
+def _assigned(given: np.ndarray[Any, np.dtype[np.float32]], run: RunDetails) -> np.ndarray[Any, np.dtype[np.bool_]]:
+    """Return the classes that are assigned now: a threshold may have been changed after the run."""
+    if run.card.task == "multi-label":
+        return reached(given, run.card, run.options["threshold"])
+    found = np.zeros(given.shape, np.bool_)
+    done = np.flatnonzero(~np.isnan(given).any(1))
+    found[done, given[done].argmax(1)] = True
+    return found
+
+
+def from_file(path: Path, group: str) -> Callable[[RunPredictions], Known]:
+    """Take the labels from a table in a file."""
+
+    def known(given: RunPredictions) -> Known:
+        own = given.predictions
+        labels, axes = truth.of(path, own.classes, own.axes, group or None, own.task == "multi-label")
+        return labels, axes, {"truth": described(path)}
+
+    return known
+
+
+def from_folders(given: RunPredictions) -> Known:
+    """Take the names of the folders for labels."""
+    return truth.from_folders(given.paths), (), {"truth": "names of the folders"}
+
+
+def from_features(
+    columns: Mapping[str, Sequence[Any]], regions: Sequence[str] | None, label: str, group: str, layer: str
+) -> Callable[[RunPredictions], Known]:
+    """Take the labels from the features of a layer.
+
+    Parameters
+    ----------
+    columns : mapping of str to sequence
+        The features.
+    regions : sequence of str, optional
+        The region of the run that each line of the features is about. None: a column names the image.
+    label, group : str
+        Names of the columns with the labels and with what groups belong together; no groups if empty.
+    layer : str
+        Name of the layer.
+    """
+
+    def known(given: RunPredictions) -> Known:
+        own = given.predictions
+        texts = list(map(_text, columns[label]))
+        groups = list(map(_text, columns[group])) if group else [""] * len(texts)
+        several = own.task == "multi-label"
+        shown = [_classes(text, several) for text in texts]
+        made = {"truth": f"features of the layer {layer}: {label}"}
+        if regions is not None and REGION in own.axes:
+            images = list(dict.fromkeys(own.images))
+            lines = list(zip(regions, shown, groups, strict=True))
+            labels = [
+                Label(image, classes, (region,), of)
+                for image in images
+                for region, classes, of in lines
+                if classes or several
+            ]
+            return labels, (REGION,), made
+        name = next((name for name in truth.IMAGE_COLUMNS if name in columns), None)
+        if name is None:
+            raise OptionError(
+                f"The features of {layer} do not say which images they are about.",
+                "Choose the layer with the regions of this run, or add a column image.",
+            )
+        images = list(map(_text, columns[name]))
+        found = zip(images, shown, groups, strict=True)
+        return [Label(image, classes, (), of) for image, classes, of in found if classes or several], (), made
+
+    return known
+
+
+def from_typed(typed: Mapping[int, str]) -> Callable[[RunPredictions], Known]:
+    """Take the labels that the user has given to rows of the session's table."""
+
+    def known(given: RunPredictions) -> Known:
+        own = given.predictions
+        several = own.task == "multi-label"
+        labels = [
+            Label(own.images[place], _classes(typed[number], several), own.places[place] if own.axes else ())
+            for place, number in enumerate(given.numbers.tolist())
+            if number in typed
+        ]
+        return labels, own.axes, {"truth": "typed in napari"}
+
+    return known
+
+
+def _text(cell: Any) -> str:
+    if cell is None or cell != cell:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
+
+
+def _classes(text: str, several: bool) -> tuple[str, ...]:
+    parts = text.split(";") if several else [text]
+    return tuple(part.strip() for part in parts if part.strip())
+
+
+def named_like(given: RunPredictions, labels: Sequence[Label]) -> Predictions:
+    """Name the rows as the labels do: by their names in the table, or by their files."""
+    names = list(dict.fromkeys(label.image for label in labels))
+    by_file = replace(given.predictions, images=list(given.paths))
+    found = [len(paired(list(dict.fromkeys(each.images)), names).found) for each in (given.predictions, by_file)]
+    return by_file if found[1] > found[0] else given.predictions
+
+
+def evaluating_run(
+    table: SessionTable,
+    run: RunDetails,
+    known: Callable[[RunPredictions], Known],
+    grouped_by: str = "",
+    ordinal: bool = False,
+) -> Generator[tuple[int, int], None, Outcome]:
+    """Compare a run with labels, step by step; yields how many steps are done, and how many there are.
+
+    Parameters
+    ----------
+    table : SessionTable
+    run : RunDetails
+    known : callable
+        Returns the labels, what their places are, and what to record of them.
+    grouped_by : str
+        What the groups of the labels are.
+    ordinal : bool
+        Whether the classes have an order.
+
+    Raises
+    ------
+    OptionError
+        No row has a label, or the labels cannot be read.
+    """
+    yield 0, 0
+    given = predictions_of(table, run)
+    yield 0, 0
+    labels, axes, made = known(given)
+    yield 0, 0
+    cohort = joined(named_like(given, labels), labels, axes, grouped_by=grouped_by, ordinal=ordinal)
+    record = {"results": f"run {run.number} in napari", "model": {"checksum": given.run.checksum}, **made}
+    found = yield from evaluating(cohort, made=record)
+    return Outcome(given.run, found, given.numbers, performance.of(given.run.card))

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_webipred._napari.evaluation import run_predictions
+from napari_webipred._napari.evaluation.run_predictions import evaluating_run, from_features, from_typed, predictions_of
+from napari_webipred.card import ModelCard
+from napari_webipred.errors import OptionError
+from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput
+from napari_webipred.results.row import Row
+from napari_webipred.results.session_table import SessionTable
+
+
+def session(given, *, task="multi-class", files=(), axes=(), positions=None, regions=None):
+    """A table with an earlier run of one row, and a run of these probabilities; None: the image failed."""
+    classes = len(next(each for each in given if each is not None))
+    card = ModelCard.model_validate(
+        {
+            "id": "m",
+            "name": "m",
+            "task": task,
+            "classes": [{"index": index, "name": "abc"[index]} for index in range(classes)],
+            "input": {"width": 4, "height": 4, "channels": 3},
+            "preprocessing": {"standardize_mode": "none"},
+        }
+    )
+    table = SessionTable()
+    table.append(table.begin(card, "", {"threshold": 0.5}, (), 1), [Row(0, "earlier", probabilities=np.zeros(classes))])
+    images = tuple(ImageInput(f"image{n}", f"image{n}", path) for n, path in enumerate(files))
+    run = table.begin(card, "sum", {"threshold": 0.5}, axes, len(given), inputs=Inputs(ModelInput("m"), images))
+    rows = [
+        Row(
+            n if files else 0,
+            f"image{n}" if files or positions is None else "stack",
+            positions[n] if positions else {},
+            probabilities=None if numbers is None else np.array(numbers, np.float32),
+            region=regions[n] if regions else "",
+        )
+        for n, numbers in enumerate(given)
+    ]
+    table.append(run, rows)
+    return table, run
+
+
+def outcome_of(table, run, known, **more):
+    steps = evaluating_run(table, run, known, **more)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            return finished.value
+
+
+def test_a_run_is_evaluated_without_its_deleted_and_failed_rows_and_cells_know_their_rows():
+    table, run = session([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], None, [0.6, 0.4]])
+    table.delete([2])
+    found = outcome_of(table, run, from_typed({1: "a", 2: "a", 3: "b", 4: "b", 5: "b"}))
+    cohort = found.evaluation.cohort
+    assert found.evaluation.confusion.to_numpy().tolist() == [[1, 0], [1, 1]]
+    assert found.numbers[found.evaluation.rows(1, 0)].tolist() == [5]
+    assert [(each.image, each.reason) for each in cohort.unmatched] == [("image3", "failed")]
+
+
+def test_a_threshold_that_was_changed_after_the_run_counts():
+    table, run = session([[0.9, 0.6], [0.4, 0.2]], task="multi-label")
+    assert predictions_of(table, run).predictions.assigned.tolist() == [[True, True], [False, False]]
+    table.set_threshold(run, 0.3)
+    assert predictions_of(table, run).predictions.assigned.tolist() == [[True, True], [True, False]]
+
+
+@pytest.mark.parametrize("named", [["image0", "image1"], ["1.png", "2.png"], ["/data/a/1.png", "/data/b/2.png"]])
+def test_labels_name_images_as_the_table_does_or_by_their_files(named, tmp_path):
+    table, run = session([[0.9, 0.1], [0.2, 0.8]], files=["/data/a/1.png", "/data/b/2.png"])
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label,patient\n" + "".join(f"{name},{'ab'[n]},p\n" for n, name in enumerate(named)))
+    found = outcome_of(table, run, run_predictions.from_file(path, "patient"), grouped_by="patient")
+    assert found.evaluation.metric("accuracy").value == 1
+    assert found.evaluation.cohort.grouped_by == "patient"
+    assert found.evaluation.made["truth"]["file"] == str(path)
+
+
+def test_the_folders_of_the_files_are_labels():
+    table, run = session([[0.9, 0.1], [0.2, 0.8]], files=["/data/a/1.png", "/data/b/2.png"])
+    assert outcome_of(table, run, run_predictions.from_folders).evaluation.metric("accuracy").value == 1
+
+
+def test_planes_are_labelled_one_by_one():
+    table, run = session([[0.9, 0.1], [0.2, 0.8]], axes=("z",), positions=[{"z": 0}, {"z": 1}])
+    found = outcome_of(table, run, from_typed({1: "a", 2: "a"}))
+    assert found.evaluation.cohort.truth.tolist() == [[True, False], [True, False]]
+    assert found.evaluation.cohort.assigned.tolist() == [[True, False], [False, True]]
+
+
+def test_features_label_the_regions_of_a_layer_or_the_images_that_they_name():
+    table, run = session([[0.9, 0.1], [0.2, 0.8]], regions=["1", "2"])
+    truth = {"kind": ["b", "b", float("nan")]}
+    found = outcome_of(table, run, from_features(truth, ["1", "2", "3"], "kind", "", "cells"))
+    assert found.evaluation.confusion.to_numpy().tolist() == [[0, 0], [1, 1]]
+    table, run = session([[0.9, 0.1], [0.2, 0.8]])
+    named = {"image": ["image1", "image0"], "kind": ["b", "a"]}
+    assert (
+        outcome_of(table, run, from_features(named, None, "kind", "", "points")).evaluation.metric("accuracy").value
+        == 1
+    )
+    with pytest.raises(OptionError, match="do not say which images"):
+        outcome_of(table, run, from_features(truth, ["1", "2", "3"], "kind", "", "cells"))
+
+
+def test_values_and_empty_runs_are_refused_in_words():
+    table, run = session([[0.9, 0.1]], task="regression")
+    with pytest.raises(OptionError, match="values, not classes"):
+        predictions_of(table, run)
+    table, run = session([[0.9, 0.1]])
+    table.delete([1])
+    with pytest.raises(OptionError, match="no rows"):
+        predictions_of(table, run)
+
+
+def test_a_missing_file_is_named(tmp_path: Path):
+    table, run = session([[0.9, 0.1]])
+    with pytest.raises(OptionError, match=r"gone\.csv cannot be read"):
+        outcome_of(table, run, run_predictions.from_file(tmp_path / "gone.csv", ""))

@@ -1,0 +1,116 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QFileDialog
+from tests.gui.conftest import CHEST, flat
+
+from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
+from napari_webipred._napari.evaluation.performance import Performance
+
+
+@pytest.fixture
+def evaluation(panel, qtbot, viewer):
+    def open_it() -> EvaluationWidget:
+        qtbot.mouseClick(panel.results.buttons.evaluate, Qt.MouseButton.LeftButton)
+        return viewer.window.add_plugin_dock_widget("napari-webipred", "Evaluation")[1]
+
+    return open_it
+
+
+def choose_source(view, key: str) -> None:
+    view.labels.source.setCurrentIndex(view.labels.source.findData(key))
+
+
+def drawn(view, qtbot):
+    qtbot.waitUntil(lambda: not view.pane.latest.busy and view.pane.view.picture is not None)
+    return view.pane.view.picture
+
+
+def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
+    viewer, panel, classify, evaluation, qtbot, tmp_path, monkeypatch
+):
+    for number, value in enumerate((20, 60, 200, 230)):
+        viewer.add_image(flat(value), name=f"image{number}")
+    classify(panel)
+    view = evaluation()
+    assert not view.evaluate.isEnabled()  # no file is chosen
+    choose_source(view, "typed")
+    table = view.labels.typed.view
+    table.setFocus()
+    for key in ("1", "2", "2", "1"):  # and each time the next row follows
+        qtbot.keyClick(table, key)
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None)
+    assert view.summary.text().startswith("4 rows with a label. Right: 50.0%")
+    view.pane.show_plot("confusion", "raw")
+    area = next(each for each in drawn(view, qtbot).areas if (each.row, each.column) == (0, 1))
+    at = QPoint(round(area.left + area.width / 2), round(area.top + area.height / 2))
+    qtbot.mouseClick(view.pane.view, Qt.MouseButton.LeftButton, pos=at)
+    assert [entry.row.image for entry in panel.results.selected_entries()] == ["image3"]
+    assert viewer.layers.selection.active.name == "image3"
+    assert view.pane.note.text() == "Selected: 1 image of dark, assigned bright."
+    qtbot.keyClick(view.pane.view, Qt.Key.Key_Left)
+    qtbot.keyClick(view.pane.view, Qt.Key.Key_Return)
+    assert [entry.row.image for entry in panel.results.selected_entries()] == ["image0"]
+    before = view.pane.view.picture
+    viewer.theme = "light"
+    qtbot.waitUntil(lambda: view.pane.view.picture is not before)
+    assert view.pane.view.picture.pixels[0, 0, 0] > 200
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "matrix.csv"), ""))
+    view.pane.actions["CSV"].trigger()
+    qtbot.waitUntil(lambda: "Saved matrix.csv" in view.pane.message.text)
+    lines = list(csv.reader((tmp_path / "matrix.csv").open()))
+    assert lines == [["true", "dark", "bright"], ["dark", "1", "1"], ["bright", "1", "1"]]
+
+
+def test_labels_of_a_file_are_matched_and_what_does_not_count_is_listed(
+    viewer, panel, classify, evaluation, qtbot, tmp_path, monkeypatch
+):
+    for number, value in enumerate((20, 60, 230)):
+        viewer.add_image(flat(value), name=f"image{number}")
+    classify(panel)
+    view = evaluation()
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label,patient\nimage0,dark,p\nimage2,bright,q\nother,dark,q\n")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    qtbot.mouseClick(view.labels.browse, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.labels.groups.findData("patient") > 0)
+    view.labels.groups.setCurrentIndex(view.labels.groups.findData("patient"))
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None)
+    assert "2 rows with a label in 2 groups by patient" in view.summary.text()
+    assert "Not counted: 2." in view.summary.text()
+    view.pane.show_plot("unmatched")
+    model = view.pane.table.model()
+    assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["image1", "other"]
+    choose_source(view, "folders")
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.message.text != "")
+    assert "label" in view.message.text
+    viewer.window.remove_dock_widget(view)
+    QApplication.processEvents()
+    panel._session.delete([0])  # nobody who is gone listens
+
+
+def test_the_published_performance_is_shown_where_the_card_has_one(panel, fake_catalogue, choose, qtbot):
+    counts = {"classes": ["NORMAL", "PNEUMONIA"], "counts": [[9, 1], [2, 8]]}
+    assert panel.model.performance.isHidden()
+    entry = next(entry for entry in panel._session.catalogue.models.items if entry.card.id == CHEST.id)
+    entry.card.metrics.update(accuracy=0.85, confusion_matrix=counts, test_set="20 <b>children</b>")
+    choose(panel, "Chest")
+    qtbot.mouseClick(panel.model.performance, Qt.MouseButton.LeftButton)
+    dialog = panel.model.findChild(Performance)
+    assert "20 <b>children</b>" in dialog.origin.text()
+    assert dialog.origin.textFormat() == Qt.TextFormat.PlainText
+    dialog.pane.show_plot("confusion")
+    assert len(drawn(dialog, qtbot).areas) == 4
+    assert Path(dialog.pane._name).name == "chest-published"
+    dialog.reject()
+    entry.card.metrics.clear()
