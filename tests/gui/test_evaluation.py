@@ -24,12 +24,15 @@ def evaluation(panel, qtbot, viewer):
     return open_it
 
 
+PATIENCE = 60_000  # milliseconds: matplotlib is imported first
+
+
 def choose_source(view, key: str) -> None:
     view.labels.source.setCurrentIndex(view.labels.source.findData(key))
 
 
 def drawn(view, qtbot):
-    qtbot.waitUntil(lambda: not view.pane.latest.busy and view.pane.view.picture is not None)
+    qtbot.waitUntil(lambda: not view.pane.latest.busy and view.pane.view.picture is not None, timeout=PATIENCE)
     return view.pane.view.picture
 
 
@@ -47,7 +50,7 @@ def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
     for key in ("1", "2", "2", "1"):  # and each time the next row follows
         qtbot.keyClick(table, key)
     qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: view.outcome is not None)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
     assert view.summary.text().startswith("4 rows with a label. Right: 50.0%")
     view.pane.show_plot("confusion", "raw")
     area = next(each for each in drawn(view, qtbot).areas if (each.row, each.column) == (0, 1))
@@ -61,12 +64,12 @@ def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
     assert [entry.row.image for entry in panel.results.selected_entries()] == ["image0"]
     before = view.pane.view.picture
     viewer.theme = "light"
-    qtbot.waitUntil(lambda: view.pane.view.picture is not before)
+    qtbot.waitUntil(lambda: view.pane.view.picture is not before, timeout=PATIENCE)
     assert view.pane.view.picture.pixels[0, 0, 0] > 200
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "matrix.csv"), ""))
     view.pane.actions["CSV"].trigger()
     qtbot.waitUntil(lambda: "Saved matrix.csv" in view.pane.message.text)
-    lines = list(csv.reader((tmp_path / "matrix.csv").open()))
+    lines = list(csv.reader((tmp_path / "matrix.csv").read_text().splitlines()))
     assert lines == [["true", "dark", "bright"], ["dark", "1", "1"], ["bright", "1", "1"]]
 
 
@@ -84,7 +87,7 @@ def test_labels_of_a_file_are_matched_and_what_does_not_count_is_listed(
     qtbot.waitUntil(lambda: view.labels.groups.findData("patient") > 0)
     view.labels.groups.setCurrentIndex(view.labels.groups.findData("patient"))
     qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: view.outcome is not None)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
     assert "2 rows with a label in 2 groups by patient" in view.summary.text()
     assert "Not counted: 2." in view.summary.text()
     view.pane.show_plot("unmatched")
