@@ -113,12 +113,13 @@ def test_the_contrast_limits_count_where_they_are_chosen(viewer, panel, choose, 
     assert settled(preview).intensity_range == (0, 200)
 
 
-def test_the_first_region_of_the_plane_is_shown_where_regions_are_classified(
+def test_the_selected_region_or_else_the_first_of_the_plane_is_shown_where_regions_are_classified(
     viewer, panel, choose, open_preview, settled, qtbot
 ):
     layer = viewer.add_image(flat(90, (40, 50)), name="a")
     labels = np.zeros((40, 50), int)
     labels[10:20, 5:35] = 3
+    labels[25:31, 5:12] = 6
     regions = viewer.add_labels(labels, name="cells")
     viewer.layers.selection.active = layer
     choose(panel, "Brightness")
@@ -127,6 +128,14 @@ def test_the_first_region_of_the_plane_is_shown_where_regions_are_classified(
     preview = open_preview()
     qtbot.waitUntil(lambda: preview.shown is not None and preview.shown.size == (10, 30))
     assert preview.name.text() == "a · 3"
+    regions.selected_label = 6
+    qtbot.waitUntil(lambda: preview.shown is not None and preview.shown.size == (6, 7))
+    assert preview.name.text() == "a · 6"
+    shapes = viewer.add_shapes([[[2, 2], [2, 9], [8, 9], [8, 2]], [[10, 2], [10, 30], [15, 30], [15, 2]]], name="drawn")
+    panel.form.regions.value = shapes
+    qtbot.waitUntil(lambda: preview.name.text() == "a · 1")
+    shapes.selected_data = {1}
+    qtbot.waitUntil(lambda: preview.name.text() == "a · 2")
     panel.form.regions.value = None
     qtbot.waitUntil(lambda: preview.shown is not None and preview.shown.size == (40, 50))
 

@@ -14,8 +14,15 @@ from PIL import Image
 
 pytest.importorskip("napari")
 
+from napari.layers import Image as Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
+
+from napari_webipred._napari.images.layer_input import image_input, row_axes_of
+from napari_webipred._napari.images.layers import source_of
+from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.images.understanding import AxisChoice, Understanding
+from napari_webipred.imaging.selection import Channel, merge
 
 
 @pytest.fixture
@@ -80,6 +87,18 @@ def test_a_stack_that_was_never_a_file_is_classified_from_its_layer_only(panel, 
     assert len(numbers(panel)) == 3
     menu.shell_files.trigger()
     assert_said(panel, qtbot, "was not opened from a file")
+
+
+def test_merged_channels_of_a_layer_are_known_as_a_step_and_merged_layers_are_not():
+    stack = Layer(np.zeros((3, 2, 8, 8), np.uint8), name="s", axis_labels=("t", "c", "y", "x"))
+    how = Understanding((AxisChoice(), AxisChoice(use="merge", channels=((1, "red"), (0, "green")))))
+    described = image_input(Target([stack], (0,)), source_of(stack, how, slice(0, 2)))
+    assert described.axes == ("t", "c")
+    merged = ("merge", "c", (1, 0), ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0)))
+    assert described.steps == (merged, ("planes", (("t", (0, 2, 1)),)))
+    assert row_axes_of(described) == (0,)
+    channels = [Channel(source_of(stack, planes="all"), (1.0, 0.0, 0.0))] * 2
+    assert image_input(Target([stack], (0, 1)), merge("two", channels)).steps is None
 
 
 def assert_said(panel, qtbot, words: str) -> None:

@@ -16,14 +16,17 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import engine
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.planes import array_source
-from napari_webipred.imaging.selection import project, take_channel, take_planes
+from napari_webipred.imaging.selection import merge_along, project, take_channel, take_planes
 from napari_webipred.results import script
+from napari_webipred.results.command import OUTPUT
+from napari_webipred.results.command import shell as shell_command
 from napari_webipred.results.inputs import ImageInput, ModelInput
 from napari_webipred.results.row import Row
 
@@ -98,26 +101,26 @@ def test_python_runs_by_itself_in_a_new_process(tmp_path: Path, demo: wp.Model) 
     check_csv(tmp_path / "t.csv", rows(demo, [image.path for image in images]))
 
 
-def check_csv(path: Path, expected: Sequence[Row]) -> None:
+def check_csv(path: Path, expected: Sequence[Row], axes: int = 0) -> None:
     with path.open(encoding="utf-8", newline="") as stream:
         lines = list(csv.reader(stream))[1:]
     assert len(lines) == len(expected) > 0
     for line, row in zip(lines, expected, strict=True):
-        np.testing.assert_array_equal(np.array(line[1:-2], np.float32), row.probabilities)
+        np.testing.assert_array_equal(np.array(line[1 + axes : -2], np.float32), row.probabilities)
 
 
 @POSIX
 @pytest.mark.parametrize("shell", SHELLS)
 def test_the_shell_command_gives_the_same_numbers_whatever_the_files_are_called(tmp_path, demo, shell: str) -> None:
     images = files(tmp_path, [*NAMES, *HOSTILE])
-    command = script.shell(images, DEMO, {"intensity": [-1.5, 200.0], "threshold": 0.25, "profile": "webipred"})
+    command = shell_command(images, DEMO, {"intensity": [-1.5, 200.0], "threshold": 0.25, "profile": "webipred"})
     command.encode("utf-8")  # so that a clipboard can hold it
     work = tmp_path / "elsewhere"
     work.mkdir()
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     subprocess.run([shell, "-c", command], check=True, cwd=work, env={**os.environ, "PATH": path}, timeout=120)
     expected = rows(demo, [image.path for image in images], intensity=(-1.5, 200.0), threshold=0.25, profile="webipred")
-    check_csv(work / script.OUTPUT, expected)
+    check_csv(work / OUTPUT, expected)
 
 
 def test_python_for_layers_gives_the_same_numbers_however_a_stack_was_read(demo: wp.Model) -> None:
@@ -168,7 +171,7 @@ def test_settings_of_a_model_are_passed_on(tmp_path: Path, demo: wp.Model) -> No
     np.testing.assert_array_equal(
         table.iloc[0, 1:-2].to_numpy(np.float32), rows(changed, [images[0].path])[0].probabilities
     )
-    words = script.shell(images, replace(model, settings={**model.settings, "size": [9, 7], "output": "0"}), {})
+    words = shell_command(images, replace(model, settings={**model.settings, "size": [9, 7], "output": "0"}), {})
     assert "--standardize=tf --resize=9x7 --output-name=0 " in words
 
 
@@ -184,15 +187,58 @@ def test_a_model_that_is_a_file_is_opened_by_its_path(tmp_path: Path) -> None:
     ("image", "why"),
     [
         (ImageInput("a", "a"), "was not opened from a file"),
-        (ImageInput("a", "a", "/a.tif", steps=(("planes", (("z", (0, 1, 1)),)),)), "Only some planes"),
+        (
+            ImageInput("a", "a", "/a.tif", colours=0, axes=("t",), steps=(("planes", (("t", (0, 1, 1)),)),)),
+            "axis of colours",
+        ),
         (ImageInput("a", "a", "/a.tif", steps=None), "in regions"),
     ],
 )
 def test_what_files_do_not_give_is_refused_with_what_to_do_instead(image: ImageInput, why: str) -> None:
-    for make in (lambda: script.shell([image], DEMO, {}), lambda: script.python_of_files([image], DEMO, {}, "Run 1")):
+    for make in (lambda: shell_command([image], DEMO, {}), lambda: script.python_of_files([image], DEMO, {}, "Run 1")):
         with pytest.raises(OptionError, match=why) as raised:
             make()
         assert raised.value.hint
+
+
+MERGED = ("merge", "c", (0, 2), ((1.0, 0.0, 1.0), (0.0, 128 / 255, 0.0)))
+PLANES = ("planes", (("t", (1, 4, 2)),))
+
+
+def test_merged_channels_and_some_planes_of_a_file_are_copied_for_layers_files_and_shell(tmp_path, demo) -> None:
+    data = np.random.default_rng(3).integers(0, 256, (4, 3, 30, 40), np.uint8)
+    path = tmp_path / "series.tif"
+    tifffile.imwrite(path, data, imagej=True, metadata={"axes": "TCYX"})
+    image = ImageInput("series.tif", "s", str(path), data.shape, "uint8", axes=("t", "c"), steps=(MERGED, PLANES))
+    base = replace(array_source(data, "series.tif", axes=("a", "b")), axes=("t", "c"))
+    taken = take_planes(merge_along(base, "c", *MERGED[2:]), {"t": slice(1, 4, 2)})
+    expected = rows(demo, [taken])
+    viewer = SimpleNamespace(layers={"s": SimpleNamespace(data=data)})
+    check_table(run(script.python_of_layers([image], ["s"], DEMO, {}, "Run 1"), viewer=viewer), expected, ["t"])
+    check_table(run(script.python_of_files([image], DEMO, {}, "Run 1")), expected, ["t"])
+    words = shell_command([image], DEMO, {})
+    assert "'--colours=#FF00FF,#008000' --planes=t=1:4:2 " in words
+    if sys.platform != "win32":
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        subprocess.run(["bash", "-c", words], check=True, cwd=tmp_path, env={**os.environ, "PATH": path}, timeout=120)
+        check_csv(tmp_path / OUTPUT, expected, axes=1)
+
+
+@pytest.mark.parametrize(
+    ("steps", "axes", "why"),
+    [
+        ((("channel", "time", 1),), ("time", "z"), "of an axis c only, not of time"),
+        ((PLANES,), ("time",), "cannot give axes the names time"),
+        ((("merge", "c", (0,), ((0.5, 0, 0),)),), ("c",), "colour cannot be written exactly"),
+    ],
+)
+def test_what_the_command_line_cannot_say_is_left_to_python(steps, axes, why: str) -> None:
+    image = ImageInput("a", "a", "/a.tif", axes=axes, steps=steps)
+    with pytest.raises(OptionError, match=why) as raised:
+        shell_command([image], DEMO, {})
+    assert raised.value.hint == "Copy it as Python instead."
+    with pytest.raises(OptionError, match="Not the same"):
+        shell_command([image, replace(image, steps=())], DEMO, {})
 
 
 def test_a_class_with_a_comma_and_a_very_long_command_are_left_to_python() -> None:
@@ -202,7 +248,7 @@ def test_a_class_with_a_comma_and_a_very_long_command_are_left_to_python() -> No
         ([replace(image, path="/" + "long/" * 50)] * 500, DEMO),
     ):
         with pytest.raises(OptionError) as raised:
-            script.shell(images, model, {})
+            shell_command(images, model, {})
         assert raised.value.hint == "Copy it as Python instead."
 
 
@@ -215,7 +261,7 @@ def test_a_class_with_a_comma_and_a_very_long_command_are_left_to_python() -> No
     ],
 )
 def test_windows_gets_its_own_quotes(path: str, word: str) -> None:
-    command = script.shell([ImageInput("a", "a", path)], DEMO, {}, "nt")
+    command = shell_command([ImageInput("a", "a", path)], DEMO, {}, "nt")
     assert command == f"napari-webipred classify {word} --model demo --output results.csv\n"
     quoted = subprocess.list2cmdline([path])  # by the rules that programs on Windows read their arguments with
     assert word in (quoted, f'"{quoted}"')
@@ -224,4 +270,4 @@ def test_windows_gets_its_own_quotes(path: str, word: str) -> None:
 @pytest.mark.parametrize("path", ["C:\\100%.png", "C:\\$a.png", "C:\\`.png", "C:\\a\nb.png"])
 def test_what_a_shell_of_windows_would_replace_is_left_to_python(path: str) -> None:
     with pytest.raises(OptionError, match="would not take"):
-        script.shell([ImageInput("a", "a", path)], DEMO, {}, "nt")
+        shell_command([ImageInput("a", "a", path)], DEMO, {}, "nt")

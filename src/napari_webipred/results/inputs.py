@@ -7,11 +7,13 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
 
 # How a stack is read, in the order in which it is done: the places along axes that are taken, as (first, last + 1,
-# step); a projection along an axis, of such places; one place along an axis, which is then gone.
+# step); a projection along an axis, of such places; one place along an axis, which is then gone; several places along
+# an axis, with a colour for each, which become one image.
 Taken: TypeAlias = tuple[Literal["planes"], tuple[tuple[str, tuple[int, int, int]], ...]]
 Projected: TypeAlias = tuple[Literal["project"], str, str, tuple[int, int, int]]
 Chosen: TypeAlias = tuple[Literal["channel"], str, int]
-Step: TypeAlias = Taken | Projected | Chosen
+Merged: TypeAlias = tuple[Literal["merge"], str, tuple[int, ...], tuple[tuple[float, float, float], ...]]
+Step: TypeAlias = Taken | Projected | Chosen | Merged
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +61,7 @@ class ImageInput:
     intensity_range : tuple of float, optional
         The intensities that the layer showed as black and white, if they count.
     steps : tuple, optional
-        How a stack was read; see `Step`. None if it cannot be said in this way: regions, or merged layers.
+        How a stack was read; see `Step`. None if it cannot be said in this way: regions, or an image of several layers.
     """
 
     name: str

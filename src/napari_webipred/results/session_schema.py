@@ -23,6 +23,7 @@ Step = (
     tuple[Literal["planes"], tuple[tuple[Name, Places], ...]]
     | tuple[Literal["project"], Name, Literal["max", "mean"], Places]
     | tuple[Literal["channel"], Name, Place]
+    | tuple[Literal["merge"], Name, tuple[Place, ...], tuple[tuple[Number, Number, Number], ...]]
 )
 
 

@@ -23,7 +23,7 @@ def image_input(target: Target, source: Source) -> ImageInput:
     layers = target.layers
     if not layers or target.source is not None:  # a file can be open in a layer, too
         path = None if target.path is None else _absolute(target.path)
-        return ImageInput(source.name, "", path, steps=_steps(source))
+        return ImageInput(source.name, "", path, axes=_base(source).axes, steps=_steps(source))
     layer, base = layers[0], _base(source)
     full = _full_size(layer)
     return ImageInput(
@@ -62,8 +62,10 @@ def path_of(layer: Any) -> str | None:
 
 
 def row_axes_of(image: ImageInput) -> tuple[int, ...]:
-    """Return which axes of the data of a layer the axes of its rows are."""
-    gone = {step[1] for step in image.steps or () if step[0] in ("project", "channel")}
+    """Return which axes of the data of a layer the axes of its rows are; none of a file without a layer."""
+    if not image.layer:
+        return ()
+    gone = {step[1] for step in image.steps or () if step[0] != "planes"}
     places = [i + (image.colours is not None and i >= image.colours) for i in range(len(image.axes))]
     return tuple(place for place, axis in zip(places, image.axes, strict=True) if axis not in gone)
 
@@ -98,9 +100,9 @@ def _absolute(path: Any) -> str:
 
 
 def _base(source: Source) -> Source:
-    """Return the whole stack of which a projection or channel is made."""
-    while source.reader in ("projection", "channel"):
-        source = source.location
+    """Return the whole stack of which a projection, a channel or several channels are made."""
+    while source.reader in ("projection", "channel", "merged"):
+        source = source.location[0] if source.reader == "merged" else source.location
     return source
 
 
@@ -108,9 +110,15 @@ def _steps(source: Source) -> tuple[Step, ...] | None:
     """Say how a stack is read; None if it cannot be said in steps."""
     before: tuple[Step, ...] | None = ()
     steps: list[Step] = []
-    if source.regions is not None or source.reader == "merged":
+    if source.regions is not None:
         return None
-    if source.reader == "projection":
+    if source.reader == "merged":
+        merged = _merged(source)
+        if merged is None:
+            return None
+        before, step = merged
+        steps.append(step)
+    elif source.reader == "projection":
         before, how = _steps(source.location), source.details
         steps.append(("project", source.location.axes[how.axis], how.how, _places(how.places)))
     elif source.reader == "channel":
@@ -119,6 +127,22 @@ def _steps(source: Source) -> tuple[Step, ...] | None:
     if source.planes is not None:
         steps.append(("planes", tuple(zip(source.axes, map(_places, source.planes), strict=True))))
     return None if before is None else (*before, *steps)
+
+
+def _merged(source: Source) -> tuple[tuple[Step, ...] | None, Step] | None:
+    """Say which places along one axis of a stack were merged; None if it was something else."""
+    channels, first = source.location, source.location[0]
+    if any(channel.reader != "channel" for channel in channels) or any(used is not None for _, used in source.details):
+        return None
+    axis, before = first.details[0], _steps(first.location)
+    data = [_base(channel).location for channel in channels]
+    if any(channel.details[0] != axis or _steps(channel.location) != before for channel in channels):
+        return None
+    if any(each is not data[0] for each in data):
+        return None
+    numbers = tuple(int(channel.details[1]) for channel in channels)
+    colours = tuple((float(red), float(green), float(blue)) for (red, green, blue), _ in source.details)
+    return before, ("merge", first.location.axes[axis], numbers, colours)
 
 
 def _places(places: range) -> tuple[int, int, int]:

@@ -18,6 +18,7 @@ from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.place import Target, place_shown
 from napari_webipred._napari.images.understanding import Planes
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.regions.region_layer import selected_region, selection_events
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.region import Region
@@ -67,7 +68,7 @@ class Shown:
     index : tuple of int
         The plane along the axes of the source: the one that is shown, or the nearest that is classified.
     region : Region, optional
-        The first one that is classified of that plane.
+        The selected one, which is that of the chosen row, or else the first one that is classified of that plane.
     options : Options
         How it is classified.
     stack : Stack
@@ -99,6 +100,7 @@ class ShownPlane(QObject):
         self._viewer = viewer
         self._session = session
         self._layers: list[Image] = []
+        self._selection: Any = None  # what tells of another region that is selected
         self._version = 0
         self._following = False
 
@@ -123,6 +125,7 @@ class ShownPlane(QObject):
         for signal in (self._session.form_changed, self._session.images.changed):
             signal.disconnect(self._on_changed)
         self._listen_to([])
+        self._listen_to_selection(None)
 
     def now(self) -> Shown | None:
         """Return what is shown; None if there is no image.
@@ -146,7 +149,7 @@ class ShownPlane(QObject):
             source = with_limits(target, source)
         source = replace(source, regions=self._regions(target, source))
         index = self._index(target, source)
-        region = next((region for _, region in one_plane(source, index).parts()), None)
+        region = self._region(one_plane(source, index))
         return Shown(item, target.layers, source, index, region, options, Stack(source, self._version))
 
     def _item(self) -> Item | None:
@@ -167,6 +170,13 @@ class ShownPlane(QObject):
         return next(
             (own.regions for each, own in zip(*form.sources(), strict=True) if each.layers == target.layers), None
         )
+
+    def _region(self, plane: Source) -> Region | None:
+        """Return the region of a plane that is selected in its layer, or else the first one."""
+        chosen = None if self._session.form is None else selected_region(self._session.form.regions.value)
+        regions = [region for _, region in plane.parts()]
+        selected = (each for each in regions if each is not None and each.name == chosen)
+        return next(selected, next(iter(regions), None))
 
     def _index(self, target: Target, source: Source) -> Index:
         """Return the plane of a source that is shown, or the nearest one that is taken."""
@@ -196,7 +206,19 @@ class ShownPlane(QObject):
                 if hasattr(layer.events, name):
                     getattr(layer.events, name).connect(self._on_changed)
 
+    def _listen_to_selection(self, layer: Any | None) -> None:
+        emitter = None if layer is None else selection_events(layer)
+        if emitter is self._selection:
+            return
+        if self._selection is not None:
+            self._selection.disconnect(self._on_changed)
+        self._selection = emitter
+        if emitter is not None:
+            emitter.connect(self._on_changed)
+
     def _on_changed(self, event: Any = None) -> None:
+        if self._following:
+            self._listen_to_selection(None if self._session.form is None else self._session.form.regions.value)
         self._version += getattr(event, "type", "") == "data"
         item = self._item()
         layers = [] if item is None else _layers_of(item)

@@ -130,6 +130,21 @@ def shape_names(layer: Shapes) -> tuple[str, ...]:
     return tuple(unique([name or str(number) for number, name in enumerate(given, 1)]))
 
 
+def selected_region(layer: Any | None) -> str | None:
+    """Return the name of the one region that is selected in a layer; None if none or several are."""
+    if layer is None:
+        return None
+    if isinstance(layer, Labels):
+        return str(int(layer.selected_label))
+    chosen = list(layer.selected_data)
+    return shape_names(layer)[chosen[0]] if len(chosen) == 1 else None
+
+
+def selection_events(layer: Any) -> Any:
+    """Return what emits when another region is selected in a layer."""
+    return layer.events.selected_label if isinstance(layer, Labels) else layer.selected_data.events.items_changed
+
+
 def _text(value: Any) -> str:
     """Write a name that somebody gave; nothing for one that is missing."""
     if value is None or value != value:  # NaN is the number that differs from itself

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_webipred._napari.images.place import grid, place_shown
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.region_finder import UsedRegions
-from napari_webipred._napari.regions.region_layer import Drawing, Grid, drawing_of
+from napari_webipred._napari.regions.region_layer import Drawing, Grid, drawing_of, selection_events
 from napari_webipred._napari.regions.region_results import places_now
 from napari_webipred._napari.results.run import Run
 from napari_webipred._napari.widgets.theme import Theme
@@ -55,9 +55,7 @@ class RegionView:
         self._run = run
         layer = self.layer()
         if layer is not None:
-            events = (
-                layer.events.selected_label if isinstance(layer, Labels) else layer.selected_data.events.items_changed
-            )
+            events = selection_events(layer)
             events.connect(self._on_selected)
             self._heard = [events]
 

@@ -108,22 +108,25 @@ def for_files(
     OptionError
         It cannot be written as code, or would give other numbers.
     """
-    from napari_webipred.results import script
+    from napari_webipred.results import command, script
 
     model = _model(run, inputs)
     if shell:
-        code = script.shell(inputs.images, model, run.options, os.name)
+        code = command.shell(inputs.images, model, run.options, os.name)
     else:
         code = script.python_of_files(inputs.images, model, run.options, _heading(run))
     for image, source in zip(inputs.images, sources, strict=True):
         if source is not None and image.path is not None:
             yield
-            _compare(source, Path(image.path))
+            _compare(source, Path(image.path), bool(image.steps))
     return code
 
 
-def _compare(source: Source, path: Path) -> None:
-    """Refuse a file of which the first or the last plane is not that of the layer."""
+def _compare(source: Source, path: Path, in_part: bool) -> None:
+    """Refuse a file of which the first or the last plane is not that of the layer.
+
+    If the layer was taken in part, the file has to have the same axes, too.
+    """
     import numpy as np
 
     from napari_webipred.imaging.readers import file_source, read
@@ -131,7 +134,7 @@ def _compare(source: Source, path: Path) -> None:
     file = file_source(path)
     ends = [[tuple(end(n) for n in each.shape) for end in (_first, _last)] for each in (file, source)]
     try:
-        if len(file) == len(source):
+        if len(file) == len(source) and (file.shape == source.shape or not in_part):
             pairs = [(read(file, a), read(source, b)) for a, b in zip(*ends, strict=True)]
             if all(a.dtype == b.dtype and np.array_equal(a, b) for a, b in pairs):
                 return
