@@ -78,7 +78,7 @@ def picturing(plot: Plot, variant: str, colours: Colours, width: int, ratio: flo
     with _drawing:
         figure, drawn = _figure(parts, colours, (width / INCH, height / INCH), round(INCH * ratio), wide(parts, width))
         figure.canvas.draw()
-        pixels = np.array(figure.canvas.buffer_rgba())  # type: ignore[attr-defined]
+        pixels = np.array(figure.canvas.buffer_rgba())  # type: ignore[attr-defined, unused-ignore]
         areas = [area for part, axes in zip(parts, drawn, strict=True) for area in _areas(part, axes, pixels, ratio)]
     return Picture(pixels, width, height, tuple(areas))
 
@@ -119,7 +119,7 @@ def _figure(
     figure.set_facecolor(colours.background)
     shape = (1, len(parts)) if side_by_side else (len(parts), 1)
     ratios = {} if side_by_side else {"height_ratios": [part.height for part in parts]}
-    grid = figure.add_gridspec(*shape, **ratios)  # type: ignore[arg-type]
+    grid = figure.add_gridspec(*shape, **ratios)  # type: ignore[arg-type, unused-ignore]
     drawn = [figure.add_subplot(grid[number]) for number in range(len(parts))]
     for part, axes in zip(parts, drawn, strict=True):
         part.draw(axes, colours)
