@@ -16,6 +16,7 @@ from napari_webipred._napari.explanations.map_layer import Look, MapLayer, map_a
 from napari_webipred._napari.explanations.row_map import row_map
 from napari_webipred._napari.images.layer_input import image_input, source_again
 from napari_webipred._napari.images.layers import row_axes, source_of
+from napari_webipred._napari.images.merged_layers import MergedLayers
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred.execution.plane import Plane
@@ -154,6 +155,23 @@ def test_regions_have_their_maps_where_they_are_and_only_there(explainer):
     for top, left, bottom, right in boxes:
         inside[top:bottom, left:right] = True
     assert not plane[~inside].any()
+
+
+def test_merged_and_projected_layers_have_their_map_at_every_place_of_the_axis_that_is_gone(explainer):
+    stack = np.stack([picture((96, 160), 60, 30, 24)] * 3)
+    grey = [Image(stack[0], colormap=colour, contrast_limits=(0, 255), scale=(2, 3)) for colour in ("red", "green")]
+    grey.append(Image(stack[0], colormap="blue", contrast_limits=(0, 255), scale=(2, 3)))
+    merged = MergedLayers(grey)
+    projected = Image(stack, rotate=20)
+    use = Understanding((AxisChoice(use="max"),))
+    cases = [
+        (grey[-1], Target(merged.layers), merged.source(Understanding(), "all"), ()),
+        (projected, Target([projected], row_axes(projected, use)), source_of(projected, use), (1,)),
+    ]
+    for layer, target, source, place in cases:
+        found = explainer.explain(Plane(0, source, ()), Options(), ["dark", "square"])
+        shown = over(layer, target, [row_map((), found, checked=False)]).layer
+        assert in_square(layer, highest(shown, place), 60, 30, 24)
 
 
 def test_a_large_multiscale_image_has_a_small_map_in_the_right_place(explainer):
