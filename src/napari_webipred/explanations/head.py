@@ -121,7 +121,10 @@ class Head:
         inputs = self._inputs(operation, values)
         if operation.kind in PAIRS:
             pairs = PAIRS[operation.kind][1](inputs[0], inputs[1], g)
-            return [_summed(part, each.shape) for part, each in zip(pairs, inputs, strict=True)]
+            return [
+                None if name in self._constants else _summed(part, each.shape)
+                for name, part, each in zip(operation.inputs, pairs, inputs, strict=True)
+            ]
         if operation.kind == "Concat":
             axis = _axis_of(operation)
             ends = np.cumsum([each.shape[axis] for each in inputs])[:-1]
@@ -144,10 +147,9 @@ def _axis_of(operation: Operation) -> int:
 
 
 def _summed(g: Array, shape: tuple[int, ...]) -> Array:
-    """Undo the repetition of an input: add what belongs to the same number of it."""
-    extra = g.ndim - len(shape)
-    axes = tuple(range(1, 1 + extra)) + tuple(
-        axis + extra for axis, size in enumerate(shape) if axis + extra and size == 1 and g.shape[axis + extra] != 1
-    )
+    """Undo the repetition of an input of one image: add what belongs to the same number of it."""
+    if len(shape) != g.ndim:
+        raise UnknownOperationError("an operation on tensors of different ranks")
+    axes = tuple(axis for axis, size in enumerate(shape) if axis and size == 1 and g.shape[axis] != 1)
     summed: Array = g.sum(axis=axes, keepdims=True) if axes else g
-    return summed.reshape(len(g), *shape[1:]) if extra <= 0 else summed
+    return summed

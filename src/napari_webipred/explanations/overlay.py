@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -44,12 +43,14 @@ def figure(
     """
     height, width = _fitted(image.shape[0], image.shape[1])
     shown = np.asarray(Image.fromarray(image).resize((width, height), Image.Resampling.LANCZOS))
-    values = replace(explanation.placing, shape=(height, width)).enlarged(explanation.contrast) / scale
+    at = [(np.arange(n) + 0.5) * whole / n for n, whole in zip((height, width), explanation.placing.shape, strict=True)]
+    values = explanation.placing.enlarged(explanation.contrast, (at[0], at[1])) / scale
     laid = Image.fromarray(overlay(shown, values, both=both))
     labels = _font(15)
     right = BAR + 12 + int(max(labels.getlength(text) for text in _ticks(scale, both)))
     full = 2 * MARGIN + max(2 * width + GAP, 560) + GAP + right
-    canvas = Image.new("RGB", (full, height + 86 + 92), PAPER)
+    body = max(height, 120)  # of the colour bar, too
+    canvas = Image.new("RGB", (full, body + 86 + 92), PAPER)
     draw = ImageDraw.Draw(canvas)
     title = f"{explanation.class_name}  {explanation.probability:.3g}"
     _text(draw, (MARGIN, 18), title, 24, INK, full - 2 * MARGIN)
@@ -57,9 +58,9 @@ def figure(
     top = 86
     canvas.paste(Image.fromarray(shown), (MARGIN, top))
     canvas.paste(laid, (MARGIN + width + GAP, top))
-    _bar(canvas, (full - MARGIN - right, top), height, scale, both)
+    _bar(canvas, (full - MARGIN - right, top), body, scale, both)
     for line, text in enumerate(_said(explanation, values, both)):
-        _text(draw, (MARGIN, top + height + 14 + 22 * line), text, 15, INK if line == 2 else PALE, full - 2 * MARGIN)
+        _text(draw, (MARGIN, top + body + 14 + 22 * line), text, 15, INK if line == 2 else PALE, full - 2 * MARGIN)
     return canvas
 
 
