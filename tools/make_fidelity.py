@@ -90,6 +90,31 @@ class Network(NamedTuple):
 
 
 def network(variant: str, family: Family, keras: Any) -> Network:
+    """Build a variant, see `built`, and let Keras compute with it."""
+    model = built(variant, family, keras)
+    shapes = shapes_of(model)
+    model.set_weights([networks.weight(name, shape, family.gain) for name, shape in shapes.items()])
+    for layer in model.layers:
+        if type(layer).__name__ == "Normalization" and hasattr(layer, "finalize_state"):
+            layer.finalize_state()  # Keras 3 looks at the weights of this layer when they are loaded from a file alone
+    images = networks.images((2, family.side, family.side, 3), family.low, family.high)
+    logits = np.asarray(model(images, training=False))
+    return Network(topology_of(model, keras), shapes, family.gain, images, logits)
+
+
+def shapes_of(model: Any) -> dict[str, list[int]]:
+    """Return the shapes of the weights of a model of Keras 2 or 3, by name."""
+    names = [v.path if hasattr(v, "path") else v.name.removesuffix(":0") for v in model.weights]
+    return {name: [int(n) for n in v.shape] for name, v in zip(names, model.weights, strict=True)}
+
+
+def topology_of(model: Any, keras: Any) -> dict[str, Any]:
+    """Return a model as TensorFlow.js stores it."""
+    document = json.loads(model.to_json())
+    return {"keras_version": document.pop("keras_version", keras.__version__), "model_config": document}
+
+
+def built(variant: str, family: Family, keras: Any) -> Any:
     """Build a variant with all its layers, a fraction of its width, and logits for output, in Keras 2 or 3."""
     keras.backend.clear_session()
     if variant.startswith("NASNet"):
@@ -105,17 +130,7 @@ def network(variant: str, family: Family, keras: Any) -> Network:
             "CustomScaleLayer": import_module(f"{source}.inception_resnet_v2").CustomScaleLayer,
         }
         model = keras.models.model_from_json(json.dumps(config), custom)
-    names = [v.path if hasattr(v, "path") else v.name.removesuffix(":0") for v in model.weights]
-    shapes = {name: [int(n) for n in v.shape] for name, v in zip(names, model.weights, strict=True)}
-    model.set_weights([networks.weight(name, shape, family.gain) for name, shape in shapes.items()])
-    for layer in model.layers:
-        if type(layer).__name__ == "Normalization" and hasattr(layer, "finalize_state"):
-            layer.finalize_state()  # Keras 3 looks at the weights of this layer when they are loaded from a file alone
-    images = networks.images((2, family.side, family.side, 3), family.low, family.high)
-    logits = np.asarray(model(images, training=False))
-    document = json.loads(model.to_json())
-    topology = {"keras_version": document.pop("keras_version", keras.__version__), "model_config": document}
-    return Network(topology, shapes, family.gain, images, logits)
+    return model
 
 
 def _narrow_nasnet(variant: str, side: int, keras: Any) -> Any:
