@@ -6,7 +6,7 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
@@ -103,6 +103,9 @@ def array_source(
     OptionError
         ``rgb`` or ``axes`` do not go with the shape.
     """
+    if hasattr(data, "source") and isinstance(data.source, Source):  # of `napari_webipred.imaging.stack.LazyStack`
+        named = data.source.axes if axes is None else tuple(map(str, axes))
+        return replace(data.source, name=name, axes=named)
     full = _full_size(data, name)
     shape = _shape(full, name)
     if rgb is None:

@@ -33,7 +33,7 @@ class Collected:
     Attributes
     ----------
     sources : tuple of (Path, Source)
-        With the file, or of a series the folder.
+        With the file, or of a series the first one.
     left_out : tuple of str
         DICOM files that hold no image.
     """
@@ -97,7 +97,7 @@ def _in_series(
         names[name] = names.get(name, 0) + 1
         name = f"{name} ({names[name]})" if names[name] > 1 else name
         ordered, axis = _in_order(slices)
-        result.append((folder, stack_source(tuple(ordered), name, folder, axis)))
+        result.append((ordered[0].instance.path, stack_source(tuple(ordered), name, folder, axis)))
     return result
 
 
@@ -116,10 +116,10 @@ def _series(source: Source) -> tuple[Any, ...] | None:
 
 def _is_stack(slices: list[Slice]) -> bool:
     """Tell whether these images of one series are slices of something, rather than several views of it."""
-    return len(slices) > 1 and all(_place(each) is not None or each.instance.modality in SLICED for each in slices)
+    return len(slices) > 1 and all(place_of(each) is not None or each.instance.modality in SLICED for each in slices)
 
 
-def _place(each: Slice) -> float | None:
+def place_of(each: Slice) -> float | None:
     """Return where a slice lies along the normal of its plane, in mm."""
     frame = each.instance.frames[0]
     if frame.position is None or frame.orientation is None:
@@ -130,7 +130,7 @@ def _place(each: Slice) -> float | None:
 
 def _in_order(slices: list[Slice]) -> tuple[list[Slice], str]:
     """Sort slices by where they lie, or else as the machine has counted them; never by their names."""
-    places = [_place(each) for each in slices]
+    places = [place_of(each) for each in slices]
     known = [place for place in places if place is not None]
     if len(known) < len(slices):
         return sorted(slices, key=lambda each: each.instance.number), "slice"

@@ -68,7 +68,7 @@ def check(images: Sequence[ImageInput], files: bool = False) -> None:
     for image in images:
         if image.steps is None:
             raise OptionError(
-                f"{image.name} was classified in regions, or merged from several layers.",
+                f"{image.name} was classified in regions, or merged from several layers or files.",
                 "Save the session instead: it contains the settings of the form.",
             )
         if files and image.path is None:

@@ -110,7 +110,7 @@ def _steps(source: Source) -> tuple[Step, ...] | None:
     """Say how a stack is read; None if it cannot be said in steps."""
     before: tuple[Step, ...] | None = ()
     steps: list[Step] = []
-    if source.regions is not None:
+    if source.regions is not None or _is_series(source):
         return None
     if source.reader == "merged":
         merged = _merged(source)
@@ -143,6 +143,11 @@ def _merged(source: Source) -> tuple[tuple[Step, ...] | None, Step] | None:
     numbers = tuple(int(channel.details[1]) for channel in channels)
     colours = tuple((float(red), float(green), float(blue)) for (red, green, blue), _ in source.details)
     return before, ("merge", first.location.axes[axis], numbers, colours)
+
+
+def _is_series(source: Source) -> bool:
+    """Tell whether the planes come from several files, which one path does not name."""
+    return source.reader == "dicom" and len({each.instance.path for each in source.details}) > 1
 
 
 def _places(places: range) -> tuple[int, int, int]:

@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
+from napari_webipred._napari.images.dicom_layers import layer_data
 from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.images.place import Target, show
 from napari_webipred._napari.proxy import unwrapped
@@ -43,6 +44,9 @@ class OpenedFiles(QObject):
         if target.path is None or target.path in self._reading:
             return
         if not any(layer in map(unwrapped, self._viewer.layers) for layer in target.layers):
+            if target.source.reader == "dicom":
+                self._attach(target, index, self._by_header(target.source))
+                return
             try:
                 self._attach(target, index, self._by_napari(target.path))
             except Exception:  # whatever reader it was, there is still ours
@@ -59,6 +63,11 @@ class OpenedFiles(QObject):
         except MultipleReaderError:
             layers = self._viewer.open(str(path), plugin="napari")
         return next(layer for layer in map(unwrapped, layers) if isinstance(layer, Image))
+
+    def _by_header(self, source: Source) -> Any:
+        """Open a DICOM file or series, each plane of which is read when it is shown."""
+        data, options, _ = layer_data(source)
+        return unwrapped(self._viewer.add_image(data, **options))
 
     def _read(self, target: Target, index: Index) -> None:
         path, source = target.path, target.source

@@ -1,0 +1,109 @@
+"""DICOM files and folders as layers of napari."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import islice, pairwise
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from napari_webipred.errors import ImageError
+from napari_webipred.imaging.dicom.content import is_dicom_file
+from napari_webipred.imaging.source import Source
+
+LayerData = tuple[Any, dict[str, Any], str]
+LOOKED_AT = 200  # files of a folder, to see whether it has DICOM
+
+
+def reader(path: str | list[str]) -> Callable[[Any], list[LayerData]] | None:
+    """Return the function that opens these files or folders; None if they are not DICOM."""
+    paths = [path] if isinstance(path, str) else path
+    return _layers if all(map(_is_ours, map(Path, paths))) else None
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_dir():
+        return any(map(is_dicom_file, islice((file for file in path.rglob("*") if file.is_file()), LOOKED_AT)))
+    return is_dicom_file(path)
+
+
+def _layers(path: str | list[str]) -> list[LayerData]:
+    """Read headers and describe a layer for each image or series.
+
+    Raises
+    ------
+    ImageError
+        None of them can be read.
+    """
+    from napari_webipred.imaging.dicom.reader import READER
+    from napari_webipred.imaging.files import find_images
+    from napari_webipred.imaging.readers import read
+    from napari_webipred.imaging.series import collected
+
+    files, _ = find_images([path] if isinstance(path, str) else path)
+    reading = collected(files)
+    while True:
+        try:
+            next(reading)
+        except StopIteration as finished:
+            sources = [source for _, source in finished.value.sources]
+            break
+    found = [layer_data(source) for source in sources if source.reader == READER.id]
+    if not found:
+        for source in sources:
+            read(source, ())  # says why it cannot be read
+        raise ImageError("The DICOM files hold no image.", "Choose other files.")
+    return found
+
+
+def layer_data(source: Source) -> LayerData:
+    """Describe the layer of a DICOM source: displayed as the file says, read plane by plane, called by nobody's name.
+
+    Parameters
+    ----------
+    source : Source
+        Of the reader for DICOM.
+    """
+    from napari_webipred.imaging.readers import header_of
+    from napari_webipred.imaging.stack import LazyStack
+
+    slices = source.details
+    instance = slices[0].instance
+    layout = instance.layout
+    frames = [each.instance.frame(each.frame) for each in slices]
+    is_whole = not layout.is_float and all(each.rescale.is_whole for each in frames)
+    kind = "uint8" if layout.is_colour else "int32" if is_whole else "float32"
+    plane = (layout.rows, layout.columns, *((3,) if layout.is_colour else ()))
+    data = LazyStack(source, plane, kind)
+    spacing = frames[0].spacing or (1.0, 1.0)
+    options: dict[str, Any] = {
+        "name": f"{instance.modality or 'DICOM'} series {instance.series_number}",
+        "rgb": layout.is_colour,
+        "scale": (*((_distance(source),) if source.axes else ()), *spacing),
+        "metadata": {"modality": instance.modality, "series": instance.series_number, "frames": len(slices)},
+    }
+    header = header_of(source, (0,) if source.axes else ())
+    if not layout.is_colour and header is not None and header.display is not None:
+        display = header.display
+        options["colormap"] = "gray_r" if display.inverted else "gray"
+        options["contrast_limits"] = source.intensity_range or _extent(data, display)
+    return data, options, "image"
+
+
+def _extent(data: Any, display: Any) -> tuple[float, float]:
+    """Return the range of the first plane, which has no window."""
+    from napari_webipred.imaging.intensity import extent, range_between
+
+    return range_between(*extent(display.of_image(data[0] if data.ndim > 2 else data[...])))
+
+
+def _distance(source: Source) -> float:
+    """Return the distance of the planes of a stack in mm; 1 where it is not known."""
+    from napari_webipred.imaging.series import SAME_PLACE, place_of
+
+    if source.axes != ("z",):
+        return 1.0
+    places = [place for each in source.details if (place := place_of(each)) is not None]
+    steps = [after - before for before, after in pairwise(places) if after - before > SAME_PLACE]
+    return float(median(steps)) if steps else source.details[0].instance.thickness or 1.0

@@ -1,0 +1,93 @@
+"""DICOM files in napari: layers that look as the file says, are named after nobody and give the file's numbers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from napari.components import ViewerModel
+from napari.layers import Layer
+
+from dicom_maker import RAMP, ct_slice, dataset, written
+from napari_webipred._napari.images.dicom_layers import reader
+from napari_webipred._napari.images.layers import source_of
+from napari_webipred.engine import find_sources
+from napari_webipred.execution.plane import Plane, prepared_plane
+from napari_webipred.options import Options
+
+PATIENT = "Mustermann^Erika"
+
+
+@pytest.fixture
+def series(tmp_path: Path) -> Path:
+    """Three slices, 5 mm apart, of a patient."""
+    folder = tmp_path / "study"
+    folder.mkdir()
+    for name, place in (("c", 0.0), ("a", 10.0), ("b", 5.0)):
+        pixels = (RAMP + int(place)).astype(np.int16)
+        written(folder / name, ct_slice(place, pixels=pixels, PatientName=PATIENT, PatientID="X123", PatientAge="041Y"))
+    return folder
+
+
+def opened(path: Path) -> Layer:
+    """Open the only layer of a path as napari does."""
+    read = reader(str(path))
+    assert read is not None
+    ((data, options, kind),) = read(str(path))
+    return ViewerModel().add_layer(Layer.create(data, options, kind))
+
+
+def test_a_series_is_one_layer_with_scale_and_window_and_without_the_patient(series: Path, viewer) -> None:
+    (layer,) = viewer.open(str(series), plugin="napari-webipred")
+    assert layer.name == "CT series 3"
+    assert layer.metadata == {"modality": "CT", "series": 3, "frames": 3}
+    assert layer.data.shape == (3, *RAMP.shape)
+    np.testing.assert_allclose(layer.scale, (5, 0.5, 0.25))
+    np.testing.assert_allclose(layer.contrast_limits, (-160, 239))
+    assert [int(layer.data[place, 0, 0]) for place in range(3)] == [-1024, -1019, -1014]
+    assert [int(each) for each in layer.data[:, 0, 0]] == [-1024, -1019, -1014]
+    viewer.dims.set_current_step(0, 2)
+    assert int(np.asarray(layer._data_view)[0, 0]) == -1014
+
+
+def test_a_layer_gives_the_same_input_as_its_files_and_follows_its_contrast_limits(series: Path) -> None:
+    import napari_webipred as wp
+
+    card = wp.open_model("demo").card
+    layer = opened(series)
+    (of_files,), _ = find_sources(series)
+    of_layer = source_of(layer)
+    tensors = [prepared_plane(Plane(0, each, (1,)), card, Options()).tensor for each in (of_files, of_layer)]
+    np.testing.assert_array_equal(*tensors)
+    from dataclasses import replace
+
+    narrow = replace(of_layer, intensity_range=(0.0, 10.0))
+    assert not np.array_equal(prepared_plane(Plane(0, narrow, (1,)), card, Options("limits")).tensor, tensors[0])
+
+
+def test_an_inverted_image_is_shown_inverted(tmp_path: Path) -> None:
+    path = written(tmp_path / "x.dcm", dataset(RAMP, "CR", PhotometricInterpretation="MONOCHROME1"))
+    layer = opened(path)
+    assert layer.colormap.name == "gray_r"
+    assert tuple(layer.contrast_limits) == (-1024, 1023)
+    assert layer.scale.tolist() == [1, 1]
+
+
+def test_frames_in_colours_are_planes(tmp_path: Path) -> None:
+    frames = np.random.default_rng(0).integers(0, 256, (4, 8, 9, 3), dtype=np.uint8)
+    path = written(tmp_path / "x.dcm", dataset(frames, "US", samples=3))
+    layer = opened(path)
+    assert layer.rgb
+    np.testing.assert_array_equal(layer.data[2], frames[2])
+    np.testing.assert_array_equal(np.asarray(layer.data), frames)
+
+
+def test_nothing_else_is_claimed(tmp_path: Path) -> None:
+    for name in ("x.png", "x.dcm"):
+        (tmp_path / name).write_bytes(b"no DICOM" * 40)
+        assert reader(str(tmp_path / name)) is None
+    assert reader(str(tmp_path)) is None
