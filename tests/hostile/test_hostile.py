@@ -15,6 +15,7 @@ from hostile.models import MODELS
 from napari_webipred import limits
 
 MEGABYTES = 300
+DICOM_MEGABYTES, DICOM_SECONDS = 600, 2  # of the processor
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="processes are watched on POSIX systems only")
 
@@ -27,6 +28,14 @@ def archives(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
 @pytest.fixture(scope="module")
 def images(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
     return opened("image", ".dat", IMAGES, tmp_path_factory.mktemp("hostile"))
+
+
+@pytest.fixture(scope="module")
+def dicom_files(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    pytest.importorskip("pydicom")
+    from hostile.dicom_files import DICOM
+
+    return opened("image", ".dcm", DICOM, tmp_path_factory.mktemp("dicom"))
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +114,18 @@ def test_no_refused_model_leaves_a_graph_in_the_cache(models: list[dict[str, Any
 def test_hostile_images_are_refused_by_name_and_strange_ones_are_opened(images: list[dict[str, Any]]) -> None:
     assert len(images) >= 25
     assert wrong(images, {"ImageError"}) == []
+
+
+def test_hostile_dicom_files_are_refused_by_name_and_strange_ones_are_opened(
+    dicom_files: list[dict[str, Any]],
+) -> None:
+    assert len([report for report in dicom_files if not report["case"].startswith("harmless")]) >= 30
+    assert wrong(dicom_files, {"ImageError"}) == []
+
+
+def test_no_hostile_dicom_file_takes_long_or_fills_the_memory(dicom_files: list[dict[str, Any]]) -> None:
+    assert [report for report in dicom_files if report["megabytes"] >= DICOM_MEGABYTES] == []
+    assert [report for report in dicom_files if report["seconds"] >= DICOM_SECONDS] == []
 
 
 def test_no_hostile_file_fills_the_memory(archives: list[dict[str, Any]], images: list[dict[str, Any]]) -> None:

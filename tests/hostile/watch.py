@@ -38,7 +38,15 @@ NEEDED = {
         *(f"{PACKAGE}.runtime.{name}" for name in ("compiler", "graph_compiler", "keras_file", "saved_model")),
     ],
     "image": [
-        *("PIL.Image", "tifffile", f"{PACKAGE}.card", f"{PACKAGE}.imaging.preprocess", f"{PACKAGE}.imaging.readers"),
+        *(
+            "PIL.Image",
+            "tifffile",
+            "pydicom.pixels",
+            "pydicom.filereader",
+            f"{PACKAGE}.card",
+            f"{PACKAGE}.imaging.preprocess",
+            f"{PACKAGE}.imaging.readers",
+        ),
     ],
 }
 
@@ -65,12 +73,15 @@ def model(path: Path) -> str:
 def image(path: Path) -> str:
     """Read and prepare an image, and of many planes the first three, as a classification does."""
     from napari_webipred.card import Input, Preprocessing
+    from napari_webipred.imaging.display import displayed
     from napari_webipred.imaging.preprocess import prepare
-    from napari_webipred.imaging.readers import file_source, read
+    from napari_webipred.imaging.readers import file_source, header_of, read
 
     source, planes = file_source(path), []
     for index in islice(source.indices(), 3):
-        pixels = read(source, index)
+        pixels, header = read(source, index), header_of(source, index)
+        if header is not None and header.display is not None:
+            pixels = displayed(pixels, header.display, "auto").pixels
         prepare(pixels, Input(width=224, height=224, channels=3), Preprocessing(standardize_mode="torch"))
         planes.append(pixels.shape)
     return f"opened: {len(source)} plane{'s' * (len(source) != 1)}, the first {'x'.join(map(str, planes[0]))}"
