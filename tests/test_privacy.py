@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from napari_webipred.imaging.dicom.content import ATTRIBUTES
 from napari_webipred.settings import default_cache_folder
 
 DEMO = [sys.executable, "-m", "napari_webipred.cli", "demo"]
@@ -20,6 +21,9 @@ PATIENT = "Mustermann_Erika_1961"
 TRACES = re.compile(
     rb"|".join(part.encode(kind) for part in ("Mustermann", "Erika", "1961") for kind in ("utf-8", "utf-16-le")), re.I
 )
+
+TEXTS = {"LO", "SH", "ST", "LT", "UT", "UC"}  # the kinds of attributes in DICOM that hold a text
+JPEG_2000 = "ff4fff510029000000000040000000200000000000000000000000400000002000000000000000000001070101"
 
 
 class Machine:
@@ -96,6 +100,41 @@ class Machine:
         (folder / f"{PATIENT}_empty.bmp").touch()
         self.given = {folder, *folder.iterdir()}
         return [folder, self.work / f"{PATIENT}_missing.png"]
+
+    def dicom_files(self) -> Path:
+        """Write DICOM files that tell of a patient in every attribute that has a text, a name or a date.
+
+        Their own names are neutral. Some cannot be decoded.
+        """
+        from pydicom.datadict import DicomDictionary
+        from pydicom.encaps import encapsulate
+        from pydicom.uid import JPEG2000Lossless, RLELossless
+
+        from dicom_maker import content, ct_slice
+
+        folder = self.work / "study"
+        folder.mkdir()
+        for number in range(6):
+            made = ct_slice(number, number, SOPInstanceUID=f"1.2.1961.{number}", StudyInstanceUID="1.2.1961")
+            for tag, (kind, _, _, _, keyword) in DicomDictionary.items():
+                text = {"PN": "Mustermann^Erika", "DA": "19610101", "SH": "Erika 1961"}.get(
+                    kind, PATIENT if kind in TEXTS else ""
+                )
+                if text and keyword and tag >> 16 >= 8 and keyword not in {*ATTRIBUTES, "ReferencedFileID"}:
+                    setattr(made, keyword, text)
+            made.private_block(0x0009, "Mustermann", create=True).add_new(1, "LO", PATIENT)
+            made.file_meta.MediaStorageSOPInstanceUID = made.SOPInstanceUID
+            if number == 1:
+                made.compress(RLELossless, generate_instance_uid=False)
+            if number in (2, 3):
+                made.file_meta.TransferSyntaxUID = JPEG2000Lossless
+                damaged = bytes.fromhex(JPEG_2000) + PATIENT.encode() * 20 * (number == 3)
+                made.PixelData = encapsulate([damaged])
+                made["PixelData"].is_undefined_length = True
+            whole = content(made)
+            (folder / f"IM{number}").write_bytes(whole[:-100] if number == 4 else whole)
+        self.given = {folder, *folder.iterdir()}
+        return folder
 
     def telling(self, asked_for: set[Path]) -> set[Path]:
         """Every file with a trace of the patient, in its path or content, but the images and what was asked for."""
@@ -255,6 +294,21 @@ def test_no_log_tells_of_a_patient(machine: Machine) -> None:
     assert "the log is written" in (machine.work / "everything.log").read_text(encoding="utf-8")
     assert machine.telling(set()) == set()
     assert not TRACES.search((done.stdout + done.stderr).encode())
+
+
+def test_nothing_of_a_dicom_file_tells_of_a_patient(machine: Machine) -> None:
+    """Neither the table nor the record, a log, a warning, the cache, nor what native decoders print."""
+    pytest.importorskip("pydicom")
+    folder = machine.dicom_files()
+    done = machine.run([sys.executable, "-X", "dev", *CLASSIFY[1:], str(folder)], 1)
+    table = (machine.work / "out.csv").read_text(encoding="utf-8")
+    assert table.count("IM") + table.count("CT series 3") >= 6
+    code = LOGGED.replace(".sum() >= 5", ".sum() >= 2")
+    logged = machine.run([sys.executable, "-c", code, str(folder)])
+    assert "the log is written" in (machine.work / "everything.log").read_text(encoding="utf-8")
+    assert machine.telling(set()) == set()
+    for each in (done, logged):
+        assert not TRACES.search((each.stdout + each.stderr).encode())
 
 
 def test_a_trace_would_have_been_found(machine: Machine) -> None:
