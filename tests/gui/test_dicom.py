@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +16,8 @@ from napari.layers import Layer
 from dicom_maker import RAMP, ct_slice, dataset, written
 from napari_webipred._napari.images.dicom_layers import reader
 from napari_webipred._napari.images.layers import source_of
+from napari_webipred._napari.intensity.intensity import IntensityChoice
+from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.engine import find_sources
 from napari_webipred.execution.plane import Plane, prepared_plane
 from napari_webipred.options import Options
@@ -46,6 +49,7 @@ def test_a_series_is_one_layer_with_scale_and_window_and_without_the_patient(ser
     assert layer.name == "CT series 3"
     assert layer.metadata == {"modality": "CT", "series": 3, "frames": 3}
     assert layer.data.shape == (3, *RAMP.shape)
+    assert layer.axis_labels == ("z", "y", "x")
     np.testing.assert_allclose(layer.scale, (5, 0.5, 0.25))
     np.testing.assert_allclose(layer.contrast_limits, (-160, 239))
     assert [int(layer.data[place, 0, 0]) for place in range(3)] == [-1024, -1019, -1014]
@@ -91,3 +95,18 @@ def test_nothing_else_is_claimed(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(b"no DICOM" * 40)
         assert reader(str(tmp_path / name)) is None
     assert reader(str(tmp_path)) is None
+
+
+def test_the_panel_offers_the_windows_of_the_file_that_is_shown(qtbot) -> None:
+    choice = IntensityChoice(Theme(SimpleNamespace(theme="dark")))
+    qtbot.addWidget(choice)
+    choice.offer_windows(["BODY", "LUNG", "3"])
+    shown = [choice.mode.itemText(row) for row in range(choice.mode.count())]
+    assert shown[-2:] == ["Window of the file: LUNG", "Window of the file: 3"]  # the first is the automatic one
+    choice.set_value("window LUNG")
+    choice.offer_windows([])  # another image is shown
+    assert choice.value() == "window LUNG"
+    choice.set_value("auto")
+    choice.offer_windows(["A", "B"])
+    assert choice.mode.count() == len(shown) - 1
+    assert Options(intensity=choice.value()) == Options()

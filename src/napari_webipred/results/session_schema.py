@@ -16,7 +16,8 @@ Name = Annotated[str, Field(max_length=LONGEST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Place = Annotated[int, Field(ge=0, lt=2**53)]
 Range = tuple[Number, Number]
-Intensity = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"] | Range
+Window = Annotated[str, Field(pattern=r"^window .{1,64}$")]  # of a DICOM file
+Intensity = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"] | Window | Range
 Threshold = Annotated[float, Field(ge=0, le=1)]
 Places = tuple[Place, Place, Annotated[int, Field(ge=1)]]
 Step = (

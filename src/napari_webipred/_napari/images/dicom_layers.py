@@ -80,6 +80,7 @@ def layer_data(source: Source) -> LayerData:
     options: dict[str, Any] = {
         "name": f"{instance.modality or 'DICOM'} series {instance.series_number}",
         "rgb": layout.is_colour,
+        "axis_labels": (*source.axes, "y", "x"),
         "scale": (*((_distance(source),) if source.axes else ()), *spacing),
         "metadata": {"modality": instance.modality, "series": instance.series_number, "frames": len(slices)},
     }

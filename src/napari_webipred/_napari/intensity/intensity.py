@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Literal
 
 from qtpy.QtCore import Signal
@@ -10,9 +11,9 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWi
 from napari_webipred._napari.intensity.range_slider import RangeSlider
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
-from napari_webipred._napari.widgets.value_widget import choice_of, fit, literals
+from napari_webipred._napari.widgets.value_widget import choice_of, fit, literals, offer
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.intensity import Intensity, Named
+from napari_webipred.imaging.intensity import WINDOW, Intensity, Named
 
 FIXED = "fixed"  # with two numbers
 WORDS = {
@@ -25,7 +26,8 @@ WORDS = {
     FIXED: "Fixed range",
 }
 EXPLANATIONS = {
-    "auto": "8-bit images as they are; others from the smallest to the largest value of each plane.",
+    "auto": "8-bit images as they are, DICOM files as they say, others from the smallest to the largest value of each "
+    "plane.",
     "dtype": "All values that the data type can hold, such as 0 to 65535 for 16 bits; 0 to 1 for floats.",
     "plane": "From the smallest to the largest value of each plane, also for 8-bit images.",
     "stack": "From the smallest to the largest value of all planes, the same for each plane.",
@@ -33,6 +35,7 @@ EXPLANATIONS = {
     "limits": "As the layer is shown: the contrast limits in the layer controls.",
     FIXED: "The same range for all images. Enter two numbers, or move the handles.",
 }
+OF_A_FILE = "This window of the DICOM file. Images without it are not classified."
 TIP = (
     "<qt>Which intensities the model sees as black and white.<br>"
     "The contrast limits of the layer change the results only if they are chosen here.</qt>"
@@ -78,6 +81,7 @@ class IntensityChoice(QWidget):
         layout.addWidget(self.slider)
         layout.addLayout(below)
         self.slider.hide()
+        self._windows: tuple[str, ...] = ()
         self._own = False  # whether somebody has given the two numbers
         self.mode.currentIndexChanged.connect(self._on_mode)
         self.low.valueChanged.connect(self._on_number)
@@ -89,6 +93,18 @@ class IntensityChoice(QWidget):
         """Return what was chosen, as the engine takes it."""
         return (self.low.value(), self.high.value()) if self.choice.value == FIXED else self.choice.value
 
+    def offer_windows(self, names: Sequence[str]) -> None:
+        """Offer the windows of a DICOM file, by their names or numbers; the first is the automatic one.
+
+        One that is chosen stays.
+        """
+        chosen = self.choice.value
+        offered = tuple(f"{WINDOW}{name}" for name in names[1:])
+        if chosen not in (*WORDS, *offered):
+            offered = (*offered, chosen)
+        if offered != self._windows:
+            self._offer(offered)
+
     def set_value(self, intensity: Intensity) -> None:
         """Choose a range by its name, or by two numbers.
 
@@ -97,7 +113,9 @@ class IntensityChoice(QWidget):
         OptionError
             It is not a range.
         """
-        if isinstance(intensity, str) and intensity in literals(Named):
+        if isinstance(intensity, str) and intensity.startswith(WINDOW) and intensity not in self._windows:
+            self._offer((*self._windows, intensity))
+        if isinstance(intensity, str) and intensity in (*literals(Named), *self._windows):
             self.choice.value = intensity
             return
         before, self._own = self.value(), True
@@ -107,6 +125,11 @@ class IntensityChoice(QWidget):
         self.mode.blockSignals(was)
         if self.value() != before:
             self._on_changed()
+
+    def _offer(self, windows: tuple[str, ...]) -> None:
+        self._windows = windows
+        words = {each: f"Window of the file: {each.removeprefix(WINDOW)}" for each in windows}
+        offer(self.choice, WORDS | words, self.choice.value)
 
     def _enter(self, low: float, high: float) -> None:
         for box, number in ((self.low, low), (self.high, high)):
@@ -129,7 +152,7 @@ class IntensityChoice(QWidget):
         self.value_changed.emit(self.value())
 
     def _show_numbers(self) -> None:
-        self.explanation.setText(EXPLANATIONS[self.choice.value])
+        self.explanation.setText(EXPLANATIONS.get(self.choice.value, OF_A_FILE))
         for widget in (self.low, self._to, self.high):
             widget.setVisible(self.choice.value == FIXED)
 

@@ -24,6 +24,7 @@ from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import WebIPredError
+from napari_webipred.imaging.intensity import WINDOW
 from napari_webipred.results.ranges import REMEDY
 
 if TYPE_CHECKING:
@@ -111,6 +112,7 @@ class IntensityStatistics(QWidget):
             self._shown = shown = self.plane.now()
         except WebIPredError:  # the list of layers says why
             self._shown = shown = None
+        self._intensity.native.offer_windows(_windows(shown))
         if shown is None:
             self.counting.stop()
             self._counted = None
@@ -189,6 +191,8 @@ class IntensityStatistics(QWidget):
         asked, source = self._intensity.value, shown.source
         if asked == "stack" and not source.scaled:
             return None if self.stack is None else self.stack.extent
+        if isinstance(asked, str) and asked.startswith(WINDOW):
+            return _window(shown, asked)
         try:
             found = intensity_of(source, asked)
         except WebIPredError:  # files have no contrast limits, as their rows will say
@@ -213,6 +217,27 @@ class IntensityStatistics(QWidget):
 def _limits(shown: Shown) -> Range | None:
     """Return the contrast limits that can be marked: merged layers have several, and colours none."""
     return shown_range(shown.layers[0]) if len(shown.layers) == 1 and not shown.layers[0].rgb else None
+
+
+def _window(shown: Shown, asked: str) -> Range | None:
+    """Return the range of a window of the file that is shown; None if it has no such window."""
+    from napari_webipred.imaging.readers import header_of
+
+    header = header_of(shown.source, shown.index)
+    if header is None or header.display is None:
+        return None
+    try:
+        return header.display.chosen(asked.removeprefix(WINDOW)).range
+    except WebIPredError:  # as the row will say
+        return None
+
+
+def _windows(shown: Shown | None) -> list[str]:
+    """Return the names of the windows of the file that is shown, if it is a medical one."""
+    from napari_webipred.imaging.readers import header_of
+
+    header = None if shown is None else header_of(shown.source, shown.index)
+    return [] if header is None or header.display is None else header.display.names
 
 
 def _is_cheap(source: Source) -> bool:
