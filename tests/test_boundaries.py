@@ -20,7 +20,14 @@ GROUND = {
     *{"atomic_file", "cancellation", "card", "checksums", "errors", "file_errors", "formats", "limits", "merge"},
     *{"model_overrides", "names", "preferences", "safe_json", "settings"},
 }
-DATA = {"imaging.region", "imaging.source", "results.row", "runtime.outputs", "workers"}  # plain data and threads
+DATA = {
+    "references.reference",
+    "imaging.region",
+    "imaging.source",
+    "results.row",
+    "runtime.outputs",
+    "workers",
+}  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
 ALLOWED = {
     "__init__": {"api", "model", "card", "errors"},
@@ -43,7 +50,7 @@ ALLOWED = {
     "archive": GROUND,
     "download": GROUND | {"archive"},
     "catalogue": GROUND | {"archive", "download"},
-    "cache": GROUND | {"archive", "download", "catalogue"},
+    "cache": GROUND | {"references.reference", "archive", "download", "catalogue"},
     "imaging": GROUND | DATA,
     "runtime": GROUND | DATA,
     "results": GROUND | DATA,
@@ -54,7 +61,8 @@ ALLOWED = {
     "opening": GROUND | DATA | FILES | {"model", "runtime", "card_check", "completion", "self_test"},
     "options": GROUND | {"imaging"},
     "execution": GROUND | DATA | {"options", "model", "imaging", "results"},
-    "engine": GROUND | DATA | {"options", "model", "execution", "imaging", "results"},
+    "references": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
+    "engine": GROUND | DATA | {"options", "model", "execution", "references", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "ensembles": GROUND | DATA | {"results"},
     "evaluation": GROUND | {"cache", "results"},
@@ -65,6 +73,7 @@ ALLOWED = {
         "ensembles",
         "evaluation",
         "execution",
+        "references",
         "explanations",
         "model",
         "opening",
@@ -80,6 +89,7 @@ ALLOWED = {
         "ensembles",
         "evaluation",
         "execution",
+        "references",
         "explanations",
         "model",
         "opening",

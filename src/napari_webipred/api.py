@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_webipred.ensembles.ensemble import Method
     from napari_webipred.evaluation.evaluation import Evaluation
     from napari_webipred.explanations.explanation import Explanation
+    from napari_webipred.references.reference import Reference
 
 _COMMAND = "In a terminal, `napari-webipred"
 REMEDIES: dict[Remedy, str] = {
@@ -44,6 +45,7 @@ REMEDIES: dict[Remedy, str] = {
     "allow slow model": "Pass allow_slow=True to open_model to allow it.",
     "choose cache folder": "Set the environment variable NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
+    "fit reference": "Call fit_reference(images, model).",
     "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
     "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
@@ -145,6 +147,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     threshold: float | str = 0.5,
     profile: Profile | None = None,
     views: Views | None = None,
+    reference: bool = False,
     regions: Any = None,
     outside: Outside = "keep",
     identify: bool = False,
@@ -171,6 +174,10 @@ def classify(  # noqa: PLR0913 - each is given by its name
         of it. The probabilities are then the means, and columns called ``<class> sd`` behind ``error`` have the
         standard deviations over the views. Use only views that mean the same to the model (``model.card.views``):
         ``table.attrs["notes"]`` says so if the card does not.
+    reference : bool
+        Measure how far the features of each image lie from the reference images of `fit_reference`: the columns
+        ``reference distance`` and ``reference percentile`` (how many percent of them lie nearer) behind ``error``. An
+        image at the 99th percentile or above gets a remark.
     regions : sequence, mapping or array, optional
         Parts of each image, which get a row each in place of the whole: boxes (top, left, bottom, right) as in
         ``image[top:bottom, left:right]``, polygons of shape (n, 2) as the layer Shapes of napari has them, a mapping of
@@ -214,6 +221,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     >>> table["error"].tolist()
     ['', 'There is no file missing.png. Check the name and the folder.']
     """
+    from napari_webipred.references.reference import WEAKNESS
     from napari_webipred.results.columns import Shared, measures, unique
     from napari_webipred.results.table import to_frame
 
@@ -223,7 +231,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
         with _remedies_in_notes():
             opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold)) for each in opened]
         threshold = engine.DEFAULTS.threshold
-    options = replace(_options(intensity, profile, threshold, views), identify=identify)
+    options = replace(_options(intensity, profile, threshold, views), identify=identify, reference=reference)
     names = unique([each.card.name for each in opened])
     rows, of_rows = [], []
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
@@ -254,9 +262,57 @@ def classify(  # noqa: PLR0913 - each is given by its name
         identify=identify,
     )
     table.attrs["notes"] = [note for each in opened for note in each.card.remarks_on(views)]
+    if reference:
+        table.attrs["notes"].append(WEAKNESS)
     if not several:
         table.attrs |= {"classes": opened[0].classes, "task": opened[0].card.task, "checksum": opened[0].checksum}
     return table
+
+
+def fit_reference(
+    images: engine.ImageLike | Iterable[engine.ImageLike],
+    model: Model | str | Path,
+    *,
+    intensity: Intensity | None = None,
+    profile: Profile | None = None,
+) -> Reference:
+    """Fit a reference to images that a model is for, so that `classify` can tell which others are not like them.
+
+    It is kept for the model on this machine, in place of an earlier one: the mean of the features, the inverse of
+    their covariance, and the distances of the images; no image and no name.
+
+    Parameters
+    ----------
+    images : path or array, or an iterable of them
+        At least 50 images, best hundreds, of the kind, devices and patients that the model is for.
+    model : Model, or anything that `open_model` takes
+    intensity, profile
+        As for `classify`, which needs the same.
+
+    Returns
+    -------
+    Reference
+
+    Raises
+    ------
+    OptionError
+        Fewer than 50 images can be read, or all have the same features.
+    ModelError
+        The network has no features, or too many; or there is no memory for its weights a second time.
+    """
+    from napari_webipred.references.fitting import fitting
+
+    options = _options(intensity, profile)
+    opened = _opened(model)
+    with _remedies_in_notes():
+        steps = fitting(opened, engine.ready_sources(opened, images, options), options)
+        while True:
+            try:
+                next(steps)
+            except StopIteration as finished:
+                found: Reference = finished.value
+                opened.reference = found
+                return found
 
 
 def agreement(table: pd.DataFrame, *, mapping: Mapping[str, str] | None = None) -> Agreement:

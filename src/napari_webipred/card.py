@@ -180,6 +180,23 @@ class Preprocessing(_Part):
         return data
 
 
+class ExpectedImages(_Part):
+    """What the images were like that a model was trained on; others are classified with a remark.
+
+    Attributes
+    ----------
+    colour : "grey" or "colour", optional
+    background : "dark" or "light", optional
+        What lies along the edge of an image.
+    intensity_range : tuple of float, optional
+        The smallest and the largest value of a pixel, as files have them.
+    """
+
+    colour: Literal["grey", "colour"] | None = None
+    background: Literal["dark", "light"] | None = None
+    intensity_range: tuple[float, float] | None = None
+
+
 class Output(_Part):
     """What still has to be done to the model's numbers to make probabilities of them.
 
@@ -290,7 +307,7 @@ class PartialCard(_Part):
     It says the fields that are set, in the words of a card. ``provenance.labels`` is the name of the place if all it
     says of the classes is their names; ``provenance.assumed`` says what could not be taken from there. ``views`` says
     which views of an image mean the same to the model: its mirror image (``"flip"``), or also its quarter turns
-    (``"symmetries"``); None is not known.
+    (``"symmetries"``); None is not known. ``expected_images`` says what the images of its training were like.
     `napari_webipred.merge.merge` decides what of it counts.
     """
 
@@ -305,6 +322,7 @@ class PartialCard(_Part):
     preprocessing: Preprocessing | None = None
     output: Output = Output()
     views: Views | None = None
+    expected_images: ExpectedImages | None = None
     weights: tuple[Weights, ...] = ()
     license: Words | None = None
     authors: tuple[Author, ...] = ()

@@ -29,6 +29,7 @@ from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
 from napari_webipred.options import preferred_intensity as preferred_intensity
+from napari_webipred.references.executor import measure_planes, reference_of
 from napari_webipred.results.columns import measures
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
@@ -121,6 +122,14 @@ def classify(
         Whatever an iterable of images raises: nothing is classified by then.
     """
     _check_card(model, options)
+    if options.reference:
+        if executor is not classify_planes:
+            raise OptionError(
+                "Images cannot be explained and compared with reference images at the same time.",
+                "Do one after the other.",
+            )
+        reference_of(model, options)
+        executor = measure_planes
     limits.memory_budget()  # a setting that is wrong is refused before anything is read
     begin = time.perf_counter()
     sources, left_out = find_sources(images)
@@ -273,6 +282,20 @@ def _found(path: str) -> Collected:
         except StopIteration as finished:
             found: Collected = finished.value
             return replace(found, left_out=(*others, *found.left_out))
+
+
+def ready_sources(
+    model: Model, images: ImageLike | Iterable[ImageLike], options: Options, selection: Selection = WHOLE
+) -> list[Source]:
+    """Make a source of each image, for a model whose settings are complete; see `classify`.
+
+    Raises
+    ------
+    OptionError
+        Something is not known that is needed.
+    """
+    _check_card(model, options)
+    return [_selected(source, selection) for source in find_sources(images)[0]]
 
 
 def one_source(image: ImageLike, axes: Sequence[str] | None = None, channels: bool = False) -> Source:

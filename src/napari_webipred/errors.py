@@ -13,6 +13,7 @@ Remedy = Literal[
     "allow slow model",
     "choose cache folder",
     "complete settings",
+    "fit reference",
     "free space",
     "go online",
     "import file",

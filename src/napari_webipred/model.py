@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_webipred.cache import graphs
+from napari_webipred.cache import graphs, references
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
 from napari_webipred.limits import available_cores
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import ArrayLike, NDArray
 
+    from napari_webipred.references.reference import Reference
     from napari_webipred.runtime.session import Session
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class Model:
         self._graph = graph
         self._allow_slow = allow_slow
         self._sessions = {available_cores(): session}
+        self._feature_sessions: dict[int, Session] = {}
+        self._reference: Reference | None = None
         self._lock = Lock()
 
     @property
@@ -126,6 +129,81 @@ class Model:
         ((2, 5), dtype('float32'))
         """
         return self.session(available_cores()).predict(batch)
+
+    def features(self, batch: ArrayLike, threads: int | None = None) -> NDArray[np.float32]:
+        """Return what the network has found in images before its head makes classes of it.
+
+        Parameters
+        ----------
+        batch : array_like, shape (n, height, width, channels)
+            Images that are already resized and standardised, as `napari_webipred.prepare` returns them.
+        threads : int, optional
+            How many compute one image; by default one for each core.
+
+        Returns
+        -------
+        ndarray of float32, shape (n, channels)
+            The means of the last tensor with rows and columns, or else what goes into the last operation with weights.
+
+        Raises
+        ------
+        ModelError
+            The batch does not have the shape that the model takes, the network has no such tensor, or there is no
+            memory for its weights a second time.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import napari_webipred as wp
+        >>> model = wp.open_model("demo")
+        >>> model.features(np.zeros((2, 224, 224, 3))).shape
+        (2, 96)
+        """
+        from napari_webipred.runtime.features import FEATURES, pooled
+
+        found = self.feature_session(threads or available_cores()).predict(batch, [FEATURES])
+        return pooled(found[FEATURES])
+
+    def feature_session(self, threads: int) -> Session:
+        """Return the session that gives the features as well; made when first asked for.
+
+        Where there is no memory for a second one, the first is returned.
+
+        Raises
+        ------
+        ModelError
+            The network has no features, or there is no memory for its weights a second time.
+        """
+        from napari_webipred.runtime.features import FEATURES, feature_tensor
+
+        with self._lock:
+            if threads not in self._feature_sessions:
+                height, width, channels = self.input_shape
+                if self.card.input is not None:
+                    height, width = self.card.input.height, self.card.input.width
+                assert channels is not None
+                tensor = feature_tensor(self.graph(), (height or 224, width or 224, channels))
+                try:
+                    self._feature_sessions[threads] = self.session_with({FEATURES: tensor}, threads)
+                except ModelError:
+                    if not self._feature_sessions:
+                        raise
+                    self._feature_sessions[threads] = next(iter(self._feature_sessions.values()))
+            return self._feature_sessions[threads]
+
+    @property
+    def reference(self) -> Reference | None:
+        """Where the user's reference images lie, if some were given; see `napari_webipred.fit_reference`."""
+        with self._lock:
+            if self._reference is None:
+                self._reference = references.load(self.checksum)
+            return self._reference
+
+    @reference.setter
+    def reference(self, reference: Reference) -> None:
+        references.save(self.checksum, reference)
+        with self._lock:
+            self._reference = reference
 
     def warm_up(self) -> None:
         """Run the model once on noise, so that the first real image does not wait, and look at what it gives.

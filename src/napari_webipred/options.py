@@ -33,6 +33,9 @@ class Options:
     views : "flip" or "symmetries", optional
         Classify several views of each image and take the mean (test-time augmentation): the image and its mirror image,
         or the eight that turning and mirroring make of it.
+    reference : bool
+        Measure how far the features of each image lie from the user's reference images; see
+        `napari_webipred.references`.
     identify : bool
         Whether rows of DICOM files have the unique identifiers of their study, series and instance.
 
@@ -48,6 +51,7 @@ class Options:
     profile: Profile | None = None
     views: Views | None = None
     identify: bool = False
+    reference: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -72,7 +76,8 @@ class Options:
         """Return those that bear on the numbers, as plain JSON values; what was not there from the first, if chosen."""
         intensity = list(self.intensity) if isinstance(self.intensity, tuple) else self.intensity
         plain = {"intensity": intensity, "threshold": self.threshold, "profile": self.profile}
-        return plain | ({"views": self.views} if self.views else {}) | ({"identify": True} if self.identify else {})
+        later = {"views": self.views, "identify": self.identify, "reference": self.reference}
+        return plain | {name: value for name, value in later.items() if value}
 
 
 DEFAULTS = Options()

@@ -28,7 +28,16 @@ from napari_webipred.cache.entry import (
     files_below,
     read_entry,
 )
-from napari_webipred.cache.folders import COMPILED, KNOWN, MODELS, OVERRIDES, can_be_folder, holds_link
+from napari_webipred.cache.folders import (
+    COMPILED,
+    KNOWN,
+    MODELS,
+    OVERRIDES,
+    REFERENCE_SUFFIX,
+    REFERENCES,
+    can_be_folder,
+    holds_link,
+)
 from napari_webipred.cache.graphs import GRAPH
 from napari_webipred.cache.lock import LOCK_SUFFIX, delete_lock, exclusive, lock_path, unless_busy
 from napari_webipred.card import read_card
@@ -37,7 +46,7 @@ from napari_webipred.errors import CatalogueError, OptionError
 from napari_webipred.limits import bytes_of
 
 _log = logging.getLogger(__name__)
-_NOTED = re.compile(r"[0-9a-f]{64}\.json")
+_NOTED = re.compile(rf"[0-9a-f]{{64}}(\.json|{REFERENCE_SUFFIX})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +99,13 @@ def forget(path: Path) -> int:
 
 
 def _made_of(checksum: str) -> list[Path]:
-    """Return the settings of a model, and the graphs that were compiled from it."""
+    """Return the settings and the reference of a model, and the graphs that were compiled from it."""
     digest = checksum.removeprefix("sha256:")
-    return [*_compiled_of(digest), *(path for path in _below(OVERRIDES) if path.name == f"{digest}.json")]
+    noted = [*_below(OVERRIDES), *_below(REFERENCES)]
+    return [
+        *_compiled_of(digest),
+        *(path for path in noted if path.name in {f"{digest}.json", digest + REFERENCE_SUFFIX}),
+    ]
 
 
 def _not_removable(id: str) -> CatalogueError:  # noqa: A002
@@ -128,8 +141,8 @@ def wipe() -> tuple[int, dict[str, str]]:
     CatalogueError
         A file cannot be removed.
     """
-    cache = settings.current().cache_folder
-    freed, stays = 0, {kind: why for kind in (MODELS, COMPILED, KNOWN, OVERRIDES) if (why := _unreadable(cache / kind))}
+    cache, kinds = settings.current().cache_folder, (COMPILED, KNOWN, OVERRIDES, REFERENCES, MODELS)
+    freed, stays = 0, {kind: why for kind in kinds if (why := _unreadable(cache / kind))}
     for name in sorted(_names_of_models()):
         folder = cache / MODELS / name
         with unless_busy(folder) as free:
@@ -139,7 +152,7 @@ def wipe() -> tuple[int, dict[str, str]]:
             freed += _delete(_own_files(folder))
             delete_lock(lock_path(folder))
     freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
-    for kind in (KNOWN, OVERRIDES):
+    for kind in (KNOWN, OVERRIDES, REFERENCES):
         freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
     for name in (local_models.FILE, refused_models.FILE, last_choice.FILE) if cache.is_dir() else ():
         with shared_file.locked(name):
@@ -147,7 +160,7 @@ def wipe() -> tuple[int, dict[str, str]]:
             delete_lock(shared_file.lock_path(name))
     kept = (entry.id for entry in all_entries() if entry.read_only and not entry.shared)
     stays |= dict.fromkeys(kept, "it was there before the private session")
-    for kind in (COMPILED, KNOWN, OVERRIDES, MODELS):
+    for kind in kinds:
         with suppress(OSError):  # It does not exist, or holds something of the user's.
             (cache / kind).rmdir()
     return freed, stays

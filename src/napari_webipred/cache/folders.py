@@ -9,7 +9,8 @@ from napari_webipred import settings
 from napari_webipred.download.remote_file import is_harmless
 from napari_webipred.errors import CatalogueError
 
-MODELS, COMPILED, KNOWN, OVERRIDES = "models", "compiled", "known", "told"
+MODELS, COMPILED, KNOWN, OVERRIDES, REFERENCES = "models", "compiled", "known", "told", "references"
+REFERENCE_SUFFIX = ".reference"
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 

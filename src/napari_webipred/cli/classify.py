@@ -16,6 +16,7 @@ from napari_webipred.cli.maps import Maps
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
+from napari_webipred.references.reference import WEAKNESS
 
 DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
@@ -32,6 +33,11 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
 
     classify = commands.add_parser("classify", help="classify image files and folders")
     arguments.add_arguments(classify, several=True)
+    classify.add_argument(
+        "--reference",
+        action="store_true",
+        help="measure how far each image is from the reference images of the model (see the command reference)",
+    )
     several.add_arguments(classify)
     classify.add_argument(
         "-o", "--output", type=Path, help="CSV or TSV file to write (default: print to standard output)"
@@ -88,6 +94,7 @@ def _classify(options: argparse.Namespace) -> int:
         threshold=threshold,
         profile=options.profile,
         views=options.views,
+        reference=options.reference,
         identify=options.identify,
     )
     what = selection.selection(options)
@@ -106,6 +113,8 @@ def _classify(options: argparse.Namespace) -> int:
         for model in models:
             for sentence in model.card.remarks_on(how.views):
                 terminal.message(sentence)
+        if how.reference:
+            terminal.message(WEAKNESS)
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
         wishes = Wishes(show, arguments.given_models(options), together, maps)

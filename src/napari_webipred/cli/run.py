@@ -254,10 +254,16 @@ def _record(
 ) -> Record | ModelsRecord:
     given: Sequence[ModelInput | None] = references or [None] * len(models)
     records = [
-        Record(model.card, model.checksum, options, total, reference)
+        Record(model.card, model.checksum, {**options, **_reference(model, options)}, total, reference)
         for model, reference in zip(models, given, strict=True)
     ]
     return ModelsRecord(records, names) if len(records) > 1 else records[0]
+
+
+def _reference(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of the reference that images are compared with, if they are."""
+    found = model.reference if options.get("reference") else None
+    return {"reference": found.as_dict()} if found else {}
 
 
 @contextmanager

@@ -26,6 +26,7 @@ REMEDIES: dict[Remedy, str] = {
     "allow slow model": "Use --allow-slow to allow it.",
     "choose cache folder": "Set NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Set them with --output-name, --standardize, --activation or --resize.",
+    "fit reference": "Run `napari-webipred reference IMAGES --model MODEL`.",
     "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
     "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",

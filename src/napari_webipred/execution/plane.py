@@ -15,6 +15,7 @@ from napari_webipred.errors import ActivationError, CancelledError, ImageError, 
 from napari_webipred.execution.prepared import Prepared as Prepared
 from napari_webipred.execution.views import views_of
 from napari_webipred.imaging.display import displayed
+from napari_webipred.imaging.expectation import unlike
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.intensity import (
     EIGHT_BIT,
@@ -219,10 +220,11 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
         tensor, used = prepare(shown.values, target, preprocessing, shown.intensity)
         header = header_of(plane.source, plane.index)
         remark = remark_on(shown.values, target.height, target.width, used)
+        differing = unlike(shown.values, used, target, preprocessing, card.expected_images)
         return Prepared(
             tensor,
             shown.used or used,
-            _joined(remark, *remarks_on_header(header, card), between=" "),
+            _joined(remark, *differing, *remarks_on_header(header, card), between=" "),
             _joined(plane.source.reading, shown.words, header.decoding if header else ""),
             shown.values,
             used,

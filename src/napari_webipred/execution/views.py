@@ -39,6 +39,6 @@ def views_of(prepared: Prepared, views: Views | None) -> NDArray[np.float32]:
         return np.stack([tensor, tensor[:, ::-1]])
     turned = tensor.swapaxes(0, 1)
     if turned.shape != tensor.shape:
-        target, intensity = prepared.target, prepared.intensity_range
+        target, intensity = prepared.target, prepared.black_and_white
         turned, _ = prepare(prepared.pixels.swapaxes(0, 1), target, prepared.preprocessing, intensity)
     return np.stack([each[::down, ::across] for each in (tensor, turned) for down in (1, -1) for across in (1, -1)])

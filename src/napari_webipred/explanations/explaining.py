@@ -14,7 +14,6 @@ from napari_webipred.execution.plane import prepared_plane
 from napari_webipred.explanations.agreement import agreement
 from napari_webipred.explanations.class_map import cam, hirescam, line_of
 from napari_webipred.explanations.contrast import contrasts, log_odds, sums_for_contrast
-from napari_webipred.explanations.cut import cut
 from napari_webipred.explanations.explanation import Explanation
 from napari_webipred.explanations.head import Head
 from napari_webipred.explanations.occlusion import occluded
@@ -23,6 +22,7 @@ from napari_webipred.explanations.placing import Placing, affine_of
 from napari_webipred.explanations.request import Request
 from napari_webipred.limits import available_cores
 from napari_webipred.results.probabilities import class_probabilities
+from napari_webipred.runtime.cut import cut
 from napari_webipred.runtime.graph import OUTPUT
 
 if TYPE_CHECKING:

@@ -13,7 +13,7 @@ from napari_webipred.explanations.operations import OPERATIONS, UnknownOperation
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.explanations.cut import Cut
+    from napari_webipred.runtime.cut import Cut
     from napari_webipred.runtime.onnx_graph import Constant, Operation
 
     Array: TypeAlias = NDArray[np.float64]

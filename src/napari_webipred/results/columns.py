@@ -16,6 +16,7 @@ IDENTITY = ("study", "series", "instance")
 RUN = ("run", "model")
 MODEL = "model"
 COMMENT = "comment"
+REFERENCE = ("reference distance", "reference percentile")
 
 
 def columns(
@@ -65,9 +66,11 @@ def measures(classes: Sequence[str], options: Mapping[str, Any]) -> tuple[str, .
     classes : sequence of str
         Names of the classes of a model.
     options : mapping
-        Options of a run, as plain JSON values. With ``views``, the standard deviation of each class over the views.
+        Options of a run, as plain JSON values. With ``views``, the standard deviation of each class over the views;
+        with ``reference``, how far the image lies from the reference images, and how many percent of them lie nearer.
     """
-    return tuple(f"{name} sd" for name in classes) if options.get("views") else ()
+    deviations = tuple(f"{name} sd" for name in classes) if options.get("views") else ()
+    return (*deviations, *(REFERENCE if options.get("reference") else ()))
 
 
 class Shared(Generic[T]):

@@ -46,6 +46,8 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
         words += ["--profile", options["profile"]]
     if options.get("views") is not None:
         words += ["--views", options["views"]]
+    if options.get("reference"):
+        words.append("--reference")
     command = " ".join(_quoted(word, system) for word in (*words, "--output", OUTPUT))
     if len(command) > LONGEST[system]:
         raise OptionError("The command would be longer than a shell takes.", _PYTHON_INSTEAD)

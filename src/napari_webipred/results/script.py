@@ -9,7 +9,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.inputs import ImageInput, ModelInput, Step
 
-DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None, "views": None}
+DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None, "views": None, "reference": False}
 CHANNEL_AXES = {"c", "channel", "channels"}  # where the command line looks for channels
 
 

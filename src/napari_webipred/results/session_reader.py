@@ -98,7 +98,7 @@ class _Reader:
                 run.begun if run.begun.tzinfo else run.begun.replace(tzinfo=UTC),
                 run.card,
                 visible(run.checksum),
-                {name: value for name, value in run.options if value is not None or name != "views"},
+                {name: value for name, value in run.options if value or name not in ("views", "reference")},
                 run.axes,
                 run.total,
                 ModelInput(

@@ -60,6 +60,7 @@ class Options(Part):
     threshold: Threshold = 0.5
     profile: Profile | None = None
     views: Views | None = None
+    reference: bool = False
 
 
 class Settings(Part):

@@ -1,0 +1,35 @@
+"""The command that fits a reference to images that a model is for."""
+
+from __future__ import annotations
+
+import argparse
+
+from napari_webipred.cli import arguments, selection, terminal
+from napari_webipred.cli.parser import Parser
+from napari_webipred.references.reference import WEAKNESS
+
+
+def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to the parser of the program."""
+    reference = commands.add_parser(
+        "reference", help="remember what the images are like that a model is for, to find others; at least 50"
+    )
+    arguments.add_arguments(reference)
+    reference.set_defaults(run=_reference)
+
+
+def _reference(options: argparse.Namespace) -> None:
+    from napari_webipred import engine
+    from napari_webipred.references.fitting import fitting
+
+    how = engine.Options(intensity=arguments.intensity(options.range), profile=options.profile)
+    model = arguments.model(options)
+    sources = engine.ready_sources(model, options.inputs, how, selection.selection(options))
+    found = terminal.counted(fitting(model, sources, how), "Images")
+    model.reference = found
+    failed = found.made["failed"]
+    left_out = f"; {failed} could not be read" if failed else ""
+    terminal.message(
+        f"{len(found)} reference images for {model.card.name}{left_out}. Use them with `classify --reference`."
+    )
+    terminal.message(WEAKNESS)

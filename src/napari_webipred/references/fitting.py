@@ -1,0 +1,143 @@
+"""Fits a reference to images that the user says a model is for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
+from datetime import UTC, datetime
+from importlib.metadata import version
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_webipred.errors import CancelledError, ModelError, OptionError, WebIPredError
+from napari_webipred.execution.plane import Plane, planes_of, prepared_plane
+from napari_webipred.execution.threads import in_threads
+from napari_webipred.references.reference import AT_LEAST, MOST_CHANNELS, Reference
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from napari_webipred.imaging.source import Source
+    from napari_webipred.model import Model
+    from napari_webipred.options import Options
+
+FOLDS = 5
+
+
+def fitting(model: Model, sources: Sequence[Source], options: Options) -> Generator[tuple[int, int], None, Reference]:
+    """Compute the features of images, and where they lie.
+
+    Parameters
+    ----------
+    model : Model
+    sources : sequence of Source
+        At least 50 planes that can be read.
+    options : Options
+        How they are read.
+
+    Yields
+    ------
+    int, int
+        How many planes are done, of how many.
+
+    Raises
+    ------
+    OptionError
+        Too few of the images can be read, or all have the same features.
+    ModelError
+        The network has no features, or too many.
+    """
+    total = sum(map(len, sources))
+    found: list[NDArray[np.float32]] = []
+    failed = ""
+    planes = planes_of(sources, options.intensity)
+    with closing(in_threads(lambda threads: _features_of(model, options, threads), planes, total, options)) as each:
+        for done, features in enumerate(each, 1):
+            if isinstance(features, str):
+                failed = failed or features
+            else:
+                found.append(features)
+            yield done, total
+    if len(found) < AT_LEAST:
+        first = f" The first that failed: {failed}" if failed else ""
+        raise OptionError(
+            f"{len(found)} of {total} images can be used, and a reference needs at least {AT_LEAST}.{first}",
+            "Give more images like those that the model is for.",
+        )
+    made = {
+        "failed": total - len(found),
+        "reading": reading(model, options),
+        "made": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in ("napari-webipred", "scikit-learn", "numpy", "onnxruntime")},
+    }
+    return fitted(np.stack(found), made)
+
+
+def fitted(features: NDArray[np.float32], made: dict[str, Any]) -> Reference:
+    """Fit a reference to features, shape (images, channels).
+
+    The covariance is shrunk as Ledoit and Wolf (2004) do, because there are mostly more channels than images. Each
+    image is also measured by a reference that was fitted without it: one that it has shaped lies nearer to it than to
+    any new image.
+    """
+    if features.shape[1] > MOST_CHANNELS:
+        raise ModelError(
+            f"The network has {features.shape[1]} features for an image; {MOST_CHANNELS} are the most.",
+            "Choose a model with fewer channels before its head.",
+        )
+    values = features.astype(np.float64)
+    order = np.random.default_rng(0).permutation(len(values))
+    distances = np.empty(len(values))
+    for part in range(FOLDS):
+        held_out = order[part::FOLDS]
+        mean, precision, _ = _shrunk(np.delete(values, held_out, axis=0))
+        distances[held_out] = Reference(mean, precision, np.empty(0), {}).distance(features[held_out])
+    mean, precision, shrinkage = _shrunk(values)
+    return Reference(mean, precision, np.sort(distances), {**made, "shrinkage": shrinkage})
+
+
+def reading(model: Model, options: Options) -> str:
+    """Return a checksum of how images are read and prepared; features compare only if it is the same."""
+    card = model.card
+    preprocessing = card.preprocessing_under(options.profile)
+    said = {
+        "intensity": options.as_dict()["intensity"],
+        "preprocessing": preprocessing.model_dump() if preprocessing else None,
+        "input": card.input.model_dump() if card.input else None,
+    }
+    return f"sha256:{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"
+
+
+def _features_of(model: Model, options: Options, threads: int) -> Callable[[Plane], NDArray[np.float32] | str]:
+    """Return what computes the features of a plane, or says why there are none."""
+
+    def features(plane: Plane) -> NDArray[np.float32] | str:
+        try:
+            tensor = prepared_plane(plane, model.card, options).tensor
+        except CancelledError:
+            raise
+        except WebIPredError as error:
+            return f"{plane.source.name}: {error}"
+        except Exception as error:  # arrays may compute themselves when read, and fail in any way
+            return f"{plane.source.name}: {type(error).__name__}: {error}"
+        found: NDArray[np.float32] = model.features(tensor[None], threads)[0]
+        return found
+
+    return features
+
+
+def _shrunk(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
+    """Return the mean, the inverse of the shrunk covariance, and how far it was shrunk."""
+    from sklearn.covariance import ledoit_wolf
+
+    covariance, shrinkage = ledoit_wolf(values)
+    if not np.trace(covariance) > 0:
+        raise OptionError("The network finds the same features in all images.", "Give images that differ.")
+    try:
+        precision = np.linalg.inv(covariance)
+    except np.linalg.LinAlgError as error:
+        raise OptionError("The features of the images do not differ enough.", "Give more images.") from error
+    return values.mean(0), (precision + precision.T) / 2, float(shrinkage)
