@@ -100,7 +100,7 @@ ALLOWED = {
     "_napari": GROUND
     | DATA
     | FILES
-    | {"engine", "evaluation", "execution", "explanations", "model", "opening", "options"}
+    | {"engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
     | {"imaging", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}

@@ -37,6 +37,7 @@ def main() -> None:
             maps(theme)
             performance(theme)
             evaluation(theme, Path(folder))
+            comparison(theme)
             models_from_elsewhere(theme, Path(folder))
 
 
@@ -221,6 +222,47 @@ def evaluation(theme: str, folder: Path) -> None:
         settle()
         viewer.screenshot(str(IMAGES / f"evaluation-{plot}-{theme}.png"), canvas_only=False, flash=False)
         shot(view, f"evaluation-{plot}-{theme}-detail")
+    viewer.close()
+
+
+def comparison(theme: str) -> None:
+    """Show how far two models agree about the same images: the demonstration model, and one that is less sure."""
+    import numpy as np
+
+    from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
+    from napari_webipred._napari.images.place import Target
+    from napari_webipred.results.row import Row
+
+    viewer, panel = opened(theme)
+    viewer.window._qt_window.resize(WINDOW[0], 1000)
+    session, table = panel._session, panel._session.table
+    card = next(entry.card for entry in session.catalogue.models.items if entry.card.id == "demo")
+    random = np.random.default_rng(0)
+    logits = random.normal(0, 2.5, (200, len(card.classes)))
+    for number in range(2):
+        name = (card.name, f"{card.name}, trained again")[number]
+        run = table.begin(card.model_copy(update={"name": name}), "", {"threshold": 0.5}, (), len(logits))
+        session.places.begin(run.number, [Target([])])
+        numbers = np.exp(logits + number * random.normal(0, 1.2, logits.shape))
+        numbers = (numbers / numbers.sum(1, keepdims=True)).astype(np.float32)
+        rows = [
+            Row(0, f"{place:03}.png", {}, each, card.class_names[each.argmax()], (int(each.argmax()),))
+            for place, each in enumerate(numbers)
+        ]
+        table.append(run, rows)
+    session.rows_changed.emit()
+    panel._summarise()
+    panel.results.buttons.evaluate.click()
+    (view,) = viewer.window._qt_window.findChildren(EvaluationWidget)
+    view.labels.source.setCurrentIndex(view.labels.source.findData("run"))
+    settle()
+    shot(view, f"comparison-choice-{theme}")
+    view.evaluate.click()
+    wait(lambda: not view.summary.isHidden() or view.message.text != "")
+    for plot in ("agreement", "classes", "apart"):
+        view.pane.show_plot(plot)
+        wait(lambda: not view.pane.latest.busy)
+        shot(view, f"comparison-{plot}-{theme}")
     viewer.close()
 
 

@@ -40,7 +40,7 @@ def published() -> list[Published]:
 def plots(published) -> dict[str, Plot]:
     cohort = cohorts.exclusive(60, 3)
     object.__setattr__(cohort, "unmatched", (Unmatched("x.png", "no label"), Unmatched("y.png", "no row", "b")))
-    return {plot.key: plot for plot in plots_of(evaluated(cohort, 20), published)}
+    return {plot.key: plot for plot in plots_of(evaluated(cohort, 20), published, cohort.rows)}
 
 
 def test_own_images_stand_beside_the_published_ones(plots):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_webipred._napari.evaluation import run_predictions
+from napari_webipred._napari.evaluation.comparison import comparing, comparison_plots
 from napari_webipred._napari.evaluation.run_predictions import evaluating_run, from_features, from_typed, predictions_of
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError
@@ -123,3 +124,47 @@ def test_a_missing_file_is_named(tmp_path: Path):
     table, run = session([[0.9, 0.1]])
     with pytest.raises(OptionError, match=r"gone\.csv cannot be read"):
         outcome_of(table, run, run_predictions.from_file(tmp_path / "gone.csv", ""))
+
+
+def compared(table, run, other):
+    steps = comparing(table, run, other)
+    while True:
+        try:
+            next(steps)
+        except StopIteration as finished:
+            return finished.value
+
+
+def test_two_runs_are_compared_image_by_image_and_the_largest_disagreement_comes_first():
+    table, other = session([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], None])
+    run = table.begin(other.card, "", {"threshold": 0.5}, (), 3)
+    said = {"image2": [0.25, 0.75], "image0": [0.0, 1.0], "image1": [0.6, 0.4], "new": [0.5, 0.5]}
+    table.append(run, [Row(0, name, probabilities=np.array(each, np.float32)) for name, each in said.items()])
+    found = compared(table, run, other)
+    assert found.summary.startswith(
+        "3 images in both runs. Same class: 66.7%, kappa 0.400. Left out, only in one run: 2"
+    )
+    plots = {plot.key: plot for plot in comparison_plots(found)}
+    assert plots["apart"].lines("") == [
+        ["Image", "Apart", "run 2", "run 3"],
+        ["image0", "0.900", "a", "b"],
+        ["image1", "0.200", "a", "a"],
+        ["image2", "0.050", "b", "b"],
+    ]
+    assert plots["apart"].rows("") == [[1, 6], [2, 7], [3, 5]]
+    matrix = plots["classes"].parts("raw")[0].matrix
+    assert matrix.counts == [[1, 1], [0, 1]]
+    assert matrix.rows(0, 1).tolist() == [1, 6]
+
+
+def test_runs_without_a_common_image_or_with_other_classes_are_not_compared():
+    table, other = session([[0.9, 0.1]])
+    run = table.begin(other.card, "", {"threshold": 0.5}, (), 1)
+    table.append(run, [Row(0, "another", probabilities=np.array([0.5, 0.5], np.float32))])
+    with pytest.raises(OptionError, match="no image in common"):
+        compared(table, run, other)
+    more = session([[0.9, 0.1, 0.0]])[1]
+    three = table.begin(more.card, "", {"threshold": 0.5}, (), 1)
+    table.append(three, [Row(0, "image0", probabilities=np.array([0.5, 0.5, 0], np.float32))])
+    with pytest.raises(OptionError, match="different classes"):
+        compared(table, three, other)

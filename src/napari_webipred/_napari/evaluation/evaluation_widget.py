@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import numpy as np
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QVBoxLayout, QWidget
 
-from napari_webipred._napari.evaluation.label_source import LabelSource, _choice
+from napari_webipred._napari.evaluation.label_source import RUN, LabelSource, _choice
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
@@ -28,7 +29,7 @@ from napari_webipred._napari.widgets.wheel import WheelGuard
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
-    from napari_webipred._napari.evaluation.rendering import Area
+    from napari_webipred._napari.evaluation.comparison import Comparison
     from napari_webipred._napari.evaluation.run_predictions import Outcome
     from napari_webipred.results.session_table import RunDetails
 
@@ -104,7 +105,7 @@ class EvaluationWidget(QWidget):
         self.labels.failed.connect(self.message.show_error)
         self.evaluate.clicked.connect(self.start)
         self.progress.cancelled.connect(self._on_cancel)
-        self.pane.chosen.connect(self._on_cell)
+        self.pane.rows_chosen.connect(self._on_rows)
         self.folder.triggered.connect(self._on_save_all)
         self.json.triggered.connect(self._on_save_json)
 
@@ -170,6 +171,8 @@ class EvaluationWidget(QWidget):
 
     def _on_run(self) -> None:
         run = self.details
+        every = [(self.run.itemText(place), self.run.itemData(place)) for place in range(self.run.count())]
+        self.labels.list_others([each for each in every if run is not None and each[1] != run.number])
         self.no_run.setVisible(run is None)
         self.ordinal.setVisible(run is not None and run.card.task == "multi-class" and len(run.classes) > 2)
         self.labels.setEnabled(run is not None)
@@ -181,16 +184,12 @@ class EvaluationWidget(QWidget):
 
     def start(self) -> None:
         """Evaluate."""
-        from napari_webipred._napari.evaluation.run_predictions import evaluating_run
-
         run = self.details
         if run is None or self._task is not None:
             return
         self.message.clear()
         self.progress.report("Comparing with the labels")
-        ordinal = self.ordinal.isVisibleTo(self) and self.ordinal.isChecked()
-        work = evaluating_run(self._session.table, run, self.labels.known(), self.labels.group, ordinal)
-        self._task = Task(work)
+        self._task = Task(self._work(run))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
@@ -198,21 +197,38 @@ class EvaluationWidget(QWidget):
         self._task.start()
         self._on_labels()
 
+    def _work(self, run: RunDetails) -> Generator[tuple[int, int], None, Outcome | Comparison]:
+        from napari_webipred._napari.evaluation.comparison import comparing
+        from napari_webipred._napari.evaluation.run_predictions import evaluating_run
+
+        table = self._session.table
+        if self.labels.kind == RUN:
+            return comparing(table, run, table.runs[self.labels.other.currentData() - 1])
+        ordinal = self.ordinal.isVisibleTo(self) and self.ordinal.isChecked()
+        return evaluating_run(table, run, self.labels.known(), self.labels.group, ordinal)
+
     def _on_events(self, events: list[tuple[int, int]]) -> None:
         done, total = events[-1]
         self.progress.report("Resampling for the intervals" if total else "Comparing with the labels", done, total)
 
-    def _on_done(self, outcome: Outcome) -> None:
+    def _on_done(self, found: Outcome | Comparison) -> None:
+        from napari_webipred._napari.evaluation.comparison import Comparison, comparison_plots
         from napari_webipred._napari.evaluation.plots import plots_of
 
         self._on_end()
-        self.outcome = outcome
-        self.summary.setText(summary_of(outcome))
+        compared = isinstance(found, Comparison)
+        self.outcome = None if isinstance(found, Comparison) else found
+        self.summary.setText(found.summary if isinstance(found, Comparison) else summary_of(found))
         self.summary.show()
+        for action in (self.folder, self.json):
+            action.setVisible(not compared)
         self.section.header.summarise(f"{self.run.currentText()}, {self.labels.words}", complete=True)
         self.section.header.setChecked(False)
         self.pane.show()
-        self.pane.show_plots(plots_of(outcome.evaluation, outcome.published), outcome.run.card.id)
+        if isinstance(found, Comparison):
+            self.pane.show_plots(comparison_plots(found), "comparison")
+        else:
+            self.pane.show_plots(plots_of(found.evaluation, found.published, found.numbers), found.run.card.id)
 
     def _on_failed(self, error: Exception) -> None:
         self._on_end()
@@ -228,11 +244,9 @@ class EvaluationWidget(QWidget):
         if self._task is not None:
             self._task.cancel()
 
-    def _on_cell(self, area: Area) -> None:
-        """Select the rows of a cell in the table of results."""
-        if self.outcome is None:
-            return
-        numbers = self.outcome.numbers[self.outcome.evaluation.rows(area.row, area.column)]
+    def _on_rows(self, numbers: Any) -> None:
+        """Select rows in the table of results."""
+        numbers = np.asarray(numbers, np.intp)
         kept = numbers[np.isin(numbers, self._session.table.numbers)]
         if self._session.form is None:  # the panel is closed
             self._viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")

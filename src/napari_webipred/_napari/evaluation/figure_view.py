@@ -136,8 +136,10 @@ def described(area: Area) -> str:
     """Say what a cell holds."""
     matrix = area.matrix
     count = matrix.counts[area.row][area.column]
-    images = f"{count:,} image{'s' * (count != 1)} of {matrix.true[area.row]}"
-    return f"{images}, assigned {matrix.assigned[area.column]}."
+    images, names = f"{count:,} image{'s' * (count != 1)}", (matrix.true[area.row], matrix.assigned[area.column])
+    if matrix.sides:
+        return f"{images}: {matrix.sides[0]} says {names[0]}, {matrix.sides[1]} says {names[1]}."
+    return f"{images} of {names[0]}, assigned {names[1]}."
 
 
 def _rectangle(area: Area) -> QRectF:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -27,12 +27,13 @@ from napari_webipred.results.session_table import RunDetails
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.run_predictions import Known, RunPredictions
 
-FILE, FOLDERS, FEATURES, TYPED = "file", "folders", "features", "typed"
+FILE, FOLDERS, FEATURES, TYPED, RUN = "file", "folders", "features", "typed", "run"
 SOURCES = {
     FILE: "a CSV file",
     FOLDERS: "the names of the folders",
     FEATURES: "the features of a layer",
     TYPED: "me: I label them here",
+    RUN: "another run, to compare two models",
 }
 NO_GROUPS = "each image by itself"
 NO_FILE = "Columns: image and label"
@@ -65,6 +66,7 @@ class LabelSource(QWidget):
         self.file = ElidedLabel(NO_FILE)
         self.browse = Button("Choose…")
         self.browse.setToolTip("Choose a table with the columns image and label, or a column with 0 and 1 per class")
+        self.other = _choice("Run to compare with")
         self.layer, self.column = _choice("Layer with labels"), _choice("Column with labels")
         self.groups = _choice("What belongs together")
         self.groups.setToolTip("Images of the same patient are alike. Intervals then count patients, not images")
@@ -76,6 +78,7 @@ class LabelSource(QWidget):
         self.layer.currentIndexChanged.connect(self._fill_columns)
         self.column.currentIndexChanged.connect(self.changed)
         self.typed.changed.connect(self.changed)
+        self.other.currentIndexChanged.connect(self.changed)
         self.header.done.connect(lambda names: _fill(self.groups, names, NO_GROUPS))
         self.header.failed.connect(self.failed)
         self.list_layers()
@@ -94,6 +97,7 @@ class LabelSource(QWidget):
         rows = (
             ("Labels from", self.source),
             ("File", self._file_row),
+            ("Compare with", self.other),
             ("Layer", self.layer),
             ("Column", self.column),
             ("Groups", self.groups),
@@ -116,7 +120,12 @@ class LabelSource(QWidget):
     @property
     def words(self) -> str:
         """Say where the labels come from."""
-        words = {FILE: self.file.text(), FEATURES: self.layer.currentText(), TYPED: "typed"}
+        words = {
+            FILE: self.file.text(),
+            RUN: f"run {self.other.currentData()}",
+            FEATURES: self.layer.currentText(),
+            TYPED: "typed",
+        }
         return str(words.get(self.kind, "folders"))
 
     @property
@@ -132,6 +141,7 @@ class LabelSource(QWidget):
             FOLDERS: True,
             FEATURES: bool(self.column.currentData()),
             TYPED: bool(self.typed.labels),
+            RUN: self.other.currentData() is not None,
         }[self.kind]
 
     def known(self) -> Callable[[RunPredictions], Known]:
@@ -164,6 +174,16 @@ class LabelSource(QWidget):
         if run is not None and self.kind == TYPED:
             self.typed.show_run(run)
 
+    def list_others(self, runs: Sequence[tuple[str, int]]) -> None:
+        """Offer the other runs, each with its number."""
+        before = self.other.currentData()
+        self.other.blockSignals(True)
+        self.other.clear()
+        for words, number in runs:
+            self.other.addItem(words, number)
+        self.other.setCurrentIndex(max(self.other.findData(before), 0) if runs else -1)
+        self.other.blockSignals(False)
+
     def list_layers(self) -> None:
         """List the layers that have features."""
         before = self.layer.currentData()
@@ -188,6 +208,7 @@ class LabelSource(QWidget):
         kind = self.kind
         shown = {
             self._file_row: kind == FILE,
+            self.other: kind == RUN,
             self.layer: kind == FEATURES,
             self.column: kind == FEATURES,
             self.groups: kind in (FILE, FEATURES),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -24,14 +24,23 @@ class Matrix:
     true, assigned : tuple of str
         Names of its rows and columns.
     counts : sequence of sequence of int
-    own : bool
-        Whether its images are rows of the table of results.
+    rows : callable, optional
+        Returns the numbers of the rows of a cell in the session's table, by its row and column; None if they are not
+        there.
+    sides : tuple of str
+        Whose classes its rows and columns are, if not the true and the assigned ones.
     """
 
     true: tuple[str, ...]
     assigned: tuple[str, ...]
     counts: Sequence[Sequence[int]]
-    own: bool
+    rows: Callable[[int, int], Any] | None = None
+    sides: tuple[str, ...] = ()
+
+    @property
+    def own(self) -> bool:
+        """Whether its images are rows of the session's table."""
+        return self.rows is not None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,6 +88,8 @@ class Plot:
         Makes the lines of a variant instead, the names of the columns first.
     numbers : callable, optional
         Makes the lines of a file, if they are others.
+    rows : callable, optional
+        Returns which rows of the session's table each line of a variant is about.
     """
 
     key: str
@@ -88,6 +99,7 @@ class Plot:
     parts: Callable[[str], list[Part]] | None = None
     lines: Callable[[str], Lines] | None = None
     numbers: Callable[[], Lines] | None = None
+    rows: Callable[[str], Sequence[Sequence[int]]] | None = None
 
     def sentence(self, variant: str) -> str:
         """Return what a variant means."""

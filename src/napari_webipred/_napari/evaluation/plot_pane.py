@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QPoint, Signal
+from qtpy.QtCore import QModelIndex, QPoint, Signal
 from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.figure_colours import figure_colours
@@ -34,11 +34,11 @@ class PlotPane(QWidget):
 
     Signals
     -------
-    chosen : Area
-        A cell of the user's own confusion matrix was chosen.
+    rows_chosen : ndarray of intp
+        A cell of a matrix or a line of a table was chosen, which is about these rows of the session's table.
     """
 
-    chosen = Signal(object)
+    rows_chosen = Signal(object)
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -63,6 +63,8 @@ class PlotPane(QWidget):
         self.save.clicked.connect(lambda: self.menu.popup(self.save.mapToGlobal(QPoint(0, self.save.height()))))
         self.view.resized.connect(self._draw_figure)
         self.view.chosen.connect(self._on_cell)
+        self.table.clicked.connect(self._on_line)
+        self.table.activated.connect(self._on_line)
         self.latest.done.connect(self._on_picture)
         self.latest.failed.connect(self.message.show_error)
 
@@ -166,7 +168,12 @@ class PlotPane(QWidget):
     def _on_cell(self, area: Area) -> None:
         self.note.setText(f"Selected: {described(area)}")
         self.note.show()
-        self.chosen.emit(area)
+        if area.matrix.rows is not None:
+            self.rows_chosen.emit(area.matrix.rows(area.row, area.column))
+
+    def _on_line(self, index: QModelIndex) -> None:
+        if self.shown is not None and (rows := self.shown[0].rows) is not None and index.isValid():
+            self.rows_chosen.emit(rows(self.shown[1])[index.row()])
 
     def _on_save(self, kind: str, checked: bool = False) -> None:
         shown = self.shown

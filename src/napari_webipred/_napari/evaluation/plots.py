@@ -7,11 +7,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred._napari.evaluation.part import Lines, Matrix, Part, Plot
 from napari_webipred.evaluation import curves, figures
-from napari_webipred.evaluation.cohort import REASONS
+from napari_webipred.evaluation.cohort import REASONS, Unmatched
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.drawings import most_common
 from napari_webipred.evaluation.metric import NAMES, Metric
@@ -32,7 +33,9 @@ SUMMARY = "Each metric with its 95 % interval. Point at a metric to read what it
 MODES = {"rows": "Share of the true class", "columns": "Share of the assigned class", "all": "Share of all images"}
 
 
-def plots_of(own: Evaluation | None, published: Sequence[Published]) -> list[Plot]:
+def plots_of(
+    own: Evaluation | None, published: Sequence[Published], numbers: NDArray[np.intp] | None = None
+) -> list[Plot]:
     """Return everything that there is to see, the summary first.
 
     Parameters
@@ -40,11 +43,13 @@ def plots_of(own: Evaluation | None, published: Sequence[Published]) -> list[Plo
     own : Evaluation, optional
         Of the user's images.
     published : sequence of Published
+    numbers : ndarray of intp, optional
+        The number in the session's table of each row of the predictions.
     """
     sources = named(own, published)
     classes = own.cohort.classes if own else max((each.classes for each in published), key=len, default=())
-    found = [_summary(sources, classes), _confusion(own, published), *_curves(own, published), _bars(sources, classes)]
-    found += [_distribution(own, published), _unmatched(own.cohort) if own else None]
+    found = [_summary(sources, classes), _confusion(own, published, numbers), *_curves(own, published)]
+    found += [_bars(sources, classes), _distribution(own, published), _unmatched(own.cohort, numbers) if own else None]
     return [plot for plot in found if plot is not None]
 
 
@@ -95,14 +100,15 @@ def _text(metric: Metric | None) -> str:
     return f"{metric.value:.3f}{interval}"
 
 
-def _confusion(own: Evaluation | None, published: Sequence[Published]) -> Plot | None:
+def _confusion(own: Evaluation | None, published: Sequence[Published], numbers: NDArray[np.intp] | None) -> Plot | None:
     found: list[tuple[str, NDArray[Any], Matrix]] = []
     if own and own.cohort.is_exclusive:
         counts, columns = confusion(own.cohort)
-        found.append((OWN, counts, Matrix(own.cohort.classes, tuple(columns), counts.tolist(), True)))
+        rows = None if numbers is None else (lambda true, assigned: numbers[own.rows(true, assigned)])
+        found.append((OWN, counts, Matrix(own.cohort.classes, tuple(columns), counts.tolist(), rows)))
     for name, each in _names(published).items():
         if each.confusion is not None:
-            matrix = Matrix(each.classes, each.classes, each.confusion.tolist(), False)
+            matrix = Matrix(each.classes, each.classes, each.confusion.tolist())
             found.append((name, each.confusion, matrix))
     if not found:
         return None
@@ -118,14 +124,18 @@ def _matrix_part(title: str, counts: NDArray[Any], matrix: Matrix, mode: Any) ->
         ["true", *matrix.assigned],
         *([name, *row] for name, row in zip(matrix.true, matrix.counts, strict=True)),
     ]
-    height = min(MATRIX + 16 * len(matrix.true), 700)
     return Part(
         title,
         lambda axes, colours: figures.confusion(axes, counts, matrix.true, matrix.assigned, mode, colours),
         lines,
-        height,
+        matrix_height(len(matrix.true)),
         matrix,
     )
+
+
+def matrix_height(classes: int) -> int:
+    """Return how high a matrix of so many classes is, in pixels."""
+    return min(MATRIX + 16 * classes, 700)
 
 
 def _curves(own: Evaluation | None, published: Sequence[Published]) -> list[Plot | None]:
@@ -267,7 +277,7 @@ def _distribution(own: Evaluation | None, published: Sequence[Published]) -> Plo
     return Plot("distribution", "Class distribution", {ALL: ""}, {"": SENTENCES["distribution"]}, parts)
 
 
-def _unmatched(cohort: Cohort) -> Plot | None:
+def _unmatched(cohort: Cohort, numbers: NDArray[np.intp] | None) -> Plot | None:
     if not cohort.unmatched:
         return None
     reasons = dict.fromkeys(each.reason for each in cohort.unmatched)
@@ -277,8 +287,16 @@ def _unmatched(cohort: Cohort) -> Plot | None:
         for reason in reasons
     }
 
-    def lines(variant: str) -> Lines:
-        chosen = [each for each in cohort.unmatched if not variant or each.reason == variant]
-        return [["Image", "Why", "Detail"], *([each.image, REASONS[each.reason], each.detail] for each in chosen)]
+    def chosen(variant: str) -> list[Unmatched]:
+        return [each for each in cohort.unmatched if not variant or each.reason == variant]
 
-    return Plot("unmatched", f"Not counted ({total:,})", variants, {"": NOT_COUNTED}, lines=lines)
+    def lines(variant: str) -> Lines:
+        found = ([each.image, REASONS[each.reason], each.detail] for each in chosen(variant))
+        return [["Image", "Why", "Detail"], *found]
+
+    def rows(variant: str) -> list[list[int]]:
+        assert numbers is not None
+        return [[] if each.row is None else [int(numbers[each.row])] for each in chosen(variant)]
+
+    title, known = f"Not counted ({total:,})", None if numbers is None else rows
+    return Plot("unmatched", title, variants, {"": NOT_COUNTED}, lines=lines, rows=known)
