@@ -11,6 +11,7 @@ from napari_webipred._napari.evaluation.run_predictions import evaluating_run, f
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError
 from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput
+from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import SessionTable
 
@@ -38,6 +39,7 @@ def session(given, *, task="multi-class", files=(), axes=(), positions=None, reg
             f"image{n}" if files or positions is None else "stack",
             positions[n] if positions else {},
             probabilities=None if numbers is None else np.array(numbers, np.float32),
+            assigned=() if numbers is None else assigned(np.array(numbers, np.float32), card, 0.5),
             region=regions[n] if regions else "",
         )
         for n, numbers in enumerate(given)
@@ -139,14 +141,20 @@ def test_two_runs_are_compared_image_by_image_and_the_largest_disagreement_comes
     table, other = session([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], None])
     run = table.begin(other.card, "", {"threshold": 0.5}, (), 3)
     said = {"image2": [0.25, 0.75], "image0": [0.0, 1.0], "image1": [0.6, 0.4], "new": [0.5, 0.5]}
-    table.append(run, [Row(0, name, probabilities=np.array(each, np.float32)) for name, each in said.items()])
+    table.append(
+        run,
+        [
+            Row(0, name, probabilities=np.array(each, np.float32), assigned=(int(np.argmax(each)),))
+            for name, each in said.items()
+        ],
+    )
     found = compared(table, run, other)
     assert found.summary.startswith(
         "3 images in both runs. Same class: 66.7%, kappa 0.400. Left out, only in one run: 2"
     )
     plots = {plot.key: plot for plot in comparison_plots(found)}
     assert plots["apart"].lines("") == [
-        ["Image", "Apart", "run 2", "run 3"],
+        ["Image", "Apart", "2: m", "3: m"],
         ["image0", "0.900", "a", "b"],
         ["image1", "0.200", "a", "a"],
         ["image2", "0.050", "b", "b"],

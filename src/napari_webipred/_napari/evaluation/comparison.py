@@ -73,7 +73,7 @@ def comparing(table: SessionTable, run: RunDetails, other: RunDetails) -> Genera
         yield 0, 0
         both.append(predictions_of(table, each))
     yield 0, 0
-    names = _names(other, run)
+    names = _name(other), _name(run)
     exclusive = {each.predictions.task != "multi-label" for each in both}
     if len(exclusive) > 1:
         raise OptionError(
@@ -117,10 +117,9 @@ def _keys(given: RunPredictions) -> dict[tuple[str, ...], int]:
     return {(image, *place): row for row, (image, place) in enumerate(zip(own.images, places, strict=True))}
 
 
-def _names(other: RunDetails, run: RunDetails) -> tuple[str, str]:
-    if other.card.name != run.card.name:
-        return other.card.name, run.card.name
-    return f"run {other.number}", f"run {run.number}"
+def _name(run: RunDetails) -> str:
+    """Name the model of a run; two of them may have the same name."""
+    return f"{run.number}: {run.card.name}"
 
 
 def comparison_plots(found: Comparison) -> list[Plot]:

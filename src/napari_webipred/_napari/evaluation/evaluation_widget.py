@@ -174,12 +174,15 @@ class EvaluationWidget(QWidget):
         every = [(self.run.itemText(place), self.run.itemData(place)) for place in range(self.run.count())]
         self.labels.list_others([each for each in every if run is not None and each[1] != run.number])
         self.no_run.setVisible(run is None)
-        self.ordinal.setVisible(run is not None and run.card.task == "multi-class" and len(run.classes) > 2)
         self.labels.setEnabled(run is not None)
         self._on_labels()
 
     def _on_labels(self) -> None:
-        self.labels.show_run(self.details)
+        run = self.details
+        ordered = run is not None and run.card.task == "multi-class" and len(run.classes) > 2
+        self.ordinal.setVisible(ordered and self.labels.kind != RUN)
+        self.evaluate.setText("Compare" if self.labels.kind == RUN else "Evaluate")
+        self.labels.show_run(run)
         self.evaluate.setEnabled(self.details is not None and self.labels.ready and self._task is None)
 
     def start(self) -> None:

@@ -15,6 +15,7 @@ from napari_webipred.names import readable
 NOWHERE = QModelIndex()
 FEWEST, MOST = 3, 24  # rows
 WIDEST = 260
+HEADING = 110  # pixels; the tool tip has all of a longer one
 MEASURED = 200  # rows
 
 
@@ -55,6 +56,8 @@ class LineModel(QAbstractTableModel):
     def headerData(self, section: int, side: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         if side == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
             return readable(str(self.lines[0][section]))
+        if side == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return tip(str(self.lines[0][section]))
         return None
 
 
@@ -76,14 +79,15 @@ class LineTable(QTableView):
         self.horizontalHeader().setHighlightSections(False)
         self.horizontalHeader().setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.horizontalHeader().setStretchLastSection(True)
+        self.horizontalHeader().setTextElideMode(Qt.TextElideMode.ElideRight)
 
     def show_lines(self, lines: Lines) -> None:
         """Show lines, as high as they are, within bounds."""
         self.model_of_lines.show_lines(lines)
         metrics = self.fontMetrics()
         for column in range(len(lines[0])):
-            texts = (str(line[column])[:WIDEST] for line in lines[: MEASURED + 1])
-            self.setColumnWidth(column, min(max(map(metrics.horizontalAdvance, texts)) + 18, WIDEST))
+            heading, *texts = (metrics.horizontalAdvance(str(line[column])[:WIDEST]) for line in lines[: MEASURED + 1])
+            self.setColumnWidth(column, min(max([min(heading, HEADING), *texts]) + 18, WIDEST))
         row = self.verticalHeader().defaultSectionSize()
         frame = self.horizontalHeader().sizeHint().height() + self.horizontalScrollBar().sizeHint().height() + 4
         self.setFixedHeight(min(max(len(lines) - 1, FEWEST), MOST) * row + frame)

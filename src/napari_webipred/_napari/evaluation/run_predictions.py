@@ -81,9 +81,13 @@ def predictions_of(table: SessionTable, run: RunDetails) -> RunPredictions:
         raise OptionError("This run has no rows.", "Choose another run.")
     rows = [table.rows[number] for number in numbers.tolist()]
     given = np.full((len(rows), len(run.classes)), np.nan, np.float32)
+    chosen = np.zeros(given.shape, np.bool_)
     for place, row in enumerate(rows):
         if row.probabilities is not None:
             given[place] = row.probabilities
+            chosen[place, list(row.assigned)] = True
+    if table.has_changed_threshold(run):
+        chosen = reached(given, run.card, run.options["threshold"])
     regions = any(row.region for row in rows)
     axes = (*run.axes, *((REGION,) if regions else ()))
     places = [
@@ -94,23 +98,13 @@ def predictions_of(table: SessionTable, run: RunDetails) -> RunPredictions:
     found = Predictions(
         [row.image for row in rows],
         given,
-        _assigned(given, run),
+        chosen,
         run.classes,
         run.card.task,
         axes,
         places if axes else (),
     )
     return RunPredictions(run, numbers, found, paths)
-
-
-def _assigned(given: np.ndarray[Any, np.dtype[np.float32]], run: RunDetails) -> np.ndarray[Any, np.dtype[np.bool_]]:
-    """Return the classes that are assigned now: a threshold may have been changed after the run."""
-    if run.card.task == "multi-label":
-        return reached(given, run.card, run.options["threshold"])
-    found = np.zeros(given.shape, np.bool_)
-    done = np.flatnonzero(~np.isnan(given).any(1))
-    found[done, given[done].argmax(1)] = True
-    return found
 
 
 def from_file(path: Path, group: str) -> Callable[[RunPredictions], Known]:
