@@ -41,6 +41,17 @@ def test_the_variance_of_an_area_is_that_of_delong() -> None:
     assert intervals.delong_variance(truth, part, np.arange(10)) == pytest.approx(0.0125)
 
 
+def test_a_published_area_has_its_published_interval() -> None:
+    """Ratings of 109 CT images by Hanley and McNeil (1982); area, error and interval as in Stata's manual of roctab."""
+    scores = np.r_[np.repeat(range(5), [33, 6, 6, 11, 2]), np.repeat(range(5), [3, 2, 2, 11, 33])].astype(float)
+    truth = np.arange(109) >= 58
+    found = intervals.placements(truth, scores)
+    error = math.sqrt(intervals.delong_variance(truth, intervals.contributions(truth, found), None))
+    assert (round(found.area, 4), round(error, 4)) == (0.8932, 0.0307)
+    both = found.area - intervals.Z * error, found.area + intervals.Z * error
+    assert tuple(round(bound, 5) for bound in both) == (0.83295, 0.95339)
+
+
 def test_an_area_of_images_that_are_there_twice_is_as_uncertain_as_once() -> None:
     cohort = exclusive(60, 2)
     once = evaluated(cohort, draws=5).metric("auc")

@@ -19,6 +19,7 @@ Method = Literal["temperature", "platt"]
 Numbers = NDArray[np.float64]
 _LEAST = 1e-7  # of a probability, before its logarithm is taken
 _ROUNDS = 100
+_HALVINGS = 40
 LABEL = "calibrated"
 
 
@@ -138,16 +139,21 @@ def _fitted(given: Numbers, truth: NDArray[np.bool_], task: Task, classes: tuple
 
 
 def _temperature(logs: Numbers, truth: NDArray[np.bool_]) -> float:
-    """Return the temperature with the least log loss; the loss has one minimum in its inverse."""
-    from scipy.optimize import minimize_scalar
+    """Return the temperature with the least log loss.
 
-    def loss(log_inverse: float) -> float:
-        tempered = logs * math.exp(log_inverse)
-        top = tempered.max(1, keepdims=True)
-        return float((top[:, 0] + np.log(np.exp(tempered - top).sum(1)) - tempered[truth]).mean())
-
-    found = minimize_scalar(loss, bounds=(-math.log(100), math.log(100)), method="bounded", options={"xatol": 1e-8})
-    return math.exp(-float(found.x))
+    The loss is convex in the inverse of the temperature, so its slope has one zero, which is found by halving. It may
+    lie at an end, 1/100 or 100, if all images are right or the model knows nothing.
+    """
+    true = logs[truth].mean()
+    low, high = -math.log(100), math.log(100)
+    for _ in range(_HALVINGS):
+        middle = (low + high) / 2
+        given = _tempered(logs, math.exp(-middle))
+        if (given * logs).sum(1).mean() < true:
+            low = middle
+        else:
+            high = middle
+    return math.exp(-(low + high) / 2)
 
 
 def _platt(odds: Numbers, truth: NDArray[np.bool_]) -> tuple[float, float]:

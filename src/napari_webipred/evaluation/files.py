@@ -34,7 +34,7 @@ THRESHOLDS, CALIBRATED = "thresholds.csv", "calibrated.csv"
 METRICS, CONFUSION, UNMATCHED, ROWS = "metrics.csv", "confusion.csv", "unmatched.csv", "rows.csv"
 WEBIPRED_JSON, WEBIPRED_CSV = "metrics-webipred.json", "model-evaluation.csv"
 SOURCE = "napari-webipred"
-LIBRARIES = ("napari-webipred", "numpy", "scikit-learn")
+LIBRARIES = ("napari-webipred", "numpy")
 Cell = str | int | float | None
 
 

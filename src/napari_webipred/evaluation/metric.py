@@ -17,7 +17,7 @@ NAMES = (
     *("accuracy", "balanced_accuracy", "sensitivity", "specificity", "precision", "npv", "f1", "auc", "auc_weighted"),
     *("average_precision", "brier", "ece", "cohen_kappa", "quadratic_kappa", "matthews_correlation"),
 )
-Interval = Literal["", "wilson", "grouped wilson", "delong", "newcombe", "bootstrap", "bound"]
+Interval = Literal["", "wilson", "grouped wilson", "delong", "newcombe", "bootstrap", "reversed bootstrap", "bound"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,8 +37,9 @@ class Metric:
     n : int
         How many images the value is a share or mean of.
     interval : str
-        How the interval was made: ``"wilson"``, ``"grouped wilson"``, ``"delong"``, ``"newcombe"``, ``"bootstrap"``, or
-        ``"bound"`` where all draws are equal: what sensitivities at the ends of their own intervals would give.
+        How the interval was made: ``"wilson"``, ``"grouped wilson"``, ``"delong"``, ``"newcombe"``, ``"bootstrap"``,
+        ``"reversed bootstrap"`` for the calibration error, or ``"bound"`` where all draws are equal: what
+        sensitivities at the ends of their own intervals would give.
     note : str
         What should be known about the value.
     """
@@ -100,12 +101,20 @@ def drawn(
     n: int,
     ends: Sequence[float] = (),
     note: str = "",
+    biased: bool = False,
 ) -> Metric:
-    """Return a metric with its bootstrap interval; where all draws are equal, one that reaches to `ends`."""
+    """Return a metric with its bootstrap interval; where all draws are equal, one that reaches to `ends`.
+
+    A metric that is `biased` is too large in few images, and once more as much in draws of them. Its interval is
+    reversed: it lies below the value as far as the draws lie above it (Davison and Hinkley, 1997).
+    """
     if math.isnan(value):
         return Metric(name, class_name, value, n=n, note=note)
     low, high = intervals.percentiles(draws)
     if high - low > EQUAL:
+        if biased:
+            low, high = max(2 * value - high, 0.0), max(2 * value - low, value)
+            return Metric(name, class_name, value, low, high, n, "reversed bootstrap", note)
         undefined = float(np.isnan(draws).mean())
         if undefined > MANY:
             note = f"{note} Not defined in {undefined:.0%} of the draws.".strip()

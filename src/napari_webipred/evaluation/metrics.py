@@ -64,7 +64,7 @@ class _Measured:
         yield self.areas.of_class(index, name)
         yield self._average_precision(index, name)
         yield drawn("brier", name, float(self.brier[index]), draws=self.draws.brier[:, index], n=self.n)
-        yield drawn("ece", name, float(self.off[index]), draws=self.draws.ece[:, index], n=self.n)
+        yield drawn("ece", name, float(self.off[index]), draws=self.draws.ece[:, index], n=self.n, biased=True)
 
     def _shares(self, index: int, name: str) -> Iterator[Metric]:
         truth, assigned = self.cohort.truth[:, index], self.cohort.assigned[:, index]
@@ -123,10 +123,12 @@ class _Measured:
     def _calibration(self) -> Metric:
         """Return the expected calibration error: of the most probable class where classes exclude each other."""
         if not self.cohort.is_exclusive:
-            return drawn("ece", "", float(self.off.mean()), draws=self.draws.ece.mean(1), n=self.n)
+            return drawn("ece", "", float(self.off.mean()), draws=self.draws.ece.mean(1), n=self.n, biased=True)
         most, is_right = scores.confidence(self.cohort)
         off = np.bincount(scores.bins_of(most), is_right - most, scores.BINS)
-        return drawn("ece", "", float(np.abs(off).sum() / self.n), draws=self.draws.confident_ece, n=self.n)
+        return drawn(
+            "ece", "", float(np.abs(off).sum() / self.n), draws=self.draws.confident_ece, n=self.n, biased=True
+        )
 
     def _agreement(self) -> Iterator[Metric]:
         """Return kappa and Matthews correlation over all classes."""
