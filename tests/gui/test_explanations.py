@@ -190,7 +190,7 @@ def test_occlusion_is_used_where_a_head_cannot_be_cut_and_can_be_cancelled(
     assert view.progress.isHidden()
     assert names(viewer) == ["cells"]
     explain(panel, qtbot)
-    assert "occlusion" in view.caption.text()
+    assert "by occlusion. The head of this model cannot be read" in view.caption.text()
     assert names(viewer) == ["cells", "square · cells"]
     row, column = highest(viewer.layers[1], slice(None), slice(None))
     assert TOP - 4 <= row < TOP + SIZE + 4

@@ -200,7 +200,7 @@ def _map_of(
         raise ImageError(
             f"{row.image} was changed after it was classified.", "Classify it again, then explain the new row."
         )
-    return row_map(index, found, wanted.check)
+    return row_map(index, found, checked=wanted.check, asked=wanted.method)
 
 
 def _options(run: RunDetails) -> Options:

@@ -120,7 +120,11 @@ class ExplainView(QWidget):
     def _words(self, entry: Entry, found: RowMap, index: int) -> str:
         """Say what a map is, and what it is not."""
         parts = [f"{readable(entry.run.card.class_names[index])}, by {METHODS[found.method]}."]
-        if found.checked and not found.remarks[index]:
+        if found.fallback:
+            parts.append(
+                "The head of this model cannot be read, so parts of the image were covered one after the other."
+            )
+        if found.checked and not found.fallback and not found.remarks[index]:
             parts.append("It agrees with occlusion.")
         if found.grids[index].max() <= 0:
             parts.append("Nothing speaks for this class.")

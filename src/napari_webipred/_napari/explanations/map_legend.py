@@ -19,7 +19,9 @@ class MapLegend(QWidget):
         super().__init__()
         self._low, self._high = "", ""
         self._signed = False
-        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy = QSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        policy.setRetainSizeWhenHidden(True)  # the buttons beside it stay where they are
+        self.setSizePolicy(policy)
         self.setAccessibleName("Colours of the map")
 
     def show_scale(self, scale: float, signed: bool) -> None:

@@ -33,6 +33,8 @@ class RowMap:
     method : "cam", "hirescam" or "occlusion"
     checked : bool
         Whether the maps were compared with occlusion.
+    fallback : bool
+        Whether occlusion was not asked for, and is used because the head of the model cannot be read.
     remarks : tuple of str
         Why the map of each class should not be trusted; mostly empty.
     """
@@ -44,6 +46,7 @@ class RowMap:
     scale: float
     method: Method
     checked: bool
+    fallback: bool
     remarks: tuple[str, ...]
 
     @property
@@ -71,7 +74,9 @@ class RowMap:
         np.copyto(part, values, where=np.abs(values) > np.abs(part))
 
 
-def row_map(index: tuple[int, ...], explanations: Sequence[Explanation], checked: bool) -> RowMap:
+def row_map(
+    index: tuple[int, ...], explanations: Sequence[Explanation], *, checked: bool, asked: str = "auto"
+) -> RowMap:
     """Keep what explains a row.
 
     Parameters
@@ -82,6 +87,8 @@ def row_map(index: tuple[int, ...], explanations: Sequence[Explanation], checked
         One for each class of the model, in its order.
     checked : bool
         Whether they were compared with occlusion.
+    asked : "auto" or "occlusion"
+        The method that was asked for.
     """
     first = explanations[0]
     return RowMap(
@@ -92,6 +99,7 @@ def row_map(index: tuple[int, ...], explanations: Sequence[Explanation], checked
         first.scale,
         first.method,
         checked,
+        first.method == "occlusion" and asked == "auto",
         tuple(each.remark for each in explanations),
     )
 
