@@ -7,6 +7,7 @@ import pytest
 
 from napari_webipred._napari.evaluation import run_predictions
 from napari_webipred._napari.evaluation.comparison import comparing, comparison_plots
+from napari_webipred._napari.evaluation.fits import fit_plots
 from napari_webipred._napari.evaluation.run_predictions import evaluating_run, from_features, from_typed, predictions_of
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError
@@ -65,6 +66,19 @@ def test_a_run_is_evaluated_without_its_deleted_and_failed_rows_and_cells_know_t
     assert found.evaluation.confusion.to_numpy().tolist() == [[1, 0], [1, 1]]
     assert found.numbers[found.evaluation.rows(1, 0)].tolist() == [5]
     assert [(each.image, each.reason) for each in cohort.unmatched] == [("image3", "failed")]
+
+
+def test_thresholds_and_calibration_are_fitted_on_request_and_shown_as_tables():
+    given = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.55, 0.45], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8], [0.6, 0.4]]
+    table, run = session(given)
+    typed = from_typed({number: "aaabbbba"[number - 1] for number in range(1, 9)})
+    assert fit_plots(outcome_of(table, run, typed).evaluation) == []
+    found = outcome_of(table, run, typed, rule="youden", calibrate=True)
+    thresholds, calibration = fit_plots(found.evaluation)
+    (line,) = thresholds.lines("")[1:]
+    assert line[:2] == ["b", "0.4250"]
+    assert line[4] == "1.000, 1.000"
+    assert [line[0] for line in calibration.lines("")[1:]] == ["Log loss", "Brier score", "Calibration error"]
 
 
 def test_a_threshold_that_was_changed_after_the_run_counts():

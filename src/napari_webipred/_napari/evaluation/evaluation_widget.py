@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QInputDialog, QVBoxLayout, QWidget
 
+from napari_webipred._napari.evaluation.fits import RULES, fit_plots
 from napari_webipred._napari.evaluation.label_source import RUN, LabelSource, _choice
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
 from napari_webipred._napari.task import Task
@@ -63,6 +64,12 @@ class EvaluationWidget(QWidget):
         self.run = _choice("Run to evaluate")
         self.labels = LabelSource(napari_viewer, self._session)
         self.ordinal = QCheckBox("The classes have an order, such as grades")
+        self.rule = _choice("Thresholds")
+        for rule, words in RULES.items():
+            self.rule.addItem(words, rule)
+        self.rule.setToolTip("Choose from which probability on a class is assigned, by these labels")
+        self.calibrate = QCheckBox("Calibrate the probabilities")
+        self.calibrate.setToolTip("Fit probabilities that mean what they say. The raw ones stay as they are")
         self.evaluate = MainButton("Evaluate", theme)
         self.evaluate.setToolTip("Compare the rows of this run with the labels")
         self.progress = ProgressLine("the evaluation")
@@ -71,6 +78,7 @@ class EvaluationWidget(QWidget):
         self.pane = PlotPane(theme)
         self.folder = self.pane.menu.addAction("Save everything to a folder…")
         self.folder.setToolTip("Tables, figures, how they were made, and the formats of WebIPred")
+        self.keep = self.pane.menu.addAction("Keep thresholds for this model…")
         self.json = self.pane.menu.addAction("Save metrics as JSON of WebIPred…")
         self._lay_out()
         self._listening = self._placed = False
@@ -89,7 +97,14 @@ class EvaluationWidget(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
         column.addLayout(form)
-        for widget in (self.labels, self.ordinal, self.evaluate):
+        self._fits = QWidget()
+        fits = QFormLayout(self._fits)
+        fits.setContentsMargins(0, 0, 0, 0)
+        fits.setVerticalSpacing(5)
+        fits.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        fits.addRow("Thresholds", self.rule)
+        fits.addRow(self.calibrate)
+        for widget in (self.labels, self.ordinal, self._fits, self.evaluate):
             column.addWidget(widget)
         self.section = Section("", "Labels", inside, self._theme)
         for widget in (self.no_run, self.section, self.progress, self.message, self.summary, self.pane):
@@ -108,6 +123,7 @@ class EvaluationWidget(QWidget):
         self.pane.rows_chosen.connect(self._on_rows)
         self.folder.triggered.connect(self._on_save_all)
         self.json.triggered.connect(self._on_save_json)
+        self.keep.triggered.connect(self._on_keep)
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
@@ -181,6 +197,7 @@ class EvaluationWidget(QWidget):
         run = self.details
         ordered = run is not None and run.card.task == "multi-class" and len(run.classes) > 2
         self.ordinal.setVisible(ordered and self.labels.kind != RUN)
+        self._fits.setVisible(self.labels.kind != RUN)
         self.evaluate.setText("Compare" if self.labels.kind == RUN else "Evaluate")
         self.labels.show_run(run)
         self.evaluate.setEnabled(self.details is not None and self.labels.ready and self._task is None)
@@ -208,7 +225,8 @@ class EvaluationWidget(QWidget):
         if self.labels.kind == RUN:
             return comparing(table, run, table.runs[self.labels.other.currentData() - 1])
         ordinal = self.ordinal.isVisibleTo(self) and self.ordinal.isChecked()
-        return evaluating_run(table, run, self.labels.known(), self.labels.group, ordinal)
+        fits: dict[str, Any] = {"rule": self.rule.currentData() or None, "calibrate": self.calibrate.isChecked()}
+        return evaluating_run(table, run, self.labels.known(), self.labels.group, ordinal, **fits)
 
     def _on_events(self, events: list[tuple[int, int]]) -> None:
         done, total = events[-1]
@@ -217,6 +235,7 @@ class EvaluationWidget(QWidget):
     def _on_done(self, found: Outcome | Comparison) -> None:
         from napari_webipred._napari.evaluation.comparison import Comparison, comparison_plots
         from napari_webipred._napari.evaluation.plots import plots_of
+        from napari_webipred._napari.evaluation.run_predictions import Outcome
 
         self._on_end()
         compared = isinstance(found, Comparison)
@@ -225,13 +244,15 @@ class EvaluationWidget(QWidget):
         self.summary.show()
         for action in (self.folder, self.json):
             action.setVisible(not compared)
+        self.keep.setVisible(isinstance(found, Outcome) and found.evaluation.thresholds is not None)
         self.section.header.summarise(f"{self.run.currentText()}, {self.labels.words}", complete=True)
         self.section.header.setChecked(False)
         self.pane.show()
         if isinstance(found, Comparison):
             self.pane.show_plots(comparison_plots(found), "comparison")
         else:
-            self.pane.show_plots(plots_of(found.evaluation, found.published, found.numbers), found.run.card.id)
+            plots = plots_of(found.evaluation, found.published, found.numbers)
+            self.pane.show_plots([*plots, *fit_plots(found.evaluation)], found.run.card.id)
 
     def _on_failed(self, error: Exception) -> None:
         self._on_end()
@@ -260,6 +281,20 @@ class EvaluationWidget(QWidget):
         if folder and self.outcome is not None:
             self.pane.do(_saving(Path(folder), self.outcome))
 
+    def _on_keep(self) -> None:
+        """Ask for a name, and keep the thresholds under it."""
+        outcome = self.outcome
+        if outcome is None:
+            return
+        dialog = QInputDialog(self)
+        dialog.setWindowTitle("Keep thresholds")
+        dialog.setLabelText("Name of the thresholds, such as screening:")
+        dialog.textValueSelected.connect(
+            lambda name: self.pane.do(_keeping(name.strip(), outcome)) if name.strip() else None
+        )
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.open()
+
     def _on_save_json(self) -> None:
         if self.outcome is None:
             return
@@ -280,6 +315,12 @@ def summary_of(outcome: Outcome) -> str:
         words += f" (95 %: {accuracy.low:.1%} to {accuracy.high:.1%})"
     left = len(cohort.unmatched)
     return f"{words}. Not counted: {left:,}." if left else f"{words}."
+
+
+def _keeping(name: str, outcome: Outcome) -> Generator[None, None, str]:
+    yield
+    outcome.evaluation.keep(name)
+    return f"Kept as {name}. Python and the command line take this name as threshold."
 
 
 def _saving(folder: Path, outcome: Outcome) -> Any:

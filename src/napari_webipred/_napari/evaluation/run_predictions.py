@@ -211,6 +211,9 @@ def evaluating_run(
     known: Callable[[RunPredictions], Known],
     grouped_by: str = "",
     ordinal: bool = False,
+    *,
+    rule: str | None = None,
+    calibrate: bool = False,
 ) -> Generator[tuple[int, int], None, Outcome]:
     """Compare a run with labels, step by step; yields how many steps are done, and how many there are.
 
@@ -224,6 +227,10 @@ def evaluating_run(
         What the groups of the labels are.
     ordinal : bool
         Whether the classes have an order.
+    rule : str, optional
+        How thresholds are chosen; see `napari_webipred.evaluation.thresholds.rule_of`.
+    calibrate : bool
+        Whether probabilities are calibrated.
 
     Raises
     ------
@@ -237,5 +244,5 @@ def evaluating_run(
     yield 0, 0
     cohort = joined(named_like(given, labels), labels, axes, grouped_by=grouped_by, ordinal=ordinal)
     record = {"results": f"run {run.number} in napari", "model": {"checksum": given.run.checksum}, **made}
-    found = yield from evaluating(cohort, made=record)
+    found = yield from evaluating(cohort, made=record, rule=rule, calibrate=calibrate)
     return Outcome(given.run, found, given.numbers, performance.of(given.run.card))

@@ -1,0 +1,74 @@
+"""What was fitted to the user's labels: thresholds and a calibration, as tables."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING
+
+from napari_webipred._napari.evaluation.part import Lines, Plot
+
+if TYPE_CHECKING:
+    from napari_webipred.evaluation.evaluation import Evaluation
+    from napari_webipred.evaluation.metric import Metric
+
+RULES = {
+    "": "those of the run",
+    "youden": "choose: most right in both ways (Youden)",
+    "sensitivity=0.95": "choose: sensitivity of 95 %",
+    "sensitivity=0.99": "choose: sensitivity of 99 %",
+    "specificity=0.95": "choose: specificity of 95 %",
+    "cost=5": "choose: a missed image costs 5 false alarms",
+}
+THRESHOLDS = (
+    "From which probability on each class would be assigned. Sensitivity and specificity are those of images that the "
+    "threshold was not chosen on; “fitted” ones are too good. “Save…” keeps the thresholds for this model."
+)
+CALIBRATION = (
+    "How good the probabilities are as they are, and calibrated ones of images that were not used for the fit. "
+    "Lower is better."
+)
+QUALITIES = {"log_loss": "Log loss", "brier": "Brier score", "ece": "Calibration error"}
+
+
+def fit_plots(own: Evaluation) -> list[Plot]:
+    """Return the tables of what was fitted."""
+    plots = []
+    if own.thresholds is not None:
+        chosen = own.thresholds
+
+        def thresholds(variant: str) -> Lines:
+            header = ["Class", "From", "Sensitivity", "Specificity", "Fitted", "Note"]
+            return [
+                header,
+                *(
+                    [
+                        each.class_name,
+                        f"{each.value:.4f}",
+                        _bounded(each.sensitivity),
+                        _bounded(each.specificity),
+                        f"{each.fitted_sensitivity:.3f}, {each.fitted_specificity:.3f}",
+                        each.note,
+                    ]
+                    for each in chosen.each
+                ),
+            ]
+
+        plots.append(Plot("thresholds", "Thresholds", {"": ""}, {"": THRESHOLDS}, lines=thresholds))
+    if own.calibration is not None:
+        fitted = own.calibration
+
+        def calibration(variant: str) -> Lines:
+            what = f"Temperature {fitted.temperature:.3f}" if fitted.method == "temperature" else "Platt"
+            rows = (
+                [words, f"{fitted.before[key]:.4f}", f"{fitted.after[key]:.4f}"] for key, words in QUALITIES.items()
+            )
+            return [[what, "As they are", "Calibrated"], *rows]
+
+        plots.append(Plot("calibration", "Calibration", {"": ""}, {"": CALIBRATION}, lines=calibration))
+    return plots
+
+
+def _bounded(metric: Metric) -> str:
+    if math.isnan(metric.value):
+        return "undefined"
+    return f"{metric.value:.3f}" + ("" if math.isnan(metric.low) else f" ({metric.low:.3f} to {metric.high:.3f})")
