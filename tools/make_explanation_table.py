@@ -60,7 +60,7 @@ def measured(name: str, model: wp.Model) -> str:
     exact = "" if found[0].completeness is None else f"{max(each.completeness or 0 for each in found):.0e}"
     rows, columns = found[0].grid.shape
     line = (
-        f"| {name} | {found[0].method} | {rows} x {columns} | {exact} | {difference:.0e} "
+        f"| {name} | {found[0].method} | {rows} x {columns} | {exact} | {difference:.0g} "
         f"| {prediction:.1f} | {beyond:.1f} |"
     )
     print(line, flush=True)
