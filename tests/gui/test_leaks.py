@@ -15,6 +15,8 @@ from napari.utils.theme import _themes
 from qtpy.QtCore import QCoreApplication, QEvent, Qt, QThreadPool
 from qtpy.QtWidgets import QApplication
 
+import napari_webipred.engine
+import napari_webipred.imaging.readers  # noqa: F401  # what modules hold once they are imported is not left behind
 from napari_webipred._napari import task
 from napari_webipred._napari.viewer_session import unwrapped
 
