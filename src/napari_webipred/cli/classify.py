@@ -117,7 +117,7 @@ def _classify(options: argparse.Namespace) -> int:
             terminal.message(WEAKNESS)
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
-        wishes = Wishes(show, arguments.given_models(options), together, maps)
+        wishes = Wishes(show, arguments.given_models(options), together, maps, regions=options.regions)
         return run(models, options.inputs, output, how, what, wishes)
 
 

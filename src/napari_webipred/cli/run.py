@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_webipred.card import named
 from napari_webipred.cli import arguments, several, terminal
@@ -19,7 +19,7 @@ from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
 from napari_webipred.results.columns import Shared, measures, unique
 from napari_webipred.results.models_record import ModelsRecord
-from napari_webipred.results.record import Record
+from napari_webipred.results.record import Record, file_facts
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
     from napari_webipred.engine import Event, ImageLike, Options, Started
     from napari_webipred.imaging.selection import Selection
+    from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
     from napari_webipred.results.inputs import ModelInput
     from napari_webipred.results.row import Row
@@ -80,12 +81,18 @@ class Wishes:
         What is made of the rows of several models.
     maps : Maps, optional
         Explains what a single model says.
+    stream : text stream, optional
+        Where the table goes if there is no file; standard output by default.
+    regions : str, optional
+        The label image that the regions are from; it is noted in the record.
     """
 
     show: bool = False
     given: Sequence[ModelInput] = ()
     together: Together = field(default_factory=Together)
     maps: Maps | None = None
+    stream: TextIO | None = None
+    regions: str | None = None
 
 
 def run(
@@ -128,10 +135,9 @@ def run(
         started = arguments.started(next(events)[1], left_out)
         if maps is not None:
             maps.begin(sources, started.total, what)
-        facts = {**options.as_dict(), **what.as_dict()}
+        facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
         record = _record(models, wishes.given, columns.names, facts, started.total)
-        table = _table(output, record, columns, started) if output or not wishes.show else nullcontext()
-        write = stack.enter_context(table)
+        write = stack.enter_context(_table(output or wishes.stream, record, columns, started, sources, wishes.show))
         for number, row in _followed(events, models, started, columns, wishes):
             if write:
                 write(columns.spread(number, row), number)
@@ -266,21 +272,49 @@ def _reference(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"reference": found.as_dict()} if found else {}
 
 
+def _files_noted(record: Record | ModelsRecord, sources: Sequence[Source]) -> Callable[[int, Row], None]:
+    """Return what notes the size and checksum of the file that a row is of, once for each image."""
+    known: dict[int, dict[str, Any]] = {}
+
+    def note(number: int, row: Row) -> None:
+        location = sources[row.source].location
+        if not isinstance(location, Path) or number == ENSEMBLE:
+            return
+        if row.source not in known:
+            known[row.source] = file_facts(location)
+        of_model = record.records[number] if isinstance(record, ModelsRecord) else record
+        of_model.add_file(row.image, known[row.source])
+
+    return note
+
+
 @contextmanager
 def _table(
-    output: Path | None, record: Record | ModelsRecord, columns: _Columns, started: Started
-) -> Iterator[Callable[[Row, int], None]]:
-    """Give the function that writes a row of a model, to a file with a record beside it or to standard output."""
+    output: Path | TextIO | None,
+    record: Record | ModelsRecord,
+    columns: _Columns,
+    started: Started,
+    sources: Sequence[Source],
+    show: bool,
+) -> Iterator[Callable[[Row, int], None] | None]:
+    """Give the function that writes a row of a model, to a file with a record beside it, a stream or standard output.
+
+    There is none if rows are shown and there is no file.
+    """
     from napari_webipred.results.export import CsvWriter
     from napari_webipred.results.result_file import ResultFile
 
     models, called = isinstance(record, ModelsRecord), [*columns.names, columns.ensemble]
     classes, measured = columns.classes.names, columns.measures.names
-    if output is None:
-        if isinstance(sys.stdout, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
-            sys.stdout.reconfigure(encoding="utf-8", newline="")
+    if output is None and show:
+        yield None
+        return
+    if not isinstance(output, Path):
+        target = sys.stdout if output is None else output
+        if isinstance(target, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
+            target.reconfigure(encoding="utf-8", newline="")
         writer = CsvWriter(
-            sys.stdout,
+            target,
             classes,
             started.axes,
             regions=started.regions,
@@ -291,10 +325,11 @@ def _table(
 
         def write_out(row: Row, number: int) -> None:
             writer.write(row, called[number])
-            sys.stdout.flush()
+            target.flush()
 
         yield write_out
         return
+    note = _files_noted(record, sources)
     try:
         with ResultFile(
             output, record, classes, started.axes, started.regions, measured, models=models, identify=columns.identify
@@ -305,6 +340,7 @@ def _table(
                     record.current = number if number != ENSEMBLE else len(record.records)
                 with uninterrupted():
                     file.write(row, called[number])
+                note(number, row)
 
             yield write
     except KeyboardInterrupt:

@@ -14,6 +14,7 @@ from typing import Any
 
 from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
+from napari_webipred.checksums import sha256_of
 from napari_webipred.names import escape, visible
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.output import replacing, unwritable, write_all
@@ -27,6 +28,7 @@ RUNNING = "still running, or ended without giving a reason"
 # By so many bytes the end of a run may change its record, without the images; they are there from the beginning.
 _SPARE = 4096
 _MAX_BYTES = 2**28
+LARGEST_SUMMED = 2**30  # bytes of an image file; reading more only for a checksum takes too long
 
 
 class Written:
@@ -134,6 +136,10 @@ class Record(Written):
             ranges = entry.setdefault("intensity_ranges", [])
             ranges.append([*place, *(row.intensity_range or ())])
 
+    def add_file(self, image: str, facts: Mapping[str, Any]) -> None:
+        """Note what `file_facts` says of the file of an image that has a row."""
+        self._inputs[image].update(facts)
+
     def _add_reading(self, entry: dict[str, Any], place: list[Any], reading: str) -> None:
         """Note how a plane came about, and of the others of its image only those that came about in another way."""
         latest = self._readings.get(entry["image"])
@@ -190,6 +196,15 @@ def of_runs(records: Mapping[int, Record], table_checksum: str) -> dict[str, Any
     return {**made(table_checksum), "complete": all(run["complete"] for run in runs), "runs": runs}
 
 
+def file_facts(path: Path) -> dict[str, Any]:
+    """Return the size of a file and, unless it is very large, its checksum; nothing of what cannot be read."""
+    try:
+        size = path.stat().st_size
+        return {"bytes": size, **({"sha256": sha256_of(path)} if size <= LARGEST_SUMMED and path.is_file() else {})}
+    except OSError:
+        return {}
+
+
 @contextmanager
 def kept_unless_written(record: Path) -> Iterator[None]:
     """Put a record back as it was if the block, which replaces it and its table, ends with an OSError."""
@@ -230,6 +245,11 @@ def _reference(given: ModelInput) -> dict[str, Any]:
         "is_path": given.is_path,
         "settings": {name: value for name, value in given.settings.items() if value},
     }
+
+
+def plain(value: Any) -> Any:
+    """Return a value as it is after it was written as JSON and read again."""
+    return json.loads(json.dumps(_visible(value)))
 
 
 def as_json(value: dict[str, Any]) -> bytes:

@@ -1,0 +1,251 @@
+"""The command that repeats a run, and tells every difference."""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred.checksums import sha256_of
+from napari_webipred.cli import arguments, selection, terminal
+from napari_webipred.cli.parser import Parser
+from napari_webipred.cli.run import Wishes, run
+from napari_webipred.cli.several import Together
+from napari_webipred.cli.status import DONE, SOME_FAILED
+from napari_webipred.errors import OptionError
+from napari_webipred.model_overrides import Thresholds
+from napari_webipred.names import unescape
+from napari_webipred.results.inputs import ModelInput
+from napari_webipred.results.record import made, plain, read_record, record_path
+
+if TYPE_CHECKING:
+    from napari_webipred.engine import Options
+    from napari_webipred.imaging.selection import Selection
+    from napari_webipred.model import Model
+
+OURS = "Give the record that `classify --output` has written, such as results.csv.json."
+_FACTS = ("checksum", "task", "classes", "output")  # of a model
+_SHOWN = 200  # characters of a value
+
+
+def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
+    """Add the command to the parser of the program."""
+    rerun = commands.add_parser("rerun", help="repeat a run from its record, and tell every difference")
+    rerun.add_argument("record", type=Path, metavar="RECORD", help="the record of a table, such as results.csv.json")
+    rerun.add_argument("-m", "--model", help="where the model is now, if not where it was")
+    rerun.add_argument("-o", "--output", type=Path, help="CSV or TSV file for the new rows (default: none)")
+    rerun.add_argument("--overwrite", action="store_true", help="replace the output even if it is not one of ours")
+    rerun.set_defaults(run=_rerun)
+
+
+def _rerun(options: argparse.Namespace) -> int:
+    from napari_webipred.results.result_file import claimed_table
+
+    table, record = _read(options.record)
+    runs = record.get("runs") or [record]
+    first = runs[0]
+    try:
+        images = [unescape(str(entry["image"])) for entry in first["inputs"]]
+        how, what, regions = _options(first["options"]), _selection(first["options"]), first["options"].get("regions")
+        given = [_given(each, options.model if len(runs) == 1 else None) for each in runs]
+        thresholds, together = list(map(_thresholds, runs)), _together(record)
+    except (TypeError, ValueError, LookupError, AttributeError) as error:
+        raise OptionError(f"{options.record} is damaged ({type(error).__name__}).", OURS) from error
+    if not any(map(os.path.exists, images)):
+        raise OptionError(
+            f"None of the {len(images)} images of this run is here, such as {images[0] if images else 'none'}.",
+            "Run the command in the folder of the first run. Layers of napari cannot be classified again in this way.",
+        )
+    told = [*_of_table(table, record), *_of_versions(record), *_of_files(first["inputs"], images)]
+    models = list(map(_model, given, thresholds))
+    for model, each in zip(models, runs, strict=True):
+        told += _of_model(model, how, each)
+    for sentence in told:
+        terminal.message(sentence)
+    stream = io.StringIO(newline="")
+    wishes = Wishes(given=given, together=together, stream=stream, regions=regions)
+    if options.output is None:
+        run(models, images, None, how, what, wishes)
+        stream.seek(0)
+        lines = list(_differences(table, csv.reader(stream)))
+    else:
+        kept = [*images, table, options.record]
+        with claimed_table(
+            options.output, lambda there: terminal.may_replace(there, options.overwrite), kept
+        ) as output:
+            run(models, images, output, how, what, wishes)
+        with output.open(encoding="utf-8", newline="") as file:
+            lines = list(_differences(table, csv.reader(file, _dialect(output))))
+    return _tell(lines, record, told)
+
+
+def _tell(lines: Sequence[Sequence[str]], record: Mapping[str, Any], told: Sequence[str]) -> int:
+    """Print the cells that differ, and say how many they are."""
+    done = sum(each["planes"]["done"] for each in record.get("runs") or [record])
+    if not lines:
+        terminal.message(f"All {done} rows are the same, bit for bit.")
+        return SOME_FAILED if told else DONE
+    writer = csv.writer(sys.stdout, lineterminator="\n")
+    writer.writerow(("row", "image", "column", "before", "now"))
+    writer.writerows([terminal.printable(cell, sys.stdout) for cell in line] for line in lines)
+    rows = len({line[0] for line in lines})
+    terminal.message(f"{rows} of {done} rows differ, in {len(lines)} cells.")
+    return SOME_FAILED
+
+
+def _read(path: Path) -> tuple[Path, dict[str, Any]]:
+    """Return a table and its record."""
+    if path.suffix != ".json":
+        path = record_path(path)
+    record = read_record(path)
+    if record is None:
+        raise OptionError(f"{path} is no record of a run.", OURS)
+    runs = record.get("runs") or [record]
+    known = all(isinstance(each, dict) and {"model", "options", "inputs", "planes"} <= {*each} for each in runs)
+    if not known or not all("reference" in each["model"] for each in runs):
+        raise OptionError(f"{path} does not say how its model is opened or its images are read.", OURS)
+    table = path.with_name(path.name.removesuffix(".json"))
+    if not table.is_file():
+        raise OptionError(
+            f"There is no table {table} beside the record.", "Put the table beside it, to compare with it."
+        )
+    return table, record
+
+
+def _given(recorded: Mapping[str, Any], elsewhere: str | None) -> ModelInput:
+    """Return what opens the model of a run, with the settings that it had."""
+    from napari_webipred.results.session_schema import Model as Opened
+
+    known = Opened.model_validate(recorded["model"])
+    settings = known.settings.model_dump(exclude_none=True)
+    if elsewhere is not None:
+        return ModelInput(elsewhere, settings=settings)
+    return ModelInput(unescape(known.reference), known.is_path, settings)
+
+
+def _thresholds(recorded: Mapping[str, Any]) -> Thresholds | None:
+    """Return the thresholds that were chosen by own labels, if some were used, as they were then."""
+    known = recorded["model"]
+    if not known.get("thresholds"):
+        return None
+    values = {each["name"]: each["threshold"] for each in known["classes"] if each["threshold"] is not None}
+    return Thresholds(known["thresholds"], values)
+
+
+def _model(given: ModelInput, thresholds: Thresholds | None) -> Model:
+    found = arguments.open_model(Path(given.reference) if given.is_path else given.reference, **given.settings)
+    return found if thresholds is None else found.with_thresholds(thresholds)
+
+
+def _options(recorded: Mapping[str, Any]) -> Options:
+    from napari_webipred.engine import Options
+
+    intensity = recorded["intensity"]
+    return Options(
+        intensity=tuple(intensity) if isinstance(intensity, list) else intensity,
+        threshold=recorded["threshold"],
+        profile=recorded["profile"],
+        views=recorded.get("views"),
+        identify=bool(recorded.get("identify")),
+        reference=bool(recorded.get("reference")),
+    )
+
+
+def _selection(recorded: Mapping[str, Any]) -> Selection:
+    """Return what of each image was classified."""
+    if recorded.get("outside") and not recorded.get("regions"):
+        raise OptionError("The record does not say in which regions the images were classified.", OURS)
+    namespace = argparse.Namespace(
+        axes=None,
+        planes=[f"{axis}={places}" for axis, places in recorded.get("planes", {}).items()],
+        channels=",".join(map(str, recorded.get("channels", ()))),
+        colours=",".join(recorded.get("colours", ())),
+        project=[f"{axis}={how}" for axis, how in recorded.get("projection", {}).items()],
+        regions=recorded.get("regions"),
+        blank=recorded.get("outside") == "blank",
+    )
+    axes = recorded.get("axes")
+    return replace(selection.selection(namespace), axes=tuple(axes) if axes else None)
+
+
+def _together(record: Mapping[str, Any]) -> Together:
+    ensemble = record.get("ensemble") or {}
+    weights = ensemble.get("weights")
+    return Together(ensemble.get("method"), list(weights.values()) if weights else None, record.get("mapping") or {})
+
+
+def _of_table(table: Path, record: Mapping[str, Any]) -> list[str]:
+    found = []
+    if record.get("table_checksum") not in (None, f"sha256:{sha256_of(table)}"):
+        found.append(f"{table} was changed after it was written.")
+    if not record.get("complete"):
+        found.append("The first run did not come to its end.")
+    return found
+
+
+def _of_versions(record: Mapping[str, Any]) -> list[str]:
+    now, before = made(None), {**record["versions"], "python": record.get("python"), "platform": record.get("platform")}
+    present = {**now["versions"], "python": now["python"], "platform": now["platform"]}
+    return [
+        f"{name} was {before.get(name)}, and is {version} now."
+        for name, version in present.items()
+        if before.get(name) != version
+    ]
+
+
+def _of_files(inputs: Sequence[Mapping[str, Any]], images: Sequence[str]) -> list[str]:
+    """Compare the files of the images with those of the first run."""
+    found = []
+    for entry, image in zip(inputs, images, strict=True):
+        path = Path(image)
+        if not path.exists():
+            found.append(f"{image} is not there any more.")
+        elif entry.get("bytes", path.stat().st_size) != path.stat().st_size or (
+            "sha256" in entry and entry["sha256"] != sha256_of(path)
+        ):
+            found.append(f"{image} was changed since the first run.")
+    return found
+
+
+def _of_model(model: Model, how: Options, recorded: Mapping[str, Any]) -> list[str]:
+    """Compare a model, and how images are prepared for it, with the first run."""
+    from napari_webipred.results.record import Record
+
+    options = how.as_dict() | ({"reference": model.reference.as_dict()} if how.reference and model.reference else {})
+    now = Record(model.card, model.checksum, options, 0).of_run()
+    pairs = [(f"{name} of the model", recorded["model"].get(name), now["model"][name]) for name in _FACTS]
+    pairs += [(name, recorded.get(name), now[name]) for name in ("input", "preprocessing")]
+    if how.reference:
+        pairs.append(("reference", recorded["options"]["reference"], now["options"].get("reference")))
+    return [
+        f"The {name} has changed: {str(before)[:_SHOWN]} before, {str(after)[:_SHOWN]} now."
+        for name, before, after in pairs
+        if before != plain(after)
+    ]
+
+
+def _differences(table: Path, lines: Iterator[list[str]]) -> Iterator[tuple[str, str, str, str, str]]:
+    """Yield the cells that differ: number and image of the row, column, before and now."""
+    with table.open(encoding="utf-8", newline="") as file:
+        before = csv.reader(file, _dialect(table))
+        names, now_names = next(before, []), next(lines, [])
+        if names != now_names:
+            yield "0", "", "names of the columns", ", ".join(names), ", ".join(now_names)
+        nothing: list[str] = []
+        for number, (old, new) in enumerate(zip_longest(before, lines, fillvalue=nothing), 1):
+            image = (old or new)[0] if old or new else ""
+            cells = zip_longest(names, old, new, fillvalue="")
+            yield from ((str(number), image, name, a, b) for name, a, b in cells if a != b)
+
+
+def _dialect(path: Path) -> type[csv.Dialect]:
+    from napari_webipred.results.export import dialect_of
+
+    return dialect_of(path)
