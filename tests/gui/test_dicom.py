@@ -15,8 +15,13 @@ from napari.layers import Layer
 
 from dicom_maker import RAMP, ct_slice, dataset, written
 from napari_webipred._napari.images.dicom_layers import reader
+from napari_webipred._napari.images.image_choice import ImageChoice
+from napari_webipred._napari.images.image_item import sources_of
+from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.images.layers import source_of
+from napari_webipred._napari.images.opened_files import OpenedFiles
 from napari_webipred._napari.intensity.intensity import IntensityChoice
+from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.engine import find_sources
 from napari_webipred.execution.plane import Plane, prepared_plane
@@ -110,3 +115,18 @@ def test_the_panel_offers_the_windows_of_the_file_that_is_shown(qtbot) -> None:
     choice.offer_windows(["A", "B"])
     assert choice.mode.count() == len(shown) - 1
     assert Options(intensity=choice.value()) == Options()
+
+
+def test_a_folder_in_the_list_opens_the_series_of_a_row_at_its_slice(series: Path, qtbot) -> None:
+    viewer, images = ViewerModel(), Images()
+    choice = ImageChoice(viewer, images, Theme(SimpleNamespace(theme="dark")))
+    qtbot.addWidget(choice)
+    choice.add([series])
+    qtbot.waitUntil(lambda: not images.files[0].finding)
+    ((target, source),) = sources_of(images.files[0], images, "all", None)
+    assert len(source) == 3
+    assert source.name == str(Path("study") / "CT series 3")
+    OpenedFiles(viewer, images, RowPlaces(), choice).show(target, (2,))
+    (layer,) = viewer.layers
+    assert layer.name == "CT series 3"
+    assert viewer.dims.current_step[0] == 2
