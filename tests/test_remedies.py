@@ -31,7 +31,7 @@ ONE_WAY = re.compile(
 # What reads the environment names its variables; the one for memory is named in messages, too, for those of an image
 # stand in a table, which has no place for a remedy.
 NAMES_VARIABLES = {"settings.py", "limits.py"}
-WRITES_COMMANDS = {"script.py"}  # code for a terminal, not messages
+WRITES_COMMANDS = {"script.py", "command.py"}  # code for a terminal, not messages
 
 
 def spoken(path: Path) -> list[str]:
