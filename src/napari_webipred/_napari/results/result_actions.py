@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
 from napari_webipred._napari.results.autosaving import Autosaving
 from napari_webipred._napari.results.result_files import FILTER, copied, save_rows
@@ -19,6 +19,7 @@ from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.question import Answer, ask
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.results.session_table import Entries, Entry
 
 
@@ -58,11 +59,7 @@ class ResultActions(QWidget):
         self.copy.setToolTip("Copy all rows that are shown, with a header, for a spreadsheet. Ctrl+C: selected rows")
         self.clear = Button("Clear")
         self.clear.setToolTip("Delete all rows. “Undo” brings them back")
-        buttons = QHBoxLayout()
-        buttons.addWidget(self.save, 2)
-        buttons.addWidget(self.evaluate, 2)
-        buttons.addWidget(self.copy, 1)
-        buttons.addWidget(self.clear, 1)
+        buttons = WrappingRow([self.save, self.evaluate, self.copy, self.clear])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
