@@ -64,7 +64,7 @@ def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
     assert [entry.row.image for entry in panel.results.selected_entries()] == ["image0"]
     before = view.pane.view.picture
     viewer.theme = "light"
-    qtbot.waitUntil(lambda: view.pane.view.picture is not before, timeout=PATIENCE)
+    assert drawn(view, qtbot) is not before
     assert view.pane.view.picture.pixels[0, 0, 0] > 200
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(tmp_path / "matrix.csv"), ""))
     view.pane.actions["CSV"].trigger()

@@ -18,6 +18,7 @@ STEPS = {
 }
 CHOOSING = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space)
 CLICK = "Click to select their rows in the table."
+DRAWING = "Drawing…"
 EMPTY = 120  # pixels while the first figure is drawn
 
 
@@ -119,7 +120,10 @@ class FigureView(QWidget):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
-        if not self._image.isNull():
+        if self._image.isNull():
+            painter.setPen(self._theme.readable("text", on="background"))
+            painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter.value, DRAWING)
+        else:
             painter.drawImage(QPoint(0, 0), self._image)
         if self.current is not None:
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)

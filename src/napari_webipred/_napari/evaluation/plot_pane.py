@@ -145,6 +145,7 @@ class PlotPane(QWidget):
         self.view.setVisible(is_figure)
         self.table.setVisible(not is_figure)
         if is_figure:
+            self.view.show_picture(None)
             self._draw_figure()
             return
         self.latest.stop()
