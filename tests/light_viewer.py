@@ -65,8 +65,9 @@ class LightWindow:
             self._qt_window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
             if hasattr(widget, "reset_choices"):
                 events = self._viewer.layers.events
-                for event in (events.inserted, events.removed, events.reordered, events.renamed):
-                    event.connect(widget.reset_choices)
+                for change in ("inserted", "removed", "reordered", "renamed"):  # napari 0.6 lacks the last
+                    if change in events.emitters:
+                        events.emitters[change].connect(widget.reset_choices)
         return self._docks[name], self._docks[name].widget()
 
     def remove_dock_widget(self, widget: QWidget | str) -> None:

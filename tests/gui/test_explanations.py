@@ -66,6 +66,8 @@ def test_a_click_lays_the_map_over_the_layer_and_a_class_in_the_chart_switches_i
     viewer.add_points([[3, 3]], name="points")
     viewer.layers.selection.active = layer
     classify(panel)
+    menu = panel.results.detail.explain.menu
+    assert menu.width() == menu.sizeHint().width()  # three dots need no more, with the legend and without it
     view = explain(panel, qtbot)
     assert names(viewer) == ["cells", "square · cells", "points"]
     shown = viewer.layers[1]

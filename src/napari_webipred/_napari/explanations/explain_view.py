@@ -72,6 +72,7 @@ class ExplainView(QWidget):
         line.setContentsMargins(0, 0, 0, 0)
         line.addWidget(self.button)
         line.addWidget(self.legend, 1)
+        line.addStretch()  # where there is no legend, the buttons keep their width
         line.addWidget(self.menu)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
