@@ -49,3 +49,28 @@ def test_the_focus_series_is_sharpest_in_the_middle(viewer):
     assert contrast.argmax() in (5, 6)
     assert contrast[0] < contrast.max()
     assert layer.axis_labels[0] == "z"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["IM0001", "IM_1", "I10", "7", "12", "00000012", "slice-01", "1.2.840.113619.78", "DICOMDIR", "x.dcm", "y.IMA"],
+)
+def test_napari_offers_its_files_to_the_reader_of_dicom_also_without_a_suffix(claims, name):
+    assert claims(name)
+
+
+def test_no_other_file_that_napari_opens_makes_it_ask_who_opens_it(claims):
+    builtins = npe2.PluginManifest.from_distribution("napari")
+    patterns = {pattern for each in builtins.contributions.readers for pattern in each.filename_patterns}
+    assert "*.png" in patterns
+    files = [pattern for pattern in patterns if "/" not in pattern]  # what lies in a Zarr is a folder
+    names = [pattern.replace("*", name) for pattern in files for name in ("image", "IMAGE.2", "12")]
+    assert {Path(name).suffix for name in names if claims(name)} == {".dcm", ".dicom"}
+
+
+@pytest.fixture
+def claims(manifest):
+    """Whether napari, asked for a file of this name, offers it to this plugin."""
+    manager = npe2.PluginManager()
+    manager.register(manifest)
+    return lambda name: bool(list(manager.iter_compatible_readers(["/data/a.b/" + name])))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
+import sys
 import warnings
 from pathlib import Path
 from typing import Any
@@ -280,3 +282,27 @@ def test_a_file_is_closed_after_it_was_read(tmp_path: Path) -> None:
     path.write_bytes(content(dataset(RAMP))[:-100])
     with pytest.raises(ImageError, match="cut short"):
         read(file_source(path), ())
+
+
+def test_messages_of_python_get_through_while_native_ones_are_dropped_and_all_do_afterwards() -> None:
+    work = """
+import io, os, sys
+from napari_webipred.imaging.dicom.silence import native_silence
+before = sys.stderr
+for number in range(2):
+    with native_silence():
+        os.write(2, b"native")
+        with native_silence():
+            print("python", number, file=sys.stderr)
+        kept = sys.stderr
+    assert sys.stderr is before
+    os.write(2, b"after")
+print("kept", file=kept)
+with native_silence():
+    sys.stderr = other = io.StringIO()  # somebody else's, which stays
+assert sys.stderr is other
+with native_silence():
+    assert sys.stderr is other
+"""
+    done = subprocess.run([sys.executable, "-c", work], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "python 0\nafterpython 1\nafterkept\n")

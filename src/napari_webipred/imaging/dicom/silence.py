@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from threading import Lock
+from typing import TextIO
 
 STANDARD_ERROR = 2
 
@@ -19,6 +20,8 @@ class _Silence:
         self._lock = Lock()
         self._users = 0
         self._kept = -1
+        self._stream: TextIO | None = None  # what Python wrote to before
+        self._around: TextIO | None = None  # what it writes to meanwhile; made once and never closed
 
     def begin(self) -> None:
         with self._lock:
@@ -27,7 +30,7 @@ class _Silence:
                 return
             with suppress(OSError):  # a program without a console has none
                 self._kept = os.dup(STANDARD_ERROR)
-                _lead_python_around()
+                self._lead_python_around()
                 nowhere = os.open(os.devnull, os.O_WRONLY)
                 os.dup2(nowhere, STANDARD_ERROR)
                 os.close(nowhere)
@@ -40,21 +43,30 @@ class _Silence:
             os.dup2(self._kept, STANDARD_ERROR)
             os.close(self._kept)
             self._kept = -1
+            if self._stream is not None and sys.stderr is self._around:  # unless somebody has put another in its place
+                sys.stderr.flush()
+                sys.stderr = self._stream
+            self._stream = None
 
+    def _lead_python_around(self) -> None:
+        """Let Python write where it wrote, by a number of its own: a message to the user must not get lost meanwhile.
 
-def _lead_python_around() -> None:
-    """Let Python write where it wrote, by a number of its own: a message to the user must not get lost meanwhile.
-
-    It stays so. A stream that somebody has put in its place, such as that of a notebook, is left alone.
-    """
-    stream = sys.stderr
-    try:
-        is_plain = isinstance(stream, io.TextIOWrapper) and stream.fileno() == STANDARD_ERROR
-    except (OSError, ValueError):  # it is no file
-        return
-    if is_plain:
+        A stream that somebody has put in its place, such as that of a notebook, is left alone. The one that is used
+        meanwhile stays open: another thread may have kept it.
+        """
+        stream = sys.stderr
+        try:
+            is_plain = isinstance(stream, io.TextIOWrapper) and stream.fileno() == STANDARD_ERROR
+        except (OSError, ValueError):  # it is no file
+            return
+        if not is_plain:
+            return
         stream.flush()
-        sys.stderr = os.fdopen(os.dup(STANDARD_ERROR), "w", 1, stream.encoding, stream.errors)
+        if self._around is None:
+            self._around = os.fdopen(os.dup(STANDARD_ERROR), "w", 1, stream.encoding, stream.errors)
+        else:
+            os.dup2(STANDARD_ERROR, self._around.fileno(), inheritable=False)  # it may lead elsewhere than last time
+        self._stream, sys.stderr = stream, self._around
 
 
 _silence = _Silence()
