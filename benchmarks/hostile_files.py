@@ -17,6 +17,7 @@ from typing import Any
 sys.path.insert(0, str(Path(__file__).parents[1] / "tests"))
 
 from hostile.archives import ARCHIVES
+from hostile.dicom_files import DICOM
 from hostile.folder import opened
 from hostile.images import IMAGES
 from hostile.keras_files import HDF5_FILES, KERAS_FILES, SAVED_MODELS
@@ -31,17 +32,17 @@ KERAS = [
 
 PAGE = """# Hostile files
 
-Archives, models and images that an attacker or an accident could make, and what the user sees. `tests/hostile` makes
-them and checks every change of the program: each file is refused with a message that names it, or opened if that does
-no harm. No archive and no image takes {limit} MB; refusing a model takes at most 64 MB and four times the size of its
-file. [Limits](limits.md) lists the limits.
+Archives, models, images and DICOM files that an attacker or an accident could make, and what the user sees.
+`tests/hostile` makes them and checks every change of the program: each file is refused with a message that names it, or
+opened if that does no harm. No archive and no image takes {limit} MB, and no DICOM file 600 MB or 2 s; refusing a model
+takes at most 64 MB and four times the size of its file. [Limits](limits.md) lists the limits.
 
 `python benchmarks/hostile_files.py` prints this page. Processor seconds and megabytes are those of the process that
-opened the file, with all libraries that it needs ({empty} MB, for archives, models and images). Models that are opened
-are also run once.
+opened the file, with all libraries that it needs ({empty} MB, for archives, models, images and DICOM
+files). Models that are opened are also run once.
 
-{archives} archives, {models} ONNX models, {keras} Keras files and SavedModels, and {images} images; the slowest
-took {seconds:.1f} s, the largest {megabytes:.0f} MB.
+{archives} archives, {models} ONNX models, {keras} Keras files and SavedModels, {images} images, and {dicom} DICOM
+files; the slowest took {seconds:.1f} s, the largest {megabytes:.0f} MB.
 """
 
 
@@ -96,22 +97,25 @@ def main() -> None:
         archives = opened("archive", ".zip", ARCHIVES, Path(folder))
         models = opened("model", ".onnx", MODELS, Path(folder))
         images = opened("image", ".dat", IMAGES, Path(folder))
+        Path(folder, "dicom").mkdir()
+        dicom = opened("image", ".dcm", DICOM, Path(folder, "dicom"))
         keras = {}
         for title, suffix, cases in KERAS:
             place = Path(folder, suffix)
             place.mkdir()
             keras[title] = opened("model", suffix, cases, place)
-    every = archives + models + images + [report for reports in keras.values() for report in reports]
+    every = archives + models + images + dicom + [report for reports in keras.values() for report in reports]
     worst = {key: max(report[key] for report in every) for key in ("seconds", "megabytes")}
-    least = [f"{min(report['megabytes'] for report in reports):.0f}" for reports in (archives, models, images)]
-    counts = {"archives": len(archives), "models": len(models), "images": len(images)}
+    least = [f"{min(report['megabytes'] for report in reports):.0f}" for reports in (archives, models, images, dicom)]
+    counts = {"archives": len(archives), "models": len(models), "images": len(images), "dicom": len(dicom)}
     counts["keras"] = sum(map(len, keras.values()))
-    print(PAGE.format(limit=300, empty=f"{least[0]}, {least[1]} and {least[2]}", **counts, **worst))
+    print(PAGE.format(limit=300, empty=f"{', '.join(least[:-1])} and {least[-1]}", **counts, **worst))
     print(table("Archives", ".zip", archives) + "\n")
     print(table("ONNX models", ".onnx", models) + "\n")
     for title, suffix, _ in KERAS:
         print(table(title, suffix, keras[title]) + "\n")
-    print(table("Images", ".dat", images))
+    print(table("Images", ".dat", images) + "\n")
+    print(table("DICOM files", ".dcm", dicom))
 
 
 if __name__ == "__main__":

@@ -43,9 +43,10 @@ class _Silence:
             os.dup2(self._kept, STANDARD_ERROR)
             os.close(self._kept)
             self._kept = -1
-            if self._stream is not None and sys.stderr is self._around:  # unless somebody has put another in its place
-                sys.stderr.flush()
-                sys.stderr = self._stream
+            stream, around = self._stream, self._around
+            if stream is not None and around is not None and sys.stderr is around:  # no other was put in its place
+                around.flush()
+                sys.stderr = stream
             self._stream = None
 
     def _lead_python_around(self) -> None:
