@@ -78,6 +78,19 @@ def test_a_layer_gives_the_same_input_as_its_files_and_follows_its_contrast_limi
     assert not np.array_equal(prepared_plane(Plane(0, narrow, (1,)), card, Options("limits")).tensor, tensors[0])
 
 
+def test_times_of_a_series_are_an_axis_of_the_layer(tmp_path: Path) -> None:
+    for number in range(6):
+        pixels = np.full_like(RAMP, number)
+        written(tmp_path / str(number), ct_slice(5 * (number % 3), number, pixels, AcquisitionNumber=number // 3))
+    layer = opened(tmp_path)
+    assert layer.axis_labels == ("t", "z", "y", "x")
+    np.testing.assert_allclose(layer.scale, (1, 5, 0.5, 0.25))
+    np.testing.assert_array_equal(np.asarray(layer.data)[:, :, 0, 0], [[0, 1, 2], [3, 4, 5]])
+    np.testing.assert_array_equal(layer.data[:, 1, 0, 0], [1, 4])
+    assert layer.data[0, 2:2].shape == (0, *RAMP.shape)
+    assert int(layer.data[1, -1, 3, 4]) == 5
+
+
 def test_an_inverted_image_is_shown_inverted(tmp_path: Path) -> None:
     path = written(tmp_path / "x.dcm", dataset(RAMP, "CR", PhotometricInterpretation="MONOCHROME1"))
     layer = opened(path)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -96,8 +96,8 @@ def _in_series(
         name = called(folder / f"{first.modality or 'DICOM'} series {first.series_number}")
         names[name] = names.get(name, 0) + 1
         name = f"{name} ({names[name]})" if names[name] > 1 else name
-        ordered, axis = _in_order(slices)
-        result.append((ordered[0].instance.path, stack_source(tuple(ordered), name, folder, axis)))
+        ordered, axes, shape = _in_order(slices)
+        result.append((ordered[0].instance.path, stack_source(tuple(ordered), name, folder, axes, shape)))
     return result
 
 
@@ -128,13 +128,43 @@ def place_of(each: Slice) -> float | None:
     return float(np.dot(np.cross(across, down), frame.position))
 
 
-def _in_order(slices: list[Slice]) -> tuple[list[Slice], str]:
+Ordered: TypeAlias = tuple[list[Slice], tuple[str, ...], tuple[int, ...]]  # slices, axes and shape
+
+
+def _in_order(slices: list[Slice]) -> Ordered:
     """Sort slices by where they lie, or else as the machine has counted them; never by their names."""
     places = [place_of(each) for each in slices]
     known = [place for place in places if place is not None]
     if len(known) < len(slices):
-        return sorted(slices, key=lambda each: each.instance.number), "slice"
-    pairs = sorted(zip(known, slices, strict=True), key=lambda pair: (round(pair[0], 3), pair[1].instance.number))
+        return sorted(slices, key=lambda each: each.instance.number), ("slice",), (len(slices),)
+    pairs = sorted(zip(known, slices, strict=True), key=lambda pair: (round(pair[0], 3), _turn(pair[1])))
+    here: list[list[tuple[float, Slice]]] = []
+    for pair in pairs:
+        if here and pair[0] - here[-1][-1][0] <= SAME_PLACE:
+            here[-1].append(pair)
+        else:
+            here.append([pair])
+    times = len(here[0])
+    is_repeated = {len(each) for each in here} == {times} and len(set(map(_identity, slices))) == len(slices)
+    if times == 1 or not is_repeated:
+        return _remarked(pairs), ("z",), (len(slices),)
+    turns = [_remarked([each[turn] for each in here]) for turn in range(times)]
+    is_time = all(len({each.instance.moment for _, each in together}) == times for together in here)
+    axes, shape = ("t" if is_time else "repeat", "z"), (times, len(here))
+    return [each for turn in turns for each in turn], axes, shape
+
+
+def _turn(each: Slice) -> tuple[tuple[int, int], int]:
+    """Return when a slice was taken, among those at its place."""
+    return each.instance.moment, each.instance.number
+
+
+def _identity(each: Slice) -> str:
+    return each.instance.identifier
+
+
+def _remarked(pairs: list[tuple[float, Slice]]) -> list[Slice]:
+    """Remark gaps, and slices at the same place, in slices that are sorted by their places."""
     steps = [after - before for (before, _), (after, _) in pairwise(pairs)]
     usual = median([step for step in steps if step > SAME_PLACE] or [0.0])
     ordered = [pairs[0][1]]
@@ -145,7 +175,7 @@ def _in_order(slices: list[Slice]) -> tuple[list[Slice], str]:
         elif step > GAP * usual:
             remark = f"Slices are missing before this one: the distance is {step:.4g} mm, elsewhere {usual:.4g} mm."
         ordered.append(replace(each, remarks=(*each.remarks, remark)) if remark else each)
-    return ordered, "z"
+    return ordered
 
 
 def _with_notes(source: Source, presented: set[str]) -> Source:

@@ -20,7 +20,7 @@ class LazyStack:
     Parameters
     ----------
     source : Source
-        With one leading axis, or none.
+        With leading axes, or none.
     plane : tuple of int
         Shape of a plane.
     dtype : type
@@ -55,18 +55,21 @@ class LazyStack:
         if any(part is Ellipsis for part in parts):
             at = next(i for i, part in enumerate(parts) if part is Ellipsis)
             parts = (*parts[:at], *[slice(None)] * (self.ndim - len(parts) + 1), *parts[at + 1 :])
-        if not self.source.axes:
-            found: NDArray[Any] = self._plane(())[parts]
+        return self._part((), parts)
+
+    def _part(self, index: Index, parts: tuple[Any, ...]) -> NDArray[Any]:
+        """Return a part of what lies at the beginning of an index."""
+        if len(index) == len(self.source.axes):
+            found: NDArray[Any] = self._plane(index)[parts]
             return found
         place, rest = parts[0] if parts else slice(None), parts[1:]
-        places = np.arange(self.shape[0])[place]
+        places = np.arange(self.shape[len(index)])[place]
         if np.ndim(places) == 0:
-            one: NDArray[Any] = self._plane((int(places),))[rest]
-            return one
+            return self._part((*index, int(places)), rest)
         if not len(places):
-            empty: NDArray[Any] = np.empty((0, *self.shape[1:]), self.dtype)[(slice(None), *rest)]
+            empty: NDArray[Any] = np.empty((0, *self.shape[len(index) + 1 :]), self.dtype)[(slice(None), *rest)]
             return empty
-        return np.stack([self._plane((int(each),))[rest] for each in places])
+        return np.stack([self._part((*index, int(each)), rest) for each in places])
 
     def _plane(self, index: Index) -> NDArray[Any]:
         with self._lock:

@@ -15,12 +15,15 @@ import pytest
 
 import napari_webipred as wp
 from dicom_maker import RAMP, content, ct_slice, dataset, item, written
+from napari_webipred.card import ModelCard
 from napari_webipred.engine import find_sources
 from napari_webipred.errors import ImageError
+from napari_webipred.execution.plane import Plane, prepared_plane
 from napari_webipred.imaging.dicom import pixels as decoding
 from napari_webipred.imaging.dicom import syntax
 from napari_webipred.imaging.readers import file_source, header_of, read
 from napari_webipred.imaging.source import Source
+from napari_webipred.options import Options
 
 LITTLE = np.arange(6 * 7, dtype=np.uint8).reshape(6, 7)
 
@@ -30,8 +33,8 @@ def only(path: Path) -> Source:
     return source
 
 
-def remarks(source: Source, place: int) -> tuple[str, ...]:
-    header = header_of(source, (place,))
+def remarks(source: Source, *index: int) -> tuple[str, ...]:
+    header = header_of(source, index)
     assert header is not None
     return header.remarks
 
@@ -85,6 +88,28 @@ def test_gaps_and_slices_at_the_same_place_are_remarked(tmp_path: Path) -> None:
     assert remarks(source, 1) == ()
     assert "same place" in remarks(source, 2)[0]
     assert "distance is 7.5 mm, elsewhere 2.5 mm" in remarks(source, 4)[0]
+
+
+@pytest.mark.parametrize(("counted", "axis"), [("TemporalPositionIdentifier", "t"), ("EchoNumbers", "repeat")])
+def test_places_that_repeat_equally_often_have_an_axis_of_their_own(tmp_path: Path, counted: str, axis: str) -> None:
+    for number in range(6):  # named and numbered place by place
+        time, place = number % 2, number // 2
+        pixels = np.full_like(RAMP, 10 * time + place)
+        written(tmp_path / str(9 - number), ct_slice(2.5 * place, number, pixels, **{counted: time + 1}))
+    source = only(tmp_path)
+    assert (source.axes, source.shape) == ((axis, "z"), (2, 3))
+    assert [int(read(source, index)[0, 0]) for index in source.indices()] == [0, 1, 2, 10, 11, 12]
+    assert {remarks(source, *index) for index in source.indices()} == {()}
+
+
+def test_copies_of_all_files_are_no_time_series(tmp_path: Path) -> None:
+    for place in range(2):
+        made = ct_slice(place)
+        for name in ("a", "b"):
+            written(tmp_path / f"{name}{place}", made)
+    source = only(tmp_path)
+    assert (source.axes, source.shape) == (("z",), (4,))
+    assert "same place" in remarks(source, 1)[0]
 
 
 def test_scouts_and_other_series_and_captures_stay_apart(tmp_path: Path) -> None:
@@ -259,7 +284,6 @@ def test_what_was_done_is_in_the_record(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_what_speaks_against_an_image_is_remarked(tmp_path: Path) -> None:
-    from napari_webipred.card import ModelCard
     from napari_webipred.imaging.remarks import remarks_on_header
 
     made = dataset(RAMP, "MR", BodyPartExamined="BRAIN", BurnedInAnnotation="YES", LossyImageCompression="01")
@@ -273,6 +297,20 @@ def test_what_speaks_against_an_image_is_remarked(tmp_path: Path) -> None:
         {**card.model_dump(), "procedure": "Magnetic Resonance Imaging", "name": "Brain tumours"}
     )
     assert "modality" not in " ".join(remarks_on_header(header, brain))
+
+
+def test_an_image_that_is_stored_inverted_is_remarked_and_compared_as_displayed(tmp_path: Path) -> None:
+    card = wp.open_model("demo").card
+    dark = ModelCard.model_validate({**card.model_dump(), "expected_images": {"background": "dark"}})
+    disc = np.hypot(*np.mgrid[-32:32, -32:32]) < 26
+    found = []
+    for name, pixels in (("bright", disc), ("dark", ~disc)):  # as stored, so that the edge is displayed bright, or dark
+        made = dataset(255 * pixels.astype(np.uint8), "CR", PhotometricInterpretation="MONOCHROME1")
+        source = file_source(written(tmp_path / name, made))
+        found.append(prepared_plane(Plane(0, source, ()), dark, Options()).remark)
+    for remark in found:
+        assert "stored inverted (MONOCHROME1)" in remark
+    assert ["looks inverted" in remark for remark in found] == [True, False]
 
 
 def test_a_file_is_closed_after_it_was_read(tmp_path: Path) -> None:

@@ -81,10 +81,10 @@ def layer_data(source: Source) -> LayerData:
         "name": f"{instance.modality or 'DICOM'} series {instance.series_number}",
         "rgb": layout.is_colour,
         "axis_labels": (*source.axes, "y", "x"),
-        "scale": (*((_distance(source),) if source.axes else ()), *spacing),
+        "scale": (*(_distance(source) if axis == "z" else 1.0 for axis in source.axes), *spacing),
         "metadata": {"modality": instance.modality, "series": instance.series_number, "frames": len(slices)},
     }
-    header = header_of(source, (0,) if source.axes else ())
+    header = header_of(source, (0,) * len(source.axes))
     if not layout.is_colour and header is not None and header.display is not None:
         display = header.display
         options["colormap"] = "gray_r" if display.inverted else "gray"
@@ -96,15 +96,13 @@ def _extent(data: Any, display: Any) -> tuple[float, float]:
     """Return the range of the first plane, which has no window."""
     from napari_webipred.imaging.intensity import extent, range_between
 
-    return range_between(*extent(display.of_image(data[0] if data.ndim > 2 else data[...])))
+    return range_between(*extent(display.of_image(data[(0,) * len(data.source.axes)])))
 
 
 def _distance(source: Source) -> float:
-    """Return the distance of the planes of a stack in mm; 1 where it is not known."""
+    """Return the distance of slices in mm; 1 where it is not known."""
     from napari_webipred.imaging.series import SAME_PLACE, place_of
 
-    if source.axes != ("z",):
-        return 1.0
-    places = [place for each in source.details if (place := place_of(each)) is not None]
+    places = [place for each in source.details[: source.shape[-1]] if (place := place_of(each)) is not None]
     steps = [after - before for before, after in pairwise(places) if after - before > SAME_PLACE]
     return float(median(steps)) if steps else source.details[0].instance.thickness or 1.0

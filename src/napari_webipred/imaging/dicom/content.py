@@ -27,6 +27,7 @@ PIXELS = {0x7FE00010: "PixelData", 0x7FE00008: "FloatPixelData", 0x7FE00009: "Do
 ATTRIBUTES = (
     *("SpecificCharacterSet", "ImageType", "SOPClassUID", "SOPInstanceUID", "Modality", "BodyPartExamined"),
     *("StudyInstanceUID", "SeriesInstanceUID", "SeriesNumber", "InstanceNumber", "PresentationIntentType"),
+    *("TemporalPositionIdentifier", "AcquisitionNumber"),
     *("ImagePositionPatient", "ImageOrientationPatient", "PixelSpacing", "ImagerPixelSpacing", "SliceThickness"),
     *("SpacingBetweenSlices", "FrameTime", "BurnedInAnnotation", "LossyImageCompression", "PresentationLUTShape"),
     *("SamplesPerPixel", "PhotometricInterpretation", "PlanarConfiguration", "NumberOfFrames", "Rows", "Columns"),

@@ -97,6 +97,8 @@ class Instance:
         Unique identifiers.
     series_number, number : int
         As the machine has counted.
+    moment : tuple of int
+        Which time of a series, and which acquisition it is of, as the machine has counted.
     thickness : float
         Distance to the next slice in mm, as the file says; 0 if it does not.
     localizer : bool
@@ -115,6 +117,7 @@ class Instance:
     identifier: str
     series_number: int
     number: int
+    moment: tuple[int, int]
     thickness: float
     localizer: bool
     remarks: tuple[str, ...]
@@ -149,6 +152,7 @@ def instance_of(path: Path) -> Instance:
         text(attributes, "SOPInstanceUID"),
         whole(attributes, "SeriesNumber"),
         whole(attributes, "InstanceNumber"),
+        (whole(attributes, "TemporalPositionIdentifier"), whole(attributes, "AcquisitionNumber")),
         _thickness(attributes),
         localizer,
         tuple(_remarks(attributes, layout, modality, localizer)),
@@ -268,6 +272,8 @@ def _remarks(attributes: Dataset, layout: Layout, modality: str, localizer: bool
         remarks.append("The image is a localizer: it shows where other images lie.")
     if text(attributes, "LossyImageCompression") == "01" or SYNTAXES[layout.syntax].lossy:
         remarks.append("The image was compressed with losses.")
+    if layout.photometric == "MONOCHROME1":
+        remarks.append("The image is stored inverted (MONOCHROME1); it is shown and classified as it is displayed.")
     if text(attributes, "PresentationIntentType").upper() == "FOR PROCESSING":
         remarks.append("The image is raw data that was not made for display.")
     return remarks

@@ -6,6 +6,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_webipred.imaging.dicom.content import is_dicom
 from napari_webipred.imaging.dicom.instance import Instance, instance_of
 from napari_webipred.imaging.dicom.pixels import in_colours, stored_values
@@ -60,17 +62,23 @@ def source_of_instance(instance: Instance, name: str) -> Source:
     return source if frames > 1 else replace(source, axes=(), shape=())
 
 
-def stack_source(slices: tuple[Slice, ...], name: str, path: Path, axis: str = "frame") -> Source:
-    """Describe slices as a stack along an axis."""
+def stack_source(
+    slices: tuple[Slice, ...],
+    name: str,
+    path: Path,
+    axes: tuple[str, ...] = ("frame",),
+    shape: tuple[int, ...] | None = None,
+) -> Source:
+    """Describe slices as a stack along an axis, or several, of which the last changes fastest."""
     display = slices[0].instance.frame(slices[0].frame).display
     shown = display.windows[0].range if display is not None and display.windows else None
     proper = shown if shown is not None and shown[0] < shown[1] else None
-    return Source(name, READER.id, path, (axis,), (len(slices),), intensity_range=proper, details=slices)
+    return Source(name, READER.id, path, axes, shape or (len(slices),), intensity_range=proper, details=slices)
 
 
 def slice_of(source: Source, index: Index) -> Slice:
     """Return the file and frame of a plane."""
-    found: Slice = source.details[index[0] if index else 0]
+    found: Slice = source.details[int(np.ravel_multi_index(index, source.shape)) if index else 0]
     return found
 
 
