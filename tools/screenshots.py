@@ -1,5 +1,7 @@
 """Make the screenshots in docs/images from the real panel; on a display, or with ``xvfb-run -a``.
 
+Names of scenes, such as ``performance evaluation comparison``, make only these.
+
 Zenodo is imitated as in the tests: no network is used, and the records in the screenshots do not exist.
 """
 
@@ -22,6 +24,9 @@ SERIES = 120  # how often the focus series is repeated, so that its run can be s
 
 
 def main() -> None:
+    wanted = sys.argv[1:]
+    if unknown := set(wanted) - {scene.__name__ for scene in SCENES}:
+        sys.exit(f"There is no scene {min(unknown)}. Choose from {', '.join(scene.__name__ for scene in SCENES)}.")
     with tempfile.TemporaryDirectory() as folder:
         # Neither the user's preferences nor the user's models may show.
         os.environ["NAPARI_CONFIG"] = str(Path(folder) / "settings.yaml")
@@ -29,19 +34,12 @@ def main() -> None:
         for theme in ("dark", "light"):
             cache = Path(folder) / theme / "napari-webipred"
             os.environ["NAPARI_WEBIPRED_CACHE"] = str(cache)
-            empty_to_results(theme)
-            running(theme)
-            along(theme)
-            regions(theme)
-            preview(theme)
-            maps(theme)
-            performance(theme)
-            evaluation(theme, Path(folder))
-            comparison(theme)
-            models_from_elsewhere(theme, Path(folder))
+            for scene in SCENES:
+                if not wanted or scene.__name__ in wanted:
+                    scene(theme, Path(folder))
 
 
-def empty_to_results(theme: str) -> None:
+def empty_to_results(theme: str, folder: Path) -> None:
     viewer, panel = opened(theme)
     take(viewer, panel, f"panel-empty-{theme}")
     choose_demo(viewer, panel)
@@ -60,7 +58,7 @@ def empty_to_results(theme: str) -> None:
     viewer.close()
 
 
-def running(theme: str) -> None:
+def running(theme: str, folder: Path) -> None:
     import numpy as np
 
     viewer, panel = opened(theme)
@@ -79,7 +77,7 @@ def running(theme: str) -> None:
     viewer.close()
 
 
-def along(theme: str) -> None:
+def along(theme: str, folder: Path) -> None:
     """Show what the model says of a stack along its axis."""
     viewer, panel = opened(theme)
     choose_demo(viewer, panel)
@@ -97,7 +95,7 @@ def along(theme: str) -> None:
     viewer.close()
 
 
-def regions(theme: str) -> None:
+def regions(theme: str, folder: Path) -> None:
     """Show the classes of the shapes that are drawn over an image."""
     import numpy as np
 
@@ -123,7 +121,7 @@ def regions(theme: str) -> None:
     viewer.close()
 
 
-def maps(theme: str) -> None:
+def maps(theme: str, folder: Path) -> None:
     """Show what speaks for a class: over an image that is scaled and turned, over a plane of a stack, by occlusion."""
     from napari_webipred.imaging.readers import file_source, read
     from napari_webipred.samples import sample_images
@@ -163,7 +161,7 @@ def explain_all(panel) -> None:
     panel.results.table.selectRow(len(panel.results.visible_entries()) - 1)
 
 
-def preview(theme: str) -> None:
+def preview(theme: str, folder: Path) -> None:
     """Show what the model sees, in its own dock below the panel."""
     from napari_webipred._napari.images.preview import PreviewWidget
 
@@ -182,7 +180,7 @@ def preview(theme: str) -> None:
     viewer.close()
 
 
-def performance(theme: str) -> None:
+def performance(theme: str, folder: Path) -> None:
     """Show what was published about a model."""
     from napari_webipred._napari.evaluation.performance import Performance
 
@@ -213,7 +211,7 @@ def evaluation(theme: str, folder: Path) -> None:
     view = evaluated(viewer, panel)
     for section in panel.sections[:3]:
         section.header.setChecked(False)
-    for plot in ("confusion", "reliability", "roc", "bars", "summary"):
+    for plot in ("confusion", "reliability", "roc", "bars", "summary", "thresholds", "calibration"):
         view.pane.show_plot(plot)
         wait(lambda: not view.pane.latest.busy)
         if plot == "confusion":
@@ -225,7 +223,7 @@ def evaluation(theme: str, folder: Path) -> None:
     viewer.close()
 
 
-def comparison(theme: str) -> None:
+def comparison(theme: str, folder: Path) -> None:
     """Show how far two models agree about the same images: the demonstration model, and one that is less sure."""
     import numpy as np
 
@@ -273,6 +271,8 @@ def evaluated(viewer, panel):
     panel.results.buttons.evaluate.click()
     (view,) = viewer.window._qt_window.findChildren(EvaluationWidget)
     view.labels.source.setCurrentIndex(view.labels.source.findData("folders"))
+    view.rule.setCurrentIndex(view.rule.findData("sensitivity=0.95"))
+    view.calibrate.setChecked(True)
     view.evaluate.click()
     wait(lambda: view.outcome is not None or view.message.text != "")
     return view
@@ -511,6 +511,19 @@ def settle() -> None:
     for _ in range(20):
         QApplication.processEvents()
 
+
+SCENES = (
+    empty_to_results,
+    running,
+    along,
+    regions,
+    preview,
+    maps,
+    performance,
+    evaluation,
+    comparison,
+    models_from_elsewhere,
+)
 
 if __name__ == "__main__":
     main()

@@ -14,7 +14,9 @@ from napari_webipred.evaluation.resampling import SEED, weights
 
 DRAWS = 200  # for a band, whose edges need no third digit
 GRID = np.linspace(0, 1, 101)
+MOST_STEPS, FIRST_STEPS = 2000, 100  # of a curve that is drawn again and again; how many of them are never joined
 Numbers = NDArray[np.float64]
+Weight = NDArray[np.floating]
 Line = tuple[Numbers, Numbers, Numbers]
 
 
@@ -65,11 +67,11 @@ def roc(cohort: Cohort, index: int, seed: int = SEED) -> Curve | None:
     steps = _Steps.of(cohort, index)
     if not steps.both_kinds:
         return None
-    false, true = steps.shares(np.ones(len(cohort)))
-    truth = cohort.truth[:, index]
+    false, true = steps.shares()
+    truth, few = cohort.truth[:, index], steps.coarser()
 
-    def drawn(weight: Numbers) -> Numbers:
-        x, y = steps.shares(weight)
+    def drawn(weight: Weight) -> Numbers:
+        x, y = few.shares(weight)
         return np.interp(GRID, x, y)
 
     # Between two steps a curve has no images, so that its band can be narrower than any share of so few images.
@@ -100,11 +102,11 @@ def precision_recall(cohort: Cohort, index: int, seed: int = SEED) -> Curve | No
     steps = _Steps.of(cohort, index)
     if not steps.positives:
         return None
-    recall, precision = steps.precisions(np.ones(len(cohort)))
-    truth = cohort.truth[:, index]
+    recall, precision = steps.precisions()
+    truth, few = cohort.truth[:, index], steps.coarser()
 
-    def drawn(weight: Numbers) -> Numbers:
-        x, y = steps.precisions(weight)
+    def drawn(weight: Weight) -> Numbers:
+        x, y = few.precisions(weight)
         return np.asarray(y[np.minimum(np.searchsorted(x, GRID), len(y) - 1)], np.float64)
 
     at = precision[np.minimum(np.searchsorted(recall, GRID), len(precision) - 1)]
@@ -136,43 +138,68 @@ def reliability(cohort: Cohort, index: int | None = None) -> Reliability:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Steps:
-    """Images sorted by probability, the highest first, and where the probability changes."""
+    """Where the probability of sorted images changes, the highest first.
 
-    order: NDArray[np.intp]
-    has: Numbers
-    ends: NDArray[np.intp]
+    Attributes
+    ----------
+    cell : ndarray of int, shape (n,)
+        Of each image twice the number of its step, and one more if it has the class.
+    threshold : ndarray of float64, shape (steps + 1,)
+        Infinite, then the lowest probability of each step.
+    positives : int
+        How many images have the class.
+    """
+
+    cell: NDArray[np.intp]
     threshold: Numbers
     positives: int
 
     @classmethod
     def of(cls, cohort: Cohort, index: int) -> _Steps:
         given, truth = cohort.probabilities[:, index], cohort.truth[:, index]
-        order = np.argsort(-given, kind="stable")
-        ordered = given[order]
-        ends = np.flatnonzero(np.r_[ordered[1:] != ordered[:-1], True])
-        threshold = np.r_[np.inf, ordered[ends]]
-        return cls(order, truth[order].astype(np.float64), ends, threshold, int(truth.sum()))
+        lowered, step = np.unique(-given, return_inverse=True)
+        return cls(2 * step.reshape(-1) + truth, np.r_[np.inf, -lowered], int(truth.sum()))
 
     @property
     def both_kinds(self) -> bool:
-        return 0 < self.positives < len(self.order)
+        return 0 < self.positives < len(self.cell)
 
-    def _sums(self, weight: Numbers) -> tuple[Numbers, Numbers]:
+    def coarser(self) -> _Steps:
+        """Join steps of very many images, so that a draw of them costs little.
+
+        Each new step has at most a thousandth of the images of either kind, or is one of the old ones; the first ones,
+        where a precision changes most, stay as they are.
+        """
+        steps = len(self.threshold) - 1
+        if steps <= MOST_STEPS:
+            return self
+        false, true = self.counts()
+        parts = [np.floor(each * (MOST_STEPS / 2 / max(each[-1], 1))) for each in (false, true)]
+        kept = (np.diff(parts[0]) > 0) | (np.diff(parts[1]) > 0)
+        kept[:FIRST_STEPS] = kept[-1] = True
+        joined = np.r_[0, np.cumsum(kept)[:-1]]
+        cell = 2 * joined[self.cell // 2] + self.cell % 2
+        return _Steps(cell, self.threshold[np.r_[True, kept]], self.positives)
+
+    def _sums(self, weight: Weight | None) -> tuple[Numbers, Numbers]:
         """Return how many images with the class, and how many in all, reach each threshold."""
-        own = weight[self.order]
-        return np.r_[0, np.cumsum(own * self.has)[self.ends]], np.r_[0, np.cumsum(own)[self.ends]]
+        each = np.bincount(self.cell, weight, 2 * len(self.threshold) - 2).reshape(-1, 2)
+        sums = np.cumsum(each, axis=0, dtype=np.float64)
+        return np.r_[0, sums[:, 1]], np.r_[0, sums.sum(1)]
 
     def counts(self) -> tuple[Numbers, Numbers]:
         """Return the numbers of false and of true positives at each threshold."""
-        true, everything = self._sums(np.ones(len(self.order)))
+        true, everything = self._sums(None)
         return everything - true, true
 
-    def shares(self, weight: Numbers) -> tuple[Numbers, Numbers]:
+    def shares(self, weight: Weight | None = None) -> tuple[Numbers, Numbers]:
+        """Return the shares of false and of true positives at each threshold; each image counts as often as drawn."""
         true, everything = self._sums(weight)
         false = everything - true
         return false / max(false[-1], 1), true / max(true[-1], 1)
 
-    def precisions(self, weight: Numbers) -> tuple[Numbers, Numbers]:
+    def precisions(self, weight: Weight | None = None) -> tuple[Numbers, Numbers]:
+        """Return recall and precision at each threshold; each image counts as often as drawn."""
         true, everything = self._sums(weight)
         precision = true / np.maximum(everything, 1)
         first = int(np.argmax(everything > 0))
@@ -186,11 +213,9 @@ def _units(truth: NDArray[np.bool_], cohort: Cohort) -> int:
 
 
 def _with_band(
-    cohort: Cohort, line: Line, drawn: Callable[[Numbers], Numbers], least: Sequence[intervals.Bounds], seed: int
+    cohort: Cohort, line: Line, drawn: Callable[[Weight], Numbers], least: Sequence[intervals.Bounds], seed: int
 ) -> Curve:
-    lines = [
-        drawn(weight.astype(np.float64)) for some in weights(len(cohort), cohort.groups, DRAWS, seed) for weight in some
-    ]
+    lines = [drawn(weight) for some in weights(len(cohort), cohort.groups, DRAWS, seed) for weight in some]
     low, high = np.quantile(lines, [(1 - intervals.LEVEL) / 2, (1 + intervals.LEVEL) / 2], axis=0)
     edges = np.array(least)
     low, high = np.minimum(low, edges[:, 0]), np.maximum(high, edges[:, 1])
