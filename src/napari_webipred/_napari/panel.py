@@ -145,7 +145,7 @@ class ClassifyPanel(QWidget):
         self._drop.refused.connect(self._on_refused)
 
     def _lay_out(self) -> None:
-        self.scroll, layout = scrolling_column(self, 10)
+        self.scroll, layout = scrolling_column(self, "Classify images", 10)
         self.form.lay_out(self.sections[:3])
         layout.addWidget(self.form.native)
         layout.addWidget(self.sections[3], FIRST)

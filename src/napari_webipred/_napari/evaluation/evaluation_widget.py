@@ -87,7 +87,7 @@ class EvaluationWidget(QWidget):
         self._list_runs()
 
     def _lay_out(self) -> None:
-        self.scroll, layout = scrolling_column(self, 6)
+        self.scroll, layout = scrolling_column(self, "Evaluation", 6)
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)

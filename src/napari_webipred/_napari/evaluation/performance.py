@@ -34,7 +34,7 @@ class Performance(QDialog):
         self.setWindowTitle("Published performance")
         self.resize(WIDTH, HEIGHT)
         inside = QWidget()
-        self.scroll, column = scrolling_column(inside, 6)
+        self.scroll, column = scrolling_column(inside, "Published performance", 6)
         self.name = ElidedLabel(card.name)
         font = self.name.font()
         font.setBold(True)

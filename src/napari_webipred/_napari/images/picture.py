@@ -99,9 +99,9 @@ class Picture(QAbstractButton):
         painter = QPainter(self)
         if self._image is None:
             painter.setPen(QPen(self._theme.readable("secondary", on="background", ratio=1.5), 1, Qt.PenStyle.DashLine))
-            painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))
-            return
-        self._paint_image(painter, self._image)
+            painter.drawRect(QRectF(self.rect()).adjusted(2.5, 2.5, -2.5, -2.5))  # inside the frame of the focus
+        else:
+            self._paint_image(painter, self._image)
         if self.hasFocus():
             painter.setPen(QPen(self._theme.readable("highlight", on="background", ratio=SHAPE_CONTRAST), 1))
             painter.drawRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5))

@@ -83,7 +83,7 @@ class PreviewWidget(QWidget):
         pictures = QHBoxLayout()
         for side in self._sides:
             pictures.addWidget(side, 1)
-        self.scroll, layout = scrolling_column(self, 6)
+        self.scroll, layout = scrolling_column(self, "What the model sees", 6)
         layout.addWidget(self.name)
         layout.addLayout(pictures)
         for widget in (self.state, self.message, self.range, self.steps, self.values):

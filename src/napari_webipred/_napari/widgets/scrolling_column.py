@@ -5,13 +5,15 @@ from __future__ import annotations
 from qtpy.QtWidgets import QFrame, QLayout, QScrollArea, QVBoxLayout, QWidget
 
 
-def scrolling_column(inside: QWidget, spacing: int) -> tuple[QScrollArea, QVBoxLayout]:
+def scrolling_column(inside: QWidget, name: str, spacing: int) -> tuple[QScrollArea, QVBoxLayout]:
     """Fill a widget with a column that is as wide as the widget, unless a very large font needs more.
 
     Parameters
     ----------
     inside : QWidget
         Without a layout.
+    name : str
+        What the column is about, for screen readers: it can have the keyboard, to be scrolled.
     spacing : int
         Pixels between what the column holds.
 
@@ -27,6 +29,7 @@ def scrolling_column(inside: QWidget, spacing: int) -> tuple[QScrollArea, QVBoxL
     column.setSpacing(spacing)
     column.setSizeConstraint(QLayout.SizeConstraint.SetMinAndMaxSize)
     area = QScrollArea()
+    area.setAccessibleName(name)
     area.setWidget(content)
     area.setWidgetResizable(True)
     area.setFrameShape(QFrame.Shape.NoFrame)
