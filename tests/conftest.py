@@ -3,8 +3,14 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from zenodo_server import zenodo  # noqa: F401
+
+# `make test` tries fewer cases, and the same ones each time; pytest by itself tries other ones in each run.
+settings.register_profile(
+    "quick", derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
+)
 
 
 @pytest.fixture(autouse=True)
