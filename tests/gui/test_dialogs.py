@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("napari")
 
+from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -157,3 +158,12 @@ def test_docks_can_be_used_by_keyboard(viewer, panel, classify, qtbot, shown):
         if name == "Evaluation":
             viewer.layers.clear()  # so that there is nothing to be seen
     assert not found, "\n".join(found)
+
+
+def test_panel_and_evaluation_follow_the_font_size_of_napari(viewer, panel):
+    evaluation = viewer.window.add_plugin_dock_widget("napari-webipred", "Evaluation")[1]
+    get_settings().appearance.font_size = 19
+    legend = panel.results.detail.explain.legend
+    for widget in (panel.model.choice.search, panel.results.table, legend, evaluation.labels.typed.view):
+        widget.ensurePolished()
+        assert widget.font().pointSize() == 19, widget.accessibleName()

@@ -314,7 +314,8 @@ def test_the_model_can_be_set_before_the_list_is_read(viewer, fake_catalogue, qt
     assert panel._session.run.details.card.id == "brightness"
 
 
-def test_the_example_of_the_documentation_runs_as_it_stands(viewer, qtbot):
+def test_the_example_of_the_documentation_runs_as_it_stands(viewer, qtbot, monkeypatch):
+    monkeypatch.setattr("napari.plugins._initialize_plugins", lambda: None)  # `viewer` did so; napari refuses it twice
     (example,) = re.findall(r"```python\n(.*?)```", DOC.read_text(encoding="utf-8"), re.DOTALL)
     names: dict[str, object] = {}
     exec(compile(example, str(DOC), "exec"), names)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QInputDialog, QVBoxLayout, QWidget
 
@@ -147,6 +148,7 @@ class EvaluationWidget(QWidget):
             (session.run_ended, self._list_runs),
             (session.rows_changed, self._list_runs),
             (self._viewer.events.theme, self._on_theme),
+            (get_settings().appearance.events.font_size, self._on_theme),
             (layers.inserted, self._on_layers),
             (layers.removed, self._on_layers),
         ]

@@ -11,7 +11,7 @@ from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, Theme
 # fields of a range have no arrows and fit into a narrow panel. napari's style gives the chosen font size to labels and
 # buttons only.
 SHEET = """
-Header, Chart, Plot, RangeSlider, QLineEdit, QTableView, QHeaderView {{ font-size: {size}; }}
+Header, Chart, Plot, RangeSlider, MapLegend, QLineEdit, QTableView, QHeaderView {{ font-size: {size}; }}
 QPushButton:focus {{ border: 1px solid {frame}; padding: 3px; }}
 QComboBox:focus {{ border: 1px solid {frame}; padding: 2px 9px 2px 7px; }}
 QComboBox QAbstractItemView:focus {{ border: 0px; padding: 1px; }}

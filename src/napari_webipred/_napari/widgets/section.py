@@ -61,6 +61,7 @@ class Header(QAbstractButton):
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
+        painter.setLayoutDirection(self.layoutDirection())  # a painter has that of the program
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         area = QRectF(self.rect())
         text = self._theme.readable("text", on="background")

@@ -41,6 +41,7 @@ class TwoLineDelegate(QStyledItemDelegate):
     ) -> None:
         assert painter is not None
         painter.save()
+        painter.setLayoutDirection(option.direction)  # a painter has that of the program
         painter.setClipRect(option.rect)  # stacks of accents reach over any number of lines
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         enabled = bool(option.state & QStyle.StateFlag.State_Enabled)
