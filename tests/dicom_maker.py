@@ -90,16 +90,15 @@ def written(path: Path, made: Any) -> Path:
 
 def ct_slice(place: float, number: int = 1, pixels: np.ndarray = RAMP, **attributes: Any) -> Any:
     """A slice of a series that lies so many mm from the first."""
-    return dataset(
-        pixels,
-        InstanceNumber=number,
-        ImagePositionPatient=[-10.0, -20.0, place],
-        ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
-        PixelSpacing=[0.5, 0.25],
-        WindowCenter=40,
-        WindowWidth=400,
-        **attributes,
-    )
+    of_slice = {
+        "InstanceNumber": number,
+        "ImagePositionPatient": [-10.0, -20.0, place],
+        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        "PixelSpacing": [0.5, 0.25],
+        "WindowCenter": 40,
+        "WindowWidth": 400,
+    }
+    return dataset(pixels, **of_slice | attributes)
 
 
 def by_dcmtk(path: Path, *options: str, frame: int = 0) -> np.ndarray:

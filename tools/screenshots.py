@@ -264,6 +264,64 @@ def comparison(theme: str, folder: Path) -> None:
     viewer.close()
 
 
+def medical(theme: str, folder: Path) -> None:
+    """Show DICOM: a CT series that is made here, and a radiograph and a loop that pydicom has for tests."""
+    import data_store
+
+    tested = Path(data_store.__file__).parent / "data"
+    scenes = (
+        ("ct", ct_series(folder / f"ct-{theme}"), 9),
+        ("cr", tested / "RG1_UNCR.dcm", None),
+        ("us", tested / "color3d_jpeg_baseline.dcm", 40),
+    )
+    for name, path, plane in scenes:
+        viewer, panel = opened(theme)
+        choose_model(panel, "demo")
+        viewer.open(path, plugin="napari-webipred")
+        viewer.reset_view()
+        settle()
+        panel.classify.button.click()
+        wait(lambda panel=panel: panel._session.run is not None and not panel._session.run.running)
+        for section in panel.sections[1:3]:
+            section.header.setChecked(False)
+        panel.results.table.selectRow(plane or 0)
+        if plane is not None:
+            viewer.dims.set_point(0, plane * viewer.layers[0].scale[0])
+        take(viewer, panel, f"dicom-{name}-{theme}")
+        viewer.close()
+
+
+def ct_series(folder: Path) -> Path:
+    """Write slices of a body of ellipses, 5 mm apart, with noise as of a scanner."""
+    import numpy as np
+    from scipy.ndimage import gaussian_filter
+
+    sys.path.insert(0, str(ROOT / "tests"))
+    from dicom_maker import ct_slice, written
+
+    folder.mkdir()
+    random = np.random.default_rng(0)
+    down, across = np.mgrid[-1:1:256j, -1:1:256j]
+
+    def inside(row: float, column: float, height: float, width: float):
+        return ((down - row) / height) ** 2 + ((across - column) / width) ** 2 < 1
+
+    for number in range(24):
+        along = np.sin(np.pi * (number + 4) / 32)
+        slice_ = np.full(down.shape, -1000.0)
+        slice_[inside(0, 0, 0.62, 0.9)] = -90
+        slice_[inside(0, 0, 0.57, 0.84)] = 45
+        for side in (-1, 1):
+            slice_[inside(-0.05, side * 0.42, 0.42 * along, 0.28 * along)] = -830
+            slice_[inside(0.1, side * 0.5, 0.05, 0.05)] = 20 if number % 5 else -830
+        slice_[inside(-0.12, 0.08, 0.25 * along, 0.2 * along)] = 130
+        slice_[inside(0.4, 0, 0.13, 0.11)] = 420
+        slice_[inside(0.36, 0, 0.04, 0.05)] = 20
+        pixels = np.round(gaussian_filter(slice_ + random.normal(0, 25, slice_.shape), 0.8)).astype(np.int16)
+        written(folder / f"IM{number:04}", ct_slice(5.0 * number, number, pixels, PixelSpacing=[1.5, 1.5]))
+    return folder
+
+
 def evaluated(viewer, panel):
     """Evaluate the last run by the names of the folders."""
     from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
@@ -522,6 +580,7 @@ SCENES = (
     performance,
     evaluation,
     comparison,
+    medical,
     models_from_elsewhere,
 )
 

@@ -273,7 +273,7 @@ def _remarks(attributes: Dataset, layout: Layout, modality: str, localizer: bool
     if text(attributes, "LossyImageCompression") == "01" or SYNTAXES[layout.syntax].lossy:
         remarks.append("The image was compressed with losses.")
     if layout.photometric == "MONOCHROME1":
-        remarks.append("The image is stored inverted (MONOCHROME1); it is shown and classified as it is displayed.")
+        remarks.append("The image is stored inverted (MONOCHROME1); it is classified as it is displayed.")
     if text(attributes, "PresentationIntentType").upper() == "FOR PROCESSING":
         remarks.append("The image is raw data that was not made for display.")
     return remarks
