@@ -11,6 +11,7 @@ from tests.gui.conftest import current_plane, flat
 
 from napari_webipred._napari.images.place import grid
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.regions.region_look import TOO_MANY
 from napari_webipred.errors import OptionError
 from napari_webipred.results.sheet import Sheet
 
@@ -82,6 +83,18 @@ def test_each_shape_is_a_row_and_its_class_is_written_on_it(viewer, panel, qtbot
     np.testing.assert_array_equal(features["bright"], [row.probabilities[1] for row in panel._session.run.rows])
     assert [str(text) for text in shapes.text.values] == ["dark 0.96", "bright 0.94"]
     assert not np.array_equal(shapes.edge_color[0], shapes.edge_color[1])
+
+
+def test_too_many_shapes_keep_their_look_and_the_panel_says_why(viewer, panel, qtbot, classify, monkeypatch):
+    monkeypatch.setattr("napari_webipred._napari.regions.region_results.MOST_DRESSED", 1)
+    viewer.add_image(halves())
+    shapes = viewer.add_shapes([DARK, BRIGHT], face_color="red")
+    choose_regions(panel, shapes, qtbot)
+    classify(panel)
+    settled(panel, qtbot)
+    assert list(shapes.features["class"]) == ["dark", "bright"]
+    np.testing.assert_array_equal(shapes.face_color, [[1, 0, 0, 1]] * 2)
+    assert panel._session.regions.remark(unwrapped(shapes)) == TOO_MANY
 
 
 def test_the_look_of_the_user_comes_back(viewer, panel, qtbot, classify):

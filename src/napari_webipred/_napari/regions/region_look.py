@@ -18,6 +18,11 @@ CLASSES = LINES[:-1]  # without black
 NO_CLASS = (0.5, 0.5, 0.5, 1.0)
 WHITE = 255
 FACE = 0.25  # how much of the colour covers the image
+# napari colours one shape after the other, in about 25 microseconds each, and the window stands still meanwhile.
+MOST_DRESSED = 2_000
+TOO_MANY = (
+    f"Classes are shown on at most {MOST_DRESSED:,} shapes. The features of the layer and the table hold them all."
+)
 TEXT = {"size": 12, "anchor": "upper_left"}
 
 

@@ -14,6 +14,8 @@ from napari_webipred._napari.regions.region_features import Owned, write_feature
 from napari_webipred._napari.regions.region_finder import UsedRegions
 from napari_webipred._napari.regions.region_layer import Drawing, drawing_of, drawn
 from napari_webipred._napari.regions.region_look import (
+    MOST_DRESSED,
+    TOO_MANY,
     Step,
     dress,
     former_look,
@@ -188,6 +190,10 @@ class RegionResults(QObject):
         if isinstance(layer, Labels):
             self._former.setdefault(layer, layer.colormap)
             self._in_background(layer, label_colours(classes), lambda colormap: self._colour(layer, colormap))
+            return
+        if layer.nshapes > MOST_DRESSED:
+            if TOO_MANY not in self.remark(layer):
+                self._tell(layer, f"{self.remark(layer)} {TOO_MANY}".strip())
             return
         self._former.setdefault(layer, former_look(layer, drawing_of(layer)))
         everywhere = range(layer.nshapes)
