@@ -7,7 +7,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QWidget
@@ -34,6 +33,7 @@ from napari_webipred._napari.results.results_view import FIRST, ResultsView
 from napari_webipred._napari.results.run_code import RunCode
 from napari_webipred._napari.results.session_files import SessionFiles
 from napari_webipred._napari.viewer_session import session_of
+from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import Section
@@ -199,7 +199,7 @@ class ClassifyPanel(QWidget):
             (self._viewer.dims.events.current_step, self._follow),
             (self._viewer.layers.selection.events.active, self._follow),
             (self._viewer.events.theme, self._show_focus),
-            (get_settings().appearance.events.font_size, self._show_focus),
+            (appearance().events.font_size, self._show_focus),
             (self._viewer.events.theme, self._show_links),
             (self._viewer.events.theme, self._show_texts),
             (grid(self._viewer).events.enabled, self._show_texts),

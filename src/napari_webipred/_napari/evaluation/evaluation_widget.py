@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from napari.settings import get_settings
 from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QInputDialog, QVBoxLayout, QWidget
 
@@ -18,6 +17,7 @@ from napari_webipred._napari.evaluation.label_source import RUN, LabelSource, _c
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
+from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.button import MainButton
 from napari_webipred._napari.widgets.dock_height import share_height
 from napari_webipred._napari.widgets.focus import focus_sheet
@@ -148,7 +148,7 @@ class EvaluationWidget(QWidget):
             (session.run_ended, self._list_runs),
             (session.rows_changed, self._list_runs),
             (self._viewer.events.theme, self._on_theme),
-            (get_settings().appearance.events.font_size, self._on_theme),
+            (appearance().events.font_size, self._on_theme),
             (layers.inserted, self._on_layers),
             (layers.removed, self._on_layers),
         ]

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from napari.settings import get_settings
-
+from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, Theme
 
 # The frame takes the place of padding that napari's style gives to these controls (napari/_qt/qt_resources/styles), so
@@ -31,4 +30,4 @@ QGroupBox {{ border: 0px; margin: 0px; padding: 0px; }}
 def focus_sheet(theme: Theme) -> str:
     """Return a style sheet that frames the focused control in the theme's highlight colour."""
     frame = theme.readable("highlight", on="primary", ratio=SHAPE_CONTRAST).name()
-    return SHEET.format(frame=frame, size=f"{get_settings().appearance.font_size}pt")
+    return SHEET.format(frame=frame, size=f"{appearance().font_size}pt")
