@@ -8,11 +8,12 @@ import pytest
 pytest.importorskip("napari")
 
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QFileDialog
+from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 from tests.gui.conftest import CHEST, flat
 
 from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
 from napari_webipred._napari.evaluation.performance import Performance
+from napari_webipred._napari.results.run_code import _options
 
 
 @pytest.fixture
@@ -71,6 +72,38 @@ def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
     qtbot.waitUntil(lambda: "Saved matrix.csv" in view.pane.message.text)
     lines = list(csv.reader((tmp_path / "matrix.csv").read_text().splitlines()))
     assert lines == [["true", "dark", "bright"], ["dark", "1", "1"], ["bright", "1", "1"]]
+
+
+def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify, evaluation, qtbot):
+    for number, value in enumerate((20, 40, 60, 100, 110, 120, 160, 200, 230, 240)):
+        viewer.add_image(flat(value), name=f"image{number}")
+    classify(panel)
+    assert panel.classify.threshold.isHidden()
+    view = evaluation()
+    choose_source(view, "typed")
+    view.labels.typed.view.setFocus()
+    for key in "1112222222":
+        qtbot.keyClick(view.labels.typed.view, key)
+    view.rule.setCurrentIndex(view.rule.findData("youden"))
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None or view.message.text != "", timeout=PATIENCE)
+    view.keep.trigger()
+    (dialog,) = view.findChildren(QInputDialog)
+    dialog.setTextValue("screening")
+    dialog.accept()
+    qtbot.waitUntil(lambda: not panel.classify.threshold.isHidden())
+    assert panel.form.thresholds.choices == (None, "screening")
+    assert panel.form.threshold.native.isHidden()  # a number counts for no such model
+    qtbot.keyClicks(panel.form.thresholds.native, "screen")
+    panel.form()
+    qtbot.waitUntil(lambda: not panel._session.running and len(panel._session.table.runs) == 2)
+    first, second = panel._session.table.runs
+    assert (first.card.thresholds, second.card.thresholds) == (None, "screening")
+    rows = [panel._session.table.entry(n).row.prediction for n in panel._session.table.rows_of(second)]
+    assert rows == ["dark"] * 3 + ["bright"] * 7  # 100, 110 and 120 were dark
+    assert dict(_options(second))["threshold"] == "screening"
+    panel.form.model.value = "eye"
+    assert panel.form.thresholds.value is None
 
 
 def test_labels_of_a_file_are_matched_and_what_does_not_count_is_listed(

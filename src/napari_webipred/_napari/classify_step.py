@@ -46,7 +46,8 @@ class ClassifyStep(QWidget):
         self.more = Button()
         self.progress = ProgressLine("classifying")
         self.message = Message(theme)
-        self.threshold = _row("&Threshold", form.threshold.native)
+        form.thresholds.native.setAccessibleName("Kept thresholds")
+        self.threshold = _row("&Threshold", form.threshold.native, form.thresholds.native)
         self._options_shown = False
         self.profile = _row("Preprocessin&g", form.profile.native)
         self.autosave = QCheckBox()
@@ -69,6 +70,7 @@ class ClassifyStep(QWidget):
         form.changed.connect(self._refresh)
         form.finder.changed.connect(self._refresh)
         session.model_changed.connect(self._refresh)
+        session.kept.changed.connect(self._on_kept)
         session.run_changed.connect(self._on_run)
         session.rows_added.connect(self._show_progress)
         session.run_ended.connect(self._on_ended)
@@ -100,13 +102,25 @@ class ClassifyStep(QWidget):
         self.why.setText(missing)
         self.why.setVisible(bool(missing) and not running)
         model = self._session.loading.model
-        self.threshold.setVisible(model is not None and model.card.task == "multi-label" and not running)
+        self._show_threshold(model is not None and model.card.task == "multi-label", running)
         self.profile.setVisible(self._options_shown and not running)
         self.autosave.setVisible(self._options_shown and not running)
         self.more.setVisible(not running)
         chosen = "" if self._form.profile.value is None else f" ({self._form.profile.current_choice})"
         self.more.setText("Fewer options" if self._options_shown else f"More options…{chosen}")
         self._show_progress()
+
+    def _show_threshold(self, by_number: bool, running: bool) -> None:
+        """Show the number where it counts, and beside it the thresholds that are kept, if there are some."""
+        kept, native = bool(self._session.kept.thresholds), self._form.threshold.native
+        native.setVisible(by_number)
+        native.setEnabled(self._form.thresholds.value is None)
+        self._form.thresholds.native.setVisible(kept)
+        self.threshold.setVisible((by_number or kept) and not running)
+
+    def _on_kept(self) -> None:
+        self._form.offer_kept()
+        self._refresh()
 
     def _missing(self) -> str:
         """Say why no run can be started now; empty when one can."""
@@ -182,7 +196,7 @@ def _missing_model(loading: Loading) -> str:
     return "Download the model first."
 
 
-def _row(words: str, control: QWidget) -> QWidget:
+def _row(words: str, control: QWidget, *more: QWidget) -> QWidget:
     row = QWidget()
     layout = QGridLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
@@ -190,6 +204,7 @@ def _row(words: str, control: QWidget) -> QWidget:
     label.setBuddy(control)
     control.setAccessibleName(words.replace("&", ""))
     layout.addWidget(label, 0, 0)
-    layout.addWidget(control, 0, 1)
-    layout.setColumnStretch(1, 1)
+    for column, each in enumerate((control, *more), 1):
+        layout.addWidget(each, 0, column)
+        layout.setColumnStretch(column, 1)
     return row

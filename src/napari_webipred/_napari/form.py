@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
-from typing import Any, get_type_hints
+from typing import TYPE_CHECKING, Any, get_type_hints
 
-from magicgui.widgets import Container, create_widget
+from magicgui.widgets import ComboBox, Container, create_widget
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.images.image_choice import ImageChoice
@@ -22,10 +22,13 @@ from napari_webipred._napari.regions.region_choice import OutsideChoice, RegionC
 from napari_webipred._napari.regions.region_finder import RegionFinder
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.theme import Theme
-from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit
+from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit, offer
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Source
 from napari_webipred.options import DEFAULTS, Options
+
+if TYPE_CHECKING:
+    from napari_webipred.model_overrides import Thresholds
 
 PROFILES = {
     None: "Model default",
@@ -33,6 +36,7 @@ PROFILES = {
     "aucmedi": "AUCMEDI",
     "teachable-machine": "Teachable Machine",
 }
+BY_NUMBER, MOST_PROBABLE = "this number", "the most probable class"
 
 
 class ClassifyForm(Container):
@@ -54,6 +58,8 @@ class ClassifyForm(Container):
         ``"keep"`` or ``"blank"`` pixels outside a region and in the box around it: seen as they are, or black.
     ``intensity``, ``threshold``, ``profile``
         As in `napari_webipred.classify`.
+    ``thresholds``
+        The name of thresholds that were kept for the model, which count in place of the number; None for the number.
 
     """
 
@@ -81,6 +87,15 @@ class ClassifyForm(Container):
                     },
                 ),
                 fit(
+                    ComboBox(
+                        name="thresholds",
+                        value=None,
+                        choices=[(BY_NUMBER, None)],
+                        tooltip="Thresholds that you have kept for this model, see Evaluation",
+                    ),
+                    letters=9,
+                ),
+                fit(
                     choice_of(
                         types["profile"],
                         PROFILES,
@@ -96,6 +111,7 @@ class ClassifyForm(Container):
         self.finder = RegionFinder(self.native)
         self.changed.connect(self._look)
         self.planes.changed.connect(self.images.native.layers.show_planes)
+        self.offer_kept()
 
     def __call__(self) -> None:
         """Classify the images, as a click on *Classify* does, and return at once.
@@ -115,7 +131,7 @@ class ClassifyForm(Container):
         """Classify; the regions are known."""
         targets, sources = self.sources()
         images = [image_input(target, source) for target, source in zip(targets, sources, strict=True)]
-        self._session.classify(targets, sources, self.options(), images, self.finder.used())
+        self._session.classify(targets, sources, self.options(), images, self.finder.used(), self.kept_thresholds())
 
     def _look(self) -> None:
         """Find the regions of the chosen images."""
@@ -132,6 +148,8 @@ class ClassifyForm(Container):
             raise loading.error
         if loading.needs_settings:
             raise OptionError("Some settings of the model are missing.", "Fill them in first.")
+        if (kept := self.kept_thresholds()) is not None and loading.model is not None:
+            kept.applied_to(loading.model.card)
         if not self.images.value:
             self._check_files()
             raise OptionError("No image is selected.", "Open an image, or select one in the list.")
@@ -203,6 +221,22 @@ class ClassifyForm(Container):
         """Return the options of a run: those that the form has a widget for."""
         names = {field.name for field in fields(Options)}
         return Options(**{widget.name: widget.value for widget in self if widget.name in names})
+
+    def kept_thresholds(self) -> Thresholds | None:
+        """Return the thresholds that are chosen by their name, if some are."""
+        return self._session.kept.thresholds.get(self.thresholds.value)
+
+    def offer_kept(self) -> None:
+        """Offer the thresholds that are kept for the model, beside the number."""
+        model, kept, before = self._session.loading.model, self._session.kept.thresholds, self.thresholds.value
+        by_number = model is None or model.card.task == "multi-label"
+        choices: dict[str | None, str] = {
+            None: BY_NUMBER if by_number else MOST_PROBABLE,
+            **{name: name for name in kept},
+        }
+        offer(self.thresholds, choices, before if before in kept else None)
+        if self.thresholds.value != before:
+            self.thresholds.changed.emit(self.thresholds.value)
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers again; ``form.model.reset_choices()`` reads the models again."""

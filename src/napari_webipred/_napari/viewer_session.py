@@ -14,6 +14,7 @@ from napari_webipred._napari.charts.display import Display
 from napari_webipred._napari.explanations.maps import Maps
 from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.models.catalogue import Catalogue
+from napari_webipred._napari.models.kept import Kept
 from napari_webipred._napari.models.loading import Loading
 from napari_webipred._napari.notice import EndNotice
 from napari_webipred._napari.proxy import unwrapped as unwrapped
@@ -31,6 +32,7 @@ from napari_webipred.results.session_table import Numbers, RunDetails, SessionTa
 if TYPE_CHECKING:
     from napari_webipred._napari.images.place import Target
     from napari_webipred.imaging.source import Source
+    from napari_webipred.model_overrides import Thresholds
     from napari_webipred.options import Options
 
 
@@ -43,6 +45,7 @@ class Request:
     options: Options
     images: Sequence[ImageInput] = ()
     regions: UsedRegions | None = None
+    thresholds: Thresholds | None = None
     downloading: bool = False
 
 
@@ -53,6 +56,8 @@ class ViewerSession(QObject):
     ----------
     loading : Loading
         The chosen model.
+    kept : Kept
+        What the user has kept for it: thresholds and reference images.
     catalogue : Catalogue
         The models to choose from.
     table : SessionTable
@@ -121,6 +126,7 @@ class ViewerSession(QObject):
         self.places = RowPlaces()
         self.columns = ColumnChoice()
         self.loading = Loading()
+        self.kept = Kept(self.loading)
         self.catalogue = Catalogue(self.loading)
         self.images = Images()
         self._request: Request | None = None
@@ -146,12 +152,14 @@ class ViewerSession(QObject):
         options: Options,
         images: Sequence[ImageInput] = (),
         regions: UsedRegions | None = None,
+        thresholds: Thresholds | None = None,
     ) -> None:
         """Begin a run, as soon as the chosen model is ready; one that is not on this machine is downloaded.
 
+        Classes are assigned by these thresholds, if some are given, in place of those of the card and the options.
         Nothing begins if the model cannot be opened, lacks settings, or another one is chosen meanwhile.
         """
-        self._request = Request(targets, sources, options, images, regions)
+        self._request = Request(targets, sources, options, images, regions, thresholds)
         self._begin_when_ready()
         if self.waiting:
             self.model_changed.emit()
@@ -162,8 +170,9 @@ class ViewerSession(QObject):
             return
         if loading.model is not None and not loading.needs_settings and not self.running:
             self._request = None
+            kept = request.thresholds
             run = Run(
-                loading.model,
+                loading.model if kept is None else loading.model.with_thresholds(kept),
                 request.targets,
                 request.sources,
                 request.options,

@@ -41,7 +41,7 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
     if intensity != DEFAULTS["intensity"]:
         words.append(f"--range={intensity if isinstance(intensity, str) else ':'.join(map(repr, intensity))}")
     if options.get("threshold", DEFAULTS["threshold"]) != DEFAULTS["threshold"]:
-        words += ["--threshold", repr(options["threshold"])]
+        words += ["--threshold", str(options["threshold"])]
     if options.get("profile") is not None:
         words += ["--profile", options["profile"]]
     if options.get("views") is not None:

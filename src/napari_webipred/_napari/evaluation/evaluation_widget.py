@@ -292,7 +292,9 @@ class EvaluationWidget(QWidget):
         dialog.setWindowTitle("Keep thresholds")
         dialog.setLabelText("Name of the thresholds, such as screening:")
         dialog.textValueSelected.connect(
-            lambda name: self.pane.do(_keeping(name.strip(), outcome)) if name.strip() else None
+            lambda name: (
+                self.pane.do(_keeping(name.strip(), outcome), self._session.kept.look) if name.strip() else None
+            )
         )
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
@@ -322,7 +324,7 @@ def summary_of(outcome: Outcome) -> str:
 def _keeping(name: str, outcome: Outcome) -> Generator[None, None, str]:
     yield
     outcome.evaluation.keep(name)
-    return f"Kept as {name}. Python and the command line take this name as threshold."
+    return f"Kept as {name}. Choose it in the step Classify. Python and the command line take the name as threshold."
 
 
 def _saving(folder: Path, outcome: Outcome) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -186,11 +186,13 @@ class PlotPane(QWidget):
         if path:
             self.do(write_plot(Path(path), kind, plot, variant))
 
-    def do(self, work: Generator[None, None, str]) -> None:
-        """Do something beside the window, and say what it returns."""
+    def do(self, work: Generator[None, None, str], after: Callable[[], None] | None = None) -> None:
+        """Do something beside the window, and say what it returns; then do what is to come after it."""
         self._task = Task(work)
         self._task.done.connect(lambda words: self.message.show_note(words))
         self._task.failed.connect(self.message.show_error)
+        if after is not None:
+            self._task.done.connect(lambda _: after())
         self._task.start()
 
 

@@ -90,7 +90,7 @@ def for_layers(run: RunDetails, inputs: Inputs, names: Sequence[str]) -> Generat
     from napari_webipred.results import script
 
     yield
-    return script.python_of_layers(inputs.images, names, _model(run, inputs), run.options, _heading(run))
+    return script.python_of_layers(inputs.images, names, _model(run, inputs), _options(run), _heading(run))
 
 
 def for_files(
@@ -112,9 +112,9 @@ def for_files(
 
     model = _model(run, inputs)
     if shell:
-        code = command.shell(inputs.images, model, run.options, os.name)
+        code = command.shell(inputs.images, model, _options(run), os.name)
     else:
-        code = script.python_of_files(inputs.images, model, run.options, _heading(run))
+        code = script.python_of_files(inputs.images, model, _options(run), _heading(run))
     for image, source in zip(inputs.images, sources, strict=True):
         if source is not None and image.path is not None:
             yield
@@ -167,6 +167,12 @@ def _model(run: RunDetails, inputs: Inputs) -> Any:
         stored = {}
     said = {name: value for name, value in stored.items() if value is not None}
     return replace(inputs.model, settings={**said, **inputs.model.settings})
+
+
+def _options(run: RunDetails) -> dict[str, Any]:
+    """Return the options of a run; thresholds that were kept stand there by their name."""
+    kept = run.card.thresholds
+    return dict(run.options) | ({"threshold": kept} if kept else {})
 
 
 def _heading(run: RunDetails) -> str:

@@ -70,7 +70,8 @@ class ThresholdRow(QWidget):
         self.of_card.setVisible(own > 0)
         if own:
             some = "1 class has" if own == 1 else f"{own:,} classes have" if counts else "All classes have"
-            self.of_card.setText(f"{some} a threshold in the model card (dotted). It counts instead.")
+            where = f"among “{card.thresholds}”" if card.thresholds else "in the model card"
+            self.of_card.setText(f"{some} a threshold {where} (dotted). It counts instead.")
 
     def _on_number(self, value: float) -> None:
         self._set(value)
