@@ -92,6 +92,9 @@ class MeanModel:
     def warm_up(self) -> None:
         self.warm = True
 
+    def features(self, batch: np.ndarray, threads: int | None = None) -> np.ndarray:
+        return batch.reshape(len(batch), -1)[:, :6].astype(np.float32)
+
     def predict(self, batch: np.ndarray) -> np.ndarray:
         assert self.gate.wait(20)
         mean = np.clip(batch.mean(axis=(1, 2, 3)) / 255, 0, 1)

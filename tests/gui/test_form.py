@@ -16,12 +16,12 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
-from napari_webipred._napari.form import PROFILES, ClassifyForm
+from napari_webipred._napari.form import PROFILES, VIEWS, ClassifyForm
 from napari_webipred._napari.models.settings_form import ACTIVATIONS, SCALINGS
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import literals
-from napari_webipred.card import Output, Profile, StandardizeMode
+from napari_webipred.card import Output, Profile, StandardizeMode, Views
 from napari_webipred.engine import Options
 from napari_webipred.errors import CatalogueError, OptionError, WebIPredError
 from napari_webipred.opening import Progress
@@ -69,7 +69,7 @@ def test_a_script_chooses_model_and_images_and_classifies(viewer, panel, ended):
 
 
 def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel, ended):
-    not_here = {"workers", "identify", "views", "reference"}  # which nobody chooses in a window
+    not_here = {"workers", "identify"}  # which nobody chooses in a window
     names = {field.name for field in dataclasses.fields(Options)} - not_here
     assert names | {"model", "images", "planes", "regions", "outside", "thresholds"} == set(panel.form.asdict())
     assert panel.form.options() == Options()
@@ -78,12 +78,38 @@ def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel,
     panel.form.threshold.value = 0.25
     panel.form.profile.value = "aucmedi"
     panel.form.model.value = "eye"
+    panel.form.views.value = "flip"
     panel.form()
-    assert ended().details.options == {"intensity": [0, 204], "threshold": 0.25, "profile": "aucmedi"}
+    chosen = {"intensity": [0, 204], "threshold": 0.25, "profile": "aucmedi", "views": "flip"}
+    assert ended().details.options == chosen
+
+
+def test_a_reference_is_fitted_to_enough_images_and_then_offered(viewer, panel, choose, qtbot):
+    layer = viewer.add_image(flat(10))
+    choose(panel, "Eye")
+    qtbot.mouseClick(panel.classify.more, Qt.MouseButton.LeftButton)
+    row, box = panel.classify.reference, panel.form.reference
+    assert not row.isHidden()
+    assert not row.fit.isEnabled()
+    assert not box.native.isEnabled()
+    viewer.layers.remove(layer)
+    viewer.add_image(np.random.default_rng(0).integers(0, 255, (50, 4, 4), np.uint8))
+    panel.form.planes.value = "all"
+    qtbot.waitUntil(row.fit.isEnabled)
+    qtbot.mouseClick(row.fit, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(box.native.isEnabled, timeout=60_000)  # scikit-learn is imported first
+    assert "The reference has 50 images." in row.message.text
+    box.native.click()
+    assert panel.form.options().reference
+    panel.classify.more.click()
+    assert "reference" in panel.classify.more.text()
+    panel.form.model.value = "brightness"  # for which there is none
+    assert not panel.form.options().reference
 
 
 def test_every_value_that_the_annotations_allow_is_offered_in_words(form):
     assert set(form.profile.choices) == {None, *literals(Profile)} == set(PROFILES)
+    assert set(form.views.choices) == {None, *literals(Views)} == set(VIEWS)
     assert set(SCALINGS) - {"0-1"} == set(literals(StandardizeMode)) - {"custom"}  # short for a mode and its numbers
     assert set(ACTIVATIONS) == set(literals(Output.model_fields["activation"].annotation))
 

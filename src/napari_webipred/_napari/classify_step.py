@@ -6,10 +6,11 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_webipred._napari.form import ClassifyForm
+from napari_webipred._napari.form import VIEWS, ClassifyForm
 from napari_webipred._napari.models.loading import Loading
+from napari_webipred._napari.reference_row import ReferenceRow
 from napari_webipred._napari.results.result_columns import REMARK
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button, MainButton
@@ -17,6 +18,7 @@ from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred.card import Views
 from napari_webipred.errors import SlowModelError, WebIPredError
 
 
@@ -50,12 +52,15 @@ class ClassifyStep(QWidget):
         self.threshold = _row("&Threshold", form.threshold.native, form.thresholds.native)
         self._options_shown = False
         self.profile = _row("Preprocessin&g", form.profile.native)
+        self.views = _row("Views", form.views.native)
+        self.reference = ReferenceRow(session, form, theme)
         self.autosave = QCheckBox()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self.threshold)
-        layout.addWidget(self.profile)
+        for widget in (self.profile, self.views, self.reference):
+            layout.addWidget(widget)
         layout.addWidget(self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
         for widget in (self.button, self.why, self.progress, self.message):
             layout.addWidget(widget)
@@ -103,12 +108,29 @@ class ClassifyStep(QWidget):
         self.why.setVisible(bool(missing) and not running)
         model = self._session.loading.model
         self._show_threshold(model is not None and model.card.task == "multi-label", running)
-        self.profile.setVisible(self._options_shown and not running)
-        self.autosave.setVisible(self._options_shown and not running)
+        for widget in (self.profile, self.views, self.reference, self.autosave):
+            widget.setVisible(self._options_shown and not running)
+        self._name_views(None if model is None else model.card.views)
+        self.reference.refresh()
         self.more.setVisible(not running)
-        chosen = "" if self._form.profile.value is None else f" ({self._form.profile.current_choice})"
+        chosen = "".join(f" ({words})" for words in self._chosen())
         self.more.setText("Fewer options" if self._options_shown else f"More options…{chosen}")
         self._show_progress()
+
+    def _chosen(self) -> list[str]:
+        """Name the options that differ from what they are at first; they count also while they are folded away."""
+        form = self._form
+        return [
+            *([] if form.profile.value is None else [form.profile.current_choice]),
+            *([] if form.views.value is None else ["views"]),
+            *(["reference"] if form.reference.value else []),
+        ]
+
+    def _name_views(self, declared: Views | None) -> None:
+        """Mark the views of which the card does not say that they mean the same to the model."""
+        for place, views in enumerate(self._form.views.choices):
+            known = views is None or declared in (views, "symmetries")
+            self._form.views.native.setItemText(place, VIEWS[views] if known else f"{VIEWS[views]} (not in the card)")
 
     def _show_threshold(self, by_number: bool, running: bool) -> None:
         """Show the number where it counts, and beside it the thresholds that are kept, if there are some."""
@@ -204,7 +226,9 @@ def _row(words: str, control: QWidget, *more: QWidget) -> QWidget:
     label.setBuddy(control)
     control.setAccessibleName(words.replace("&", ""))
     layout.addWidget(label, 0, 0)
-    for column, each in enumerate((control, *more), 1):
-        layout.addWidget(each, 0, column)
-        layout.setColumnStretch(column, 1)
+    controls = QHBoxLayout()  # which leaves no place for those that are hidden
+    for each in (control, *more):
+        controls.addWidget(each, 1)
+    layout.addLayout(controls, 0, 1)
+    layout.setColumnStretch(1, 1)
     return row

@@ -36,6 +36,7 @@ PROFILES = {
     "aucmedi": "AUCMEDI",
     "teachable-machine": "Teachable Machine",
 }
+VIEWS = {None: "the image alone", "flip": "image and mirror image", "symmetries": "all 8, turned and mirrored"}
 BY_NUMBER, MOST_PROBABLE = "this number", "the most probable class"
 
 
@@ -56,7 +57,7 @@ class ClassifyForm(Container):
         A Shapes or Labels layer of the viewer, whose regions are classified; None classifies whole images.
     ``outside``
         ``"keep"`` or ``"blank"`` pixels outside a region and in the box around it: seen as they are, or black.
-    ``intensity``, ``threshold``, ``profile``
+    ``intensity``, ``threshold``, ``profile``, ``views``, ``reference``
         As in `napari_webipred.classify`.
     ``thresholds``
         The name of thresholds that were kept for the model, which count in place of the number; None for the number.
@@ -104,6 +105,26 @@ class ClassifyForm(Container):
                         tooltip="Prepare the images exactly as this program does",
                     ),
                     letters=9,
+                ),
+                fit(
+                    choice_of(
+                        types["views"],
+                        VIEWS,
+                        "views",
+                        DEFAULTS.views,
+                        tooltip="Classify several views of each image, and take the mean",
+                    ),
+                    letters=9,
+                ),
+                create_widget(
+                    annotation=types["reference"],
+                    name="reference",
+                    value=DEFAULTS.reference,
+                    options={
+                        "text": "Compare with the reference images",
+                        "tooltip": "Say how far each image lies from the reference images, and remark those that are "
+                        "unlike them",
+                    },
                 ),
             ],
             labels=False,

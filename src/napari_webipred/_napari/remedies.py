@@ -10,7 +10,7 @@ REMEDIES: dict[Remedy, str] = {
     "allow slow model": "Click “Use it anyway” to allow it. You can cancel at any time.",
     "choose cache folder": f"{_START} NAPARI_WEBIPRED_CACHE set to another folder.",
     "complete settings": "Click “Edit settings…” below the list of models.",
-    "fit reference": "In Python, napari_webipred.fit_reference does that.",
+    "fit reference": "Click “More options…” > “Fit a reference to these images”.",
     "free space": "“On this machine…” > “Free up space” removes the least recently used models.",
     "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
     "preferences and unset NAPARI_WEBIPRED_OFFLINE.",

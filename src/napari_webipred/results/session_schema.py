@@ -43,6 +43,7 @@ class Form(Part):
     intensity: Intensity | None = None
     threshold: Threshold | None = None
     profile: Profile | None = None
+    views: Views | None = None
 
 
 class Head(Part):
