@@ -101,7 +101,7 @@ ALLOWED = {
     | DATA
     | FILES
     | {"engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
-    | {"imaging", "results", "samples"},
+    | {"imaging", "references", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}
