@@ -133,6 +133,8 @@ def test_dialogs_can_be_used_by_keyboard(viewer, panel, classify, qtbot, shown):
     found = []
     for name, make in DIALOGS.items():
         dialog = shown(make(panel))
+        if isinstance(dialog, StoredModels):
+            qtbot.waitUntil(dialog.import_file.isEnabled)  # which is when its list is there
         found += [f"{name}: {fault}" for fault in faults(dialog, qtbot)]
         buttons = [each for each in dialog.findChildren(QPushButton) if each.isVisible()]
         if any(each.autoDefault() for each in buttons) and not any(each.isDefault() for each in buttons):
