@@ -66,7 +66,7 @@ def test_an_image_without_the_chosen_axis_costs_the_others_nothing(folder, tmp_p
         (["--planes", "z=0:9:0"], "0:9:0 does not say which planes."),
         (["--channels", "a"], "--channels a are no numbers."),
         (["--colours", "mauve"], "'mauve' is not a colour."),
-        (["--range", "limits"], "or as one of auto, dtype, plane, stack, percentiles."),
+        (["--range", "limits"], "as one of auto, dtype, plane, stack, percentiles, full,"),
     ],
 )
 def test_a_wrong_choice_of_planes_says_how_to_write_it(folder, capsys, options, said):
