@@ -206,9 +206,18 @@ def _no_collection_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True)
 def _windows_of_earlier_tests_are_gone(request: pytest.FixtureRequest) -> None:
-    """Collect garbage before napari counts its windows, which it does only for tests with its own."""
+    """Let go of windows before napari counts them, which it does only for tests with its own.
+
+    One that is still there would fail another test than the one that left it; `test_leaks` finds what the panel leaves.
+    """
     if "make_napari_viewer" in request.fixturenames:
+        from napari._qt.qt_viewer import QtViewer
+        from qtpy.QtCore import QCoreApplication, QEvent
+
+        request.getfixturevalue("qapp")
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
         gc.collect()
+        QtViewer._instances.clear()
 
 
 @pytest.fixture
