@@ -20,9 +20,11 @@ SYSTEM_PACKAGES := xvfb xauth strace dcmtk libgl1 libgl1-mesa-dri libegl1 libope
 GUI_TESTS := tests/gui
 # Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
 SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_images_given.py tests/test_interruption.py \
-    tests/imaging/test_memory.py tests/catalogue/test_meetings.py tests/catalogue/test_foreign_caches.py \
+    tests/test_packaging.py tests/imaging/test_memory.py tests/catalogue/test_meetings.py tests/catalogue/test_foreign_caches.py \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
-    stored_models.py process.py zenodo_search.py)
+    stored_models.py process.py zenodo_search.py unsaved.py focus.py)
+# These are run with those of the panel, so that both halves take equally long.
+BESIDE := tests/catalogue tests/evaluation tests/explanations
 PYTEST := $(BIN)/python -m pytest --durations=15 --hypothesis-profile=quick
 MEASURED := $(BIN)/coverage run -m pytest
 REPORT := echo 'Lines and branches that the tests of both processes cover, in percent:' && $(BIN)/coverage report
@@ -43,8 +45,8 @@ test: $(VENV)/.for-test system-packages
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	@if command -v xvfb-run >/dev/null; then \
-	    $(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(addprefix --ignore=,$(SLOW)) & panel=$$!; \
-	    $(ON_ANOTHER_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(GUI_TESTS) $(SLOW)); others=$$?; \
+	    $(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(BESIDE) $(addprefix --ignore=,$(SLOW)) & panel=$$!; \
+	    $(ON_ANOTHER_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(GUI_TESTS) $(BESIDE) $(SLOW)); others=$$?; \
 	    wait $$panel && [ $$others = 0 ]; \
 	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
 	    $(PYTEST); \
