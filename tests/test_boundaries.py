@@ -18,7 +18,7 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 # What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
 GROUND = {
     *{"atomic_file", "cancellation", "card", "checksums", "errors", "file_errors", "formats", "limits", "merge"},
-    *{"model_overrides", "names", "preferences", "safe_json", "settings"},
+    *{"model_overrides", "names", "preferences", "safe_json", "settings", "steps"},
 }
 DATA = {
     "references.reference",
@@ -39,6 +39,7 @@ ALLOWED = {
     "preferences": set(),
     "settings": {"preferences"},
     "workers": set(),
+    "steps": set(),
     "errors": {"names"},
     "atomic_file": {"safe_json"},
     "limits": {"errors", "settings"},

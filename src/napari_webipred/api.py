@@ -26,6 +26,7 @@ from napari_webipred.imaging.selection import (
 )
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
+from napari_webipred.steps import result_of
 
 if TYPE_CHECKING:
     import numpy as np
@@ -131,12 +132,7 @@ def open_model(
             output=output,
             allow_slow=allow_slow,
         )
-        while True:
-            try:
-                next(steps)
-            except StopIteration as finished:
-                model: Model = finished.value
-                return model
+        return result_of(steps)
 
 
 def classify(  # noqa: PLR0913 - each is given by its name
@@ -305,14 +301,9 @@ def fit_reference(
     options = _options(intensity, profile)
     opened = _opened(model)
     with _remedies_in_notes():
-        steps = fitting(opened, engine.ready_sources(opened, images, options), options)
-        while True:
-            try:
-                next(steps)
-            except StopIteration as finished:
-                found: Reference = finished.value
-                opened.reference = found
-                return found
+        sources = engine.ready_sources(opened, images, options)
+        opened.reference = found = result_of(fitting(opened, sources, options))
+        return found
 
 
 def agreement(table: pd.DataFrame, *, mapping: Mapping[str, str] | None = None) -> Agreement:

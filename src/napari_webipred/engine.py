@@ -33,6 +33,7 @@ from napari_webipred.references.executor import measure_planes, reference_of
 from napari_webipred.results.columns import measures
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
+from napari_webipred.steps import result_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -275,13 +276,8 @@ def _found(path: str) -> Collected:
     files, others = find_images([path])
     if files == [str(Path(path))]:
         return Collected(((Path(path), file_source(files[0])),), tuple(others))
-    reading = collected(files)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as finished:
-            found: Collected = finished.value
-            return replace(found, left_out=(*others, *found.left_out))
+    found = result_of(collected(files))
+    return replace(found, left_out=(*others, *found.left_out))
 
 
 def ready_sources(

@@ -127,7 +127,7 @@ class ClassifyStep(QWidget):
         ]
 
     def _name_views(self, declared: Views | None) -> None:
-        """Mark the views of which the card does not say that they mean the same to the model."""
+        """Mark the views that the card does not list."""
         for place, views in enumerate(self._form.views.choices):
             known = views is None or declared in (views, "symmetries")
             self._form.views.native.setItemText(place, VIEWS[views] if known else f"{VIEWS[views]} (not in the card)")

@@ -41,6 +41,7 @@ REMEDIES: dict[Remedy, str] = {
     "write bundle": "`napari-webipred bundle MODEL` writes a bundle.",
 }
 
+Each = TypeVar("Each")
 Result = TypeVar("Result")
 
 
@@ -184,27 +185,30 @@ def release_streams() -> None:
 
 def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], str]) -> Result:
     """Run steps to their end, show what is done and how far, and return what they return; an interrupt closes them."""
-    progress = ProgressLine()
-    try:
-        while True:
-            step = next(steps)
-            amount = f" {size(step.done)} of {size(step.total)}" if step.done else ""
-            progress.show(words(step) + amount, step.done, step.total)
-    except StopIteration as finished:
-        result: Result = finished.value
-        return result
-    finally:
-        steps.close()
-        progress.clear()
+
+    def line(step: AnyStep) -> tuple[str, int, int | None]:
+        amount = f" {size(step.done)} of {size(step.total)}" if step.done else ""
+        return words(step) + amount, step.done, step.total
+
+    return _ended(steps, line)
 
 
 def counted(steps: Generator[tuple[int, int], None, Result], what: str) -> Result:
     """Run steps that count themselves to their end, show how far they are, and return what they return."""
+
+    def line(step: tuple[int, int]) -> tuple[str, int, int]:
+        done, total = step
+        return f"{what}: {done} of {total}", done, total
+
+    return _ended(steps, line)
+
+
+def _ended(steps: Generator[Each, None, Result], line: Callable[[Each], tuple[str, int, int | None]]) -> Result:
+    """Run steps to their end with a line of progress, of which nothing is left behind."""
     progress = ProgressLine()
     try:
         while True:
-            done, total = next(steps)
-            progress.show(f"{what}: {done} of {total}", done, total)
+            progress.show(*line(next(steps)))
     except StopIteration as finished:
         result: Result = finished.value
         return result

@@ -22,6 +22,7 @@ from napari_webipred.evaluation.resampling import DRAWS, SEED
 from napari_webipred.evaluation.scores import categories
 from napari_webipred.evaluation.thresholds import Thresholds, choose, rule_of
 from napari_webipred.model_overrides import Thresholds as Chosen
+from napari_webipred.steps import result_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -204,10 +205,4 @@ def evaluated(
     calibrate: bool = False,
 ) -> Evaluation:
     """Evaluate a cohort; see `evaluating`."""
-    steps = evaluating(cohort, draws, seed, made, rule=rule, calibrate=calibrate)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as finished:
-            found: Evaluation = finished.value
-            return found
+    return result_of(evaluating(cohort, draws, seed, made, rule=rule, calibrate=calibrate))

@@ -11,9 +11,9 @@ from qtpy.QtCore import QBuffer, QIODevice, QRect, QSize
 from qtpy.QtGui import QColor, QFont, QImage, QPainter
 from qtpy.QtSvg import QSvgGenerator
 
+from napari_webipred._napari.chosen_file import write_chosen
 from napari_webipred.errors import OptionError
-from napari_webipred.names import visible
-from napari_webipred.results.output import Kind, claimed, replacing, unwritable
+from napari_webipred.results.output import Kind
 
 Format = Literal["PNG", "SVG"]
 KINDS = {
@@ -110,21 +110,7 @@ def write_figure(path: Path, kind: Format, figure: Figure, inputs: Iterable[str 
         A file with the completed name exists, or the file cannot be written.
     """
     yield
-    if not path.suffix:
-        path = path.with_suffix(KINDS[kind].suffixes[0])
-        if path.exists():  # the dialog asked about the name without the suffix
-            raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
-    try:
-        with claimed(path, KINDS[kind], lambda there: there == path, inputs) as target:
-            content = png_bytes(figure) if kind == "PNG" else svg_bytes(figure)
-            try:
-                with replacing(target, content):
-                    pass
-            except OSError as error:
-                raise unwritable(path, error) from error
-    except OptionError as error:  # the folder takes much space, and the user has just chosen it
-        raise OptionError(error.message.replace(visible(str(path)), path.name), error.hint) from error
-    return path
+    return write_chosen(path, KINDS[kind], lambda: png_bytes(figure) if kind == "PNG" else svg_bytes(figure), inputs)
 
 
 def _with_margins(figure: Figure) -> QSize:

@@ -13,12 +13,13 @@ from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QInputDialog, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.fits import RULES, fit_plots
-from napari_webipred._napari.evaluation.label_source import RUN, LabelSource, _choice
+from napari_webipred._napari.evaluation.label_source import RUN, LabelSource
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
 from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.button import MainButton
+from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.dock_height import share_height
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.label import MutedLabel
@@ -62,10 +63,10 @@ class EvaluationWidget(QWidget):
         self.outcome: Outcome | None = None
         self._task: Task | None = None
         self.no_run = MutedLabel(NO_RUN)
-        self.run = _choice("Run to evaluate")
+        self.run = choice("Run to evaluate")
         self.labels = LabelSource(napari_viewer, self._session)
         self.ordinal = QCheckBox("The classes have an order, such as grades")
-        self.rule = _choice("Thresholds")
+        self.rule = choice("Thresholds")
         for rule, words in RULES.items():
             self.rule.addItem(words, rule)
         self.rule.setToolTip("Choose from which probability on a class is assigned, by these labels")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_webipred import file_errors
 from napari_webipred._napari.evaluation.label_table import LabelTable
@@ -19,6 +19,7 @@ from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.region_layer import shape_names
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import ElidedLabel
 from napari_webipred.errors import OptionError
 from napari_webipred.names import readable
@@ -60,15 +61,15 @@ class LabelSource(QWidget):
         super().__init__(parent)
         self._viewer = viewer
         self.path: Path | None = None
-        self.source = _choice("Where the labels come from")
+        self.source = choice("Where the labels come from")
         for key, words in SOURCES.items():
             self.source.addItem(words, key)
         self.file = ElidedLabel(NO_FILE)
         self.browse = Button("Choose…")
         self.browse.setToolTip("Choose a table with the columns image and label, or a column with 0 and 1 per class")
-        self.other = _choice("Run to compare with")
-        self.layer, self.column = _choice("Layer with labels"), _choice("Column with labels")
-        self.groups = _choice("What belongs together")
+        self.other = choice("Run to compare with")
+        self.layer, self.column = choice("Layer with labels"), choice("Column with labels")
+        self.groups = choice("What belongs together")
         self.groups.setToolTip("Images of the same patient are alike. Intervals then count patients, not images")
         self.typed = LabelTable(session)
         self.header = Latest(self)
@@ -264,15 +265,6 @@ def _region_names(layer: Any) -> list[str] | None:
         features = layer.features
         return [str(label) for label in (features["index"] if "index" in features else range(len(features)))]
     return None
-
-
-def _choice(name: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
 
 
 def _fill(box: QComboBox, names: Any, nothing: str = "") -> None:

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
+from napari_webipred._napari.chosen_file import write_chosen
 from napari_webipred._napari.evaluation.part import Cell, Plot
-from napari_webipred.errors import OptionError
-from napari_webipred.names import visible
-from napari_webipred.results.output import Kind, claimed, replacing, unwritable
+from napari_webipred.results.output import Kind
 
 SUFFIXES: Mapping[str, str] = {"PNG": ".png", "SVG": ".svg", "CSV": ".csv", "JSON": ".json"}
 _WORDS = {"PNG": "a figure is a PNG image", "SVG": "a figure is an SVG drawing", "CSV": "numbers are saved as CSV"}
@@ -38,20 +37,8 @@ def write_plot(path: Path, kind: str, plot: Plot, variant: str) -> Generator[Non
 
 def write(path: Path, kind: str, content: bytes) -> str:
     """Write a file that the user has chosen; return what to say."""
-    if not path.suffix:
-        path = path.with_suffix(SUFFIXES[kind])
-        if path.exists():  # the dialog asked about the name without the suffix
-            raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
     what = Kind(_WORDS.get(kind, f"this is a {kind} file"), (SUFFIXES[kind],), lambda _: False)
-    try:
-        with claimed(path, what, lambda there: there == path, ()) as target:
-            try:
-                with replacing(target, content):
-                    pass
-            except OSError as error:
-                raise unwritable(path, error) from error
-    except OptionError as error:  # the folder takes much space, and the user has just chosen it
-        raise OptionError(error.message.replace(visible(str(path)), path.name), error.hint) from error
+    path = write_chosen(path, what, lambda: content)
     return f"Saved {path.name}."
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, QPoint, Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QHBoxLayout, QMenu, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.figure_colours import figure_colours
 from napari_webipred._napari.evaluation.figure_view import FigureView, described
@@ -19,6 +19,7 @@ from napari_webipred._napari.evaluation.rendering import Area, Picture, picturin
 from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.theme import Theme
@@ -47,7 +48,7 @@ class PlotPane(QWidget):
         self._plots: list[Plot] = []
         self._task: Task | None = None
         self.latest = Latest(self)
-        self.plot, self.variant = _choice("What is shown"), _choice("Which of it is shown")
+        self.plot, self.variant = choice("What is shown"), choice("Which of it is shown")
         self.sentence = MutedLabel()
         self.view = FigureView(theme)
         self.table = LineTable("Metrics")
@@ -194,15 +195,6 @@ class PlotPane(QWidget):
         if after is not None:
             self._task.done.connect(lambda _: after())
         self._task.start()
-
-
-def _choice(name: str) -> QComboBox:
-    box = QComboBox()
-    box.setAccessibleName(name)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(8)
-    box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-    return box
 
 
 def _tips() -> dict[str, str]:

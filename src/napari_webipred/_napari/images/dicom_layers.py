@@ -11,6 +11,7 @@ from typing import Any
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.content import is_dicom_file
 from napari_webipred.imaging.source import Source
+from napari_webipred.steps import result_of
 
 LayerData = tuple[Any, dict[str, Any], str]
 LOOKED_AT = 200  # files of a folder, to see whether it has DICOM
@@ -42,13 +43,7 @@ def _layers(path: str | list[str]) -> list[LayerData]:
     from napari_webipred.imaging.series import collected
 
     files, _ = find_images([path] if isinstance(path, str) else path)
-    reading = collected(files)
-    while True:
-        try:
-            next(reading)
-        except StopIteration as finished:
-            sources = [source for _, source in finished.value.sources]
-            break
+    sources = [source for _, source in result_of(collected(files)).sources]
     found = [layer_data(source) for source in sources if source.reader == READER.id]
     if not found:
         for source in sources:

@@ -165,7 +165,7 @@ def _meta(file: _Bounded) -> tuple[str, int]:
     syntax = str(meta.get("TransferSyntaxUID", "") or "")
     if not syntax:
         raise ImageError(
-            "The file does not say how its pixels are stored: it has no transfer syntax.",
+            "The file has no transfer syntax, which says how pixels are stored.",
             "Export the image again.",
         )
     return syntax, file.tell()
