@@ -13,13 +13,14 @@ from typing import get_args
 import pytest
 
 import napari_webipred as wp
-from napari_webipred import api, cli
+from napari_webipred import cli
 from napari_webipred._napari import remedies as panel
+from napari_webipred.api import remedies
 from napari_webipred.cli import terminal
 from napari_webipred.errors import CatalogueError, Remedy
 
 SOURCE = Path(__file__).parents[1] / "src" / "napari_webipred"
-FRONTS = {"cli", "_napari", "api.py"}
+FRONTS = {"cli", "_napari", "api"}
 COMMAND = re.compile(r"`napari-webipred |(?<![\w-])--[a-z]")
 # How something is done in one of the fronts: by a command, an option, a variable, or with the mouse.
 ONE_WAY = re.compile(
@@ -60,7 +61,7 @@ def test_the_panel_speaks_of_no_commands() -> None:
     assert [text for text in texts if COMMAND.search(text)] == []
 
 
-@pytest.mark.parametrize("front", [terminal, api, panel])
+@pytest.mark.parametrize("front", [terminal, remedies, panel])
 def test_each_front_has_words_for_every_remedy(front: ModuleType) -> None:
     assert set(front.REMEDIES) == set(get_args(Remedy))
 

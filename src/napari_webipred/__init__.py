@@ -16,19 +16,13 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
-    from napari_webipred.api import (
-        agreement,
-        classify,
-        ensemble,
-        evaluate,
-        explain,
-        fit_reference,
-        list_models,
-        merge_channels,
-        open_model,
-        prepare,
-        select,
-    )
+    from napari_webipred.api.classification import classify
+    from napari_webipred.api.ensembles import agreement, ensemble
+    from napari_webipred.api.evaluation import evaluate
+    from napari_webipred.api.explanation import explain
+    from napari_webipred.api.images import merge_channels, prepare, select
+    from napari_webipred.api.models import list_models, open_model
+    from napari_webipred.api.references import fit_reference
     from napari_webipred.card import ModelCard
     from napari_webipred.errors import WebIPredError
     from napari_webipred.model import Model
@@ -55,17 +49,17 @@ _HOMES = {
     "Model": "napari_webipred.model",
     "ModelCard": "napari_webipred.card",
     "WebIPredError": "napari_webipred.errors",
-    "agreement": "napari_webipred.api",
-    "classify": "napari_webipred.api",
-    "ensemble": "napari_webipred.api",
-    "evaluate": "napari_webipred.api",
-    "explain": "napari_webipred.api",
-    "fit_reference": "napari_webipred.api",
-    "list_models": "napari_webipred.api",
-    "merge_channels": "napari_webipred.api",
-    "open_model": "napari_webipred.api",
-    "prepare": "napari_webipred.api",
-    "select": "napari_webipred.api",
+    "agreement": "napari_webipred.api.ensembles",
+    "classify": "napari_webipred.api.classification",
+    "ensemble": "napari_webipred.api.ensembles",
+    "evaluate": "napari_webipred.api.evaluation",
+    "explain": "napari_webipred.api.explanation",
+    "fit_reference": "napari_webipred.api.references",
+    "list_models": "napari_webipred.api.models",
+    "merge_channels": "napari_webipred.api.images",
+    "open_model": "napari_webipred.api.models",
+    "prepare": "napari_webipred.api.images",
+    "select": "napari_webipred.api.images",
 }
 
 

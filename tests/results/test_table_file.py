@@ -20,7 +20,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_webipred import api
+from napari_webipred.api import remedies
 from napari_webipred.card import ModelCard
 from napari_webipred.cli import terminal
 from napari_webipred.errors import OptionError
@@ -205,7 +205,7 @@ def test_without_openpyxl_the_message_says_how_to_add_it_and_nothing_is_written(
     with pytest.raises(OptionError, match="openpyxl, which is not installed") as caught:
         save(tmp_path / "out.xlsx", [entry(run())])
     (remedy,) = caught.value.remedies
-    for front in (api, terminal):
+    for front in (remedies, terminal):
         assert re.search(r"pip install .*napari-webipred\[excel\]", front.REMEDIES[remedy])
     assert not list(tmp_path.iterdir())
 

@@ -1,0 +1,1 @@
+"""The public functions, which `napari_webipred` passes on."""

@@ -1,0 +1,44 @@
+"""What helps against an error, in the words of Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from napari_webipred.errors import Remedy, WebIPredError
+
+if TYPE_CHECKING:
+    pass
+
+
+_COMMAND = "In a terminal, `napari-webipred"
+REMEDIES: dict[Remedy, str] = {
+    "add certificate": "Set the environment variable NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
+    "allow slow model": "Pass allow_slow=True to open_model to allow it.",
+    "choose cache folder": "Set the environment variable NAPARI_WEBIPRED_CACHE to choose another cache folder.",
+    "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
+    "fit reference": "Call fit_reference(images, model).",
+    "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
+    "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
+    "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
+    "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
+    "list models": "list_models() lists all models.",
+    "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
+    "map classes": "Pass mapping={'old name': 'new name'}.",
+    "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",
+    "set proxy": "Set the environment variable HTTPS_PROXY, such as http://name:password@host:port.",
+    "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
+    "write bundle": f"{_COMMAND} bundle MODEL` writes a bundle.",
+}
+
+
+@contextmanager
+def remedies_in_notes() -> Iterator[None]:
+    """Add what helps in Python to an error, as notes, which tracebacks show."""
+    try:
+        yield
+    except WebIPredError as error:
+        for remedy in error.remedies:
+            error.add_note(REMEDIES[remedy])
+        raise
