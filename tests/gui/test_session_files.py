@@ -14,6 +14,7 @@ from tests.gui.conftest import flat
 
 from napari_webipred._napari.images.layer_input import found_again
 from napari_webipred._napari.viewer_session import _sessions, unwrapped
+from napari_webipred.results.reading import Reading, now
 
 
 @pytest.fixture
@@ -26,6 +27,7 @@ def saved(viewer, panel, classify, qtbot, monkeypatch, tmp_path):
     classify(panel)
     classify(panel, "Eye")
     panel._session.comment(1, "look again")
+    panel._session.read(3, Reading((), "too dark", now()))
     panel._session.delete([0])
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path.with_suffix("").with_suffix("")), ""))
     monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
@@ -38,7 +40,10 @@ def saved(viewer, panel, classify, qtbot, monkeypatch, tmp_path):
 def rows(panel) -> list[tuple]:
     table = panel._session.table
     entries = [table.entry(number) for number in table.numbers]
-    return [(e.run.card, e.row.image, e.row.probabilities.tobytes(), e.row.prediction, e.comment) for e in entries]
+    return [
+        (e.run.card, e.row.image, e.row.probabilities.tobytes(), e.row.prediction, e.comment, e.reading)
+        for e in entries
+    ]
 
 
 @pytest.fixture

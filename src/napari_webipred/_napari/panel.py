@@ -264,7 +264,7 @@ class ClassifyPanel(QWidget):
         classify.summarise("" if run is None else f"{len(run.rows)} of {run.details.total} done", done)
         count = len(self._session.table.numbers)
         results.summarise(f"{count} row{'s' * (count != 1)}", done)
-        has_results = count > 0 or self._session.running or self._session.table.can_undo
+        has_results = count > 0 or self._session.running or self._session.table.next_undone is not None
         self.sections[-1].setVisible(has_results)
         self.images.open_session.setVisible(not has_results)
 

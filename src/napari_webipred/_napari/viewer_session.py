@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -24,8 +24,9 @@ from napari_webipred._napari.results.result_columns import ColumnChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
 from napari_webipred.results.autosave import Destination
+from napari_webipred.results.history import Change, Read
 from napari_webipred.results.inputs import ImageInput, Inputs
-from napari_webipred.results.row import Row
+from napari_webipred.results.reading import Reading
 from napari_webipred.results.saved_session import SavedRun
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
 
@@ -95,6 +96,8 @@ class ViewerSession(QObject):
         The table has new rows; numbers of the first and the last one.
     rows_changed
         Rows were deleted, restored or commented on, or have other classes now.
+    row_read : int
+        A reader has answered about the row with this number, or an answer was taken back.
     run_ended
         The run has ended: done, cancelled or failed.
     form_changed
@@ -107,6 +110,7 @@ class ViewerSession(QObject):
     run_changed = Signal()
     rows_added = Signal(int, int)
     rows_changed = Signal()
+    row_read = Signal(int)
     run_ended = Signal()
     form_changed = Signal()
     rows_wanted = Signal(object)
@@ -206,9 +210,27 @@ class ViewerSession(QObject):
         if self.table.comment(number, text):
             self.rows_changed.emit()
 
+    def read(self, number: int, reading: Reading | None) -> None:
+        """Note what a reader says of a row of the table; None takes the answer back."""
+        if self.table.read(number, reading):
+            self.row_read.emit(number)
+
     def undo(self) -> None:
-        """Take back the last deletion or comment."""
-        if self.table.undo():
+        """Take back the last deletion, comment or answer of a reader."""
+        change = self.table.next_undone
+        self.table.undo()
+        self._tell(change)
+
+    def redo(self) -> None:
+        """Do again what was taken back last."""
+        change = self.table.next_redone
+        self.table.redo()
+        self._tell(change)
+
+    def _tell(self, change: Change | None) -> None:
+        if isinstance(change, Read):
+            self.row_read.emit(change.number)
+        elif change is not None:
             self.rows_changed.emit()
 
     def set_threshold(self, run: RunDetails, threshold: float) -> None:
@@ -223,7 +245,8 @@ class ViewerSession(QObject):
     def mark_unchanged_saved(self, run: RunDetails) -> None:
         """Note that the rows of a run are in a file as they came; those that the user has changed are not."""
         if self.table.runs[run.number - 1].options == run.options:
-            self.table.mark_saved([n for n in self.table.rows_of(run) if not self.table.entry(n).comment])
+            changed = {*self.table.comments, *self.table.readings}
+            self.table.mark_saved([number for number in self.table.rows_of(run) if number not in changed])
 
     def restore(self, saved: SavedRun, targets: Sequence[Target]) -> RunDetails:
         """Add a run that was saved, still without its rows."""
@@ -241,11 +264,14 @@ class ViewerSession(QObject):
         self.run_changed.emit()
         return run
 
-    def restore_rows(self, run: RunDetails, rows: Sequence[Row], comments: Mapping[int, str]) -> None:
-        """Add rows of a run that was saved; they are in its file. Comments are given by their place among these."""
-        numbers = self.table.append(run, rows)
-        for place, text in comments.items():
-            self.table.comments[numbers[place]] = text
+    def restore_rows(self, saved: SavedRun, run: RunDetails, part: range) -> None:
+        """Add these rows of a run that was saved; they are in its file."""
+        numbers = self.table.append(run, saved.rows[part.start : part.stop])
+        for place, number in zip(part, numbers, strict=True):
+            if text := saved.comments.get(place):
+                self.table.comments[number] = text
+            if reading := saved.readings.get(place):
+                self.table.readings[number] = reading
         self.table.mark_saved(numbers)
         self._on_rows(numbers[0], numbers[-1])
 

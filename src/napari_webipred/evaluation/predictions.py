@@ -13,14 +13,14 @@ from numpy.typing import NDArray
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Predictions, Task
-from napari_webipred.results.columns import COMMENT, REGION, RUN
+from napari_webipred.results.columns import COMMENT, READER, REGION, RUN
 from napari_webipred.results.export import dialect_of
 from napari_webipred.results.record import read_record, record_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT}
+_TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT, *READER}
 _ADDING_UP = 1e-2
 _ROUNDING = 1e-4
 _SHOWN = 12

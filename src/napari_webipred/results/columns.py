@@ -16,6 +16,7 @@ IDENTITY = ("study", "series", "instance")
 RUN = ("run", "model")
 MODEL = "model"
 COMMENT = "comment"
+READER = ("reader_class", "reader_comment", "reader_time")
 REFERENCE = ("reference distance", "reference percentile")
 
 
@@ -28,7 +29,7 @@ def columns(
     models: bool = False,
     measures: Sequence[str] = (),
     identify: bool = False,
-    comments: bool = False,
+    said: Sequence[str] = (),
 ) -> list[str]:
     """Name the columns: ``image``, the axes of stacks, one per class, ``prediction``, ``error``, one per measure.
 
@@ -46,16 +47,16 @@ def columns(
         What `measures` returns; of several models, all of them.
     identify : bool
         Whether rows have the identifiers of DICOM files: ``study``, ``series`` and ``instance`` stand after the axes.
-    comments : bool
-        Whether rows have comments: ``comment`` stands last.
+    said : sequence of str
+        What people have said of the rows, which stands last: ``comment`` if there are comments, and ``reader_class``,
+        ``reader_comment``, ``reader_time`` if a reader has answered.
     """
     run = RUN if runs else (MODEL,) if models else ()
     which = (*((REGION,) if regions else ()), *(IDENTITY if identify else ()), *run)
     last = ("prediction", "error")
-    end = (COMMENT,) if comments else ()
-    names = unique((*axes, *classes, *measures), {"image", *which, *last, *end})
+    names = unique((*axes, *classes, *measures), {"image", *which, *last, *said})
     first, count = len(axes), len(axes) + len(classes)
-    return ["image", *names[:first], *which, *names[first:count], *last, *names[count:], *end]
+    return ["image", *names[:first], *which, *names[first:count], *last, *names[count:], *said]
 
 
 def measures(classes: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:

@@ -15,6 +15,7 @@ from typing import Any
 
 from napari_webipred.card import ModelCard
 from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.reading import Reading
 from napari_webipred.results.row_list import RowList
 
 SUFFIX = ".webipred.json"
@@ -41,6 +42,8 @@ class SavedRun:
     rows : RowList
     comments : dict of int to str
         Comments on rows, by their place in `rows`.
+    readings : dict of int to Reading
+        What a reader has said of rows, by their place in `rows`.
     """
 
     begun: datetime
@@ -53,6 +56,7 @@ class SavedRun:
     images: tuple[ImageInput, ...]
     rows: RowList = field(default_factory=RowList)
     comments: dict[int, str] = field(default_factory=dict)
+    readings: dict[int, Reading] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Generator, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -19,6 +19,7 @@ from napari_webipred.names import unescape, visible
 from napari_webipred.results.columns import measures
 from napari_webipred.results.inputs import ImageInput, ModelInput
 from napari_webipred.results.probabilities import assigned
+from napari_webipred.results.reading import NONE, Reading, in_seconds
 from napari_webipred.results.row import Row
 from napari_webipred.results.row_list import RowList
 from napari_webipred.results.saved_session import (
@@ -32,7 +33,7 @@ from napari_webipred.results.saved_session import (
     SavedRun,
     SavedSession,
 )
-from napari_webipred.results.session_schema import IMAGES, Head, Image, Model, Rows, Run
+from napari_webipred.results.session_schema import IMAGES, Head, Image, Rows, Run, Said
 
 ANOTHER = "Choose a file that this program has saved with “Save session…”."
 
@@ -66,11 +67,22 @@ def load(path: Path) -> Generator[None, None, SavedSession]:
         raise OptionError(f"The session {path.name} is damaged: {error}.", ANOTHER) from error
 
 
+@dataclass(slots=True)
+class _Begun:
+    """A run whose rows are still coming."""
+
+    run: Run
+    images: list[ImageInput] = field(default_factory=list)
+    rows: RowList = field(default_factory=RowList)
+    comments: dict[int, str] = field(default_factory=dict)
+    readings: dict[int, Reading] = field(default_factory=dict)
+
+
 class _Reader:
     """Puts the lines of a file together."""
 
     def __init__(self) -> None:
-        self._runs: list[tuple[Run, list[ImageInput], RowList, dict[int, str]]] = []
+        self._runs: list[_Begun] = []
         self._rows = 0
 
     def add(self, part: Any) -> None:
@@ -81,11 +93,11 @@ class _Reader:
         if name == "run":
             if len(self._runs) == MOST_RUNS:
                 raise ValueError(f"it has more than {MOST_RUNS} runs")
-            self._runs.append((Run.model_validate(content), [], RowList(), {}))
+            self._runs.append(_Begun(Run.model_validate(content)))
         elif not self._runs:
             raise ValueError("it does not begin with a run")
         elif name == "images":
-            self._runs[-1][1].extend(map(_image, IMAGES.validate_python(content)))
+            self._runs[-1].images.extend(map(_image, IMAGES.validate_python(content)))
         elif name == "rows":
             self._add_rows(Rows.model_validate(content))
         else:
@@ -93,26 +105,11 @@ class _Reader:
 
     def finished(self) -> tuple[SavedRun, ...]:
         """Return the runs."""
-        return tuple(
-            SavedRun(
-                run.begun if run.begun.tzinfo else run.begun.replace(tzinfo=UTC),
-                run.card,
-                visible(run.checksum),
-                {name: value for name, value in run.options if value or name not in ("views", "reference")},
-                run.axes,
-                run.total,
-                ModelInput(
-                    unescape(run.model.reference), run.model.is_path, run.model.settings.model_dump(exclude_none=True)
-                ),
-                tuple(images),
-                rows,
-                comments,
-            )
-            for run, images, rows, comments in self._runs
-        )
+        return tuple(map(_finished, self._runs))
 
     def _add_rows(self, block: Rows) -> None:
-        run, images, rows, comments = self._runs[-1]
+        begun = self._runs[-1]
+        run, images, rows = begun.run, begun.images, begun.rows
         count, classes = len(block.source), len(run.card.classes)
         self._rows += count
         if self._rows > MOST_ROWS:
@@ -124,7 +121,10 @@ class _Reader:
         numbers = _numbers(block.probabilities, count, classes)
         names = measures(run.card.class_names, dict(run.options))
         measured = _numbers(block.measures, count, len(names)) if names else [None] * count
-        comments.update({len(rows) + i: text for i, text in block.comment.items() if i in range(count)})
+        begun.comments.update({len(rows) + i: text for i, text in block.comment.items() if i in range(count)})
+        for i, said in block.reader.items():
+            if i in range(count):
+                begun.readings[len(rows) + i] = _reading(said, run)
         for i in range(count):
             row = Row(
                 block.source[i],
@@ -137,6 +137,30 @@ class _Reader:
                 remark=visible(block.remark.get(i, "")),
             )
             rows.append(row if row.error else _classified(row, numbers[i], measured[i], run))
+
+
+def _finished(begun: _Begun) -> SavedRun:
+    run = begun.run
+    model, settings = run.model, run.model.settings.model_dump(exclude_none=True)
+    return SavedRun(
+        run.begun if run.begun.tzinfo else run.begun.replace(tzinfo=UTC),
+        run.card,
+        visible(run.checksum),
+        {name: value for name, value in run.options if value or name not in ("views", "reference")},
+        run.axes,
+        run.total,
+        ModelInput(unescape(model.reference), model.is_path, settings),
+        tuple(begun.images),
+        begun.rows,
+        begun.comments,
+        begun.readings,
+    )
+
+
+def _reading(said: Said, run: Run) -> Reading:
+    if not {*said.classes} <= {*run.card.class_names, NONE}:
+        raise ValueError("a reader has given a class that its model does not have")
+    return Reading(said.classes, said.comment, in_seconds(said.time))
 
 
 def _head(line: bytes, path: Path) -> Head:
@@ -162,10 +186,6 @@ def _parts(file: BinaryIO) -> Iterator[bytes]:
         line = file.readline(safe_json.MAX_BYTES)
     if not line:
         raise ValueError("its end is missing")
-
-
-def _model(found: Model) -> ModelInput:
-    return ModelInput(unescape(found.reference), found.is_path, found.settings.model_dump(exclude_none=True))
 
 
 def _image(found: Image) -> ImageInput:

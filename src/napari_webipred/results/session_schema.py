@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
 from napari_webipred.card import ModelCard, Profile, Views
 
 LONGEST = 100_000  # characters of a text or name
+MOST_CLASSES = 100_000  # in an answer
 
 Text = Annotated[str, Field(max_length=LONGEST)]
 Name = Annotated[str, Field(max_length=LONGEST)]
@@ -111,6 +112,14 @@ class Image(Part):
     steps: tuple[Step, ...] | None = ()
 
 
+class Said(Part):
+    """See `napari_webipred.results.reading.Reading`."""
+
+    classes: Annotated[tuple[Name, ...], Field(max_length=MOST_CLASSES)] = ()
+    comment: Text = ""
+    time: datetime
+
+
 class Rows(Part):
     """Some rows of the last run, a list for each column; texts only where there are any, by their place."""
 
@@ -124,6 +133,7 @@ class Rows(Part):
     reading: dict[int, Text] = {}
     remark: dict[int, Text] = {}
     comment: dict[int, Text] = {}
+    reader: dict[int, Said] = {}
 
 
 IMAGES: TypeAdapter[list[Image]] = TypeAdapter(list[Image])

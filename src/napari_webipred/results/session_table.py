@@ -5,19 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, overload
+from typing import Any, TypeVar, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.card import ModelCard
 from napari_webipred.results.growing import GrowingArray
+from napari_webipred.results.history import Change, Commented, Deleted, History, Read
 from napari_webipred.results.inputs import Inputs
 from napari_webipred.results.probabilities import assigned
+from napari_webipred.results.reading import Reading
 from napari_webipred.results.row import Row
 from napari_webipred.results.row_list import RowList
 
 Numbers = NDArray[np.intp]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,22 +60,20 @@ class RunDetails:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Entry:
-    """A row with its run and the user's comment on it."""
+    """A row with its run, the user's comment on it, and what a reader has said of the image."""
 
     run: RunDetails
     row: Row
     comment: str = ""
+    reading: Reading | None = None
 
-
-@dataclass(frozen=True, slots=True)
-class _Deleted:
-    numbers: Numbers
-
-
-@dataclass(frozen=True, slots=True)
-class _Commented:
-    number: int
-    before: str
+    @property
+    def agreed(self) -> bool | None:
+        """Whether the reader names the classes that the model assigned; None if one of them names nothing."""
+        labels = None if self.reading is None else self.reading.labels(self.run.classes)
+        if labels is None or self.row.failed:
+            return None
+        return {*labels} == {self.run.classes[index] for index in self.row.assigned}
 
 
 class SessionTable:
@@ -88,6 +89,8 @@ class SessionTable:
         All rows as the engine gave them, deleted ones too; `entry` returns one as it is now.
     comments : dict of int to str
         The comments, by the numbers of their rows.
+    readings : dict of int to Reading
+        The answers of a reader, by the numbers of their rows.
     version : int
         Another one after each change that is not the coming of rows.
     """
@@ -96,12 +99,13 @@ class SessionTable:
         self.runs: list[RunDetails] = []
         self.rows = RowList()
         self.comments: dict[int, str] = {}
+        self.readings: dict[int, Reading] = {}
         self.version = 0
         self._run_numbers = GrowingArray(np.int32)
         self._kept = GrowingArray(np.bool_)
         self._saved = GrowingArray(np.bool_)
         self._changed_thresholds: set[int] = set()
-        self._changes: list[_Deleted | _Commented] = []
+        self._history = History()
 
     def __len__(self) -> int:
         """Count all rows that have come, deleted ones too."""
@@ -157,7 +161,7 @@ class SessionTable:
             classes = assigned(row.probabilities, run.card, run.options["threshold"])
             names = "; ".join(run.card.classes[index].name for index in classes)
             row = replace(row, assigned=classes, prediction=names)
-        return Entry(run, row, self.comments.get(number, ""))
+        return Entry(run, row, self.comments.get(number, ""), self.readings.get(number))
 
     def has_changed_threshold(self, run: RunDetails) -> bool:
         """Tell whether the threshold of a run was changed afterwards, so that its rows have other classes now."""
@@ -175,7 +179,7 @@ class SessionTable:
         if len(chosen):
             self.version += 1
             self._kept.values[chosen] = False
-            self._changes.append(_Deleted(chosen))
+            self._history.add(Deleted(chosen))
         return len(chosen)
 
     def comment(self, number: int, text: str) -> bool:
@@ -184,31 +188,54 @@ class SessionTable:
         if text == before:
             return False
         self.version += 1
-        self._changes.append(_Commented(number, before))
-        self._set_comment(number, text)
+        self._history.add(Commented(number, before, text))
+        self._set(self.comments, number, text)
+        return True
+
+    def read(self, number: int, reading: Reading | None) -> bool:
+        """Note what a reader says of a row; None takes the answer back. Tell whether that changed anything."""
+        before = self.readings.get(number)
+        if reading == before:
+            return False
+        self.version += 1
+        self._history.add(Read(number, before, reading))
+        self._set(self.readings, number, reading)
         return True
 
     @property
-    def can_undo(self) -> bool:
-        """Whether there is a deletion or comment to take back."""
-        return bool(self._changes)
+    def next_undone(self) -> Change | None:
+        """The change that `undo` takes back."""
+        return self._history.next_undone
+
+    @property
+    def next_redone(self) -> Change | None:
+        """The change that `redo` does again."""
+        return self._history.next_redone
 
     @property
     def last_deleted(self) -> int:
-        """How many rows the next `undo` restores; 0 if it takes back a comment, or nothing."""
-        last = self._changes[-1] if self._changes else None
-        return len(last.numbers) if isinstance(last, _Deleted) else 0
+        """How many rows the next `undo` restores; 0 if it takes back something else, or nothing."""
+        last = self.next_undone
+        return len(last.numbers) if isinstance(last, Deleted) else 0
 
     def undo(self) -> bool:
-        """Take back the last deletion or comment; tell whether there was one."""
-        if not self._changes:
+        """Take back the last deletion, comment or answer; tell whether there was one."""
+        return self._move(self._history.undo(), back=True)
+
+    def redo(self) -> bool:
+        """Do again what was taken back last; tell whether there was something."""
+        return self._move(self._history.redo(), back=False)
+
+    def _move(self, change: Change | None, *, back: bool) -> bool:
+        if change is None:
             return False
         self.version += 1
-        change = self._changes.pop()
-        if isinstance(change, _Deleted):
-            self._kept.values[change.numbers] = True
+        if isinstance(change, Deleted):
+            self._kept.values[change.numbers] = back
+        elif isinstance(change, Commented):
+            self._set(self.comments, change.number, change.before if back else change.after)
         else:
-            self._set_comment(change.number, change.before)
+            self._set(self.readings, change.number, change.before if back else change.after)
         return True
 
     def set_threshold(self, run: RunDetails, threshold: float) -> None:
@@ -223,12 +250,12 @@ class SessionTable:
         """Note that these rows are in a file as they are now."""
         self._saved.values[np.asarray(numbers, np.intp)] = True
 
-    def _set_comment(self, number: int, text: str) -> None:
+    def _set(self, said: dict[int, T], number: int, value: T | None) -> None:
         self._saved.values[number] = False
-        if text:
-            self.comments[number] = text
+        if value:
+            said[number] = value
         else:
-            self.comments.pop(number, None)
+            said.pop(number, None)
 
 
 class Entries(Sequence[Entry]):

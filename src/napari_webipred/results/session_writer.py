@@ -19,6 +19,7 @@ from napari_webipred.names import escape
 from napari_webipred.results.columns import measures
 from napari_webipred.results.inputs import ImageInput
 from napari_webipred.results.output import Kind, being_replaced, claimed, unwritable
+from napari_webipred.results.reading import Reading, written
 from napari_webipred.results.row import Row
 from napari_webipred.results.saved_session import (
     BEGIN,
@@ -113,6 +114,7 @@ def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         for name in ("error", "region", "reading", "remark")
     }
     comments = {str(i): text[:LONGEST] for i in range(len(rows)) if (text := run.comments.get(first + i))}
+    readings = {str(i): _said(said) for i in range(len(rows)) if (said := run.readings.get(first + i))}
     return {
         "source": [row.source for row in rows],
         "position": [list(row.position.items()) for row in rows],
@@ -121,7 +123,12 @@ def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         **({"measures": _numbers([row.measures for row in rows], measured)} if measured else {}),
         **texts,
         "comment": comments,
+        **({"reader": readings} if readings else {}),
     }
+
+
+def _said(reading: Reading) -> dict[str, Any]:
+    return {"classes": reading.classes, "comment": reading.comment[:LONGEST], "time": written(reading.time)}
 
 
 def _numbers(rows: Sequence[NDArray[np.float32] | None], width: int) -> str:

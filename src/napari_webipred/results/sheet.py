@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from napari_webipred.results.columns import Shared, columns, measures, unique
+from napari_webipred.results.columns import COMMENT, READER, Shared, columns, measures, unique
 from napari_webipred.results.export import Cell, cells, numbers
 from napari_webipred.results.session_table import Entry, RunDetails
 
@@ -35,7 +35,9 @@ class Sheet:
         names = {run.number: unique(run.classes) if self._several else run.classes for run in self.runs}
         self._classes = Shared(names)
         self._measures = Shared({run.number: measures(names[run.number], run.options) for run in self.runs})
-        self._comments = any(entry.comment for entry in entries)
+        comments = (COMMENT,) if any(entry.comment for entry in entries) else ()
+        readings = READER if any(entry.reading for entry in entries) else ()
+        self._said = (*comments, *readings)
         self._regions = any(entry.row.region for entry in entries)
         self.names = columns(
             self._axes,
@@ -43,7 +45,7 @@ class Sheet:
             self._regions,
             runs=self._several,
             measures=self._measures.names,
-            comments=self._comments,
+            said=self._said,
         )
 
     def __len__(self) -> int:
@@ -59,7 +61,8 @@ class Sheet:
         probabilities = numbers(self._classes.spread(run.number, row.probabilities), len(self._classes.names))
         measured = numbers(self._measures.spread(run.number, row.measures), len(self._measures.names))
         found = cells(row, self._axes, probabilities, self._regions, which, measured)
-        return [*found, entry.comment] if self._comments else found
+        said = {COMMENT: entry.comment, **dict(zip(READER, entry.reading.cells if entry.reading else (), strict=False))}
+        return [*found, *(said.get(name, "") for name in self._said)]
 
 
 def runs_of(entries: Sequence[Entry]) -> list[RunDetails]:

@@ -54,6 +54,7 @@ class SessionFiles(QObject):
         self._task: Task | None = None
         self._changed_since = False
         session.rows_changed.connect(self._on_rows_changed)
+        session.row_read.connect(self._on_rows_changed)
         menu.save_session.triggered.connect(self.save)
         menu.open_session.triggered.connect(self.open)
 
@@ -113,9 +114,7 @@ class SessionFiles(QObject):
             run = self._session.restore(each, self._targets(each.images))
             runs.append(run)
             for first in range(0, len(each.rows), ROWS_AT_ONCE):
-                rows = each.rows[first : first + ROWS_AT_ONCE]
-                comments = {i: text for i in range(len(rows)) if (text := each.comments.get(first + i))}
-                self._session.restore_rows(run, rows, comments)
+                self._session.restore_rows(each, run, range(first, min(first + ROWS_AT_ONCE, len(each.rows))))
                 yield
 
     def _go_on(self, work: Iterator[Any], then: Any) -> None:
@@ -210,6 +209,8 @@ def write(
         if run_saved is not None:
             if entry.comment:
                 run_saved.comments[len(run_saved.rows)] = entry.comment
+            if entry.reading:
+                run_saved.readings[len(run_saved.rows)] = entry.reading
             run_saved.rows.append(entry.row)
         yield
     try:
