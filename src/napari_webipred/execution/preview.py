@@ -12,7 +12,7 @@ from napari_webipred.execution.prepared import Prepared
 from napari_webipred.imaging.appearance import STRETCHED, as_image, is_bgr
 from napari_webipred.imaging.intensity import to_eight_bit
 from napari_webipred.imaging.preprocess import colour_count, without_alpha
-from napari_webipred.imaging.resize import spans
+from napari_webipred.imaging.span import spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

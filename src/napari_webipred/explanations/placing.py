@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_webipred.imaging.resize import Span, spans
+from napari_webipred.imaging.span import Span, spans
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

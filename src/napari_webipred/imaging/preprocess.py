@@ -10,7 +10,8 @@ import numpy as np
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.intensity import Intensity as Intensity
 from napari_webipred.imaging.intensity import intensity_range, to_eight_bit
-from napari_webipred.imaging.resize import Grid, bilinear, spans
+from napari_webipred.imaging.resize import Grid, bands
+from napari_webipred.imaging.span import spans
 from napari_webipred.imaging.standardise import standardise
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ def prepare(
         profile has its own way. The order ``"L"`` is grey, repeated where the model has three channels. The standardise
         mode ``caffe`` gives BGR in any case; ``mean`` and ``std`` of ``custom`` follow the order.
     preprocessing : Preprocessing
-        How the image is resized (see `napari_webipred.imaging.resize.spans`) and standardised (see
+        How the image is resized (see `napari_webipred.imaging.span.spans`) and standardised (see
         `napari_webipred.imaging.standardise.standardise`).
     intensity : "auto", "dtype" or (low, high)
         Which intensities become black and white; see `napari_webipred.imaging.intensity.intensity_range`.
@@ -86,12 +87,13 @@ def prepare(
             f"The model takes images of {channels} channels.", "Choose a model that takes grey or RGB images."
         )
     shape, size = (pixels.shape[0], pixels.shape[1]), (height, width)
-    grid = bilinear(shape, spans(shape, size, preprocessing), size)
+    part = spans(shape, size, preprocessing)
     low, high = intensity_range(without_alpha(pixels), intensity)
     grey = channels == 1 or target.channel_order == "L"
     resized = np.empty((height, width, 1 if grey else shown), np.float32)
     # Per row of the target, two of the image and the neighbours in float64 are at hand.
-    for rows, band in grid.bands(2 * max(pixels[0].nbytes, 2 * width * shown * 8)):
+    needed = 2 * max(pixels[0].nbytes, 2 * width * shown * 8)
+    for rows, band in bands(shape, part, size, needed):
         levels = to_eight_bit(band.gather(pixels, shown), low, high)
         resized[rows] = _resized(levels, band, grey, preprocessing.profile)
     coloured = _in_order(resized, channels, target.channel_order, preprocessing.standardize_mode)
@@ -99,7 +101,7 @@ def prepare(
 
 
 def _resized(levels: NDArray[np.float32], grid: Grid, grey: bool, profile: str) -> NDArray[Any]:
-    """Mix gathered neighbours, in grey or colours, as the program of the profile does."""
+    """Mix gathered pixels, in grey or colours, as the program of the profile does."""
     if profile == "aucmedi":
         whole = np.rint(levels).astype(np.uint8)
         return grid.blend_whole(_whole_grey(whole) if grey else whole)
@@ -148,6 +150,6 @@ def _whole_grey(image: NDArray[np.uint8]) -> NDArray[np.uint8]:
 def _in_order(resized: NDArray[np.float32], channels: int, order: str, mode: str) -> NDArray[np.float32]:
     """Give a resized image the channels of the model: its number of them, in its order."""
     if resized.shape[2] == 1:
-        return np.repeat(resized, channels, axis=2)
+        return np.concatenate([resized] * channels, axis=2)
     # Caffe's standardising reverses the channels itself.
     return np.ascontiguousarray(resized[..., ::-1]) if order == "BGR" and mode != "caffe" else resized
