@@ -107,7 +107,7 @@ def test_the_menu_filters_by_class_run_failure_and_probability(viewer, images, c
     assert found.rowCount() == 4
     assert "Model" not in headings(images)
     assert "blood" not in headings(images)  # no shown row has it
-    bar.most.setValue(0.8)
+    bar.probability.most.setValue(0.8)
     assert column(images, "Probability") == ["0.765", "0.588"]
     bar.clear()
     assert found.rowCount() == 9

@@ -25,6 +25,7 @@ from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.history import Change, Read
+from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.inputs import ImageInput, Inputs
 from napari_webipred.results.reading import Reading
 from napari_webipred.results.saved_session import SavedRun
@@ -238,13 +239,19 @@ class ViewerSession(QObject):
         self.table.set_threshold(run, threshold)
         self.rows_changed.emit()
 
+    def calibrate(self, run: RunDetails, calibration: Calibration) -> None:
+        """Put calibrated probabilities beside the raw ones of a run."""
+        self.table.calibrate(run, calibration)
+        self.rows_changed.emit()
+
     def mark_saved(self, numbers: Sequence[int] | Numbers) -> None:
         """Note that these rows are in a file."""
         self.table.mark_saved(numbers)
 
     def mark_unchanged_saved(self, run: RunDetails) -> None:
         """Note that the rows of a run are in a file as they came; those that the user has changed are not."""
-        if self.table.runs[run.number - 1].options == run.options:
+        now = self.table.runs[run.number - 1]
+        if now.options == run.options and now.calibration is run.calibration:
             changed = {*self.table.comments, *self.table.readings}
             self.table.mark_saved([number for number in self.table.rows_of(run) if number not in changed])
 
@@ -258,6 +265,7 @@ class ViewerSession(QObject):
             saved.total,
             begun=saved.begun,
             inputs=Inputs(saved.model, saved.images),
+            calibration=saved.calibration,
         )
         self.places.begin(run.number, targets)
         self.maps.sources.restore(run.number, targets, saved.images)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,70 +13,11 @@ from napari_webipred.evaluation import scores
 from napari_webipred.evaluation.cohort import Cohort, Task
 from napari_webipred.evaluation.folds import FOLDS, folds_of
 from napari_webipred.evaluation.scores import Sorted
+from napari_webipred.results.calibration import LEAST, Calibration, log_odds, logarithms, sigmoid, tempered
 
-Method = Literal["temperature", "platt"]
 Numbers = NDArray[np.float64]
-_LEAST = 1e-7  # of a probability, before its logarithm is taken
 _ROUNDS = 100
 _HALVINGS = 40
-LABEL = "calibrated"
-
-
-@dataclass(frozen=True, slots=True)
-class Calibration:
-    """How raw probabilities become calibrated ones. The raw ones stay as they are.
-
-    Attributes
-    ----------
-    method : "temperature" or "platt"
-        Of classes that exclude each other, the logarithms of the probabilities are divided by a temperature (Guo et
-        al., 2017). Else each class has a slope and an offset for its log-odds (Platt, 1999).
-    classes : tuple of str
-    temperature : float
-        Above 1, the model was too sure.
-    slopes, offsets : tuple of float
-        One of each class; empty for a temperature.
-    folds, seed : int
-        Of the cross-fitting.
-    before, after : dict of str to float
-        ``log_loss``, ``brier`` and ``ece`` of the raw probabilities, and of calibrated ones of images that were not
-        used for the fit.
-    """
-
-    method: Method
-    classes: tuple[str, ...]
-    temperature: float
-    slopes: tuple[float, ...]
-    offsets: tuple[float, ...]
-    folds: int
-    seed: int
-    before: dict[str, float]
-    after: dict[str, float]
-
-    def applied(self, probabilities: NDArray[Any]) -> Numbers:
-        """Return calibrated probabilities.
-
-        Parameters
-        ----------
-        probabilities : ndarray, shape (n, classes)
-            NaN stays NaN.
-        """
-        if self.method == "temperature":
-            return _tempered(_logs(probabilities), self.temperature)
-        return _sigmoid(_odds(probabilities) * np.array(self.slopes) + np.array(self.offsets))
-
-    def as_dict(self) -> dict[str, Any]:
-        """Return it as plain JSON values."""
-        return {
-            "method": self.method,
-            "temperature": self.temperature if self.method == "temperature" else None,
-            "slopes": list(self.slopes),
-            "offsets": list(self.offsets),
-            "folds": self.folds,
-            "seed": self.seed,
-            "before": self.before,
-            "after": self.after,
-        }
 
 
 def calibrate(cohort: Cohort, folds: int = FOLDS, seed: int = 0) -> tuple[Calibration, Cohort]:
@@ -113,7 +53,7 @@ def calibrate(cohort: Cohort, folds: int = FOLDS, seed: int = 0) -> tuple[Calibr
 
 def quality(cohort: Cohort) -> dict[str, float]:
     """Return log loss, Brier score and expected calibration error of probabilities."""
-    given = np.clip(cohort.probabilities, _LEAST, 1 - _LEAST)
+    given = np.clip(cohort.probabilities, LEAST, 1 - LEAST)
     if cohort.is_exclusive:
         loss = -np.log(given[cohort.truth]).mean()
         most, right = scores.confidence(cohort)
@@ -128,14 +68,14 @@ def quality(cohort: Cohort) -> dict[str, float]:
 
 def _fitted(given: Numbers, truth: NDArray[np.bool_], task: Task, classes: tuple[str, ...]) -> Calibration:
     if task == "multi-class":
-        temperature = _temperature(_logs(given), truth)
-        return Calibration("temperature", classes, temperature, (), (), 0, 0, {}, {})
+        temperature = _temperature(logarithms(given), truth)
+        return Calibration("temperature", classes, temperature)
     if task == "binary":  # one number for two classes: the second decides
-        slope, offset = _platt(_odds(given[:, 1]), truth[:, 1])
-        return Calibration("platt", classes, math.nan, (slope, slope), (-offset, offset), 0, 0, {}, {})
-    pairs = [_platt(_odds(given[:, index]), truth[:, index]) for index in range(len(classes))]
+        slope, offset = _platt(log_odds(given[:, 1]), truth[:, 1])
+        return Calibration("platt", classes, slopes=(slope, slope), offsets=(-offset, offset))
+    pairs = [_platt(log_odds(given[:, index]), truth[:, index]) for index in range(len(classes))]
     slopes, offsets = zip(*pairs, strict=True)
-    return Calibration("platt", classes, math.nan, slopes, offsets, 0, 0, {}, {})
+    return Calibration("platt", classes, slopes=slopes, offsets=offsets)
 
 
 def _temperature(logs: Numbers, truth: NDArray[np.bool_]) -> float:
@@ -148,7 +88,7 @@ def _temperature(logs: Numbers, truth: NDArray[np.bool_]) -> float:
     low, high = -math.log(100), math.log(100)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
-        given = _tempered(logs, math.exp(-middle))
+        given = tempered(logs, math.exp(-middle))
         if (given * logs).sum(1).mean() < true:
             low = middle
         else:
@@ -171,7 +111,7 @@ def _platt(odds: Numbers, truth: NDArray[np.bool_]) -> tuple[float, float]:
 
     now = loss(slope, offset)
     for _ in range(_ROUNDS):
-        p = _sigmoid(slope * odds + offset)
+        p = sigmoid(slope * odds + offset)
         off, weight = p - target, p * (1 - p)
         gradient = np.array([off @ odds, off.sum()])
         if np.abs(gradient).max() < 1e-9 * len(odds):
@@ -185,23 +125,3 @@ def _platt(odds: Numbers, truth: NDArray[np.bool_]) -> tuple[float, float]:
             break
         slope, offset, now = slope - size * float(step[0]), offset - size * float(step[1]), then
     return slope, offset
-
-
-def _logs(given: NDArray[Any]) -> Numbers:
-    return np.asarray(np.log(np.clip(np.asarray(given, np.float64), _LEAST, None)), np.float64)
-
-
-def _odds(given: NDArray[Any]) -> Numbers:
-    kept = np.clip(np.asarray(given, np.float64), _LEAST, 1 - _LEAST)
-    return np.asarray(np.log(kept / (1 - kept)), np.float64)
-
-
-def _tempered(logs: Numbers, temperature: float) -> Numbers:
-    scaled = logs / temperature
-    powers = np.exp(scaled - scaled.max(1, keepdims=True))
-    return np.asarray(powers / powers.sum(1, keepdims=True), np.float64)
-
-
-def _sigmoid(z: Numbers) -> Numbers:
-    with np.errstate(invalid="ignore"):  # an image that failed has no probability
-        return np.asarray(np.exp(-np.logaddexp(0, -z)), np.float64)

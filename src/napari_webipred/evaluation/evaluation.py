@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from napari_webipred.cache import overrides
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import calibration, files
-from napari_webipred.evaluation.calibration import Calibration
 from napari_webipred.evaluation.cohort import REASONS, Cohort
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.metric import Metric, named
@@ -22,6 +21,7 @@ from napari_webipred.evaluation.resampling import DRAWS, SEED
 from napari_webipred.evaluation.scores import categories
 from napari_webipred.evaluation.thresholds import Thresholds, choose, rule_of
 from napari_webipred.model_overrides import Thresholds as Chosen
+from napari_webipred.results.calibration import Calibration
 from napari_webipred.steps import result_of
 
 if TYPE_CHECKING:

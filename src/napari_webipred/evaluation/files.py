@@ -20,13 +20,14 @@ from napari_webipred import file_errors
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import drawings, webipred
-from napari_webipred.evaluation.calibration import LABEL, Calibration
 from napari_webipred.evaluation.cohort import REASONS, Cohort
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.intervals import LEVEL
 from napari_webipred.evaluation.metric import Metric
 from napari_webipred.evaluation.thresholds import Thresholds
 from napari_webipred.names import visible
+from napari_webipred.results.calibration import Calibration
+from napari_webipred.results.columns import calibrated as named_calibrated
 from napari_webipred.results.export import harmless
 
 RECORD = "evaluation.json"
@@ -196,7 +197,7 @@ def thresholds_table(found: Thresholds) -> list[list[Cell]]:
 
 def calibrated_table(cohort: Cohort, calibrated: Cohort) -> list[list[Cell]]:
     """Return raw and calibrated probabilities of the rows that count, as lines."""
-    header: list[Cell] = ["row", "image", *cohort.classes, *(f"{name} ({LABEL})" for name in cohort.classes)]
+    header: list[Cell] = ["row", "image", *cohort.classes, *named_calibrated(cohort.classes)]
     numbers = np.concatenate([cohort.probabilities, calibrated.probabilities], axis=1).tolist()
     lines = zip(cohort.rows.tolist(), cohort.images, numbers, strict=True)
     return [header, *([row, image, *both] for row, image, both in lines)]

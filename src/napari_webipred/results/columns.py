@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
@@ -18,6 +18,7 @@ MODEL = "model"
 COMMENT = "comment"
 READER = ("reader_class", "reader_comment", "reader_time")
 REFERENCE = ("reference distance", "reference percentile")
+CALIBRATED = "calibrated"
 
 
 def columns(
@@ -72,6 +73,11 @@ def measures(classes: Sequence[str], options: Mapping[str, Any]) -> tuple[str, .
     """
     deviations = tuple(f"{name} sd" for name in classes) if options.get("views") else ()
     return (*deviations, *(REFERENCE if options.get("reference") else ()))
+
+
+def calibrated(classes: Iterable[str]) -> list[str]:
+    """Name the columns of calibrated probabilities."""
+    return [f"{name} ({CALIBRATED})" for name in classes]
 
 
 class Shared(Generic[T]):

@@ -16,6 +16,7 @@ from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
 from napari_webipred.checksums import sha256_of
 from napari_webipred.names import escape, visible
+from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.output import replacing, unwritable, write_all
 from napari_webipred.results.ranges import BLACK_AND_WHITE, Ranges, note
@@ -93,6 +94,8 @@ class Record(Written):
         How many planes were to be classified; fewer rows say that the run did not come to its end.
     given : ModelInput, optional
         What opens the model again.
+    calibration : Calibration, optional
+        What gave the rows calibrated probabilities.
 
     Attributes
     ----------
@@ -107,8 +110,10 @@ class Record(Written):
         options: Mapping[str, Any],
         total: int,
         given: ModelInput | None = None,
+        calibration: Calibration | None = None,
     ) -> None:
         self.stopped = "cancelled"
+        self._calibration = calibration
         self._card = card
         self._checksum = checksum
         self._options = dict(options)
@@ -177,6 +182,7 @@ class Record(Written):
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,
             "options": self._options,
+            **({"calibration": self._calibration.as_dict()} if self._calibration else {}),
             "complete": complete,
             "stopped": None if complete else self.stopped,
             "planes": {"asked": self.total, "done": self.done, "failed": self._failed},

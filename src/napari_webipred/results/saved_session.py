@@ -14,6 +14,7 @@ from datetime import datetime
 from typing import Any
 
 from napari_webipred.card import ModelCard
+from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.inputs import ImageInput, ModelInput
 from napari_webipred.results.reading import Reading
 from napari_webipred.results.row_list import RowList
@@ -44,6 +45,8 @@ class SavedRun:
         Comments on rows, by their place in `rows`.
     readings : dict of int to Reading
         What a reader has said of rows, by their place in `rows`.
+    calibration : Calibration, optional
+        What gives the rows calibrated probabilities.
     """
 
     begun: datetime
@@ -57,6 +60,7 @@ class SavedRun:
     rows: RowList = field(default_factory=RowList)
     comments: dict[int, str] = field(default_factory=dict)
     readings: dict[int, Reading] = field(default_factory=dict)
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import math
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC
@@ -16,6 +17,7 @@ from pydantic import ValidationError
 from napari_webipred import file_errors, safe_json
 from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape, visible
+from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.columns import measures
 from napari_webipred.results.inputs import ImageInput, ModelInput
 from napari_webipred.results.probabilities import assigned
@@ -154,6 +156,7 @@ def _finished(begun: _Begun) -> SavedRun:
         begun.rows,
         begun.comments,
         begun.readings,
+        _calibration(run),
     )
 
 
@@ -186,6 +189,15 @@ def _parts(file: BinaryIO) -> Iterator[bytes]:
         line = file.readline(safe_json.MAX_BYTES)
     if not line:
         raise ValueError("its end is missing")
+
+
+def _calibration(run: Run) -> Calibration | None:
+    found = run.calibration
+    if found is None:
+        return None
+    said = found.model_dump(exclude={"temperature"})
+    temperature = math.nan if found.temperature is None else found.temperature
+    return Calibration(classes=tuple(run.card.class_names), temperature=temperature, **said)
 
 
 def _image(found: Image) -> ImageInput:

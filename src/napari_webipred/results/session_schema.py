@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from napari_webipred.card import ModelCard, Profile, Views
 
@@ -84,6 +84,25 @@ class Model(Part):
     settings: Settings = Settings()
 
 
+class Calibration(Part):
+    """See `napari_webipred.results.calibration.Calibration`."""
+
+    method: Literal["temperature", "platt"]
+    temperature: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
+    slopes: tuple[Number, ...] = ()
+    offsets: tuple[Number, ...] = ()
+    folds: Place = 0
+    seed: Place = 0
+    before: dict[Name, Number] = {}
+    after: dict[Name, Number] = {}
+
+    @model_validator(mode="after")
+    def _complete(self) -> Calibration:
+        if self.method == "temperature" and self.temperature is None:
+            raise ValueError("a temperature is missing")
+        return self
+
+
 class Run(Part):
     """A run, before its images and rows."""
 
@@ -94,6 +113,14 @@ class Run(Part):
     axes: tuple[Name, ...]
     total: Place
     model: Model
+    calibration: Calibration | None = None
+
+    @model_validator(mode="after")
+    def _fits(self) -> Run:
+        found, classes = self.calibration, len(self.card.classes)
+        if found and found.method == "platt" and not classes == len(found.slopes) == len(found.offsets):
+            raise ValueError("its calibration has another number of classes")
+        return self
 
 
 class Image(Part):

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.card import ModelCard
+from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.history import Change, Commented, Deleted, History, Read
 from napari_webipred.results.inputs import Inputs
@@ -45,6 +46,8 @@ class RunDetails:
         How many rows were to come.
     inputs : Inputs, optional
         The model and the images, so that they can be found again.
+    calibration : Calibration, optional
+        What gives each row calibrated probabilities beside the raw ones.
     """
 
     number: int
@@ -56,6 +59,7 @@ class RunDetails:
     axes: tuple[str, ...]
     total: int
     inputs: Inputs | None = None
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -136,11 +140,13 @@ class SessionTable:
         *,
         begun: datetime | None = None,
         inputs: Inputs | None = None,
+        calibration: Calibration | None = None,
     ) -> RunDetails:
         """Begin a run, and number it."""
         begun = datetime.now().astimezone() if begun is None else begun
         classes = tuple(card.class_names)
-        run = RunDetails(len(self.runs) + 1, begun, card, checksum, dict(options), classes, tuple(axes), total, inputs)
+        facts = (begun, card, checksum, dict(options), classes, tuple(axes), total, inputs, calibration)
+        run = RunDetails(len(self.runs) + 1, *facts)
         self.runs.append(run)
         return run
 
@@ -243,6 +249,13 @@ class SessionTable:
         index = run.number - 1
         self.runs[index] = replace(self.runs[index], options={**self.runs[index].options, "threshold": threshold})
         self._changed_thresholds.add(run.number)
+        self.version += 1
+        self._saved.values[self._run_numbers.values == run.number] = False
+
+    def calibrate(self, run: RunDetails, calibration: Calibration) -> None:
+        """Put calibrated probabilities beside the raw ones of all rows of a run."""
+        index = run.number - 1
+        self.runs[index] = replace(self.runs[index], calibration=calibration)
         self.version += 1
         self._saved.values[self._run_numbers.values == run.number] = False
 

@@ -93,6 +93,7 @@ def _parts(runs: Iterable[SavedRun]) -> Iterator[dict[str, Any]]:
                 "axes": run.axes,
                 "total": run.total,
                 "model": {**asdict(run.model), "reference": escape(run.model.reference)},
+                **({"calibration": run.calibration.as_dict()} if run.calibration else {}),
             }
         }
         for first in range(0, len(run.images), _BLOCK):

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from napari_webipred.results.columns import COMMENT, READER, Shared, columns, measures, unique
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_webipred.results.columns import COMMENT, READER, Shared, calibrated, columns, measures, unique
 from napari_webipred.results.export import Cell, cells, numbers
 from napari_webipred.results.session_table import Entry, RunDetails
 
@@ -34,7 +37,7 @@ class Sheet:
         self._several = len(self.runs) > 1
         names = {run.number: unique(run.classes) if self._several else run.classes for run in self.runs}
         self._classes = Shared(names)
-        self._measures = Shared({run.number: measures(names[run.number], run.options) for run in self.runs})
+        self._measures = Shared({run.number: _measured_names(run, names[run.number]) for run in self.runs})
         comments = (COMMENT,) if any(entry.comment for entry in entries) else ()
         readings = READER if any(entry.reading for entry in entries) else ()
         self._said = (*comments, *readings)
@@ -59,10 +62,23 @@ class Sheet:
         row, run = entry.row, entry.run
         which = (run.number, run.card.name) if self._several else ()
         probabilities = numbers(self._classes.spread(run.number, row.probabilities), len(self._classes.names))
-        measured = numbers(self._measures.spread(run.number, row.measures), len(self._measures.names))
+        measured = numbers(self._measures.spread(run.number, _measured(entry)), len(self._measures.names))
         found = cells(row, self._axes, probabilities, self._regions, which, measured)
         said = {COMMENT: entry.comment, **dict(zip(READER, entry.reading.cells if entry.reading else (), strict=False))}
         return [*found, *(said.get(name, "") for name in self._said)]
+
+
+def _measured_names(run: RunDetails, classes: Sequence[str]) -> tuple[str, ...]:
+    return (*measures(classes, run.options), *(calibrated(classes) if run.calibration else ()))
+
+
+def _measured(entry: Entry) -> NDArray[np.float32] | None:
+    """Return what was measured of a row, and its calibrated probabilities."""
+    row, calibration = entry.row, entry.run.calibration
+    if calibration is None or row.probabilities is None:
+        return row.measures
+    found = calibration.applied(row.probabilities[None])[0].astype(np.float32)
+    return found if row.measures is None else np.concatenate([row.measures, found])
 
 
 def runs_of(entries: Sequence[Entry]) -> list[RunDetails]:

@@ -4,20 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.results.columns import unique
 from napari_webipred.results.growing import GrowingArray
+from napari_webipred.results.measure_columns import Measure, MeasureColumns
 from napari_webipred.results.probabilities import reached
 from napari_webipred.results.row_list import RowList
 from napari_webipred.results.session_table import RunDetails, SessionTable
 
-Kind = Literal[
-    "image", "axis", "region", "prediction", "probability", "class", "run", "model", "begun", "remark", "comment"
-]
+Kind = (
+    Literal["image", "axis", "region", "prediction", "probability", "class", "run", "model", "begun", "remark"]
+    | Literal["comment"]
+    | Measure
+)
+MEASURES: tuple[Measure, ...] = get_args(Measure)
 ABSENT = -1
 NONE = "none"
 
@@ -30,9 +34,11 @@ class Column:
     ----------
     kind : str
         What it has: ``"prediction"`` is the assigned class, or the error; ``"probability"`` that of this class;
-        ``"class"`` the probability of the class called ``name``.
+        ``"class"`` the probability of the class called ``name``; ``"deviation"`` its standard deviation over views;
+        ``"calibrated"`` the calibrated one; ``"distance"`` and ``"percentile"`` how far the image lies from the
+        reference images, and how many percent of them lie nearer.
     name : str
-        Of the axis or class.
+        Of the axis or class. A deviation or calibrated probability without one is that of the assigned class.
     """
 
     kind: Kind
@@ -98,12 +104,14 @@ class TableColumns:
         self._predictions = _Texts(_verdicts)
         self._classes: dict[int, dict[str, int]] = {}
         self._thresholds: dict[int, tuple[float, int]] = {}
+        self._measures = MeasureColumns(table, self.classes)
 
     def extend(self) -> None:
         """Continue the columns that filters need, a little with each batch instead of all at the first use."""
         for texts in (self._images, self._regions, self._remarks, self._predictions):
             texts.codes(self.table.rows)
         self.numbers(PROBABILITY)
+        self._measures.extend()
 
     @property
     def has_regions(self) -> bool:
@@ -121,12 +129,14 @@ class TableColumns:
             return np.unique(names, return_inverse=True)[1][self.table.run_numbers - 1]
         if column.kind == "comment":
             return self._comment_ranks()
-        if column.kind in ("axis", "class", "probability"):
+        if column.kind in ("axis", "class", "probability", *MEASURES):
             return self.numbers(column)
         return self._texts(column).ranks(rows)
 
     def numbers(self, column: Column) -> NDArray[Any]:
-        """Return the numbers of a column of an axis (integers, `ABSENT` without it), a class or the probability."""
+        """Return the numbers of a column: of an axis integers, `ABSENT` without it; of others, NaN for none."""
+        if column.kind in MEASURES:
+            return self._measures.numbers(column.kind, column.name)
         rows = self.table.rows
         grown = self._numbers.setdefault(column, GrowingArray(np.int64 if column.kind == "axis" else np.float32))
         first = len(grown)

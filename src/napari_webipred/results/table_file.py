@@ -86,7 +86,14 @@ def _lines(sheet: Sheet, dialect: type[csv.Dialect]) -> Iterator[str]:
 def _records(entries: Sequence[Entry], sheet: Sheet, reasons: Mapping[int, str]) -> dict[int, Record]:
     """Make the record of each run, with what is to be said of these rows of it."""
     records = {
-        run.number: Record(run.card, run.checksum, run.options, run.total, run.inputs.model if run.inputs else None)
+        run.number: Record(
+            run.card,
+            run.checksum,
+            run.options,
+            run.total,
+            run.inputs.model if run.inputs else None,
+            run.calibration,
+        )
         for run in sheet.runs
     }
     for number, record in records.items():

@@ -34,6 +34,8 @@ class Filter:
         It has failed, has a remark, or a comment.
     among : frozenset of int
         It has one of these numbers, if there are any.
+    bounds : tuple of (Column, float, float)
+        The least and the greatest number in each of these columns of measures.
     """
 
     text: str = ""
@@ -43,6 +45,7 @@ class Filter:
     most: float = 1.0
     marked: Marked = ""
     among: frozenset[int] = frozenset()
+    bounds: tuple[tuple[Column, float, float], ...] = ()
 
 
 EVERYTHING = Filter()
@@ -62,8 +65,9 @@ def shown(columns: TableColumns, chosen: Filter, numbers: Numbers) -> Numbers:
         numbers = numbers[wanted[codes[numbers]]]
         numbers = numbers[~_failed(columns, numbers)]
     if chosen.least > 0 or chosen.most < 1:
-        values = columns.numbers(Column("probability"))[numbers]
-        numbers = numbers[(values >= np.float32(chosen.least)) & (values <= np.float32(chosen.most))]
+        numbers = numbers[_between(columns, Column("probability"), chosen.least, chosen.most, numbers)]
+    for bound in chosen.bounds:
+        numbers = numbers[_between(columns, *bound, numbers)]
     if chosen.text.strip():
         numbers = numbers[_with_text(columns, chosen.text.strip().casefold(), numbers)]
     return numbers
@@ -89,6 +93,12 @@ def class_wins(columns: TableColumns, numbers: Numbers) -> Counter[str]:
             for name in {text, *text.split("; ")}:
                 wins[name] += count
     return wins
+
+
+def _between(columns: TableColumns, column: Column, least: float, most: float, numbers: Numbers) -> NDArray[np.bool_]:
+    values = columns.numbers(column)[numbers]
+    found: NDArray[np.bool_] = (values >= np.float32(least)) & (values <= np.float32(most))
+    return found
 
 
 def _has_class(prediction: str, classes: frozenset[str]) -> bool:

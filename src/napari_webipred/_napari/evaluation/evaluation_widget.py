@@ -245,6 +245,8 @@ class EvaluationWidget(QWidget):
         self.outcome = None if isinstance(found, Comparison) else found
         self.summary.setText(found.summary if isinstance(found, Comparison) else summary_of(found))
         self.summary.show()
+        if isinstance(found, Outcome) and found.evaluation.calibration is not None:
+            self._session.calibrate(found.run, found.evaluation.calibration)
         for action in (self.folder, self.json):
             action.setVisible(not compared)
         self.keep.setVisible(isinstance(found, Outcome) and found.evaluation.thresholds is not None)

@@ -25,7 +25,7 @@ THRESHOLDS = (
 )
 CALIBRATION = (
     "How good the probabilities are as they are, and calibrated ones of images that were not used for the fit. "
-    "Lower is better. “Save everything to a folder…” writes calibrated columns beside the raw ones, calibrated.csv."
+    "Lower is better. The table of results has calibrated probabilities beside the raw ones now."
 )
 QUALITIES = {"log_loss": "Log loss", "brier": "Brier score", "ece": "Calibration error"}
 

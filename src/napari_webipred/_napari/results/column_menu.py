@@ -8,6 +8,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QDialog, QLineEdit, QListWidget, QListWidgetItem, QMenu, QVBoxLayout, QWidget
 
+from napari_webipred._napari.results.measures import class_measures
 from napari_webipred._napari.results.result_columns import class_names, heading, possible_columns
 from napari_webipred._napari.results.result_table import ResultTable
 from napari_webipred.names import readable
@@ -44,6 +45,7 @@ def column_menu(model: ResultTable, section: int, sort: Callable[[int, Qt.SortOr
     columns = possible_columns(model.source, model.runs)
     if len(names) <= MOST_LISTED:
         columns += [Column("class", name) for name in names]
+        columns += class_measures(names, model.runs)
     for column in columns:
         menu.addAction(_switch(model, column, menu))
     if len(names) > MOST_LISTED:

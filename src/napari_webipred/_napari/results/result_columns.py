@@ -5,6 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from napari_webipred._napari.results.measures import (
+    MEANINGS,
+    NAMED,
+    class_measures,
+    measure_columns,
+    measure_text,
+    number_text,
+)
 from napari_webipred.names import readable
 from napari_webipred.results.session_table import Entry, Numbers, RunDetails
 from napari_webipred.results.table_columns import ABSENT, NONE, Column, TableColumns, greatest
@@ -20,6 +28,10 @@ HEADINGS = {
     "begun": "Time",
     "remark": "Remark",
     "comment": "Comment",
+    "deviation": "SD",
+    "calibrated": "Calibrated",
+    "distance": "Distance",
+    "percentile": "Percentile",
 }
 MOST_CLASSES = 12  # that have a column unless the user chooses others
 REMARK = "⚠"  # stands before the class of a row that has one
@@ -58,6 +70,7 @@ def possible_columns(columns: TableColumns, runs: Sequence[RunDetails]) -> list[
         found.append(Column("region"))
     if any(run.card.task != "regression" for run in runs):
         found += [Column("prediction"), Column("probability")]
+    found += measure_columns(runs)
     return [*found, Column("run"), Column("model"), Column("begun"), Column("remark"), Column("comment")]
 
 
@@ -81,7 +94,8 @@ def shown_columns(
         chosen = set(most) | {column.name for column in choice.shown if column.kind == "class"}
         names = [*(name for name in most), *(name for name in names if name in chosen and name not in most)]
     at = next(i for i, column in enumerate(possible) if column.kind == "run")
-    found = [*possible[:at], *(Column("class", name) for name in names), *possible[at:]]
+    classes = [Column("class", name) for name in names]
+    found = [*possible[:at], *classes, *class_measures(names, runs), *possible[at:]]
     usual = _usual(columns, runs)
     found = [
         column
@@ -98,6 +112,9 @@ def _usual(columns: TableColumns, runs: Sequence[RunDetails]) -> set[Column]:
         usual.add(Column("probability"))
     if len(runs) > 1:
         usual |= {Column("run"), Column("model")}
+    usual.update(measure_columns(runs))
+    if all(run.card.task == "regression" for run in runs):  # no class is assigned, whose deviation would stand
+        usual.update(class_measures(class_names(columns, runs), runs))
     if columns.table.comments:
         usual.add(Column("comment"))
     return usual
@@ -117,6 +134,8 @@ def _in_order(found: list[Column], order: Sequence[Column]) -> list[Column]:
 
 def heading(columns: TableColumns, column: Column, runs: Sequence[RunDetails]) -> str:
     """Name a column."""
+    if column.name and column.kind in NAMED:
+        return NAMED[column.kind].format(column.name)
     if column.kind != "class":
         return HEADINGS.get(column.kind, column.name)
     units = {run.card.classes[columns.classes(run)[column.name]].unit for run in runs if _has(columns, run, column)}
@@ -125,7 +144,9 @@ def heading(columns: TableColumns, column: Column, runs: Sequence[RunDetails]) -
 
 
 def label(columns: TableColumns, column: Column, runs: Sequence[RunDetails]) -> str:
-    """Return what a class means, if its card says so."""
+    """Return what a column means: a measure, or a class whose card says so."""
+    if column.kind in MEANINGS:
+        return MEANINGS[column.kind]
     for run in runs:
         if column.kind == "class" and _has(columns, run, column):
             return run.card.classes[columns.classes(run)[column.name]].label or ""
@@ -148,6 +169,8 @@ def cell(columns: TableColumns, column: Column, entry: Entry, decimals: int) -> 
                 if row.assigned and not row.failed
                 else ""
             )
+        case "deviation" | "calibrated" | "distance" | "percentile":
+            return measure_text(columns, column, entry, decimals)
         case "class":
             return _class_cell(columns, column, entry, decimals)
         case "begun":
@@ -173,11 +196,6 @@ def text_of(column: Column, entry: Entry) -> str:
 def class_index(columns: TableColumns, column: Column, run: RunDetails) -> int | None:
     """Return which class of a run a column shows; None if the run has no such class."""
     return columns.classes(run).get(column.name) if column.kind == "class" else None
-
-
-def number_text(run: RunDetails, number: float, decimals: int) -> str:
-    """Write a probability, or another number of a model."""
-    return f"{number:.{decimals}f}" if run.card.has_probabilities else f"{number:.6g}"
 
 
 def _class_cell(columns: TableColumns, column: Column, entry: Entry, decimals: int) -> str:

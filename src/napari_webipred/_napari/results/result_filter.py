@@ -5,28 +5,34 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
-    QDoubleSpinBox,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QMenu,
     QSizePolicy,
     QVBoxLayout,
     QWidget,
-    QWidgetAction,
 )
 
+from napari_webipred._napari.results.bounds_menu import BoundsMenu
+from napari_webipred._napari.results.measures import measure_columns
 from napari_webipred._napari.results.result_table import ResultTable
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import ElidedLabel
 from napari_webipred.names import readable
 from napari_webipred.results.session_table import RunDetails
+from napari_webipred.results.table_columns import Column, Kind
 from napari_webipred.results.table_filter import EVERYTHING, Filter, class_wins
 
 MARKED = {"failed": "Failed rows", "remark": "Rows with a remark", "comment": "Rows with a comment"}
+MEASURED: dict[Kind, tuple[str, float]] = {
+    "deviation": ("SD over views", 1.0),
+    "calibrated": ("Calibrated probability", 1.0),
+    "distance": ("Reference distance", 1_000_000.0),
+    "percentile": ("Reference percentile", 100.0),
+}
 MOST_LISTED = 30
 MOST_LETTERS = 60
 
@@ -59,7 +65,6 @@ class ResultFilter(QWidget):
         self.summary = ElidedLabel()
         self.everything = Button("Show all")
         self.everything.setToolTip("Show all rows again")
-        self.least, self.most = _number(0.0, "Lowest probability"), _number(1.0, "Highest probability")
         self._make_menu()
         top, below = QHBoxLayout(), QHBoxLayout()
         top.addWidget(self.search, 1)
@@ -72,8 +77,8 @@ class ResultFilter(QWidget):
         layout.addLayout(top)
         layout.addLayout(below)
         self.search.textChanged.connect(lambda text: self._set(text=text))
-        self.least.valueChanged.connect(lambda value: self._set(least=round(value, 4)))
-        self.most.valueChanged.connect(lambda value: self._set(most=round(value, 4)))
+        for bounds in (self.probability, *self.measures.values()):
+            bounds.changed.connect(self._on_bounds)
         self.everything.clicked.connect(self.clear)
         self.menu.aboutToShow.connect(self._fill)
         self.refresh()
@@ -81,8 +86,8 @@ class ResultFilter(QWidget):
     def clear(self) -> None:
         """Show all rows."""
         self._clearing = True
-        self.least.setValue(0.0)
-        self.most.setValue(1.0)
+        for bounds in (self.probability, *self.measures.values()):
+            bounds.clear_bounds()
         self.search.clear()
         self._clearing = False
         self.changed.emit(EVERYTHING)
@@ -107,24 +112,30 @@ class ResultFilter(QWidget):
         if not self._clearing:
             self.changed.emit(replace(self._model.filter, **facts))  # type: ignore[arg-type]
 
+    def _on_bounds(self) -> None:
+        least, most = self.probability.bounds or (0.0, 1.0)
+        found = ((column, menu.bounds) for column, menu in self.measures.items())
+        self._set(least=least, most=most, bounds=tuple((column, *bounds) for column, bounds in found if bounds))
+
     def _make_menu(self) -> None:
         self._marked = {
             marked: self._add(self.menu, words, False, _marker(self, marked)) for marked, words in MARKED.items()
         }
         self.menu.addSeparator()
         self._runs, self._classes = QMenu("Run", self.menu), QMenu("Class", self.menu)
-        probability = QMenu("Probability of the class", self.menu)
-        for submenu in (self._runs, self._classes, probability):
+        self.probability = BoundsMenu("Probability of the class", 1.0, self.menu)
+        self.measures = {Column(kind): BoundsMenu(words, most, self.menu) for kind, (words, most) in MEASURED.items()}
+        for submenu in (self._runs, self._classes, self.probability, *self.measures.values()):
             self.menu.addMenu(submenu)
-        numbers = QWidgetAction(probability)
-        numbers.setDefaultWidget(_between(self.least, self.most))
-        probability.addAction(numbers)
 
     def _fill(self) -> None:
         """List what the rows have."""
         model, chosen = self._model, self._model.filter
         for marked, action in self._marked.items():
             action.setChecked(chosen.marked == marked)
+        possible = measure_columns(model.source.table.runs)
+        for column, bounds in self.measures.items():
+            bounds.menuAction().setVisible(column in possible)
         self._runs.clear()
         self._classes.clear()
         for run in reversed(model.source.table.runs[-MOST_LISTED:]):
@@ -157,6 +168,7 @@ def describe(chosen: Filter, runs: list[RunDetails]) -> list[str]:
         parts.append("chosen in a figure")
     if chosen.least > 0 or chosen.most < 1:
         parts.append(f"probability {chosen.least:g} to {chosen.most:g}")
+    parts += [f"{MEASURED[column.kind][0].lower()} {least:g} to {most:g}" for column, least, most in chosen.bounds]
     return parts
 
 
@@ -175,23 +187,3 @@ def _toggler(bar: ResultFilter, field: str, values: frozenset[object], value: ob
 
 def _marker(bar: ResultFilter, marked: str) -> Callable[[], None]:
     return lambda: bar._set(marked="" if bar._model.filter.marked == marked else marked)
-
-
-def _number(value: float, name: str) -> QDoubleSpinBox:
-    box = QDoubleSpinBox()
-    box.setRange(0, 1)
-    box.setSingleStep(0.05)
-    box.setValue(value)
-    box.setAccessibleName(name)
-    return box
-
-
-def _between(least: QWidget, most: QWidget) -> QWidget:
-    row = QWidget()
-    layout = QHBoxLayout(row)
-    layout.setContentsMargins(8, 4, 8, 4)
-    layout.addWidget(QLabel("from"), alignment=Qt.AlignmentFlag.AlignRight)
-    layout.addWidget(least)
-    layout.addWidget(QLabel("to"))
-    layout.addWidget(most)
-    return row

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import Any
 
 import numpy as np
@@ -9,6 +10,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 from qtpy.QtGui import QFont
 
 from napari_webipred import settings
+from napari_webipred._napari.results.measures import measured
 from napari_webipred._napari.results.result_columns import (
     ColumnChoice,
     cell,
@@ -25,12 +27,12 @@ from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.names import readable
 from napari_webipred.results.ranges import words
 from napari_webipred.results.session_table import Entry, Numbers, RunDetails
-from napari_webipred.results.table_columns import Column, TableColumns
+from napari_webipred.results.table_columns import MEASURES, Column, TableColumns
 from napari_webipred.results.table_filter import EVERYTHING, Filter, ordered, shown
 
 NOWHERE = QModelIndex()
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
-NUMBERS = {"axis", "probability", "class", "run"}
+NUMBERS = {"axis", "probability", "class", "run", *MEASURES}
 Role = Qt.ItemDataRole
 
 
@@ -184,6 +186,8 @@ class ResultTable(QAbstractTableModel):
         index = class_index(self.source, column, entry.run)
         if index is not None and entry.row.probabilities is not None:
             return tip(f"{column.name}: {entry.row.probabilities[index]}")
+        if column.kind in MEASURES and not isnan(number := measured(self.source, column, entry)):
+            return tip(f"{heading(self.source, column, self.runs)}: {number:.6g}")
         if column.kind == "prediction" and entry.row.remark:
             return tip(entry.row.remark)
         text = text_of(column, entry) or cell(self.source, column, entry, self.decimals)
