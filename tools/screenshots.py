@@ -329,8 +329,8 @@ def evaluated(viewer, panel):
     panel.results.buttons.evaluate.click()
     (view,) = viewer.window._qt_window.findChildren(EvaluationWidget)
     view.labels.source.setCurrentIndex(view.labels.source.findData("folders"))
-    view.rule.setCurrentIndex(view.rule.findData("sensitivity=0.95"))
-    view.calibrate.setChecked(True)
+    view.fits.rule.setCurrentIndex(view.fits.rule.findData("sensitivity=0.95"))
+    view.fits.calibrate.setChecked(True)
     view.evaluate.click()
     wait(lambda: view.outcome is not None or view.message.text != "")
     return view

@@ -84,10 +84,13 @@ def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify,
     view.labels.typed.view.setFocus()
     for key in "1112222222":
         qtbot.keyClick(view.labels.typed.view, key)
-    view.rule.setCurrentIndex(view.rule.findData("youden"))
+    view.fits.rule.setCurrentIndex(view.fits.rule.findData("youden"))
+    view.fits.calibrate.setChecked(True)
     qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: view.outcome is not None or view.message.text != "", timeout=PATIENCE)
-    view.keep.trigger()
+    assert "Calibrated" in panel.results.model.headings()
+    assert panel._session.table.runs[0].calibration == view.outcome.evaluation.calibration
+    view.files.keep.trigger()
     (dialog,) = view.findChildren(QInputDialog)
     dialog.setTextValue("screening")
     dialog.accept()

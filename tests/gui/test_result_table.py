@@ -10,13 +10,14 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QLineEdit
-from tests.gui.conftest import card, flat
+from tests.gui.conftest import BRIGHTNESS, card, flat
 
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.results.column_menu import ClassPicker, column_menu
 from napari_webipred._napari.results.result_columns import MOST_CLASSES
 from napari_webipred._napari.results.results_view import WIDE
 from napari_webipred.results.row import Row
+from napari_webipred.results.table_columns import Column
 
 LEFT = Qt.MouseButton.LeftButton
 SHIFT, CONTROL = Qt.KeyboardModifier.ShiftModifier, Qt.KeyboardModifier.ControlModifier
@@ -262,6 +263,36 @@ def test_of_many_classes_those_that_win_have_columns_and_a_search_adds_others(vi
     picker.search.setText("class 555")
     picker.list.item(0).setCheckState(Qt.CheckState.Checked)
     assert "class 555" in headings(panel)
+
+
+def test_measures_have_columns_that_sort_and_filter(panel):
+    session = panel._session
+    run = session.table.begin(BRIGHTNESS, "", {"threshold": 0.5, "views": "flip", "reference": True}, (), 3)
+    session.places.begin(run.number, [Target([])])
+    numbers = [(0.9, 0.01, 0.02, 7.5, 40.0), (0.3, 0.03, 0.04, 30.25, 99.5), (0.8, 0.05, 0.06, 12.0, 80.0)]
+    for number, (p, *measures) in enumerate(numbers):
+        given = np.array([p, 1 - p], np.float32)
+        which = int(given.argmax())
+        done = Row(0, f"{number}", {}, given, "", (which,), measures=np.array(measures, np.float32))
+        session.table.append(run, [done])
+    session.rows_added.emit(0, 2)
+    assert headings(panel)[2:6] == ["Probability", "SD", "Distance", "Percentile"]
+    assert column(panel, "SD") == ["0.010", "0.040", "0.050"]
+    menu = column_menu(panel.results.model, 0, panel.results.table.sortByColumn, panel)
+    {action.text(): action for action in menu.actions()}["bright sd"].trigger()
+    assert column(panel, "bright sd") == ["0.020", "0.040", "0.060"]
+    panel.results.table.sortByColumn(headings(panel).index("Percentile"), Qt.SortOrder.DescendingOrder)
+    assert column(panel, "Percentile") == ["99.5", "80.0", "40.0"]
+    bar = panel.results.filter
+    bar.menu.aboutToShow.emit()
+    shown = {action.text() for action in bar.menu.actions() if action.isVisible()}
+    assert "Reference percentile" in shown
+    assert "Calibrated probability" not in shown
+    bar.measures[Column("percentile")].least.setValue(90)
+    assert column(panel, "Distance") == ["30.25"]
+    assert bar.summary.text().endswith("1 of 3 rows · reference percentile 90 to 100")
+    bar.clear()
+    assert column(panel, "Image") == ["1", "2", "0"]
 
 
 def test_regions_have_a_column_once_there_are_some(panel):

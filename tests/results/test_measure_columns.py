@@ -119,7 +119,8 @@ def test_files_have_them_and_the_record_says_how_rows_were_calibrated(table, tmp
     ]
     assert float(lines[0]["reference distance"]) == 30.25
     assert float(lines[0]["B (calibrated)"]) == pytest.approx(0.9634, abs=1e-4)
-    assert lines[1]["B (calibrated)"] == "" and lines[1]["error"] == "broken"
+    assert lines[1]["B (calibrated)"] == ""
+    assert lines[1]["error"] == "broken"
     assert json.loads(record_path(path).read_bytes())["calibration"] == PLATT.as_dict()
 
 

@@ -76,8 +76,10 @@ def _evaluate(options: argparse.Namespace) -> None:
 def _show(found: Evaluation) -> None:
     """Print the metrics: of all classes together, then the most common ones of each class."""
     cohort = found.cohort
-    grouped = f", {len(set(cohort.groups.tolist()))} groups by {cohort.grouped_by}" if cohort.groups is not None else ""
-    terminal.show(f"{len(cohort)} images{grouped}, {len(cohort.classes)} classes; intervals: 95 %")
+    groups = 0 if cohort.groups is None else len(set(cohort.groups.tolist()))
+    grouped = f", {_count(groups, 'group')} by {cohort.grouped_by}" if groups else ""
+    classes = _count(len(cohort.classes), "class", "es")
+    terminal.show(f"{_count(len(cohort), 'image')}{grouped}, {classes}; intervals: 95 %")
     terminal.show("")
     whole = [metric for metric in found.metrics if not metric.class_name]
     rows = [(metric.name, _number(metric.value), _interval(metric), metric.note) for metric in whole]
@@ -120,6 +122,10 @@ def _show_fitted(found: Evaluation) -> None:
         what = f"temperature {fitted.temperature:.3f}" if fitted.method == "temperature" else "Platt"
         lines = [(name, *(f"{each[name]:.4f}" for each in (fitted.before, fitted.after))) for name in fitted.before]
         terminal.show_table((f"CALIBRATION ({what})", "RAW", "CALIBRATED"), lines, sys.stdout)
+
+
+def _count(number: int, what: str, plural: str = "s") -> str:
+    return f"{number:,} {what}{plural * (number != 1)}"
 
 
 def _number(value: float) -> str:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MOST_LINES = 8  # curves in one figure
 MOST_CELLS = 25  # classes of a matrix with numbers in its cells
 LONGEST = 24  # characters of a class
+COLUMNS = 2000  # of a curve with very many points, narrower than what a figure can show
 _BAND = 0.18  # opacity
 MODES: Mapping[Mode, str] = {
     "raw": "images",
@@ -206,8 +207,28 @@ def _curves(axes: Axes, curves: Mapping[str, Curve], colours: Colours) -> None:
         colour = _line(colours, number)
         if len(curve.grid):
             axes.fill_between(curve.grid, curve.low, curve.high, color=colour, alpha=_BAND, linewidth=0)
-        handles += axes.plot(curve.x, curve.y, color=colour, linewidth=1.6)
+        kept = seen(curve.x, curve.y)
+        handles += axes.plot(curve.x[kept], curve.y[kept], color=colour, linewidth=1.6)
     _legend(axes, handles, list(curves), colours)
+
+
+def seen(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which points of a curve are to be drawn: of very many those that change how it looks.
+
+    In each of very narrow columns these are the first and the last, the lowest and the highest point.
+
+    Parameters
+    ----------
+    x, y : ndarray of float64, shape (points,)
+        Between 0 and 1; `x` never falls.
+    """
+    if len(x) <= 4 * COLUMNS:
+        return np.arange(len(x))
+    column = np.minimum((x * COLUMNS).astype(np.intp), COLUMNS - 1)
+    first = np.flatnonzero(np.r_[True, np.diff(column) > 0])
+    last = np.r_[first[1:], len(x)] - 1
+    by_height = np.lexsort((y, column))
+    return np.unique(np.concatenate([first, last, by_height[first], by_height[last]]))
 
 
 def _dress(axes: Axes, colours: Colours, grid: bool = True) -> None:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred._napari.evaluation.class_mapping import differing
 from napari_webipred._napari.evaluation.part import Lines, Matrix, Part, Plot
 from napari_webipred._napari.evaluation.plots import MODES, matrix_height
 from napari_webipred._napari.evaluation.run_predictions import RunPredictions, predictions_of
@@ -58,8 +59,18 @@ class Comparison:
         return f"{words}, kappa {_number(self.agreement.kappa)}.{left}"
 
 
-def comparing(table: SessionTable, run: RunDetails, other: RunDetails) -> Generator[tuple[int, int], None, Comparison]:
+def comparing(
+    table: SessionTable, run: RunDetails, other: RunDetails, mapping: Mapping[str, str] | None = None
+) -> Generator[tuple[int, int], None, Comparison]:
     """Compare two runs.
+
+    Parameters
+    ----------
+    table : SessionTable
+    run, other : RunDetails
+    mapping : mapping of str to str, optional
+        Names of classes that one of them does not have, and what stands for them; see `differing`. If several classes
+        get one name, their probabilities are added.
 
     Raises
     ------
@@ -80,19 +91,24 @@ def comparing(table: SessionTable, run: RunDetails, other: RunDetails) -> Genera
             "An image has one class for one of these models, and can have several for the other.",
             "Compare models of the same kind.",
         )
-    classes = tuple(both[0].run.classes)
-    own = {name: each.run.classes for name, each in zip(names, both, strict=True)}
-    shared_classes(own, {}, exclusive=True in exclusive)
+    changed = differing(other, run)
+    shared = shared_classes(
+        {name: each.run.classes for name, each in zip(names, both, strict=True)},
+        {name: to for name, to in (mapping or {}).items() if name in changed.names},
+        exclusive=True in exclusive,
+    )
+    classes = tuple(changed.other.classes)
     keys = [_keys(each) for each in both]
     common = [key for key in keys[0] if key in keys[1]]
     if not common:
         raise OptionError("The two runs have no image in common.", "Classify the same images with both models.")
     places = np.array([[found[key] for key in common] for found in keys], np.intp)
     given, assigned, numbers = [], [], []
-    for one, at in zip(both, places, strict=True):
-        order = [one.run.classes.index(name) for name in classes]
-        given.append(one.predictions.probabilities[at][:, order])
-        assigned.append(one.predictions.assigned[at][:, order])
+    for name, one, at in zip(names, both, places, strict=True):
+        into = np.array([[shared[name][own] == to for to in classes] for own in one.run.classes], np.float32)
+        given.append(one.predictions.probabilities[at] @ into)
+        added = True in exclusive and len(into) > len(classes)  # the most probable class may be another one then
+        assigned.append(_most_probable(given[-1]) if added else one.predictions.assigned[at] @ into > 0)
         numbers.append(one.numbers[at])
     frame = pd.DataFrame({"image": [" · ".join(part for part in key if part) for key in common]})
     frame[_NUMBERS] = range(len(common))
@@ -108,6 +124,13 @@ def comparing(table: SessionTable, run: RunDetails, other: RunDetails) -> Genera
     yield 0, 0
     left_out = sum(len(found) for found in keys) - 2 * len(common)
     return Comparison(opinions, agreement_of(opinions), np.stack(numbers), left_out)
+
+
+def _most_probable(given: NDArray[np.float32]) -> NDArray[np.bool_]:
+    found = np.zeros(given.shape, np.bool_)
+    done = np.flatnonzero(~np.isnan(given).any(1))
+    found[done, given[done].argmax(1)] = True
+    return found
 
 
 def _keys(given: RunPredictions) -> dict[tuple[str, ...], int]:

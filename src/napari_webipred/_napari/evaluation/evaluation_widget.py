@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
 from collections.abc import Generator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QEvent, QSize, QTimer
-from qtpy.QtWidgets import QCheckBox, QFileDialog, QFormLayout, QInputDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 
-from napari_webipred._napari.evaluation.fits import RULES, fit_plots
+from napari_webipred._napari.evaluation.fit_choices import FitChoices
+from napari_webipred._napari.evaluation.fits import fit_plots
 from napari_webipred._napari.evaluation.label_source import RUN, LabelSource
+from napari_webipred._napari.evaluation.outcome_files import OutcomeFiles
+from napari_webipred._napari.evaluation.outcome_words import summary_of
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
+from napari_webipred._napari.evaluation.run_choice import list_runs, others
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
 from napari_webipred._napari.widgets.appearance import appearance
@@ -29,7 +30,6 @@ from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import Section
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wheel import WheelGuard
-from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.comparison import Comparison
@@ -66,22 +66,14 @@ class EvaluationWidget(QWidget):
         self.run = choice("Run to evaluate")
         self.labels = LabelSource(napari_viewer, self._session)
         self.ordinal = QCheckBox("The classes have an order, such as grades")
-        self.rule = choice("Thresholds")
-        for rule, words in RULES.items():
-            self.rule.addItem(words, rule)
-        self.rule.setToolTip("Choose from which probability on a class is assigned, by these labels")
-        self.calibrate = QCheckBox("Calibrate the probabilities")
-        self.calibrate.setToolTip("Fit probabilities that mean what they say. The raw ones stay as they are")
+        self.fits = FitChoices()
         self.evaluate = MainButton("Evaluate", theme)
         self.evaluate.setToolTip("Compare the rows of this run with the labels")
         self.progress = ProgressLine("the evaluation")
         self.message = Message(theme)
         self.summary = MutedLabel()
         self.pane = PlotPane(theme)
-        self.folder = self.pane.menu.addAction("Save everything to a folder…")
-        self.folder.setToolTip("Tables, figures, how they were made, and the formats of WebIPred")
-        self.keep = self.pane.menu.addAction("Keep thresholds for this model…")
-        self.json = self.pane.menu.addAction("Save metrics as JSON of WebIPred…")
+        self.files = OutcomeFiles(self._session, self.pane)
         self._lay_out()
         self._listening = self._placed = False
         self._connect()
@@ -99,14 +91,7 @@ class EvaluationWidget(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
         column.addLayout(form)
-        self._fits = QWidget()
-        fits = QFormLayout(self._fits)
-        fits.setContentsMargins(0, 0, 0, 0)
-        fits.setVerticalSpacing(5)
-        fits.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        fits.addRow("Thresholds", self.rule)
-        fits.addRow(self.calibrate)
-        for widget in (self.labels, self.ordinal, self._fits, self.evaluate):
+        for widget in (self.labels, self.ordinal, self.fits, self.evaluate):
             column.addWidget(widget)
         self.section = Section("", "Labels", inside, self._theme)
         for widget in (self.no_run, self.section, self.progress, self.message, self.summary, self.pane):
@@ -123,9 +108,6 @@ class EvaluationWidget(QWidget):
         self.evaluate.clicked.connect(self.start)
         self.progress.cancelled.connect(self._on_cancel)
         self.pane.rows_chosen.connect(self._on_rows)
-        self.folder.triggered.connect(self._on_save_all)
-        self.json.triggered.connect(self._on_save_json)
-        self.keep.triggered.connect(self._on_keep)
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
@@ -166,20 +148,10 @@ class EvaluationWidget(QWidget):
         self.pane.draw()
 
     def _on_layers(self, event: Any = None) -> None:
-        self.labels.list_layers()
+        self.labels.features.list_layers()
 
     def _list_runs(self) -> None:
-        """Offer the runs that have rows, the last one first."""
-        table, before = self._session.table, self.run.currentData()
-        kept = Counter(table.run_numbers[table.numbers].tolist())
-        self.run.blockSignals(True)
-        self.run.clear()
-        for run in reversed(table.runs):
-            if count := kept[run.number]:
-                rows = f"{count:,} row{'s' * (count != 1)}"
-                self.run.addItem(f"{run.number}: {readable(run.card.name)} · {rows}", run.number)
-        self.run.setCurrentIndex(max(self.run.findData(before), 0) if self.run.count() else -1)
-        self.run.blockSignals(False)
+        list_runs(self.run, self._session.table)
         self._on_run()
 
     @property
@@ -190,8 +162,7 @@ class EvaluationWidget(QWidget):
 
     def _on_run(self) -> None:
         run = self.details
-        every = [(self.run.itemText(place), self.run.itemData(place)) for place in range(self.run.count())]
-        self.labels.list_others([each for each in every if run is not None and each[1] != run.number])
+        self.labels.list_others(others(self.run))
         self.no_run.setVisible(run is None)
         self.labels.setEnabled(run is not None)
         self._on_labels()
@@ -200,7 +171,7 @@ class EvaluationWidget(QWidget):
         run = self.details
         ordered = run is not None and run.card.task == "multi-class" and len(run.classes) > 2
         self.ordinal.setVisible(ordered and self.labels.kind != RUN)
-        self._fits.setVisible(self.labels.kind != RUN)
+        self.fits.setVisible(self.labels.kind != RUN)
         self.evaluate.setText("Compare" if self.labels.kind == RUN else "Evaluate")
         self.labels.show_run(run)
         self.evaluate.setEnabled(self.details is not None and self.labels.ready and self._task is None)
@@ -226,10 +197,12 @@ class EvaluationWidget(QWidget):
 
         table = self._session.table
         if self.labels.kind == RUN:
-            return comparing(table, run, table.runs[self.labels.other.currentData() - 1])
+            other = table.runs[self.labels.other.currentData() - 1]
+            return comparing(table, run, other, self.labels.mapping.mapping)
         ordinal = self.ordinal.isVisibleTo(self) and self.ordinal.isChecked()
-        fits: dict[str, Any] = {"rule": self.rule.currentData() or None, "calibrate": self.calibrate.isChecked()}
-        return evaluating_run(table, run, self.labels.known(), self.labels.group, ordinal, **fits)
+        rule, calibrate = self.fits.rule.currentData() or None, self.fits.calibrate.isChecked()
+        known, group = self.labels.known(), self.labels.group
+        return evaluating_run(table, run, known, group, ordinal, rule=rule, calibrate=calibrate)
 
     def _on_events(self, events: list[tuple[int, int]]) -> None:
         done, total = events[-1]
@@ -241,15 +214,12 @@ class EvaluationWidget(QWidget):
         from napari_webipred._napari.evaluation.run_predictions import Outcome
 
         self._on_end()
-        compared = isinstance(found, Comparison)
         self.outcome = None if isinstance(found, Comparison) else found
         self.summary.setText(found.summary if isinstance(found, Comparison) else summary_of(found))
         self.summary.show()
         if isinstance(found, Outcome) and found.evaluation.calibration is not None:
             self._session.calibrate(found.run, found.evaluation.calibration)
-        for action in (self.folder, self.json):
-            action.setVisible(not compared)
-        self.keep.setVisible(isinstance(found, Outcome) and found.evaluation.thresholds is not None)
+        self.files.show_outcome(self.outcome)
         self.section.header.summarise(f"{self.run.currentText()}, {self.labels.words}", complete=True)
         self.section.header.setChecked(False)
         self.pane.show()
@@ -280,67 +250,3 @@ class EvaluationWidget(QWidget):
         if self._session.form is None:  # the panel is closed
             self._viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
         self._session.rows_wanted.emit(kept)
-
-    def _on_save_all(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Save the evaluation to an empty folder")
-        if folder and self.outcome is not None:
-            self.pane.do(_saving(Path(folder), self.outcome))
-
-    def _on_keep(self) -> None:
-        """Ask for a name, and keep the thresholds under it."""
-        outcome = self.outcome
-        if outcome is None:
-            return
-        dialog = QInputDialog(self)
-        dialog.setWindowTitle("Keep thresholds")
-        dialog.setLabelText("Name of the thresholds, such as screening:")
-        dialog.textValueSelected.connect(
-            lambda name: (
-                self.pane.do(_keeping(name.strip(), outcome), self._session.kept.look) if name.strip() else None
-            )
-        )
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
-
-    def _on_save_json(self) -> None:
-        if self.outcome is None:
-            return
-        suggested = f"{self.outcome.run.card.id}-metrics.json"
-        name, _ = QFileDialog.getSaveFileName(self, "Save metrics", suggested, "JSON (*.json)")
-        if name:
-            self.pane.do(_saving_json(Path(name), self.outcome))
-
-
-def summary_of(outcome: Outcome) -> str:
-    """Say in a line how many rows count, and how many of them are right."""
-    cohort = outcome.evaluation.cohort
-    accuracy = outcome.evaluation.metric("accuracy")
-    groups = f" in {int(cohort.groups.max()) + 1:,} groups by {cohort.grouped_by}" if cohort.groups is not None else ""
-    n = len(cohort)
-    words = f"{n:,} row{'s' * (n != 1)} with a label{groups}. Right: {accuracy.value:.1%}"
-    if accuracy.low == accuracy.low:  # there is an interval
-        words += f" (95 %: {accuracy.low:.1%} to {accuracy.high:.1%})"
-    left = len(cohort.unmatched)
-    return f"{words}. Not counted: {left:,}." if left else f"{words}."
-
-
-def _keeping(name: str, outcome: Outcome) -> Generator[None, None, str]:
-    yield
-    outcome.evaluation.keep(name)
-    return f"Kept as {name}. Choose it in the step Classify. Python and the command line take the name as threshold."
-
-
-def _saving(folder: Path, outcome: Outcome) -> Any:
-    yield
-    files = outcome.evaluation.save(folder)
-    return f"{len(files)} files written to {folder.name}."
-
-
-def _saving_json(path: Path, outcome: Outcome) -> Any:
-    from napari_webipred._napari.evaluation.plot_files import write
-    from napari_webipred.evaluation import files, webipred
-
-    yield
-    found = outcome.evaluation
-    document = webipred.as_json(found.cohort, found.metrics, files.SOURCE)
-    return write(path, "JSON", json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False).encode())

@@ -62,6 +62,10 @@ class FigureView(QWidget):
         self.setFocusPolicy(Qt.FocusPolicy.StrongFocus if has_cells else Qt.FocusPolicy.NoFocus)
         self.update()
 
+    def reserve(self, height: int) -> None:
+        """Take the height of a figure that is still to be shown."""
+        self.setFixedHeight(height)
+
     def area_at(self, place: QPoint) -> Area | None:
         """Return the cell below a place."""
         for area in self.picture.areas if self.picture else ():

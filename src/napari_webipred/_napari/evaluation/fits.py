@@ -6,19 +6,12 @@ import math
 from typing import TYPE_CHECKING
 
 from napari_webipred._napari.evaluation.part import Lines, Plot
+from napari_webipred.evaluation import files
 
 if TYPE_CHECKING:
     from napari_webipred.evaluation.evaluation import Evaluation
     from napari_webipred.evaluation.metric import Metric
 
-RULES = {
-    "": "those of the run",
-    "youden": "choose: most right in both ways (Youden)",
-    "sensitivity=0.95": "choose: sensitivity of 95 %",
-    "sensitivity=0.99": "choose: sensitivity of 99 %",
-    "specificity=0.95": "choose: specificity of 95 %",
-    "cost=5": "choose: a missed image costs 5 false alarms",
-}
 THRESHOLDS = (
     "From which probability on each class would be assigned. Sensitivity and specificity are those of images that the "
     "threshold was not chosen on; “fitted” ones are too good. “Save…” keeps the thresholds for this model."
@@ -37,23 +30,24 @@ def fit_plots(own: Evaluation) -> list[Plot]:
         chosen = own.thresholds
 
         def thresholds(variant: str) -> Lines:
-            header = ["Class", "From", "Sensitivity", "Specificity", "Fitted", "Note"]
-            return [
-                header,
-                *(
-                    [
-                        each.class_name,
-                        f"{each.value:.4f}",
-                        _bounded(each.sensitivity),
-                        _bounded(each.specificity),
-                        f"{each.fitted_sensitivity:.3f}, {each.fitted_specificity:.3f}",
-                        each.note,
-                    ]
-                    for each in chosen.each
-                ),
+            lines = [
+                [
+                    each.class_name,
+                    f"{each.value:.4f}",
+                    f"{_bounded(each.sensitivity)} fitted {each.fitted_sensitivity:.3f}",
+                    f"{_bounded(each.specificity)} fitted {each.fitted_specificity:.3f}",
+                    each.note,
+                ]
+                for each in chosen.each
             ]
+            header = ["Class", "From", "Sensitivity", "Specificity", "Note"]
+            shown = len(header) if any(each.note for each in chosen.each) else len(header) - 1
+            return [line[:shown] for line in [header, *lines]]
 
-        plots.append(Plot("thresholds", "Thresholds", {"": ""}, {"": THRESHOLDS}, lines=thresholds))
+        def numbers() -> Lines:
+            return files.thresholds_table(chosen)
+
+        plots.append(Plot("thresholds", "Thresholds", {"": ""}, {"": THRESHOLDS}, lines=thresholds, numbers=numbers))
     if own.calibration is not None:
         fitted = own.calibration
 

@@ -2,27 +2,23 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Labels, Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFileDialog, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
-from napari_webipred import file_errors
+from napari_webipred._napari.evaluation.class_mapping import ClassMapping
+from napari_webipred._napari.evaluation.grouping import ABOVE, FOLDER, GROUPINGS, NAME, grouped
+from napari_webipred._napari.evaluation.label_file import header_of
+from napari_webipred._napari.evaluation.label_layer import LabelLayer, fill
 from napari_webipred._napari.evaluation.label_table import LabelTable
 from napari_webipred._napari.latest import Latest
-from napari_webipred._napari.proxy import unwrapped
-from napari_webipred._napari.regions.region_layer import shape_names
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import ElidedLabel
-from napari_webipred.errors import OptionError
-from napari_webipred.names import readable
 from napari_webipred.results.session_table import RunDetails
 
 if TYPE_CHECKING:
@@ -39,8 +35,7 @@ SOURCES = {
 NO_GROUPS = "each image by itself"
 NO_FILE = "Columns: image and label"
 FILTER = "Tables (*.csv *.tsv *.txt);;All files (*)"
-MOST_BYTES = 2**20  # of the line that names the columns
-MOST_COLUMNS = 200
+BY_PATH = {FOLDERS: (ABOVE, NAME), TYPED: (FOLDER, ABOVE, NAME)}  # the folder itself says the class, or nothing yet
 
 
 class LabelSource(QWidget):
@@ -59,7 +54,8 @@ class LabelSource(QWidget):
 
     def __init__(self, viewer: Any, session: ViewerSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._viewer = viewer
+        self._session = session
+        self._run: RunDetails | None = None
         self.path: Path | None = None
         self.source = choice("Where the labels come from")
         for key, words in SOURCES.items():
@@ -68,7 +64,8 @@ class LabelSource(QWidget):
         self.browse = Button("Choose…")
         self.browse.setToolTip("Choose a table with the columns image and label, or a column with 0 and 1 per class")
         self.other = choice("Run to compare with")
-        self.layer, self.column = choice("Layer with labels"), choice("Column with labels")
+        self.mapping = ClassMapping()
+        self.features = LabelLayer(viewer, self)
         self.groups = choice("What belongs together")
         self.groups.setToolTip("Images of the same patient are alike. Intervals then count patients, not images")
         self.typed = LabelTable(session)
@@ -76,13 +73,13 @@ class LabelSource(QWidget):
         self._lay_out()
         self.source.currentIndexChanged.connect(self._show)
         self.browse.clicked.connect(self._on_browse)
-        self.layer.currentIndexChanged.connect(self._fill_columns)
-        self.column.currentIndexChanged.connect(self.changed)
+        self.features.changed.connect(self._on_layer)
         self.typed.changed.connect(self.changed)
-        self.other.currentIndexChanged.connect(self.changed)
-        self.header.done.connect(lambda names: _fill(self.groups, names, NO_GROUPS))
+        self.mapping.changed.connect(self.changed)
+        self.other.currentIndexChanged.connect(self._on_other)
+        self.header.done.connect(lambda names: fill(self.groups, names, NO_GROUPS))
         self.header.failed.connect(self.failed)
-        self.list_layers()
+        self.features.list_layers()
         self._show()
 
     def _lay_out(self) -> None:
@@ -99,8 +96,8 @@ class LabelSource(QWidget):
             ("Labels from", self.source),
             ("File", self._file_row),
             ("Compare with", self.other),
-            ("Layer", self.layer),
-            ("Column", self.column),
+            ("Layer", self.features.layer),
+            ("Column", self.features.column),
             ("Groups", self.groups),
         )
         self._names = {}
@@ -111,6 +108,7 @@ class LabelSource(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(self.form)
+        layout.addWidget(self.mapping)
         layout.addWidget(self.typed)
 
     @property
@@ -124,15 +122,16 @@ class LabelSource(QWidget):
         words = {
             FILE: self.file.text(),
             RUN: f"run {self.other.currentData()}",
-            FEATURES: self.layer.currentText(),
+            FEATURES: self.features.layer.currentText(),
             TYPED: "typed",
         }
         return str(words.get(self.kind, "folders"))
 
     @property
     def group(self) -> str:
-        """The column that says which images belong together; empty if none does."""
-        return str(self.groups.currentData() or "") if self.kind in (FILE, FEATURES) else ""
+        """What says which images belong together: a column, or their paths; empty if nothing does."""
+        chosen = str(self.groups.currentData() or "")
+        return "" if self.kind == RUN else GROUPINGS[chosen] if chosen and self.kind in BY_PATH else chosen
 
     @property
     def ready(self) -> bool:
@@ -140,9 +139,9 @@ class LabelSource(QWidget):
         return {
             FILE: self.path is not None,
             FOLDERS: True,
-            FEATURES: bool(self.column.currentData()),
+            FEATURES: bool(self.features.column.currentData()),
             TYPED: bool(self.typed.labels),
-            RUN: self.other.currentData() is not None,
+            RUN: self.other.currentData() is not None and self.mapping.ready,
         }[self.kind]
 
     def known(self) -> Callable[[RunPredictions], Known]:
@@ -152,28 +151,38 @@ class LabelSource(QWidget):
         if self.kind == FILE:
             assert self.path is not None
             return run_predictions.from_file(self.path, self.group)
-        if self.kind == FOLDERS:
-            return run_predictions.from_folders
-        if self.kind == TYPED:
-            return run_predictions.from_typed(dict(self.typed.labels))
-        layer, label = self.layer.currentData(), self.column.currentData()
-        features = layer.features
-        columns = {str(name): features[name].tolist() for name in features}
-        return run_predictions.from_features(columns, _region_names(layer), label, self.group, layer.name)
+        if self.kind == FEATURES:
+            return self.features.known(self.group)
+        typed = run_predictions.from_typed(dict(self.typed.labels))
+        known = run_predictions.from_folders if self.kind == FOLDERS else typed
+        by_path = str(self.groups.currentData() or "")
+        return grouped(known, by_path) if by_path else known
 
     def take_file(self, path: Path) -> None:
         """Take the labels of a file."""
         self.path = path
         self.file.setText(path.name)
         self.source.setCurrentIndex(self.source.findData(FILE))
-        _fill(self.groups, (), NO_GROUPS)
+        fill(self.groups, (), NO_GROUPS)
         self.header.ask(lambda: header_of(path))
         self.changed.emit()
 
     def show_run(self, run: RunDetails | None) -> None:
         """Offer the rows of this run to be labelled."""
+        self._run = run
         if run is not None and self.kind == TYPED:
             self.typed.show_run(run)
+        other = self.other.currentData() if self.kind == RUN else None
+        self.mapping.show_runs(run, None if other is None else self._session.table.runs[other - 1])
+
+    def _on_other(self) -> None:
+        self.show_run(self._run)
+        self.changed.emit()
+
+    def _on_layer(self) -> None:
+        if self.kind == FEATURES:
+            fill(self.groups, self.features.columns, NO_GROUPS)
+        self.changed.emit()
 
     def list_others(self, runs: Sequence[tuple[str, int]]) -> None:
         """Offer the other runs, each with its number."""
@@ -185,41 +194,23 @@ class LabelSource(QWidget):
         self.other.setCurrentIndex(max(self.other.findData(before), 0) if runs else -1)
         self.other.blockSignals(False)
 
-    def list_layers(self) -> None:
-        """List the layers that have features."""
-        before = self.layer.currentData()
-        layers = [layer for layer in map(unwrapped, self._viewer.layers) if _has_features(layer)]
-        self.layer.blockSignals(True)
-        self.layer.clear()
-        for layer in layers:
-            self.layer.addItem(readable(layer.name), layer)
-        self.layer.setCurrentIndex(layers.index(before) if before in layers else min(len(layers), 1) - 1)
-        self.layer.blockSignals(False)
-        self._fill_columns()
-
-    def _fill_columns(self) -> None:
-        layer = self.layer.currentData()
-        names = [str(name) for name in layer.features][:MOST_COLUMNS] if layer is not None else []
-        _fill(self.column, [name for name in names if name != "index"])
-        if self.kind == FEATURES:
-            _fill(self.groups, names, NO_GROUPS)
-        self.changed.emit()
-
     def _show(self) -> None:
         kind = self.kind
         shown = {
             self._file_row: kind == FILE,
             self.other: kind == RUN,
-            self.layer: kind == FEATURES,
-            self.column: kind == FEATURES,
-            self.groups: kind in (FILE, FEATURES),
+            self.features.layer: kind == FEATURES,
+            self.features.column: kind == FEATURES,
+            self.groups: kind != RUN,
         }
         for widget, is_shown in shown.items():
             widget.setVisible(is_shown)
             self._names[widget].setVisible(is_shown)
         self.typed.setVisible(kind == TYPED)
         if kind == FEATURES:
-            self.list_layers()
+            self.features.list_layers()
+        elif kind in BY_PATH:
+            fill(self.groups, {GROUPINGS[each]: each for each in BY_PATH[kind]}, NO_GROUPS)
         elif kind == FILE and self.path is not None:
             path = self.path
             self.header.ask(lambda: header_of(path))
@@ -229,52 +220,3 @@ class LabelSource(QWidget):
         name, _ = QFileDialog.getOpenFileName(self, "Choose labels", "", FILTER)
         if name:
             self.take_file(Path(name))
-
-
-def header_of(path: Path) -> Generator[None, None, list[str]]:
-    """Return the names of the columns of a table in a file.
-
-    Raises
-    ------
-    OptionError
-        It cannot be read.
-    """
-    yield
-    try:
-        with path.open("rb") as file:
-            line = file.readline(MOST_BYTES).decode("utf-8-sig")
-    except OSError as error:
-        reason, remedy = file_errors.reading(error)
-        raise OptionError(f"The labels {path.name} cannot be read: {reason}.", remedy) from error
-    except UnicodeDecodeError as error:
-        raise OptionError(f"The labels {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
-    separator = max(",;\t", key=line.count)
-    return [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=separator), [])][:MOST_COLUMNS]
-
-
-def _has_features(layer: Any) -> bool:
-    features = getattr(layer, "features", None)
-    return features is not None and len(features.columns) > 0
-
-
-def _region_names(layer: Any) -> list[str] | None:
-    """Return what the regions of a layer are called in the table of results, one for each line of its features."""
-    if isinstance(layer, Shapes):
-        return list(shape_names(layer))
-    if isinstance(layer, Labels):
-        features = layer.features
-        return [str(label) for label in (features["index"] if "index" in features else range(len(features)))]
-    return None
-
-
-def _fill(box: QComboBox, names: Any, nothing: str = "") -> None:
-    """Offer names, the one that was chosen before first of all."""
-    before = box.currentData()
-    box.blockSignals(True)
-    box.clear()
-    if nothing:
-        box.addItem(nothing, "")
-    for name in names:
-        box.addItem(readable(name), name)
-    box.setCurrentIndex(max(box.findData(before), 0) if box.count() else -1)
-    box.blockSignals(False)

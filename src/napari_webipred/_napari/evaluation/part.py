@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 Cell: TypeAlias = str | int | float | None
 Lines: TypeAlias = Sequence[Sequence[Cell]]
+OWN = "your images"  # the name of their numbers beside others
+ALL = ""  # the key of the variant that is about all classes
 
 
 @dataclass(frozen=True, slots=True, eq=False)

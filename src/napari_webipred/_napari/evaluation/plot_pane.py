@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, QPoint, Signal
+from qtpy.QtCore import QModelIndex, QPoint, QTimer, Signal
 from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QMenu, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.figure_colours import figure_colours
@@ -56,6 +56,11 @@ class PlotPane(QWidget):
         self.save.setToolTip("Save what is shown as a figure, or its numbers as CSV")
         self.menu = QMenu(self.save)
         self.actions = {kind: self._action(kind) for kind in ("PNG", "SVG", "CSV")}
+        self._arrived: Picture | None = None
+        self._placing = QTimer(self)
+        self._placing.setSingleShot(True)
+        self._placing.setInterval(0)
+        self._placing.timeout.connect(self._show_arrived)
         self.note = MutedLabel()
         self.message = Message(theme)
         self._lay_out()
@@ -164,7 +169,15 @@ class PlotPane(QWidget):
         self.latest.ask(lambda: picturing(*shown, colours, width, ratio))
 
     def _on_picture(self, picture: Picture) -> None:
-        if self.shown is not None and self.shown[0].parts is not None:
+        """Show a picture once its height has its place: a scroll bar that comes with it makes the figure narrower."""
+        self._arrived = picture
+        self.view.reserve(picture.height)
+        self._placing.start()
+
+    def _show_arrived(self) -> None:
+        picture, self._arrived = self._arrived, None
+        figure = self.shown is not None and self.shown[0].parts is not None
+        if picture is not None and figure and picture.width == self.view.width():  # else another one is on its way
             self.view.show_picture(picture)
 
     def _on_cell(self, area: Area) -> None:

@@ -3,29 +3,27 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_webipred._napari.evaluation.part import Lines, Matrix, Part, Plot
-from napari_webipred.evaluation import curves, figures
+from napari_webipred._napari.evaluation.curve_plots import curve_plots
+from napari_webipred._napari.evaluation.part import ALL, OWN, Lines, Matrix, Part, Plot
+from napari_webipred.evaluation import figures
 from napari_webipred.evaluation.cohort import REASONS, Unmatched
 from napari_webipred.evaluation.confusion import confusion
-from napari_webipred.evaluation.drawings import most_common
 from napari_webipred.evaluation.metric import NAMES, Metric
 from napari_webipred.evaluation.words import SENTENCES, TITLES
 
 if TYPE_CHECKING:
     from napari_webipred.evaluation.cohort import Cohort
-    from napari_webipred.evaluation.curves import Curve, Reliability
     from napari_webipred.evaluation.evaluation import Evaluation
     from napari_webipred.evaluation.published import Published
 
-OWN, PUBLISHED = "your images", "published"
-ALL = ""
+PUBLISHED = "published"
 BARS = ("sensitivity", "specificity", "precision", "npv", "f1", "auc", "average_precision", "accuracy", "brier", "ece")
 MATRIX, MOST, BAR = 300, 1500, 26  # pixels
 NOT_COUNTED = "Rows and labels that do not count, and why."
@@ -48,7 +46,7 @@ def plots_of(
     """
     sources = named(own, published)
     classes = own.cohort.classes if own else max((each.classes for each in published), key=len, default=())
-    found = [_summary(sources, classes), _confusion(own, published, numbers), *_curves(own, published)]
+    found = [_summary(sources, classes), _confusion(own, published, numbers), *curve_plots(own, names_of(published))]
     found += [_bars(sources, classes), _distribution(own, published), _unmatched(own.cohort, numbers) if own else None]
     return [plot for plot in found if plot is not None]
 
@@ -56,10 +54,11 @@ def plots_of(
 def named(own: Evaluation | None, published: Sequence[Published]) -> dict[str, Sequence[Metric]]:
     """Return the metrics of each source by the name that people see."""
     found: dict[str, Sequence[Metric]] = {OWN: own.metrics} if own else {}
-    return found | {name: each.metrics for name, each in _names(published).items()}
+    return found | {name: each.metrics for name, each in names_of(published).items()}
 
 
-def _names(published: Sequence[Published]) -> dict[str, Published]:
+def names_of(published: Sequence[Published]) -> dict[str, Published]:
+    """Return what was published by the names that people see."""
     if len(published) == 1:
         return {PUBLISHED: published[0]}
     return {f"{PUBLISHED}, {each.source}": each for each in published}
@@ -106,7 +105,7 @@ def _confusion(own: Evaluation | None, published: Sequence[Published], numbers: 
         counts, columns = confusion(own.cohort)
         rows = None if numbers is None else (lambda true, assigned: numbers[own.rows(true, assigned)])
         found.append((OWN, counts, Matrix(own.cohort.classes, tuple(columns), counts.tolist(), rows)))
-    for name, each in _names(published).items():
+    for name, each in names_of(published).items():
         if each.confusion is not None:
             matrix = Matrix(each.classes, each.classes, each.confusion.tolist())
             found.append((name, each.confusion, matrix))
@@ -138,98 +137,6 @@ def matrix_height(classes: int) -> int:
     return min(MATRIX + 16 * classes, 700)
 
 
-def _curves(own: Evaluation | None, published: Sequence[Published]) -> list[Plot | None]:
-    names = _names(published)
-    other = {name: each.roc for name, each in names.items() if each.roc}
-    found = [_curve_plot("roc", "ROC", own, other)]
-    if own:
-        found += [_curve_plot("precision_recall", "Precision and recall", own, {}), _reliability(own)]
-    return found
-
-
-def _curve_plot(key: str, title: str, own: Evaluation | None, other: Mapping[str, Mapping[str, Curve]]) -> Plot | None:
-    if not own and not other:
-        return None
-    classes = own.cohort.classes if own else tuple(dict.fromkeys(name for each in other.values() for name in each))
-    make = {"roc": curves.roc, "precision_recall": curves.precision_recall}[key]
-    draw: Callable[..., None] = {"roc": figures.roc, "precision_recall": figures.precision_recall}[key]
-    known: dict[int, Curve | None] = {}
-
-    def of_class(index: int) -> Curve | None:
-        assert own is not None
-        if index not in known:
-            known[index] = make(own.cohort, index, own.seed)
-        return known[index]
-
-    def part(name: str, shown: Mapping[str, Curve]) -> Part:
-        return Part(name, lambda axes, colours: draw(axes, shown, colours), _curve_lines(key, shown))
-
-    def parts(variant: str) -> list[Part]:
-        if variant:
-            index = int(variant)
-            mine = {OWN: curve} if own and (curve := of_class(index)) else {}
-            rest = {name: each[classes[index]] for name, each in other.items() if classes[index] in each}
-            return [part("", mine | rest)]
-        sources: dict[str, Mapping[str, Curve]] = {}
-        if own:
-            chosen = most_common(own.cohort)
-            sources[OWN] = {classes[index]: curve for index in chosen if (curve := of_class(index))}
-        sources |= {name: _few(each, own, classes) for name, each in other.items()}
-        return [part(name if len(sources) > 1 else "", each) for name, each in sources.items()]
-
-    return Plot(key, title, _by_class(classes), {"": SENTENCES[key]}, parts)
-
-
-def _few(known: Mapping[str, Curve], own: Evaluation | None, classes: Sequence[str]) -> Mapping[str, Curve]:
-    """Choose the published curves that stand beside the own ones; of many classes the first."""
-    wanted = [classes[index] for index in most_common(own.cohort)] if own else list(known)[: figures.MOST_LINES]
-    if not own and len(known) == 2:
-        wanted = wanted[1:]
-    return {name: known[name] for name in wanted if name in known}
-
-
-def _by_class(classes: Sequence[str], everything: str = "Most common classes") -> dict[str, str]:
-    if len(classes) == 2 and everything.startswith("Most common"):
-        return {str(index): name for index, name in reversed(list(enumerate(classes)))}
-    words = "All classes" if len(classes) <= figures.MOST_LINES and everything.startswith("Most common") else everything
-    return {ALL: words} | {str(index): name for index, name in enumerate(classes)}
-
-
-def _curve_lines(key: str, shown: Mapping[str, Curve]) -> Lines:
-    axes = {"roc": ("false_positive_rate", "sensitivity"), "precision_recall": ("recall", "precision")}[key]
-    lines: list[list[Any]] = [["curve", *axes, "threshold"]]
-    for name, curve in shown.items():
-        numbers = zip(curve.x.tolist(), curve.y.tolist(), curve.threshold.tolist(), strict=True)
-        lines += [[name, x, y, at if math.isfinite(at) else math.nan] for x, y, at in numbers]
-    return lines
-
-
-def _reliability(own: Evaluation) -> Plot:
-    cohort = own.cohort
-
-    def parts(variant: str) -> list[Part]:
-        if variant:
-            index = int(variant)
-            found = {cohort.classes[index]: curves.reliability(cohort, index)}
-        elif cohort.is_exclusive:
-            found = {"most probable class": curves.reliability(cohort)}
-        else:
-            found = {cohort.classes[index]: curves.reliability(cohort, index) for index in most_common(cohort)}
-        return [Part("", lambda axes, colours: figures.reliability(axes, found, colours), _reliability_lines(found))]
-
-    everything = "Most probable class" if cohort.is_exclusive else "Most common classes"
-    variants = _by_class(cohort.classes, everything)
-    return Plot("reliability", "Reliability", variants, {"": SENTENCES["reliability"]}, parts)
-
-
-def _reliability_lines(found: Mapping[str, Reliability]) -> Lines:
-    lines: list[list[Any]] = [["class", "probability", "share", "low", "high", "n"]]
-    for name, each in found.items():
-        columns = (each.probability, each.share, each.low, each.high, each.n)
-        lines += [[name, *row] for row in zip(*(column.tolist() for column in columns), strict=True)]
-    return lines
-
-
 def _bars(sources: Mapping[str, Sequence[Metric]], classes: Sequence[str]) -> Plot | None:
     there = {metric.name for metrics in sources.values() for metric in metrics if metric.class_name in classes}
     variants = {name: TITLES[name] for name in BARS if name in there}
@@ -257,7 +164,7 @@ def _distribution(own: Evaluation | None, published: Sequence[Published]) -> Plo
     sources: dict[str, Mapping[str, int]] = {}
     if own:
         sources[OWN] = dict(zip(own.cohort.classes, own.cohort.truth.sum(0).tolist(), strict=True))
-    sources |= {name: each.distribution for name, each in _names(published).items() if each.distribution}
+    sources |= {name: each.distribution for name, each in names_of(published).items() if each.distribution}
     if not sources:
         return None
 

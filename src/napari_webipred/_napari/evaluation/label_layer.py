@@ -1,0 +1,106 @@
+"""The layer whose features have the labels, and the column of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from napari.layers import Labels, Shapes
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtWidgets import QComboBox
+
+from napari_webipred._napari.evaluation.label_file import MOST_COLUMNS
+from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.regions.region_layer import shape_names
+from napari_webipred._napari.widgets.choice import choice
+from napari_webipred.names import readable
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.evaluation.run_predictions import Known, RunPredictions
+
+
+class LabelLayer(QObject):
+    """Two choices: a layer, and one of the columns of its features.
+
+    Signals
+    -------
+    changed
+        Something else is chosen.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Any, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.layer, self.column = choice("Layer with labels"), choice("Column with labels")
+        self.layer.currentIndexChanged.connect(self._fill_columns)
+        self.column.currentIndexChanged.connect(self.changed)
+
+    @property
+    def columns(self) -> list[str]:
+        """The names of the columns of the chosen layer."""
+        layer = self.layer.currentData()
+        return [str(name) for name in layer.features][:MOST_COLUMNS] if layer is not None else []
+
+    def list_layers(self) -> None:
+        """List the layers that have features."""
+        before = self.layer.currentData()
+        layers = [layer for layer in map(unwrapped, self._viewer.layers) if _has_features(layer)]
+        self.layer.blockSignals(True)
+        self.layer.clear()
+        for layer in layers:
+            self.layer.addItem(readable(layer.name), layer)
+        self.layer.setCurrentIndex(layers.index(before) if before in layers else min(len(layers), 1) - 1)
+        self.layer.blockSignals(False)
+        self._fill_columns()
+
+    def _fill_columns(self) -> None:
+        fill(self.column, [name for name in self.columns if name != "index"])
+        self.changed.emit()
+
+    def known(self, group: str) -> Callable[[RunPredictions], Known]:
+        """Return the function that takes the labels."""
+        from napari_webipred._napari.evaluation import run_predictions
+
+        layer, label = self.layer.currentData(), self.column.currentData()
+        features = layer.features
+        columns = {str(name): features[name].tolist() for name in features}
+        return run_predictions.from_features(columns, _region_names(layer), label, group, layer.name)
+
+
+def _has_features(layer: Any) -> bool:
+    features = getattr(layer, "features", None)
+    return features is not None and len(features.columns) > 0
+
+
+def _region_names(layer: Any) -> list[str] | None:
+    """Return what the regions of a layer are called in the table of results, one for each line of its features."""
+    if isinstance(layer, Shapes):
+        return list(shape_names(layer))
+    if isinstance(layer, Labels):
+        features = layer.features
+        return [str(label) for label in (features["index"] if "index" in features else range(len(features)))]
+    return None
+
+
+def fill(box: QComboBox, names: Iterable[str] | Mapping[str, str], nothing: str = "") -> None:
+    """Offer names, the one that was chosen before first of all.
+
+    Parameters
+    ----------
+    box : QComboBox
+    names : iterable of str, or mapping of str to str
+        What is offered; a mapping says what each stands for.
+    nothing : str
+        What is offered before them for no name.
+    """
+    before = box.currentData()
+    box.blockSignals(True)
+    box.clear()
+    if nothing:
+        box.addItem(nothing, "")
+    for name, data in (names if isinstance(names, Mapping) else {name: name for name in names}).items():
+        box.addItem(readable(name), data)
+    box.setCurrentIndex(max(box.findData(before), 0) if box.count() else -1)
+    box.blockSignals(False)
