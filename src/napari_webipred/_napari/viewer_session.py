@@ -24,8 +24,8 @@ from napari_webipred._napari.results.result_columns import ColumnChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
 from napari_webipred.results.autosave import Destination
-from napari_webipred.results.history import Change, Read
 from napari_webipred.results.calibration import Calibration
+from napari_webipred.results.history import Change, Read
 from napari_webipred.results.inputs import ImageInput, Inputs
 from napari_webipred.results.reading import Reading
 from napari_webipred.results.saved_session import SavedRun
