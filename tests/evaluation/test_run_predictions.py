@@ -77,7 +77,8 @@ def test_thresholds_and_calibration_are_fitted_on_request_and_shown_as_tables():
     thresholds, calibration = fit_plots(found.evaluation)
     (line,) = thresholds.lines("")[1:]
     assert line[:2] == ["b", "0.4250"]
-    assert line[4] == "1.000, 1.000"
+    assert line[2].endswith("fitted 1.000")
+    assert thresholds.numbers()[0][:2] == ["class", "threshold"]
     assert [line[0] for line in calibration.lines("")[1:]] == ["Log loss", "Brier score", "Calibration error"]
 
 
