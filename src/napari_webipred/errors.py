@@ -9,21 +9,25 @@ from napari_webipred.names import visible
 # What the user can do about an error, if the way to do it differs: a button in the panel, a command in a terminal, an
 # argument in Python. Each front has a table with its words for these.
 Remedy = Literal[
+    "add archive",
     "add certificate",
     "allow slow model",
     "choose cache folder",
     "complete settings",
     "fit reference",
     "free space",
+    "give password",
     "go online",
     "import file",
     "install openpyxl",
+    "install pacs",
     "list models",
     "list stored models",
     "map classes",
     "replace model",
     "set proxy",
     "set server address",
+    "trust network",
     "write bundle",
 ]
 
@@ -79,6 +83,14 @@ class CancelledError(WebIPredError):
 
 class ImageError(WebIPredError):
     """An image cannot be read or does not fit the model."""
+
+
+class PacsError(WebIPredError):
+    """An archive of images (PACS) cannot be reached, refuses something, or answers in an unknown way."""
+
+
+class SecretError(PacsError):
+    """An archive needs a password or token that is not known, or does not accept the one it got."""
 
 
 class CatalogueError(WebIPredError):

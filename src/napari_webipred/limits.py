@@ -98,6 +98,12 @@ SILENT_SECONDS = 20.0
 # For the head of an answer and for each chunk of it. One byte every few seconds is no silence, but no download either;
 # a chunk a minute is a sixth of what a telephone modem brings.
 SLOW_SECONDS = 60.0
+# An archive is in the same house; it may take long to fetch an old study from tape.
+ARCHIVE_CONNECT_SECONDS, ARCHIVE_SILENT_SECONDS = 5.0, 30.0
+# Bytes of one DICOM file of an archive, of which two may be in memory. A CT of the whole body as one file has 1 GB.
+INSTANCE_BYTES = 2 * 2**30
+# Bytes of the disk that stay free when images are retrieved.
+DISK_LEFT = 2**30
 # Zenodo needs one redirect (from all versions to the latest), Hugging Face two.
 REDIRECTS = 5
 # Tries without progress, 0.5, 1, 2 and 4 seconds apart, and the longest wait that a server may ask for.

@@ -1,0 +1,1 @@
+"""Archives of medical images (PACS): searching, retrieving and storing by DICOMweb and by DIMSE."""
