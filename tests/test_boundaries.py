@@ -55,6 +55,7 @@ ALLOWED = {
     "imaging": GROUND | DATA,
     "runtime": GROUND | DATA,
     "results": GROUND | DATA,
+    "pacs": GROUND | DATA | {"imaging", "cache.lock"},
     "card_check": {"card", "errors", "runtime"},
     "completion": GROUND | DATA | {"catalogue", "runtime"},
     "self_test": GROUND | DATA | {"imaging", "results"},
@@ -70,6 +71,7 @@ ALLOWED = {
     "api": GROUND
     | DATA
     | {
+        "pacs",
         "engine",
         "ensembles",
         "evaluation",
@@ -86,6 +88,7 @@ ALLOWED = {
     | DATA
     | FILES
     | {
+        "pacs",
         "engine",
         "ensembles",
         "evaluation",
@@ -102,13 +105,13 @@ ALLOWED = {
     | DATA
     | FILES
     | {"engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
-    | {"imaging", "references", "results", "samples"},
+    | {"imaging", "pacs", "references", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}
 HEAVY = {
     *{"onnxruntime", "onnx", "pandas", "matplotlib", "scipy", "skimage", "sklearn", "pydicom"},
-    *{"tifffile", "dask", "xarray", "zarr", "requests", "openpyxl"},
+    *{"tifffile", "dask", "xarray", "zarr", "requests", "openpyxl", "pynetdicom", "dicomweb_client", "keyring"},
     *TENSORFLOW,
 }
 

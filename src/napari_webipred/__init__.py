@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 if TYPE_CHECKING:
+    from napari_webipred.api.archives import Archive
     from napari_webipred.api.classification import classify
     from napari_webipred.api.ensembles import agreement, ensemble
     from napari_webipred.api.evaluation import evaluate
@@ -24,12 +25,14 @@ if TYPE_CHECKING:
     from napari_webipred.api.models import list_models, open_model
     from napari_webipred.api.references import fit_reference
     from napari_webipred.card import ModelCard
-    from napari_webipred.errors import WebIPredError
+    from napari_webipred.errors import PacsError, WebIPredError
     from napari_webipred.model import Model
 
 __all__ = [
+    "Archive",
     "Model",
     "ModelCard",
+    "PacsError",
     "WebIPredError",
     "__version__",
     "agreement",
@@ -46,8 +49,10 @@ __all__ = [
 ]
 
 _HOMES = {
+    "Archive": "napari_webipred.api.archives",
     "Model": "napari_webipred.model",
     "ModelCard": "napari_webipred.card",
+    "PacsError": "napari_webipred.errors",
     "WebIPredError": "napari_webipred.errors",
     "agreement": "napari_webipred.api.ensembles",
     "classify": "napari_webipred.api.classification",

@@ -14,21 +14,25 @@ if TYPE_CHECKING:
 
 _COMMAND = "In a terminal, `napari-webipred"
 REMEDIES: dict[Remedy, str] = {
+    "add archive": f"{_COMMAND} pacs add NAME ADDRESS` adds one.",
     "add certificate": "Set the environment variable NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
     "allow slow model": "Pass allow_slow=True to open_model to allow it.",
     "choose cache folder": "Set the environment variable NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
     "fit reference": "Call fit_reference(images, model).",
     "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
+    "give password": "Pass password= to Archive.",
     "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
+    "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
     "list models": "list_models() lists all models.",
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
     "map classes": "Pass mapping={'old name': 'new name'}.",
     "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",
     "set proxy": "Set the environment variable HTTPS_PROXY, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
+    "trust network": f"{_COMMAND} pacs add NAME ADDRESS --trust-network` confirms it.",
     "write bundle": f"{_COMMAND} bundle MODEL` writes a bundle.",
 }
 

@@ -28,9 +28,12 @@ RANGES: dict[str, Intensity] = {
 }
 
 
-def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
-    """Add images, the model, or several, and the options that say how they are read."""
-    parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
+def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, files: bool = True) -> None:
+    """Add images if they are files, the model, or several, and the options that say how images are read."""
+    if files:
+        parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
+    else:
+        parser.set_defaults(inputs=[])
     repeated = "; may be repeated, to compare models" if several else ""
     parser.add_argument(
         "-m",

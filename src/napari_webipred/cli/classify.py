@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
+from typing import TYPE_CHECKING
 
 from napari_webipred.cache import overrides
 from napari_webipred.cli import arguments, explain, selection, several, terminal
@@ -17,6 +18,9 @@ from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
 from napari_webipred.references.reference import WEAKNESS
+
+if TYPE_CHECKING:
+    from napari_webipred.engine import ImageLike
 
 DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
@@ -32,7 +36,13 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     demo.set_defaults(run=_demo)
 
     classify = commands.add_parser("classify", help="classify image files and folders")
-    arguments.add_arguments(classify, several=True)
+    add_arguments(classify)
+    classify.set_defaults(run=_classify)
+
+
+def add_arguments(classify: Parser, *, files: bool = True) -> None:
+    """Add the options of a run, and the images if they are files."""
+    arguments.add_arguments(classify, several=True, files=files)
     classify.add_argument(
         "--reference",
         action="store_true",
@@ -66,7 +76,6 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
         "--explain", type=Path, metavar="FOLDER", help="write maps of what speaks for a class, as explain"
     )
     explain.add_arguments(maps)
-    classify.set_defaults(run=_classify)
 
 
 def _demo(options: argparse.Namespace) -> int:
@@ -85,6 +94,11 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
+    return classify_found(options, lambda: options.inputs)
+
+
+def classify_found(options: argparse.Namespace, find: Callable[[], Sequence[ImageLike]]) -> int:
+    """Classify images that are found when the models are open and the table may be written."""
     from napari_webipred.engine import Options
     from napari_webipred.explanations.folder import claimed_folder
 
@@ -118,7 +132,7 @@ def _classify(options: argparse.Namespace) -> int:
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
         wishes = Wishes(show, arguments.given_models(options), together, maps, regions=options.regions)
-        return run(models, options.inputs, output, how, what, wishes)
+        return run(models, find(), output, how, what, wishes)
 
 
 def _threshold(text: str) -> tuple[float, str]:

@@ -6,29 +6,46 @@ import argparse
 import difflib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
 from typing import NoReturn
 
 from napari_webipred.cli import terminal
 
 
 class Parser(argparse.ArgumentParser):
-    """A parser that answers a mistake in one or two sentences, the same on every version of Python."""
+    """A parser that answers a mistake in one or two sentences, the same on every version of Python.
+
+    Attributes
+    ----------
+    commands : mapping of str to Parser
+        The commands below this one; mostly none.
+    """
+
+    commands: Mapping[str, Parser] = MappingProxyType({})
 
     def parse(self, arguments: Sequence[str], commands: Mapping[str, Parser]) -> argparse.Namespace:
         """Read the arguments of the program, of which one is a command; end it with status 2 after a mistake."""
         if not arguments:
             self.print_help(sys.stderr)
             self.exit(2)
+        chosen = self._checked(arguments, commands)
+        found, rest = self.parse_known_args(arguments)
+        if rest:
+            chosen.error(f"{' '.join(rest)} is not an argument of this command")
+        return found
+
+    def _checked(self, arguments: Sequence[str], commands: Mapping[str, Parser]) -> Parser:
+        """Return the parser of the command, which may be one of several below another, once its options are known."""
+        if not commands:
+            self._check_options(arguments)
+            return self
         place = next((i for i, each in enumerate(arguments) if not each.startswith("-")), len(arguments))
         self._check_options(arguments[:place])
         for command in arguments[place : place + 1]:
             if command not in commands:
                 self._fail(f"There is no command {command!r}.", _suggestion(command, commands))
-            commands[command]._check_options(arguments[place + 1 :])
-        found, rest = self.parse_known_args(arguments)
-        if rest:
-            commands[arguments[place]].error(f"{' '.join(rest)} is not an argument of this command")
-        return found
+            return commands[command]._checked(arguments[place + 1 :], commands[command].commands)
+        return self
 
     def _check_options(self, arguments: Sequence[str]) -> None:
         """Find an option that there is not, before argparse asks for one that is missing instead."""

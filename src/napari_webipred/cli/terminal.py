@@ -22,15 +22,18 @@ BAR_WIDTH = 20
 STAGES = {"download": "Downloading", "compile": "Preparing", "load": "Loading"}
 _WIDEST_CELL = 120  # characters
 REMEDIES: dict[Remedy, str] = {
+    "add archive": "Run `napari-webipred pacs add NAME ADDRESS`.",
     "add certificate": "Set NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
     "allow slow model": "Use --allow-slow to allow it.",
     "choose cache folder": "Set NAPARI_WEBIPRED_CACHE to choose another cache folder.",
     "complete settings": "Set them with --output-name, --standardize, --activation or --resize.",
     "fit reference": "Run `napari-webipred reference IMAGES --model MODEL`.",
     "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
+    "give password": "Run it in a terminal to be asked for it, or pipe it in with --password-stdin.",
     "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
+    "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "map classes": "Use --map OLD=NEW for each class that is called differently.",
@@ -38,6 +41,7 @@ REMEDIES: dict[Remedy, str] = {
     "`napari-webipred import FILE --replace`.",
     "set proxy": "Set HTTPS_PROXY to the proxy, such as http://name:password@host:port.",
     "set server address": "Check NAPARI_WEBIPRED_ZENODO_URL or HF_ENDPOINT.",
+    "trust network": "Add --trust-network to confirm it.",
     "write bundle": "`napari-webipred bundle MODEL` writes a bundle.",
 }
 
@@ -190,7 +194,7 @@ def follow(steps: Generator[AnyStep, None, Result], words: Callable[[AnyStep], s
         amount = f" {size(step.done)} of {size(step.total)}" if step.done else ""
         return words(step) + amount, step.done, step.total
 
-    return _ended(steps, line)
+    return shown(steps, line)
 
 
 def counted(steps: Generator[tuple[int, int], None, Result], what: str) -> Result:
@@ -200,10 +204,10 @@ def counted(steps: Generator[tuple[int, int], None, Result], what: str) -> Resul
         done, total = step
         return f"{what}: {done} of {total}", done, total
 
-    return _ended(steps, line)
+    return shown(steps, line)
 
 
-def _ended(steps: Generator[Each, None, Result], line: Callable[[Each], tuple[str, int, int | None]]) -> Result:
+def shown(steps: Generator[Each, None, Result], line: Callable[[Each], tuple[str, int, int | None]]) -> Result:
     """Run steps to their end with a line of progress, of which nothing is left behind."""
     progress = ProgressLine()
     try:

@@ -90,13 +90,14 @@ def _widened(text: str) -> str:
 def _fits(pattern: str, text: str) -> bool:
     if not pattern:
         return True
-    parts = (re.escape(part).replace(r"\?", ".").replace(r"\*", ".*") for part in (_plain(pattern),))
-    return re.fullmatch("".join(parts), _plain(text), re.DOTALL) is not None
+    meant = re.escape(_plain(pattern)).replace(r"\?", ".").replace(r"\*", ".*")
+    known = _plain(text)
+    return any(re.fullmatch(meant, each, re.DOTALL) for each in (known, known.rstrip("^ ")))
 
 
 def _plain(text: str) -> str:
-    """Write a text so that capitals, and several ways to write an umlaut, make no difference; nor do empty parts."""
-    return unicodedata.normalize("NFKC", text).casefold().rstrip("^ ")
+    """Write a text so that capitals, and several ways to write an umlaut, make no difference."""
+    return unicodedata.normalize("NFKC", text).casefold()
 
 
 def _range(text: str) -> str:

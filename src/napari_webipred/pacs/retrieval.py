@@ -64,7 +64,8 @@ def listing(
 def _series(archive: Archive, study: Study, modality: str) -> Generator[Progress, None, list[Series]]:
     series = yield from _progressing(awaited(lambda: archive.series(study.uid), archive.close))
     chosen = modality.strip().upper()
-    return [each for each in series if (each.modality == chosen if chosen else each.modality not in NO_IMAGES)]
+    images = [each for each in series if (each.modality == chosen if chosen else each.modality not in NO_IMAGES)]
+    return sorted(images, key=lambda each: (each.number is None, each.number or 0, each.uid))
 
 
 def _instances(archive: Archive, series: Series) -> list[Instance]:
