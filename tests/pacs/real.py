@@ -19,7 +19,7 @@ import napari_webipred as wp
 import orthanc
 from dicom_maker import content, ct_slice, dataset
 from napari_webipred.cli import main
-from napari_webipred.pacs import archive, connection_file, dimse, folder, secret
+from napari_webipred.pacs import access, connection_file, dimse, folder, secret
 from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.query import Query
 from napari_webipred.pacs.retrieval import listing, retrieving
@@ -60,7 +60,7 @@ def server() -> Iterator[None]:
     orthanc.loopback_up()
     with orthanc.archive():
         secret.remember(WEB, orthanc.PASSWORD)
-        store = archive.opened(WEB)
+        store = access.opened(WEB)
         store.store(each for files in FILES.values() for each in files.values())
         store.close()
         yield
@@ -96,7 +96,7 @@ def known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     ],
 )
 def test_a_search_finds_exactly_what_was_meant(name: str, query: Query, found: set[str]) -> None:
-    opened = archive.opened(connection_file.connection(name))
+    opened = access.opened(connection_file.connection(name))
     assert {study.uid for study in opened.studies(query)} == found
     opened.close()
 
@@ -126,7 +126,7 @@ def test_images_come_as_they_are_stored(way: str, monkeypatch: pytest.MonkeyPatc
             raise NotImplementedError
 
         monkeypatch.setattr(dimse, "getting", no_getting)
-    opened = archive.opened(WEB if way == "web" else DIMSE)
+    opened = access.opened(WEB if way == "web" else DIMSE)
     made = folder.make()
     wanted = result_of(listing(opened, opened.studies(Query(patient_id="P2"))))
     assert len(wanted) == 8
@@ -190,7 +190,7 @@ def test_a_report_is_stored_by_both_ways_and_found_again() -> None:
         made.SOPInstanceUID = made.file_meta.MediaStorageSOPInstanceUID = uid
         with wp.Archive(name) as opened:
             opened.store([content(made)])
-    opened = archive.opened(WEB)
+    opened = access.opened(WEB)
     assert {each.uid for each in opened.instances("1.2.3", "1.2.3.7")} == {"1.2.3.7.1", "1.2.3.7.2"}
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from napari_webipred import cli, settings
 from napari_webipred.errors import PacsError, SecretError
-from napari_webipred.pacs import archive, connection_file, folder, secret
+from napari_webipred.pacs import access, connection_file, folder, secret
 from napari_webipred.pacs.connection import Connection
 
 WEB = Connection("web", "dicomweb", "https://pacs.example.org/dicom-web", user="jane")
@@ -102,7 +102,7 @@ def test_a_damaged_file_says_what_to_do(content: bytes) -> None:
 def test_nobody_is_asked_while_the_network_is_switched_off() -> None:
     settings.set_offline(True)
     with pytest.raises(PacsError, match="offline"):
-        archive.opened(WEB)
+        access.opened(WEB)
 
 
 def test_a_terminal_adds_lists_and_removes_archives(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from napari_webipred.api.remedies import remedies_in_notes
 from napari_webipred.imaging.source import Source
-from napari_webipred.pacs import archive, connection_file, folder, secret
+from napari_webipred.pacs import access, archive, connection_file, folder, secret
 from napari_webipred.pacs.found import Series, Study
 from napari_webipred.pacs.query import Query
 from napari_webipred.pacs.retrieval import listing, retrieving
@@ -44,11 +44,6 @@ class Archive:
         with wp.Archive("hospital", password=...) as archive:
             studies = archive.find(patient_name="Doe^J*", modality="CT")
             table = wp.classify(archive.retrieve(studies), "webipred-16")
-
-    >>> import napari_webipred as wp
-    >>> wp.Archive("nowhere")
-    Traceback (most recent call last):
-    napari_webipred.errors.PacsError: There is no archive 'nowhere'. No archive is known yet. Add it first.
     """
 
     def __init__(self, name: str, password: str | None = None) -> None:
@@ -56,7 +51,7 @@ class Archive:
             connection = connection_file.connection(name)
             if password is not None:
                 secret.remember(connection, password)
-            self._archive = archive.opened(connection)
+            self._archive = access.opened(connection)
         self._folders: list[Path] = []
 
     def find(

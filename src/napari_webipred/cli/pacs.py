@@ -237,7 +237,7 @@ def _waited(steps: Generator[None, None, Result], what: str) -> Result:
 @contextmanager
 def _opened(options: argparse.Namespace) -> Iterator[Archive]:
     """Open an archive, with a password that is asked for if it is needed."""
-    from napari_webipred.pacs import archive, connection_file, secret
+    from napari_webipred.pacs import access, connection_file, secret
 
     connection = connection_file.connection(options.name)
     if connection.needs_secret and options.password_stdin:
@@ -249,7 +249,7 @@ def _opened(options: argparse.Namespace) -> Iterator[Archive]:
             raise
         secret.remember(connection, _asked(connection))
     terminal.message(f"Asking {connection.host}.")
-    opened = archive.opened(connection)
+    opened = access.opened(connection)
     try:
         yield opened
     finally:

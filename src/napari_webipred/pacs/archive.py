@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from importlib.util import find_spec
 from typing import Protocol
 
-from napari_webipred import settings
 from napari_webipred.errors import PacsError
-from napari_webipred.pacs import secret
 from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.found import Instance, Series, Study
 from napari_webipred.pacs.query import Query
@@ -18,7 +15,6 @@ PAGE = 100  # studies that are shown at a time
 # Studies that are looked through for one search: more than a person reads, and some archives count them slowly.
 LOOKED_THROUGH = 10_000
 INSTANCES = 50_000  # of a series
-NEEDED = ("pynetdicom", "dicomweb_client")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,31 +63,3 @@ class Archive(Protocol):
 
     def close(self) -> None:
         """End all connections."""
-
-
-def opened(connection: Connection) -> Archive:
-    """Return an archive; nothing is sent yet.
-
-    Raises
-    ------
-    SecretError
-        Its password or token is not known.
-    PacsError
-        Its settings are unsafe, the network is switched off, or packages are missing.
-    """
-    connection.check()
-    if settings.current().offline:
-        raise PacsError(
-            f"The archive {connection.name} is not asked: the network is switched off (offline).",
-            "Allow the network.",
-            "go online",
-        )
-    if any(find_spec(name) is None for name in NEEDED):
-        raise PacsError("What talks to archives is not installed.", "", "install pacs")
-    if connection.kind == "dimse":
-        from napari_webipred.pacs.dimse import Dimse
-
-        return Dimse(connection)
-    from napari_webipred.pacs.web import Web
-
-    return Web(connection, secret.secret_of(connection))

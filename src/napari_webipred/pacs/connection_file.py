@@ -10,6 +10,7 @@ from pathlib import Path
 from napari_webipred import file_errors, preferences
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.errors import PacsError
+from napari_webipred.pacs import secret
 from napari_webipred.pacs.connection import Connection
 
 FILE = "napari-webipred-archives.toml"
@@ -82,8 +83,6 @@ def add(made: Connection) -> None:
 
 def remove(name: str) -> None:
     """Forget an archive, and its password in the keyring."""
-    from napari_webipred.pacs import secret
-
     known = connections()
     secret.forget(connection(name))
     del known[name]
