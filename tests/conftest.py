@@ -20,6 +20,7 @@ def _own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("napari_webipred.settings._preferred", None)
     monkeypatch.setattr("napari_webipred.settings._private_folder", None)
     monkeypatch.setattr("napari_webipred.cache.private_session._session", None)
+    monkeypatch.setattr("napari_webipred.optimising._waiting", {})
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
     for variable in ("NAPARI_WEBIPRED_ZENODO_URL", "HF_ENDPOINT", "NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL"):
         monkeypatch.setenv(variable, "http://127.0.0.1:9")

@@ -43,7 +43,7 @@ def read_small(path: Path) -> bytes:
         return file.read(safe_json.MAX_BYTES + 1)
 
 
-def write_whole(path: Path, *parts: bytes) -> None:
+def write_whole(path: Path, *parts: bytes | memoryview) -> None:
     """Write a file, given in parts, so that others see all of it or nothing.
 
     Its mode follows the umask, and no link is followed.

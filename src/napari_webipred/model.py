@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from threading import Lock
@@ -10,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_webipred import optimiser, optimising
 from napari_webipred.cache import graphs, references
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
@@ -231,8 +234,9 @@ class Model:
     def session(self, threads: int) -> Session:
         """Return the session that computes one image on this many threads; made when first asked for.
 
-        Each session holds the weights. Where there is no memory for another one, or the graph has been removed from the
-        disk since, the first is returned: its numbers are the same.
+        Sessions share the weights of a network that was optimised before, else each holds them. Where there is no
+        memory for another one, or the graph has been removed from the disk since, the first is returned: its numbers
+        are the same.
         """
         with self._lock:
             if threads not in self._sessions:
@@ -240,7 +244,9 @@ class Model:
                 if not first.has_room_beside():
                     return first
                 try:
-                    self._sessions[threads] = open_session(self._graph, threads, allow_slow=self._allow_slow)
+                    self._sessions[threads] = open_session(
+                        self._graph, threads, allow_slow=self._allow_slow, beside=first
+                    )
                 except ModelError as error:
                     _log.info("A session for %d threads cannot be made: %s", threads, error.message)
                     self._sessions[threads] = first
@@ -286,10 +292,16 @@ class Model:
     def kept_at(self, path: Path) -> None:
         """Read the graph from a file from now on, instead of keeping it in memory."""
         self._graph = path
+        optimising.later(path)
 
 
-def open_session(graph: Path | bytes, threads: int, *, allow_slow: bool = False) -> Session:
+def open_session(
+    graph: Path | bytes, threads: int, *, allow_slow: bool = False, beside: Session | None = None
+) -> Session:
     """Open a compiled graph, a file of the cache only if it is what was written there.
+
+    What was optimised of it for this processor is used if it is there, else made when the program ends. A session
+    `beside` another of the same graph shares its weights.
 
     Raises
     ------
@@ -300,5 +312,12 @@ def open_session(graph: Path | bytes, threads: int, *, allow_slow: bool = False)
 
     if isinstance(graph, bytes):
         return Session(graph, threads, allow_slow=allow_slow)
+    optimised = optimiser.optimised(graph) if beside is None else beside.optimised
+    return Session(graph, threads, allow_slow=allow_slow, optimised=optimised, guard=_verified)
+
+
+@contextmanager
+def _verified(graph: Path) -> Iterator[None]:
     with graphs.verified(graph):
-        return Session(graph, threads, allow_slow=allow_slow)
+        yield
+    optimising.later(graph)

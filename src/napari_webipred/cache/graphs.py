@@ -19,14 +19,14 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_webipred import settings
-from napari_webipred.atomic_file import write_whole
+from napari_webipred.atomic_file import patiently, write_whole
 from napari_webipred.cache.entry import caches
 from napari_webipred.cache.folders import COMPILED, holds_link
 from napari_webipred.errors import ModelError
 from napari_webipred.limits import available_cores
 
-# A graph, or the note beside it that earlier versions wrote.
-GRAPH = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{16})?-v\d+\.onnx(\.json)?")
+# A graph, the note beside it that earlier versions wrote, or a graph as it is optimised for one processor.
+GRAPH = re.compile(r"[0-9a-f]{64}(-[0-9a-f]{16})?-v\d+(\.onnx(\.json)?|\.[0-9a-f]{16}\.optimised)")
 
 _log = logging.getLogger(__name__)
 _KEY = b"webipred.sha256-of-pieces"
@@ -79,6 +79,24 @@ def keep_compiled(path: Path, graph: bytes) -> bool:
     return True
 
 
+def checksum_of(path: Path) -> str:
+    """Return the checksum at the end of a compiled graph, which was computed when it was written.
+
+    Raises
+    ------
+    ValueError
+        It has none.
+    OSError
+        It cannot be read.
+    """
+    with path.open("rb") as file:
+        file.seek(max(file.seek(0, 2) - len(_HEAD) - _DIGITS, 0))
+        head, digits = file.read(len(_HEAD)), file.read(_DIGITS)
+    if head != _HEAD or not re.fullmatch(rb"[0-9a-f]{64}", digits):
+        raise ValueError("the compiled model has no checksum")
+    return digits.decode()
+
+
 @contextmanager
 def verified(path: Path) -> Iterator[None]:
     """Verify a compiled graph, then let it be loaded from its path, and see that it was the same file all the time.
@@ -98,6 +116,7 @@ def verified(path: Path) -> Iterator[None]:
         raise ModelError("The compiled model was removed.", "Open the model again.") from error
     if not sound:
         _log.warning("A compiled model was damaged and is made again.")
+        drop(path)
         raise ModelError("The compiled model is damaged.", "Open the model again.")
     yield
     try:
@@ -106,6 +125,13 @@ def verified(path: Path) -> Iterator[None]:
         same = False
     if not same:
         raise ModelError("The compiled model was replaced while it was loading.", "Open the model again.")
+
+
+def drop(path: Path) -> None:
+    """Remove a damaged file, so that it is made again; not from the cache of all users."""
+    if path.parent == settings.current().cache_folder / COMPILED:
+        with suppress(OSError):
+            patiently(path.unlink)
 
 
 def _identity(path: Path) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
-from napari_webipred import file_errors
+from napari_webipred import file_errors, optimising
 from napari_webipred.cache import private_session
 from napari_webipred.cli import classify, evaluate, explain, models, pacs, reference, rerun, terminal
 from napari_webipred.cli.interruption import Interrupted, interruptible
@@ -43,9 +43,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         terminal.message(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
         return UNUSABLE
     except Interrupted as stopped:
+        optimising.forget()
         terminal.message(f"napari-webipred: {stopped}.")
         return stopped.exit_status
     except KeyboardInterrupt:
+        optimising.forget()
         terminal.message("napari-webipred: cancelled.")
         return CANCELLED
     finally:

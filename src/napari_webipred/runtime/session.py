@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import mmap
+import logging
 import os
-import re
 import threading
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -14,11 +15,12 @@ import numpy as np
 
 from napari_webipred import limits
 from napari_webipred.cancellation import Cancellation, current
-from napari_webipred.errors import LimitError, ModelError
-from napari_webipred.runtime import arena
+from napari_webipred.errors import ModelError
 from napari_webipred.runtime.bounds import Bounds, bounds_of, first_bounds, known_bounds, read_network
 from napari_webipred.runtime.graph import INPUT, OUTPUT
+from napari_webipred.runtime.inference import explained, mapped, open_graph, signature
 from napari_webipred.runtime.onnx_graph import read_properties
+from napari_webipred.runtime.optimised import Optimised, open_optimised
 from napari_webipred.runtime.reservation import MEMORY
 from napari_webipred.workers import Workers, wait_for
 
@@ -29,9 +31,8 @@ if TYPE_CHECKING:
 
     from napari_webipred.runtime.shapes import Shape
 
-_BROKEN = "Open the model again; if that does not help, it cannot be used."
-_FATAL_ONLY = 4
 _KNOWN_BATCHES = 16
+_log = logging.getLogger(__name__)
 
 
 class Session:
@@ -47,6 +48,11 @@ class Session:
         How many threads work on one call of `predict`.
     allow_slow : bool
         Whether it may compute very long for an image.
+    optimised : Optimised, optional
+        The same network, optimised for this processor before. ONNX Runtime opens it when something is first computed;
+        if it cannot be used, the graph is opened instead.
+    guard : callable, optional
+        Makes the context within which a file is opened as graph, such as one that verifies it.
 
     Attributes
     ----------
@@ -58,6 +64,8 @@ class Session:
         Names of what `predict` can return; ``"classes"`` is the first, and for most the only one.
     properties : dict of str to str
         What the file says about itself beside the network; empty for most.
+    optimised : Optimised or None
+        What it computes with, and what other sessions of the same network can share.
 
     Raises
     ------
@@ -71,19 +79,65 @@ class Session:
     output_size: int
     outputs: tuple[str, ...]
     properties: dict[str, str]
+    optimised: Optimised | None
 
-    def __init__(self, graph: Path | bytes, threads: int, *, allow_slow: bool = False) -> None:
+    def __init__(
+        self,
+        graph: Path | bytes,
+        threads: int,
+        *,
+        allow_slow: bool = False,
+        optimised: Optimised | None = None,
+        guard: Callable[[Path], AbstractContextManager[None]] | None = None,
+    ) -> None:
         self._graph = graph
+        self._threads = threads
         self._allow_slow = allow_slow
+        self._guard = guard
+        self.optimised = optimised
         self._known: dict[Shape, Bounds] = {}
-        self._bounds = self._first_bounds()
-        self._check(self._bounds)
-        self._session = _open(graph, threads, self._bounds.folds)
-        self.input_shape, self.output_size = _signature(self._session)
-        self.outputs = tuple(value.name for value in self._session.get_outputs())
-        self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
+        self._opening = threading.Lock()
+        self._session: Any = None
+        if optimised is None:
+            with self._guarded():
+                self._bounds = self._first_bounds(_content(graph))
+                self._session = open_graph(graph, threads, self._bounds.folds)
+            found = signature(self._session)
+            self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
+        else:
+            self._bounds = self._first_bounds(memoryview(optimised.graph))
+            found = optimised.signature
+            self.properties = optimised.properties()
+        self.input_shape, self.output_size, self.outputs = found.input_shape, found.output_size, found.outputs
+        self._singly = found.single
+        MEMORY.hold(optimised or self, self._bounds.weights)
+
+    def _guarded(self) -> AbstractContextManager[None]:
+        return nullcontext() if self._guard is None or isinstance(self._graph, bytes) else self._guard(self._graph)
+
+    def _ready(self) -> Any:
+        """Return the session of ONNX Runtime."""
+        with self._opening:
+            if self._session is None:
+                self._session = self._of_optimised() or self._plain()
+            return self._session
+
+    def _of_optimised(self) -> Any:
+        """Open the optimised network; None if it is not what was written, or cannot be opened."""
+        assert self.optimised is not None
+        try:
+            session = open_optimised(self.optimised, self._threads)
+            if self.optimised.sound.result():
+                return session
+        except (ModelError, OSError, MemoryError) as error:
+            _log.info("The optimised model cannot be opened: %s", error)
+        self.optimised = None
         MEMORY.hold(self, self._bounds.weights)
-        self._singly = self._session.get_inputs()[0].shape[:1] == [1]
+        return None
+
+    def _plain(self) -> Any:
+        with self._guarded():
+            return open_graph(self._graph, self._threads, self._bounds.folds)
 
     @overload
     def predict(self, batch: ArrayLike, outputs: None = None) -> NDArray[np.float32]: ...
@@ -177,7 +231,8 @@ class Session:
         if shape == self._bounds.batch:
             return self._bounds
         if shape not in self._known:
-            found = bounds_of(read_network(_content(self._graph)), shape)
+            with self._guarded():
+                found = bounds_of(read_network(_content(self._graph)), shape)
             if len(self._known) >= _KNOWN_BATCHES:
                 self._known.clear()
             self._known[shape] = found
@@ -194,8 +249,9 @@ class Session:
         self._check(self.bounds((1, height, width, self.input_shape[2])))
 
     def has_room_beside(self) -> bool:
-        """Tell whether a second session of the same network would leave memory for two images."""
-        return MEMORY.fits(self._bounds.weights, max(each.run for each in (self._bounds, *self._known.values())))
+        """Tell whether another session of the same network would leave memory for two images."""
+        weights = self._bounds.weights if self.optimised is None else 0
+        return MEMORY.fits(weights, max(each.run for each in (self._bounds, *self._known.values())))
 
     def _fits_at_once(self, batch: Shape) -> bool:
         if self._singly:
@@ -203,10 +259,11 @@ class Session:
         bounds = self.bounds(batch)
         return bounds.weights + bounds.run <= limits.memory_budget()
 
-    def _first_bounds(self) -> Bounds:
-        """Return what the graph itself tells, or what follows from it."""
-        content = _content(self._graph)
-        return known_bounds(read_properties(content)) or first_bounds(read_network(content))
+    def _first_bounds(self, content: memoryview) -> Bounds:
+        """Return what the graph itself tells, or what follows from it, unless it needs too much."""
+        bounds = known_bounds(read_properties(content)) or first_bounds(read_network(content))
+        self._check(bounds)
+        return bounds
 
     def _check(self, bounds: Bounds) -> None:
         bounds.check_memory()
@@ -218,6 +275,7 @@ class Session:
     ) -> list[NDArray[np.float32]]:
         import onnxruntime
 
+        session = self._ready()
         options = onnxruntime.RunOptions()
 
         def end() -> None:
@@ -225,10 +283,10 @@ class Session:
 
         with MEMORY.running(self.bounds(images.shape).run, cancellation), cancellation.ending(end):
             try:
-                arrays: list[NDArray[np.float32]] = self._session.run([*names], {INPUT: images}, options)
+                arrays: list[NDArray[np.float32]] = session.run([*names], {INPUT: images}, options)
             except Exception as error:  # ONNX Runtime has no common class for what it raises
                 cancellation.check()
-                raise _explained(error) from error
+                raise explained(error) from error
         for name, array in zip(names, arrays, strict=True):
             self._check_numbers(name, array.shape, len(images))
         return arrays
@@ -255,71 +313,4 @@ if hasattr(os, "register_at_fork"):  # POSIX; no thread lives on in a copy of th
 
 
 def _content(graph: Path | bytes) -> memoryview:
-    """Look at a graph without making a copy of it."""
-    if isinstance(graph, bytes):
-        return memoryview(graph)
-    try:
-        with graph.open("rb") as file:
-            return memoryview(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
-    except (OSError, ValueError) as error:  # an empty file cannot be mapped
-        raise ModelError("The compiled model cannot be read.", _BROKEN) from error
-
-
-def _open(graph: Path | bytes, threads: int, folds: bool) -> Any:
-    import onnxruntime
-
-    # The variable in the environment, which the package sets, is what counts; this is for processes that imported
-    # ONNX Runtime earlier.
-    onnxruntime.disable_telemetry_events()
-    options = onnxruntime.SessionOptions()
-    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
-    options.intra_op_num_threads = threads
-    options.inter_op_num_threads = 1
-    options.log_severity_level = _FATAL_ONLY
-    try:
-        arena.give_back()
-        arena.use_limited_memory(options)
-        session = onnxruntime.InferenceSession(
-            graph if isinstance(graph, bytes) else str(graph),
-            options,
-            providers=["CPUExecutionProvider"],
-            # The first turns zeros around an image into minus infinity when a MaxPool follows, which changes the
-            # result; the second computes what depends on no image, however large it becomes.
-            disabled_optimizers=["Pad_Fusion", *(() if folds else ("ConstantFolding",))],
-            # Trying again with the same provider changes nothing, and is announced on standard output.
-            enable_fallback=0,
-        )
-    except Exception as error:  # ONNX Runtime has no common class for what it raises
-        # Where the graph lies in the cache says nothing to the user.
-        reason = re.sub(r"Load model from .* failed: ?", "", _first_line(error))
-        raise ModelError(f"The compiled model cannot be opened: {reason}", _BROKEN) from error
-    arena.trim()
-    return session
-
-
-def _signature(session: Any) -> tuple[tuple[int | None, int | None, int], int]:
-    inputs, outputs = session.get_inputs(), session.get_outputs()
-    if [value.name for value in (*inputs, *outputs[:1])] == [INPUT, OUTPUT]:
-        image, classes = inputs[0].shape, outputs[0].shape
-        if len(image) == 4 and len(classes) == 2 and isinstance(image[3], int) and isinstance(classes[1], int):
-            height, width = (size if isinstance(size, int) else None for size in image[1:3])
-            if classes[1] > limits.CLASSES:
-                raise LimitError(
-                    f"The network gives {classes[1]} numbers for each image; {limits.CLASSES} classes are the most.",
-                    "Choose a model that classifies images.",
-                )
-            return (height, width, image[3]), classes[1]
-    raise ModelError("The compiled model does not take an image and return classes.", _BROKEN)
-
-
-def _explained(error: Exception) -> ModelError:
-    if arena.is_exhausted(error):
-        return LimitError(
-            f"The network needs more memory than the {limits.amount(limits.memory_budget())} that are allowed.",
-            f"Set {limits.MEMORY_SETTING} to more, such as 8GB, before the program starts; or choose a smaller model.",
-        )
-    return ModelError(f"The model cannot be computed: {_first_line(error)}", _BROKEN)
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:300]
+    return memoryview(graph) if isinstance(graph, bytes) else mapped(graph)
