@@ -13,8 +13,8 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
             "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 
-# What Qt, OpenGL in software, the privacy tests, the judge of DICOM images and the archive of the tests need on Debian and Ubuntu.
-SYSTEM_PACKAGES := xvfb xauth strace dcmtk orthanc orthanc-dicomweb libgl1 libgl1-mesa-dri libegl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
+# What Qt, OpenGL in software, the privacy tests, the judges of DICOM files and the archive of the tests need on Debian and Ubuntu.
+SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb libgl1 libgl1-mesa-dri libegl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
     libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
     libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 GUI_TESTS := tests/gui

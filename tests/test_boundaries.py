@@ -69,6 +69,7 @@ ALLOWED = {
     "engine": GROUND | DATA | {"options", "model", "execution", "references", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "ensembles": GROUND | DATA | {"results"},
+    "reports": GROUND | DATA | {"execution", "imaging", "results"},
     "evaluation": GROUND | {"cache", "results"},
     "api": GROUND
     | DATA
@@ -79,6 +80,7 @@ ALLOWED = {
         "evaluation",
         "execution",
         "references",
+        "reports",
         "explanations",
         "model",
         "opening",
@@ -96,6 +98,7 @@ ALLOWED = {
         "evaluation",
         "execution",
         "references",
+        "reports",
         "explanations",
         "model",
         "opening",
@@ -108,13 +111,24 @@ ALLOWED = {
     | DATA
     | FILES
     | {"engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
-    | {"imaging", "pacs", "references", "results", "samples"},
+    | {"imaging", "pacs", "references", "reports", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}
 HEAVY = {
     *{"onnxruntime", "onnx", "pandas", "matplotlib", "scipy", "skimage", "sklearn", "pydicom"},
-    *{"tifffile", "dask", "xarray", "zarr", "requests", "openpyxl", "pynetdicom", "dicomweb_client", "keyring"},
+    *{
+        "tifffile",
+        "dask",
+        "xarray",
+        "zarr",
+        "requests",
+        "openpyxl",
+        "highdicom",
+        "pynetdicom",
+        "dicomweb_client",
+        "keyring",
+    },
     *TENSORFLOW,
 }
 

@@ -311,6 +311,54 @@ def test_nothing_of_a_dicom_file_tells_of_a_patient(machine: Machine) -> None:
         assert not TRACES.search((each.stdout + each.stderr).encode())
 
 
+REPORTED = """
+import faulthandler, logging, sys, warnings
+logging.basicConfig(level=logging.DEBUG, filename="everything.log")
+logging.captureWarnings(True)
+warnings.simplefilter("always")
+from napari_webipred.cli import main
+assert main(["classify", "study", "-m", "demo", "-o", "out.csv"]) == 0
+for kind, path in (("sr", "a.dcm"), ("fhir", "a.json"), ("html", "a.html")):
+    assert main(["report", "out.csv", "--to", kind, "-o", path]) == 0
+    assert main(["report", "out.csv", "--to", kind, "-o", "named-" + path, "--name"]) == 0
+"""
+
+
+def test_a_report_tells_of_a_patient_no_more_than_was_asked_for(machine: Machine) -> None:
+    """Every attribute has a text of its own, so that those which got out are known; none gets anywhere else."""
+    pytest.importorskip("highdicom", reason="LEFT OUT: DICOM reports, because highdicom is not installed")
+    from pydicom.datadict import DicomDictionary
+
+    from dicom_maker import ct_slice, written
+    from napari_webipred.reports.origin import IDENTIFYING, PERSONAL
+
+    study = machine.work / "study"
+    study.mkdir()
+    made = ct_slice(0.0, SOPInstanceUID="1.2.1961.1", StudyInstanceUID="1.2.1961")
+    marks = {}
+    for tag, (kind, _, _, _, keyword) in DicomDictionary.items():
+        if (kind in TEXTS or kind == "PN") and keyword and tag >> 16 >= 8 and keyword not in ATTRIBUTES:
+            marks[f"M{tag:08X}k"] = keyword
+            setattr(made, keyword, f"M{tag:08X}k")
+    written(study / "IM1", made)
+    done = machine.run([sys.executable, "-X", "dev", "-c", REPORTED])
+    found = re.compile("M[0-9A-F]{8}k")
+
+    def told(path: Path) -> set[str]:
+        return {marks[mark] for mark in found.findall(path.read_bytes().decode("latin-1"))}
+
+    asked = {*IDENTIFYING} & {*marks.values()}
+    assert {"PatientID", "AccessionNumber"} <= asked
+    for name in ("a.dcm", "a.json", "a.html"):
+        assert told(machine.work / name) <= (asked if name != "a.html" else set())
+        assert "PatientName" in told(machine.work / f"named-{name}") <= asked | {*PERSONAL}
+    reports = {*machine.work.glob("*a.dcm"), *machine.work.glob("*a.json"), *machine.work.glob("*a.html")}
+    others = {path for path in machine.folder.rglob("*") if path.is_file()} - reports - {study / "IM1"}
+    assert (machine.work / "everything.log") in others
+    assert {path for path in others if told(path)} == set()
+    assert not found.search(done.stdout + done.stderr)
+
+
 def test_a_trace_would_have_been_found(machine: Machine) -> None:
     machine.images()
     (machine.temporary / "left.dat").write_bytes(b"..." + "ERIKA".encode("utf-16-le"))

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from napari_webipred.api.images import merge_channels, prepare, select
     from napari_webipred.api.models import list_models, open_model
     from napari_webipred.api.references import fit_reference
+    from napari_webipred.api.reports import report
     from napari_webipred.card import ModelCard
     from napari_webipred.errors import PacsError, WebIPredError
     from napari_webipred.model import Model
@@ -45,6 +46,7 @@ __all__ = [
     "merge_channels",
     "open_model",
     "prepare",
+    "report",
     "select",
 ]
 
@@ -64,6 +66,7 @@ _HOMES = {
     "merge_channels": "napari_webipred.api.images",
     "open_model": "napari_webipred.api.models",
     "prepare": "napari_webipred.api.images",
+    "report": "napari_webipred.api.reports",
     "select": "napari_webipred.api.images",
 }
 

@@ -17,11 +17,13 @@ REMEDIES: dict[Remedy, str] = {
     "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
     "preferences and unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
+    "install highdicom": 'Install it where napari is: pip install "napari-webipred[report]". Then start napari again.',
     "install openpyxl": 'Install it where napari is: pip install "napari-webipred[excel]". Then start napari again.',
     "install pacs": 'Install it where napari is: pip install "napari-webipred[pacs]". Then start napari again.',
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
     "map classes": "Name the classes alike: “Edit settings…” below the list of models.",
+    "name reader": "Enter the name and the organisation of the reader.",
     "replace model": "To replace the model, download or import it again and click “Replace”.",
     "set proxy": f"{_START} HTTPS_PROXY set to the proxy, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",

@@ -153,4 +153,5 @@ def classify(  # noqa: PLR0913 - each is given by its name
         table.attrs["notes"].append(WEAKNESS)
     if not several:
         table.attrs |= {"classes": opened[0].classes, "task": opened[0].card.task, "checksum": opened[0].checksum}
+        table.attrs["options"] = options.as_dict()
     return table

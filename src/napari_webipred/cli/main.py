@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from napari_webipred import file_errors, optimising
 from napari_webipred.cache import private_session
-from napari_webipred.cli import classify, evaluate, explain, models, pacs, reference, rerun, terminal
+from napari_webipred.cli import classify, evaluate, explain, models, pacs, reference, report, rerun, terminal
 from napari_webipred.cli.interruption import Interrupted, interruptible
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.status import CANCELLED, DONE, NOT_READ, UNUSABLE
@@ -69,6 +69,7 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     models.add_commands(commands)
     pacs.add_commands(commands)
     reference.add_commands(commands)
+    report.add_commands(commands)
     rerun.add_commands(commands)
     return parser.parse(arguments, commands.choices)
 

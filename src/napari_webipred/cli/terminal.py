@@ -32,11 +32,13 @@ REMEDIES: dict[Remedy, str] = {
     "give password": "Run it in a terminal to be asked for it, or pipe it in with --password-stdin.",
     "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
+    "install highdicom": 'Install it: pip install "napari-webipred[report]"',
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "map classes": "Use --map OLD=NEW for each class that is called differently.",
+    "name reader": "Add --reader and --organisation.",
     "replace model": "To replace it, run `napari-webipred fetch MODEL --replace` or "
     "`napari-webipred import FILE --replace`.",
     "set proxy": "Set HTTPS_PROXY to the proxy, such as http://name:password@host:port.",

@@ -233,6 +233,27 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
         )
 
 
+def shown_pixels(plane: Plane, asked: Intensity) -> tuple[NDArray[Any], tuple[float, float]]:
+    """Return the pixels of a plane or region as a model gets them, and the values that become black and white.
+
+    Parameters
+    ----------
+    plane : Plane
+        Of a source that has gone through `ranged` if the intensity is ``"stack"``.
+    asked : Intensity
+
+    Raises
+    ------
+    ImageError
+        The plane cannot be read.
+    """
+    with image_memory.reserved(memory_needed(plane.source, plane.index)):
+        shown = _region_of(plane, asked)
+        if isinstance(shown.intensity, str):
+            return shown.values, intensity_range(without_alpha(shown.values), shown.intensity)
+        return shown.values, shown.intensity
+
+
 def intensity_of(source: Source, asked: Intensity) -> Intensity:
     """Return what decides on black and white of a source: its own range counts where none is asked for."""
     if source.scaled:

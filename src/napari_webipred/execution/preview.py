@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.execution.plane import Plane, prepared_plane
+from napari_webipred.execution.plane import Plane, prepared_plane, shown_pixels
 from napari_webipred.execution.prepared import Prepared
 from napari_webipred.imaging.appearance import STRETCHED, as_image, is_bgr
 from napari_webipred.imaging.intensity import to_eight_bit
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import Input, ModelCard, Preprocessing
+    from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.options import Options
 
 LARGEST = 1024  # pixels of a side that are shown; of larger images some are left out
@@ -180,8 +181,23 @@ def _values(tensor: NDArray[np.float32], bgr: bool) -> tuple[Values, ...]:
 
 def original(prepared: Prepared) -> NDArray[np.uint8]:
     """Return the plane or region as RGB of shape (at most 1024, at most 1024, 3), with the model's black and white."""
-    pixels = _thinned(np.asarray(prepared.pixels))
-    levels = to_eight_bit(without_alpha(pixels), *prepared.black_and_white)
+    return _levels(prepared.pixels, prepared.black_and_white)
+
+
+def picture(plane: Plane, intensity: Intensity) -> NDArray[np.uint8]:
+    """Return a plane or region as `original` does, without a model.
+
+    Raises
+    ------
+    ImageError
+        The plane cannot be read.
+    """
+    pixels, black_and_white = shown_pixels(plane, intensity)
+    return _levels(pixels, black_and_white)
+
+
+def _levels(pixels: NDArray[Any], black_and_white: tuple[float, float]) -> NDArray[np.uint8]:
+    levels = to_eight_bit(without_alpha(_thinned(np.asarray(pixels))), *black_and_white)
     image = np.rint(levels.reshape(*levels.shape[:2], -1)).astype(np.uint8)
     return image if image.shape[2] == 3 else np.repeat(image, 3, axis=2)
 

@@ -12,6 +12,7 @@ from contextvars import ContextVar
 TALKATIVE = (
     *("tifffile", "PIL.Image", "PIL.ImageFile", "PIL.PngImagePlugin", "PIL.TiffImagePlugin"),
     *("pydicom", "pydicom.pixels.decoders.base", "pydicom.pixels.utils", "jpeg_ls", "openjpeg", "openjpeg.utils"),
+    *("highdicom.base", "highdicom.sr.sop", "highdicom.sr.templates", "highdicom.sc.sop"),
     *("pylibjpeg", "pylibjpeg.utils", "pylibjpeg.tools.jpegio", "pylibjpeg.tools.s10918.io"),
 )
 

@@ -171,6 +171,7 @@ class Record(Written):
                 "version": card.version,
                 "doi": card.record_doi,
                 "license": card.license,
+                **_about(card),
                 "checksum": self._checksum,
                 "task": card.task,
                 "classes": [entry.model_dump() for entry in card.classes],
@@ -189,6 +190,14 @@ class Record(Written):
             "notes": [*([differing] if differing else []), *card.remarks_on(self._options.get("views"))],
             "inputs": list(self._inputs.values()),
         }
+
+
+def _about(card: ModelCard) -> dict[str, Any]:
+    """Return what a reader of the results should know of a model, and what to cite."""
+    texts = {name: getattr(card, name) for name in ("description", "intended_use", "limitations")}
+    people = {"authors": [author.name for author in card.authors]}
+    cited = {"citations": [{"text": each.text, "doi": each.doi, "url": each.url} for each in card.citations]}
+    return {name: value for name, value in {**texts, **people, **cited}.items() if value}
 
 
 def of_runs(records: Mapping[int, Record], table_checksum: str) -> dict[str, Any]:

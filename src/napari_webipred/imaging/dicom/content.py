@@ -197,5 +197,5 @@ def _hush() -> None:
     `warnings.catch_warnings` is no choice: it must not be used by several threads at once.
     """
     if not _hushed or _hushed[0] not in warnings.filters:
-        warnings.filterwarnings("ignore", module=r"(pydicom|pylibjpeg|openjpeg|rle|gdcm|jpeg_ls)(\.|$)")
+        warnings.filterwarnings("ignore", module=r"(pydicom|highdicom|pylibjpeg|openjpeg|rle|gdcm|jpeg_ls)(\.|$)")
         _hushed[:] = warnings.filters[:1]

@@ -1,0 +1,54 @@
+"""Codes of classes: those of the model's card, or our own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+PRIVATE = "99WEBIPRED"
+SYSTEMS = {"SCT": "http://snomed.info/sct", "RADLEX": "http://radlex.org"}  # by what DICOM calls them
+_LONGEST = 64  # characters of what a code means, in DICOM
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """A code.
+
+    Attributes
+    ----------
+    value : str
+    scheme : str
+        What DICOM calls the system that the code is of.
+    meaning : str
+        At most 64 characters.
+    """
+
+    value: str
+    scheme: str
+    meaning: str
+
+    @property
+    def is_private(self) -> bool:
+        """Whether it is one of ours, which means something only together with the model."""
+        return self.scheme == PRIVATE
+
+
+def code_of(entry: Mapping[str, Any]) -> Code:
+    """Return the code of a class: that of the model's card, or one of ours with the name of the class.
+
+    Parameters
+    ----------
+    entry : mapping
+        The class as the record of a run has it. Its ``codes`` are those that the author of the card has chosen; no code
+        is ever guessed from a name.
+    """
+    name = short(str(entry.get("label") or entry["name"]))
+    for code in entry.get("codes") or ():
+        return Code(str(code["code"]), str(code["scheme"]), short(str(code.get("meaning") or name)))
+    return Code(f"CLASS{entry['index'] + 1}", PRIVATE, name)
+
+
+def short(text: str) -> str:
+    """Cut a text to what a meaning may have."""
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"

@@ -1,0 +1,231 @@
+"""What is reported: the rows of one run, what a reader has said of them, and how they were made."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred import file_errors
+from napari_webipred.checksums import sha256_of
+from napari_webipred.errors import OptionError
+from napari_webipred.names import unescape
+from napari_webipred.results.columns import IDENTITY, MODEL, READER, REGION, RUN
+from napari_webipred.results.export import FORMULA_STARTS, as_text, dialect_of
+from napari_webipred.results.reading import SEPARATOR, Reading, parsed
+from napari_webipred.results.record import read_record, record_path
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+_OURS = "Give a table that napari-webipred has written, with the record beside it."
+_ONE_RUN = "Save the rows of each run by themselves."
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Result:
+    """A row of a table of results.
+
+    Attributes
+    ----------
+    image : str
+        Name of the image, as it stands in the table.
+    position : Mapping[str, int]
+        Where the plane lies along the axes of a stack.
+    region : str
+        Name of the region; empty for the whole plane.
+    probabilities : tuple of float, or None
+        One for each class, as it stands in the table; None if the image failed.
+    assigned : tuple of str
+        Names of the classes that the model assigns.
+    error : str
+        Why there are no probabilities.
+    reading : Reading or None
+        What a reader has said; None if nobody has looked.
+    instance : str
+        Unique identifier of the DICOM image, if it is in the table.
+    """
+
+    image: str
+    position: Mapping[str, int]
+    region: str
+    probabilities: tuple[float, ...] | None
+    assigned: tuple[str, ...]
+    error: str
+    reading: Reading | None = None
+    instance: str = ""
+
+    @property
+    def place(self) -> str:
+        """The plane and region in words, such as ``z 12, nodule``; empty for a plain image."""
+        parts = [f"{axis} {number}" for axis, number in self.position.items()]
+        return ", ".join([*parts, *([self.region] if self.region else [])])
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Results:
+    """The rows of one run.
+
+    Attributes
+    ----------
+    rows : tuple of Result
+    record : Mapping
+        How they were made; see `napari_webipred.results.record.Record`.
+    notes : tuple of str
+        What should be known of the table, a sentence each.
+    """
+
+    rows: tuple[Result, ...]
+    record: Mapping[str, Any]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def classes(self) -> list[str]:
+        """Names of the classes in the model's order."""
+        return [entry["name"] for entry in self.record["model"]["classes"]]
+
+    @property
+    def by_image(self) -> list[list[Result]]:
+        """The rows of each image or stack, which stand together in a table."""
+        return [list(rows) for _, rows in groupby(self.rows, key=lambda row: row.image)]
+
+
+def of_file(path: Path) -> Results:
+    """Read a table of results and the record beside it.
+
+    Raises
+    ------
+    OptionError
+        One of them is missing or is not ours, or they are of several runs.
+    """
+    record = read_record(record_path(path))
+    if record is None:
+        raise OptionError(f"There is no record {record_path(path).name} beside the table {path.name}.", _OURS)
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            lines = csv.reader(file, dialect_of(path))
+            found = _read(next(lines, []), lines, record)
+        changed = record.get("table_checksum") not in (None, f"sha256:{sha256_of(path)}")
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise OptionError(f"The results {path.name} cannot be read: {reason}.", remedy) from error
+    except (csv.Error, UnicodeDecodeError) as error:
+        raise OptionError(f"{path.name} is no table of results: {error}.", _OURS) from error
+    notes = ["The table was changed after it was written."] if changed else []
+    if not record.get("complete"):
+        notes.append("The run did not come to its end.")
+    return Results(found, record, tuple(notes))
+
+
+def of_frame(frame: pd.DataFrame, record: Mapping[str, Any]) -> Results:
+    """Take the rows out of a table that `classify` has returned, perhaps with the columns of a reader.
+
+    Raises
+    ------
+    OptionError
+        It is no such table, or of several runs.
+    """
+    lines = ([_cell(cell) for cell in row] for row in frame.itertuples(index=False, name=None))
+    return Results(_read([str(name) for name in frame.columns], lines, record), record)
+
+
+def _cell(value: Any) -> str:
+    """Write a cell of a data frame as it stands in a CSV file."""
+    if value is None or value != value or str(value) == "<NA>":  # NaN
+        return ""
+    return value if isinstance(value, str) else str(value)
+
+
+def _read(names: Sequence[str], lines: Iterable[Sequence[str]], record: Mapping[str, Any]) -> tuple[Result, ...]:
+    if "runs" in record or {*RUN} & {*names}:
+        raise OptionError("The table has the rows of several runs or models.", _ONE_RUN)
+    columns = _Columns(names, record)
+    return tuple(columns.result(cells) for cells in lines if cells)
+
+
+class _Columns:
+    """Where in a line of a table what stands."""
+
+    def __init__(self, names: Sequence[str], record: Mapping[str, Any]) -> None:
+        try:
+            self._classes = [str(entry["name"]) for entry in record["model"]["classes"]]
+        except (LookupError, TypeError) as error:
+            raise OptionError("The record of the table is damaged.", _OURS) from error
+        self._places = {name: place for place, name in enumerate(names)}
+        self._end = self._places.get("prediction", -1)
+        self._first = self._end - len(self._classes)
+        written = as_text(self._classes)
+        own = names[self._first : self._end] if self._first > 0 else []
+        if "image" not in self._places or "error" not in self._places or not self._classes:
+            raise OptionError("The table lacks one of the columns image, prediction and error.", _OURS)
+        if len(own) != len(written) or not all(map(_is_named, own, written, self._classes)):
+            raise OptionError("The columns of the table are not the classes that its record names.", _OURS)
+        known = {"image", REGION, MODEL, *IDENTITY}
+        self._axes = [name for name in names[: self._first] if name not in known]
+        self._count = len(names)
+
+    def result(self, cells: Sequence[str]) -> Result:
+        """Read a line.
+
+        Raises
+        ------
+        OptionError
+            A cell has something else than it should.
+        """
+        if len(cells) != self._count:
+            raise OptionError("A line of the table has more or fewer cells than its first line.", _OURS)
+        said, comment, time = (self._cell(cells, name) for name in READER)
+        image, error = _plain(self._cell(cells, "image")), self._cell(cells, "error")
+        try:
+            numbers = tuple(map(float, cells[self._first : self._end])) if not error else None
+            position = {axis: int(self._cell(cells, axis)) for axis in self._axes if self._cell(cells, axis)}
+        except ValueError:
+            raise OptionError(f"The row of {image} has something else than numbers.", _OURS) from None
+        if numbers is not None and not all(-1e308 < number < 1e308 for number in numbers):
+            raise OptionError(f"The row of {image} has numbers that are not finite.", _OURS)
+        return Result(
+            image,
+            position,
+            _plain(self._cell(cells, REGION)),
+            numbers,
+            _chosen(cells[self._end], self._classes),
+            error,
+            parsed(said, comment, time, self._classes),
+            self._cell(cells, IDENTITY[-1]),
+        )
+
+    def _cell(self, cells: Sequence[str], name: str) -> str:
+        return cells[self._places[name]] if name in self._places else ""
+
+
+def _is_named(column: str, written: str, name: str) -> bool:
+    """Tell whether this is the column of a class; one that is called like another column has a number behind it."""
+    return column.startswith((written, name))
+
+
+def _plain(text: str) -> str:
+    """Take away the apostrophe that keeps a spreadsheet from running a text as a formula."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
+
+
+def _chosen(text: str, classes: Sequence[str]) -> tuple[str, ...]:
+    """Return the classes that a prediction names; their names may contain what separates them."""
+    known = {_plain(written): name for written, name in zip(as_text(classes), classes, strict=True)}
+    parts, found = _plain(text).split(SEPARATOR) if text else [], []
+    while parts:
+        for end in range(len(parts), 0, -1):
+            if (name := SEPARATOR.join(parts[:end])) in known:
+                found.append(known[name])
+                parts = parts[end:]
+                break
+        else:
+            raise OptionError(f"The prediction {text} names no class of the model.", _OURS)
+    return tuple(found)
+
+
+def path_of(image: str) -> Path:
+    """Return the path that an image of a table was given by."""
+    return Path(unescape(image))
