@@ -30,7 +30,8 @@ DATA = {
 }  # plain data and threads
 FILES = {"archive", "download", "catalogue", "cache"}  # how the files of a model are found, brought here and read
 ALLOWED = {
-    "__init__": {"api", "model", "card", "errors"},
+    "__init__": {"_version", "api", "model", "card", "errors"},
+    "_version": set(),
     "names": set(),
     "file_errors": set(),
     "formats": set(),

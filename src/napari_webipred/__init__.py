@@ -73,15 +73,24 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that importing the package stays instant."""
+    from importlib import import_module
+
     if name == "__version__":
+        return _built_version()
+    if name in _HOMES:
+        return getattr(import_module(_HOMES[name]), name)
+    raise AttributeError(f"module 'napari_webipred' has no attribute {name!r}")
+
+
+def _built_version() -> str:
+    from importlib import import_module
+
+    try:
+        return str(import_module("napari_webipred._version").version)  # written when the package is built
+    except ModuleNotFoundError:  # the checkout itself is on the path
         from importlib.metadata import version
 
         return version("napari-webipred")
-    if name in _HOMES:
-        from importlib import import_module
-
-        return getattr(import_module(_HOMES[name]), name)
-    raise AttributeError(f"module 'napari_webipred' has no attribute {name!r}")
 
 
 def __dir__() -> list[str]:

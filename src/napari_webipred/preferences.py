@@ -15,7 +15,6 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -176,6 +175,8 @@ def _environment() -> str:
 
 
 def _version_of_napari() -> str:
+    from importlib import metadata
+
     try:
         release = re.match(r"\d+(\.\d+)*", metadata.version("napari"))
     except metadata.PackageNotFoundError:

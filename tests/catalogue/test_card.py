@@ -9,7 +9,7 @@ import pytest
 
 from napari_webipred import card as card_module
 from napari_webipred.card import ModelCard, Preprocessing, read_card
-from napari_webipred.catalogue.providers import PROVIDERS
+from napari_webipred.catalogue.providers import TYPES
 from napari_webipred.errors import CatalogueError
 from napari_webipred.formats import BY_ID
 
@@ -42,7 +42,7 @@ def test_the_schema_knows_every_format_and_every_provider() -> None:
     weights = SCHEMA["properties"]["weights"]["items"]["properties"]
     assert set(weights["format"]["enum"]) == set(BY_ID)
     assert set(weights["source"]["properties"]["type"]["enum"]) == set(get_args(card_module.SourceType))
-    assert set(PROVIDERS) < set(get_args(card_module.SourceType))
+    assert set(TYPES) < set(get_args(card_module.SourceType))
 
 
 def test_classes_are_put_in_the_order_of_the_outputs() -> None:

@@ -182,6 +182,7 @@ NOBODY = 65534
 # Python itself may lie where another user cannot read, so all of it is loaded, and has worked once, before.
 AS_NOBODY = """
 import contextlib, importlib, io, os, pkgutil, sys, tempfile
+import email.utils, html  # the libraries may lie where nobody can read
 import napari_webipred
 from napari_webipred import cli
 for module in pkgutil.walk_packages(napari_webipred.__path__, "napari_webipred."):

@@ -4,7 +4,7 @@ import pytest
 
 from napari_webipred.cache import index, store
 from napari_webipred.card import ModelCard
-from napari_webipred.catalogue.providers import PROVIDERS, matches, parse, remote_files
+from napari_webipred.catalogue.providers import TYPES, matches, parse, provider, remote_files
 from napari_webipred.errors import CatalogueError
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
@@ -35,7 +35,7 @@ def leads_to(reference: str, card: ModelCard) -> bool:
 def test_a_reference_is_parsed_once(zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch) -> None:
     zenodo.publish("123", {CONVERTED: model_zip()})
     seen: list[str] = []
-    for each in PROVIDERS.values():
+    for each in map(provider, TYPES):
         monkeypatch.setattr(each, "parse", lambda text, parse=each.parse: seen.append(text) or parse(text))
     index.resolve("123")
     assert seen == ["123"]

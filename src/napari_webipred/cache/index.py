@@ -35,15 +35,16 @@ def procedures() -> list[str]:
 
 def find(reference: str) -> ModelCard | None:
     """Return the card that `reference` names: a model's id, or where it lies, see `providers`."""
-    return _known(reference, providers.parse(reference))
+    return _named(reference) or _published(providers.parse(reference))
 
 
-def _known(reference: str, source: WeightSource | None) -> ModelCard | None:
+def _named(reference: str) -> ModelCard | None:
     name = reference.strip().casefold()
-    known = cards()
-    by_name = (card for card in known if card.id.casefold() == name)
-    by_source = (card for card in known if source and providers.matches(source, card))
-    return next(by_name, None) or next(by_source, None)
+    return next((card for card in cards() if card.id.casefold() == name), None)
+
+
+def _published(source: WeightSource | None) -> ModelCard | None:
+    return next((card for card in cards() if providers.matches(source, card)), None) if source else None
 
 
 def resolve(reference: str) -> ModelCard:
@@ -54,8 +55,10 @@ def resolve(reference: str) -> ModelCard:
     CatalogueError
         Nothing is called so (similar names are suggested), or the server does not have it or cannot be asked.
     """
+    if card := _named(reference):
+        return card
     source = providers.parse(reference)
-    if card := _known(reference, source):
+    if card := _published(source):
         return card
     if source is None:
         raise unknown(reference)

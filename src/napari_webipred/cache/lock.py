@@ -8,10 +8,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_webipred.download.request_context import RequestContext
-
 if TYPE_CHECKING:
     import filelock
+
+    from napari_webipred.download.request_context import RequestContext
 
 LOCK_SUFFIX = ".fetching.lock"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from html import unescape
 
 _MAX_HTML = 50_000
 _BLOCKS = {"p", "br", "div", "li", "ul", "ol", "tr", "h1", "h2", "h3", "h4", "h5", "h6", "pre", "blockquote"}
@@ -14,6 +13,8 @@ def plain_text(html: str) -> str:
 
     The standard library's parser takes seconds over some malformed pages, so the tags are cut out by one pass.
     """
+    from html import unescape
+
     words: list[str] = []
     hidden = ""
     for part in re.split(r"(<[^<>]*>)", html[:_MAX_HTML]):

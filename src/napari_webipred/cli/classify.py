@@ -26,52 +26,53 @@ DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add the commands to the parser of the program."""
-    demo = commands.add_parser("demo", help="classify the sample images with the demo model; works offline")
-    demo.add_argument(
+def add_demo(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
         "-o", "--output", type=Path, default=Path("demo.csv"), help="CSV file to write (default: %(default)s)"
     )
-    demo.add_argument("--overwrite", action="store_true", help=OVERWRITE)
-    demo.set_defaults(run=_demo)
-
-    classify = commands.add_parser("classify", help="classify image files and folders")
-    add_arguments(classify)
-    classify.set_defaults(run=_classify)
+    parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+    parser.set_defaults(run=_demo)
 
 
-def add_arguments(classify: Parser, *, files: bool = True) -> None:
+def add_classify(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    add_arguments(parser)
+    parser.set_defaults(run=_classify)
+
+
+def add_arguments(parser: Parser, *, files: bool = True) -> None:
     """Add the options of a run, and the images if they are files."""
-    arguments.add_arguments(classify, several=True, files=files)
-    classify.add_argument(
+    arguments.add_arguments(parser, several=True, files=files)
+    parser.add_argument(
         "--reference",
         action="store_true",
         help="measure how far each image is from the reference images of the model (see the command reference)",
     )
-    several.add_arguments(classify)
-    classify.add_argument(
+    several.add_arguments(parser)
+    parser.add_argument(
         "-o", "--output", type=Path, help="CSV or TSV file to write (default: print to standard output)"
     )
-    classify.add_argument("--overwrite", action="store_true", help=OVERWRITE)
-    classify.add_argument(
+    parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+    parser.add_argument(
         "--threshold",
         default="0.5",
         metavar="P",
         help="assign a class from this probability on, for multi-label models (default: %(default)s); or the name of "
         "thresholds that evaluate has kept, for any model",
     )
-    classify.add_argument(
+    parser.add_argument(
         "--identify",
         action="store_true",
         help="add the unique identifiers of the study, series and instance of DICOM files to the table",
     )
-    classify.add_argument(
+    parser.add_argument(
         "--views",
         metavar="VIEWS",
         help="classify each image and its mirror image (flip), or all eight that turning and mirroring make of it "
         "(symmetries); the table has the mean and the standard deviation",
     )
-    maps = classify.add_argument_group("explanations")
+    maps = parser.add_argument_group("explanations")
     maps.add_argument(
         "--explain", type=Path, metavar="FOLDER", help="write maps of what speaks for a class, as explain"
     )

@@ -22,30 +22,29 @@ _OF_CLASSES = ("sensitivity", "specificity", "precision", "npv", "f1", "auc")
 _SHOWN = 10  # rows and labels that do not count; the file has all
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add the command to the parser of the program."""
-    evaluate = commands.add_parser("evaluate", help="compare results with known classes: metrics, intervals, figures")
-    evaluate.add_argument("results", type=Path, metavar="RESULTS", help="CSV file that classify has written")
-    truth = evaluate.add_mutually_exclusive_group(required=True)
+def add_evaluate(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="CSV file that classify has written")
+    truth = parser.add_mutually_exclusive_group(required=True)
     truth.add_argument("--truth", type=Path, metavar="FILE", help="CSV file with the columns image and label")
     folders = "take the name of the folder of each image as its label"
     truth.add_argument("--truth-from-folders", action="store_true", help=folders)
     group = "column of either table: images with the same value, such as a patient, count together"
-    evaluate.add_argument("--group", metavar="COLUMN", help=group)
-    evaluate.add_argument("--ordinal", action="store_true", help="the classes have an order, such as grades")
-    evaluate.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="folder for tables and figures")
-    evaluate.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
+    parser.add_argument("--group", metavar="COLUMN", help=group)
+    parser.add_argument("--ordinal", action="store_true", help="the classes have an order, such as grades")
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="folder for tables and figures")
+    parser.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
     rule = "choose thresholds: youden, sensitivity=0.95, specificity=0.9 or cost=5 (a miss costs five false alarms)"
-    evaluate.add_argument("--thresholds", metavar="RULE", help=rule)
+    parser.add_argument("--thresholds", metavar="RULE", help=rule)
     keep = "keep the thresholds for this model, for classify --threshold NAME"
-    evaluate.add_argument("--keep", metavar="NAME", help=keep)
+    parser.add_argument("--keep", metavar="NAME", help=keep)
     calibrated = "fit calibrated probabilities, and write them beside the raw ones"
-    evaluate.add_argument("--calibrate", action="store_true", help=calibrated)
+    parser.add_argument("--calibrate", action="store_true", help=calibrated)
     draws = "how often the images are resampled for intervals (default: %(default)s)"
-    evaluate.add_argument("--draws", type=whole_number, default=1000, metavar="N", help=draws)
+    parser.add_argument("--draws", type=whole_number, default=1000, metavar="N", help=draws)
     seed = "what the random numbers begin with (default: %(default)s)"
-    evaluate.add_argument("--seed", type=whole_number, default=0, metavar="N", help=seed)
-    evaluate.set_defaults(run=_evaluate)
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help=seed)
+    parser.set_defaults(run=_evaluate)
 
 
 def _evaluate(options: argparse.Namespace) -> None:

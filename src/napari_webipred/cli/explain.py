@@ -20,13 +20,12 @@ METHODS, FORMATS = ("auto", "cam", "hirescam", "occlusion"), ("tiff", "png")
 OPTIONS = ("class", "method", "format", "scale", "signed", "check")
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add the command to the parser of the program."""
-    explain = commands.add_parser("explain", help="show which parts of images speak for a class")
-    arguments.add_arguments(explain)
-    explain.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder for the maps")
-    add_arguments(explain)
-    explain.set_defaults(run=_explain)
+def add_explain(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    arguments.add_arguments(parser)
+    parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder for the maps")
+    add_arguments(parser)
+    parser.set_defaults(run=_explain)
 
 
 def add_arguments(parser: argparse._ActionsContainer) -> None:

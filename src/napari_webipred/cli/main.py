@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections.abc import Sequence
+from contextlib import ExitStack
+from typing import NoReturn
 
 from napari_webipred import file_errors, optimising
-from napari_webipred.cache import private_session
-from napari_webipred.cli import classify, evaluate, explain, models, pacs, reference, report, rerun, terminal
+from napari_webipred.cli import terminal
+from napari_webipred.cli.commands import COMMANDS
 from napari_webipred.cli.interruption import Interrupted, interruptible
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.status import CANCELLED, DONE, NOT_READ, UNUSABLE
 from napari_webipred.errors import WebIPredError
+
+# Plugins of pydantic see what is validated, and some send it to a server. To look for them takes longer than to read
+# all cards.
+os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -24,35 +31,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0: all done; 1: some images failed, the rest is written; 2: wrong use or unusable model; 128 and the number of
         the signal, such as 130 for Ctrl-C: stopped, the rows that were finished are written.
     """
-    terminal.open_streams()
-    try:
-        with interruptible():
-            options = _parsed(sys.argv[1:] if arguments is None else arguments)
-            private_session.follow()
-            status = int(options.run(options) or DONE)
-            sys.stdout.flush()
-            return status
-    except WebIPredError as error:
-        terminal.message(f"napari-webipred: {terminal.in_words(error)}")
-        return UNUSABLE
-    except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
-        return NOT_READ
-    except OSError as error:
-        reason, remedy = file_errors.writing(error)
-        output = f"The output cannot be written: {reason}. {remedy}"
-        terminal.message(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
-        return UNUSABLE
-    except Interrupted as stopped:
-        optimising.forget()
-        terminal.message(f"napari-webipred: {stopped}.")
-        return stopped.exit_status
-    except KeyboardInterrupt:
-        optimising.forget()
-        terminal.message("napari-webipred: cancelled.")
-        return CANCELLED
-    finally:
-        private_session.end()
-        terminal.release_streams()
+    with ExitStack() as ending:
+        ending.callback(terminal.release_streams)
+        terminal.open_streams()
+        try:
+            with interruptible():
+                status = _run(_parsed(sys.argv[1:] if arguments is None else arguments), ending)
+                sys.stdout.flush()
+                return status
+        except WebIPredError as error:
+            terminal.message(f"napari-webipred: {terminal.in_words(error)}")
+            return UNUSABLE
+        except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
+            return NOT_READ
+        except OSError as error:
+            reason, remedy = file_errors.writing(error)
+            output = f"The output cannot be written: {reason}. {remedy}"
+            terminal.message(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
+            return UNUSABLE
+        except Interrupted as stopped:
+            optimising.forget()
+            terminal.message(f"napari-webipred: {stopped}.")
+            return stopped.exit_status
+        except KeyboardInterrupt:
+            optimising.forget()
+            terminal.message("napari-webipred: cancelled.")
+            return CANCELLED
+
+
+def _run(options: argparse.Namespace, ending: ExitStack) -> int:
+    from napari_webipred.cache import private_session
+
+    ending.callback(private_session.end)
+    private_session.follow()
+    return int(options.run(options) or DONE)
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -61,20 +73,21 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         description="Classify images with published deep-learning models, on this machine alone.",
         epilog="Exit status: 0 all done, 1 some images failed, 2 wrong use or unusable model, 130 stopped by Ctrl-C.",
     )
-    parser.add_argument("--version", action="version", version=f"%(prog)s {_version()}")
+    parser.add_argument("--version", action=_Version, nargs=0, help="show the version of the program")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    classify.add_commands(commands)
-    evaluate.add_commands(commands)
-    explain.add_commands(commands)
-    models.add_commands(commands)
-    pacs.add_commands(commands)
-    reference.add_commands(commands)
-    report.add_commands(commands)
-    rerun.add_commands(commands)
+    chosen = next((each for each in arguments if not each.startswith("-")), "")
+    for name, command in COMMANDS.items():
+        own = commands.add_parser(name, help=command.summary)
+        if name == chosen:
+            command.add_arguments(own)
     return parser.parse(arguments, commands.choices)
 
 
-def _version() -> str:
-    import napari_webipred
+class _Version(argparse.Action):
+    """Look the version up when it is asked for."""
 
-    return str(napari_webipred.__version__)
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from napari_webipred import __version__
+
+        print(f"napari-webipred {__version__}")
+        parser.exit()

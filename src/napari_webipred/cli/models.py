@@ -24,52 +24,63 @@ if TYPE_CHECKING:
     Commands = argparse._SubParsersAction[Parser]
 
 
-def add_commands(commands: Commands) -> None:
-    """Add these commands to the parser of the program."""
-    models = commands.add_parser("models", help="list the models of the catalogue, or search Zenodo")
-    models.add_argument("--search", default="", metavar="TEXT", help="show only models with these words")
-    models.add_argument("--discipline", metavar="D", help="show only models of this discipline, such as Radiology")
-    models.add_argument("--zenodo", metavar="TEXT", help="search Zenodo instead; sends TEXT to Zenodo")
-    models.add_argument(
+def add_models(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("--search", default="", metavar="TEXT", help="show only models with these words")
+    parser.add_argument("--discipline", metavar="D", help="show only models of this discipline, such as Radiology")
+    parser.add_argument("--zenodo", metavar="TEXT", help="search Zenodo instead; sends TEXT to Zenodo")
+    parser.add_argument(
         "--page", type=whole_number, default=1, metavar="N", help="page of the Zenodo results (default: 1)"
     )
-    models.add_argument("model", nargs="?", metavar="MODEL", help="with --performance: which model")
+    parser.add_argument("model", nargs="?", metavar="MODEL", help="with --performance: which model")
     good = "show how good MODEL is said to be by those who published it"
-    models.add_argument("--performance", action="store_true", help=good)
-    models.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="with --performance: folder for figures")
-    models.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
-    models.add_argument("--json", action="store_true", help="print the full model cards as JSON")
-    models.set_defaults(run=_models)
+    parser.add_argument("--performance", action="store_true", help=good)
+    parser.add_argument("-o", "--output", type=Path, metavar="FOLDER", help="with --performance: folder for figures")
+    parser.add_argument("--overwrite", action="store_true", help="write into the folder even if it holds other files")
+    parser.add_argument("--json", action="store_true", help="print the full model cards as JSON")
+    parser.set_defaults(run=_models)
 
-    fetch = commands.add_parser("fetch", help="download a model, to use it offline later")
-    fetch.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or URL")
-    fetch.add_argument("--replace", action="store_true", help="download again, even if the files have changed")
-    fetch.set_defaults(run=_fetch)
 
-    remove = commands.add_parser("remove", help="delete a downloaded model")
-    remove.add_argument("model", help="catalogue id")
-    remove.set_defaults(run=_remove)
+def add_fetch(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("model", help="catalogue id, Zenodo id or DOI, hf:owner/name or URL")
+    parser.add_argument("--replace", action="store_true", help="download again, even if the files have changed")
+    parser.set_defaults(run=_fetch)
 
-    cache = commands.add_parser("cache", help="list the models on this machine, or delete them")
-    cache.add_argument(
+
+def add_remove(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("model", help="catalogue id")
+    parser.set_defaults(run=_remove)
+
+
+def add_cache(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument(
         "--limit", metavar="SIZE", help="delete the least recently used models until the cache is no larger than SIZE"
     )
-    cache.add_argument("--wipe", action="store_true", help="delete all downloaded models")
-    cache.set_defaults(run=_cache)
+    parser.add_argument("--wipe", action="store_true", help="delete all downloaded models")
+    parser.set_defaults(run=_cache)
 
-    bundle = commands.add_parser("bundle", help="write models into one file, for a machine without internet")
-    bundle.add_argument("models", nargs="+", metavar="MODEL", help="like MODEL of fetch")
-    bundle.add_argument(
+
+def add_bundle(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="like MODEL of fetch")
+    parser.add_argument(
         "-o", "--output", type=Path, default=Path("models.zip"), help="file to write (default: %(default)s)"
     )
-    bundle.add_argument("--overwrite", action="store_true", help="replace the output file even if it is not a bundle")
-    bundle.set_defaults(run=_bundle)
+    parser.add_argument("--overwrite", action="store_true", help="replace the output file even if it is not a bundle")
+    parser.set_defaults(run=_bundle)
 
-    take = commands.add_parser("import", help="add the models of a bundle to the cache; works offline")
-    take.add_argument("file", type=Path, metavar="FILE", help="a bundle, or with --as the file of one model")
-    take.add_argument("--as", dest="model", metavar="MODEL", help="which model FILE is")
-    take.add_argument("--replace", action="store_true", help="replace a model on this machine even if its files differ")
-    take.set_defaults(run=_import)
+
+def add_import(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("file", type=Path, metavar="FILE", help="a bundle, or with --as the file of one model")
+    parser.add_argument("--as", dest="model", metavar="MODEL", help="which model FILE is")
+    parser.add_argument(
+        "--replace", action="store_true", help="replace a model on this machine even if its files differ"
+    )
+    parser.set_defaults(run=_import)
 
 
 def _models(options: argparse.Namespace) -> None:

@@ -30,10 +30,9 @@ PAGE, CLASSIFIED = 100, 20  # studies
 TITLES = ("STUDY", "PATIENT ID", "NAME", "DATE", "MODALITIES", "SERIES", "IMAGES", "ACCESSION", "DESCRIPTION")
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add these commands to the parser of the program."""
-    pacs = commands.add_parser("pacs", help="find and classify images in an archive (PACS)")
-    below = pacs.add_subparsers(required=True, metavar="ACTION")
+def add_pacs(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    below = parser.add_subparsers(required=True, metavar="ACTION")
     _add_settings(below)
 
     test = below.add_parser("test", help="make sure that an archive answers")
@@ -58,7 +57,7 @@ def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
     run.add_argument("--limit", type=whole_number, default=CLASSIFIED, metavar="N", help=most)
     classify.add_arguments(run, files=False)
     run.set_defaults(run=_classify)
-    pacs.commands = below.choices
+    parser.commands = below.choices
 
 
 def _add_settings(below: argparse._SubParsersAction[Parser]) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from types import MappingProxyType
@@ -85,6 +84,8 @@ def whole_number(text: str) -> int:
 
 
 def _suggestion(name: str, known: Iterable[str]) -> str:
+    import difflib
+
     names = list(known)
     similar = difflib.get_close_matches(name, names, n=2)
     return f"Did you mean {' or '.join(similar)}?" if similar else f"Choose one of {', '.join(names)}."

@@ -9,13 +9,10 @@ from napari_webipred.cli.parser import Parser
 from napari_webipred.references.reference import WEAKNESS
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add the command to the parser of the program."""
-    reference = commands.add_parser(
-        "reference", help="remember what the images are like that a model is for, to find others; at least 50"
-    )
-    arguments.add_arguments(reference)
-    reference.set_defaults(run=_reference)
+def add_reference(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    arguments.add_arguments(parser)
+    parser.set_defaults(run=_reference)
 
 
 def _reference(options: argparse.Namespace) -> None:

@@ -16,27 +16,26 @@ if TYPE_CHECKING:
 KINDS = ("sr", "fhir", "html")
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add the command to the parser of the program."""
-    report = commands.add_parser("report", help="make a report on results: DICOM SR, FHIR or a page")
-    report.add_argument("results", type=Path, metavar="RESULTS", help="CSV or TSV file that classify has written")
+def add_report(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="CSV or TSV file that classify has written")
     kinds = "sr: DICOM structured reports; fhir: a FHIR R4 transaction; html: a page for people"
-    report.add_argument("--to", choices=KINDS, required=True, help=kinds)
-    report.add_argument("-o", "--output", type=Path, metavar="PATH", help="file, or folder for several reports")
+    parser.add_argument("--to", choices=KINDS, required=True, help=kinds)
+    parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="file, or folder for several reports")
     where = "where the images are now, if not where they were; may be repeated"
-    report.add_argument("--images", type=Path, action="append", default=[], metavar="PATH", help=where)
+    parser.add_argument("--images", type=Path, action="append", default=[], metavar="PATH", help=where)
     who = "name of the reader whose answers are in the table: 'Rita Reader' or 'Reader, Rita'"
-    report.add_argument("--reader", default="", metavar="NAME", help=who)
-    report.add_argument("--organisation", default="", metavar="NAME", help="where the reader works")
+    parser.add_argument("--reader", default="", metavar="NAME", help=who)
+    parser.add_argument("--organisation", default="", metavar="NAME", help="where the reader works")
     name = "write the patient's name, date of birth and sex, too"
-    report.add_argument("--name", action="store_true", help=name)
-    report.add_argument("--pictures", action="store_true", help="show the images on the page")
+    parser.add_argument("--name", action="store_true", help=name)
+    parser.add_argument("--pictures", action="store_true", help="show the images on the page")
     system = "address of the system that has given the numbers of patients, if the images do not say so (fhir)"
-    report.add_argument("--patient-system", default="", metavar="URL", help=system)
+    parser.add_argument("--patient-system", default="", metavar="URL", help=system)
     corrects = "earlier reports (files or a folder) on the same images, which are corrected (sr)"
-    report.add_argument("--corrects", type=Path, action="append", default=[], metavar="PATH", help=corrects)
-    report.add_argument("--overwrite", action="store_true", help="replace files that are there already")
-    report.set_defaults(run=_report)
+    parser.add_argument("--corrects", type=Path, action="append", default=[], metavar="PATH", help=corrects)
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    parser.set_defaults(run=_report)
 
 
 def _report(options: argparse.Namespace) -> None:

@@ -35,14 +35,13 @@ _FACTS = ("checksum", "task", "classes", "output")  # of a model
 _SHOWN = 200  # characters of a value
 
 
-def add_commands(commands: argparse._SubParsersAction[Parser]) -> None:
-    """Add the command to the parser of the program."""
-    rerun = commands.add_parser("rerun", help="repeat a run from its record, and tell every difference")
-    rerun.add_argument("record", type=Path, metavar="RECORD", help="the record of a table, such as results.csv.json")
-    rerun.add_argument("-m", "--model", help="where the model is now, if not where it was")
-    rerun.add_argument("-o", "--output", type=Path, help="CSV or TSV file for the new rows (default: none)")
-    rerun.add_argument("--overwrite", action="store_true", help="replace the output even if it is not one of ours")
-    rerun.set_defaults(run=_rerun)
+def add_rerun(parser: Parser) -> None:
+    """Add the arguments of the command."""
+    parser.add_argument("record", type=Path, metavar="RECORD", help="the record of a table, such as results.csv.json")
+    parser.add_argument("-m", "--model", help="where the model is now, if not where it was")
+    parser.add_argument("-o", "--output", type=Path, help="CSV or TSV file for the new rows (default: none)")
+    parser.add_argument("--overwrite", action="store_true", help="replace the output even if it is not one of ours")
+    parser.set_defaults(run=_rerun)
 
 
 def _rerun(options: argparse.Namespace) -> int:

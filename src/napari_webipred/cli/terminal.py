@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
 
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
 from napari_webipred.names import readable, visible
-from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
+    from napari_webipred.results.row import Row
 
 BAR_WIDTH = 20
 STAGES = {"download": "Downloading", "compile": "Preparing", "load": "Loading"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -172,6 +171,8 @@ def retry_after(text: str | None, date: str | None = None) -> float | None:
 
 
 def _time(text: str) -> datetime | None:
+    from email.utils import parsedate_to_datetime
+
     try:
         time = parsedate_to_datetime(text)
     except ValueError:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Protocol
+from importlib import import_module
+from typing import Protocol, cast
 
 from napari_webipred.card import ModelCard, Weights, WeightSource
-from napari_webipred.catalogue.providers import huggingface, teachable_machine, url, zenodo
 from napari_webipred.download.remote_file import RemoteFile as RemoteFile
 from napari_webipred.download.remote_file import wanted
 from napari_webipred.errors import CatalogueError
@@ -28,13 +27,14 @@ class Provider(Protocol):
         """Return what has to be fetched to have these weights; nothing if they do not say where they lie."""
 
 
-# By the type of the source on a card. A reference is tried in this order: every address is one of the last.
-PROVIDERS: Mapping[str, Provider] = {
-    "zenodo": zenodo,
-    "huggingface": huggingface,
-    "teachable-machine": teachable_machine,
-    "url": url,
-}
+# The types of sources on cards whose files can be fetched. A reference is tried in this order: every address is one of
+# the last.
+TYPES = ("zenodo", "huggingface", "teachable-machine", "url")
+
+
+def provider(type_: str) -> Provider:
+    """Return the provider of a type of source; its module is imported only now."""
+    return cast(Provider, import_module(f"{__name__}.{type_.replace('-', '_')}"))
 
 
 def parse(reference: str) -> WeightSource | None:
@@ -48,7 +48,7 @@ def parse(reference: str) -> WeightSource | None:
     CatalogueError
         It begins as an address does, but is none.
     """
-    return next((source for each in PROVIDERS.values() if (source := each.parse(reference))), None)
+    return next((source for each in map(provider, TYPES) if (source := each.parse(reference))), None)
 
 
 def matches(source: WeightSource, card: ModelCard) -> bool:
@@ -58,7 +58,7 @@ def matches(source: WeightSource, card: ModelCard) -> bool:
     until somebody asks for another.
     """
     weights = wanted(card)
-    return weights is not None and PROVIDERS[source.type].matches(source, card, weights)
+    return weights is not None and provider(source.type).matches(source, card, weights)
 
 
 def resolve(source: WeightSource) -> ModelCard:
@@ -69,7 +69,7 @@ def resolve(source: WeightSource) -> ModelCard:
     CatalogueError
         The server does not have it, cannot be asked or must not be asked.
     """
-    return PROVIDERS[source.type].resolve(source)
+    return provider(source.type).resolve(source)
 
 
 def remote_files(card: ModelCard) -> tuple[RemoteFile, ...]:
@@ -83,8 +83,7 @@ def remote_files(card: ModelCard) -> tuple[RemoteFile, ...]:
         The card names nothing that could be fetched, or the server does not have it or cannot be asked.
     """
     weights = wanted(card)
-    provider = PROVIDERS.get(weights.source.type) if weights else None
-    files = provider.files(card, weights) if weights and provider else ()
+    files = provider(weights.source.type).files(card, weights) if weights and weights.source.type in TYPES else ()
     if not files:
         where = f" (the type of its source is {weights.source.type})" if weights else ""
         raise CatalogueError(

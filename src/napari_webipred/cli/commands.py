@@ -1,0 +1,42 @@
+"""The commands of the program."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, NamedTuple
+
+if TYPE_CHECKING:
+    from napari_webipred.cli.parser import Parser
+
+
+class Command(NamedTuple):
+    """What a command is for, and which function of which module here adds its arguments, as ``module:function``."""
+
+    summary: str
+    arguments: str
+
+    def add_arguments(self, parser: Parser) -> None:
+        """Add the arguments of the command, and what it does, to its parser."""
+        module, _, function = self.arguments.partition(":")
+        getattr(import_module(f"napari_webipred.cli.{module}"), function)(parser)
+
+
+# A module is imported when its command is used, so that each starts as fast as it can.
+COMMANDS = {
+    "demo": Command("classify the sample images with the demo model; works offline", "classify:add_demo"),
+    "classify": Command("classify image files and folders", "classify:add_classify"),
+    "evaluate": Command("compare results with known classes: metrics, intervals, figures", "evaluate:add_evaluate"),
+    "explain": Command("show which parts of images speak for a class", "explain:add_explain"),
+    "models": Command("list the models of the catalogue, or search Zenodo", "models:add_models"),
+    "fetch": Command("download a model, to use it offline later", "models:add_fetch"),
+    "remove": Command("delete a downloaded model", "models:add_remove"),
+    "cache": Command("list the models on this machine, or delete them", "models:add_cache"),
+    "bundle": Command("write models into one file, for a machine without internet", "models:add_bundle"),
+    "import": Command("add the models of a bundle to the cache; works offline", "models:add_import"),
+    "pacs": Command("find and classify images in an archive (PACS)", "pacs:add_pacs"),
+    "reference": Command(
+        "remember what the images are like that a model is for, to find others; at least 50", "reference:add_reference"
+    ),
+    "report": Command("make a report on results: DICOM SR, FHIR or a page", "report:add_report"),
+    "rerun": Command("repeat a run from its record, and tell every difference", "rerun:add_rerun"),
+}
