@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.errors import LimitError
+from napari_webipred.runtime.rewrites import rewritten
 
 # Names of the one input and the one output of a compiled model.
 INPUT = "image"
@@ -18,7 +19,7 @@ OUTPUT = "classes"
 
 # Raised whenever the same model compiles to another graph, so that those on disk are made anew. It stands here because
 # a graph on disk is opened without the compiler.
-COMPILER_VERSION = 11
+COMPILER_VERSION = 12
 
 Attribute = int | float | str | Sequence[int]
 
@@ -167,17 +168,24 @@ class Graph:
         return stored
 
     def finish(self, output: str) -> None:
-        """Name the output, and leave out what it does not need.
+        """Name the output, leave out what it does not need, and rewrite the rest (`napari_webipred.runtime.rewrites`).
 
         Parameters
         ----------
         output : str
             Tensor of any number of axes; the output of the graph is that tensor as (batch, numbers).
         """
-        needed, kept = {output}, []
-        for node in reversed(self.nodes):
-            if node.output in needed:
-                kept.append(node)
-                needed.update(node.inputs)
-        self.nodes = [*reversed(kept), Node("Flatten", (output,), OUTPUT, {"axis": 1})]
-        self.constants = {name: array for name, array in self.constants.items() if name in needed}
+        nodes = rewritten(_needed(self.nodes, output), self.constants)
+        self.nodes = [*_needed(nodes, output), Node("Flatten", (output,), OUTPUT, {"axis": 1})]
+        used = {name for node in self.nodes for name in node.inputs}
+        self.constants = {name: array for name, array in self.constants.items() if name in used}
+
+
+def _needed(nodes: Sequence[Node], output: str) -> list[Node]:
+    """Leave out what an output does not need."""
+    needed, kept = {output}, []
+    for node in reversed(nodes):
+        if node.output in needed:
+            kept.append(node)
+            needed.update(node.inputs)
+    return kept[::-1]

@@ -56,8 +56,11 @@ def mish(context: LayerContext, x: str) -> str:
 
 
 def gelu(context: LayerContext, x: str) -> str:
-    """Return x / 2 * (1 + erf(x / sqrt 2)), the exact form, which is the default of Keras."""
-    erf = context.node("Erf", context.node("Mul", x, context.constant(math.sqrt(0.5))))
+    """Return x / 2 * (1 + erf(x / sqrt 2)), the exact form, which is the default of Keras.
+
+    Written with a division, because ONNX Runtime makes one operation of it only then.
+    """
+    erf = context.node("Erf", context.node("Div", x, context.constant(math.sqrt(2))))
     half = context.node("Mul", x, context.constant(0.5))
     return context.node("Mul", half, context.node("Add", erf, context.constant(1)))
 
