@@ -13,8 +13,10 @@ BIN    := $(VENV)/bin
 PYTHON ?= $(shell for name in python3 python3.13 python3.12 python3.11 python3.14 python; do \
             "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo "$$name" && break; done)
 
-# What Qt, OpenGL in software, the privacy tests, the judges of DICOM files and the archive of the tests need on Debian and Ubuntu.
-SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb libgl1 libgl1-mesa-dri libegl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
+# What Qt, OpenGL in software, the privacy tests, the judges of DICOM files and the archive of the tests need on Debian
+# and Ubuntu.
+SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb \
+    libgl1 libgl1-mesa-dri libegl1 libopengl0 libdbus-1-3 libfontconfig1 libglib2.0-0 \
     libx11-xcb1 libxcb-cursor0 libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 \
     libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 GUI_TESTS := tests/gui
@@ -30,12 +32,11 @@ MEASURED := $(BIN)/coverage run -m pytest
 REPORT := echo 'Lines and branches that the tests of both processes cover, in percent:' && $(BIN)/coverage report
 
 ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
-# The tests of the panel run beside the others, which takes half the time on two cores.
 ON_ANOTHER_SCREEN := xvfb-run -a -n 200 -s '-screen 0 1600x1200x24'
 
 # A virtual environment of which only half was made is no environment.
 .DELETE_ON_ERROR:
-.PHONY: demo test coverage bench docs screenshots clean system-packages print-system-packages
+.PHONY: demo test types panel others coverage bench docs screenshots clean system-packages print-system-packages
 
 demo: $(VENV)/.for-demo
 	$(BIN)/napari-webipred demo
@@ -43,19 +44,24 @@ demo: $(VENV)/.for-demo
 test: $(VENV)/.for-test system-packages
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
-	$(BIN)/mypy
 	@if command -v xvfb-run >/dev/null; then \
-	    $(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(BESIDE) $(addprefix --ignore=,$(SLOW)) & panel=$$!; \
-	    $(ON_ANOTHER_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(GUI_TESTS) $(BESIDE) $(SLOW)); others=$$?; \
-	    wait $$panel && [ $$others = 0 ]; \
+	    $(MAKE) --no-print-directory --jobs=3 types panel others; \
 	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
-	    $(PYTEST); \
+	    $(BIN)/mypy && $(PYTEST); \
 	elif [ -n "$$CI" ]; then \
 	    echo 'There is no display and no xvfb-run: the panel cannot be tested.' >&2; exit 1; \
 	else \
 	    echo 'LEFT OUT: the tests of the panel, because there is no display and no xvfb-run (package xvfb).' >&2; \
-	    $(BIN)/pytest --ignore=$(GUI_TESTS); \
+	    $(BIN)/mypy && $(BIN)/pytest --ignore=$(GUI_TESTS); \
 	fi
+
+# These three run side by side, which takes half the time on two cores.
+types:
+	$(BIN)/mypy
+panel:
+	@$(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(BESIDE) $(addprefix --ignore=,$(SLOW))
+others:
+	@$(ON_ANOTHER_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(GUI_TESTS) $(BESIDE) $(SLOW))
 
 coverage: $(VENV)/.for-test system-packages
 	@rm -f .coverage .coverage.*
