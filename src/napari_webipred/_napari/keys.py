@@ -32,6 +32,8 @@ class Key:
         Whether the widget is clicked.
     of_row : bool
         Whether the widget is made with the first row.
+    of_results : bool
+        Whether it is made with the first run.
     """
 
     keys: tuple[str, ...]
@@ -39,6 +41,7 @@ class Key:
     find: Callable[[Any], QWidget]
     clicks: bool = False
     of_row: bool = False
+    of_results: bool = False
 
 
 # No letter is that of a menu of napari: F, V, L, P, W, H, D; nor that of a label: I, R, T, G.
@@ -47,16 +50,16 @@ KEYS = (
     Key(("Alt+1",), "Go to the models", lambda panel: panel.model.choice.search),
     Key(("Alt+2",), "Go to the images", lambda panel: _images(panel)),
     Key(("Alt+3",), "Go to the button that classifies", lambda panel: panel.classify.button),
-    Key(("Alt+4",), "Go to the table of results", lambda panel: panel.results.table),
-    Key(("Alt+N",), "Search rows of the table", lambda panel: panel.results.filter.search),
+    Key(("Alt+4",), "Go to the table of results", lambda panel: panel.results.table, of_results=True),
+    Key(("Alt+N",), "Search rows of the table", lambda panel: panel.results.filter.search, of_results=True),
     Key(("Alt+M",), "Add a model", lambda panel: panel.model.choice.add, clicks=True),
     Key(("Alt+B",), "Show or hide what the model is for", lambda panel: panel.model.more, clicks=True),
     Key(("Alt+A",), "Select all images, or none", lambda panel: panel.images.choice.all, clicks=True),
     Key(("Alt+K",), "Show what the model sees", lambda panel: panel.images.preview, clicks=True),
     Key(("Alt+O",), "Show or hide more options", lambda panel: panel.classify.more, clicks=True),
     Key(("Alt+E",), "Explain the selected row", lambda panel: panel.results.detail.explain.button, True, True),
-    Key(("Alt+S",), "Save rows", lambda panel: panel.results.buttons.save, clicks=True),
-    Key(("Alt+Y",), "Copy the rows that are shown", lambda panel: panel.results.buttons.copy, clicks=True),
+    Key(("Alt+S",), "Save rows", lambda panel: panel.results.buttons.save, True, of_results=True),
+    Key(("Alt+Y",), "Copy the rows that are shown", lambda panel: panel.results.buttons.copy, True, of_results=True),
     Key(("F1", "Shift+?"), "Show this list", lambda panel: panel.foot.keyboard, clicks=True),
 )
 WITHIN = (
@@ -76,11 +79,18 @@ def bind(panel: Any) -> None:
             shortcut = QShortcut(QKeySequence(sequence), panel)
             shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
             shortcut.activated.connect(partial(_do, panel, key))
-        if key.clicks and key.of_row:
-            panel.results.when_made(lambda detail, key=key: _name(key, key.find(panel)))
-        elif key.clicks:
+        if key.clicks and not key.of_row and not key.of_results:
             _name(key, key.find(panel))
     panel.foot.keyboard.clicked.connect(lambda: _show(panel))
+
+
+def name_results(panel: Any) -> None:
+    """Name the keys of the results in their tool tips, when these are made."""
+    for key in KEYS:
+        if key.clicks and key.of_results:
+            _name(key, key.find(panel))
+        elif key.clicks and key.of_row:
+            panel.results.when_made(lambda detail, key=key: _name(key, key.find(panel)))
 
 
 def _name(key: Key, widget: QWidget) -> None:
@@ -111,7 +121,7 @@ def _do(panel: Any, key: Key) -> None:
             widget.click()
         return
     for section in panel.sections:
-        if section.body.isAncestorOf(widget):
+        if section.isAncestorOf(widget):
             section.header.setChecked(True)
     widget.setFocus(Qt.FocusReason.ShortcutFocusReason)
     panel.scroll.ensureWidgetVisible(widget)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
+from functools import cached_property, partial
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,14 +30,15 @@ from napari_webipred._napari.models.model_step import ModelStep
 from napari_webipred._napari.preferences import page
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.region_view import RegionView, canvas_below
-from napari_webipred._napari.results.results_view import FIRST, ResultsView
-from napari_webipred._napari.results.run_code import RunCode
-from napari_webipred._napari.results.session_files import SessionFiles
+from napari_webipred._napari.results.autosaving import Autosaving
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.focus import focus_sheet
+from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
-from napari_webipred._napari.widgets.section import Section
+from napari_webipred._napari.widgets.section import FIRST, Section
+from napari_webipred._napari.widgets.slices import in_slices
+from napari_webipred._napari.widgets.tab_order import tab_after
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import show_rows
 from napari_webipred._napari.widgets.wheel import WheelGuard
@@ -46,10 +48,23 @@ from napari_webipred.results.session_table import Entry, RunDetails
 
 if TYPE_CHECKING:
     from napari_webipred._napari.results.result_detail import ResultDetail
+    from napari_webipred._napari.results.results_view import ResultsView
+    from napari_webipred._napari.results.session_files import SessionFiles
 
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
 FEWEST_ITEMS = 3
+AFTERWARDS = [  # what the results need, in parts that take little time each
+    "explanations.explain_menu",
+    "explanations.explain_view",
+    "charts.chart_view",
+    "charts.plot_view",
+    "charts.figure_menu",
+    "results.result_table_view",
+    "results.results_view",
+    "results.result_detail",
+    "results.run_code",
+]
 
 
 class ClassifyPanel(QWidget):
@@ -66,24 +81,21 @@ class ClassifyPanel(QWidget):
         page().follow()
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
-        self._navigating = False
+        self._navigating = self._painted = False
         self._regions = RegionView(napari_viewer, self._follow)
         self._theme = theme = Theme(napari_viewer)
-        self.results = ResultsView(session, theme, self._length_along, self._is_open)
         self.form = ClassifyForm(napari_viewer, session, theme)
-        self.code = RunCode(napari_viewer, self._run, self.results.buttons.menu, self.results.buttons.message)
         self.model = ModelStep(session, self.form.model.native, theme)
         statistics = IntensityStatistics(napari_viewer, session, self.form.intensity, theme)
         self.images = ImagesStep(session, self.form, statistics)
-        self.classify = ClassifyStep(session, self.form, self.results.buttons.menu.autosave, theme)
-        messages = self.results.buttons.message, self.classify.message
-        self.session_files = SessionFiles(napari_viewer, session, self.form, self.results.buttons.menu, messages)
-        self.images.open_session.clicked.connect(self.session_files.open)
+        self.autosaving = Autosaving(session, lambda: self._message, self)
+        self.classify = ClassifyStep(session, self.form, self.autosaving.action, theme)
+        self.images.open_session.clicked.connect(lambda: self.session_files.open())
         self.sections = [
             Section("1", "Model", self.model, theme),
             Section("2", "Images", self.images, theme),
             Section("3", "Classify", self.classify, theme),
-            Section("", "Results", self.results, theme),
+            Section("", "Results", None, theme),
         ]
         self._lay_out()
         self._prefer(None, settings.current().preferences)
@@ -96,18 +108,16 @@ class ClassifyPanel(QWidget):
         session.rows_added.connect(self._summarise_rows)
         session.rows_changed.connect(self._summarise_rows)
         session.run_ended.connect(self._summarise)
-        session.rows_added.connect(self._follow)
         self.form.changed.connect(self._summarise)
         self.form.changed.connect(lambda: session.form_changed.emit())
         self.form.finder.changed.connect(session.form_changed)
         session.show_form(self.form)
         self.images.statistics.listen(True)
-        self.results.chosen.connect(self._go_to)
         self._join_docks()
         self._regions.follow(session.run)
-        self._show_maps()
+        self.maps = MapLayers(napari_viewer, session.maps, session.places, self)
         self._take_files()
-        self._closing = ClosingWindow(self, self._has_unsaved_rows, self.results.buttons.discard_rows)
+        self._closing = ClosingWindow(self, self._has_unsaved_rows, self._discard_rows)
         self._listening = True
         for emitter, callback in self._emitters():
             emitter.connect(callback)
@@ -119,13 +129,57 @@ class ClassifyPanel(QWidget):
     def _join_docks(self) -> None:
         """Open the other docks, and select the rows that they want."""
         self.images.preview.clicked.connect(partial(self._show_dock, "What the model sees"))
-        self.results.buttons.evaluate.clicked.connect(partial(self._show_dock, "Evaluation"))
         self._session.rows_wanted.connect(self._on_rows_wanted)
 
-    def _show_maps(self) -> None:
-        """Show the maps of the chosen row over its layer."""
-        self.maps = MapLayers(self._viewer, self._session.maps, self._session.places, self)
-        self.results.when_made(self._connect_detail)
+    @cached_property
+    def results(self) -> ResultsView:
+        """The table and what belongs to it, made with the first run: nothing of it is seen before."""
+        from napari_webipred._napari.results.results_view import ResultsView
+        from napari_webipred._napari.results.run_code import RunCode
+
+        results = ResultsView(
+            self._session, self._theme, self._length_along, self._is_open, autosave=self.autosaving.action
+        )
+        self.__dict__["results"] = results  # those who are told below look for it here
+        section, menu = self.sections[-1], results.buttons.menu
+        section.fill(results)
+        tab_after(section.header, results)
+        WheelGuard(results)
+        RunCode(self._viewer, self._run, menu, results.buttons.message)
+        menu.save_session.triggered.connect(lambda: self.session_files.save())
+        menu.open_session.triggered.connect(lambda: self.session_files.open())
+        results.chosen.connect(self._go_to)
+        results.buttons.evaluate.clicked.connect(partial(self._show_dock, "Evaluation"))
+        results.table.doubleClicked.connect(self._open_file)
+        results.when_made(self._connect_detail)
+        self._session.rows_added.connect(self._follow)  # after the table has got them
+        keys.name_results(self)
+        return results
+
+    def _make_the_rest(self) -> Iterator[None]:
+        """Make what the first run shows, so that it need not wait for it."""
+        for name in AFTERWARDS:
+            import_module(f"napari_webipred._napari.{name}")
+            yield
+        results = self.results
+        yield
+        _ = results.detail
+
+    @property
+    def _results_made(self) -> bool:
+        return "results" in vars(self)
+
+    @cached_property
+    def session_files(self) -> SessionFiles:
+        """Saves sessions and opens them."""
+        from napari_webipred._napari.results.session_files import SessionFiles
+
+        return SessionFiles(self._viewer, self._session, self.form, lambda: self._message, self)
+
+    @property
+    def _message(self) -> Message:
+        """Where something is said about rows: below the table, while there is one."""
+        return self.results.buttons.message if self.sections[-1].isVisibleTo(self) else self.classify.message
 
     def _connect_detail(self, detail: ResultDetail) -> None:
         explain = detail.explain
@@ -136,7 +190,6 @@ class ClassifyPanel(QWidget):
 
     def _take_files(self) -> None:
         """Take files that are dropped, and open them when they are double-clicked."""
-        self.results.table.doubleClicked.connect(self._open_file)
         self._opened = OpenedFiles(self._viewer, self._session.images, self._session.places, self)
         self._opened.failed.connect(self.images.choice.message.show_error)
         self.images.choice.open_requested.connect(self._opened.show)
@@ -174,6 +227,9 @@ class ClassifyPanel(QWidget):
         """Stop following the viewer when the panel leaves its dock, and start again when it returns."""
         if event is not None and event.type() == QEvent.Type.Polish:
             self._show_focus()  # earlier, Qt would look up the styles of all controls twice
+        if event is not None and event.type() == QEvent.Type.Paint and not self._painted:
+            self._painted = True
+            in_slices(self._make_the_rest(), self)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
         if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
@@ -230,11 +286,14 @@ class ClassifyPanel(QWidget):
     def _prefer(self, before: Preferences | None, now: Preferences) -> None:
         """Show what is preferred, unless something else was chosen."""
         if before is not None and before.chart_order != now.chart_order:
-            self.results.show_order(now.chart_order)
+            self._session.display.order = now.chart_order
+            if self._results_made:
+                self.results.show_order(now.chart_order)
         intensity = self.form.intensity
         if before is None or intensity.value == before.intensity:
             intensity.value = preferred_intensity(layers=True)
-        self.results.refresh()
+        if self._results_made:
+            self.results.refresh()
         if before is not None and before.offline != now.offline:
             self._session.catalogue.changed.emit()
         if before is not None and before.private_session != now.private_session:
@@ -247,7 +306,11 @@ class ClassifyPanel(QWidget):
 
     def _has_unsaved_rows(self) -> bool:
         asked = settings.current().preferences.closing == ASK
-        return self.results.buttons.is_saving or (asked and self._session.table.unsaved > 0)
+        saving = self._results_made and self.results.buttons.is_saving
+        return saving or (asked and self._session.table.unsaved > 0)
+
+    def _discard_rows(self, then: Callable[[], None]) -> None:
+        self.results.buttons.discard_rows(then)
 
     def _summarise(self) -> None:
         loading = self._session.loading
@@ -265,6 +328,8 @@ class ClassifyPanel(QWidget):
         count = len(self._session.table.numbers)
         results.summarise(f"{count} row{'s' * (count != 1)}", done)
         has_results = count > 0 or self._session.running or self._session.table.next_undone is not None
+        if has_results and not self._results_made:
+            _ = self.results
         self.sections[-1].setVisible(has_results)
         self.images.open_session.setVisible(not has_results)
 
@@ -324,6 +389,8 @@ class ClassifyPanel(QWidget):
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
+        if not self._results_made:
+            return
         layer = self.maps.under(unwrapped(self._viewer.layers.selection.active))
         places, run = self._session.places, self._session.run
         if run is not None and layer is not None and layer is self._regions.layer() and not self._navigating:

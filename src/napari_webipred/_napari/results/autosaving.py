@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
 
@@ -22,18 +23,22 @@ class Autosaving(QObject):
 
     Parameters
     ----------
+    message : callable
+        Returns where to say what becomes of the rows.
+
+    Attributes
+    ----------
     action : QAction
         Checked while autosave is on.
-    message : Message
-        Says where the rows are.
     """
 
-    def __init__(self, session: ViewerSession, action: QAction, message: Message, parent: QWidget) -> None:
+    def __init__(self, session: ViewerSession, message: Callable[[], Message], parent: QWidget) -> None:
         super().__init__(parent)
         self._session = session
-        self._action = action
         self._message = message
         self._parent = parent
+        self.action = action = QAction(self)
+        action.setToolTip("Save each row as soon as it is finished. Asks once for a file")
         self._told: Exception | None = None
         action.setCheckable(True)
         self._show_state()
@@ -52,15 +57,15 @@ class Autosaving(QObject):
         path = self._session.destination.path
         if path is not None:
             hint = "Every row is written as soon as it is finished. Each further run gets its own file beside it."
-            self._message.show_note(f"Autosave to {path.name} is on.", hint)
+            self._message().show_note(f"Autosave to {path.name} is on.", hint)
         elif not wanted:
-            self._message.show_note("Autosave is off.", "Rows that are written already stay in their file.")
+            self._message().show_note("Autosave is off.", "Rows that are written already stay in their file.")
 
     def _show_state(self) -> None:
         path = self._session.destination.path
         name = "" if path is None else readable(path.name, LONGEST).replace("&", "&&")
-        self._action.setText(f"Autosave to {name}" if name else "Autosave…")
-        self._action.setChecked(path is not None)
+        self.action.setText(f"Autosave to {name}" if name else "Autosave…")
+        self.action.setChecked(path is not None)
 
     def _ask(self) -> str:
         suggested = f"autosave-{datetime.now():%Y-%m-%d}.csv"
@@ -72,7 +77,7 @@ class Autosaving(QObject):
         run = self._session.run
         if run is not None and run.autosave.error is not None and run.autosave.error is not self._told:
             self._told = run.autosave.error
-            self._message.show_error(self._told)
+            self._message().show_error(self._told)
 
     def _on_ended(self) -> None:
         self._on_rows()
@@ -80,7 +85,7 @@ class Autosaving(QObject):
         if run is None or run.autosave.path is None or run.autosave.error is not None or not run.autosave.written:
             return
         count = f"{run.autosave.written} row{'s' * (run.autosave.written != 1)}"
-        self._message.show_note(
+        self._message().show_note(
             f"Autosaved {count} to {run.autosave.path.name}.", f"{run.autosave.path.name}.json contains the run record."
         )
         if run.autosave.written == len(run.rows):

@@ -7,10 +7,9 @@ from datetime import datetime
 from functools import partial
 from pathlib import Path
 
-from qtpy.QtGui import QGuiApplication
+from qtpy.QtGui import QAction, QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
-from napari_webipred._napari.results.autosaving import Autosaving
 from napari_webipred._napari.results.result_files import FILTER, copied, save_rows
 from napari_webipred._napari.results.save_menu import SaveMenu
 from napari_webipred._napari.task import Task
@@ -30,6 +29,8 @@ class ResultActions(QWidget):
     ----------
     shown, selected : callable
         Return the rows that the table shows, and those of them that are selected, in the order of the table.
+    autosave : QAction
+        See `SaveMenu`.
     """
 
     def __init__(
@@ -37,6 +38,7 @@ class ResultActions(QWidget):
         session: ViewerSession,
         shown: Callable[[], Entries],
         selected: Callable[[], Entries],
+        autosave: QAction,
         theme: Theme,
         parent: QWidget | None = None,
     ) -> None:
@@ -51,8 +53,7 @@ class ResultActions(QWidget):
         self.message = Message(theme)
         self.save = Button("Save…")
         self.save.setToolTip("Save rows as CSV, TSV or Excel, with a run record")
-        self.menu = SaveMenu(self.save)
-        self._autosaving = Autosaving(session, self.menu.autosave, self.message, self)
+        self.menu = SaveMenu(self.save, autosave)
         self.evaluate = Button("Evaluate…")
         self.evaluate.setToolTip("Compare the rows with their true classes: metrics, intervals and figures")
         self.copy = Button("Copy")

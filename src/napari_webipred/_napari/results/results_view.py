@@ -20,6 +20,7 @@ from napari_webipred._napari.results.result_table_view import MOST_RANGES, Resul
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import ElidedLabel
+from napari_webipred._napari.widgets.section import FIRST
 from napari_webipred._napari.widgets.tab_order import tab_after
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wheel import WheelGuard
@@ -31,7 +32,6 @@ from napari_webipred.results.table_filter import Filter
 if TYPE_CHECKING:
     from napari_webipred._napari.results.result_detail import ResultDetail
 
-FIRST = 1000  # takes the height that is there before what is below gets any
 WIDE = 700  # pixels, from which on the chart is beside the table
 MILLISECONDS_UNTIL_SORTED = 1000  # rows that come meanwhile stand at the end
 
@@ -43,6 +43,8 @@ class ResultsView(QWidget):
     ----------
     length_of, is_open : callable
         See `ResultDetail`.
+    autosave : QAction
+        See `SaveMenu`.
 
     Signals
     -------
@@ -58,6 +60,8 @@ class ResultsView(QWidget):
         theme: Theme,
         length_of: Callable[[Entry, str], int],
         is_open: Callable[[Entry], bool],
+        *,
+        autosave: QAction,
         parent: QWidget | None = None,
     ) -> None:
         super().__init__(parent)
@@ -73,7 +77,7 @@ class ResultsView(QWidget):
         self.filter = ResultFilter(self.model)
         self.ranges = RangesNote(session, theme)
         self.deleted = DeletedNote(session)
-        self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, theme)
+        self.buttons = ResultActions(session, self.visible_entries, self.selected_entries, autosave, theme)
         self._later = QTimer(self)
         self._later.setSingleShot(True)
         self._later.setInterval(MILLISECONDS_UNTIL_SORTED)
@@ -110,8 +114,8 @@ class ResultsView(QWidget):
         keys = QKeySequence.StandardKey
         self._action("Comment…", self.table.edit_comment, [QKeySequence("Return"), QKeySequence("F2")])
         self._action("Copy", self.buttons.copy_rows, [QKeySequence(keys.Copy)])
-        self._action("Explain", self.detail.explain.explain_selected, [])
-        self._action("Explain all rows of the run", self.detail.explain.explain_run, [])
+        self._action("Explain", lambda: self.detail.explain.explain_selected(), [])
+        self._action("Explain all rows of the run", lambda: self.detail.explain.explain_run(), [])
         self._action("Delete", self._delete, [QKeySequence("Delete")])
         self._action("Undo", self._session.undo, [QKeySequence(keys.Undo)])
 

@@ -12,6 +12,11 @@ from napari_webipred._napari.widgets.button import Button
 class SaveMenu(QObject):
     """Opens below a button, and stays open while the program goes on.
 
+    Parameters
+    ----------
+    autosave : QAction
+        Turns autosave on and off.
+
     Signals
     -------
     opening
@@ -20,7 +25,7 @@ class SaveMenu(QObject):
 
     opening = Signal()
 
-    def __init__(self, button: Button) -> None:
+    def __init__(self, button: Button, autosave: QAction) -> None:
         super().__init__(button)
         self._button = button
         self.menu = QMenu(button)
@@ -28,7 +33,8 @@ class SaveMenu(QObject):
         self.all = self._add("Save all rows…", "Save the rows of all runs, also those that a filter hides")
         self.selected = self._add("Save selected rows…", "Save the rows that are selected in the table")
         self.shown = self._add("Save filtered rows…", "Save the rows that the filter shows, in the order of the table")
-        self.autosave = self._add("Autosave…", "Save each row as soon as it is finished. Asks once for a file")
+        self.autosave = autosave
+        self.menu.addAction(autosave)
         self.menu.addSeparator()
         self.save_session = self._add("Save session…", "Save all runs and settings, but no pixels, to go on later")
         self.open_session = self._add("Open session…", "Add the runs of a saved session to the table")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_webipred._napari.form import ClassifyForm
@@ -17,11 +17,11 @@ from napari_webipred._napari.images.layer_input import found_again, row_axes_of
 from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.results.result_files import named_briefly
-from napari_webipred._napari.results.save_menu import SaveMenu
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.question import Answer, ask
+from napari_webipred._napari.widgets.slices import in_slices
 from napari_webipred.errors import OptionError
 from napari_webipred.results.inputs import ImageInput
 from napari_webipred.results.session_table import Entries, RunDetails
@@ -35,37 +35,27 @@ MOST_FOLDERS = 3
 
 
 class SessionFiles(QObject):
-    """Saves and opens sessions when an item of the menu is chosen.
+    """Saves sessions and opens them.
 
     Parameters
     ----------
-    messages : tuple of Message
-        Below the table, and where something can be said while there is no table.
+    message : callable
+        Returns where to say what has become of the session.
     """
 
     def __init__(
-        self, viewer: Any, session: ViewerSession, form: ClassifyForm, menu: SaveMenu, messages: tuple[Message, Message]
+        self, viewer: Any, session: ViewerSession, form: ClassifyForm, message: Callable[[], Message], window: QWidget
     ) -> None:
-        super().__init__(menu)
+        super().__init__(window)
         self._viewer = viewer
         self._session = session
         self._form = form
-        self._messages = messages
+        self._message = message
+        self._window = window
         self._task: Task | None = None
         self._changed_since = False
         session.rows_changed.connect(self._on_rows_changed)
         session.row_read.connect(self._on_rows_changed)
-        menu.save_session.triggered.connect(self.save)
-        menu.open_session.triggered.connect(self.open)
-
-    @property
-    def _message(self) -> Message:
-        with_rows, without = self._messages
-        return with_rows if len(self._session.table.numbers) else without
-
-    @property
-    def _window(self) -> QWidget:
-        return self._messages[1]
 
     def _on_rows_changed(self) -> None:
         self._changed_since = True
@@ -86,10 +76,10 @@ class SessionFiles(QObject):
     def _on_saved(self, entries: Entries, path: Path) -> None:
         count = f"{len(entries)} row{'s' * (len(entries) != 1)}"
         if self._changed_since:
-            self._message.show_note(f"Saved {count} to {path.name}.", "Rows were changed meanwhile. Save them again.")
+            self._message().show_note(f"Saved {count} to {path.name}.", "Rows were changed meanwhile. Save them again.")
             return
         self._session.mark_saved(entries.numbers)
-        self._message.show_note(f"Saved {count} to {path.name}.", "“Open session…” continues from there.")
+        self._message().show_note(f"Saved {count} to {path.name}.", "“Open session…” continues from there.")
 
     def open(self) -> None:
         """Ask for a file, read it in a background thread, and add its runs to the table."""
@@ -100,13 +90,13 @@ class SessionFiles(QObject):
     def _start(self, work: Generator[Any, None, Any], then: Any) -> None:
         self._task = Task(work)
         self._task.done.connect(then)
-        self._task.failed.connect(lambda error: self._message.show_error(error))
+        self._task.failed.connect(lambda error: self._message().show_error(error))
         self._task.start()
 
     def _on_read(self, name: str, saved: SavedSession) -> None:
         apply(self._form, self._session, saved.form)
         runs: list[RunDetails] = []
-        self._go_on(self._restored(saved.runs, runs), partial(self._on_restored, name, runs))
+        in_slices(self._restored(saved.runs, runs), self, partial(self._on_restored, name, runs))
 
     def _restored(self, saved: Sequence[SavedRun], runs: list[RunDetails]) -> Iterator[None]:
         """Add runs to the table, some rows at a time."""
@@ -116,19 +106,6 @@ class SessionFiles(QObject):
             for first in range(0, len(each.rows), ROWS_AT_ONCE):
                 self._session.restore_rows(each, run, range(first, min(first + ROWS_AT_ONCE, len(each.rows))))
                 yield
-
-    def _go_on(self, work: Iterator[Any], then: Any) -> None:
-        """Do work in small parts, between which the window goes on, and call a function then."""
-        timer = QTimer(self)
-
-        def step() -> None:
-            if next(work, self) is self:
-                timer.stop()
-                timer.deleteLater()
-                then()
-
-        timer.timeout.connect(step)
-        timer.start(0)
 
     def _targets(self, images: Sequence[ImageInput]) -> list[Target]:
         layers = found_again(images, image_layers(self._viewer))
@@ -141,7 +118,7 @@ class SessionFiles(QObject):
         rows = sum(len(self._session.table.rows_of(run)) for run in runs)
         missing = self._missing(runs)
         words = f"Opened {name}: {len(runs)} run{'s' * (len(runs) != 1)}, {rows} row{'s' * (rows != 1)}."
-        self._message.show_note(words, _of_missing(missing))
+        self._message().show_note(words, _of_missing(missing))
         paths = list(dict.fromkeys(image.path for image in missing if image.path is not None))
         if paths:
             folders = list(dict.fromkeys(str(Path(path).parent) for path in paths))
@@ -164,7 +141,7 @@ class SessionFiles(QObject):
 
     def _open_files(self, paths: list[str], runs: list[RunDetails]) -> None:
         failed: list[str] = []
-        self._go_on(self._opened(paths, failed), partial(self._on_opened, runs, failed))
+        in_slices(self._opened(paths, failed), self, partial(self._on_opened, runs, failed))
 
     def _opened(self, paths: list[str], failed: list[str]) -> Iterator[None]:
         for path in paths:
@@ -182,10 +159,10 @@ class SessionFiles(QObject):
             error = OptionError(
                 f"{failed[0]} could not be opened.", "Check that the file is there. Its rows stay in the table."
             )
-            self._message.show_error(error)
+            self._message().show_error(error)
         else:
             missing = self._missing(runs)
-            self._message.show_note("The images are open.", _of_missing(missing))
+            self._message().show_note("The images are open.", _of_missing(missing))
 
 
 def write(

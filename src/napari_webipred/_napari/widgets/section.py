@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QAbstractButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, Theme
 
+FIRST = 1000  # a stretch that takes the height that is there before what is below gets any
 BADGE = 20
 GAP = 8
 
@@ -117,17 +118,26 @@ class Section(QWidget):
     ----------
     number, title : str
         See `Header`.
-    body : QWidget
-        What the header belongs to.
+    body : QWidget or None
+        What the header belongs to; None if it is made later.
     """
 
-    def __init__(self, number: str, title: str, body: QWidget, theme: Theme, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, number: str, title: str, body: QWidget | None, theme: Theme, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.header = Header(number, title, theme)
-        self.body = body
+        self.body: QWidget | None = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(4)
         layout.addWidget(self.header)
-        layout.addWidget(body, 1)
+        if body is not None:
+            self.fill(body)
+
+    def fill(self, body: QWidget) -> None:
+        """Show this below the header."""
+        self.body = body
+        body.setVisible(self.header.isChecked())
+        self.layout().addWidget(body, 1)
         self.header.toggled.connect(body.setVisible)

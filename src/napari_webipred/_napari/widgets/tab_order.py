@@ -7,11 +7,11 @@ from qtpy.QtWidgets import QWidget
 
 
 def tab_after(before: QWidget, widget: QWidget) -> None:
-    """Let Tab go from the last control in one widget to the first in another one; both are in the same window.
+    """Let Tab go from a control, or the last one in a widget, to the first in another one in the same window.
 
     Without it, Tab comes last to what was made last.
     """
-    place = _controls(before)[-1]
+    place = [before, *_controls(before)][-1]
     for each in _controls(widget):
         QWidget.setTabOrder(place, each)
         place = each
