@@ -18,14 +18,19 @@ from napari_webipred._napari.images.dicom_layers import reader
 from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.image_item import sources_of
 from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.images.layer_input import image_input, parts_of
 from napari_webipred._napari.images.layers import source_of
 from napari_webipred._napari.images.opened_files import OpenedFiles
+from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.intensity.intensity import IntensityChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.engine import find_sources
 from napari_webipred.execution.plane import Plane, prepared_plane
+from napari_webipred.imaging.selection import take_planes
 from napari_webipred.options import Options
+from napari_webipred.results import script
+from napari_webipred.results.inputs import ModelInput
 
 PATIENT = "Mustermann^Erika"
 
@@ -76,6 +81,21 @@ def test_a_layer_gives_the_same_input_as_its_files_and_follows_its_contrast_limi
 
     narrow = replace(of_layer, intensity_range=(0.0, 10.0))
     assert not np.array_equal(prepared_plane(Plane(0, narrow, (1,)), card, Options("limits")).tensor, tensors[0])
+
+
+def test_the_files_of_a_series_are_written_as_code(series: Path) -> None:
+    import napari_webipred as wp
+
+    (source,), _ = find_sources(series)
+    source = take_planes(source, {"z": slice(0, 3, 2)})
+    target = Target([], (), series, source)
+    image, parts = image_input(target, source), parts_of(target, source)
+    assert image.steps is None
+    assert parts is not None
+    scope: dict = {}
+    exec(script.python_of_files([image], ModelInput("demo"), {}, "", {0: parts}), scope)
+    assert scope["table"].equals(wp.classify([source], "demo"))
+    assert scope["table"]["z"].tolist() == [0, 2]
 
 
 def test_times_of_a_series_are_an_axis_of_the_layer(tmp_path: Path) -> None:

@@ -14,15 +14,19 @@ from PIL import Image
 
 pytest.importorskip("napari")
 
+from napari.components import ViewerModel
 from napari.layers import Image as Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 
-from napari_webipred._napari.images.layer_input import image_input, row_axes_of
+import napari_webipred as wp
+from napari_webipred._napari.images.layer_input import image_input, parts_of, row_axes_of
 from napari_webipred._napari.images.layers import source_of
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred.imaging.selection import Channel, merge
+from napari_webipred.results import script
+from napari_webipred.results.inputs import ModelInput
 
 
 @pytest.fixture
@@ -38,8 +42,9 @@ def panel(viewer, open_panel, qtbot, tmp_path):
 
 
 def classify(panel, qtbot) -> None:
+    qtbot.waitUntil(panel.classify.button.isEnabled, timeout=60_000)  # the regions are found in a thread
     qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: not panel._session.running, timeout=60_000)
+    qtbot.waitUntil(lambda: panel._session.run is not None and not panel._session.running, timeout=60_000)
 
 
 def copied(panel, qtbot, action) -> str:
@@ -110,3 +115,47 @@ def test_a_layer_that_was_changed_after_it_was_opened_is_not_taken_for_its_file(
     classify(panel, qtbot)
     panel.results.buttons.menu.shell_files.trigger()
     assert_said(panel, qtbot, "has other pixels than its file")
+
+
+def test_regions_of_merged_layers_are_written_as_code_for_python_and_refused_for_a_shell(panel, viewer, qtbot):
+    ramp = np.linspace(0, 4000, 96)
+    for name, colour, pixels in (("nuclei", "magenta", ramp[:, None]), ("it's", "green", ramp[None, :])):
+        data = np.stack([np.roll(np.broadcast_to(pixels, (96, 96)), 9 * t, 0) for t in range(3)]).astype(np.uint16)
+        viewer.add_image(data, name=name, colormap=colour, axis_labels=("c", "y", "x"), contrast_limits=(7, 3900))
+    corners = [[5, 5], [5, 60], [70, 33.3]], [[20, 10], [20, 90], [90, 90], [90, 10]]
+    shapes = viewer.add_shapes([np.array(each) for each in corners], shape_type="polygon", name="regions")
+    merged = panel.form.images.native.images.merge(list(viewer.layers)[1:3])
+    panel.form.images.value = [merged]
+    panel.form.planes.value = slice(0, 3, 2)
+    panel.form.regions.value, panel.form.outside.value = shapes, "blank"
+    classify(panel, qtbot)
+    menu = panel.results.buttons.menu
+    code = copied(panel, qtbot, menu.python_layers)
+    viewer.layers["nuclei"].colormap = "gray"  # what the layer looks like now does not count
+    scope: dict = {"viewer": viewer}
+    exec(code, scope)
+    table = scope["table"]
+    np.testing.assert_array_equal(table[scope["model"].classes].to_numpy(np.float32), numbers(panel))
+    assert table["region"].tolist() == ["1", "2", "1", "2"]
+    assert table["image"].tolist() == [merged.name] * 4
+    menu.python_files.trigger()
+    assert_said(panel, qtbot, "nuclei was not opened from a file. Save it as a file")
+    menu.shell_files.trigger()
+    assert_said(panel, qtbot, "Copy it as Python instead.")
+
+
+def test_files_of_merged_layers_are_written_as_code_while_all_of_them_are_open(tmp_path):
+    layers = []
+    for seed, name in enumerate("ab"):
+        Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 50), np.uint8)).save(tmp_path / f"{name}.png")
+        (opened,) = ViewerModel().open(str(tmp_path / f"{name}.png"), plugin="napari")
+        layers.append(opened)
+    colours = (1.0, 0.0, 0.0), (0.0, 1.0, 0.5)
+    pairs = zip(layers, colours, strict=True)
+    source = merge("both", [Channel(source_of(layer), colour, (0.0, 200.0)) for layer, colour in pairs])
+    parts = parts_of(Target(layers), source)
+    code = script.python_of_files([image_input(Target(layers), source)], ModelInput("demo"), {}, "", {0: parts})
+    expected = wp.classify([source], "demo")[wp.open_model("demo").classes].to_numpy(np.float32)
+    np.testing.assert_array_equal(table_of(code), expected)
+    del layers[0], opened
+    assert parts_of(Target(layers), source) is None

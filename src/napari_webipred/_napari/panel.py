@@ -145,7 +145,7 @@ class ClassifyPanel(QWidget):
         section.fill(results)
         tab_after(section.header, results)
         WheelGuard(results)
-        RunCode(self._viewer, self._run, menu, results.buttons.message)
+        RunCode(self._viewer, self._session, self._run, menu, results.buttons.message)
         menu.save_session.triggered.connect(lambda: self.session_files.save())
         menu.open_session.triggered.connect(lambda: self.session_files.open())
         results.chosen.connect(self._go_to)

@@ -143,7 +143,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
         rows,
         classes.names,
         axes,
-        regions is not None,
+        regions is not None or any(row.region for row in rows),  # sources may have regions of their own
         measures=measured.names,
         models=models,
         identify=identify,

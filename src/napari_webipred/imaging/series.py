@@ -11,6 +11,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.content import is_dicom_file
 from napari_webipred.imaging.dicom.instance import Instance
 from napari_webipred.imaging.dicom.other import presentation_of
@@ -19,6 +20,7 @@ from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unreadable import READER as UNREADABLE
 from napari_webipred.names import escape
+from napari_webipred.steps import result_of
 
 SLICED = {"CT", "MR", "PT", "NM"}  # modalities of which images are slices, also where they do not say where they lie
 SAME_PLACE = 1e-3  # mm
@@ -75,6 +77,20 @@ def collected(files: Iterable[str], called: Callable[[Path], str] = spelled) -> 
             left_out.append(file)
         yield number
     return Collected(tuple(_in_series(found, called, presented)), tuple(left_out))
+
+
+def series_source(files: Iterable[str]) -> Source:
+    """Make one stack of the files of a DICOM series.
+
+    Raises
+    ------
+    ImageError
+        They are not the slices of one stack.
+    """
+    sources = result_of(collected(files)).sources
+    if len(sources) != 1:
+        raise ImageError("The files are not the slices of one series.", "Classify their folder instead.")
+    return sources[0][1]
 
 
 def _in_series(

@@ -34,6 +34,10 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
     OptionError
         It cannot be written as a command.
     """
+    for image in images:
+        if image.steps is None:
+            why = "was classified in regions, merged from several layers or read from a series of files"
+            raise OptionError(f"{image.name} {why}, which a command cannot say.", _PYTHON_INSTEAD)
     check(images, files=True)
     words = ["napari-webipred", "classify", *(str(image.path) for image in images), "--model", model.reference]
     words += [*_settings(model.settings), *_selection(images)]

@@ -61,7 +61,8 @@ class ImageInput:
     intensity_range : tuple of float, optional
         The intensities that the layer showed as black and white, if they count.
     steps : tuple, optional
-        How a stack was read; see `Step`. None if it cannot be said in this way: regions, or an image of several layers.
+        How a stack was read; see `Step`. None if it cannot be said in this way: regions, an image of several layers, or
+        a series of files; see `Parts`.
     """
 
     name: str
@@ -75,6 +76,55 @@ class ImageInput:
     scale: tuple[float, ...] = ()
     intensity_range: tuple[float, float] | None = None
     steps: tuple[Step, ...] | None = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RegionInput:
+    """A region of an image, as `napari_webipred.imaging.region.Region` has it; only its mask is left out.
+
+    Attributes
+    ----------
+    masked : bool
+        Whether pixels of a label image say what belongs to it.
+    """
+
+    name: str
+    box: tuple[int, int, int, int]
+    index: tuple[int, ...] | None = None
+    outline: tuple[tuple[float, float], ...] | None = None
+    masked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelInput:
+    """A layer that was merged with others: what was taken of it, its name now, its colour, and its black and white."""
+
+    image: ImageInput
+    layer: str
+    colour: tuple[float, float, float]
+    range: tuple[float, float] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What an image of a run consists of, where `ImageInput.steps` cannot say it.
+
+    Attributes
+    ----------
+    steps : tuple
+        As of `ImageInput`, after the layers were merged.
+    channels : tuple of ChannelInput
+        The layers that were merged.
+    files : tuple of str
+        Those of a series.
+    regions : tuple of RegionInput, optional
+        None if all of it was classified.
+    """
+
+    steps: tuple[Step, ...]
+    channels: tuple[ChannelInput, ...] = ()
+    files: tuple[str, ...] = ()
+    regions: tuple[RegionInput, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,6 +55,10 @@ class RunSources:
         reference = self._models.get(run)
         return None if reference is None else reference()
 
+    def targets(self, run: int) -> Sequence[Target]:
+        """Return what the rows of a run are about."""
+        return self._targets.get(run, ())
+
     def sources(self, run: int) -> list[Source | None]:
         """Return the sources of a run; None stands for layers that are gone or have other data now."""
         return [self._source(run, number, target) for number, target in enumerate(self._targets.get(run, ()))]

@@ -13,9 +13,10 @@ from napari.layers import Image
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.selection import Projected, project, take_channel
 from napari_webipred.imaging.source import Source
-from napari_webipred.results.inputs import ImageInput, Step
+from napari_webipred.results.inputs import ChannelInput, ImageInput, Parts, RegionInput, Step
 
 
 def image_input(target: Target, source: Source) -> ImageInput:
@@ -39,6 +40,36 @@ def image_input(target: Target, source: Source) -> ImageInput:
         source.intensity_range,
         _steps(source) if len(layers) == 1 else None,
     )
+
+
+def parts_of(target: Target, source: Source) -> Parts | None:
+    """Say what an image consists of that cannot be said in steps alone; None if that cannot be said either."""
+    base = _base(source)
+    steps = _steps(replace(source, regions=None))
+    channels: tuple[ChannelInput, ...] = ()
+    files: tuple[str, ...] = ()
+    if source.reader == "merged" and len(target.layers) > 1:
+        if len(target.layers) != len(source.location):
+            return None  # one of them is gone
+        channels = tuple(map(_channel, target.layers, source.location, source.details))
+        steps = _taken(source)
+    elif _is_series(base):
+        files = tuple(dict.fromkeys(str(each.instance.path) for each in base.details))
+        steps = _steps(replace(source, regions=None), of_series=True)
+    regions = None if source.regions is None else tuple(map(_region, source.regions))
+    return None if steps is None else Parts(steps, channels, files, regions)
+
+
+def _channel(layer: Image, source: Source, how: tuple[Any, Any]) -> ChannelInput:
+    colour, limits = how
+    red, green, blue = map(float, colour)
+    low_high = None if limits is None else (float(limits[0]), float(limits[1]))
+    return ChannelInput(image_input(Target([layer], ()), source), layer.name, (red, green, blue), low_high)
+
+
+def _region(region: Region) -> RegionInput:
+    outline = None if region.outline is None else tuple((float(row), float(column)) for row, column in region.outline)
+    return RegionInput(region.name, region.box, region.index, outline, region.inside is not None)
 
 
 def source_again(image: ImageInput, layer: Image) -> Source | None:
@@ -106,11 +137,11 @@ def _base(source: Source) -> Source:
     return source
 
 
-def _steps(source: Source) -> tuple[Step, ...] | None:
-    """Say how a stack is read; None if it cannot be said in steps."""
+def _steps(source: Source, of_series: bool = False) -> tuple[Step, ...] | None:
+    """Say how a stack is read; None if it cannot be said in steps. Those of a series tell how its stack is read."""
     before: tuple[Step, ...] | None = ()
     steps: list[Step] = []
-    if source.regions is not None or _is_series(source):
+    if source.regions is not None or (_is_series(source) and not of_series):
         return None
     if source.reader == "merged":
         merged = _merged(source)
@@ -119,14 +150,19 @@ def _steps(source: Source) -> tuple[Step, ...] | None:
         before, step = merged
         steps.append(step)
     elif source.reader == "projection":
-        before, how = _steps(source.location), source.details
+        before, how = _steps(source.location, of_series), source.details
         steps.append(("project", source.location.axes[how.axis], how.how, _places(how.places)))
     elif source.reader == "channel":
-        before, (axis, place) = _steps(source.location), source.details
+        before, (axis, place) = _steps(source.location, of_series), source.details
         steps.append(("channel", source.location.axes[axis], place))
-    if source.planes is not None:
-        steps.append(("planes", tuple(zip(source.axes, map(_places, source.planes), strict=True))))
-    return None if before is None else (*before, *steps)
+    return None if before is None else (*before, *steps, *_taken(source))
+
+
+def _taken(source: Source) -> tuple[Step, ...]:
+    """Say which planes are taken of what a stack was made to."""
+    if source.planes is None:
+        return ()
+    return (("planes", tuple(zip(source.axes, map(_places, source.planes), strict=True))),)
 
 
 def _merged(source: Source) -> tuple[tuple[Step, ...] | None, Step] | None:

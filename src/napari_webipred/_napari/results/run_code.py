@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,14 +11,15 @@ from napari.layers import Image
 from qtpy.QtCore import QObject
 from qtpy.QtGui import QGuiApplication
 
-from napari_webipred._napari.images.layer_input import found_again
+from napari_webipred._napari.images.layer_input import found_again, parts_of
 from napari_webipred._napari.images.layers import image_layers, source_of
 from napari_webipred._napari.results.save_menu import SaveMenu
 from napari_webipred._napari.task import Task
+from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.imaging.source import Source
-from napari_webipred.results.inputs import Inputs
+from napari_webipred.results.inputs import ImageInput, Inputs, Parts
 from napari_webipred.results.session_table import RunDetails
 
 CHANGED = "Copy the code for the open layers, or save the layer as a file."
@@ -33,9 +34,17 @@ class RunCode(QObject):
         Returns the run that the code is to repeat; None if there is none.
     """
 
-    def __init__(self, viewer: Any, run: Callable[[], RunDetails | None], menu: SaveMenu, message: Message) -> None:
+    def __init__(
+        self,
+        viewer: Any,
+        session: ViewerSession,
+        run: Callable[[], RunDetails | None],
+        menu: SaveMenu,
+        message: Message,
+    ) -> None:
         super().__init__(menu)
         self._viewer = viewer
+        self._session = session
         self._run = run
         self._message = message
         self._task: Task | None = None
@@ -49,22 +58,43 @@ class RunCode(QObject):
         run, inputs = found
         layers = found_again(inputs.images, image_layers(self._viewer))
         pairs = list(zip(inputs.images, layers, strict=True))
-        missing = [image.name for image, layer in pairs if layer is None and image.layer]
+        parts = self._parts(run, inputs)
+        apart = {i for i, each in parts.items() if each.channels or each.files}
+        missing = [
+            image.name for i, (image, layer) in enumerate(pairs) if layer is None and image.layer and i not in apart
+        ]
         if missing:
             hint = "Open the image, or copy the code for the files."
             self._message.show_error(OptionError(f"{missing[0]} is not open.", hint))
             return
         names = ["" if layer is None else layer.name for layer in layers]
-        self._start(for_layers(run, inputs, names), run, "Paste it into napari's console (the button with >_).")
+        self._start(for_layers(run, inputs, names, parts), run, "Paste it into napari's console (the button with >_).")
 
     def _copy_for_files(self, shell: bool) -> None:
         if (found := self._inputs()) is None:
             return
         run, inputs = found
-        layers = found_again(inputs.images, image_layers(self._viewer))
+        open_layers = image_layers(self._viewer)
+        parts = self._parts(run, inputs)
+        pairs: list[tuple[Source | None, ImageInput]] = []
+        for i, (image, layer) in enumerate(zip(inputs.images, found_again(inputs.images, open_layers), strict=True)):
+            channels = [channel.image for channel in parts[i].channels] if i in parts else []
+            for each in channels:
+                pairs.append((_source(found_again([each], open_layers)[0]), each))
+            if not channels and not (i in parts and parts[i].files):
+                pairs.append((_source(layer), image))
         where = "a terminal" if shell else "a script or a notebook"
         hint = f"Paste it into {where}. It names the images by their files."
-        self._start(for_files(run, inputs, list(map(_source, layers)), shell), run, hint)
+        self._start(for_files(run, inputs, pairs, shell, parts), run, hint)
+
+    def _parts(self, run: RunDetails, inputs: Inputs) -> dict[int, Parts]:
+        """Say what the images consist of whose steps cannot tell it, as long as their layers are open."""
+        given = self._session.maps.sources
+        found: dict[int, Parts] = {}
+        for i, (source, target) in enumerate(zip(given.sources(run.number), given.targets(run.number), strict=True)):
+            if source is not None and inputs.images[i].steps is None and (parts := parts_of(target, source)):
+                found[i] = parts
+        return found
 
     def _inputs(self) -> tuple[RunDetails, Inputs] | None:
         run = self._run()
@@ -85,23 +115,31 @@ class RunCode(QObject):
         self._message.show_note(f"Copied the code of run {run.number}.", hint)
 
 
-def for_layers(run: RunDetails, inputs: Inputs, names: Sequence[str]) -> Generator[None, None, str]:
+def for_layers(
+    run: RunDetails, inputs: Inputs, names: Sequence[str], parts: Mapping[int, Parts]
+) -> Generator[None, None, str]:
     """Return code for napari's console, in which the layers of a run have these names."""
     from napari_webipred.results import script
 
     yield
-    return script.python_of_layers(inputs.images, names, _model(run, inputs), _options(run), _heading(run))
+    return script.python_of_layers(inputs.images, names, _model(run, inputs), _options(run), _heading(run), parts)
 
 
 def for_files(
-    run: RunDetails, inputs: Inputs, sources: Sequence[Source | None], shell: bool
+    run: RunDetails,
+    inputs: Inputs,
+    sources: Sequence[tuple[Source | None, ImageInput]],
+    shell: bool,
+    parts: Mapping[int, Parts],
 ) -> Generator[None, None, str]:
     """Return code for the files of a run.
 
     Parameters
     ----------
-    sources : sequence of Source or None
+    sources : sequence of Source or None and ImageInput
         The open layers: a file that does not contain the pixels of its layer is refused. None is not open.
+    parts : mapping
+        See `napari_webipred.results.script.python_of_layers`.
 
     Raises
     ------
@@ -114,11 +152,11 @@ def for_files(
     if shell:
         code = command.shell(inputs.images, model, _options(run), os.name)
     else:
-        code = script.python_of_files(inputs.images, model, _options(run), _heading(run))
-    for image, source in zip(inputs.images, sources, strict=True):
+        code = script.python_of_files(inputs.images, model, _options(run), _heading(run), parts)
+    for source, image in sources:
         if source is not None and image.path is not None:
             yield
-            _compare(source, Path(image.path), bool(image.steps))
+            _compare(source, Path(image.path), image.steps != ())
     return code
 
 
