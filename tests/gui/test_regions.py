@@ -97,6 +97,25 @@ def test_too_many_shapes_keep_their_look_and_the_panel_says_why(viewer, panel, q
     assert panel._session.regions.remark(unwrapped(shapes)) == TOO_MANY
 
 
+def test_a_layer_that_gets_too_many_shapes_shows_the_classes_of_no_earlier_run(
+    viewer, panel, qtbot, classify, monkeypatch
+):
+    monkeypatch.setattr("napari_webipred._napari.regions.region_results.MOST_DRESSED", 2)
+    viewer.add_image(halves())
+    shapes = viewer.add_shapes([DARK, BRIGHT], face_color="red")
+    choose_regions(panel, shapes, qtbot)
+    classify(panel)
+    settled(panel, qtbot)
+    assert not np.array_equal(shapes.face_color, [[1, 0, 0, 1]] * 2)
+    shapes.add(DARK, face_color="blue")
+    qtbot.waitUntil(lambda: len(panel.form.sources()[1][0].regions) == 3)
+    classify(panel)
+    settled(panel, qtbot)
+    np.testing.assert_array_equal(shapes.face_color, [[1, 0, 0, 1], [1, 0, 0, 1], [0, 0, 1, 1]])
+    assert [str(text) for text in shapes.text.values] == ["", "", ""]
+    assert panel._session.regions.remark(unwrapped(shapes)) == TOO_MANY
+
+
 def test_the_look_of_the_user_comes_back(viewer, panel, qtbot, classify):
     viewer.add_image(halves())
     shapes = viewer.add_shapes(

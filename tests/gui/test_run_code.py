@@ -139,7 +139,7 @@ def test_regions_of_merged_layers_are_written_as_code_for_python_and_refused_for
     assert table["region"].tolist() == ["1", "2", "1", "2"]
     assert table["image"].tolist() == [merged.name] * 4
     menu.python_files.trigger()
-    assert_said(panel, qtbot, "nuclei was not opened from a file. Save it as a file")
+    assert_said(panel, qtbot, "nuclei was not opened from a file")
     menu.shell_files.trigger()
     assert_said(panel, qtbot, "Copy it as Python instead.")
 

@@ -6,7 +6,7 @@ from collections.abc import Generator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.fit_choices import FitChoices
@@ -21,7 +21,7 @@ from napari_webipred._napari.viewer_session import ViewerSession, session_of
 from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.button import MainButton
 from napari_webipred._napari.widgets.choice import choice
-from napari_webipred._napari.widgets.dock_height import share_height
+from napari_webipred._napari.widgets.dock import InDock
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -75,9 +75,10 @@ class EvaluationWidget(QWidget):
         self.pane = PlotPane(theme)
         self.files = OutcomeFiles(self._session, self.pane)
         self._lay_out()
-        self._listening = self._placed = False
+        self._listening = False
         self._connect()
         self._listen(True)
+        InDock(self, self._listen, SHARE)
         self._list_runs()
 
     def _lay_out(self) -> None:
@@ -111,15 +112,6 @@ class EvaluationWidget(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop following the viewer when the view leaves its dock, and start again when it returns."""
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            self._listen(self.parent() is not None)
-        if event is not None and event.type() == QEvent.Type.Show and not self._placed:
-            self._placed = True
-            QTimer.singleShot(0, lambda: share_height(self, SHARE))
-        return bool(super().event(event))
 
     def _listen(self, listening: bool) -> None:
         if listening == self._listening:

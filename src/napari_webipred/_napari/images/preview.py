@@ -6,7 +6,7 @@ from collections.abc import Generator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.images.picture import Picture
@@ -14,7 +14,7 @@ from napari_webipred._napari.images.shown_plane import Shown, ShownPlane, Stack
 from napari_webipred._napari.images.value_table import ValueTable
 from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.viewer_session import ViewerSession, session_of
-from napari_webipred._napari.widgets.dock_height import share_height
+from napari_webipred._napari.widgets.dock import InDock
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -76,8 +76,9 @@ class PreviewWidget(QWidget):
         for picture in (self.original, self.seen):
             picture.setToolTip("Click to enlarge, and again to see both")
             picture.clicked.connect(self._enlarge)
-        self._listening = self._placed = False
+        self._listening = False
         self._listen(True)
+        InDock(self, self._listen, SHARE)
 
     def _lay_out(self) -> None:
         pictures = QHBoxLayout()
@@ -92,15 +93,6 @@ class PreviewWidget(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, 420)
-
-    def event(self, event: QEvent | None) -> bool:
-        """Stop following the viewer when the view leaves its dock, and start again when it returns."""
-        if event is not None and event.type() == QEvent.Type.ParentChange:
-            self._listen(self.parent() is not None)
-        if event is not None and event.type() == QEvent.Type.Show and not self._placed:
-            self._placed = True
-            QTimer.singleShot(0, lambda: share_height(self, SHARE))
-        return bool(super().event(event))
 
     def _enlarge(self) -> None:
         """Show only the picture that was clicked, or both again."""

@@ -192,6 +192,8 @@ class RegionResults(QObject):
             self._in_background(layer, label_colours(classes), lambda colormap: self._colour(layer, colormap))
             return
         if layer.nshapes > MOST_DRESSED:
+            if layer in self._former:  # it had fewer shapes before, and shows classes of another run
+                self._do(undress(layer, self._former.pop(layer), drawing_of(layer)))
             if TOO_MANY not in self.remark(layer):
                 self._tell(layer, f"{self.remark(layer)} {TOO_MANY}".strip())
             return
