@@ -58,7 +58,8 @@ def compiled(body: Body, *, head: bool = True) -> Graph:
     graph = Graph()
     x = body(graph, graph.node("Transpose", INPUT, perm=[0, 3, 1, 2]))
     x = convolved(graph, x) if head else x
-    graph.finish(graph.node("Reshape", graph.node("GlobalMaxPool", x), graph.constant([0, CHANNELS], np.int64)))
+    output = graph.node("Reshape", graph.node("GlobalMaxPool", x), graph.constant([0, CHANNELS], np.int64))
+    graph.finish(output, rewrites.rewritten)
     return graph
 
 

@@ -22,6 +22,7 @@ from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_
 from napari_webipred.runtime.initializer import write_initializer
 from napari_webipred.runtime.layers import KINDS, UNSUPPORTED, LayerContext, faults
 from napari_webipred.runtime.outputs import ModelOutput, Shape, described
+from napari_webipred.runtime.rewrites import rewritten
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Layer, Network, Ref, ancestors, flatten
 
@@ -145,7 +146,7 @@ def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[ImageInput, 
     last = graph.plain(last)
     if None in last.shape:
         raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
-    graph.finish(last.name)
+    graph.finish(last.name, rewritten)
     input_layer = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
     return _image(network, input_layer), math.prod(n or 1 for n in last.shape)
 

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.errors import LimitError
-from napari_webipred.runtime.rewrites import rewritten
 
 # Names of the one input and the one output of a compiled model.
 INPUT = "image"
@@ -79,6 +78,9 @@ class Initializer:
 
     weights: tuple[Weight, ...]
     prepare: Callable[..., NDArray[Any]]
+
+
+Rewrite: TypeAlias = Callable[[Sequence[Node], Mapping[str, NDArray[Any]]], list[Node]]
 
 
 @dataclass(slots=True)
@@ -167,15 +169,17 @@ class Graph:
         stored: Tensor = self._known[key]
         return stored
 
-    def finish(self, output: str) -> None:
-        """Name the output, leave out what it does not need, and rewrite the rest (`napari_webipred.runtime.rewrites`).
+    def finish(self, output: str, rewrite: Rewrite) -> None:
+        """Name the output, leave out what it does not need, and rewrite the rest.
 
         Parameters
         ----------
         output : str
             Tensor of any number of axes; the output of the graph is that tensor as (batch, numbers).
+        rewrite : callable
+            From nodes and small constants to nodes for less work, such as `napari_webipred.runtime.rewrites.rewritten`.
         """
-        nodes = rewritten(_needed(self.nodes, output), self.constants)
+        nodes = rewrite(_needed(self.nodes, output), self.constants)
         self.nodes = [*_needed(nodes, output), Node("Flatten", (output,), OUTPUT, {"axis": 1})]
         used = {name for node in self.nodes for name in node.inputs}
         self.constants = {name: array for name, array in self.constants.items() if name in used}

@@ -21,6 +21,7 @@ from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_
 from napari_webipred.runtime.operations import OPERATIONS, OpContext, Value
 from napari_webipred.runtime.operations.context import UNSUPPORTED
 from napari_webipred.runtime.outputs import NO_LIST, ModelOutput, Shape, described
+from napari_webipred.runtime.rewrites import rewritten
 
 _LEAVES = {"Placeholder", "Const"}
 _MAX_CHAIN = 100
@@ -90,7 +91,7 @@ def compile_graph(model: GraphModel, output: int = -1) -> bytes:
     last = graph.plain(result)
     if None in last.shape:
         raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
-    graph.finish(last.name)
+    graph.finish(last.name, rewritten)
     _check_weights(model, graph, arrays)
     return serialise(graph, arrays, image, math.prod(size or 1 for size in last.shape))
 
