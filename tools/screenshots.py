@@ -121,6 +121,26 @@ def regions(theme: str, folder: Path) -> None:
     viewer.close()
 
 
+def review(theme: str, folder: Path) -> None:
+    """Show a row under review, whose file is not open."""
+    viewer, panel = opened(theme)
+    choose_model(panel, "demo")
+    panel.images.choice.add(known_images(folder / f"review-{theme}")[:12])
+    wait(lambda: panel.classify.button.isEnabled() and len(panel.form.images.value) == 12)
+    panel.classify.button.click()
+    wait(lambda: panel._session.run is not None and not panel._session.run.running)
+    for section in panel.sections[:3]:
+        section.header.setChecked(False)
+    panel.results.buttons.review.click()
+    panel.review._start.start.click()
+    view = panel.review.view
+    for answer in (view.agree, view.agree, view.unsure, view.agree):
+        answer()
+        wait(lambda: not panel.review.image.busy)
+    take(viewer, panel, f"panel-review-{theme}")
+    viewer.close()
+
+
 def maps(theme: str, folder: Path) -> None:
     """Show what speaks for a class: over an image that is scaled and turned, over a plane of a stack, by occlusion."""
     from napari_webipred.imaging.readers import file_source, read
@@ -577,6 +597,7 @@ SCENES = (
     regions,
     preview,
     maps,
+    review,
     performance,
     evaluation,
     comparison,

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_webipred.card import ModelCard
 from napari_webipred.results.probabilities import assigned
+from napari_webipred.results.reading import Reading
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import Entries, SessionTable
 from napari_webipred.results.table_columns import PROBABILITY, Column, TableColumns, greatest
@@ -64,16 +65,31 @@ def filled(drawn) -> SessionTable:
 def lets_through(entry, chosen: Filter) -> bool:
     row = entry.row
     texts = [row.image, row.region, row.error or row.prediction or "none", row.remark, entry.comment]
+    texts += entry.reading.cells[:2] if entry.reading else []
     probability = greatest(row.probabilities, row.assigned)
     return (
         any(chosen.text.strip().casefold() in text.casefold() for text in [*texts, entry.run.card.name])
         and (not chosen.runs or entry.run.number in chosen.runs)
         and (not chosen.classes or (not row.failed and bool(chosen.classes & set(row.prediction.split("; ")))))
         and ((chosen.least, chosen.most) == (0, 1) or chosen.least <= probability <= chosen.most)
-        and {"": True, "failed": row.failed, "remark": bool(row.remark), "comment": bool(entry.comment)}[chosen.marked]
+        and marked(entry, chosen.marked)
     )
 
 
+def marked(entry, wanted: str) -> bool:
+    row, read = entry.row, entry.reading is not None
+    differs = read and not row.failed and entry.reading.classes and entry.reading.classes != entry_classes(entry)
+    known = {"failed": row.failed, "remark": bool(row.remark), "comment": bool(entry.comment)}
+    return {"": True, **known, "read": read, "unread": not read, "differs": bool(differs)}[wanted]
+
+
+def entry_classes(entry) -> tuple[str, ...]:
+    return tuple(entry.row.prediction.split("; ")) if entry.row.prediction else ()
+
+
+READINGS = [
+    Reading(classes, "check B", datetime(2026, 1, 31, tzinfo=UTC)) for classes in [(), ("A",), ("B", "C"), ("D",)]
+]
 FILTERS = st.builds(
     Filter,
     text=st.sampled_from(["", "b", " A ", "lung", "check", "none", "nan"]),
@@ -81,12 +97,13 @@ FILTERS = st.builds(
     classes=st.frozensets(st.sampled_from("ABCD"), max_size=2),
     least=NUMBERS,
     most=NUMBERS,
-    marked=st.sampled_from(["", "failed", "remark", "comment"]),
+    marked=st.sampled_from(["", "failed", "remark", "comment", "read", "unread", "differs"]),
 )
 ACTIONS = st.lists(
     st.one_of(
         st.tuples(st.just("delete"), st.lists(st.integers(0, 20), max_size=4)),
         st.tuples(st.just("comment"), st.integers(0, 20), st.sampled_from(["", "check", "done"])),
+        st.tuples(st.just("read"), st.integers(0, 20), st.sampled_from([None, *READINGS])),
         st.tuples(st.just("undo")),
         st.tuples(st.just("threshold"), st.integers(0, 2), NUMBERS),
     ),
@@ -100,7 +117,7 @@ def test_filters_let_the_rows_through_that_a_naive_table_does_whatever_was_done_
     table = filled(drawn)
     columns = TableColumns(table)
     columns.extend()
-    kept, comments, undone = set(range(len(table))), {}, []
+    kept, comments, readings, undone = set(range(len(table))), {}, {}, []
     for name, *values in actions:
         if name == "delete":
             numbers = [number for number in values[0] if number < len(table)]
@@ -114,6 +131,12 @@ def test_filters_let_the_rows_through_that_a_naive_table_does_whatever_was_done_
             assert table.comment(number, text) == (text != before)
             comments[number] = text
             undone += [("comment", number, before)] if text != before else []
+        elif name == "read" and values[0] < len(table):
+            number, reading = values
+            before = readings.get(number)
+            assert table.read(number, reading) == (reading != before)
+            readings[number] = reading
+            undone += [("read", number, before)] if reading != before else []
         elif name == "undo":
             assert table.undo() == bool(undone)
             if undone:
@@ -121,7 +144,7 @@ def test_filters_let_the_rows_through_that_a_naive_table_does_whatever_was_done_
                 if last[0] == "delete":
                     kept |= last[1]
                 else:
-                    comments[last[1]] = last[2]
+                    {"comment": comments, "read": readings}[last[0]][last[1]] = last[2]
         elif name == "threshold" and values[0] < len(table.runs) and table.runs[values[0]].card is CARDS[1]:
             table.set_threshold(table.runs[values[0]], values[1])
     assert table.numbers.tolist() == sorted(kept)
@@ -140,6 +163,7 @@ VALUES = {
     Column("model"): lambda entry: entry.run.card.name.casefold(),
     Column("prediction"): lambda entry: (entry.row.error or entry.row.prediction or "none").casefold(),
     Column("comment"): lambda entry: entry.comment or None,
+    Column("reader_class"): lambda entry: (entry.reading and "; ".join(entry.reading.classes).casefold()) or None,
     PROBABILITY: lambda entry: greatest(entry.row.probabilities, entry.row.assigned) if entry.row.assigned else None,
     Column("class", "B"): lambda entry: (
         None if entry.row.failed else float(entry.row.probabilities[entry.run.classes.index("B")])
@@ -153,6 +177,7 @@ def test_rows_are_sorted_as_python_does_and_those_without_a_value_come_last(draw
     table = filled(drawn)
     for number in range(0, len(table), 2):
         table.comment(number, data.draw(st.sampled_from(["check", "done"])))
+        table.read(number, data.draw(st.sampled_from(READINGS)))
     values = {number: VALUES[column](table.entry(number)) for number in range(len(table))}
     known = [number for number in values if values[number] is not None]
     expected = sorted(known, key=lambda number: values[number], reverse=False)

@@ -12,6 +12,7 @@ from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from napari_webipred._napari.key_list import KeyList, Line
+from napari_webipred._napari.review.review_keys import LINES as REVIEW
 
 NATIVE = QKeySequence.SequenceFormat.NativeText
 
@@ -58,6 +59,9 @@ KEYS = (
     Key(("Alt+K",), "Show what the model sees", lambda panel: panel.images.preview, clicks=True),
     Key(("Alt+O",), "Show or hide more options", lambda panel: panel.classify.more, clicks=True),
     Key(("Alt+E",), "Explain the selected row", lambda panel: panel.results.detail.explain.button, True, True),
+    Key(
+        ("Alt+U",), "Review the rows that are shown", lambda panel: panel.results.buttons.review, True, of_results=True
+    ),
     Key(("Alt+S",), "Save rows", lambda panel: panel.results.buttons.save, True, of_results=True),
     Key(("Alt+Y",), "Copy the rows that are shown", lambda panel: panel.results.buttons.copy, True, of_results=True),
     Key(("F1", "Shift+?"), "Show this list", lambda panel: panel.foot.keyboard, clicks=True),
@@ -111,7 +115,7 @@ def lines(panel: Any) -> list[Line]:
         keys = " or ".join(sequence.toString(NATIVE) for sequence in action.shortcuts())
         if keys:
             found.append(Line(keys, f"Table: {action.text().rstrip('…').lower()}"))
-    return [*found, *WITHIN]
+    return [*found, *WITHIN, *REVIEW]
 
 
 def _do(panel: Any, key: Key) -> None:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from napari_webipred._napari.results.result_detail import ResultDetail
     from napari_webipred._napari.results.results_view import ResultsView
     from napari_webipred._napari.results.session_files import SessionFiles
+    from napari_webipred._napari.review.review_mode import ReviewMode
 
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
@@ -149,12 +150,21 @@ class ClassifyPanel(QWidget):
         menu.save_session.triggered.connect(lambda: self.session_files.save())
         menu.open_session.triggered.connect(lambda: self.session_files.open())
         results.chosen.connect(self._go_to)
+        results.buttons.review.clicked.connect(lambda: self.review.ask())
         results.buttons.evaluate.clicked.connect(partial(self._show_dock, "Evaluation"))
         results.table.doubleClicked.connect(self._open_file)
         results.when_made(self._connect_detail)
         self._session.rows_added.connect(self._follow)  # after the table has got them
         keys.name_results(self)
         return results
+
+    @cached_property
+    def review(self) -> ReviewMode:
+        """The review, made at its first use."""
+        from napari_webipred._napari.review.review_mode import ReviewMode
+
+        ways = self._go_to, self._regions.corners
+        return ReviewMode(self._viewer, self._session, self.results, *ways, self._theme)
 
     def _make_the_rest(self) -> Iterator[None]:
         """Make what the first run shows, so that it need not wait for it."""
@@ -240,6 +250,8 @@ class ClassifyPanel(QWidget):
         if listening == self._listening:
             return
         self._listening = listening
+        if not listening and "review" in vars(self):
+            self.review.leave()
         for emitter, callback in self._emitters():
             (emitter.connect if listening else emitter.disconnect)(callback)
         layers = self.images.choice.layers
@@ -389,7 +401,7 @@ class ClassifyPanel(QWidget):
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
-        if not self._results_made:
+        if not self._results_made or ("review" in vars(self) and self.review.active):
             return
         layer = self.maps.under(unwrapped(self._viewer.layers.selection.active))
         places, run = self._session.places, self._session.run

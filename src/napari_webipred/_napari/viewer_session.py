@@ -23,6 +23,7 @@ from napari_webipred._napari.regions.region_results import RegionResults
 from napari_webipred._napari.results.result_columns import ColumnChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
+from napari_webipred._napari.review.review_choice import ReviewChoice
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.history import Change, Read
@@ -84,6 +85,8 @@ class ViewerSession(QObject):
         The form of the panel, while it is open.
     destination : Destination
         The file for rows as they come, if the user wants that.
+    review : ReviewChoice
+        What the user has chosen about the review of rows.
     typed : dict of int to str
         The classes that the user says rows have, by the numbers of the rows.
 
@@ -126,6 +129,7 @@ class ViewerSession(QObject):
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
         self.typed: dict[int, str] = {}
+        self.review = ReviewChoice()
         self.display = Display(order=settings.current().preferences.chart_order)
         self.form: Any | None = None
         self.places = RowPlaces()

@@ -9,21 +9,22 @@ from typing import Any, Literal, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_webipred.results.columns import unique
+from napari_webipred.results.columns import READER, unique
 from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.measure_columns import Measure, MeasureColumns
 from napari_webipred.results.probabilities import reached
+from napari_webipred.results.reading import NONE
 from napari_webipred.results.row_list import RowList
 from napari_webipred.results.session_table import RunDetails, SessionTable
 
+Said = Literal["comment", "reader_class", "reader_comment", "reader_time"]
 Kind = (
     Literal["image", "axis", "region", "prediction", "probability", "class", "run", "model", "begun", "remark"]
-    | Literal["comment"]
+    | Said
     | Measure
 )
 MEASURES: tuple[Measure, ...] = get_args(Measure)
 ABSENT = -1
-NONE = "none"
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,8 +128,8 @@ class TableColumns:
         if column.kind == "model":
             names = [run.card.name.casefold() for run in self.table.runs]
             return np.unique(names, return_inverse=True)[1][self.table.run_numbers - 1]
-        if column.kind == "comment":
-            return self._comment_ranks()
+        if column.kind == "comment" or column.kind in READER:
+            return self._ranks(self.said(column))
         if column.kind in ("axis", "class", "probability", *MEASURES):
             return self.numbers(column)
         return self._texts(column).ranks(rows)
@@ -192,11 +193,17 @@ class TableColumns:
                 self._predictions.overwrite(done, texts, which)
                 self.numbers(PROBABILITY)[done] = most
 
-    def _comment_ranks(self) -> NDArray[np.float64]:
-        comments = self.table.comments
-        alphabet = {text: rank for rank, text in enumerate(sorted(set(comments.values()), key=str.casefold))}
+    def said(self, column: Column) -> dict[int, str]:
+        """Return what people have said of rows, by their numbers: the comments, or a part of the reader's answers."""
+        if column.kind == "comment":
+            return self.table.comments
+        part = READER.index(column.kind)
+        return {number: text for number, each in self.table.readings.items() if (text := each.cells[part])}
+
+    def _ranks(self, said: dict[int, str]) -> NDArray[np.float64]:
+        alphabet = {text: rank for rank, text in enumerate(sorted(set(said.values()), key=str.casefold))}
         ranks = np.full(len(self.table), np.nan)
-        for number, text in comments.items():
+        for number, text in said.items():
             ranks[number] = alphabet[text]
         return ranks
 

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from napari_webipred.results.session_table import Numbers
 from napari_webipred.results.table_columns import Column, TableColumns
 
-Marked = Literal["", "failed", "remark", "comment"]
+Marked = Literal["", "failed", "remark", "comment", "read", "unread", "differs"]
 _TEXTS = (Column("image"), Column("region"), Column("prediction"), Column("remark"))
+_SAID = (Column("comment"), Column("reader_class"), Column("reader_comment"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,8 +31,8 @@ class Filter:
         One of these classes is assigned to it, if there are any.
     least, most : float
         The least and the greatest probability of the assigned class.
-    marked : "", "failed", "remark" or "comment"
-        It has failed, has a remark, or a comment.
+    marked : "", "failed", "remark", "comment", "read", "unread" or "differs"
+        It has failed, has a remark, or a comment; a reader has answered, has not, or disagrees with the model.
     among : frozenset of int
         It has one of these numbers, if there are any.
     bounds : tuple of (Column, float, float)
@@ -115,6 +116,11 @@ def _marked(columns: TableColumns, marked: Marked, numbers: Numbers) -> NDArray[
         return np.isin(numbers, list(columns.table.comments))
     if marked == "failed":
         return _failed(columns, numbers)
+    if marked in ("read", "unread"):
+        return np.isin(numbers, list(columns.table.readings), invert=marked == "unread")
+    if marked == "differs":
+        table = columns.table
+        return np.isin(numbers, [number for number in table.readings if table.entry(number).agreed is False])
     codes, texts = columns.codes(Column("remark"))
     return np.array([bool(text) for text in texts], np.bool_)[codes[numbers]]
 
@@ -124,7 +130,7 @@ def _with_text(columns: TableColumns, text: str, numbers: Numbers) -> NDArray[np
     for column in _TEXTS:
         codes, texts = columns.codes(column)
         found |= np.array([text in known.casefold() for known in texts], np.bool_)[codes[numbers]]
-    commented = [number for number, comment in columns.table.comments.items() if text in comment.casefold()]
-    found |= np.isin(numbers, commented)
+    for column in _SAID:
+        found |= np.isin(numbers, [number for number, said in columns.said(column).items() if text in said.casefold()])
     models = [run.number for run in columns.table.runs if text in run.card.name.casefold()]
     return found | np.isin(columns.table.run_numbers[numbers], models)

@@ -49,8 +49,8 @@ def image_layers(viewer: Any) -> list[Image]:
 
 
 def is_map(layer: Image) -> bool:
-    """Tell whether a layer shows maps of classes, also if the user has duplicated it."""
-    return bool(layer.metadata.get(MAP) == "map")
+    """Tell whether a layer shows maps of classes or an image under review, also if the user has duplicated it."""
+    return layer.metadata.get(MAP) in ("map", "review")
 
 
 def axes_of(layer: Image, understanding: Understanding = BY_ITSELF) -> list[Axis]:

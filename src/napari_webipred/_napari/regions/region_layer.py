@@ -10,6 +10,7 @@ import numpy as np
 from napari.layers import Image, Labels, Shapes
 from numpy.typing import NDArray
 
+from napari_webipred._napari.images.layers import MAP
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.names import visible
 from napari_webipred.results.columns import unique
@@ -81,8 +82,9 @@ class Painting:
 
 
 def region_layers(viewer: Any) -> list[Any]:
-    """Return the layers of a viewer that can hold regions, without proxies."""
-    return [layer for layer in map(unwrapped, viewer.layers) if isinstance(layer, (Shapes, Labels))]
+    """Return the layers of a viewer that can hold regions, without proxies and without what this program has drawn."""
+    drawn = (layer for layer in map(unwrapped, viewer.layers) if isinstance(layer, (Shapes, Labels)))
+    return [layer for layer in drawn if MAP not in layer.metadata]
 
 
 def grid_of(layer: Image, axes: Sequence[int]) -> Grid:

@@ -87,6 +87,15 @@ class RegionView:
         if region is not None:
             centre_on(self._viewer, region.box, used.grids[row.source], tuple(row.position.values()))
 
+    def corners(self, entry: Entry) -> NDArray[np.float64] | None:
+        """Return the corners of a box around the region of a row, in the world; None if they are not known."""
+        run, row = self._run, entry.row
+        if run is None or run.regions is None or entry.run.number != run.details.number:
+            return None
+        region = _region_of(row, run.regions) if row.region else None
+        place = tuple(row.position.values())
+        return None if region is None else corners_of(region.box, run.regions.grids[row.source], place)
+
     def selected_row(self) -> int | None:
         """Return the number in its run of the row about the selected region, of several the one on the shown plane."""
         name = self._selected()
@@ -148,11 +157,7 @@ def centre_on(viewer: Any, box: tuple[int, int, int, int], lies: Grid, index: tu
     canvas = getattr(unwrapped(viewer), "canvas", None)  # since napari 0.9, and with it a scene
     if grid(viewer).enabled:
         return  # each image has a place of its own there
-    top, left, bottom, right = box
-    corners = np.zeros((4, len(lies.shape)))
-    corners[:, list(lies.axes)] = index
-    corners[:, -2:] = [(top, left), (top, right - 1), (bottom - 1, right - 1), (bottom - 1, left)]
-    displayed = _displayed(viewer, corners @ lies.matrix[:-1, :-1].T + lies.matrix[:-1, -1])
+    displayed = _displayed(viewer, corners_of(box, lies, index))
     low, high = displayed.min(axis=0), displayed.max(axis=0)
     camera = viewer.camera if canvas is None else viewer.scene.camera
     camera.center = (0.0,) * (3 - len(low)) + tuple(map(float, (low + high) / 2))
@@ -160,6 +165,16 @@ def centre_on(viewer: Any, box: tuple[int, int, int, int], lies: Grid, index: tu
     needed = float((high - low)[-2:].max() * camera.zoom / min(size))
     if needed > 1:
         camera.zoom *= SHARE / needed
+
+
+def corners_of(box: tuple[int, int, int, int], lies: Grid, index: tuple[int, ...]) -> NDArray[np.float64]:
+    """Return where the corners of a box on an image are in the world, (4, d); see `centre_on`."""
+    top, left, bottom, right = box
+    corners = np.zeros((4, len(lies.shape)))
+    corners[:, list(lies.axes)] = index
+    corners[:, -2:] = [(top, left), (top, right - 1), (bottom - 1, right - 1), (bottom - 1, left)]
+    found: NDArray[np.float64] = corners @ lies.matrix[:-1, :-1].T + lies.matrix[:-1, -1]
+    return found
 
 
 def _displayed(viewer: Any, points: NDArray[np.float64]) -> NDArray[np.float64]:

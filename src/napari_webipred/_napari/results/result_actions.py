@@ -56,11 +56,13 @@ class ResultActions(QWidget):
         self.menu = SaveMenu(self.save, autosave)
         self.evaluate = Button("Evaluate…")
         self.evaluate.setToolTip("Compare the rows with their true classes: metrics, intervals and figures")
+        self.review = Button("Review…")
+        self.review.setToolTip("Look at one image after the other, and say whether its class is right")
         self.copy = Button("Copy")
         self.copy.setToolTip("Copy all rows that are shown, with a header, for a spreadsheet. Ctrl+C: selected rows")
         self.clear = Button("Clear")
         self.clear.setToolTip("Delete all rows. “Undo” brings them back")
-        buttons = WrappingRow([self.save, self.evaluate, self.copy, self.clear])
+        buttons = WrappingRow([self.save, self.review, self.evaluate, self.copy, self.clear])
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -75,6 +77,7 @@ class ResultActions(QWidget):
         self.clear.clicked.connect(self._delete_all)
         session.run_changed.connect(self.message.clear)
         session.rows_changed.connect(self._on_rows_changed)
+        session.row_read.connect(self._on_rows_changed)
         for signal in (session.run_changed, session.rows_added, session.rows_changed, session.run_ended):
             signal.connect(self._refresh)
         self._refresh()
@@ -83,6 +86,7 @@ class ResultActions(QWidget):
         rows = len(self._session.table.numbers) > 0
         self.save.setEnabled(rows)
         self.copy.setEnabled(rows)
+        self.review.setEnabled(rows)
         self.evaluate.setEnabled(rows)
         self.clear.setEnabled(rows and not self._session.running)
 

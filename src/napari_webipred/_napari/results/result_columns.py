@@ -14,8 +14,10 @@ from napari_webipred._napari.results.measures import (
     number_text,
 )
 from napari_webipred.names import readable
+from napari_webipred.results.columns import READER
+from napari_webipred.results.reading import NONE, Reading
 from napari_webipred.results.session_table import Entry, Numbers, RunDetails
-from napari_webipred.results.table_columns import ABSENT, NONE, Column, TableColumns, greatest
+from napari_webipred.results.table_columns import ABSENT, Column, TableColumns, greatest
 from napari_webipred.results.table_filter import class_wins
 
 HEADINGS = {
@@ -32,8 +34,12 @@ HEADINGS = {
     "calibrated": "Calibrated",
     "distance": "Distance",
     "percentile": "Percentile",
+    "reader_class": "Reader's class",
+    "reader_comment": "Reader's comment",
+    "reader_time": "Read at",
 }
 MOST_CLASSES = 12  # that have a column unless the user chooses others
+UNSURE = "unsure"
 REMARK = "⚠"  # stands before the class of a row that has one
 
 
@@ -69,9 +75,10 @@ def possible_columns(columns: TableColumns, runs: Sequence[RunDetails]) -> list[
     if columns.has_regions:
         found.append(Column("region"))
     if any(run.card.task != "regression" for run in runs):
-        found += [Column("prediction"), Column("probability")]
+        found += [Column("prediction"), Column("reader_class"), Column("probability")]
     found += measure_columns(runs)
-    return [*found, Column("run"), Column("model"), Column("begun"), Column("remark"), Column("comment")]
+    found += [Column("run"), Column("model"), Column("begun"), Column("remark"), Column("comment")]
+    return [*found, Column("reader_comment"), Column("reader_time")]
 
 
 def class_names(columns: TableColumns, runs: Iterable[RunDetails]) -> list[str]:
@@ -117,6 +124,8 @@ def _usual(columns: TableColumns, runs: Sequence[RunDetails]) -> set[Column]:
         usual.update(class_measures(class_names(columns, runs), runs))
     if columns.table.comments:
         usual.add(Column("comment"))
+    if columns.table.readings:
+        usual |= {Column("reader_class"), Column("reader_comment")}
     return usual
 
 
@@ -189,8 +198,14 @@ def text_of(column: Column, entry: Entry) -> str:
         "remark": entry.row.remark,
         "comment": entry.comment,
         "prediction": entry.row.error or entry.row.prediction,
+        **(_of_reader(entry.reading) if entry.reading else {}),
     }
     return texts.get(column.kind, "")
+
+
+def _of_reader(reading: Reading) -> dict[str, str]:
+    name, comment, _ = reading.cells
+    return dict(zip(READER, (name or UNSURE, comment, f"{reading.time.astimezone():%Y-%m-%d %H:%M}"), strict=True))
 
 
 def class_index(columns: TableColumns, column: Column, run: RunDetails) -> int | None:

@@ -26,7 +26,22 @@ from napari_webipred.results.session_table import RunDetails
 from napari_webipred.results.table_columns import Column, Kind
 from napari_webipred.results.table_filter import EVERYTHING, Filter, class_wins
 
-MARKED = {"failed": "Failed rows", "remark": "Rows with a remark", "comment": "Rows with a comment"}
+MARKED = {
+    "failed": "Failed rows",
+    "remark": "Rows with a remark",
+    "comment": "Rows with a comment",
+    "read": "Rows with a reader's answer",
+    "unread": "Rows without a reader's answer",
+    "differs": "Rows where the reader disagrees",
+}
+MARKED_BRIEFLY = {
+    "failed": "failed",
+    "remark": "with a remark",
+    "comment": "with a comment",
+    "read": "with an answer",
+    "unread": "without an answer",
+    "differs": "reader disagrees",
+}
 MEASURED: dict[Kind, tuple[str, float]] = {
     "deviation": ("SD over views", 1.0),
     "calibrated": ("Calibrated probability", 1.0),
@@ -159,7 +174,7 @@ def describe(chosen: Filter, runs: list[RunDetails]) -> list[str]:
     """Say in a few words each what a filter asks for."""
     parts = [f"“{chosen.text.strip()}”"] if chosen.text.strip() else []
     if chosen.marked:
-        parts.append({"failed": "failed", "remark": "with a remark", "comment": "with a comment"}[chosen.marked])
+        parts.append(MARKED_BRIEFLY[chosen.marked])
     if chosen.classes:
         parts.append(" or ".join(sorted(chosen.classes)))
     if chosen.runs:

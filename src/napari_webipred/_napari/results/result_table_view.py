@@ -97,9 +97,9 @@ class ResultTableView(QTableView):
         bold = QFont(self.font())
         bold.setBold(True)  # like the assigned class
         metrics = QFontMetrics(bold)
-        if column.kind in ("comment", "remark"):
+        if column.kind in ("comment", "remark", "reader_class", "reader_comment"):
             return IMAGE_WIDTH
-        if column.kind == "begun":
+        if column.kind in ("begun", "reader_time"):
             return int(metrics.horizontalAdvance(MOMENT) + SPACE)
         if column.kind in NUMBERS:
             unbounded = any(not run.card.has_probabilities for run in runs)

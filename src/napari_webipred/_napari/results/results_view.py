@@ -71,6 +71,7 @@ class ResultsView(QWidget):
         self._theme = theme
         self._silent = False
         self._chosen: int | None = None
+        self._cover: QWidget | None = None
         self._kept: tuple[Numbers, Numbers, int | None] | None = None
         self.model = ResultTable(session, session.columns, theme, self)
         self.table = ResultTableView(self.model)
@@ -98,13 +99,15 @@ class ResultsView(QWidget):
         left.addWidget(self.deleted)
         self._below = QSpacerItem(0, 0, QSizePolicy.Policy.Minimum, QSizePolicy.Policy.Fixed)
         left.addItem(self._below)
-        self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom)
+        self._body = QWidget()
+        self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom, self._body)
+        self._sides.setContentsMargins(0, 0, 0, 0)
         self._sides.setSpacing(6)
         self._sides.addWidget(side, 1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        layout.addLayout(self._sides, FIRST)
+        layout.addWidget(self._body, FIRST)
         layout.addWidget(self.ranges)
         layout.addWidget(self.buttons)
         layout.addStretch(1)
@@ -118,6 +121,7 @@ class ResultsView(QWidget):
         self._action("Explain all rows of the run", lambda: self.detail.explain.explain_run(), [])
         self._action("Delete", self._delete, [QKeySequence("Delete")])
         self._action("Undo", self._session.undo, [QKeySequence(keys.Undo)])
+        self._action("Redo", self._session.redo, QKeySequence.keyBindings(keys.Redo))
 
     def _action(self, words: str, do: Callable[[], None], shortcuts: list[QKeySequence]) -> None:
         action = QAction(words, self.table)
@@ -137,6 +141,7 @@ class ResultsView(QWidget):
         self.filter.changed.connect(self._on_filter)
         session.rows_added.connect(self._on_rows_added)
         session.rows_changed.connect(self.model.arrange)
+        session.row_read.connect(self._on_read)
         session.run_ended.connect(self._arrange_new)
 
     @cached_property
@@ -176,6 +181,27 @@ class ResultsView(QWidget):
     def visible_entries(self) -> Entries:
         """Return the rows that the filter lets through, in the order in which they are shown."""
         return Entries(self._session.table, self.model.numbers)
+
+    def cover(self, widget: QWidget) -> None:
+        """Show a widget in place of the table, the row and the buttons."""
+        self.uncover()
+        self._cover = widget
+        for each in (self._body, self.buttons):
+            each.setEnabled(False)  # keys of the panel must not reach it
+            each.hide()
+        self.layout().insertWidget(0, widget)
+
+    def uncover(self) -> None:
+        """Show the table, the row and the buttons again, as they are now."""
+        if self._cover is None:
+            return
+        self._cover.hide()
+        self.layout().removeWidget(self._cover)
+        self._cover = None
+        for each in (self._body, self.buttons):
+            each.setEnabled(True)
+            each.show()
+        self.model.arrange()
 
     def show_order(self, order: Order) -> None:
         """Show the bars of the chosen row in another order."""
@@ -242,6 +268,10 @@ class ResultsView(QWidget):
         self._silent = False
         self._show_chosen()
         self.filter.refresh()
+
+    def _on_read(self, number: int) -> None:
+        if self._cover is None:  # else all rows are arranged once, at the end
+            self.model.arrange()
 
     def _on_rows_added(self, first: int, last: int) -> None:
         if not self.model.append(first, last):

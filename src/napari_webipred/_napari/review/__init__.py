@@ -1,0 +1,1 @@
+"""Go through rows one after the other, and say of each image what it shows."""
