@@ -11,10 +11,14 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
-from tests.gui.conftest import EYE, flat
+from tests.gui.conftest import EYE, card, flat
 
 from napari_webipred._napari.images.layers import image_layers
+from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred.results.reading import Reading, now
+from napari_webipred.results.row_list import RowList
+from napari_webipred.results.saved_session import SavedRun
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
@@ -195,3 +199,56 @@ def test_a_blind_reader_sees_a_plain_frame_in_place_of_a_region_that_is_coloured
     panel.review.leave()
     assert drawn.visible
     assert [layer.name for layer in viewer.layers] == ["image", "cells"]
+
+
+def test_files_that_only_a_session_file_names_are_read_when_the_reader_agrees(files, viewer, panel, choose, qtbot):
+    panel.images.choice.add(files[:2])
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel.classify.button.isEnabled() and len(panel.form.images.value) == 2)
+    qtbot.mouseClick(panel.classify.button, LEFT)
+    qtbot.waitUntil(lambda: not panel._session.running and len(panel._session.table) == 2)
+    session, run = panel._session, panel._session.table.runs[0]
+    facts = (run.begun, run.card, run.checksum, run.options, run.axes, run.total, run.inputs.model, run.inputs.images)
+    saved = SavedRun(*facts, RowList(session.table.rows), {}, {1: Reading((), "dim", now())})
+    again = session.restore(saved, [Target([], (), path) for path in files[:2]])
+    session.restore_rows(saved, again, range(2))
+    session.delete([0, 1])
+    view = begin(panel, qtbot)
+    assert view.work.answered == 1
+    assert "not open" in view.form.message.text
+    assert len(viewer.layers) == 0
+    qtbot.mouseClick(view.form.message.accept, LEFT)
+    qtbot.waitUntil(lambda: not panel.review.image.busy)
+    np.testing.assert_array_equal(unwrapped(viewer.layers[0]).data, flat(10))
+    assert view.form.message.text == ""
+    files[1].unlink()
+    view.skip()
+    view.back()
+    qtbot.waitUntil(lambda: not panel.review.image.busy)
+    assert "1.png" in view.form.message.text
+    assert len(viewer.layers) == 0
+
+
+def test_one_of_many_classes_is_found_by_its_name_and_answers_one_row(viewer, panel, fake_catalogue, choose, qtbot):
+    names = {f"kind {i}": None for i in range(12)}
+    fake_catalogue.models["brightness"].card = many = card("brightness", "Brightness", names)
+    fake_catalogue.models["brightness"].predict = lambda batch: np.eye(12, dtype=np.float32)[[3] * len(batch)]
+    for number, value in enumerate((10, 240)):
+        viewer.add_image(flat(value), name=f"image {number}")
+    choose(panel, "Brightness")
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    qtbot.mouseClick(panel.classify.button, LEFT)
+    qtbot.waitUntil(lambda: not panel._session.running and len(panel._session.table) == 2)
+    view = begin(panel, qtbot)
+    assert panel._session.table.runs[0].card is many
+    assert view.form.find.isVisibleTo(panel)
+    QTest.keyClicks(view.form.find, "ind 11")
+    assert answers(panel) == [None, None]
+    QTest.keyClick(view.form.find, Key.Key_Return)
+    assert answers(panel) == [(("kind 11",), ""), None]
+    QTest.keyClicks(view.form.find, "u")
+    QTest.keyClick(view.form.find, Key.Key_Escape)
+    assert (view.form.find.text(), answers(panel)[1]) == ("", None)
+    assert panel.review.active
+    press(view, Key.Key_9)
+    assert answers(panel)[1] == (("kind 8",), "")

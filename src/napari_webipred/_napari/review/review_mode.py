@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,7 @@ from napari_webipred._napari.results.results_view import ResultsView
 from napari_webipred._napari.review.region_frame import RegionFrame
 from napari_webipred._napari.review.review_start import ReviewStart
 from napari_webipred._napari.review.review_view import ReviewView
-from napari_webipred._napari.review.row_image import RowImage
+from napari_webipred._napari.review.row_image import NOT_OPEN, RowImage
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.results.session_table import Entry, Numbers
@@ -53,6 +54,7 @@ class ReviewMode(QObject):
         self._frame = RegionFrame(viewer)
         self.image = RowImage(viewer, session.places, go_to, self)
         self.image.failed.connect(self._on_failed)
+        self.image.asked.connect(self._on_asked)
         session.rows_changed.connect(self._on_rows_changed)
 
     @property
@@ -103,6 +105,7 @@ class ReviewMode(QObject):
         view = self.view = ReviewView(self._session, work, self._theme)
         view.left.connect(self.leave)
         view.entry_shown.connect(self._show)
+        view.form.message.accepted.connect(self._on_allowed)
         if self._start is not None:
             self._start.deleteLater()
             self._start = None
@@ -141,6 +144,18 @@ class ReviewMode(QObject):
     def _on_failed(self, error: Exception) -> None:
         if self.view is not None:
             self.view.form.message.show_error(error)
+
+    def _on_asked(self, path: Path) -> None:
+        """Ask before a file is read that only a session file names."""
+        if self.view is not None:
+            where = "" if self.view.hides else f"It was classified from {path}"
+            self.view.form.message.show_note(NOT_OPEN, where, "Show the files of this run")
+
+    def _on_allowed(self) -> None:
+        entry = None if self.view is None else self.view.entry
+        if self.view is not None and entry is not None:
+            self.image.allow(entry.run.number)
+            self.view.show_row()
 
     def _on_rows_changed(self) -> None:
         """Leave when the row under review is deleted."""

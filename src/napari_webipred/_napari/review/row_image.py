@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,7 @@ from napari_webipred.imaging.source import Index, Source
 from napari_webipred.results.session_table import Entry
 
 NAME = "Image under review"
+NOT_OPEN = "The image of this row is not open."
 _SHOWN = ("rgb", "colormap", "contrast_limits")
 
 
@@ -33,9 +35,12 @@ class RowImage(QObject):
     -------
     failed : Exception
         The image cannot be shown.
+    asked : Path
+        The image would have to be read from this file, which a session file names; `allow` allows that.
     """
 
     failed = Signal(object)
+    asked = Signal(object)
 
     def __init__(
         self, viewer: Any, places: RowPlaces, go_to: Callable[[Entry], None], parent: QObject | None = None
@@ -47,6 +52,11 @@ class RowImage(QObject):
         self._task: Task | None = None
         self._layer: Any | None = None
         self._before: Any | None = None
+        self._allowed: set[int] = set()
+
+    def allow(self, run: int) -> None:
+        """Let the files of a run, by its number, be read although only a session file names them."""
+        self._allowed.add(run)
 
     @property
     def busy(self) -> bool:
@@ -66,16 +76,28 @@ class RowImage(QObject):
         if any(layer in layers for layer in target.layers):
             self.remove()
             self._go_to(entry)
-        elif target.source is None:
-            self.remove()
-            self.failed.emit(
-                ImageError("The image of this row is not open.", "Open it in napari and come back, or skip the row.")
-            )
+        elif target.source is not None:
+            self._read(plane_of(target.source, tuple(entry.row.position.values())))
         else:
-            self._task = Task(plane_of(target.source, tuple(entry.row.position.values())), self)
-            self._task.done.connect(self._on_read)
-            self._task.failed.connect(self._on_failed)
-            self._task.start()
+            self._show_named(entry)
+
+    def _show_named(self, entry: Entry) -> None:
+        """Show the image of a run that was opened from a session file, which may name any file of this machine."""
+        path = _path(entry)
+        if path is not None and entry.run.number in self._allowed:
+            self._read(plane_of_file(path, entry.row.position))
+            return
+        self.remove()
+        if path is not None:
+            self.asked.emit(path)
+        else:
+            self.failed.emit(ImageError(NOT_OPEN, "Open it in napari and come back, or skip the row."))
+
+    def _read(self, work: Generator[None, None, tuple[Any, dict[str, Any]]]) -> None:
+        self._task = Task(work, self)
+        self._task.done.connect(self._on_read)
+        self._task.failed.connect(self._on_failed)
+        self._task.start()
 
     def remove(self) -> None:
         """Take the layer away, and select what was selected before it."""
@@ -108,6 +130,27 @@ class RowImage(QObject):
         self._task = None
         self.remove()
         self.failed.emit(error)
+
+
+def _path(entry: Entry) -> Path | None:
+    """Return the file whose planes are the rows of an image as they are, if there is one."""
+    inputs = entry.run.inputs
+    if inputs is None or entry.row.source >= len(inputs.images):
+        return None
+    image = inputs.images[entry.row.source]
+    as_it_is = image.steps is not None and all(step[0] == "planes" for step in image.steps)
+    return Path(image.path) if image.path is not None and as_it_is else None
+
+
+def plane_of_file(path: Path, position: Mapping[str, int]) -> Generator[None, None, tuple[Any, dict[str, Any]]]:
+    """Read a plane of a file that was classified before."""
+    from napari_webipred.imaging.readers import file_source
+
+    source = file_source(str(path))
+    fits = len(source.axes) == len(position)
+    if not fits or any(place >= length for place, length in zip(position.values(), source.shape, strict=True)):
+        raise ImageError(f"{path.name} has other planes than when it was classified.", "Skip the row.")
+    return (yield from plane_of(source, tuple(position.values())))
 
 
 def plane_of(source: Source, index: Index) -> Generator[None, None, tuple[Any, dict[str, Any]]]:
