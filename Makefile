@@ -22,7 +22,7 @@ SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb 
 GUI_TESTS := tests/gui
 # Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
 SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_images_given.py tests/test_interruption.py \
-    tests/test_packaging.py tests/imaging/test_memory.py tests/catalogue/test_meetings.py tests/catalogue/test_foreign_caches.py \
+    tests/test_packaging.py tests/reports/test_servers.py tests/imaging/test_memory.py tests/catalogue/test_meetings.py tests/catalogue/test_foreign_caches.py \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
     stored_models.py process.py zenodo_search.py unsaved.py focus.py)
 # These are run with those of the panel, so that both halves take equally long.
@@ -36,12 +36,12 @@ ON_ANOTHER_SCREEN := xvfb-run -a -n 200 -s '-screen 0 1600x1200x24'
 
 # A virtual environment of which only half was made is no environment.
 .DELETE_ON_ERROR:
-.PHONY: demo test types panel others coverage bench docs screenshots clean system-packages print-system-packages
+.PHONY: demo test types panel others coverage bench docs screenshots clean servers system-packages print-system-packages
 
 demo: $(VENV)/.for-demo
 	$(BIN)/napari-webipred demo
 
-test: $(VENV)/.for-test system-packages
+test: $(VENV)/.for-test system-packages $(if $(SLOW),,servers)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@if command -v xvfb-run >/dev/null; then \
@@ -88,6 +88,13 @@ clean:
 
 system-packages:
 	@.ci/system-packages $(SYSTEM_PACKAGES)
+
+# What reports are tried with: a FHIR server, and a browser unless there is one. Without Node the tests say what they leave out.
+servers: $(VENV)/.for-test
+	@command -v node >/dev/null && command -v npm >/dev/null || .ci/system-packages nodejs npm
+	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/system-packages chromium
+	@mkdir -p $(VENV)/fhir && cp tests/reports/fhir/package.json $(VENV)/fhir
+	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/fhir
 
 print-system-packages:
 	@echo $(SYSTEM_PACKAGES)

@@ -70,7 +70,7 @@ ALLOWED = {
     "engine": GROUND | DATA | {"options", "model", "execution", "references", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "ensembles": GROUND | DATA | {"results"},
-    "reports": GROUND | DATA | {"execution", "imaging", "results"},
+    "reports": GROUND | DATA | {"execution", "imaging", "pacs", "results"},
     "evaluation": GROUND | {"cache", "results"},
     "api": GROUND
     | DATA

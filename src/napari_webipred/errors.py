@@ -17,6 +17,7 @@ Remedy = Literal[
     "fit reference",
     "free space",
     "give password",
+    "give token",
     "go online",
     "import file",
     "install highdicom",

@@ -13,6 +13,7 @@ REMEDIES: dict[Remedy, str] = {
     "complete settings": "Click “Edit settings…” below the list of models.",
     "fit reference": "Click “More options…” > “Fit a reference to these images”.",
     "free space": "“On this machine…” > “Free up space” removes the least recently used models.",
+    "give token": "Enter another token.",
     "give password": "You are asked for it when you search.",
     "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
     "preferences and unset NAPARI_WEBIPRED_OFFLINE.",

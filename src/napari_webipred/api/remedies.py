@@ -21,6 +21,7 @@ REMEDIES: dict[Remedy, str] = {
     "complete settings": "Pass standardize=, size=, activation= or output= to open_model.",
     "fit reference": "Call fit_reference(images, model).",
     "free space": f"{_COMMAND} cache --limit 1GB` removes the least recently used models.",
+    "give token": "Pass token= to send.",
     "give password": "Pass password= to Archive.",
     "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",

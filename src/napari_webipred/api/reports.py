@@ -88,7 +88,15 @@ def report(  # noqa: PLR0913 - each is given by its name
             found = results.of_frame(rows, _record(rows, model))
         folders = _paths(images)
         shown = result_of(making_pictures(found, folders)) if pictures else {}
-        wishes = Wishes(folders, reader, organisation, name, patient_system, _paths(corrects), shown)
+        wishes = Wishes(
+            folders,
+            reader=reader,
+            organisation=organisation,
+            name=name,
+            patient_system=patient_system,
+            corrects=_paths(corrects),
+            pictures=shown,
+        )
         return result_of(making(found, kind, wishes))
 
 

@@ -138,7 +138,7 @@ def _remove(options: argparse.Namespace) -> None:
 def _test(options: argparse.Namespace) -> None:
     from napari_webipred.pacs.stream import awaited
 
-    with _opened(options) as archive:
+    with opened(options.name, options.password_stdin) as archive:
         _waited(awaited(archive.check, archive.close), "Asking the archive")
         terminal.message(f"The archive {options.name} answers, and lets you search.")
 
@@ -146,7 +146,7 @@ def _test(options: argparse.Namespace) -> None:
 def _find(options: argparse.Namespace) -> None:
     if options.limit < 1 or options.page < 1:
         raise OptionError("--limit and --page count from 1.", "Give larger numbers.")
-    with _opened(options) as archive:
+    with opened(options.name, options.password_stdin) as archive:
         studies = _studies(archive, _query(options), options.limit, (options.page - 1) * options.limit)
         series = {study.uid: _series(archive, study) for study in studies} if options.series else {}
     if options.json:
@@ -198,7 +198,7 @@ def _retrieved(options: argparse.Namespace, folder: Path) -> Sequence[Source]:
         how_far = f"Retrieving images: {step.done} of {step.total}" if step.total else "Listing images"
         return how_far, step.done, step.total
 
-    with _opened(options) as archive:
+    with opened(options.name, options.password_stdin) as archive:
         studies = _studies(archive, _query(options), options.limit + 1, 0)
         if len(studies) > options.limit:
             raise OptionError(
@@ -234,12 +234,12 @@ def _waited(steps: Generator[None, None, Result], what: str) -> Result:
 
 
 @contextmanager
-def _opened(options: argparse.Namespace) -> Iterator[Archive]:
-    """Open an archive, with a password that is asked for if it is needed."""
+def opened(name: str, password_stdin: bool) -> Iterator[Archive]:
+    """Open an archive, with a password that is asked for, or read from standard input, if it is needed."""
     from napari_webipred.pacs import access, connection_file, secret
 
-    connection = connection_file.connection(options.name)
-    if connection.needs_secret and options.password_stdin:
+    connection = connection_file.connection(name)
+    if connection.needs_secret and password_stdin and not secret.is_known(connection):
         secret.remember(connection, sys.stdin.readline().rstrip("\r\n"))
     try:
         secret.secret_of(connection)
@@ -248,11 +248,11 @@ def _opened(options: argparse.Namespace) -> Iterator[Archive]:
             raise
         secret.remember(connection, _asked(connection))
     terminal.message(f"Asking {connection.host}.")
-    opened = access.opened(connection)
+    archive = access.opened(connection)
     try:
-        yield opened
+        yield archive
     finally:
-        opened.close()
+        archive.close()
 
 
 def _asked(connection: Connection) -> str:

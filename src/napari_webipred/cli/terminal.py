@@ -29,6 +29,7 @@ REMEDIES: dict[Remedy, str] = {
     "complete settings": "Set them with --output-name, --standardize, --activation or --resize.",
     "fit reference": "Run `napari-webipred reference IMAGES --model MODEL`.",
     "free space": "`napari-webipred cache --limit 1GB` removes the least recently used models.",
+    "give token": "Run it in a terminal to be asked for it, or pipe it in with --token-stdin.",
     "give password": "Run it in a terminal to be asked for it, or pipe it in with --password-stdin.",
     "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
@@ -170,6 +171,20 @@ def may_replace(path: Path, overwrite: bool) -> bool:
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise OptionError(said, "Choose another name, or add --overwrite to replace it.")
     _write_message(f"{printable(said, sys.stderr)} Replace it? [y/N] ")
+    return sys.stdin.buffer.readline().strip().lower() in {b"y", b"yes"}
+
+
+def agreed(question: str, otherwise: str) -> bool:
+    """Ask whether something may be done.
+
+    Raises
+    ------
+    OptionError
+        Nobody can be asked; `otherwise` says what to do then.
+    """
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise OptionError("Nobody can be asked whether this may be sent.", otherwise)
+    _write_message(f"{question} [y/N] ")
     return sys.stdin.buffer.readline().strip().lower() in {b"y", b"yes"}
 
 

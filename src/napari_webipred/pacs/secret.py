@@ -28,6 +28,11 @@ def secret_of(connection: Connection) -> str:
     return found
 
 
+def is_known(connection: Connection) -> bool:
+    """Tell whether the password or token is in memory already."""
+    return _key(connection) in _known
+
+
 def remember(connection: Connection, secret: str) -> None:
     """Keep a password or token in memory, and in the keyring if the archive is described so."""
     _known[_key(connection)] = secret

@@ -30,7 +30,7 @@ class Place:
     indices: tuple[Index, ...]
 
 
-def found(results: Results, folders: Sequence[Path] = ()) -> Generator[int, None, Images]:
+def found(results: Results, folders: Sequence[Path] = (), known: Sequence[Source] = ()) -> Generator[int, None, Images]:
     """Look for the images of a table; only headers are read.
 
     Parameters
@@ -38,12 +38,16 @@ def found(results: Results, folders: Sequence[Path] = ()) -> Generator[int, None
     results : Results
     folders : sequence of Path
         Where the images are; by default where they were.
+    known : sequence of Source
+        The images themselves, if they are known; each has the name that stands in its rows.
 
     Yields
     ------
     int
         How many files were looked at.
     """
+    if known:
+        return Images(known, [], {})
     sources: list[Source] = []
     files: list[str] = []
     for path in folders or _as_classified(results):

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.quiet import quiet
+from napari_webipred.imaging.source import Source
 from napari_webipred.reports.origin import IDENTIFYING, PERSONAL, Origin, origins
 from napari_webipred.reports.person import Person, person
 from napari_webipred.reports.report import Report, ReportKind
@@ -32,6 +33,8 @@ class Wishes:
     ----------
     images : tuple of Path
         Files and folders of the images; by default where they were classified.
+    known : tuple of Source
+        The images themselves, if they are known.
     reader, organisation : str
         Who has answered, needed where somebody has.
     name : bool
@@ -45,6 +48,7 @@ class Wishes:
     """
 
     images: tuple[Path, ...] = ()
+    known: tuple[Source, ...] = ()
     reader: str = ""
     organisation: str = ""
     name: bool = False
@@ -86,7 +90,7 @@ def making(results: Results, kind: ReportKind, wishes: Wishes) -> Generator[int,
         raise OptionError(
             "DICOM reports are written by the package highdicom, which is not installed.", "", "install highdicom"
         )
-    found = yield from origins(results, wishes.images, name=wishes.name)
+    found = yield from origins(results, wishes.images, wishes.known, name=wishes.name)
     if kind == "sr":
         documents = yield from _structured(results, found, reader, wishes.corrects)
     else:
@@ -109,7 +113,7 @@ def _reader(results: Results, wishes: Wishes, *, needed: bool) -> Person | None:
 def _page(results: Results, wishes: Wishes, reader: Person | None) -> Generator[int, None, Report]:
     from napari_webipred.reports.page import page
 
-    found = (yield from origins(results, wishes.images, name=True)) if wishes.name else []
+    found = (yield from origins(results, wishes.images, wishes.known, name=True)) if wishes.name else []
     patients = _patients(found)
     content = page(results, wishes.pictures, patients, reader)
     named = tuple(dict.fromkeys(keyword for patient in patients for keyword in patient))

@@ -11,6 +11,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.imaging.dicom.content import content_of
 from napari_webipred.imaging.dicom.reader import READER, Slice, slice_of
 from napari_webipred.imaging.quiet import quiet
+from napari_webipred.imaging.source import Source
 from napari_webipred.reports.images import Place, found
 from napari_webipred.reports.results import Result, Results
 
@@ -65,15 +66,14 @@ class Origin:
 
 
 def origins(
-    results: Results, folders: Sequence[Path] = (), *, name: bool = False
+    results: Results, folders: Sequence[Path] = (), known: Sequence[Source] = (), *, name: bool = False
 ) -> Generator[int, None, list[list[Origin]]]:
     """Find the images of rows, and read what a report needs of their headers.
 
     Parameters
     ----------
-    results : Results
-    folders : sequence of Path
-        Where the images are; by default where they were.
+    results, folders, known
+        See `napari_webipred.reports.images.found`.
     name : bool
         Whether the patient's name, date of birth and sex are read, too.
 
@@ -92,7 +92,7 @@ def origins(
     OptionError
         An image is not found, is no DICOM image, or was changed since it was classified.
     """
-    images = yield from found(results, folders)
+    images = yield from found(results, folders, known)
     read: dict[Path, Dataset] = {}
     keywords = (*_TECHNICAL, *IDENTIFYING, *(PERSONAL if name else ()))
     of_rows = []

@@ -38,7 +38,7 @@ def person(name: str, organisation: str) -> Person:
     if not name or not organisation:
         raise OptionError(
             "A report with the answers of a reader names the reader and the organisation.",
-            "Give both names.",
+            "",
             "name reader",
         )
     if any(character in text for text in (name, organisation) for character in "\\=") or len(name + organisation) > 120:

@@ -8,20 +8,22 @@ from pathlib import Path
 
 from napari_webipred.execution.plane import Plane
 from napari_webipred.execution.preview import picture
+from napari_webipred.imaging.source import Source
 from napari_webipred.reports.images import found
 from napari_webipred.reports.results import Results
 
 LONGEST = 480  # pixels of a side
 
 
-def pictures(results: Results, folders: Sequence[Path] = ()) -> Generator[int, None, dict[int, bytes]]:
+def pictures(
+    results: Results, folders: Sequence[Path] = (), known: Sequence[Source] = ()
+) -> Generator[int, None, dict[int, bytes]]:
     """Make a picture of each row whose image can be read.
 
     Parameters
     ----------
-    results : Results
-    folders : sequence of Path
-        Where the images are; by default where they were.
+    results, folders, known
+        See `napari_webipred.reports.images.found`.
 
     Yields
     ------
@@ -40,7 +42,7 @@ def pictures(results: Results, folders: Sequence[Path] = ()) -> Generator[int, N
     """
     from PIL import Image
 
-    images = yield from found(results, folders)
+    images = yield from found(results, folders, known)
     intensity = results.record["options"].get("intensity", "auto")
     made: dict[int, bytes] = {}
     for number, row in enumerate(results.rows):

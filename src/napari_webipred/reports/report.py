@@ -78,6 +78,39 @@ class Report:
             raise unwritable(path, error) from error
         return paths
 
+    def send(
+        self, address: str, token: str = "", *, trust_network: bool = False, ca_file: str | Path = ""
+    ) -> list[str]:
+        """Send a report of the kind ``"fhir"`` to a server.
+
+        Parameters
+        ----------
+        address : str
+            Of the server, such as ``https://host/fhir``. Nobody else is contacted.
+        token : str
+            The bearer token, if the server wants one.
+        trust_network : bool
+            Send also to another computer without encryption.
+        ca_file : path
+            Certificates (PEM) of which one has signed that of the server; by default those of the system.
+
+        Returns
+        -------
+        list of str
+            Where the server keeps its resources.
+
+        Raises
+        ------
+        WebIPredError
+            The server cannot be reached, or refuses it.
+        """
+        from napari_webipred.reports.server import connection_to, posted
+
+        way = connection_to(address, token=bool(token), trust=trust_network, ca_file=str(ca_file))
+        if self.kind != "fhir":
+            raise OptionError("Only reports of the kind fhir can be sent to a FHIR server.", "Make one of that kind.")
+        return posted(self.documents[0], way, token)
+
     def _paths(self, path: Path) -> list[Path]:
         suffix = SUFFIXES[self.kind]
         if len(self.documents) == 1 and (path.suffix.lower() == suffix or self.kind != "sr"):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,8 @@ from napari_webipred.names import unescape
 from napari_webipred.results.columns import IDENTITY, MODEL, READER, REGION, RUN
 from napari_webipred.results.export import FORMULA_STARTS, as_text, dialect_of
 from napari_webipred.results.reading import SEPARATOR, Reading, parsed
-from napari_webipred.results.record import read_record, record_path
+from napari_webipred.results.record import Record, plain, read_record, record_path
+from napari_webipred.results.session_table import Entry
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -45,8 +47,8 @@ class Result:
         Why there are no probabilities.
     reading : Reading or None
         What a reader has said; None if nobody has looked.
-    instance : str
-        Unique identifier of the DICOM image, if it is in the table.
+    identity : tuple of str
+        The unique identifiers of study, series and instance of a DICOM image, if they are in the table.
     """
 
     image: str
@@ -56,7 +58,12 @@ class Result:
     assigned: tuple[str, ...]
     error: str
     reading: Reading | None = None
-    instance: str = ""
+    identity: tuple[str, ...] = ()
+
+    @property
+    def instance(self) -> str:
+        """The unique identifier of the image; empty if it is not in the table."""
+        return self.identity[-1] if self.identity else ""
 
     @property
     def place(self) -> str:
@@ -120,6 +127,30 @@ def of_file(path: Path) -> Results:
     return Results(found, record, tuple(notes))
 
 
+def of_entries(entries: Sequence[Entry]) -> Results:
+    """Take rows out of the table of a session, as they are now.
+
+    Raises
+    ------
+    OptionError
+        They are of several runs.
+    """
+    run = entries[0].run
+    if any(entry.run.number != run.number for entry in entries):
+        raise OptionError("The rows are of several runs.", "Choose the rows of one run.")
+    record = Record(run.card, run.checksum, run.options, len(entries), run.inputs.model if run.inputs else None)
+    record.done = len(entries)
+    made = {**record.as_dict(), "made": run.begun.astimezone(UTC).isoformat(timespec="seconds")}
+    return Results(tuple(map(_result, entries)), plain(made))
+
+
+def _result(entry: Entry) -> Result:
+    row, names = entry.row, entry.run.classes
+    numbers = None if row.probabilities is None else tuple(float(str(number)) for number in row.probabilities)
+    assigned = tuple(names[index] for index in row.assigned)
+    return Result(row.image, row.position, row.region, numbers, assigned, row.error, entry.reading, row.identity)
+
+
 def of_frame(frame: pd.DataFrame, record: Mapping[str, Any]) -> Results:
     """Take the rows out of a table that `classify` has returned, perhaps with the columns of a reader.
 
@@ -177,6 +208,7 @@ class _Columns:
         """
         if len(cells) != self._count:
             raise OptionError("A line of the table has more or fewer cells than its first line.", _OURS)
+        identity = tuple(self._cell(cells, name) for name in IDENTITY)
         said, comment, time = (self._cell(cells, name) for name in READER)
         image, error = _plain(self._cell(cells, "image")), self._cell(cells, "error")
         try:
@@ -194,7 +226,7 @@ class _Columns:
             _chosen(cells[self._end], self._classes),
             error,
             parsed(said, comment, time, self._classes),
-            self._cell(cells, IDENTITY[-1]),
+            identity if all(identity) else (),
         )
 
     def _cell(self, cells: Sequence[str], name: str) -> str:

@@ -46,6 +46,7 @@ class ResultActions(QWidget):
         self._session = session
         self._shown = shown
         self._selected = selected
+        self._theme = theme
         self._task: Task | None = None
         self._copying: Task | None = None
         self._saving: tuple[Entries, Callable[[], None]] | None = None
@@ -72,6 +73,7 @@ class ResultActions(QWidget):
         self.menu.all.triggered.connect(lambda: self._save(self._all()))
         self.menu.selected.triggered.connect(lambda: self._save(selected()))
         self.menu.shown.triggered.connect(lambda: self._save(shown()))
+        self.menu.report.triggered.connect(lambda: self._report(shown()))
         self.menu.copy.triggered.connect(lambda: self._copy(selected(), header=True))
         self.copy.clicked.connect(lambda: self._copy(shown(), header=True))
         self.clear.clicked.connect(self._delete_all)
@@ -143,6 +145,16 @@ class ResultActions(QWidget):
         self._task.done.connect(self._on_saved)
         self._task.failed.connect(self._on_not_saved)
         self._task.start()
+
+    def _report(self, entries: Entries) -> None:
+        """Open the dialog that saves a report of these rows."""
+        from napari_webipred._napari.reports.report_dialog import ReportDialog
+
+        if not entries:
+            return
+        dialog = ReportDialog(entries, self._session.maps.sources.sources, self._theme, self.window())
+        dialog.saved.connect(self.message.show_note)
+        dialog.show()
 
     def _on_rows_changed(self) -> None:
         self._changed_since = True
