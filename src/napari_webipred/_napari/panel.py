@@ -56,6 +56,8 @@ WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
 FEWEST_ITEMS = 3
 AFTERWARDS = [  # what the results need, in parts that take little time each
+    "evaluation.line_table",
+    "evaluation.performance",
     "explanations.explain_menu",
     "explanations.explain_view",
     "charts.chart_view",

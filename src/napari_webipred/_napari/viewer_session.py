@@ -29,7 +29,6 @@ from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.history import Change, Read
 from napari_webipred.results.inputs import ImageInput, Inputs
 from napari_webipred.results.reading import Reading
-from napari_webipred.results.saved_session import SavedRun
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
 
 if TYPE_CHECKING:
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from napari_webipred.imaging.source import Source
     from napari_webipred.model_overrides import Thresholds
     from napari_webipred.options import Options
+    from napari_webipred.results.saved_session import SavedRun
 
 
 @dataclass

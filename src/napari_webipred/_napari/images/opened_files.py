@@ -10,7 +10,6 @@ import numpy as np
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_webipred._napari.images.dicom_layers import layer_data
 from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.images.place import Target, show
 from napari_webipred._napari.proxy import unwrapped
@@ -66,6 +65,8 @@ class OpenedFiles(QObject):
 
     def _by_header(self, source: Source) -> Any:
         """Open a DICOM file or series, each plane of which is read when it is shown."""
+        from napari_webipred._napari.images.dicom_layers import layer_data
+
         data, options, _ = layer_data(source)
         return unwrapped(self._viewer.add_image(data, **options))
 

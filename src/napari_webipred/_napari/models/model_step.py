@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari import links
-from napari_webipred._napari.evaluation.performance import Performance, published_of
 from napari_webipred._napari.models.about import about
 from napari_webipred._napari.models.entry import Entry
 from napari_webipred._napari.models.model_choice import ModelChoice
@@ -23,6 +22,7 @@ from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 if TYPE_CHECKING:
     from napari_webipred._napari.models.settings_form import SettingsForm
+    from napari_webipred.card import ModelCard
 
 
 class ModelStep(QWidget):
@@ -93,7 +93,7 @@ class ModelStep(QWidget):
     def _refresh(self) -> None:
         loading, entry = self._loading, self._loading.entry
         self.more.setVisible(entry is not None)
-        self.performance.setVisible(entry is not None and bool(entry.card.metrics) and bool(published_of(entry.card)))
+        self.performance.setVisible(entry is not None and _is_published(entry.card))
         self.purpose.setText(first_sentence(entry.card.description) if entry else "")
         self.show_colours()
         self.edit_settings.setVisible(loading.model is not None and not loading.needs_settings and not entry.curated)  # type: ignore[union-attr]
@@ -132,6 +132,8 @@ class ModelStep(QWidget):
         dialog.open()
 
     def _on_performance(self) -> None:
+        from napari_webipred._napari.evaluation.performance import Performance, published_of
+
         if (entry := self._loading.entry) is not None:
             dialog = Performance(entry.card, published_of(entry.card), self._theme, self)
             dialog.finished.connect(dialog.deleteLater)
@@ -144,3 +146,12 @@ class ModelStep(QWidget):
         dialog.changed.connect(self._catalogue.read_again)
         dialog.finished.connect(dialog.deleteLater)
         dialog.open()
+
+
+def _is_published(card: ModelCard) -> bool:
+    """Tell whether a card says how good its model is, in figures that can be shown."""
+    if not card.metrics:
+        return False
+    from napari_webipred._napari.evaluation.performance import published_of
+
+    return bool(published_of(card))
