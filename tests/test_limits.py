@@ -7,6 +7,7 @@ import pytest
 
 from napari_webipred import limits
 from napari_webipred.errors import OptionError
+from napari_webipred.options import Options
 
 
 @pytest.mark.parametrize(
@@ -37,16 +38,26 @@ GIGABYTE = 10**9
 @pytest.mark.parametrize(
     ("memory", "budget"), [(2 * GIGABYTE, GIGABYTE // 2), (16 * GIGABYTE, 4 * GIGABYTE), (512 * GIGABYTE, 4 * GIGABYTE)]
 )
-def test_the_budget_is_a_quarter_of_the_memory_and_at_most_4_gb(
+def test_the_budget_is_a_quarter_of_the_memory_and_for_models_at_most_4_gb(
     memory: int, budget: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(limits, "_memory", lambda: memory)
     assert limits.memory_budget() == budget
+    assert limits.image_budget() == memory // 4
 
 
 def test_the_budget_can_be_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", " 12GB ")
-    assert limits.memory_budget() == 12 * GIGABYTE
+    assert limits.memory_budget() == limits.image_budget() == 12 * GIGABYTE
+
+
+def test_the_budget_of_images_can_be_chosen_for_one_run() -> None:
+    assert Options(memory="1.5GB").budget == 1_500_000_000
+    assert Options(memory=3).budget == 3
+    assert Options().budget == limits.image_budget()
+    for nonsense in (0, "plenty"):
+        with pytest.raises(OptionError):
+            Options(memory=nonsense)
 
 
 def test_a_budget_that_is_no_amount_names_the_setting(monkeypatch: pytest.MonkeyPatch) -> None:

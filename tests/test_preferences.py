@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import napari_webipred
-from napari_webipred import cli, preferences, settings
+from napari_webipred import cli, limits, preferences, settings
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Named, intensity_range
 from napari_webipred.options import preferred_intensity
@@ -104,6 +104,16 @@ def test_python_and_the_command_line_use_the_preferred_intensity_range_unless_an
     assert '"intensity": "dtype"' in table.with_name("out.csv.json").read_text()
 
 
+def test_the_memory_is_preferred_unless_the_environment_or_the_call_says_it(monkeypatch):
+    choose("results: {memory: 3}")
+    assert limits.image_budget() == limits.memory_budget() == 3 * 10**9
+    monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "5GB")
+    assert limits.image_budget() == 5 * 10**9
+    huge = np.zeros((2, 64, 64), np.uint8)
+    table = napari_webipred.classify([huge], "demo", memory="1MB")
+    assert table.equals(napari_webipred.classify([huge], "demo"))
+
+
 def test_the_number_of_workers_is_preferred_and_changes_no_number(monkeypatch):
     from napari_webipred.execution import threads
 
@@ -154,6 +164,7 @@ WRONG = {
     "cache_limit": [-1, float("nan"), float("inf"), "5GB", True, 10**400],
     "offline": ["yes", 1, None],
     "private_session": ["true", 0],
+    "memory": [-1, float("nan"), "5GB", True],
     "workers": [-1, 2.0, True, 10**30],
     "decimals": [0, 9, "3"],
     "chart_order": ["random", 1],

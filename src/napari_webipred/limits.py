@@ -15,10 +15,20 @@ from napari_webipred.errors import OptionError
 
 # --- images -----------------------------------------------------------------------------------------------------------
 
-# Of an image file. Pillow, too, starts to speak of a decompression bomb here: 256 MiB of 8-bit RGB.
-PIXELS_AT_MOST = 89_478_485
+# Of an image file: 31,600 x 31,600, which take seconds to decode. How many of them fit is up to the memory for images.
+PIXELS_AT_MOST = 10**9
+# Pixels of an image file that may be as small as it likes. Pillow, too, starts to speak of a decompression bomb here:
+# 256 MiB of 8-bit RGB.
+PIXELS_OF_ANY_FILE = 89_478_485
+# Pixels that a byte of a larger image may stand for. Scans and photographs need ten times as many bytes; a file of a
+# few kilobytes that becomes gigabytes was made to do harm.
+LARGE_PIXELS_PER_BYTE = 100
 # Bytes of one decoded page of a TIFF file, which may have more bits and channels than other formats.
-PAGE_AT_MOST = 512 * 2**20
+PAGE_AT_MOST = 4 * 2**30
+# Bytes of a strip or tile that is larger than its page, and of what is inflated at once.
+STRIP_AT_MOST = 512 * 2**20
+# Pixels and bytes of a frame of a DICOM file. Larger images are stored there in tiles.
+FRAME_PIXELS, FRAME_BYTES = 89_478_485, 512 * 2**20
 # Bytes that a deflated DICOM file may inflate to. Nearly all images in this rare form are single ones.
 INFLATED_AT_MOST = 128 * 2**20
 # Pixels that a byte of a compressed DICOM image may stand for, if it has many: photographs and scans need far more
@@ -121,15 +131,27 @@ OPENING_TRIES = 20
 
 MEMORY_SETTING = "NAPARI_WEBIPRED_MEMORY_LIMIT"
 SHARE_OF_MEMORY = 1 / 4  # what is left is for napari, its layers and other programs
-BUDGET_AT_MOST = 4 * 10**9  # a machine with more memory has it for other work, too
+BUDGET_AT_MOST = 4 * 10**9  # for models: no widely used one needs more, and a hostile one might
 UNKNOWN_MEMORY = 4 * 10**9  # what a computer has at least that does not say how much
 
 
 def memory_budget() -> int:
-    """Return how many bytes may be in use for one purpose at a time.
+    """Return how many bytes models may take at a time; see `image_budget`. By default at most 4 GB.
 
-    ``NAPARI_WEBIPRED_MEMORY_LIMIT`` says it, such as ``8GB``; by default it is a quarter of the memory that this
-    process may use (of the computer, the container or the job of a cluster), at most 4 GB.
+    Raises
+    ------
+    OptionError
+        The setting is no amount of memory.
+    """
+    budget = image_budget()
+    return budget if settings.current().memory_limit else min(budget, BUDGET_AT_MOST)
+
+
+def image_budget() -> int:
+    """Return how many bytes all images together may take that are read and prepared at a time.
+
+    The setting for memory says it, such as ``8GB``; by default it is a quarter of the memory that this process may use
+    (of the computer, the container or the job of a cluster).
 
     Raises
     ------
@@ -144,7 +166,7 @@ def memory_budget() -> int:
                 f"The setting {MEMORY_SETTING} is {text!r}, which is not an amount of memory.",
                 "Write it as 8GB or 500MB.",
             ) from None
-    return min(int(_memory() * SHARE_OF_MEMORY), BUDGET_AT_MOST)
+    return int(_memory() * SHARE_OF_MEMORY)
 
 
 def bytes_of(text: str) -> int:

@@ -10,6 +10,7 @@ from napari_webipred import settings
 from napari_webipred.card import Profile, Views
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import Intensity, Named, understood
+from napari_webipred.limits import bytes_of, image_budget
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ class Options:
     views : "flip" or "symmetries", optional
         Classify several views of each image and take the mean (test-time augmentation): the image and its mirror image,
         or the eight that turning and mirroring make of it.
+    memory : int or str, optional
+        How many bytes all images together may take that are read and prepared at a time, also as ``"8GB"``; by default
+        what the environment or the preferences say, else a quarter of the memory. It changes no number.
     reference : bool
         Measure how far the features of each image lie from the user's reference images; see
         `napari_webipred.references`.
@@ -52,6 +56,7 @@ class Options:
     views: Views | None = None
     identify: bool = False
     reference: bool = False
+    memory: int | str | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -65,12 +70,21 @@ class Options:
             object.__setattr__(self, "intensity", understood(self.intensity))
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"The number of workers must be at least 1, not {self.workers}.")
+        if isinstance(self.memory, str):
+            object.__setattr__(self, "memory", bytes_of(self.memory))
+        if self.memory is not None and self.budget < 1:
+            raise OptionError("The memory for images must be more than nothing.", "Write it as 8GB or 500MB.")
         if self.profile not in (None, *get_args(Profile)):
             raise OptionError(
                 f"There is no preprocessing profile {self.profile!r}.", f"Choose one of {', '.join(get_args(Profile))}."
             )
         if self.views not in (None, *get_args(Views)):
             raise OptionError(f"There are no views {self.views!r}.", f"Choose one of {', '.join(get_args(Views))}.")
+
+    @property
+    def budget(self) -> int:
+        """How many bytes all images together may take."""
+        return int(self.memory) if self.memory is not None else image_budget()
 
     def as_dict(self) -> dict[str, Any]:
         """Return those that bear on the numbers, as plain JSON values; what was not there from the first, if chosen."""

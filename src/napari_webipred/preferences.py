@@ -48,6 +48,9 @@ class Preferences:
         `napari_webipred.imaging.intensity.Intensity`.
     workers : int
         How many images are worked on at the same time; 0 for one per core.
+    memory : float
+        How much memory images may take, and how much models, in gigabytes (10^9 bytes); 0 for a quarter of what the
+        computer has.
     decimals : int
         How many decimals of a probability the panel shows, 1 to 8.
     chart_order : "model", "descending" or "ascending"
@@ -62,6 +65,7 @@ class Preferences:
     private_session: bool = field(default=False, metadata={"section": MODELS})
     intensity: str = field(default="auto", metadata={"section": RESULTS})
     workers: int = field(default=0, metadata={"section": RESULTS, "least": 0, "most": 256})
+    memory: float = field(default=0.0, metadata={"section": RESULTS, "least": 0, "most": 100_000})
     decimals: int = field(default=3, metadata={"section": RESULTS, "least": 1, "most": 8})
     chart_order: Order = field(default="model", metadata={"section": RESULTS, "choices": get_args(Order)})
     closing: str = field(default=FORGET, metadata={"section": RESULTS, "choices": (FORGET, ASK)})

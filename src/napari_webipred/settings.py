@@ -41,7 +41,7 @@ class Settings:
     cache_limit : str
         How large the cache may become, such as ``5GB``; empty for any size.
     memory_limit : str
-        How much memory models and images may take, such as ``2GB``; empty for the default.
+        How much memory models may take, and how much images may take, such as ``2GB``; empty for the default.
     offline : bool
         True forbids every use of the network.
     ca_file : Path or None
@@ -85,12 +85,13 @@ def current() -> Settings:
     chosen = preferences.read() if _preferred is None else _preferred
     folder = _path("NAPARI_WEBIPRED_CACHE") or preferences.folder_of(chosen.cache_folder) or default_cache_folder()
     limit = os.environ.get("NAPARI_WEBIPRED_CACHE_LIMIT", "").strip()
+    memory = os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip()
     return Settings(
         cache_folder=_private_folder or folder,
         kept_cache=folder if _private_folder else None,
         shared_cache=_path("NAPARI_WEBIPRED_SHARED_CACHE"),
         cache_limit=limit or (f"{chosen.cache_limit:g}GB" if chosen.cache_limit else ""),
-        memory_limit=os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip(),
+        memory_limit=memory or (f"{chosen.memory:g}GB" if chosen.memory else ""),
         offline=_offline or _switched_on("NAPARI_WEBIPRED_OFFLINE", chosen.offline),
         ca_file=_path("NAPARI_WEBIPRED_CA_FILE"),
         zenodo_url=_address("NAPARI_WEBIPRED_ZENODO_URL", ZENODO_URL),

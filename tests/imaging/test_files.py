@@ -449,3 +449,33 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(
     monkeypatch.setattr(os, "scandir", refuse)
     assert find_images([folder])[0] == [str(folder / "a.png"), str(folder / "locked")]
     assert "locked is a folder" in refusal(folder / "locked")
+
+
+@pytest.mark.parametrize("pixels", [GREY, COLOUR])
+def test_only_a_jpeg_in_several_scans_is_searched_for_them(
+    tmp_path: Path, pixels: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, searched = tmp_path / "x.jpg", []
+    monkeypatch.setattr("napari_webipred.imaging.raster.check_scans", lambda file, name: searched.append(name))
+    Image.fromarray(pixels).save(path, exif=b"Exif\0\0" + b"\xff\xda" * 200)
+    assert only_plane(path).shape == pixels.shape
+    assert searched == []
+    Image.fromarray(pixels).save(path, progressive=True)
+    only_plane(path)
+    assert searched == ["x.jpg"]
+
+
+def test_large_images_are_read_and_those_of_far_too_few_bytes_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "x.png"
+    Image.fromarray(GREY).save(path)
+    size = path.stat().st_size
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)  # Pillow's own limit, for a bomb twice as many
+    assert only_plane(path).shape == GREY.shape
+    monkeypatch.setattr("napari_webipred.imaging.raster.PIXELS_OF_ANY_FILE", 100)
+    assert only_plane(path).shape == GREY.shape
+    monkeypatch.setattr("napari_webipred.imaging.raster.LARGE_PIXELS_PER_BYTE", GREY.size // size - 1)
+    assert f"far too many for a file of {size} bytes" in refusal(path)
+    monkeypatch.setattr("napari_webipred.imaging.raster.PIXELS_AT_MOST", GREY.size - 1)
+    assert "megapixels" in refusal(path)

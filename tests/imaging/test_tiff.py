@@ -275,7 +275,7 @@ def test_the_smallest_file_of_these_tests_is_read(tmp_path: Path) -> None:
 @pytest.mark.parametrize("more", [(), ((259, 3, 1, 8),), ((259, 3, 1, 5),), ((322, 4, 1, 2**20), (323, 4, 1, 2**20))])
 def test_terabytes_that_are_not_there_are_refused(tmp_path: Path, more: Any) -> None:
     (tmp_path / "x.tif").write_bytes(header(2**20, 2**20, 8, 100, *more) + bytes(200))
-    assert "more than 512 MiB" in refusal(tmp_path / "x.tif")
+    assert "more than 4 GiB" in refusal(tmp_path / "x.tif")
 
 
 def test_fewer_pixels_than_claimed_are_refused(tmp_path: Path) -> None:

@@ -72,6 +72,12 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
         metavar="P",
         help="preprocess like webipred, aucmedi or teachable-machine (default: from the model card)",
     )
+    parser.add_argument(
+        "--memory",
+        metavar="SIZE",
+        help="how much memory all images together may take that are read at the same time, for example 8GB (default: a "
+        "quarter of the computer's memory)",
+    )
     parser.add_argument("--allow-slow", action="store_true", help="allow a model that needs a minute or more per image")
 
 

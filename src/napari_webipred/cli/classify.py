@@ -111,6 +111,7 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Sequence[Imag
         views=options.views,
         reference=options.reference,
         identify=options.identify,
+        memory=options.memory,
     )
     what = selection.selection(options)
     drawing = explain.drawing(options)

@@ -82,7 +82,9 @@ def _explain(options: argparse.Namespace) -> int:
     from napari_webipred.explanations.folder import claimed_folder
 
     how = drawing(options)
-    reading = engine.Options(intensity=arguments.intensity(options.range), profile=options.profile)
+    reading = engine.Options(
+        intensity=arguments.intensity(options.range), profile=options.profile, memory=options.memory
+    )
     what = selection.selection(options)
     with claimed_folder(options.output, arguments.files(options)) as folder:
         model = arguments.model(options)

@@ -19,7 +19,7 @@ def _reference(options: argparse.Namespace) -> None:
     from napari_webipred import engine
     from napari_webipred.references.fitting import fitting
 
-    how = engine.Options(intensity=arguments.intensity(options.range), profile=options.profile)
+    how = engine.Options(intensity=arguments.intensity(options.range), profile=options.profile, memory=options.memory)
     model = arguments.model(options)
     sources = engine.ready_sources(model, options.inputs, how, selection.selection(options))
     found = terminal.counted(fitting(model, sources, how), "Images")

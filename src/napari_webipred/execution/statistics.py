@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import CancelledError, ImageError
-from napari_webipred.execution.plane import image_memory
 from napari_webipred.imaging.histogram import Histogram, histogram_of, together
 from napari_webipred.imaging.intensity import UNIT, extent, intensity_range, range_between
+from napari_webipred.imaging.memory import image_memory
 from napari_webipred.imaging.preprocess import without_alpha
 from napari_webipred.imaging.readers import memory_needed, read
 from napari_webipred.results.ranges import Spread

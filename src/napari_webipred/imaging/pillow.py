@@ -6,9 +6,10 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.imaging.decoding import to_array
-from napari_webipred.imaging.raster import check_size, memory_of_frame, upright_plane
+from napari_webipred.imaging.raster import check_pixels, memory_of_frame, upright_plane
 from napari_webipred.imaging.reader import Reader
 from napari_webipred.imaging.source import Index, Source
+from napari_webipred.limits import PIXELS_AT_MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,9 +27,9 @@ def pillow_source(image: Image, name: str) -> Source:
     Raises
     ------
     ImageError
-        The image has more than 89 megapixels.
+        The image has more than 1000 megapixels.
     """
-    check_size(image)
+    check_pixels(*image.size, PIXELS_AT_MOST)  # of what is in memory nobody knows how small it was
     return Source(name, READER.id, image, details=memory_of_frame(image))
 
 

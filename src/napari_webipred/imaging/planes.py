@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ImageError, OptionError, WebIPredError
+from napari_webipred.imaging.blocks import Blocks, block_plane, blocks_of, fits
 from napari_webipred.imaging.pillow import pillow_source
 from napari_webipred.imaging.reader import Reader
 from napari_webipred.imaging.source import Index, Source
@@ -38,10 +39,13 @@ class ArrayLayout:
         Which of the leading axes holds red, green and blue, if one does.
     memory : int
         Bytes of memory that computing a plane takes.
+    blocks : Blocks, optional
+        In which it is stored or computed, if they hold several planes.
     """
 
     colours: int | None
     memory: int
+    blocks: Blocks | None = None
 
 
 def given_source(item: Any, name: str) -> Source:
@@ -121,7 +125,9 @@ def array_source(
     place = colour_axis(names, leading) if colours and not last_is_channels else None
     if place is not None:
         names, leading = names[:place] + names[place + 1 :], leading[:place] + leading[place + 1 :]
-    layout = ArrayLayout(place, _bytes_of_plane(full, math.prod(shape) // math.prod(leading)))
+    memory, axes_before = _bytes_of_plane(full, math.prod(shape) // math.prod(leading)), len(leading)
+    blocks = blocks_of(full, axes_before, memory // CHUNKS_AND_PLANE) if place is None else None
+    layout = ArrayLayout(place, memory, blocks)
     return Source(name, READER.id, full, names, leading, details=layout)
 
 
@@ -180,6 +186,8 @@ def _bytes_of_plane(full: Any, numbers: int) -> int:
 
 def _read(source: Source, index: Index) -> NDArray[Any]:
     array, layout = source.location, source.details
+    if fits(layout.blocks):
+        return block_plane(array, layout.blocks, index, _computed)
     if layout.colours is not None:
         return np.moveaxis(_computed(array[(*index[: layout.colours], slice(None), *index[layout.colours :])]), 0, -1)
     return _computed(array[index] if index else array)
@@ -204,4 +212,10 @@ def _names(array: Any, axes: Sequence[str] | None, count: int, name: str) -> tup
     return names
 
 
-READER = Reader("array", _read, memory=lambda source, index: int(source.details.memory))
+def _memory(source: Source, index: Index) -> int:
+    """Return the bytes that computing a plane takes; blocks look after their own."""
+    layout: ArrayLayout = source.details
+    return 0 if fits(layout.blocks) else layout.memory
+
+
+READER = Reader("array", _read, _memory)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import warnings
 from contextlib import suppress
 from io import BytesIO
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
@@ -22,9 +21,11 @@ from napari_webipred.imaging.decoding import (
     memory_per_pixel,
     to_array,
 )
+from napari_webipred.imaging.handle import handle, opened
+from napari_webipred.imaging.jpeg import check_scans, is_in_scans
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
-from napari_webipred.limits import PIXELS_AT_MOST, SCANS_AT_MOST
+from napari_webipred.limits import LARGE_PIXELS_PER_BYTE, PIXELS_AT_MOST, PIXELS_OF_ANY_FILE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -57,15 +58,17 @@ def describe(path: Path, name: str) -> Source:
     Raises
     ------
     ImageError
-        The image has more than 89 megapixels, or is a JPEG in absurdly many scans.
+        The image has more than 1000 megapixels, or more than 89 in a file that is too small for them.
     Exception
         Of Pillow, if the file is none of these formats or is damaged.
     """
-    with open_image(path, FORMATS) as image:
-        check_size(image)
-        scans = _scans(path) if image.format in {"JPEG", "MPO"} else 1
+    with opened(path) as file:
+        image = open_image(file, FORMATS)
+        check_pixels(*image.size, path.stat().st_size)
         frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
-        memory = _memory(image, scans) if frames == 1 else memory_of_frame(image) + path.stat().st_size
+        memory = _memory(image) if frames == 1 else memory_of_frame(image) + path.stat().st_size
+        if frames == 1 and (mine := handle()) is not None:
+            mine.image = image
     if frames == 1:
         return Source(name, READER.id, path, details=memory)
     if frames * BYTES_OF_A_FRAME > path.stat().st_size:
@@ -82,7 +85,25 @@ def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
         # used by several threads at once.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         _hushed[:] = warnings.filters[:1]
-    return Image.open(file, formats=formats)
+    try:
+        return Image.open(file, formats=formats)
+    except Image.DecompressionBombError:  # our own limit is another one: see `check_pixels`
+        return _open_large(file, formats)
+
+
+def _open_large(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
+    """Open an image without Pillow's limit of 179 megapixels, which counts for the whole process."""
+    from PIL import Image, UnidentifiedImageError
+
+    stream = file.open("rb") if isinstance(file, Path) else file
+    stream.seek(0)
+    beginning = stream.read(16)
+    for name in formats:
+        make, accepts = Image.OPEN[name]
+        if accepts is None or accepts(beginning) is True:
+            stream.seek(0)
+            return make(stream, "")
+    raise UnidentifiedImageError
 
 
 def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
@@ -96,14 +117,14 @@ def upright(pixels: NDArray[Any], orientation: int) -> NDArray[Any]:
     return pixels
 
 
-def _memory(image: ImageFile, scans: int) -> int:
+def _memory(image: ImageFile) -> int:
     """Return the bytes that decoding a still image takes at most."""
     in_pillow, in_array = memory_per_pixel(image)
     stored_as = _stored_as(image)
     if stored_as in DEEP:
         each = 4 if stored_as == "LA;16B" else 8
     elif decodes_into_array(image):
-        each = max(in_pillow, in_array) + (COEFFICIENT * len(image.getbands()) if scans > 1 else 0)
+        each = max(in_pillow, in_array) + (COEFFICIENT * len(image.getbands()) if is_in_scans(image) else 0)
     else:
         each = in_pillow + (WEBP_DECODER if image.format == "WEBP" else in_array)
     return image.width * image.height * each + memory_of_lines(image.width, image.height)
@@ -120,11 +141,21 @@ def memory_of_frame(image: Image) -> int:
 
 
 def _still(path: Path) -> NDArray[Any]:
-    with open_image(path, FORMATS) as image:
-        check_size(image)  # again: the file may be another by now
-        stored_as = _stored_as(image)
-        pixels = _deep(path, image, stored_as) if stored_as in DEEP else decode(image)
-        return upright(pixels, _orientation(image))
+    mine = handle()
+    if mine is not None and (described := mine.taken(path)) is not None:
+        return _decoded(path, described)
+    with opened(path) as file:
+        image = open_image(file, FORMATS)
+        check_pixels(*image.size, path.stat().st_size)  # again: the file may be another by now
+        return _decoded(path, image)
+
+
+def _decoded(path: Path, image: ImageFile) -> NDArray[Any]:
+    if is_in_scans(image) and image.fp is not None:
+        check_scans(image.fp, path.name)
+    stored_as = _stored_as(image)
+    pixels = _deep(path, image, stored_as) if stored_as in DEEP else decode(image)
+    return upright(pixels, _orientation(image))
 
 
 def _stored_as(image: ImageFile) -> str:
@@ -142,7 +173,7 @@ def _deep(path: Path, image: ImageFile, stored_as: str) -> NDArray[np.uint16]:
             pixels[rows] = swapped[rows].copy()
         return pixels
     with open_image(path, ("PNG",)) as again:
-        check_size(again)
+        check_pixels(*again.size, path.stat().st_size)
         _as_if_stored(again, stored_as.replace("16B", "16L"))  # of this byte order, the upper byte is the lower one
         return decode_16_bit(image, again, DEEP[stored_as])
 
@@ -152,27 +183,18 @@ def _as_if_stored(image: ImageFile, raw_mode: str) -> None:
     image.tile = [image.tile[0]._replace(args=raw_mode)]
 
 
-def check_size(image: Image) -> None:
-    """Refuse an image of too many pixels before anything is decoded."""
-    if image.width * image.height > PIXELS_AT_MOST:
+def check_pixels(width: int, height: int, size: int) -> None:
+    """Refuse an image of too many pixels, or of too many for so many bytes, before anything is decoded."""
+    pixels, fault = width * height, ""
+    if pixels > PIXELS_AT_MOST:
+        fault = f"more than {PIXELS_AT_MOST // 10**6} megapixels"
+    elif pixels > max(PIXELS_OF_ANY_FILE, size * LARGE_PIXELS_PER_BYTE):
+        fault = f"far too many for a file of {size} bytes"
+    if fault:
         raise ImageError(
-            f"The image has {image.width}x{image.height} pixels, more than {PIXELS_AT_MOST // 10**6} megapixels.",
+            f"The image has {width}x{height} pixels, {fault}.",
             "Scale it down first; a model sees only a few hundred pixels of it.",
         )
-
-
-def _scans(path: Path) -> int:
-    """Count the scans of a JPEG, and refuse too many."""
-    with path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as content:
-        at = -1
-        for count in range(SCANS_AT_MOST):
-            at = content.find(b"\xff\xda", at + 1)  # start of scan; elsewhere this pair is rare
-            if at < 0:
-                return count
-    raise ImageError(
-        f"{path.name} is a JPEG in more than {SCANS_AT_MOST} scans, which would take very long to decode.",
-        "Open it in another program and save it again.",
-    )
 
 
 def upright_plane(image: Image) -> NDArray[Any]:
@@ -206,8 +228,9 @@ class _Animation:
             image, self._image = self._image, None
             if image is None or image.tell() > frame:
                 # From memory, so that no file stays open when the last frame is never asked for.
-                image = open_image(BytesIO(self._path.read_bytes()), FORMATS)
-                check_size(image)
+                content = self._path.read_bytes()
+                image = open_image(BytesIO(content), FORMATS)
+                check_pixels(*image.size, len(content))
             image.seek(frame)
             plane = upright_plane(image)
             if frame < self._last:

@@ -12,6 +12,7 @@ from napari_webipred import file_errors
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable
 from napari_webipred.imaging.dicom import reader as dicom
+from napari_webipred.imaging.handle import opened
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.quiet import quiet
 from napari_webipred.imaging.reader import FileFormat, Reader
@@ -105,7 +106,7 @@ def _format_of(path: Path) -> FileFormat:
     elif not status.st_size:
         raise ImageError(f"{path.name} is empty.")
     else:
-        with path.open("rb") as file:
+        with opened(path) as file:
             head = file.read(HEAD)
     for each in file_formats():
         if each.recognises(path, head):

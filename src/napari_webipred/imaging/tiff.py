@@ -17,10 +17,10 @@ import numpy as np
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.decoding import decode
 from napari_webipred.imaging.deflate import DEFLATE, STEP, inflated, is_in_large_strips, read_large_strips
-from napari_webipred.imaging.raster import memory_of_lines, open_image, upright
+from napari_webipred.imaging.raster import check_pixels, memory_of_lines, open_image, upright
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
-from napari_webipred.limits import PAGE_AT_MOST
+from napari_webipred.limits import PAGE_AT_MOST, STRIP_AT_MOST
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -242,9 +242,9 @@ def _check_page(page: TiffPage, file_size: int) -> None:
     if not page.size or page.dtype is None or "Y" not in page.axes or "X" not in page.axes:
         raise ImageError("The page has no pixels of a kind that can be read.")
     chunk = math.prod(page.chunks) * page.dtype.itemsize
-    if max(page.nbytes, chunk) > PAGE_AT_MOST:
+    if max(page.nbytes, chunk) > PAGE_AT_MOST or chunk > max(page.nbytes, STRIP_AT_MOST):
         raise ImageError(
-            f"The page has {page.imagewidth}x{page.imagelength} pixels, more than {PAGE_AT_MOST // 2**20} MiB.",
+            f"The page has {page.imagewidth}x{page.imagelength} pixels, more than {PAGE_AT_MOST // 2**30} GiB.",
             "Scale it down first; a model sees only a few hundred pixels of it.",
         )
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
@@ -252,9 +252,10 @@ def _check_page(page: TiffPage, file_size: int) -> None:
         raise ImageError("The file is cut short: a part of the pixels is missing.")
     if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < page.nbytes:
         raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
+    check_pixels(page.imagewidth, page.imagelength, sum(page.databytecounts))
     if page.compression in DEFLATE and not is_in_large_strips(page):
         for offset, count in places:
-            if count * DEFLATE_RATIO > PAGE_AT_MOST:
+            if count * DEFLATE_RATIO > STRIP_AT_MOST:
                 for _ in inflated(page, offset, count, chunk):  # zlib itself would fill the memory
                     pass
 

@@ -10,7 +10,7 @@ import numpy as np
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.attribute import number, order, text, value, whole
 from napari_webipred.imaging.dicom.syntax import RLE, syntax_of
-from napari_webipred.limits import FRAMES_AT_MOST, PAGE_AT_MOST, PIXELS_AT_MOST, PIXELS_PER_BYTE
+from napari_webipred.limits import FRAME_BYTES, FRAME_PIXELS, FRAMES_AT_MOST, PIXELS_PER_BYTE
 
 if TYPE_CHECKING:
     from napari_webipred.imaging.dicom.content import Content, Place
@@ -151,9 +151,9 @@ def swap(words: bytes) -> bytes:
 def _check_numbers(layout: Layout) -> None:
     if layout.rows < 1 or layout.columns < 1:
         raise ImageError(f"The image has {layout.columns}x{layout.rows} pixels.", "Export the image again.")
-    if layout.pixels > PIXELS_AT_MOST:
+    if layout.pixels > FRAME_PIXELS:
         raise ImageError(
-            f"The image has {layout.columns}x{layout.rows} pixels, more than {PIXELS_AT_MOST // 10**6} megapixels.",
+            f"The image has {layout.columns}x{layout.rows} pixels, more than {FRAME_PIXELS // 10**6} megapixels.",
             "Scale it down first; a model sees only a few hundred pixels of it.",
         )
     if layout.samples not in (1, 3):
@@ -167,9 +167,9 @@ def _check_numbers(layout: Layout) -> None:
             f"The image has {layout.stored} bits in {layout.allocated} per sample, which cannot be read.",
             "Export the image with 8 or 16 bits.",
         )
-    if layout.bits_of_frame // 8 > PAGE_AT_MOST:
+    if layout.bits_of_frame // 8 > FRAME_BYTES:
         raise ImageError(
-            f"A frame of the image takes {layout.bits_of_frame // 8 // 10**6} MB, more than {PAGE_AT_MOST // 10**6}.",
+            f"A frame of the image takes {layout.bits_of_frame // 8 // 10**6} MB, more than {FRAME_BYTES // 10**6}.",
             "Scale it down first.",
         )
 
