@@ -13,18 +13,16 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
-from napari_webipred import limits
-from napari_webipred.errors import ActivationError, OptionError, WebIPredError
+from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
-from napari_webipred.execution.plane import Plane, planes_of, ranged
+from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
 from napari_webipred.execution.threads import classify_planes
-from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.readers import file_source
-from napari_webipred.imaging.selection import WHOLE, Selection, rename, selected, take_planes
-from napari_webipred.imaging.series import Collected, collected
+from napari_webipred.imaging.selection import WHOLE, Selection, rename, take_planes
 from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.unopened import FIRST, Sources, of_file, of_files
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
@@ -33,7 +31,6 @@ from napari_webipred.references.executor import measure_planes, reference_of
 from napari_webipred.results.columns import measures
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
-from napari_webipred.steps import result_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +40,7 @@ class Started:
     Attributes
     ----------
     total : int
-        How many rows will come.
+        How many rows will come; if it is `estimated`, going by the first files.
     classes, axes : tuple of str
         Names of the model's classes, and of the axes of the stacks among the images.
     left_out : tuple of str
@@ -52,6 +49,8 @@ class Started:
         Whether rows are about regions of images.
     measures : tuple of str
         Names of what else is measured of each image.
+    estimated : bool
+        Whether there are files that nobody has looked into. Those that prove to be stacks are told of by `Recounted`.
     """
 
     total: int
@@ -60,11 +59,26 @@ class Started:
     left_out: tuple[str, ...] = ()
     regions: bool = False
     measures: tuple[str, ...] = ()
+    estimated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Recounted:
+    """The next image is a stack that was not counted: ``total`` rows will come, and ``axes`` are those of all images.
+
+    Both as far as is known by now.
+    """
+
+    total: int
+    axes: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
 class RowDone:
-    """A plane is classified, or has failed (``row.failed``); rows come in the order of the images."""
+    """A plane is classified, or has failed (``row.failed``); rows come in the order of the images.
+
+    Of ``total`` rows that will come, as far as is known by now, so many are ``done``.
+    """
 
     row: Row
     done: int
@@ -80,7 +94,8 @@ class Finished:
     seconds: float
 
 
-Event: TypeAlias = Started | RowDone | Finished
+Event: TypeAlias = Started | Recounted | RowDone | Finished
+DESCRIBING = (classify_planes, measure_planes)  # executors that can do with files that nobody has looked into
 ImageLike: TypeAlias = Any  # str, Path, Source, an image of Pillow or anything like a NumPy array
 
 
@@ -97,7 +112,8 @@ def classify(
     ----------
     model : Model
     images : path, array or Source, or an iterable of them
-        A folder stands for all images in it. A stack gives a row for each of its planes.
+        A folder stands for all images in it. A stack gives a row for each of its planes. Of very many files only the
+        first are looked into before the first row; see `found`.
     options : Options
     selection : Selection
         What of each image is classified; an image without it gives a row with an error.
@@ -107,7 +123,7 @@ def classify(
 
     Yields
     ------
-    Started, then one RowDone per plane, then Finished
+    Started, then one RowDone per plane, then Finished; Recounted before the rows of a stack that was not counted
         An image that cannot be read gives a row with an error; the others go on. However many images there are,
         only a few of them are in memory at any time, and no more than the budget for memory allows: then they wait for
         one another. Arrays that an iterable gives are all held until they are classified, because an iterable is gone
@@ -131,20 +147,29 @@ def classify(
             )
         reference_of(model, options)
         executor = measure_planes
-    limits.memory_budget()  # a setting that is wrong is refused before anything is read
+    options = replace(options, memory=options.budget)  # a setting that is wrong is refused before anything is read
     begin = time.perf_counter()
-    sources, left_out = find_sources(images)
-    if selection is not WHOLE:
-        sources = [_selected(source, selection) for source in sources]
-    total = sum(map(len, sources))
-    axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
-    regions = any(source.regions is not None for source in sources)
-    classes = tuple(model.classes)
-    yield Started(total, classes, axes, left_out, regions, measures(classes, options.as_dict()))
+    sources = found(images).choosing(selection)
+    if selection.regions is not None or executor not in DESCRIBING:
+        sources = sources.opened()
+    total, classes = sources.rows, tuple(model.classes)
+    axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
+    regions = any(source.regions is not None for source in sources.described)
+    estimated = len(sources.described) < len(sources)
+    yield Started(total, classes, axes, sources.left_out, regions, measures(classes, options.as_dict()), estimated)
     done = failed = 0
+    stack = -1  # the number of the latest one that was not counted
     with closing(executor(model, planes_of(sources, options.intensity), total, options)) as rows:
         try:
             for row in rows:
+                if isinstance(row, Unfolded):
+                    total += len(row.source) - sources.typical
+                    stack = row.number
+                    axes = tuple(dict.fromkeys((*axes, *row.source.axes)))
+                    yield Recounted(total, axes)
+                    continue
+                if not (row.source == stack or sources.is_described(row.source)):
+                    total += 1 - sources.typical
                 done += 1
                 failed += row.failed
                 yield RowDone(row, done, total)
@@ -170,7 +195,9 @@ def classify_with_each(
     """
     for model in models:
         _check_card(model, options)
-    sources, _ = find_sources(images)
+    sources = found(images)
+    if len(models) > 1:
+        sources = sources.opened()
     for number, model in enumerate(models):
         with closing(classify(model, sources, options, selection, executor)) as events:
             yield from ((number, event) for event in events)
@@ -194,16 +221,6 @@ def _check_card(model: Model, options: Options) -> None:
         )
     if model.needs_activation:
         raise missing_activation(model.card)
-
-
-def _selected(source: Source, selection: Selection) -> Source:
-    """Choose what of an image is classified; what cannot be chosen is an image that cannot be read."""
-    if source.reader == unreadable.READER.id:
-        return source
-    try:
-        return selected(source, selection)
-    except WebIPredError as error:
-        return unreadable.unreadable(source.name, error)
 
 
 def chosen_plane(
@@ -257,27 +274,34 @@ def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source],
 
     What is no image, or cannot be used, becomes a source that says so when it is read.
     """
-    sources: list[Source] = []
+    sources = found(images).opened()
+    return sources.described, sources.left_out
+
+
+def found(images: ImageLike | Iterable[ImageLike] | Sources) -> Sources:
+    """Find the images, and describe those that are no files, and the first files; the others when their turn comes.
+
+    DICOM files, which may be slices of a stack, are all described.
+    """
+    if isinstance(images, Sources):
+        return images
+    known: list[Source | str] = []
     left_out: list[str] = []
     for item in _items(images):
         if isinstance(item, Source):
-            sources.append(item)
+            known.append(item)
         elif isinstance(item, (str, os.PathLike)):
-            found = _found(os.fsdecode(item))
-            sources.extend(source for _, source in found.sources)
-            left_out.extend(found.left_out)
+            files, others = find_images([os.fsdecode(item)])
+            if files == [str(Path(os.fsdecode(item)))]:
+                known.append(of_file(files[0]) if len(known) >= FIRST else file_source(files[0]))
+                more: tuple[str, ...] = ()
+            else:
+                in_folder, more = of_files(files)
+                known += in_folder
+            left_out += (*others, *more)
         else:
-            sources.append(given_source(item, f"array {len(sources)}"))
-    return sources, tuple(left_out)
-
-
-def _found(path: str) -> Collected:
-    """Find the images of a file or folder."""
-    files, others = find_images([path])
-    if files == [str(Path(path))]:
-        return Collected(((Path(path), file_source(files[0])),), tuple(others))
-    found = result_of(collected(files))
-    return replace(found, left_out=(*others, *found.left_out))
+            known.append(given_source(item, f"array {len(known)}"))
+    return Sources(known, left_out)
 
 
 def ready_sources(
@@ -291,7 +315,7 @@ def ready_sources(
         Something is not known that is needed.
     """
     _check_card(model, options)
-    return [_selected(source, selection) for source in find_sources(images)[0]]
+    return found(images).choosing(selection).opened().described
 
 
 def one_source(image: ImageLike, axes: Sequence[str] | None = None, channels: bool = False) -> Source:

@@ -170,6 +170,7 @@ class ClassifyStep(QWidget):
         if run is not None and run.running:
             done = len(run.rows)
             self.progress.report(f"{done} of {run.details.total}", done, run.details.total, run.seconds_left)
+            self.progress.words.setToolTip(run.pace)
         else:
             self.progress.hide()
 

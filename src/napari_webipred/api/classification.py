@@ -38,6 +38,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     regions: Any = None,
     outside: Outside = "keep",
     identify: bool = False,
+    memory: int | str | None = None,
 ) -> pd.DataFrame:
     """Classify images and return a table.
 
@@ -73,6 +74,9 @@ def classify(  # noqa: PLR0913 - each is given by its name
         Whether what is in the box around a polygon or label, but outside of it, is seen as it is or black.
     identify : bool
         Whether the table has the unique identifiers of DICOM files: ``study``, ``series`` and ``instance``.
+    memory : int or str, optional
+        How many bytes all images together may take that are read at the same time, also as ``"8GB"``: the others wait.
+        By default a quarter of the computer's memory. It changes no number.
 
     Returns
     -------
@@ -118,7 +122,9 @@ def classify(  # noqa: PLR0913 - each is given by its name
         with remedies_in_notes():
             opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold)) for each in opened]
         threshold = engine.DEFAULTS.threshold
-    options = replace(options_of(intensity, profile, threshold, views), identify=identify, reference=reference)
+    options = replace(
+        options_of(intensity, profile, threshold, views), identify=identify, reference=reference, memory=memory
+    )
     names = unique([each.card.name for each in opened])
     rows, of_rows = [], []
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
@@ -126,7 +132,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     measured = Shared({i: measures(each.classes, options.as_dict()) for i, each in enumerate(opened)})
     with remedies_in_notes():
         for number, event in engine.classify_with_each(opened, images, options, selection):
-            if isinstance(event, engine.Started):
+            if isinstance(event, engine.Started | engine.Recounted):
                 axes = event.axes
             elif isinstance(event, engine.RowDone):
                 row = event.row

@@ -17,6 +17,7 @@ from napari_webipred.cli.maps import Maps, finished
 from napari_webipred.cli.several import Together
 from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
+from napari_webipred.limits import amount
 from napari_webipred.results.columns import Shared, measures, unique
 from napari_webipred.results.models_record import ModelsRecord
 from napari_webipred.results.record import Record, file_facts
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
     from napari_webipred.engine import Event, ImageLike, Options, Started
     from napari_webipred.imaging.selection import Selection
-    from napari_webipred.imaging.source import Source
+    from napari_webipred.imaging.unopened import Sources
     from napari_webipred.model import Model
     from napari_webipred.results.inputs import ModelInput
     from napari_webipred.results.row import Row
@@ -125,20 +126,20 @@ def run(
     maps, ranges, failed = wishes.maps, Ranges(), 0
     rows: list[Row] = []  # of several models, to compare them
     columns = _Columns.of(models, options, wishes.together)
-    sources, left_out = engine.find_sources(inputs)
+    sources = _found(inputs, with_stacks=output is None or maps is not None or len(models) > 1)
     executor = maps.executor if maps else classify_planes
     with (
         finished(maps) if maps else nullcontext(),
         closing(engine.classify_with_each(models, sources, options, what, executor)) as events,
         ExitStack() as stack,
     ):
-        started = arguments.started(next(events)[1], left_out)
+        started = arguments.started(next(events)[1])
         if maps is not None:
-            maps.begin(sources, started.total, what)
+            maps.begin(sources.described, started.total, what)
         facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
         record = _record(models, wishes.given, columns.names, facts, started.total)
         write = stack.enter_context(_table(output or wishes.stream, record, columns, started, sources, wishes.show))
-        for number, row in _followed(events, models, started, columns, wishes):
+        for number, row in _followed(events, models, record, columns, wishes, options):
             if write:
                 write(columns.spread(number, row), number)
             if maps is not None:
@@ -150,7 +151,7 @@ def run(
         if isinstance(record, ModelsRecord):
             frame = _frame(rows, columns, started)
             record.facts = _compare(frame, models[0].card, wishes.together, columns, write)
-    total = started.total * len(models)
+    total = record.total
     if output is not None:
         terminal.message(f"{total - failed} of {total} images classified, written to {output}.")
     if maps:
@@ -158,6 +159,14 @@ def run(
     if differing := note(ranges.varying()):
         terminal.message(f"{differing} {REMEDY.removesuffix('.')}: --range stack.")
     return SOME_FAILED if failed or (maps and maps.unexplained) else DONE
+
+
+def _found(inputs: Sequence[ImageLike], *, with_stacks: bool) -> Sources:
+    """Find the images; and which of them are stacks, if that has to be known before the first row."""
+    from napari_webipred import engine
+
+    sources = engine.found(inputs)
+    return sources.opened() if with_stacks else sources
 
 
 def _of_ensemble(models: Sequence[Model], names: Sequence[str], together: Together) -> list[str]:
@@ -170,21 +179,30 @@ def _of_ensemble(models: Sequence[Model], names: Sequence[str], together: Togeth
 
 
 def _followed(
-    events: Iterable[tuple[int, Event]], models: Sequence[Model], started: Started, columns: _Columns, wishes: Wishes
+    events: Iterable[tuple[int, Event]],
+    models: Sequence[Model],
+    record: Record | ModelsRecord,
+    columns: _Columns,
+    wishes: Wishes,
+    options: Options,
 ) -> Iterator[tuple[int, Row]]:
-    """Yield the rows of each model, and show how far they are."""
+    """Yield the rows of each model, and show how far they are and how much memory is in use for images."""
     from napari_webipred import engine
+    from napari_webipred.imaging.memory import image_memory
 
-    progress, total = terminal.ProgressLine(), started.total * len(models)
+    progress, done, budget = terminal.ProgressLine("images"), 0, options.budget
     try:
         for number, event in events:
             if isinstance(event, engine.RowDone):
+                if isinstance(record, Record):
+                    record.total = event.total
                 yield number, event.row
+                done += 1
                 progress.clear()
                 name = columns.names[number] if len(models) > 1 else ""
                 _tell(event.row, models[number].card, name, wishes.show)
-                done = number * started.total + event.done
-                progress.show(f"{done} of {total} images", done, total)
+                used = f"{amount(image_memory.in_use)} of {amount(budget)} in use"
+                progress.show(f"{done} of {record.total} images", done, record.total, f", {used}")
     finally:
         progress.clear()
 
@@ -272,12 +290,15 @@ def _reference(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
     return {"reference": found.as_dict()} if found else {}
 
 
-def _files_noted(record: Record | ModelsRecord, sources: Sequence[Source]) -> Callable[[int, Row], None]:
+def _files_noted(record: Record | ModelsRecord, sources: Sources) -> Callable[[int, Row], None]:
     """Return what notes the size and checksum of the file that a row is of, once for each image."""
+    from napari_webipred.imaging.unopened import opened
+
     known: dict[int, dict[str, Any]] = {}
 
     def note(number: int, row: Row) -> None:
-        location = sources[row.source].location
+        source = sources[row.source]
+        location = (opened(source) if row.failed else source).location  # none of what is no image
         if not isinstance(location, Path) or number == ENSEMBLE:
             return
         if row.source not in known:
@@ -294,7 +315,7 @@ def _table(
     record: Record | ModelsRecord,
     columns: _Columns,
     started: Started,
-    sources: Sequence[Source],
+    sources: Sources,
     show: bool,
 ) -> Iterator[Callable[[Row, int], None] | None]:
     """Give the function that writes a row of a model, to a file with a record beside it, a stream or standard output.

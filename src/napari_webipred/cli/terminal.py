@@ -239,23 +239,32 @@ def shown(steps: Generator[Each, None, Result], line: Callable[[Each], tuple[str
 
 
 class ProgressLine:
-    """One line on standard error that is written over again; silent where nobody watches."""
+    """One line on standard error that is written over again; silent where nobody watches.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    things : str
+        What is counted, if it is told how many of them are done in a second.
+    """
+
+    def __init__(self, things: str = "") -> None:
+        self._things = things
         self._shown = sys.stderr.isatty()
         self._begin = time.monotonic()
         self._last = 0.0
 
-    def show(self, what: str, done: int, total: int | None) -> None:
-        """Tell how far the work is, ten times a second at most, with the time that is left."""
+    def show(self, what: str, done: int, total: int | None, more: str = "") -> None:
+        """Tell how far the work is, ten times a second at most, with the rate and the time that is left, and more."""
         now = time.monotonic()
         if not self._shown or (now - self._last < 0.1 and done != total):
             return
         self._last = now
         left = ""
+        if self._things and done:
+            left = f", {done / (now - self._begin):.1f} {self._things} a second"
         if total and 0 < done < total:
-            left = f", about {(now - self._begin) / done * (total - done):.0f} s left"
-        _write_message(f"\r\x1b[K{printable(what, sys.stderr)}{left}")
+            left += f", about {(now - self._begin) / done * (total - done):.0f} s left"
+        _write_message(f"\r\x1b[K{printable(what, sys.stderr)}{left}{more}")
 
     def clear(self) -> None:
         """Take the line away."""

@@ -16,6 +16,7 @@ from napari_webipred.execution.prepared import Prepared as Prepared
 from napari_webipred.execution.views import views_of
 from napari_webipred.imaging.display import displayed
 from napari_webipred.imaging.expectation import unlike
+from napari_webipred.imaging.handle import one_opening
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.intensity import (
     EIGHT_BIT,
@@ -26,12 +27,13 @@ from napari_webipred.imaging.intensity import (
     intensity_range,
     range_between,
 )
-from napari_webipred.imaging.memory import ImageMemory
+from napari_webipred.imaging.memory import image_memory
 from napari_webipred.imaging.preprocess import prepare, without_alpha
 from napari_webipred.imaging.readers import header_of, memory_needed, read
 from napari_webipred.imaging.region import Region, blanked, cut
 from napari_webipred.imaging.remarks import remark_on, remarks_on_header
 from napari_webipred.imaging.source import Index, Source
+from napari_webipred.imaging.unopened import UNOPENED, opened
 from napari_webipred.options import Options
 from napari_webipred.results.probabilities import assigned, class_probabilities
 from napari_webipred.results.row import Row
@@ -41,7 +43,6 @@ if TYPE_CHECKING:
 
     from napari_webipred.card import ModelCard
 
-image_memory = ImageMemory()  # of all runs in this process
 _latest = threading.local()  # the plane with regions that this thread has read last
 
 
@@ -67,6 +68,18 @@ class Plane:
 
 
 @dataclass(frozen=True, slots=True)
+class Unfolded:
+    """A file that nobody had looked into and that is a stack: its planes take its place."""
+
+    number: int
+    source: Source
+
+    def planes(self) -> Iterator[Plane]:
+        """Yield them."""
+        yield from (Plane(self.number, self.source, index, region) for index, region in self.source.parts())
+
+
+@dataclass(frozen=True, slots=True)
 class _Pixels:
     """The pixels of a plane, and what makes black and white of them.
 
@@ -88,8 +101,14 @@ class _Pixels:
 
 
 def planes_of(sources: Iterable[Source], intensity: Intensity = "auto") -> Iterator[Plane]:
-    """Yield the planes of all sources, in order; see `ranged` for what the intensity has to do with it."""
+    """Yield the planes of all sources, in order; see `ranged` for what the intensity has to do with it.
+
+    A file that nobody has looked into passes for one plane.
+    """
     for number, source in enumerate(sources):
+        if source.reader == UNOPENED:
+            yield Plane(number, source, ())
+            continue
         known = ranged(source) if intensity == "stack" else source
         for index, region in source.parts():
             yield Plane(number, known, index, region)
@@ -127,8 +146,8 @@ def classify_plane(
     options: Options,
     predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
     seen: Callable[[Prepared], None] = lambda prepared: None,
-) -> Row:
-    """Classify one plane.
+) -> Row | Unfolded:
+    """Classify one plane, or the only plane of a file that nobody has looked into.
 
     Parameters
     ----------
@@ -146,12 +165,31 @@ def classify_plane(
     -------
     Row
         With an error if the plane could not be read, prepared or predicted.
+    Unfolded
+        If the file is a stack; nothing is classified then.
 
     Raises
     ------
     ActivationError
         The model gives no probabilities, so no other row could be trusted either.
     """
+    if plane.source.reader != UNOPENED:
+        return _classified(plane, card, options, predict, seen)
+    with one_opening():
+        source = opened(plane.source)
+        source = ranged(source) if options.intensity == "stack" else source
+        if source.axes or len(source) != 1:
+            return Unfolded(plane.number, source)
+        return _classified(replace(plane, source=source), card, options, predict, seen)
+
+
+def _classified(
+    plane: Plane,
+    card: ModelCard,
+    options: Options,
+    predict: Callable[[NDArray[np.float32]], NDArray[np.float32]],
+    seen: Callable[[Prepared], None],
+) -> Row:
     source = plane.source
     row = Row(
         plane.number,

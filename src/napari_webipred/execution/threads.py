@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_webipred import limits, settings
 from napari_webipred.cancellation import Cancellation, current
-from napari_webipred.execution.plane import Plane, classify_plane
+from napari_webipred.execution.plane import Plane, Unfolded, classify_plane
+from napari_webipred.imaging.memory import allowing, image_memory
 from napari_webipred.limits import available_cores
 from napari_webipred.workers import Workers, wait_for
 
@@ -26,7 +27,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: Options) -> Generator[Row, None, None]:
+def classify_planes(
+    model: Model, planes: Iterable[Plane], count: int, options: Options
+) -> Generator[Row | Unfolded, None, None]:
     """Classify planes, several at the same time; closing the generator cancels what is under way.
 
     Parameters
@@ -39,8 +42,8 @@ def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: 
 
     Yields
     ------
-    Row
-        In the order of the planes.
+    Row or Unfolded
+        In the order of the planes; the planes of a file that proves to be a stack come after it is told that it is one.
 
     Raises
     ------
@@ -51,15 +54,19 @@ def classify_planes(model: Model, planes: Iterable[Plane], count: int, options: 
     """
     card = model.card
 
-    def work(threads: int) -> Callable[[Plane], Row]:
+    def work(threads: int) -> Callable[[Plane], Row | Unfolded]:
         session = model.session(threads)
         return lambda plane: classify_plane(plane, card, options, session.predict)
 
-    yield from in_threads(work, planes, count, options)
+    yield from in_threads(work, planes, count, options, Unfolded.planes)
 
 
 def in_threads(
-    work: Callable[[int], Callable[[Item], Result]], items: Iterable[Item], count: int, options: Options
+    work: Callable[[int], Callable[[Item], Result]],
+    items: Iterable[Item],
+    count: int,
+    options: Options,
+    unfolded: Callable[[Any], Iterable[Item]] | None = None,
 ) -> Generator[Result, None, None]:
     """Do the same with each of many things, with several at the same time; closing the generator cancels what is left.
 
@@ -71,6 +78,8 @@ def in_threads(
         They are taken in order, by the thread that goes through the results, and only a few ahead of them.
     count, options
         See `classify_planes`.
+    unfolded : callable, optional
+        Returns the things that come next where the result of one is `Unfolded`.
 
     Yields
     ------
@@ -80,28 +89,34 @@ def in_threads(
     cores = available_cores()
     workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
     worked = work(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
-    cancellation = Cancellation()
+    cancellation, budget = Cancellation(), options.budget
 
     def do(item: Item) -> Result:
-        with cancellation.active():
+        with cancellation.active(), allowing(budget):
             return worked(item)
 
-    def next_result() -> Result:
+    def results(items: Iterable[Item]) -> Iterator[Result]:
+        waiting: deque[Future[Result]] = deque()
+        for item in items:
+            waiting.append(pool.submit(do, item))
+            if len(waiting) > 2 * workers:
+                yield from next_of(waiting)
+        while waiting:
+            yield from next_of(waiting)
+
+    def next_of(waiting: deque[Future[Result]]) -> Iterator[Result]:
         result = wait_for(waiting.popleft())
         cancellation.check()
-        return result
+        yield result
+        if unfolded is not None and isinstance(result, Unfolded):  # what waits goes on waiting
+            yield from results(unfolded(result))
 
-    waiting: deque[Future[Result]] = deque()
     pool: Workers[Result] = Workers(workers, "napari-webipred")
     try:
         # Whoever cancels this thread's work means these threads, too.
         with current().ending(cancellation.cancel):
-            for item in items:
-                waiting.append(pool.submit(do, item))
-                if len(waiting) > 2 * workers:
-                    yield next_result()
-            while waiting:
-                yield next_result()
+            yield from results(items)
     finally:
         cancellation.cancel()
         pool.close(limits.PATIENCE)
+        image_memory.forget()  # blocks of lazy arrays whose planes are read

@@ -84,6 +84,7 @@ def explaining(
                     return found[OUTPUT]
 
                 row = classify_plane(plane, card, options, predict, seen.append)
+                assert isinstance(row, Row)  # all files are described before
                 if row.failed:
                     return _with(row)
                 try:

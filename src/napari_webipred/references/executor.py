@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_webipred.errors import OptionError
-from napari_webipred.execution.plane import classify_plane
+from napari_webipred.execution.plane import Unfolded, classify_plane
 from napari_webipred.execution.threads import in_threads
 from napari_webipred.imaging.preprocess import prepare, without_alpha
 from napari_webipred.references.fitting import reading
@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 NEGATIVE = "The image looks inverted: its negative is like the reference images."
 
 
-def measure_planes(model: Model, planes: Iterable[Plane], count: int, options: Options) -> Generator[Row, None, None]:
+def measure_planes(
+    model: Model, planes: Iterable[Plane], count: int, options: Options
+) -> Generator[Row | Unfolded, None, None]:
     """Classify planes, and measure how far each lies from the reference images of the model.
 
     See `napari_webipred.execution.threads.classify_planes`. The probabilities may differ in the last digits from those
@@ -43,10 +45,10 @@ def measure_planes(model: Model, planes: Iterable[Plane], count: int, options: O
     """
     reference = reference_of(model, options)
 
-    def work(threads: int) -> Callable[[Plane], Row]:
+    def work(threads: int) -> Callable[[Plane], Row | Unfolded]:
         session = model.feature_session(threads)
 
-        def measured(plane: Plane) -> Row:
+        def measured(plane: Plane) -> Row | Unfolded:
             seen: list[Prepared] = []
             features: list[NDArray[np.float32]] = []
 
@@ -56,7 +58,7 @@ def measure_planes(model: Model, planes: Iterable[Plane], count: int, options: O
                 return found[OUTPUT]
 
             row = classify_plane(plane, model.card, options, predict, seen.append)
-            if row.failed:
+            if isinstance(row, Unfolded) or row.failed:
                 return row
             distance, percentile = measure(reference, features[0])
             remark = ""
@@ -72,7 +74,7 @@ def measure_planes(model: Model, planes: Iterable[Plane], count: int, options: O
 
         return measured
 
-    yield from in_threads(work, planes, count, options)
+    yield from in_threads(work, planes, count, options, Unfolded.planes)
 
 
 def reference_of(model: Model, options: Options) -> Reference:

@@ -8,6 +8,7 @@ import io
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
@@ -15,6 +16,7 @@ from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.results.export import CsvWriter, dialect_of
 from napari_webipred.results.output import (
     Kind,
+    being_replaced,
     check_input,
     check_replaced,
     claimed,
@@ -113,9 +115,18 @@ class ResultFile:
         self._path = path
         self._record = record
         self._text = io.StringIO(newline="")
-        self._writer = CsvWriter(
-            self._text, classes, axes, dialect_of(path), regions, measures=measures, identify=identify, models=models
+        self._axes = tuple(axes)
+        self._writer_of = partial(
+            CsvWriter,
+            self._text,
+            classes,
+            dialect=dialect_of(path),
+            regions=regions,
+            measures=measures,
+            identify=identify,
+            models=models,
         )
+        self._writer = self._writer_of(axes=axes)
         self._file: io.FileIO | None = None
         self._size = 0
         self._digest = hashlib.sha256()
@@ -123,16 +134,18 @@ class ResultFile:
     def write(self, row: Row, model: str = "") -> None:
         """Write one row, of one of several models.
 
+        If it is of the first stack with an axis, the table gets a column for that; rows before it are empty there.
+
         Raises
         ------
         OptionError
             It cannot be written; the rows before it are.
         """
-        self._writer.write(row, model)
-        content = self._text.getvalue().encode()
-        self._text.seek(0)
-        self._text.truncate()
         try:
+            if new := [axis for axis in row.position if axis not in self._axes]:
+                self._add_axes(new)
+            self._writer.write(row, model)
+            content = self._taken()
             if self._file is None:
                 self._file = self._begin(content)
             else:
@@ -142,6 +155,39 @@ class ResultFile:
         self._size += len(content)
         self._digest.update(content)
         self._record.add(row)
+
+    def _taken(self) -> bytes:
+        """Return what the writer has written since."""
+        content = self._text.getvalue().encode()
+        self._text.seek(0)
+        self._text.truncate()
+        return content
+
+    def _add_axes(self, new: Sequence[str]) -> None:
+        """Write the table again, with columns for these axes behind those of the others."""
+        end = 1 + len(self._axes)
+        before = self._axes
+        self._axes = (*before, *new)
+        self._taken()
+        self._writer = self._writer_of(axes=self._axes)  # which writes the names of the columns
+        if self._file is None:
+            return
+        self._file.close()
+        size, digest = 0, hashlib.sha256()
+        dialect = dialect_of(self._path)
+        try:
+            with being_replaced(self._path) as wider, self._path.open(newline="", encoding="utf-8") as table:
+                rows, writer = csv.reader(table, dialect), csv.writer(self._text, dialect)
+                next(rows)
+                for cells in rows:
+                    writer.writerow([*cells[:end], *[""] * len(new), *cells[end:]])
+                    content = self._taken()
+                    wider.write(content)
+                    digest.update(content)
+                    size += len(content)
+            self._size, self._digest = size, digest
+        finally:
+            self._file = self._opened()
 
     def _begin(self, content: bytes) -> io.FileIO:
         record = record_path(self._path)
@@ -153,6 +199,9 @@ class ResultFile:
             replacing(record, self._record.beginning()),
         ):
             pass
+        return self._opened()
+
+    def _opened(self) -> io.FileIO:
         file = self._path.open("r+b", buffering=0)
         file.seek(0, os.SEEK_END)
         return file

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
+from napari_webipred import limits
 from napari_webipred._napari.task import Task
+from napari_webipred.imaging.memory import image_memory
 from napari_webipred.results.autosave import Autosave, Destination
 from napari_webipred.results.inputs import Inputs
 from napari_webipred.results.ranges import Ranges
@@ -132,6 +134,13 @@ class Run(QObject):
         if not self.rows:
             return None
         return (time.monotonic() - self._begin) / len(self.rows) * (self.details.total - len(self.rows))
+
+    @property
+    def pace(self) -> str:
+        """How many rows are done in a second, and how much memory images use now."""
+        rate = len(self.rows) / max(time.monotonic() - self._begin, 1e-3)
+        used, budget = limits.amount(image_memory.in_use), limits.amount(limits.image_budget())
+        return f"{rate:.1f} rows a second. Images that are being read use {used} of {budget} of memory."
 
     def _on_events(self, events: list[engine.Event]) -> None:
         from napari_webipred import engine

@@ -1,0 +1,166 @@
+"""Of very many files only the first are looked into before the first row; what comes out is the same."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from dicom_maker import dataset, written
+from napari_webipred import cli, engine
+from napari_webipred.imaging import unopened
+from napari_webipred.imaging.selection import Selection
+from napari_webipred.imaging.unopened import FIRST
+from napari_webipred.options import Options
+from test_engine import MeanModel
+
+COUNT = FIRST + 24
+FIELDS = ("source", "image", "position", "prediction", "assigned", "error", "intensity_range", "remark", "region")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Many small images, late among them stacks with two kinds of axes, a damaged file and text."""
+    path = tmp_path_factory.mktemp("many")
+    random = np.random.default_rng(5)
+    for number in range(COUNT):
+        pixels = random.integers(0, 256, (20, 24), np.uint8)
+        if number == FIRST + 6:
+            tifffile.imwrite(path / f"{number}.tif", random.integers(0, 900, (5, 20, 24), np.uint16))
+        elif number == FIRST + 8:
+            frames = [Image.fromarray(np.roll(pixels, i, 1)) for i in range(3)]
+            frames[0].save(path / f"{number}.gif", save_all=True, append_images=frames[1:])
+        elif number == FIRST + 10:
+            (path / f"{number}.png").write_bytes(b"nonsense")
+        else:
+            Image.fromarray(pixels).save(path / f"{number}.{'jpg' if number % 2 else 'png'}")
+    (path / "notes.txt").write_text("no image")
+    return path
+
+
+def events(images: Any, selection: Selection = engine.WHOLE, **options: Any) -> list[Any]:
+    return list(engine.classify(MeanModel(), images, Options(**options), selection))
+
+
+def rows(found: list[Any]) -> list[Any]:
+    return [event.row for event in found if isinstance(event, engine.RowDone)]
+
+
+def same(some: list[Any], others: list[Any]) -> None:
+    assert len(some) == len(others)
+    for row, other in zip(some, others, strict=True):
+        assert [getattr(row, name) for name in FIELDS] == [getattr(other, name) for name in FIELDS]
+        np.testing.assert_array_equal(row.probabilities, other.probabilities)
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+@pytest.mark.parametrize("intensity", ["auto", "stack"])
+def test_rows_are_those_of_files_that_were_all_described_before(folder: Path, workers: int, intensity: str) -> None:
+    found = events(folder, workers=workers, intensity=intensity)
+    before, left_out = engine.find_sources(folder)
+    expected = events(before, intensity=intensity)
+    same(rows(found), rows(expected))
+    assert len(rows(found)) == COUNT + 4 + 2
+    started, whole = found[0], expected[0]
+    assert (started.total, started.estimated, started.axes, started.left_out) == (COUNT, True, (), left_out)
+    assert (whole.total, whole.estimated, whole.axes) == (COUNT + 6, False, ("page", "frame"))
+    recounted = [event for event in found if isinstance(event, engine.Recounted)]
+    assert recounted == [engine.Recounted(COUNT + 4, ("page",)), engine.Recounted(COUNT + 6, ("page", "frame"))]
+    totals = [event.total for event in found if isinstance(event, engine.RowDone)]
+    assert (totals[0], totals[-1], totals == sorted(totals)) == (COUNT, COUNT + 6, True)
+
+
+def test_a_list_of_files_is_no_different(folder: Path) -> None:
+    files = sorted(folder.glob("*.*g*"), key=lambda path: int(path.stem))
+    found = events(files)
+    assert found[0].estimated
+    same(rows(found), rows(events(engine.find_sources(files)[0])))
+
+
+def test_what_is_chosen_of_each_image_is_chosen_when_its_turn_comes(folder: Path) -> None:
+    chosen = Selection(planes={"page": 1})
+    found = rows(events(folder, chosen))
+    expected = rows(events(engine.find_sources(folder)[0], chosen))
+    same(found, expected)
+    assert sum(not row.failed for row in found) == 1
+    regions = Selection(regions={"left": (0, 0, 20, 12), "right": (0, 12, 20, 24)})
+    found = events(folder, regions)
+    assert (found[0].estimated, found[0].regions) == (False, True)
+    same(rows(found), rows(events(engine.find_sources(folder)[0], regions)))
+
+
+def test_only_a_few_files_are_looked_into_before_the_first_row(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    described: list[Path] = []
+    describe = unopened.file_source
+    monkeypatch.setattr(unopened, "file_source", lambda path: described.append(path) or describe(path))
+    found = engine.classify(MeanModel(), folder, Options(workers=2))
+    assert isinstance(next(found), engine.Started)
+    assert described == []  # but for the first ones, which are described together
+    assert isinstance(next(found), engine.RowDone)
+    assert described == []
+    list(found)
+    assert len(described) == len(set(described)) == COUNT - FIRST
+
+
+def test_each_file_is_opened_once(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened: list[str] = []
+    open_file = Path.open
+
+    def noted(path: Path, *how: Any, **more: Any) -> Any:
+        opened.append(path.name)
+        return open_file(path, *how, **more)
+
+    files = [path for path in folder.iterdir() if path.suffix in {".png", ".jpg"}]
+    monkeypatch.setattr(Path, "open", noted)
+    events(files)
+    once = [path.name for path in files[FIRST:]]
+    assert len(once) > 10
+    assert {name: opened.count(name) for name in once} == dict.fromkeys(once, 1)
+
+
+def test_slices_of_a_series_become_one_stack_however_many_files_there_are(tmp_path: Path) -> None:
+    for number in range(FIRST + 3):
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"{number}.png")
+    for number in range(3):
+        made = dataset(np.full((8, 8), number, np.int16), "CT")
+        made.ImagePositionPatient = [0, 0, number]
+        made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        made.SOPInstanceUID = f"1.2.3.{number}"
+        written(tmp_path / f"z{number}.dcm", made)
+    found = events(tmp_path)
+    assert (found[0].estimated, found[0].total) == (False, FIRST + 6)
+    assert found[0].axes == ("z",)
+
+
+@pytest.mark.parametrize("suffix", ["csv", "tsv"])
+def test_table_and_record_are_those_of_files_that_were_all_described_before(
+    folder: Path, tmp_path: Path, suffix: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(folder.parent)
+    told, early, late = ["classify", folder.name, "--model", "demo", "-o"], tmp_path / "early", tmp_path / "late"
+    assert cli.main([*told, str(late.with_suffix(f".{suffix}"))]) == 1
+    monkeypatch.setattr(engine, "found", lambda images, found=engine.found: found(images).opened())
+    assert cli.main([*told, str(early.with_suffix(f".{suffix}"))]) == 1
+    tables = [path.with_suffix(f".{suffix}") for path in (early, late)]
+    assert tables[0].read_bytes() == tables[1].read_bytes()
+    assert tables[0].read_text().count("\n") == COUNT + 7
+    records = [json.loads(Path(f"{table}.json").read_text()) for table in tables]
+    assert records[0] | {"made": ""} == records[1] | {"made": ""}
+    assert records[0]["planes"] == {"asked": COUNT + 6, "done": COUNT + 6, "failed": 1}
+    assert records[0]["complete"]
+
+
+def test_the_total_is_estimated_by_the_first_files_and_corrected_by_each_row(tmp_path: Path) -> None:
+    for number in range(FIRST + 5):
+        planes = 1 if number == FIRST + 2 else 2 if number == FIRST + 4 else 3
+        tifffile.imwrite(tmp_path / f"{number}.tif", np.zeros((planes, 8, 8), np.uint8), photometric="minisblack")
+    found = events(tmp_path)
+    assert found[0].total == 3 * (FIRST + 5)
+    totals = [event.total for event in found if isinstance(event, engine.RowDone)]
+    assert totals[: 3 * FIRST + 6] == [3 * (FIRST + 5)] * (3 * FIRST + 6)
+    assert totals[-1] == len(totals) == 3 * FIRST + 3 + 3 + 1 + 3 + 2
