@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -18,7 +19,9 @@ import pytest
 import napari_webipred as wp
 import orthanc
 from dicom_maker import content, ct_slice, dataset
+from faults import SEEN
 from napari_webipred.cli import main
+from napari_webipred.errors import PacsError, SecretError
 from napari_webipred.pacs import access, connection_file, dimse, folder, secret
 from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.query import Query
@@ -192,6 +195,38 @@ def test_a_report_is_stored_by_both_ways_and_found_again() -> None:
             opened.store([content(made)])
     opened = access.opened(WEB)
     assert {each.uid for each in opened.instances("1.2.3", "1.2.3.7")} == {"1.2.3.7.1", "1.2.3.7.2"}
+
+
+def test_what_is_said_of_wrong_titles_and_of_a_wrong_password() -> None:
+    wrong = replace(DIMSE, title="NOBODY")
+    with pytest.raises(PacsError) as caught:
+        access.opened(wrong).check()
+    assert str(caught.value) == SEEN["wrong AE title of the archive"]
+    with pytest.raises(PacsError) as caught:
+        access.opened(replace(DIMSE, own_title="STRANGER")).studies(Query())
+    assert str(caught.value) == SEEN["unknown AE title of this program, refused later"]
+    secret.remember(WEB, "wrong")
+    with pytest.raises(SecretError) as caught:
+        access.opened(WEB).check()
+    assert str(caught.value) == SEEN["wrong password"]
+    with pytest.raises(SecretError):
+        secret.secret_of(WEB)  # it is asked for again
+
+
+def test_the_address_of_the_server_itself_is_no_dicomweb() -> None:
+    own = replace(WEB, name="own", address=f"http://127.0.0.1:{orthanc.HTTP_PORT}")
+    secret.remember(own, orthanc.PASSWORD)
+    with pytest.raises(PacsError) as caught:
+        access.opened(own).studies(Query())
+    assert str(caught.value) == SEEN["address of something else"]
+
+
+def test_an_identifier_that_is_stored_twice_is_one_image() -> None:
+    opened = access.opened(WEB)
+    before = len(opened.instances("1.2.3", "1.2.3.1"))
+    opened.store([FILES["1.2.3"]["1.2.3.9.0"]])
+    assert len(opened.instances("1.2.3", "1.2.3.1")) == before == 6
+    opened.close()
 
 
 KILLED = """

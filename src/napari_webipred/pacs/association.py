@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
@@ -72,6 +73,7 @@ class Associations:
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = limits.ARCHIVE_SILENT_SECONDS
         entity.requested_contexts = list(contexts)
         self._make_sure_that_it_can_be_reached()
+        begun = time.monotonic()
         association = entity.associate(
             connection.host,
             connection.port,
@@ -85,7 +87,10 @@ class Associations:
         if association.is_rejected:
             raise self._rejected(association.acceptor.primitive)
         if association.is_aborted and not association.rejected_contexts:
-            raise failure(association, connection)
+            if time.monotonic() - begun >= limits.ARCHIVE_SILENT_SECONDS:
+                where = f"{connection.host} at port {connection.port}"
+                raise PacsError(f"{where} does not answer.", "Try again later.")
+            raise failure(connection, begun=True)
         raise NotImplementedError  # it accepts none of what was asked for
 
     def _make_sure_that_it_can_be_reached(self) -> None:
@@ -113,12 +118,20 @@ class Associations:
         why = REJECTED.get((source, reason), "refuses the connection").format(
             own=connection.own_title, title=connection.title
         )
-        return PacsError(f"{connection.host} {why}.", "Check the AE titles with the administrator of the archive.")
+        hint = "Try again later." if source == 3 else "Check the AE titles with the administrator of the archive."
+        return PacsError(f"{connection.host} {why}.", hint)
 
 
-def failure(association: Any, connection: Connection) -> PacsError:
-    """Say why no status has come: without one, the archive has ended the association, or says nothing more."""
-    if association.is_established or not association.is_aborted:
+def failure(connection: Connection, *, begun: bool) -> PacsError:
+    """Say why no status has come: some archives end an association when they are asked for what they do not allow.
+
+    Parameters
+    ----------
+    connection : Connection
+    begun : bool
+        Whether something has come already.
+    """
+    if not begun:
         return PacsError(
             f"The archive {connection.name} does not allow {connection.own_title} to do this, or does not answer.",
             "Ask its administrator to allow this AE title.",

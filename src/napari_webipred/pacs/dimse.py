@@ -5,19 +5,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_webipred.errors import PacsError
 from napari_webipred.pacs.archive import INSTANCES, LOOKED_THROUGH, PAGE, Retrieved
 from napari_webipred.pacs.association import Associations, failure
 from napari_webipred.pacs.connection import Connection
-from napari_webipred.pacs.found import INSTANCE, SERIES, STUDY, Instance, Series, Study
+from napari_webipred.pacs.found import INSTANCE, SERIES, STUDY, Hit, Instance, Series, Study, from_dataset
 from napari_webipred.pacs.query import Query
 from napari_webipred.pacs.stored import refused
 from napari_webipred.pacs.transfer import Take, getting, moving
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 FIND = "1.2.840.10008.5.1.4.1.2.2.1"
 PENDING = (0xFF00, 0xFF01)
@@ -102,7 +99,7 @@ class Dimse:
                     reasons.append(0x0122)
                     continue
                 if "Status" not in status:
-                    raise failure(association, self.connection)
+                    raise failure(self.connection, begun=True)
                 if status.Status not in (0, 0xB000, 0xB006, 0xB007):
                     reasons.append(status.Status)
         if reasons:
@@ -112,7 +109,7 @@ class Dimse:
         """End all connections."""
         self._associations.close()
 
-    def _find(self, level: str, filters: Mapping[str, str], wanted: Sequence[str]) -> Iterator[Dataset]:
+    def _find(self, level: str, filters: Mapping[str, str], wanted: Sequence[str]) -> Iterator[Hit]:
         """Yield what matches; the association is aborted if nobody wants more."""
         from pydicom.dataset import Dataset
         from pynetdicom import build_context
@@ -124,12 +121,12 @@ class Dimse:
         for keyword, text in filters.items():
             setattr(asked, keyword, text)
         with self._associations.opened([build_context(FIND)]) as association:
-            for status, hit in association.send_c_find(asked, FIND):
+            for number, (status, hit) in enumerate(association.send_c_find(asked, FIND)):
                 if "Status" not in status:
-                    raise failure(association, self.connection)
+                    raise failure(self.connection, begun=number > 0)
                 if status.Status in PENDING:
                     if hit is not None:
-                        yield hit
+                        yield from_dataset(hit)
                 elif status.Status:
                     raise refused_search(self.connection, status.Status)
 

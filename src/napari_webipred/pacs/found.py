@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -22,7 +22,27 @@ STUDY: tuple[str, ...] = (
 STUDY += ("AccessionNumber", "NumberOfStudyRelatedSeries", "NumberOfStudyRelatedInstances")
 SERIES = ("SeriesInstanceUID", "Modality", "SeriesNumber", "SeriesDescription", "NumberOfSeriesRelatedInstances")
 INSTANCE = ("SOPInstanceUID", "SOPClassUID", "InstanceNumber")
-# What counts is asked for, but some archives do not know it and then leave it out.
+TAGS = {
+    "0020000D": "StudyInstanceUID",
+    "00100020": "PatientID",
+    "00100010": "PatientName",
+    "00080020": "StudyDate",
+    "00080061": "ModalitiesInStudy",
+    "00081030": "StudyDescription",
+    "00080050": "AccessionNumber",
+    "00201206": "NumberOfStudyRelatedSeries",
+    "00201208": "NumberOfStudyRelatedInstances",
+    "0020000E": "SeriesInstanceUID",
+    "00080060": "Modality",
+    "00200011": "SeriesNumber",
+    "0008103E": "SeriesDescription",
+    "00201209": "NumberOfSeriesRelatedInstances",
+    "00080018": "SOPInstanceUID",
+    "00080016": "SOPClassUID",
+    "00200013": "InstanceNumber",
+}
+LONGEST = 1000  # characters of a value
+Hit: TypeAlias = Mapping[str, tuple[str, ...]]  # the values of an answer, by their keywords
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +71,7 @@ class Study:
     instances: int | None = None
 
     @classmethod
-    def of(cls, hit: Dataset) -> Study | None:
+    def of(cls, hit: Hit) -> Study | None:
         """Make one of an answer; None if it has no identifier."""
         uid = _uid(hit, "StudyInstanceUID")
         if not uid:
@@ -61,7 +81,7 @@ class Study:
             _text(hit, "PatientID"),
             _text(hit, "PatientName"),
             _text(hit, "StudyDate"),
-            tuple(dict.fromkeys(_texts(hit, "ModalitiesInStudy"))),
+            tuple(dict.fromkeys(hit.get("ModalitiesInStudy", ()))),
             _text(hit, "StudyDescription"),
             _text(hit, "AccessionNumber"),
             _count(hit, "NumberOfStudyRelatedSeries"),
@@ -81,7 +101,7 @@ class Series:
     instances: int | None = None
 
     @classmethod
-    def of(cls, hit: Dataset, study: str) -> Series | None:
+    def of(cls, hit: Hit, study: str) -> Series | None:
         """Make one of an answer; None if it has no identifier."""
         uid = _uid(hit, "SeriesInstanceUID")
         return uid and cls(  # type: ignore[return-value]
@@ -105,7 +125,7 @@ class Instance:
     number: int | None = None
 
     @classmethod
-    def of(cls, hit: Dataset, study: str, series: str) -> Instance | None:
+    def of(cls, hit: Hit, study: str, series: str) -> Instance | None:
         """Make one of an answer; None if it has no identifier."""
         uid = _uid(hit, "SOPInstanceUID")
         return uid and cls(study, series, uid, _uid(hit, "SOPClassUID"), _count(hit, "InstanceNumber"))  # type: ignore[return-value]
@@ -116,32 +136,50 @@ def is_uid(text: str) -> bool:
     return len(text) <= 64 and _UID.fullmatch(text) is not None
 
 
-def _uid(hit: Dataset, keyword: str) -> str:
+def from_dataset(dataset: Dataset) -> Hit:
+    """Return the values of an answer of DIMSE."""
+    found: dict[str, tuple[str, ...]] = {}
+    for element in dataset:
+        try:
+            value = element.value
+            several = [value] if isinstance(value, str) or not hasattr(value, "__len__") else value
+            found[element.keyword] = tuple(_cut(each) for each in several if each is not None)
+        except Exception:  # pydicom converts values when they are asked for, and raises whatever conversions raise
+            continue
+    return found
+
+
+def from_json(answer: Mapping[str, Any]) -> Hit:
+    """Return the values of an answer of DICOMweb."""
+    found: dict[str, tuple[str, ...]] = {}
+    for tag, element in answer.items():
+        values = element.get("Value") if isinstance(element, dict) else None
+        if (keyword := TAGS.get(tag.upper())) and isinstance(values, list):
+            found[keyword] = tuple(_cut(_name(each) if isinstance(each, dict) else each) for each in values if each)
+    return found
+
+
+def _name(parts: Mapping[str, Any]) -> str:
+    """Write a name in several scripts as DICOM does."""
+    groups = [str(parts.get(kind) or "") for kind in ("Alphabetic", "Ideographic", "Phonetic")]
+    return "=".join(groups).rstrip("=")
+
+
+def _cut(value: Any) -> str:
+    return str(value).strip("\0 ")[:LONGEST]
+
+
+def _uid(hit: Hit, keyword: str) -> str:
     found = _text(hit, keyword)
     return found if is_uid(found) else ""
 
 
-def _value(hit: Dataset, keyword: str) -> Any:
+def _text(hit: Hit, keyword: str) -> str:
+    return "\\".join(hit.get(keyword, ()))
+
+
+def _count(hit: Hit, keyword: str) -> int | None:
     try:
-        return hit[keyword].value if keyword in hit else None
-    except Exception:  # pydicom converts values when they are asked for, and raises whatever conversions raise
-        return None
-
-
-def _text(hit: Dataset, keyword: str) -> str:
-    found = _value(hit, keyword)
-    return "" if found is None else str(found).strip("\0 ")[:1000]
-
-
-def _texts(hit: Dataset, keyword: str) -> Iterable[str]:
-    found = _value(hit, keyword)
-    if found is None or isinstance(found, str):
-        return found.split("\\") if found else ()
-    return (str(each) for each in found)
-
-
-def _count(hit: Dataset, keyword: str) -> int | None:
-    try:
-        return int(str(_value(hit, keyword)))
+        return int(_text(hit, keyword))
     except ValueError:
         return None

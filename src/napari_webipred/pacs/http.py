@@ -19,7 +19,7 @@ from napari_webipred.pacs import secret
 from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.silence import silence
 
-CHUNK = 2**18
+CHUNK = 2**16  # bytes; a read waits until so many have come
 ANSWER_AT_MOST = 64 * 2**20  # bytes of a list; one of 10,000 studies has 10 MB
 
 
@@ -64,7 +64,6 @@ class Http(requests.Session):
         super().__init__()
         self.connection = connection
         self.trust_env = False  # no proxy, no certificates and no .netrc of the environment
-        self.max_redirects = 0
         if connection.token:
             self.auth = _Token(password)
         elif connection.user:

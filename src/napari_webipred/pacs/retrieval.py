@@ -39,7 +39,7 @@ class Wanted:
 
 
 def listing(
-    archive: Archive, found: Iterable[Study | Series], modality: str = ""
+    archive: Archive, found: Iterable[Study | Series], modality: str = "", first: int = 1
 ) -> Generator[Progress, None, list[Wanted]]:
     """List the images of studies and series.
 
@@ -49,15 +49,17 @@ def listing(
     found : iterable of Study and Series
     modality : str
         Of a study only series of this modality; empty for all that have images.
+    first : int
+        What the first study is called.
     """
     wanted: list[Wanted] = []
     numbers: dict[str, int] = {}
     for each in found:
-        number = numbers.setdefault(each.uid if isinstance(each, Study) else each.study, len(numbers) + 1)
+        number = numbers.setdefault(each.uid if isinstance(each, Study) else each.study, len(numbers) + first)
         of_study = [each] if isinstance(each, Series) else (yield from _series(archive, each, modality))
         for series in of_study:
             instances = yield from _progressing(awaited(lambda one=series: _instances(archive, one), archive.close))  # type: ignore[misc]
-            wanted += _named(instances, series, f"study {number}")
+            wanted += named(instances, series, f"study {number}")
     return list({each.instance.uid: each for each in wanted}.values())
 
 
@@ -85,7 +87,8 @@ def _progressing(steps: Generator[None, None, list]) -> Generator[Progress, None
         steps.close()
 
 
-def _named(instances: Sequence[Instance], series: Series, study: str) -> list[Wanted]:
+def named(instances: Sequence[Instance], series: Series, study: str) -> list[Wanted]:
+    """Name instances of a series by what is neutral: modality, number of the series, and their place."""
     modality = _ODD.sub("", series.modality.upper())[:16] or "DICOM"
     start = f"{study}/{modality} series {series.number or 0}"
     return [Wanted(each, f"{start} image {place}") for place, each in enumerate(instances, start=1)]

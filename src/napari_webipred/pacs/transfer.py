@@ -33,16 +33,21 @@ def getting(associations: Associations, wanted: Sequence[Instance], take: Take) 
     """
     from pynetdicom import build_context, build_role, evt
 
-    handlers = [(evt.EVT_C_STORE, lambda event: _kept(event, take))]
+    came: list[str] = []
+
+    def keep(event: Any) -> int:
+        came.append(event.request.AffectedSOPInstanceUID)
+        return _kept(event, take)
+
     at_once = (CONTEXTS - 1) // len(SYNTAXES)
     for kinds in _groups(sorted({each.kind for each in wanted if each.kind}), at_once):
         contexts = [build_context(GET), *(build_context(kind, syntax) for kind in kinds for syntax in SYNTAXES)]
         roles = [build_role(kind, scp_role=True) for kind in kinds]
-        with associations.opened(contexts, roles, handlers) as association:
+        with associations.opened(contexts, roles, [(evt.EVT_C_STORE, keep)]) as association:
             if not any(context.abstract_syntax == GET for context in association.accepted_contexts):
                 raise NotImplementedError
             for some in _groups([each for each in wanted if each.kind in kinds], AT_ONCE):
-                _follow(association, associations.connection, association.send_c_get(_identifier(some), GET))
+                _follow(associations.connection, association.send_c_get(_identifier(some), GET), came)
 
 
 def moving(associations: Associations, wanted: Sequence[Instance], take: Take) -> None:
@@ -80,7 +85,7 @@ def moving(associations: Associations, wanted: Sequence[Instance], take: Take) -
         with associations.opened([build_context(MOVE)]) as association:
             for some in _groups(wanted, AT_ONCE):
                 answers = association.send_c_move(_identifier(some), connection.own_title, MOVE)
-                _follow(association, connection, answers)
+                _follow(connection, answers, [])
     except NotImplementedError:
         raise PacsError(f"The archive {connection.name} has neither C-GET nor C-MOVE.", "Use DICOMweb.") from None
     finally:
@@ -88,11 +93,11 @@ def moving(associations: Associations, wanted: Sequence[Instance], take: Take) -
             server.shutdown()
 
 
-def _follow(association: Any, connection: Connection, answers: Iterator[tuple[Any, Any]]) -> None:
+def _follow(connection: Connection, answers: Iterator[tuple[Any, Any]], came: Sequence[str]) -> None:
     """Wait for the last answer; what single instances have failed shows in what has come."""
-    for status, _ in answers:
+    for number, (status, _) in enumerate(answers):
         if "Status" not in status:
-            raise failure(association, connection)
+            raise failure(connection, begun=bool(number or came))
         code = status.Status
         if code == UNKNOWN_DESTINATION:
             raise PacsError(

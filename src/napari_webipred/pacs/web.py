@@ -7,22 +7,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from io import BytesIO
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_webipred import limits
 from napari_webipred.errors import PacsError
 from napari_webipred.pacs.archive import INSTANCES, LOOKED_THROUGH, PAGE, Retrieved
 from napari_webipred.pacs.connection import Connection
-from napari_webipred.pacs.found import INSTANCE, SERIES, STUDY, Instance, Series, Study
+from napari_webipred.pacs.found import INSTANCE, SERIES, STUDY, Hit, Instance, Series, Study, from_json
 from napari_webipred.pacs.http import CHUNK, Http, bounded
 from napari_webipred.pacs.identity import identifier_of
 from napari_webipred.pacs.multipart import boundary_of, parts
 from napari_webipred.pacs.query import Query
 from napari_webipred.pacs.silence import silence
 from napari_webipred.pacs.stored import refused
-
-if TYPE_CHECKING:
-    from pydicom.dataset import Dataset
 
 JSON = "application/dicom+json"
 # Stored syntax, whatever it is: what an archive converts is slower, and some crash or lose pixels over it.
@@ -129,7 +126,7 @@ class Web:
         """End all connections."""
         self._http.close()
 
-    def _studies(self, filters: Mapping[str, str], limit: int, offset: int) -> list[Dataset]:
+    def _studies(self, filters: Mapping[str, str], limit: int, offset: int) -> list[Hit]:
         """Ask for studies with an address of our own: the library writes names in a way that archives misread."""
         asked = [*filters.items(), ("limit", limit), ("offset", offset), *(("includefield", each) for each in STUDY)]
         address = f"{self._url}/studies?{'&'.join(f'{key}={value}' for key, value in asked)}"
@@ -137,29 +134,23 @@ class Web:
         if response.status_code == 204 or not response.content:
             return []
         try:
-            return self._datasets(response.json())
+            return self._hits(response.json())
         except ValueError:
             raise self._no_dicomweb() from None
 
-    def _asked(self, ask: Callable[[], Any]) -> list[Dataset]:
+    def _asked(self, ask: Callable[[], Any]) -> list[Hit]:
         with silence():
             try:
-                return self._datasets(ask())
+                return self._hits(ask())
             except PacsError:
                 raise
             except Exception:  # what an answer is that the library does not understand
                 raise self._no_dicomweb() from None
 
-    def _datasets(self, hits: Any) -> list[Dataset]:
-        from pydicom.dataset import Dataset
-
-        if not isinstance(hits, list) or not all(isinstance(hit, dict) for hit in hits):
+    def _hits(self, answers: Any) -> list[Hit]:
+        if not isinstance(answers, list) or not all(isinstance(answer, dict) for answer in answers):
             raise self._no_dicomweb()
-        try:
-            with silence():
-                return [Dataset.from_json({tag: _filled(entry) for tag, entry in hit.items()}) for hit in hits]
-        except Exception:  # pydicom raises nearly everything on what is no DICOM
-            raise self._no_dicomweb() from None
+        return list(map(from_json, answers))
 
     def _no_dicomweb(self) -> PacsError:
         return PacsError(
@@ -178,10 +169,3 @@ class Web:
                 next(pieces, b"")  # to its end, so that the connection can be used again
             else:
                 yield b"".join(bounded(response, limits.INSTANCE_BYTES))
-
-
-def _filled(entry: Any) -> Any:
-    """Leave out what pydicom does not take: an empty name among others."""
-    if isinstance(entry, dict) and entry.get("vr") == "PN" and isinstance(entry.get("Value"), list):
-        return {"vr": "PN", "Value": [each for each in entry["Value"] if isinstance(each, dict) and each]}
-    return entry

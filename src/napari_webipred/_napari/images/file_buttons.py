@@ -1,4 +1,4 @@
-"""The buttons that add files and folders to the list of images."""
+"""The buttons that add images to the list: of files, folders and archives."""
 
 from __future__ import annotations
 
@@ -12,15 +12,18 @@ from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 
 class FileButtons(QWidget):
-    """*Add files…* and *Add folder…*.
+    """*Add files…*, *Add folder…* and *From an archive…*.
 
     Signals
     -------
     chosen : list of Path
         The user has chosen these files, or this folder.
+    archive_requested
+        The user wants to search an archive.
     """
 
     chosen = Signal(list)
+    archive_requested = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -28,11 +31,14 @@ class FileButtons(QWidget):
         self.files.setToolTip("Classify image files without opening them in napari. You can also drop them here")
         self.folder = Button("Add folder…")
         self.folder.setToolTip("Classify all images in a folder and below it. You can also drop it here")
-        layout = WrappingRow([self.files, self.folder], last_at_end=False)
+        self.archive = Button("From an archive…")
+        self.archive.setToolTip("Search an archive of medical images (PACS), and classify what is found")
+        layout = WrappingRow([self.files, self.folder, self.archive], last_at_end=False)
         layout.setContentsMargins(0, 0, 0, 0)
         self.setLayout(layout)
         self.files.clicked.connect(self._choose_files)
         self.folder.clicked.connect(self._choose_folder)
+        self.archive.clicked.connect(self.archive_requested)
 
     def _choose_files(self) -> None:
         from napari_webipred.imaging.files import image_suffixes  # the panel opens sooner without it

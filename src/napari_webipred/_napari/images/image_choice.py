@@ -17,6 +17,7 @@ from napari_webipred._napari.images.image_menu import ImageMenu
 from napari_webipred._napari.images.images import Images, Item
 from napari_webipred._napari.images.merged_layers import MergedLayers, fault_of_merging
 from napari_webipred._napari.images.understanding_form import UnderstandingForm
+from napari_webipred._napari.pacs.archive_images import ArchiveImages
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
@@ -80,6 +81,8 @@ class ImageChoice(QWidget):
         self.menu.remove.connect(self.remove_selected)
         self.list.doubleClicked.connect(self._on_open)
         self.file_buttons.chosen.connect(self.add)
+        self.archive = ArchiveImages(viewer, images, theme, self)
+        self.file_buttons.archive_requested.connect(self.archive.show)
         self.editor.closed.connect(self._close_editor)
         self._show_layers()
 

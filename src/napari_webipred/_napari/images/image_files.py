@@ -33,6 +33,8 @@ class ImageFiles(QObject):
     Parameters
     ----------
     path : Path
+    known : Found, optional
+        What is there, if that is known already.
 
     Attributes
     ----------
@@ -51,7 +53,7 @@ class ImageFiles(QObject):
 
     changed = Signal()
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, known: Found | None = None) -> None:
         super().__init__()
         self.path = path
         self.paths: tuple[Path, ...] = ()
@@ -60,7 +62,11 @@ class ImageFiles(QObject):
         self.error: Exception | None = None
         self._left_out = 0
         self._counted = 0
-        self.finding = True
+        self._task: Task | None = None
+        self.finding = known is None
+        if known is not None:
+            self.paths, self.sources = known.paths, known.sources
+            return
         self._task = Task(found_in(path))
         self._task.events.connect(self._on_counted)
         self._task.done.connect(self._on_found)
@@ -79,7 +85,8 @@ class ImageFiles(QObject):
 
     def forget(self) -> None:
         """Stop looking for images."""
-        self._task.cancel()
+        if self._task is not None:
+            self._task.cancel()
 
     def taken(self, planes: Planes) -> list[Source]:
         """Return the images with the planes that are chosen for all stacks; nobody sees a current one of a file."""

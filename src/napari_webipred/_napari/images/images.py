@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 from weakref import WeakKeyDictionary, WeakSet, WeakValueDictionary
 
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
-from napari_webipred._napari.images.image_files import ImageFiles
+from napari_webipred._napari.images.image_files import Found, ImageFiles
 from napari_webipred._napari.images.merged_layers import MergedLayers, fault_of_merging
 from napari_webipred._napari.images.understanding import BY_ITSELF, Understanding
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.source import Source
 
 Item: TypeAlias = Image | MergedLayers | ImageFiles  # an entry of the list
 
@@ -118,6 +121,15 @@ class Images(QObject):
             entries.append(entry)
         self.changed.emit()
         return entries
+
+    def add_known(self, path: Path, sources: Sequence[Source]) -> ImageFiles:
+        """Add a folder whose images are known."""
+        paths = tuple(each.location if isinstance(each.location, Path) else path / each.name for each in sources)
+        entry = ImageFiles(path, Found(paths, tuple(sources), 0))
+        entry.changed.connect(self.changed)
+        self.files.append(entry)
+        self.changed.emit()
+        return entry
 
     def note_opened(self, path: Path, layer: Image) -> None:
         """Note in which layer a file is open."""

@@ -1,0 +1,1 @@
+"""*From an archive…*: searching an archive of images, and taking images from it."""
