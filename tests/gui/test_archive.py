@@ -16,9 +16,9 @@ pytest.importorskip("pynetdicom", reason="LEFT OUT: the dialog for archives, bec
 pytest.importorskip("dicomweb_client", reason="LEFT OUT: the dialog for archives, because dicomweb-client is missing")
 
 import servers
-from dicom_maker import content, ct_slice
 from napari.components import ViewerModel
 
+from dicom_maker import content, ct_slice
 from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.pacs.archive_dialog import ArchiveDialog
@@ -55,7 +55,7 @@ def answer(request: servers.Handler) -> None:
     elif request.place.endswith("/series"):
         request.send_json([{"0020000E": value("UI", "1.3"), "00080060": value("CS", "CT"), "00200011": value("IS", 3)}])
     elif request.place.endswith("/instances"):
-        uids = [*FILES, "1.2.9.lost".replace("lost", "99")]
+        uids = [*FILES, "1.2.9.99"]  # of which the last is lost
         request.send_json([{"00080018": value("UI", uid), "00200013": value("IS", n)} for n, uid in enumerate(uids)])
     elif request.place.endswith("/series/1.3"):
         request.send_parts(list(FILES.values()))

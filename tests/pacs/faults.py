@@ -9,8 +9,7 @@ SEEN = {
     "Check the AE titles with the administrator of the archive.",
     "unknown AE title of this program, refused later": "The archive dimse does not allow STRANGER to do this, "
     "or does not answer. Ask its administrator to allow this AE title.",
-    "too many connections": "127.0.0.1 has too many connections at the moment. "
-    "Try again later.",
+    "too many connections": "127.0.0.1 has too many connections at the moment. Try again later.",
     "wrong password": "The archive web does not accept the user or password. Check them.",
     "nothing listens at the port": "127.0.0.1 cannot be reached at port {port}. "
     "Check the address, and that the archive runs.",
@@ -28,8 +27,8 @@ SEEN = {
     "address of something else": "127.0.0.1 answers at this address, but not as DICOMweb does. "
     "Check the address: it often ends in /dicom-web or /rs.",
     "error of the server": "The archive web failed (HTTP 503). Try again, or ask its administrator.",
-    "image that the archive has lost": "127.0.0.1 does not have this, or no DICOMweb at this address. "
-    "Check the address.",
+    "image that the archive has lost, or an address without DICOMweb": "127.0.0.1 does not have this, "
+    "or no DICOMweb at this address. Check the address.",
     "image that is cut short": "The file is cut short. Choose another file, or download or copy this one again.",
 }
 OTHERWISE = {

@@ -15,11 +15,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from faults import SEEN
 
 import napari_webipred as wp
 import orthanc
 from dicom_maker import content, ct_slice, dataset
-from faults import SEEN
 from napari_webipred.cli import main
 from napari_webipred.errors import PacsError, SecretError
 from napari_webipred.pacs import access, connection_file, dimse, folder, secret
@@ -218,7 +218,7 @@ def test_the_address_of_the_server_itself_is_no_dicomweb() -> None:
     secret.remember(own, orthanc.PASSWORD)
     with pytest.raises(PacsError) as caught:
         access.opened(own).studies(Query())
-    assert str(caught.value) == SEEN["address of something else"]
+    assert str(caught.value) == SEEN["image that the archive has lost, or an address without DICOMweb"]
 
 
 def test_an_identifier_that_is_stored_twice_is_one_image() -> None:

@@ -74,14 +74,13 @@ def test_the_table_of_the_documentation_is_this_one() -> None:
     assert table() in page
 
 
+# pynetdicom leaves a socket open that was refused.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nothing_listens() -> None:
     for made in (web, dimse):
         port = closed_port()
-        said = SEEN["nothing listens at the port"].format(port=port)
-        assert seen(made(port)) in (
-            said,
-            said.replace("cannot be reached at port", "at port").replace(f"{port}.", f"{port} cannot be reached."),
-        )
+        assert seen(made(port)) == SEEN["nothing listens at the port"].format(port=port)
+    gc.collect()
 
 
 def test_there_is_no_such_computer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -326,7 +325,7 @@ def test_a_lost_and_a_truncated_image_cost_their_rows_and_a_double_one_nothing()
         found = rows(web(server.server_port))
     assert [row.failed for row in found] == [False, False, True, True]
     assert found[2].error.endswith(SEEN["image that is cut short"])
-    assert found[3].error == SEEN["image that the archive has lost"]
+    assert found[3].error == SEEN["image that the archive has lost, or an address without DICOMweb"]
 
 
 def test_an_identifier_that_is_listed_twice_is_one_image() -> None:

@@ -72,31 +72,35 @@ class Associations:
         entity.connection_timeout = limits.ARCHIVE_CONNECT_SECONDS
         entity.acse_timeout = entity.dimse_timeout = entity.network_timeout = limits.ARCHIVE_SILENT_SECONDS
         entity.requested_contexts = list(contexts)
-        self._make_sure_that_it_can_be_reached()
         begun = time.monotonic()
-        association = entity.associate(
-            connection.host,
-            connection.port,
-            ae_title=connection.title,
-            ext_neg=list(roles),
-            tls_args=(trust(connection), connection.host) if connection.tls else None,
-            evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay), *handlers],
-        )
+        try:
+            association = entity.associate(
+                connection.host,
+                connection.port,
+                ae_title=connection.title,
+                ext_neg=list(roles),
+                tls_args=(trust(connection), connection.host) if connection.tls else None,
+                evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay), *handlers],
+            )
+        except OSError:  # there is no computer with this name
+            self._look_why_it_cannot_be_reached()
+            raise failure(connection, begun=True) from None
         if association.is_established:
             return association
         if association.is_rejected:
             raise self._rejected(association.acceptor.primitive)
         if association.is_aborted and not association.rejected_contexts:
+            self._look_why_it_cannot_be_reached()
             if time.monotonic() - begun >= limits.ARCHIVE_SILENT_SECONDS:
                 where = f"{connection.host} at port {connection.port}"
                 raise PacsError(f"{where} does not answer.", "Try again later.")
             raise failure(connection, begun=True)
         raise NotImplementedError  # it accepts none of what was asked for
 
-    def _make_sure_that_it_can_be_reached(self) -> None:
-        """Connect once, to learn why that fails: pynetdicom says so in its log alone."""
+    def _look_why_it_cannot_be_reached(self) -> None:
+        """Connect once more, to learn why that fails: pynetdicom says so in its log alone."""
         connection = self.connection
-        where = f"{connection.host} at port {connection.port}"
+        where = f"at port {connection.port}"
         try:
             with socket.create_connection((connection.host, connection.port), limits.ARCHIVE_CONNECT_SECONDS) as made:
                 if connection.tls:
@@ -105,12 +109,16 @@ class Associations:
         except socket.gaierror:
             raise PacsError(f"There is no computer {connection.host} in the network.", "Check the address.") from None
         except TimeoutError:
-            raise PacsError(f"{where} does not answer.", "Check the address and the network.") from None
+            raise PacsError(
+                f"{connection.host} does not answer {where}.", "Check the address and the network."
+            ) from None
         except ssl.SSLError as error:
             said, hint = about_tls(error) or ("it does not speak TLS as expected", "Check the port.")
             raise PacsError(f"{connection.host} is not trusted: {said}.", hint) from None
         except OSError:
-            raise PacsError(f"{where} cannot be reached.", "Check the address, and that the archive runs.") from None
+            raise PacsError(
+                f"{connection.host} cannot be reached {where}.", "Check the address, and that the archive runs."
+            ) from None
 
     def _rejected(self, answer: Any) -> PacsError:
         connection = self.connection

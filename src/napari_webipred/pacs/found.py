@@ -142,8 +142,8 @@ def from_dataset(dataset: Dataset) -> Hit:
     for element in dataset:
         try:
             value = element.value
-            several = [value] if isinstance(value, str) or not hasattr(value, "__len__") else value
-            found[element.keyword] = tuple(_cut(each) for each in several if each is not None)
+            several = value if element.VM > 1 else [value]
+            found[element.keyword] = tuple(_cut(each) for each in several if each not in (None, ""))
         except Exception:  # pydicom converts values when they are asked for, and raises whatever conversions raise
             continue
     return found
@@ -155,7 +155,9 @@ def from_json(answer: Mapping[str, Any]) -> Hit:
     for tag, element in answer.items():
         values = element.get("Value") if isinstance(element, dict) else None
         if (keyword := TAGS.get(tag.upper())) and isinstance(values, list):
-            found[keyword] = tuple(_cut(_name(each) if isinstance(each, dict) else each) for each in values if each)
+            found[keyword] = tuple(
+                _cut(_name(each) if isinstance(each, dict) else each) for each in values if each not in (None, "", {})
+            )
     return found
 
 

@@ -102,7 +102,11 @@ class Http(requests.Session):
             raise SecretError(f"The archive {name} {said}.", "Check them.", "give password")
         if status == 403:
             raise PacsError(f"The archive {name} does not allow this.", "Ask its administrator for the right to do it.")
-        if status == 404:
+        if 300 <= status < 400:
+            raise PacsError(
+                f"{host} sends requests on to another address, which is not followed.", "Give the final address."
+            )
+        if status in (400, 404, 405, 406):
             raise PacsError(f"{host} does not have this, or no DICOMweb at this address.", "Check the address.")
         if status == 409:
             raise PacsError(f"The archive {name} refused what was to be stored.", "Ask its administrator why.")
@@ -173,10 +177,6 @@ class _Explained:
         host, port = self._connection.host, self._connection.port
         if (tls := about_tls(error)) is not None:
             return PacsError(f"{host} is not trusted: {tls[0]}.", tls[1])
-        if isinstance(error, requests.exceptions.TooManyRedirects):  # none is followed
-            return PacsError(
-                f"{host} sends requests on to another address, which is not followed.", "Give the final address."
-            )
         if isinstance(error, requests.exceptions.ConnectTimeout):
             return PacsError(f"{host} does not answer at port {port}.", "Check the address and the network.")
         if isinstance(error, (requests.exceptions.ReadTimeout, urllib3.exceptions.ReadTimeoutError)) or (
