@@ -37,6 +37,20 @@ from napari_webipred.steps import result_of
 CT = "1.2.840.10008.5.1.4.1.1.2"
 
 
+# pynetdicom leaves the sockets of connections open that fail; what collects them says so.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _collected() -> Iterator[None]:
+    """Collect them here, and not in another test."""
+    yield
+    for thread in threading.enumerate():
+        if type(thread).__module__.startswith("pynetdicom"):
+            thread.join(10)
+    gc.collect()
+
+
 @pytest.fixture(autouse=True)
 def _here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -74,13 +88,10 @@ def test_the_table_of_the_documentation_is_this_one() -> None:
     assert table() in page
 
 
-# pynetdicom leaves a socket open that was refused.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_nothing_listens() -> None:
     for made in (web, dimse):
         port = closed_port()
         assert seen(made(port)) == SEEN["nothing listens at the port"].format(port=port)
-    gc.collect()
 
 
 def test_there_is_no_such_computer(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -129,8 +140,6 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return made
 
 
-# pynetdicom's server leaves the socket of a handshake open that fails.
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_certificates(certificate: Path) -> None:
     unknown, another = SEEN["certificate of an unknown authority"], SEEN["certificate of another host"]
     with servers.web(lambda request: request.send_json([]), certificate) as server:
@@ -147,7 +156,6 @@ def test_certificates(certificate: Path) -> None:
         assert seen(dimse(port, "localhost", tls=True)) == unknown
         assert seen(dimse(port, tls=True, ca_file=str(certificate))) == another
         dimse(port, "localhost", tls=True, ca_file=str(certificate)).check()
-    gc.collect()
 
 
 def test_an_archive_that_refuses_associations() -> None:
