@@ -85,6 +85,10 @@ class Http(requests.Session):
         }
         with self.explained():
             response = super().request(method, url, **more)
+            if response.is_redirect:
+                response.close()
+                said = f"{self.connection.host} sends requests on to another address, which is not followed."
+                raise PacsError(said, "Give the final address.")
             self._check_status(response)
             if not streamed:
                 response._content = b"".join(bounded(response, ANSWER_AT_MOST))
@@ -102,10 +106,6 @@ class Http(requests.Session):
             raise SecretError(f"The archive {name} {said}.", "Check them.", "give password")
         if status == 403:
             raise PacsError(f"The archive {name} does not allow this.", "Ask its administrator for the right to do it.")
-        if 300 <= status < 400:
-            raise PacsError(
-                f"{host} sends requests on to another address, which is not followed.", "Give the final address."
-            )
         if status in (400, 404, 405, 406):
             raise PacsError(f"{host} does not have this, or no DICOMweb at this address.", "Check the address.")
         if status == 409:
