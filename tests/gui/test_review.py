@@ -13,12 +13,16 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from tests.gui.conftest import EYE, card, flat
 
+from dicom_maker import ct_slice, written
 from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.review.row_image import plane_of_file
+from napari_webipred.errors import ImageError
 from napari_webipred.results.reading import Reading, now
 from napari_webipred.results.row_list import RowList
 from napari_webipred.results.saved_session import SavedRun
+from napari_webipred.steps import result_of
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
@@ -252,3 +256,14 @@ def test_one_of_many_classes_is_found_by_its_name_and_answers_one_row(viewer, pa
     assert panel.review.active
     press(view, Key.Key_9)
     assert answers(panel)[1] == (("kind 8",), "")
+
+
+def test_a_plane_of_a_dicom_file_is_shown_as_the_file_says(tmp_path):
+    path = written(tmp_path / "a", ct_slice(0.0, PixelSpacing=[0.5, 2.0], WindowCenter=40, WindowWidth=400))
+    pixels, options = result_of(plane_of_file(path, {}))
+    assert pixels.ndim == 2
+    assert (options["scale"], options["colormap"], options["rgb"]) == ((0.5, 2.0), "gray", False)
+    low, high = options["contrast_limits"]
+    assert (round(low), round(high)) == (-160, 239)
+    with pytest.raises(ImageError, match="other planes"):
+        result_of(plane_of_file(path, {"z": 1}))

@@ -86,7 +86,7 @@ class ReviewMode(QObject):
         if view is not None:
             number = view.work.number
             view.close_down()
-            if number is not None:
+            if number is not None and self._results.model.place(number) is not None:  # the filter may hide it now
                 self._results.select_rows([number])
             self._results.table.setFocus()
         for each in (start, view):

@@ -160,7 +160,8 @@ def plane_of(source: Source, index: Index) -> Generator[None, None, tuple[Any, d
     if source.reader == "dicom":
         data, options, _ = layer_data(source)
         yield
-        return np.asarray(data[index]), {name: options[name] for name in _SHOWN if name in options}
+        shown = {name: options[name] for name in _SHOWN if name in options}
+        return np.asarray(data[index]), {**shown, "scale": options["scale"][-2:]}
     pixels = read(source, index)
     yield
     if pixels.ndim == 3 and pixels.shape[-1] not in (3, 4):
