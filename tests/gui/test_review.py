@@ -107,7 +107,8 @@ def test_several_classes_are_ticked_and_none_is_an_answer(viewer, panel, fake_ca
     view = begin(panel, qtbot)
     assert (view.form.list.classes.ticked, view.form.agree.text()) == ({0}, "Agree")
     press(view, Key.Key_3)
-    assert view.form.agree.text() == "Answer: 2"
+    assert view.form.agree.text() == "Answer: 2 classes"
+    assert [view.form.list.classes.index(row, 1).data()[0] for row in range(3)] == ["☑", "☐", "☑"]
     press(view, Key.Key_Return)
     while view.form.list.classes.ticked:
         view.choose(min(view.form.list.classes.ticked))

@@ -190,6 +190,7 @@ class ResultsView(QWidget):
             each.setEnabled(False)  # keys of the panel must not reach it
             each.hide()
         self.layout().insertWidget(0, widget)
+        widget.show()  # the layout would do so later, and what is not shown cannot take the keyboard
 
     def uncover(self) -> None:
         """Show the table, the row and the buttons again, as they are now."""

@@ -82,8 +82,6 @@ class ClassModel(QAbstractTableModel):
             return self._bold
         if role == Role.TextAlignmentRole and column == NUMBER:
             return RIGHT
-        if role == Role.CheckStateRole and column == NAME and (self.several or place in self.ticked):
-            return Qt.CheckState.Checked if place in self.ticked else Qt.CheckState.Unchecked
         if role == Role.ToolTipRole:
             return tip(": ".join(filter(None, (self._names[place], self._card.classes[place].label))))
         return self._name_for_readers(place) if role == Role.AccessibleTextRole and column == NAME else None
@@ -92,13 +90,19 @@ class ClassModel(QAbstractTableModel):
         if column == KEY:
             return str(place + 1) if place < MOST_DIGITS else ""
         if column == NAME:
-            return readable(self._names[place])
+            return f"{self._mark(place)}{readable(self._names[place])}"
         return "" if self._numbers is None else f"{self._numbers[place]:.{self._decimals}f}"
+
+    def _mark(self, place: int) -> str:
+        """Mark what is ticked; the boxes of Qt can hardly be seen on a dark ground."""
+        if self.several:
+            return "☑ " if place in self.ticked else "☐ "
+        return "✓ " if place in self.ticked else ""
 
     def _name_for_readers(self, place: int) -> str:
         """Say all that a line shows, for those who hear it."""
         ticked = "ticked" if place in self.ticked else ""
-        parts = (self._text(place, NAME), ticked, self._text(place, NUMBER), f"key {self._text(place, KEY)}")
+        parts = (readable(self._names[place]), ticked, self._text(place, NUMBER), f"key {self._text(place, KEY)}")
         return ", ".join(part for part in parts if part not in ("", "key "))
 
 

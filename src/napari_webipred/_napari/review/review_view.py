@@ -51,6 +51,7 @@ class ReviewView(QWidget):
         layout.addWidget(form)
         form.list.chosen.connect(self.choose)
         form.find.found.connect(self.choose)
+        form.find.left.connect(self.setFocus)
         form.comment.textEdited.connect(self._on_text)
         form.comment.ended.connect(self._on_comment)
         for button, do in (
@@ -241,7 +242,8 @@ class ReviewView(QWidget):
             return
         same = self._can_agree(entry) and classes.ticked == {*entry.row.assigned}
         count = len(classes.ticked)
-        agree.setText("Agree" if same else f"Answer: {count}" if count else "Answer: none")
+        words = f"{count} class{'es' * (count != 1)}" if count else "none"
+        agree.setText("Agree" if same else f"Answer: {words}")
         agree.setEnabled(True)
         agree.setToolTip("Answer with the classes that are ticked (Enter)")
 
