@@ -58,10 +58,9 @@ class ReviewForm(QWidget):
         answers.setSpacing(6)
         answers.addWidget(self.agree, 1)
         answers.addWidget(self.unsure)
-        answers.addWidget(self.skip)
         row.addLayout(answers)
         row.addWidget(self.comment)
-        moves = WrappingRow([self.back, self.undo, self.again], last_at_end=False)
+        moves = WrappingRow([self.back, self.skip, self.undo, self.again], last_at_end=False)
         for layout in (row, below):
             layout.setContentsMargins(0, 0, 0, 0)
             layout.setSpacing(5)

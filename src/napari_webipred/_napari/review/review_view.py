@@ -196,6 +196,7 @@ class ReviewView(QWidget):
         form.progress.setValue(work.answered)
         form.counts.setText(progress_of(work, blind=blind))
         form.row.setVisible(entry is not None)
+        form.skip.setVisible(entry is not None)
         form.end.setVisible(entry is None)
         form.again.setVisible(entry is None and work.answered < len(work))
         form.back.setEnabled(work.place > 0)
