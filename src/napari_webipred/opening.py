@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from napari_webipred import card_check, completion, limits, self_test
 from napari_webipred.archive import model_files
 from napari_webipred.archive.model_files import ModelFiles
-from napari_webipred.cache import graphs, index, overrides, store
+from napari_webipred.cache import graphs, index, overrides, remembered, store
 from napari_webipred.card import ModelCard, PartialCard, Provenance
 from napari_webipred.catalogue import local_model, side_files
 from napari_webipred.errors import CatalogueError, LimitError, ModelError, SlowModelError, WebIPredError
@@ -105,6 +105,8 @@ def opening(
             continue
         try:
             model = yield from _opened(card, path, entry, given, allow_slow)
+        except _ChangedError:
+            continue
         except (WebIPredError, OSError):
             if entry is None or entry.is_there():
                 raise
@@ -114,6 +116,10 @@ def opening(
     raise CatalogueError(
         f"Another program keeps removing the model {card.id} while it is opened.", "Try again when it has finished."
     )
+
+
+class _ChangedError(Exception):
+    """The files of a model are not what was remembered of them, which is forgotten now."""
 
 
 def _located(reference: str | Path, replace: bool) -> Generator[Progress, None, tuple[ModelCard, Path]]:
@@ -142,7 +148,7 @@ def _opened(
     Files in the cache have just been verified.
     """
     files = model_files.open_files(path)
-    checksum = entry.checksum if entry else files.checksum
+    checksum = entry.checksum if entry else _checksum(files)
     if any(w.source.type == "builtin" and w.checksum not in {None, checksum} for w in card.weights):
         raise ModelError(f"The model {card.name}, which is part of napari-webipred, is damaged.", "Install it again.")
     saved = ModelOverrides()
@@ -162,6 +168,15 @@ def _opened(
     return model
 
 
+def _checksum(files: ModelFiles) -> str:
+    """Return the checksum of files; they are read only if they may have changed since that was done last."""
+    before = remembered.identity(files.on_disk())
+    if (known := remembered.checksum_of(before)) is not None:
+        return known
+    remembered.note(before, remembered.identity(files.on_disk()), files.checksum)
+    return files.checksum
+
+
 def _loaded(
     card: ModelCard, path: Path, files: ModelFiles, entry_point: str | None, checksum: str, allow_slow: bool
 ) -> Generator[Progress, None, Model]:
@@ -176,6 +191,8 @@ def _loaded(
             raise
         except ModelError:
             pass  # a damaged graph is made again
+    if remembered.forget(checksum) and files.checksum != checksum:
+        raise _ChangedError
     yield Progress("compile")
     with _named(card):
         graph = _compiled(card, files, entry_point)

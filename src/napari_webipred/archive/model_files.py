@@ -115,6 +115,14 @@ class ModelFiles(Mapping[str, bytes]):
             )
         return self.entry or named
 
+    def on_disk(self) -> list[tuple[str, Path]]:
+        """Return what the checksum depends on: names, and the files that they lie in; empty if that is not known."""
+        if self.path.is_file() and self.kind == "zip":
+            return [(self.entry or "", self.path)]
+        places = [(f"{self.entry or ''}/{name}", file.path) for name, file in self._numbers.items()]
+        found = [(name, path) for name, path in places if path is not None]
+        return found if len(found) == len(places) else []
+
     @cached_property
     def checksum(self) -> str:
         """``sha256:`` and the SHA-256 of all that the model's numbers depend on, in hexadecimal digits.

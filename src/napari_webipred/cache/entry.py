@@ -169,11 +169,21 @@ class Entry:
         }
         return self.source == weights.source.model_dump() and weights.checksum in sums
 
-    def is_sound(self) -> bool:
-        """Tell whether the files are here, are what was fetched to the last bit, and nothing else is among them."""
+    def on_disk(self) -> list[tuple[str, Path]]:
+        """Return the name of each file, and where it lies."""
+        return [(file.name, self.folder / FILES / file.name) for file in self.files]
+
+    def is_sound(self, *, unread: bool = False) -> bool:
+        """Tell whether the files are here, are what was fetched to the last bit, and nothing else is among them.
+
+        Parameters
+        ----------
+        unread : bool
+            Whether it is known already that they are what was fetched, if they are there.
+        """
         folder = self.folder / FILES
         try:
-            sound = all(map(self._is_sound, self.files))
+            sound = all(self._is_sound(file, unread) for file in self.files)
             names = {path.relative_to(folder).as_posix() for path in files_below(folder)}
         except (FileNotFoundError, NotADirectoryError):
             return False
@@ -186,9 +196,10 @@ class Entry:
             _log.warning("The file of the model %s is damaged.", self.id)
         return False
 
-    def _is_sound(self, file: KeptFile) -> bool:
+    def _is_sound(self, file: KeptFile, unread: bool) -> bool:
         path = self.folder / FILES / file.name
-        return not path.is_symlink() and path.stat().st_size == file.size and sha256_of(path) == file.sha256
+        there = not path.is_symlink() and path.stat().st_size == file.size
+        return there and (unread or sha256_of(path) == file.sha256)
 
     def is_there(self) -> bool:
         """Tell whether the note is still the one that was read: nobody has removed or replaced the model since."""

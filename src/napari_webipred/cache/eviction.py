@@ -16,7 +16,7 @@ from pathlib import Path
 
 from napari_webipred import file_errors, settings
 from napari_webipred.atomic_file import patiently
-from napari_webipred.cache import last_choice, local_models, refused_models, shared_file
+from napari_webipred.cache import last_choice, local_models, refused_models, remembered, shared_file
 from napari_webipred.cache.entry import (
     ARRIVING,
     CARD,
@@ -154,7 +154,7 @@ def wipe() -> tuple[int, dict[str, str]]:
     freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
     for kind in (KNOWN, OVERRIDES, REFERENCES):
         freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
-    for name in (local_models.FILE, refused_models.FILE, last_choice.FILE) if cache.is_dir() else ():
+    for name in (local_models.FILE, refused_models.FILE, last_choice.FILE, remembered.FILE) if cache.is_dir() else ():
         with shared_file.locked(name):
             freed += _delete(shared_file.files(name))
             delete_lock(shared_file.lock_path(name))

@@ -3,7 +3,8 @@
 Below the cache folder lie ``models/<id>/`` with the model's ``files``, ``card.json`` and ``entry.json``, ``compiled/``
 with the graphs made of the models, ``known/`` with what their files were when they first came, and ``told/`` with what
 the user has told about models that do not say it. ``own-models.json`` lists the user's own models, ``refused.json``
-those that cannot be used, and ``last-choice.json`` has what was chosen last in the panel.
+those that cannot be used, ``remembered.json`` the checksums of files that have not changed since they were read, and
+``last-choice.json`` has what was chosen last in the panel.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_webipred import settings
+from napari_webipred.cache import remembered
 from napari_webipred.cache.arrival import mend_card
 from napari_webipred.cache.entry import Entry, all_entries, find_entries
 from napari_webipred.cache.eviction import forget as forget
@@ -85,7 +87,7 @@ def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None
         )
     there = find_entries(card.id, weights)
     for entry in () if replace else there:
-        if entry.is_sound():
+        if _is_sound(entry):
             entry.use()
             mend_card(entry, card)
             return entry.path
@@ -113,6 +115,17 @@ def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None
     path = transfer.result()
     keep_limit(card.id)
     return path
+
+
+def _is_sound(entry: Entry) -> bool:
+    """Verify a model; its files are read only if they may have changed since they were verified last."""
+    before = remembered.identity(entry.on_disk())
+    if remembered.checksum_of(before) == entry.checksum:
+        return entry.is_sound(unread=True)
+    sound = entry.is_sound()
+    if sound:
+        remembered.note(before, remembered.identity(entry.on_disk()), entry.checksum)
+    return sound
 
 
 def path_of(card: ModelCard) -> Path | None:
