@@ -17,7 +17,18 @@ SOURCE = Path(__file__).parents[1] / "src" / PACKAGE
 
 # What each room may import, besides itself and what all may know. A dotted name opens one module of a room.
 GROUND = {
-    *{"atomic_file", "cancellation", "card", "checksums", "errors", "file_errors", "formats", "limits", "merge"},
+    *{
+        "atomic_file",
+        "cancellation",
+        "card",
+        "checksums",
+        "errors",
+        "file_errors",
+        "formats",
+        "hardware",
+        "limits",
+        "merge",
+    },
     *{"model_overrides", "names", "preferences", "safe_json", "settings", "steps"},
 }
 DATA = {
@@ -37,7 +48,9 @@ ALLOWED = {
     "formats": set(),
     "safe_json": set(),
     "checksums": set(),
-    "preferences": set(),
+    "preferences": {"hardware"},
+    "hardware": {"errors"},
+    "difference": GROUND | DATA | {"imaging", "model", "results", "runtime"},
     "settings": {"preferences"},
     "workers": set(),
     "steps": set(),
@@ -65,9 +78,9 @@ ALLOWED = {
     "model": GROUND | DATA | {"cache", "optimiser", "optimising", "runtime", "results"},
     "opening": GROUND | DATA | FILES | {"model", "runtime", "card_check", "completion", "self_test"},
     "options": GROUND | {"imaging"},
-    "execution": GROUND | DATA | {"options", "model", "imaging", "results"},
+    "execution": GROUND | DATA | {"options", "model", "imaging", "results", "runtime"},
     "references": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
-    "engine": GROUND | DATA | {"options", "model", "execution", "references", "imaging", "results"},
+    "engine": GROUND | DATA | {"difference", "options", "model", "execution", "references", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "ensembles": GROUND | DATA | {"results"},
     "reports": GROUND | DATA | {"execution", "imaging", "pacs", "results"},
@@ -93,6 +106,7 @@ ALLOWED = {
     | DATA
     | FILES
     | {
+        "difference",
         "pacs",
         "engine",
         "ensembles",
@@ -111,7 +125,7 @@ ALLOWED = {
     "_napari": GROUND
     | DATA
     | FILES
-    | {"engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
+    | {"difference", "engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
     | {"imaging", "pacs", "references", "reports", "results", "samples"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}

@@ -254,7 +254,8 @@ def test_nothing_is_opened_for_writing_elsewhere(machine: Machine, tmp_path: Pat
 
 def test_nothing_of_an_image_is_kept(machine: Machine) -> None:
     """Neither its name nor its pixels: the cache is the same, byte for byte, whatever image was classified."""
-    machine.run(DEMO)
+    for _ in range(2):  # the second run finds a cache, and remembers the checksum of the model's file in it
+        machine.run(DEMO)
     before = machine.cached()
     machine.run([*CLASSIFY, str(machine.image())])
     assert before

@@ -13,10 +13,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 
+from napari_webipred.difference import Difference, difference
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
 from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
 from napari_webipred.execution.threads import classify_planes
+from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.readers import file_source
@@ -26,6 +28,7 @@ from napari_webipred.imaging.unopened import FIRST, Sources, of_file, of_files
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
+from napari_webipred.options import preferred_hardware as preferred_hardware
 from napari_webipred.options import preferred_intensity as preferred_intensity
 from napari_webipred.references.executor import measure_planes, reference_of
 from napari_webipred.results.columns import measures
@@ -51,6 +54,8 @@ class Started:
         Names of what else is measured of each image.
     estimated : bool
         Whether there are files that nobody has looked into. Those that prove to be stacks are told of by `Recounted`.
+    difference : Difference or None
+        How far the numbers are from those in float32 on the processor, if something else computes them.
     """
 
     total: int
@@ -60,6 +65,7 @@ class Started:
     regions: bool = False
     measures: tuple[str, ...] = ()
     estimated: bool = False
+    difference: Difference | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,11 @@ def classify(
         Whatever an iterable of images raises: nothing is classified by then.
     """
     _check_card(model, options)
+    if options.hardware != USUAL and (options.reference or executor is not classify_planes):
+        raise OptionError(
+            "Maps and distances from reference images are computed in float32 on the processor only.",
+            "Choose the precision float32 and the device cpu, or do without them.",
+        )
     if options.reference:
         if executor is not classify_planes:
             raise OptionError(
@@ -148,6 +159,7 @@ def classify(
         reference_of(model, options)
         executor = measure_planes
     options = replace(options, memory=options.budget)  # a setting that is wrong is refused before anything is read
+    (apart,) = differences([model], options)
     begin = time.perf_counter()
     sources = found(images).choosing(selection)
     if selection.regions is not None or executor not in DESCRIBING:
@@ -156,7 +168,8 @@ def classify(
     axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
     regions = any(source.regions is not None for source in sources.described)
     estimated = len(sources.described) < len(sources)
-    yield Started(total, classes, axes, sources.left_out, regions, measures(classes, options.as_dict()), estimated)
+    measured = measures(classes, options.as_dict())
+    yield Started(total, classes, axes, sources.left_out, regions, measured, estimated, apart)
     done = failed = 0
     stack = -1  # the number of the latest one that was not counted
     with closing(executor(model, planes_of(sources, options.intensity), total, options)) as rows:
@@ -201,6 +214,21 @@ def classify_with_each(
     for number, model in enumerate(models):
         with closing(classify(model, sources, options, selection, executor)) as events:
             yield from ((number, event) for event in events)
+
+
+def differences(models: Sequence[Model], options: Options) -> list[Difference | None]:
+    """Measure for each model how far its numbers are from those in float32 on the processor; None if they are those.
+
+    Raises
+    ------
+    OptionError
+        Something is not known that is needed, or the hardware of the options cannot be used here.
+    """
+    if options.hardware == USUAL:
+        return [None] * len(models)
+    for model in models:
+        _check_card(model, options)
+    return [difference(model, options.hardware) for model in models]
 
 
 def _check_card(model: Model, options: Options) -> None:

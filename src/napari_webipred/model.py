@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from napari_webipred import optimiser, optimising
 from napari_webipred.cache import graphs, references
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
+from napari_webipred.hardware import USUAL, Hardware
 from napari_webipred.limits import available_cores
 from napari_webipred.model_overrides import Thresholds
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
@@ -53,6 +54,8 @@ class Model:
     outputs : tuple of ModelOutput
         The outputs that could give the classes, if there are several; ``card.output.tensor_name`` names the chosen
         one. Empty for most models.
+    differences : dict
+        What `napari_webipred.difference.difference` has measured, by hardware.
     needs_activation : bool
         Whether the model gives numbers that are no probabilities, and nobody has said what makes some of them. For
         most networks this is known at once, for others once they have computed something.
@@ -71,6 +74,8 @@ class Model:
         self._graph = graph
         self._allow_slow = allow_slow
         self._sessions = {available_cores(): session}
+        self._elsewhere: dict[tuple[int, Hardware], Session] = {}
+        self.differences: dict[Hardware, Any] = {}
         self._feature_sessions: dict[int, Session] = {}
         self._reference: Reference | None = None
         self._lock = Lock()
@@ -231,13 +236,20 @@ class Model:
         except ModelError:  # the numbers are not finite, which for noise means nothing
             pass
 
-    def session(self, threads: int) -> Session:
+    def session(self, threads: int, hardware: Hardware = USUAL) -> Session:
         """Return the session that computes one image on this many threads; made when first asked for.
 
         Sessions share the weights of a network that was optimised before, else each holds them. Where there is no
         memory for another one, or the graph has been removed from the disk since, the first is returned: its numbers
-        are the same.
+        are the same. Other hardware than the usual one gives other numbers, so there it is an error.
+
+        Raises
+        ------
+        ModelError
+            The network cannot be computed on the given hardware.
         """
+        if hardware != USUAL:
+            return self._session_elsewhere(threads, hardware)
         with self._lock:
             if threads not in self._sessions:
                 first = next(iter(self._sessions.values()))
@@ -251,6 +263,15 @@ class Model:
                     _log.info("A session for %d threads cannot be made: %s", threads, error.message)
                     self._sessions[threads] = first
             return self._sessions[threads]
+
+    def _session_elsewhere(self, threads: int, hardware: Hardware) -> Session:
+        with self._lock:
+            place = (threads if hardware.device == "cpu" else 0, hardware)
+            if place not in self._elsewhere:
+                self._elsewhere[place] = open_session(
+                    self._graph, threads, allow_slow=self._allow_slow, hardware=hardware
+                )
+            return self._elsewhere[place]
 
     def session_with(self, tensors: Mapping[str, str], threads: int | None = None) -> Session:
         """Open a session that gives tensors of the network besides the classes; `Session.predict` returns them by name.
@@ -296,7 +317,12 @@ class Model:
 
 
 def open_session(
-    graph: Path | bytes, threads: int, *, allow_slow: bool = False, beside: Session | None = None
+    graph: Path | bytes,
+    threads: int,
+    *,
+    allow_slow: bool = False,
+    beside: Session | None = None,
+    hardware: Hardware = USUAL,
 ) -> Session:
     """Open a compiled graph, a file of the cache only if it is what was written there.
 
@@ -311,7 +337,9 @@ def open_session(
     from napari_webipred.runtime.session import Session
 
     if isinstance(graph, bytes):
-        return Session(graph, threads, allow_slow=allow_slow)
+        return Session(graph, threads, allow_slow=allow_slow, hardware=hardware)
+    if hardware != USUAL:
+        return Session(graph, threads, allow_slow=allow_slow, guard=graphs.verified, hardware=hardware)
     optimised = optimiser.optimised(graph) if beside is None else beside.optimised
     return Session(graph, threads, allow_slow=allow_slow, optimised=optimised, guard=_verified)
 

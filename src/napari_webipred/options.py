@@ -9,6 +9,7 @@ from typing import Any, get_args
 from napari_webipred import settings
 from napari_webipred.card import Profile, Views
 from napari_webipred.errors import OptionError
+from napari_webipred.hardware import Device, Hardware, Precision
 from napari_webipred.imaging.intensity import Intensity, Named, understood
 from napari_webipred.limits import bytes_of, image_budget
 
@@ -40,6 +41,11 @@ class Options:
     reference : bool
         Measure how far the features of each image lie from the user's reference images; see
         `napari_webipred.references`.
+    precision : "float32" or "bf16"
+        With how many bits the network multiplies.
+    device : "cpu", "cuda", "directml", "coreml" or "auto"
+        What computes the network; see `napari_webipred.hardware.Hardware`. Everything but float32 on the processor
+        gives other numbers; how much they differ is measured before the first image.
     identify : bool
         Whether rows of DICOM files have the unique identifiers of their study, series and instance.
 
@@ -57,6 +63,8 @@ class Options:
     identify: bool = False
     reference: bool = False
     memory: int | str | None = None
+    precision: Precision = "float32"
+    device: Device = "cpu"
 
     def __post_init__(self) -> None:
         if not 0 <= self.threshold <= 1:
@@ -81,16 +89,25 @@ class Options:
         if self.views not in (None, *get_args(Views)):
             raise OptionError(f"There are no views {self.views!r}.", f"Choose one of {', '.join(get_args(Views))}.")
 
+        Hardware(self.precision, self.device)
+
     @property
     def budget(self) -> int:
         """How many bytes all images together may take."""
         return int(self.memory) if self.memory is not None else image_budget()
 
+    @property
+    def hardware(self) -> Hardware:
+        """What computes the network."""
+        return Hardware(self.precision, self.device)
+
     def as_dict(self) -> dict[str, Any]:
         """Return those that bear on the numbers, as plain JSON values; what was not there from the first, if chosen."""
         intensity = list(self.intensity) if isinstance(self.intensity, tuple) else self.intensity
         plain = {"intensity": intensity, "threshold": self.threshold, "profile": self.profile}
-        later = {"views": self.views, "identify": self.identify, "reference": self.reference}
+        later: dict[str, Any] = {"views": self.views, "identify": self.identify, "reference": self.reference}
+        hardware = {"precision": (self.precision, "float32"), "device": (self.device, "cpu")}
+        later |= {name: value for name, (value, usual) in hardware.items() if value != usual}
         return plain | {name: value for name, value in later.items() if value}
 
 
@@ -109,3 +126,9 @@ def preferred_intensity(*, layers: bool = False) -> Intensity:
         return name
     _log.warning("The preferred intensity range %r is not known; %r is used.", name, DEFAULTS.intensity)
     return DEFAULTS.intensity
+
+
+def preferred_hardware() -> Hardware:
+    """Return the hardware that the user prefers; every front uses it where nothing else is chosen."""
+    chosen = settings.current().preferences
+    return Hardware(chosen.precision, chosen.device)

@@ -18,6 +18,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
+from napari_webipred.hardware import Device, Precision
+
 FILE = "napari-webipred.yaml"
 MODELS, RESULTS = "models", "results"  # the sections of the page and of the file
 FORGET, ASK = "forget without asking", "ask"
@@ -51,6 +53,9 @@ class Preferences:
     memory : float
         How much memory images may take, and how much models, in gigabytes (10^9 bytes); 0 for a quarter of what the
         computer has.
+    precision : "float32" or "bf16"
+    device : "cpu", "cuda", "directml", "coreml" or "auto"
+        What computes a network, if nothing else is chosen; see `napari_webipred.hardware.Hardware`.
     decimals : int
         How many decimals of a probability the panel shows, 1 to 8.
     chart_order : "model", "descending" or "ascending"
@@ -66,6 +71,8 @@ class Preferences:
     intensity: str = field(default="auto", metadata={"section": RESULTS})
     workers: int = field(default=0, metadata={"section": RESULTS, "least": 0, "most": 256})
     memory: float = field(default=0.0, metadata={"section": RESULTS, "least": 0, "most": 100_000})
+    device: Device = field(default="cpu", metadata={"section": RESULTS, "choices": get_args(Device)})
+    precision: Precision = field(default="float32", metadata={"section": RESULTS, "choices": get_args(Precision)})
     decimals: int = field(default=3, metadata={"section": RESULTS, "least": 1, "most": 8})
     chart_order: Order = field(default="model", metadata={"section": RESULTS, "choices": get_args(Order)})
     closing: str = field(default=FORGET, metadata={"section": RESULTS, "choices": (FORGET, ASK)})

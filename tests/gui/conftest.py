@@ -66,6 +66,7 @@ class MeanModel:
     def __init__(self, model_card: ModelCard = BRIGHTNESS) -> None:
         self.card = model_card
         self.warm = False
+        self.differences: dict[object, object] = {}
         self.gate = threading.Event()
         self.gate.set()
 
@@ -86,7 +87,7 @@ class MeanModel:
     def output_size(self):
         return len(self.card.class_names)
 
-    def session(self, threads: int) -> MeanModel:
+    def session(self, threads: int, hardware: object = None) -> MeanModel:
         return self
 
     def warm_up(self) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -16,14 +17,16 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
-from napari_webipred._napari.form import PROFILES, VIEWS, ClassifyForm
+from napari_webipred._napari.form import DEVICES, PRECISIONS, PROFILES, VIEWS, ClassifyForm
 from napari_webipred._napari.models.settings_form import ACTIVATIONS, SCALINGS
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import literals
 from napari_webipred.card import Output, Profile, StandardizeMode, Views
+from napari_webipred.difference import Difference
 from napari_webipred.engine import Options
 from napari_webipred.errors import CatalogueError, OptionError, WebIPredError
+from napari_webipred.hardware import Device, Precision
 from napari_webipred.opening import Progress
 
 DOC = Path(__file__).parents[2] / "docs" / "panel.md"
@@ -107,7 +110,48 @@ def test_a_reference_is_fitted_to_enough_images_and_then_offered(viewer, panel, 
     assert not panel.form.options().reference
 
 
+def test_another_device_is_offered_where_it_can_be_used_and_its_numbers_are_told_first(
+    viewer, panel, choose, ended, qtbot, monkeypatch
+):
+    apart = Difference("float32", "cuda", 10, 0.002, 0.001, 9)
+    known = threading.Event()
+
+    def measure(model, hardware):
+        assert known.wait(20)
+        model.differences[hardware] = apart
+        return apart
+
+    step = panel.classify
+    viewer.add_image(flat(204))
+    choose(panel, "Brightness")
+    qtbot.mouseClick(step.more, Qt.MouseButton.LeftButton)
+    assert step.device.isHidden(), "nothing else can be used here"
+    assert step.precision.isHidden()
+    monkeypatch.setattr("napari_webipred.difference.offered", lambda: {"device": ["cpu", "cuda"], "precision": []})
+    monkeypatch.setattr("napari_webipred.difference.chosen", lambda hardware: hardware)
+    monkeypatch.setattr("napari_webipred.execution.threads.chosen", lambda hardware: hardware)
+    monkeypatch.setattr("napari_webipred.difference.difference", measure)
+    monkeypatch.setattr("napari_webipred.engine.difference", measure)
+    panel.form.model.value = "eye"
+    qtbot.waitUntil(lambda: not step.device.isHidden())
+    panel.form.device.value = "cuda"
+    assert not step.button.isEnabled()
+    assert "Measuring" in step.why.text()
+    known.set()
+    qtbot.waitUntil(step.button.isEnabled)
+    assert "differ from those in float32 on the processor by 0.002 at most" in step.hardware.message.text
+    assert "graphics card" in step.more.text() or not step.device.isHidden()
+    panel.form()
+    options = ended().details.options
+    assert options["device"] == "cuda"
+    assert options["difference"] == apart.as_dict()
+    panel.form.device.value = "cpu"
+    assert not step.hardware.message.text
+
+
 def test_every_value_that_the_annotations_allow_is_offered_in_words(form):
+    assert set(form.device.choices) == set(literals(Device)) == set(DEVICES)
+    assert set(form.precision.choices) == set(literals(Precision)) == set(PRECISIONS)
     assert set(form.profile.choices) == {None, *literals(Profile)} == set(PROFILES)
     assert set(form.views.choices) == {None, *literals(Views)} == set(VIEWS)
     assert set(SCALINGS) - {"0-1"} == set(literals(StandardizeMode)) - {"custom"}  # short for a mode and its numbers

@@ -9,6 +9,7 @@ from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_webipred._napari.form import VIEWS, ClassifyForm
+from napari_webipred._napari.hardware_note import HardwareNote
 from napari_webipred._napari.models.loading import Loading
 from napari_webipred._napari.reference_row import ReferenceRow
 from napari_webipred._napari.results.result_columns import REMARK
@@ -20,6 +21,7 @@ from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.card import Views
 from napari_webipred.errors import SlowModelError, WebIPredError
+from napari_webipred.options import DEFAULTS
 
 
 class ClassifyStep(QWidget):
@@ -53,16 +55,19 @@ class ClassifyStep(QWidget):
         self._options_shown = False
         self.profile = _row("Preprocessin&g", form.profile.native)
         self.views = _row("Views", form.views.native)
+        self.device = _row("Device", form.device.native)
+        self.precision = _row("Precision", form.precision.native)
+        self.hardware = HardwareNote(session, form, theme)
         self.reference = ReferenceRow(session, form, theme)
         self.autosave = QCheckBox()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self.threshold)
-        for widget in (self.profile, self.views, self.reference):
+        for widget in (self.profile, self.views, self.device, self.precision, self.reference):
             layout.addWidget(widget)
         layout.addWidget(self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
-        for widget in (self.button, self.why, self.progress, self.message):
+        for widget in (self.hardware, self.button, self.why, self.progress, self.message):
             layout.addWidget(widget)
         layout.addWidget(self.more, alignment=Qt.AlignmentFlag.AlignLeft)
         self._autosave = autosave
@@ -76,6 +81,7 @@ class ClassifyStep(QWidget):
         form.finder.changed.connect(self._refresh)
         session.model_changed.connect(self._refresh)
         session.kept.changed.connect(self._on_kept)
+        self.hardware.changed.connect(self._refresh)
         session.run_changed.connect(self._on_run)
         session.rows_added.connect(self._show_progress)
         session.run_ended.connect(self._on_ended)
@@ -110,6 +116,8 @@ class ClassifyStep(QWidget):
         self._show_threshold(model is not None and model.card.task == "multi-label", running)
         for widget in (self.profile, self.views, self.reference, self.autosave):
             widget.setVisible(self._options_shown and not running)
+        self.device.setVisible(self.hardware.offers(self._form.device) and self._options_shown and not running)
+        self.precision.setVisible(self.hardware.offers(self._form.precision) and self._options_shown and not running)
         self._name_views(None if model is None else model.card.views)
         self.reference.refresh()
         self.more.setVisible(not running)
@@ -124,6 +132,8 @@ class ClassifyStep(QWidget):
             *([] if form.profile.value is None else [form.profile.current_choice]),
             *([] if form.views.value is None else ["views"]),
             *(["reference"] if form.reference.value else []),
+            *([] if form.device.value == DEFAULTS.device else [form.device.current_choice]),
+            *([] if form.precision.value == DEFAULTS.precision else [str(form.precision.value)]),
         ]
 
     def _name_views(self, declared: Views | None) -> None:
@@ -153,6 +163,8 @@ class ClassifyStep(QWidget):
             return "Starts when the model is ready."
         if loading.model is None:
             return _missing_model(loading)
+        if self.hardware.measuring:
+            return "Measuring how far the numbers will be from the usual ones…"
         if loading.needs_settings:
             return "Fill in the missing settings first."
         if self._form.regions.value is not None and self._form.images.value:

@@ -36,6 +36,14 @@ PROFILES = {
     "aucmedi": "AUCMEDI",
     "teachable-machine": "Teachable Machine",
 }
+DEVICES = {
+    "cpu": "processor",
+    "auto": "graphics card, if one can be used",
+    "cuda": "graphics card (CUDA)",
+    "directml": "graphics card (DirectML)",
+    "coreml": "Core ML",
+}
+PRECISIONS = {"float32": "32 bits (float32)", "bf16": "16 bits (bf16)"}
 VIEWS = {None: "the image alone", "flip": "image and mirror image", "symmetries": "all 8, turned and mirrored"}
 BY_NUMBER, MOST_PROBABLE = "this number", "the most probable class"
 
@@ -57,7 +65,7 @@ class ClassifyForm(Container):
         A Shapes or Labels layer of the viewer, whose regions are classified; None classifies whole images.
     ``outside``
         ``"keep"`` or ``"blank"`` pixels outside a region and in the box around it: seen as they are, or black.
-    ``intensity``, ``threshold``, ``profile``, ``views``, ``reference``
+    ``intensity``, ``threshold``, ``profile``, ``views``, ``reference``, ``device``, ``precision``
         As in `napari_webipred.classify`.
     ``thresholds``
         The name of thresholds that were kept for the model, which count in place of the number; None for the number.
@@ -113,6 +121,26 @@ class ClassifyForm(Container):
                         "views",
                         DEFAULTS.views,
                         tooltip="Classify several views of each image, and take the mean",
+                    ),
+                    letters=9,
+                ),
+                fit(
+                    choice_of(
+                        types["device"],
+                        DEVICES,
+                        "device",
+                        DEFAULTS.device,
+                        tooltip="What computes the model; a graphics card gives slightly other numbers",
+                    ),
+                    letters=9,
+                ),
+                fit(
+                    choice_of(
+                        types["precision"],
+                        PRECISIONS,
+                        "precision",
+                        DEFAULTS.precision,
+                        tooltip="With how many bits the model is computed; 16 are faster and less exact",
                     ),
                     letters=9,
                 ),

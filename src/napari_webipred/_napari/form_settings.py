@@ -11,7 +11,7 @@ from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred.errors import WebIPredError
 
-NAMES = ("intensity", "threshold", "profile", "views")
+NAMES = ("intensity", "threshold", "profile", "views", "device", "precision")
 
 
 def plain_settings(form: ClassifyForm) -> dict[str, Any]:

@@ -306,6 +306,7 @@ class ClassifyPanel(QWidget):
         intensity = self.form.intensity
         if before is None or intensity.value == before.intensity:
             intensity.value = preferred_intensity(layers=True)
+        self.classify.hardware.prefer(before, now)
         if self._results_made:
             self.results.refresh()
         if before is not None and before.offline != now.offline:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from napari_webipred.card import Profile, Views
+    from napari_webipred.hardware import Device, Precision
 
 
 def classify(  # noqa: PLR0913 - each is given by its name
@@ -39,6 +40,8 @@ def classify(  # noqa: PLR0913 - each is given by its name
     outside: Outside = "keep",
     identify: bool = False,
     memory: int | str | None = None,
+    precision: Precision | None = None,
+    device: Device | None = None,
 ) -> pd.DataFrame:
     """Classify images and return a table.
 
@@ -77,6 +80,11 @@ def classify(  # noqa: PLR0913 - each is given by its name
     memory : int or str, optional
         How many bytes all images together may take that are read at the same time, also as ``"8GB"``: the others wait.
         By default a quarter of the computer's memory. It changes no number.
+    precision : "float32" or "bf16", optional
+    device : "cpu", "cuda", "directml", "coreml" or "auto", optional
+        What computes the model, if the installed ONNX Runtime can use it; by default what the preferences say, else
+        float32 on the processor. ``"auto"`` is the graphics card if one can be used. All but float32 on the processor
+        gives other numbers: ``table.attrs["notes"]`` says how far they were from those on ten test images.
 
     Returns
     -------
@@ -122,11 +130,10 @@ def classify(  # noqa: PLR0913 - each is given by its name
         with remedies_in_notes():
             opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold)) for each in opened]
         threshold = engine.DEFAULTS.threshold
-    options = replace(
-        options_of(intensity, profile, threshold, views), identify=identify, reference=reference, memory=memory
-    )
+    options = options_of(intensity, profile, threshold, views, precision, device)
+    options = replace(options, identify=identify, reference=reference, memory=memory)
     names = unique([each.card.name for each in opened])
-    rows, of_rows = [], []
+    rows, of_rows, apart = [], [], list[str]()
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
     classes = Shared(dict(enumerate(each.classes for each in opened)))
     measured = Shared({i: measures(each.classes, options.as_dict()) for i, each in enumerate(opened)})
@@ -134,6 +141,8 @@ def classify(  # noqa: PLR0913 - each is given by its name
         for number, event in engine.classify_with_each(opened, images, options, selection):
             if isinstance(event, engine.Started | engine.Recounted):
                 axes = event.axes
+                if isinstance(event, engine.Started) and event.difference is not None:
+                    apart.append(event.difference.sentence(names[number]))
             elif isinstance(event, engine.RowDone):
                 row = event.row
                 rows.append(
@@ -154,7 +163,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
         models=models,
         identify=identify,
     )
-    table.attrs["notes"] = [note for each in opened for note in each.card.remarks_on(views)]
+    table.attrs["notes"] = [note for each in opened for note in each.card.remarks_on(views)] + apart
     if reference:
         table.attrs["notes"].append(WEAKNESS)
     if not several:

@@ -9,6 +9,7 @@ from napari_webipred.imaging.preprocess import Intensity
 
 if TYPE_CHECKING:
     from napari_webipred.card import Profile, Views
+    from napari_webipred.hardware import Device, Precision
 
 
 def options_of(
@@ -16,7 +17,17 @@ def options_of(
     profile: Profile | None,
     threshold: float = engine.DEFAULTS.threshold,
     views: Views | None = None,
+    precision: Precision | None = None,
+    device: Device | None = None,
 ) -> engine.Options:
-    """Return the options of a call; the preferred intensity counts where none is given."""
+    """Return the options of a call; the preferred intensity and hardware count where none are given."""
     chosen = engine.preferred_intensity() if intensity is None else intensity
-    return engine.Options(intensity=chosen, threshold=threshold, profile=profile, views=views)
+    preferred = engine.preferred_hardware()
+    return engine.Options(
+        intensity=chosen,
+        threshold=threshold,
+        profile=profile,
+        views=views,
+        precision=precision or preferred.precision,
+        device=device or preferred.device,
+    )

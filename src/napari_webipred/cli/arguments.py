@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from napari_webipred.cli import selection, terminal
 from napari_webipred.errors import OptionError
+from napari_webipred.hardware import Hardware
 
 if TYPE_CHECKING:
     from napari_webipred.engine import Event, Started
@@ -148,6 +149,14 @@ def intensity(text: str | None) -> Intensity:
         f"--range {text} is not an intensity range.",
         f'Write it as LOW:HIGH, for example 0:4095, as one of {", ".join(RANGES)}, or as a window: "window 40/400".',
     )
+
+
+def hardware(options: argparse.Namespace) -> Hardware:
+    """Return what is to compute the model: what options say, or else what is preferred."""
+    from napari_webipred.engine import preferred_hardware
+
+    preferred = preferred_hardware()
+    return Hardware(options.precision or preferred.precision, options.device or preferred.device)
 
 
 def _size(text: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from napari_webipred.cache import overrides
 from napari_webipred.cli import arguments, explain, selection, several, terminal
@@ -17,6 +17,7 @@ from napari_webipred.cli.maps import Maps
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
+from napari_webipred.hardware import Device, Precision
 from napari_webipred.references.reference import WEAKNESS
 
 if TYPE_CHECKING:
@@ -72,6 +73,17 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
         help="classify each image and its mirror image (flip), or all eight that turning and mirroring make of it "
         "(symmetries); the table has the mean and the standard deviation",
     )
+    parser.add_argument(
+        "--device",
+        choices=get_args(Device),
+        help="what computes the model: the processor (cpu), or a graphics card if ONNX Runtime can use it here "
+        "(default: as in napari's preferences, else cpu)",
+    )
+    parser.add_argument(
+        "--precision",
+        choices=get_args(Precision),
+        help="bf16 computes less exactly, on some ARM processors (default: as in napari's preferences, else float32)",
+    )
     maps = parser.add_argument_group("explanations")
     maps.add_argument(
         "--explain", type=Path, metavar="FOLDER", help="write maps of what speaks for a class, as explain"
@@ -104,6 +116,7 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Sequence[Imag
     from napari_webipred.explanations.folder import claimed_folder
 
     threshold, name = _threshold(options.threshold)
+    hardware = arguments.hardware(options)
     how = Options(
         intensity=arguments.intensity(options.range),
         threshold=threshold,
@@ -112,6 +125,8 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Sequence[Imag
         reference=options.reference,
         identify=options.identify,
         memory=options.memory,
+        precision=hardware.precision,
+        device=hardware.device,
     )
     what = selection.selection(options)
     drawing = explain.drawing(options)

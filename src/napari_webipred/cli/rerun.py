@@ -154,6 +154,9 @@ def _options(recorded: Mapping[str, Any]) -> Options:
         views=recorded.get("views"),
         identify=bool(recorded.get("identify")),
         reference=bool(recorded.get("reference")),
+        precision=recorded.get("precision", "float32"),
+        # What "auto" has chosen, so that the same computes again.
+        device=(recorded.get("difference") or recorded).get("device", "cpu"),
     )
 
 

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from napari_webipred.card import ModelCard
     from napari_webipred.engine import Event, ImageLike, Options, Started
+    from napari_webipred.hardware import Hardware
     from napari_webipred.imaging.selection import Selection
     from napari_webipred.imaging.unopened import Sources
     from napari_webipred.model import Model
@@ -126,6 +127,7 @@ def run(
     maps, ranges, failed = wishes.maps, Ranges(), 0
     rows: list[Row] = []  # of several models, to compare them
     columns = _Columns.of(models, options, wishes.together)
+    _tell_differences(models, options)
     sources = _found(inputs, with_stacks=output is None or maps is not None or len(models) > 1)
     executor = maps.executor if maps else classify_planes
     with (
@@ -137,7 +139,7 @@ def run(
         if maps is not None:
             maps.begin(sources.described, started.total, what)
         facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
-        record = _record(models, wishes.given, columns.names, facts, started.total)
+        record = _record(models, wishes.given, columns.names, facts, options.hardware, started.total)
         write = stack.enter_context(_table(output or wishes.stream, record, columns, started, sources, wishes.show))
         for number, row in _followed(events, models, record, columns, wishes, options):
             if write:
@@ -167,6 +169,15 @@ def _found(inputs: Sequence[ImageLike], *, with_stacks: bool) -> Sources:
 
     sources = engine.found(inputs)
     return sources.opened() if with_stacks else sources
+
+
+def _tell_differences(models: Sequence[Model], options: Options) -> None:
+    """Say before the first image how far the numbers will be from those in float32 on the processor."""
+    from napari_webipred import engine
+
+    for model, apart in zip(models, engine.differences(models, options), strict=True):
+        if apart is not None:
+            terminal.message(apart.sentence(model.card.name))
 
 
 def _of_ensemble(models: Sequence[Model], names: Sequence[str], together: Together) -> list[str]:
@@ -274,11 +285,20 @@ def _record(
     references: Sequence[ModelInput],
     names: Sequence[str],
     options: Mapping[str, Any],
+    hardware: Hardware,
     total: int,
 ) -> Record | ModelsRecord:
     given: Sequence[ModelInput | None] = references or [None] * len(models)
+    from napari_webipred.difference import measured
+
     records = [
-        Record(model.card, model.checksum, {**options, **_reference(model, options)}, total, reference)
+        Record(
+            model.card,
+            model.checksum,
+            {**options, **_reference(model, options), **measured(model, hardware)},
+            total,
+            reference,
+        )
         for model, reference in zip(models, given, strict=True)
     ]
     return ModelsRecord(records, names) if len(records) > 1 else records[0]

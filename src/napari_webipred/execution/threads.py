@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from napari_webipred import limits, settings
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.execution.plane import Plane, Unfolded, classify_plane
+from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.memory import allowing, image_memory
 from napari_webipred.limits import available_cores
+from napari_webipred.runtime.providers import chosen
 from napari_webipred.workers import Workers, wait_for
 
 if TYPE_CHECKING:
@@ -53,9 +55,10 @@ def classify_planes(
         The model gives no probabilities.
     """
     card = model.card
+    elsewhere = () if options.hardware == USUAL else (chosen(options.hardware),)
 
     def work(threads: int) -> Callable[[Plane], Row | Unfolded]:
-        session = model.session(threads)
+        session = model.session(threads, *elsewhere)
         return lambda plane: classify_plane(plane, card, options, session.predict)
 
     yield from in_threads(work, planes, count, options, Unfolded.planes)

@@ -44,12 +44,9 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
     intensity = options.get("intensity", DEFAULTS["intensity"])
     if intensity != DEFAULTS["intensity"]:
         words.append(f"--range={intensity if isinstance(intensity, str) else ':'.join(map(repr, intensity))}")
-    if options.get("threshold", DEFAULTS["threshold"]) != DEFAULTS["threshold"]:
-        words += ["--threshold", str(options["threshold"])]
-    if options.get("profile") is not None:
-        words += ["--profile", options["profile"]]
-    if options.get("views") is not None:
-        words += ["--views", options["views"]]
+    for name in ("threshold", "profile", "views", "precision", "device"):
+        if options.get(name, DEFAULTS[name]) != DEFAULTS[name]:
+            words += [f"--{name}", str(options[name])]
     if options.get("reference"):
         words.append("--reference")
     command = " ".join(_quoted(word, system) for word in (*words, "--output", OUTPUT))

@@ -13,6 +13,7 @@ from napari_webipred.results.inputs import ChannelInput, ImageInput, ModelInput,
 
 NO_PARTS: Mapping[int, Parts] = MappingProxyType({})
 DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None, "views": None, "reference": False}
+DEFAULTS |= {"precision": "float32", "device": "cpu"}
 MOST_CORNERS = 20_000  # of all regions together, so that the code can still be pasted
 SAVE_SESSION = "Save the session instead: it contains the settings of the form."
 CHANNEL_AXES = {"c", "channel", "channels"}  # where the command line looks for channels

@@ -39,6 +39,9 @@ from napari_webipred.results.session_schema import IMAGES, Head, Image, Rows, Ru
 
 ANOTHER = "Choose a file that this program has saved with “Save session…”."
 
+# Options that were not there from the first, and their usual values, which say nothing.
+_LATER = {"views": None, "reference": False, "precision": "float32", "device": "cpu", "difference": None}
+
 
 def load(path: Path) -> Generator[None, None, SavedSession]:
     """Read a session, step by step. All that stands in it may come from anybody.
@@ -148,7 +151,7 @@ def _finished(begun: _Begun) -> SavedRun:
         run.begun if run.begun.tzinfo else run.begun.replace(tzinfo=UTC),
         run.card,
         visible(run.checksum),
-        {name: value for name, value in run.options if value or name not in ("views", "reference")},
+        {name: value for name, value in run.options if name not in _LATER or value != _LATER[name]},
         run.axes,
         run.total,
         ModelInput(unescape(model.reference), model.is_path, settings),

@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from napari_webipred.card import ModelCard, Profile, Views
+from napari_webipred.hardware import Device, Precision
 
 LONGEST = 100_000  # characters of a text or name
 MOST_CLASSES = 100_000  # in an answer
@@ -45,6 +46,8 @@ class Form(Part):
     threshold: Threshold | None = None
     profile: Profile | None = None
     views: Views | None = None
+    precision: Precision | None = None
+    device: Device | None = None
 
 
 class Head(Part):
@@ -63,6 +66,9 @@ class Options(Part):
     profile: Profile | None = None
     views: Views | None = None
     reference: bool = False
+    precision: Precision = "float32"
+    device: Device = "cpu"
+    difference: dict[Name, float | Name] | None = None
 
 
 class Settings(Part):

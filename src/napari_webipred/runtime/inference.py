@@ -10,8 +10,10 @@ from typing import Any
 
 from napari_webipred import limits
 from napari_webipred.errors import LimitError, ModelError
+from napari_webipred.hardware import USUAL, WORDS, Hardware
 from napari_webipred.runtime import arena
 from napari_webipred.runtime.graph import INPUT, OUTPUT
+from napari_webipred.runtime.providers import BF16, providers
 
 BROKEN = "Open the model again; if that does not help, it cannot be used."
 PROVIDER = "CPUExecutionProvider"
@@ -64,7 +66,9 @@ def mapped(file: Path) -> memoryview:
         raise ModelError("The compiled model cannot be read.", BROKEN) from error
 
 
-def open_graph(graph: Path | bytes, threads: int, folds: bool, *, save_as: Path | None = None) -> Any:
+def open_graph(
+    graph: Path | bytes, threads: int, folds: bool, *, save_as: Path | None = None, hardware: Hardware = USUAL
+) -> Any:
     """Open a compiled graph, which ONNX Runtime optimises for this processor.
 
     Parameters
@@ -76,6 +80,8 @@ def open_graph(graph: Path | bytes, threads: int, folds: bool, *, save_as: Path 
         Whether constants may be computed.
     save_as : Path, optional
         Where the optimised graph is written; its weights go into the file beside it, see `weights_of`.
+    hardware : Hardware
+        What computes it; see `napari_webipred.runtime.providers.chosen`.
 
     Returns
     -------
@@ -94,7 +100,7 @@ def open_graph(graph: Path | bytes, threads: int, folds: bool, *, save_as: Path 
         options.optimized_model_filepath = str(save_as)
         for key, value in {"file_name": weights_of(save_as).name, "min_size_in_bytes": "1024"}.items():
             options.add_session_config_entry(f"session.optimized_model_external_initializers_{key}", value)
-    return opened_with(graph if isinstance(graph, bytes) else str(graph), options, folds)
+    return opened_with(graph if isinstance(graph, bytes) else str(graph), options, folds, hardware)
 
 
 def weights_of(graph: Path) -> Path:
@@ -116,7 +122,7 @@ def options_for(threads: int) -> Any:
     return options
 
 
-def opened_with(graph: str | bytes, options: Any, folds: bool) -> Any:
+def opened_with(graph: str | bytes, options: Any, folds: bool, hardware: Hardware = USUAL) -> Any:
     """Let ONNX Runtime open a network.
 
     Raises
@@ -126,13 +132,16 @@ def opened_with(graph: str | bytes, options: Any, folds: bool) -> Any:
     """
     import onnxruntime
 
+    wanted = providers(hardware)
+    for key, value in BF16.items() if hardware.precision == "bf16" else ():
+        options.add_session_config_entry(key, value)
     try:
         arena.give_back()
         arena.use_limited_memory(options)
         session = onnxruntime.InferenceSession(
             graph,
             options,
-            providers=[PROVIDER],
+            providers=wanted,
             disabled_optimizers=[*disabled_optimizers(folds)],
             # Trying again with the same provider changes nothing, and is announced on standard output.
             enable_fallback=0,
@@ -141,6 +150,11 @@ def opened_with(graph: str | bytes, options: Any, folds: bool) -> Any:
         # Where the graph lies in the cache says nothing to the user.
         reason = re.sub(r"Load model from .* failed: ?", "", _first_line(error))
         raise ModelError(f"The compiled model cannot be opened: {reason}", BROKEN) from error
+    if session.get_providers()[:1] != [wanted[0][0]]:
+        raise ModelError(
+            f"ONNX Runtime cannot use {WORDS[hardware.device]}, although it has been made for it.",
+            "Install the libraries of the device that ONNX Runtime needs, or choose the device cpu.",
+        )
     arena.trim()
     return session
 

@@ -16,6 +16,7 @@ import numpy as np
 from napari_webipred import limits
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.errors import ModelError
+from napari_webipred.hardware import USUAL, Hardware
 from napari_webipred.runtime.bounds import Bounds, bounds_of, first_bounds, known_bounds, read_network
 from napari_webipred.runtime.graph import INPUT, OUTPUT
 from napari_webipred.runtime.inference import explained, mapped, open_graph, signature
@@ -53,6 +54,8 @@ class Session:
         if it cannot be used, the graph is opened instead.
     guard : callable, optional
         Makes the context within which a file is opened as graph, such as one that verifies it.
+    hardware : Hardware
+        What computes it; an optimised network is for the usual one.
 
     Attributes
     ----------
@@ -89,11 +92,15 @@ class Session:
         allow_slow: bool = False,
         optimised: Optimised | None = None,
         guard: Callable[[Path], AbstractContextManager[None]] | None = None,
+        hardware: Hardware = USUAL,
     ) -> None:
         self._graph = graph
         self._threads = threads
         self._allow_slow = allow_slow
         self._guard = guard
+        self._hardware = hardware
+        # Not every device takes several images at the same time, and none is faster for it.
+        self._turn = nullcontext() if hardware.device == "cpu" else threading.Lock()
         self.optimised = optimised
         self._known: dict[Shape, Bounds] = {}
         self._opening = threading.Lock()
@@ -101,7 +108,7 @@ class Session:
         if optimised is None:
             with self._guarded():
                 self._bounds = self._first_bounds(_content(graph))
-                self._session = open_graph(graph, threads, self._bounds.folds)
+                self._session = open_graph(graph, threads, self._bounds.folds, hardware=hardware)
             found = signature(self._session)
             self.properties = dict(self._session.get_modelmeta().custom_metadata_map)
         else:
@@ -137,7 +144,7 @@ class Session:
 
     def _plain(self) -> Any:
         with self._guarded():
-            return open_graph(self._graph, self._threads, self._bounds.folds)
+            return open_graph(self._graph, self._threads, self._bounds.folds, hardware=self._hardware)
 
     @overload
     def predict(self, batch: ArrayLike, outputs: None = None) -> NDArray[np.float32]: ...
@@ -281,7 +288,7 @@ class Session:
         def end() -> None:
             options.terminate = True
 
-        with MEMORY.running(self.bounds(images.shape).run, cancellation), cancellation.ending(end):
+        with MEMORY.running(self.bounds(images.shape).run, cancellation), cancellation.ending(end), self._turn:
             try:
                 arrays: list[NDArray[np.float32]] = session.run([*names], {INPUT: images}, options)
             except Exception as error:  # ONNX Runtime has no common class for what it raises

@@ -84,15 +84,15 @@ class Run(QObject):
         regions: UsedRegions | None = None,
     ) -> None:
         from napari_webipred import engine  # the panel opens sooner without it
+        from napari_webipred.difference import measured
 
         super().__init__()
         self._table = table
         self.regions = regions
         axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         total = sum(map(len, sources))
-        self.details: RunDetails = table.begin(
-            model.card, model.checksum, options.as_dict(), axes, total, inputs=inputs
-        )
+        plain = options.as_dict() | measured(model, options.hardware)
+        self.details: RunDetails = table.begin(model.card, model.checksum, plain, axes, total, inputs=inputs)
         self.rows = RowList()
         self.ranges = Ranges()
         self.running = True
