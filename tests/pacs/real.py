@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import os
 import signal
 import subprocess
@@ -169,6 +170,23 @@ def test_classifying_in_a_terminal_gives_the_numbers_of_the_files(
     said = capsys.readouterr()
     assert "Asking 127.0.0.1." in said.err
     assert "Doe" not in said.out + said.err
+
+
+@pytest.mark.parametrize("name", ["web", "dimse"])
+def test_nothing_tells_of_a_patient_but_the_answer(
+    name: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Neither a log with every message of every library, nor a file, also after an error."""
+    monkeypatch.chdir(tmp_path)
+    caplog.set_level(logging.DEBUG)
+    logging.getLogger("check").debug("the log is written")
+    assert main(["pacs", "classify", name, "--patient-name", "Doe^Jane", "-m", "demo", "-o", "out.csv"]) == 1
+    assert main(["pacs", "find", name, "--patient-id", "P 1", "--modality", "C/T"]) == 2
+    assert "the log is written" in caplog.text
+    assert not [word for word in ("Doe", "P 1", "1.2.3.9", "PatientName") if word in caplog.text]
+    written = [path for path in tmp_path.rglob("*") if path.is_file()]
+    assert tmp_path / "out.csv" in written
+    assert not [path for path in written if b"Doe" in path.read_bytes() or "Doe" in path.name]
 
 
 def test_finding_in_a_terminal_shows_studies_and_series(capsys: pytest.CaptureFixture[str]) -> None:

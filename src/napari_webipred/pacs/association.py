@@ -16,6 +16,7 @@ from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.http import about_tls, trust
 from napari_webipred.pacs.silence import silence
 
+PIECE = 2**17  # bytes of a message at most; with those that pynetdicom asks for, an image takes twice as long
 REJECTED = {  # by the source and the reason in the answer
     (1, 3): "does not know the calling AE title {own}",
     (1, 7): "does not know the AE title {title}",
@@ -78,6 +79,7 @@ class Associations:
                 connection.host,
                 connection.port,
                 ae_title=connection.title,
+                max_pdu=PIECE,
                 ext_neg=list(roles),
                 tls_args=(trust(connection), connection.host) if connection.tls else None,
                 evt_handlers=[(evt.EVT_CONN_OPEN, _without_delay), *handlers],
