@@ -1,7 +1,7 @@
 # make demo         classify bundled images: no display, no network beyond the installation
 # make test         what is checked for each change: ruff, mypy, pytest. `make test SLOW=` runs the slow tests, too
 # make coverage     the tests again, to see which lines and branches they cover; takes a quarter longer
-# make bench        the speed that the README claims
+# make bench        what it costs, against others; writes docs/performance.md. `make bench BENCH=--quick` takes some minutes
 # make docs         the documentation as a site, in site/
 # make screenshots  take docs/images again, from the real panel
 # make clean        remove what the others made
@@ -74,7 +74,7 @@ docs: $(VENV)/.for-test
 	$(BIN)/python -m sphinx -W --keep-going -q -b html docs site
 
 bench: $(VENV)/.for-demo
-	$(BIN)/python benchmarks/densenet.py
+	$(BIN)/python benchmarks/bench.py $(BENCH)
 
 screenshots: $(VENV)/.for-test system-packages
 	if command -v xvfb-run >/dev/null; then \

@@ -1,7 +1,7 @@
 """What explanations cost: `python benchmarks/explanations.py MODEL FOLDER [ROUNDS]`.
 
-MODEL is a model folder, such as `densenet.py` writes, FOLDER has images, such as `images.py` writes. Classifies them
-with maps of all classes and without, in turn, and occludes one image in batches and one part at a time, in turn.
+MODEL is a model folder, such as `full_networks.py` writes, FOLDER has images, such as `images.py` writes. Classifies
+them with maps of all classes and without, in turn, and occludes one image in batches and one part at a time, in turn.
 Prints JSON: seconds of each round, by the clock and of processors, and the medians of their ratios.
 Occlusion takes less long with the model `demo`.
 """

@@ -1,6 +1,7 @@
-"""How long one image takes when everything is ready: `python benchmarks/warm.py ours|bare MODEL IMAGE`.
+"""How long one file takes when everything is ready, in turns: `python benchmarks/warm.py MODEL GRAPH FOLDER IMAGE`.
 
-MODEL is a model folder for `ours`, the compiled graph for `bare`. Prints JSON: milliseconds of each run.
+MODEL is a model folder, GRAPH the compiled graph for `bare.py`, FOLDER what `tuned.py` has saved of it. Prints JSON:
+milliseconds of each run of each.
 """
 
 from __future__ import annotations
@@ -8,52 +9,35 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Callable
 
-RUNS, UNCOUNTED = 30, 5
-
-
-def milliseconds(work: Callable[[], object]) -> list[float]:
-    """Time `work` again and again."""
-    times = []
-    for _ in range(RUNS + UNCOUNTED):
-        begin = time.perf_counter()
-        work()
-        times.append(1000 * (time.perf_counter() - begin))
-    return times[UNCOUNTED:]
+RUNS, UNCOUNTED = 40, 5
 
 
-def ours(model: str, path: str) -> dict[str, Callable[[], object]]:
-    """Prepare the three tasks for napari-webipred."""
+def main() -> None:
+    """Measure and print."""
     import bare
     import napari_webipred as wp
+    import tuned
     from napari_webipred import engine
 
+    model, graph, folder, path = sys.argv[1:]
     opened = wp.open_model(model, standardize="torch")
-    pixels = bare.read(path)
-    batch = bare.prepare(pixels)
-    return {
-        "tensor": lambda: opened.predict(batch),
-        "array": lambda: list(engine.classify(opened, pixels)),
-        "file": lambda: list(engine.classify(opened, path)),
+    plain, mark = bare.open_session(graph, bare.CORES), tuned.open_session(folder, tuned.CORES)
+    acts = {
+        "ours": lambda: list(engine.classify(opened, path)),
+        "bare": lambda: plain.run(None, {"image": bare.prepare(bare.read(path))}),
+        "tuned": lambda: mark.run(None, {"image": tuned.prepare(path)}),
     }
-
-
-def by_hand(graph: str, path: str) -> dict[str, Callable[[], object]]:
-    """Prepare the same three tasks by hand."""
-    import bare
-
-    session = bare.open_session(graph, bare.CORES)
-    pixels = bare.read(path)
-    batch = bare.prepare(pixels)
-    return {
-        "tensor": lambda: session.run(None, {"image": batch}),
-        "array": lambda: session.run(None, {"image": bare.prepare(pixels)}),
-        "file": lambda: session.run(None, {"image": bare.prepare(bare.read(path))}),
-    }
+    times: dict[str, list[float]] = {name: [] for name in acts}
+    for number in range(RUNS + UNCOUNTED):
+        for name in acts if number % 2 else reversed(acts):
+            time.sleep(0.03)  # until the threads of the one before have stopped to wait for work
+            begin = time.perf_counter()
+            acts[name]()
+            if number >= UNCOUNTED:
+                times[name].append(1000 * (time.perf_counter() - begin))
+    print(json.dumps(times))
 
 
 if __name__ == "__main__":
-    who, model, path = sys.argv[1:]
-    tasks = (ours if who == "ours" else by_hand)(model, path)
-    print(json.dumps({task: milliseconds(work) for task, work in tasks.items()}))
+    main()
