@@ -21,7 +21,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.imaging.expectation import unlike
 from napari_webipred.references.executor import NEGATIVE
 from napari_webipred.references.fitting import fitted
-from napari_webipred.references.reference import Reference
+from napari_webipred.references.reference import MOST_NUMBERS, Cloud, Neighbours, Reference, directions
 
 node = helper.make_node
 
@@ -101,10 +101,53 @@ def test_new_images_of_the_same_kind_have_percentiles_around_the_middle() -> Non
 
 
 def test_a_distance_is_that_of_mahalanobis() -> None:
-    reference = Reference(np.array([1.0, 2.0]), np.diag([4.0, 0.25]), np.array([1.0, 2.0, 3.0, 4.0]), {})
+    reference = Reference(Cloud(np.array([1.0, 2.0]), np.diag([4.0, 0.25])), np.array([1.0, 2.0, 3.0, 4.0]), {})
     distance = reference.distance(np.array([[2, 2], [1, 6]], np.float32))
     assert distance.tolist() == [2, 2]
     assert reference.percentile(np.array([0.5, 2, 2.5, 9])).tolist() == [0, 25, 50, 100]
+
+
+def test_a_distance_from_neighbours_is_that_of_scikit_learn_from_the_fifth_nearest() -> None:
+    neighbors = pytest.importorskip("sklearn.neighbors")
+    random = np.random.default_rng(5)
+    seen, new = (random.normal(size=(count, 7)).astype(np.float32) for count in (60, 9))
+    expected = neighbors.NearestNeighbors(n_neighbors=5).fit(directions(seen)).kneighbors(directions(new))[0][:, -1]
+    place = Neighbours(directions(seen))
+    np.testing.assert_allclose(place.distance(new), expected, atol=1e-6)
+    np.testing.assert_allclose(place.distance(new * 3), expected, atol=1e-6)  # the direction alone counts
+
+
+def test_what_lies_between_two_kinds_of_images_is_far_from_its_neighbours_alone() -> None:
+    """The weakness that stands beside the Mahalanobis distance."""
+    random = np.random.default_rng(6)
+    kinds = random.normal([[6, 0, 1], [0, 6, 1]], 0.3, (60, 2, 3)).reshape(-1, 3).astype(np.float32)
+    between = np.array([[3, 3, 1]], np.float32)
+    percent = {}
+    for method in ("mahalanobis", "neighbours"):
+        made = fitted(kinds, {}, method)
+        percent[method] = float(made.percentile(made.distance(between))[0])
+    assert percent["neighbours"] == 100
+    assert percent["mahalanobis"] < 50
+
+
+def test_neighbours_are_kept_and_too_many_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    checksum = "sha256:" + "b" * 64
+    seen = np.random.default_rng(0).normal(size=(50, 4)).astype(np.float32)
+    made = fitted(seen, {"reading": "x"}, "neighbours")
+    path = references.save(checksum, made)
+    again = references.load(checksum)
+    assert again is not None
+    np.testing.assert_array_equal(again.place.features, made.place.features)
+    np.testing.assert_array_equal(again.distances, made.distances)
+    assert again.as_dict() == made.as_dict()
+    assert (made.as_dict()["method"], made.as_dict()["neighbours"]) == ("neighbours", 5)
+    assert made.weakness.endswith("all others seem far away.")
+    content = path.read_bytes()
+    path.write_bytes(content[:-1])
+    assert references.load(checksum) is None
+    monkeypatch.setattr("napari_webipred.references.fitting.MOST_NUMBERS", MOST_NUMBERS // 2**20)
+    with pytest.raises(OptionError, match="too much memory"):
+        fitted(seen, {}, "neighbours")
 
 
 def test_a_reference_is_kept_as_numbers_and_removed_with_the_rest(caplog: pytest.LogCaptureFixture) -> None:
@@ -114,8 +157,9 @@ def test_a_reference_is_kept_as_numbers_and_removed_with_the_rest(caplog: pytest
     path = references.save(checksum, made)
     again = references.load(checksum)
     assert again is not None
-    for name in ("mean", "precision", "distances"):
-        np.testing.assert_array_equal(getattr(again, name), getattr(made, name))
+    for name in ("mean", "precision"):
+        np.testing.assert_array_equal(getattr(again.place, name), getattr(made.place, name))
+    np.testing.assert_array_equal(again.distances, made.distances)
     assert again.made == made.made
     content = path.read_bytes()
     for damaged in (content[:-1], content + b"x", b"{}\n", b"[1]\n", b"\xff", content.replace(b": 4,", b": 9,", 1)):
@@ -173,6 +217,16 @@ def test_python_and_the_command_line_measure_the_same_and_remark_on_other_images
     np.testing.assert_array_equal(both["reference distance"], table["reference distance"])
     record = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
     assert record["options"]["reference"]["images"] == 60
+
+    assert record["options"]["reference"]["method"] == "mahalanobis"
+    assert cli.main(["reference", str(folder), *named, "--method", "neighbours"]) == 0
+    assert "slices of one patient" in capsys.readouterr().err
+    assert cli.main(["classify", *map(str, others), *named, "--reference", "-o", str(out), "--overwrite"]) == 0
+    record = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
+    assert record["options"]["reference"]["method"] == "neighbours"
+    percents = [float(line.split(",")[-1]) for line in out.read_text(encoding="utf-8").splitlines()[1:]]
+    assert percents[0] < 99
+    assert percents[1] == 100
 
     with pytest.raises(OptionError, match="read and prepared differently"):
         wp.classify(others, model, reference=True, intensity="plane")

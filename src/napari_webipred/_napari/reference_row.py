@@ -5,23 +5,31 @@ from __future__ import annotations
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.label import tip
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import WebIPredError
-from napari_webipred.references.reference import AT_LEAST, WEAKNESS
+from napari_webipred.references.reference import AT_LEAST, METHODS
 
 if TYPE_CHECKING:
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
     from napari_webipred.options import Options
-    from napari_webipred.references.reference import Reference
+    from napari_webipred.references.reference import Method, Reference
+
+WORDS: dict[Method, str] = {
+    "mahalanobis": "Distance from all of them together",
+    "neighbours": "Distance from the nearest of them",
+}
 
 
 class ReferenceRow(QWidget):
@@ -32,13 +40,18 @@ class ReferenceRow(QWidget):
         self._session = session
         self._form = form
         self._task: Task | None = None
+        self.method = choice("How distances are measured")
+        for place, (method, words) in enumerate(WORDS.items()):
+            self.method.addItem(words, method)
+            self.method.setItemData(place, tip(METHODS[method]), Qt.ItemDataRole.ToolTipRole)
+        self.method.setToolTip("How a new reference measures how far an image is away")
         self.fit = Button()
         self.progress = ProgressLine("fitting the reference")
         self.message = Message(theme)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
-        for widget in (form.reference.native, self.fit, self.progress, self.message):
+        for widget in (form.reference.native, self.method, self.fit, self.progress, self.message):
             layout.addWidget(widget)
         self.fit.clicked.connect(self._on_fit)
         self.progress.cancelled.connect(self._on_cancel)
@@ -52,7 +65,9 @@ class ReferenceRow(QWidget):
         if not known and self._form.reference.value:
             self._form.reference.value = False
         self.fit.setText("Fit the reference again" if known else "Fit a reference to these images")
-        self.fit.setVisible(self._task is None)
+        for widget in (self.fit, self.method):
+            widget.setVisible(self._task is None)
+        self.method.setEnabled(self._session.loading.model is not None and count >= AT_LEAST)
         self.fit.setEnabled(self._session.loading.model is not None and count >= AT_LEAST)
         self.fit.setToolTip(
             f"Remember what the {count:,} chosen images are like, to find others that are not like them"
@@ -70,7 +85,7 @@ class ReferenceRow(QWidget):
         except WebIPredError as error:
             self.message.show_error(error)
             return
-        self._task = Task(_fitting(model, sources, self._form.options()))
+        self._task = Task(_fitting(model, sources, self._form.options(), self.method.currentData()))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
@@ -88,7 +103,7 @@ class ReferenceRow(QWidget):
         self._session.kept.look()
         failed = found.made["failed"]
         left_out = f" {failed:,} could not be read." if failed else ""
-        self.message.show_note(f"The reference has {len(found):,} images.{left_out}", WEAKNESS)
+        self.message.show_note(f"The reference has {len(found):,} images.{left_out}", found.weakness)
 
     def _on_failed(self, error: Exception) -> None:
         self._on_end()
@@ -104,11 +119,13 @@ class ReferenceRow(QWidget):
             self._task.cancel()
 
 
-def _fitting(model: Model, sources: Sequence[Source], options: Options) -> Generator[tuple[int, int], None, Reference]:
+def _fitting(
+    model: Model, sources: Sequence[Source], options: Options, method: Method
+) -> Generator[tuple[int, int], None, Reference]:
     """Fit a reference, and keep it for the model."""
     from napari_webipred.references.fitting import fitting
 
     yield 0, 0
-    found = yield from fitting(model, sources, options)
+    found = yield from fitting(model, sources, options, method)
     model.reference = found
     return found

@@ -120,7 +120,6 @@ def classify(  # noqa: PLR0913 - each is given by its name
     >>> table["error"].tolist()
     ['', 'There is no file missing.png. Check the name and the folder.']
     """
-    from napari_webipred.references.reference import WEAKNESS
     from napari_webipred.results.columns import Shared, measures, unique
     from napari_webipred.results.table import to_frame
 
@@ -165,7 +164,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     )
     table.attrs["notes"] = [note for each in opened for note in each.card.remarks_on(views)] + apart
     if reference:
-        table.attrs["notes"].append(WEAKNESS)
+        table.attrs["notes"] += dict.fromkeys(each.reference.weakness for each in opened if each.reference)
     if not several:
         table.attrs |= {"classes": opened[0].classes, "task": opened[0].card.task, "checksum": opened[0].checksum}
         table.attrs["options"] = options.as_dict()

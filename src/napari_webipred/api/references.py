@@ -16,7 +16,7 @@ from napari_webipred.steps import result_of
 
 if TYPE_CHECKING:
     from napari_webipred.card import Profile
-    from napari_webipred.references.reference import Reference
+    from napari_webipred.references.reference import Method, Reference
 
 
 def fit_reference(
@@ -25,11 +25,13 @@ def fit_reference(
     *,
     intensity: Intensity | None = None,
     profile: Profile | None = None,
+    method: Method = "mahalanobis",
 ) -> Reference:
     """Fit a reference to images that a model is for, so that `classify` can tell which others are not like them.
 
     It is kept for the model on this machine, in place of an earlier one: the mean of the features, the inverse of
-    their covariance, and the distances of the images; no image and no name.
+    their covariance, and the distances of the images; for ``"neighbours"`` the features of each image. No image and no
+    name is kept.
 
     Parameters
     ----------
@@ -38,6 +40,9 @@ def fit_reference(
     model : Model, or anything that `open_model` takes
     intensity, profile
         As for `classify`, which needs the same.
+    method : "mahalanobis" or "neighbours"
+        How distances are measured: from the mean of all reference images (Mahalanobis), or from the fifth nearest of
+        them, by the direction of their features.
 
     Returns
     -------
@@ -56,5 +61,5 @@ def fit_reference(
     opened = model_of(model)
     with remedies_in_notes():
         sources = engine.ready_sources(opened, images, options)
-        opened.reference = found = result_of(fitting(opened, sources, options))
+        opened.reference = found = result_of(fitting(opened, sources, options, method))
         return found

@@ -6,14 +6,23 @@ import json
 import logging
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_webipred import file_errors, safe_json, settings
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.cache.folders import REFERENCE_SUFFIX, REFERENCES, refuse_links
 from napari_webipred.errors import CatalogueError
-from napari_webipred.references.reference import AT_LEAST, MOST_CHANNELS, Reference
+from napari_webipred.references.reference import (
+    AT_LEAST,
+    MOST_CHANNELS,
+    MOST_NUMBERS,
+    Cloud,
+    Neighbours,
+    Reference,
+)
 
 _NAME = re.compile(r"[0-9a-f]{64}")
 _MOST_IMAGES = 10_000_000
@@ -32,21 +41,31 @@ def load(checksum: str) -> Reference | None:
                 channels, images = int(found["channels"]), int(found["images"])
                 if not (0 < channels <= MOST_CHANNELS and AT_LEAST <= images <= _MOST_IMAGES):
                     raise ValueError("its size is not possible")
-                count = channels + channels**2 + images
-                content = file.read(8 * count + 1)
-            if len(content) != 8 * count:
+                near = found.get("method") == "neighbours"
+                if near and channels * images > MOST_NUMBERS:
+                    raise ValueError("its size is not possible")
+                count = 4 * channels * images if near else 8 * (channels + channels**2)
+                content = file.read(count + 8 * images + 1)
+            if len(content) != count + 8 * images:
                 raise ValueError("it is not whole")
-            numbers = np.frombuffer(content, "<f8").astype(np.float64)
-            if not np.isfinite(numbers).all():
+            numbers = np.frombuffer(content[:count], "<f4" if near else "<f8")
+            distances = np.frombuffer(content[count:], "<f8").astype(np.float64)
+            if not (np.isfinite(numbers).all() and np.isfinite(distances).all()):
                 raise ValueError("it has numbers that are not finite")
         except FileNotFoundError:
             continue
         except (OSError, ValueError, TypeError, LookupError) as error:
             _log.warning("The reference of a model cannot be read from %s: %s", path, error)
             continue
-        mean, precision, distances = np.split(numbers, [channels, channels + channels**2])
-        return Reference(mean, precision.reshape(channels, channels), distances, dict(found["made"]))
+        return Reference(_place(numbers, channels, near=near), distances, dict(found["made"]))
     return None
+
+
+def _place(numbers: NDArray[Any], channels: int, *, near: bool) -> Cloud | Neighbours:
+    if near:
+        return Neighbours(numbers.astype(np.float32).reshape(-1, channels))
+    mean, precision = np.split(numbers.astype(np.float64), [channels])
+    return Cloud(mean, precision.reshape(channels, channels))
 
 
 def save(checksum: str, reference: Reference) -> Path:
@@ -59,11 +78,16 @@ def save(checksum: str, reference: Reference) -> Path:
     """
     path = path_of(checksum)
     refuse_links(path.parent)
-    head = {"channels": len(reference.mean), "images": len(reference), "made": reference.made}
-    numbers = np.concatenate([reference.mean, reference.precision.ravel(), reference.distances]).astype("<f8")
+    place = reference.place
+    head = {"method": place.method, "channels": place.channels, "images": len(reference), "made": reference.made}
+    if isinstance(place, Neighbours):
+        numbers = place.features.astype("<f4").tobytes()
+    else:
+        numbers = np.concatenate([place.mean, place.precision.ravel()]).astype("<f8").tobytes()
+    content = json.dumps(head).encode() + b"\n" + numbers + reference.distances.astype("<f8").tobytes()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, json.dumps(head).encode() + b"\n" + numbers.tobytes())
+        write_whole(path, content)
     except OSError as error:
         reason, remedy = file_errors.writing(error)
         raise CatalogueError(f"The reference cannot be written: {reason}.", remedy) from error

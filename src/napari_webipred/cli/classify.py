@@ -18,7 +18,6 @@ from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
 from napari_webipred.hardware import Device, Precision
-from napari_webipred.references.reference import WEAKNESS
 
 if TYPE_CHECKING:
     from napari_webipred.engine import ImageLike
@@ -145,7 +144,8 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Sequence[Imag
             for sentence in model.card.remarks_on(how.views):
                 terminal.message(sentence)
         if how.reference:
-            terminal.message(WEAKNESS)
+            for weakness in dict.fromkeys(model.reference.weakness for model in models if model.reference):
+                terminal.message(weakness)
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
         wishes = Wishes(show, arguments.given_models(options), together, maps, regions=options.regions)

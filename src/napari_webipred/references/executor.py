@@ -102,9 +102,9 @@ def reference_of(model: Model, options: Options) -> Reference:
 
 def measure(reference: Reference, features: NDArray[np.float32]) -> tuple[float, float]:
     """Return the distance of an image, and how many percent of the reference images lie nearer."""
-    if features.shape[1] != len(reference.mean):
+    if features.shape[1] != reference.place.channels:
         raise OptionError(
-            f"The network has {features.shape[1]} features, and the reference {len(reference.mean)}.",
+            f"The network has {features.shape[1]} features, and the reference {reference.place.channels}.",
             "Fit the reference again.",
             "fit reference",
         )

@@ -15,7 +15,17 @@ import numpy as np
 from napari_webipred.errors import CancelledError, ModelError, OptionError, WebIPredError
 from napari_webipred.execution.plane import Plane, planes_of, prepared_plane
 from napari_webipred.execution.threads import in_threads
-from napari_webipred.references.reference import AT_LEAST, MOST_CHANNELS, Reference
+from napari_webipred.references.reference import (
+    AT_LEAST,
+    MOST_CHANNELS,
+    MOST_NUMBERS,
+    NEIGHBOURS,
+    Cloud,
+    Method,
+    Neighbours,
+    Reference,
+    directions,
+)
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,9 +35,12 @@ if TYPE_CHECKING:
     from napari_webipred.options import Options
 
 FOLDS = 5
+_ALL_ALIKE = ("The network finds the same features in all images.", "Give images that differ.")
 
 
-def fitting(model: Model, sources: Sequence[Source], options: Options) -> Generator[tuple[int, int], None, Reference]:
+def fitting(
+    model: Model, sources: Sequence[Source], options: Options, method: Method = "mahalanobis"
+) -> Generator[tuple[int, int], None, Reference]:
     """Compute the features of images, and where they lie.
 
     Parameters
@@ -37,6 +50,8 @@ def fitting(model: Model, sources: Sequence[Source], options: Options) -> Genera
         At least 50 planes that can be read.
     options : Options
         How they are read.
+    method : "mahalanobis" or "neighbours"
+        How distances are measured.
 
     Yields
     ------
@@ -73,13 +88,14 @@ def fitting(model: Model, sources: Sequence[Source], options: Options) -> Genera
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "versions": {name: version(name) for name in ("napari-webipred", "scikit-learn", "numpy", "onnxruntime")},
     }
-    return fitted(np.stack(found), made)
+    return fitted(np.stack(found), made, method)
 
 
-def fitted(features: NDArray[np.float32], made: dict[str, Any]) -> Reference:
+def fitted(features: NDArray[np.float32], made: dict[str, Any], method: Method = "mahalanobis") -> Reference:
     """Fit a reference to features, shape (images, channels).
 
-    The covariance is shrunk as Ledoit and Wolf (2004) do, because there are mostly more channels than images. Each
+    For the Mahalanobis distance the covariance is shrunk as Ledoit and Wolf (2004) do, because there are mostly more
+    channels than images; for neighbours, the features themselves are kept. Each
     image is also measured by a reference that was fitted without it: one that it has shaped lies nearer to it than to
     any new image.
     """
@@ -88,15 +104,20 @@ def fitted(features: NDArray[np.float32], made: dict[str, Any]) -> Reference:
             f"The network has {features.shape[1]} features for an image; {MOST_CHANNELS} are the most.",
             "Choose a model with fewer channels before its head.",
         )
-    values = features.astype(np.float64)
-    order = np.random.default_rng(0).permutation(len(values))
-    distances = np.empty(len(values))
+    if method == "neighbours" and features.size > MOST_NUMBERS:
+        raise OptionError(
+            f"The features of {len(features):,} images take too much memory.",
+            f"Give {MOST_NUMBERS // features.shape[1]:,} images at most, or choose the Mahalanobis distance.",
+        )
+    place_of = _neighbours if method == "neighbours" else _cloud
+    order = np.random.default_rng(0).permutation(len(features))
+    distances = np.empty(len(features))
     for part in range(FOLDS):
         held_out = order[part::FOLDS]
-        mean, precision, _ = _shrunk(np.delete(values, held_out, axis=0))
-        distances[held_out] = Reference(mean, precision, np.empty(0), {}).distance(features[held_out])
-    mean, precision, shrinkage = _shrunk(values)
-    return Reference(mean, precision, np.sort(distances), {**made, "shrinkage": shrinkage})
+        place, _ = place_of(np.delete(features, held_out, axis=0))
+        distances[held_out] = place.distance(features[held_out])
+    place, how = place_of(features)
+    return Reference(place, np.sort(distances), {**made, **how})
 
 
 def reading(model: Model, options: Options) -> str:
@@ -129,15 +150,22 @@ def _features_of(model: Model, options: Options, threads: int) -> Callable[[Plan
     return features
 
 
-def _shrunk(values: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64], float]:
-    """Return the mean, the inverse of the shrunk covariance, and how far it was shrunk."""
+def _neighbours(features: NDArray[np.float32]) -> tuple[Cloud | Neighbours, dict[str, Any]]:
+    if not np.ptp(features, axis=0).any():
+        raise OptionError(*_ALL_ALIKE)
+    return Neighbours(directions(features)), {"neighbours": NEIGHBOURS}
+
+
+def _cloud(features: NDArray[np.float32]) -> tuple[Cloud | Neighbours, dict[str, Any]]:
+    """Return the mean and the inverse of the shrunk covariance, and how far it was shrunk."""
     from sklearn.covariance import ledoit_wolf
 
+    values = features.astype(np.float64)
     covariance, shrinkage = ledoit_wolf(values)
     if not np.trace(covariance) > 0:
-        raise OptionError("The network finds the same features in all images.", "Give images that differ.")
+        raise OptionError(*_ALL_ALIKE)
     try:
         precision = np.linalg.inv(covariance)
     except np.linalg.LinAlgError as error:
         raise OptionError("The features of the images do not differ enough.", "Give more images.") from error
-    return values.mean(0), (precision + precision.T) / 2, float(shrinkage)
+    return Cloud(values.mean(0), (precision + precision.T) / 2), {"shrinkage": float(shrinkage)}
