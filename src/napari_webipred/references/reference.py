@@ -25,7 +25,8 @@ METHODS: dict[Method, str] = {
     "mahalanobis": "Mahalanobis distance: all reference images are taken for one cloud, so that what lies between two "
     "kinds of them counts as near.",
     "neighbours": "Nearest neighbours: the direction of the features counts, not how strong they are, and reference "
-    "images that are much alike, such as slices of one patient, lie so near to each other that all others seem far away.",
+    "images that are much alike, such as slices of one patient, lie so near to each other that all others seem far "
+    "away.",
 }
 
 
