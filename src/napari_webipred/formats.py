@@ -135,6 +135,10 @@ def kind_by_suffix(name: str) -> tuple[str, str] | None:
     return (_ARCHIVES | known).get(suffix)
 
 
+# Files beside a model that say how good it is, in the format of WebIPred, and what they are about.
+METRIC_FILES = {"metrics-javascript.json": "JavaScript", "metrics-python.json": "Python", "metrics.json": "published"}
+
+
 def format_of(name: str) -> Format | None:
     """Tell the format of a model by the name of its file; None if it says nothing."""
     path = PurePosixPath(name)

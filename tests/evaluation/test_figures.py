@@ -96,3 +96,17 @@ def test_colours_are_those_of_the_caller() -> None:
     figures.confusion(axes, counts, cohort.classes, names, "raw", night)
     assert figure.get_facecolor()[:3] == pytest.approx((17 / 255,) * 3)
     assert {text.get_color() for text in axes.texts} <= {"#111111", "#eeeeee"}
+
+
+def test_of_very_many_points_those_are_drawn_that_can_be_seen() -> None:
+    cohort = exclusive(60_000, 2)
+    false, true, _ = roc_curve(cohort.truth[:, 1], cohort.probabilities[:, 1], drop_intermediate=False)
+    kept = figures.seen(false, true)
+    assert len(kept) < len(false) / 5
+    assert (kept[0], kept[-1]) == (0, len(false) - 1)
+    at, one = np.linspace(0, 1, 5001), 1 / figures.COLUMNS
+    drawn = np.interp(at, false[kept], true[kept])  # as high as the curve is in the same very narrow column
+    assert (drawn >= np.interp(at - one, false, true) - 1e-12).all()
+    assert (drawn <= np.interp(at + one, false, true) + 1e-12).all()
+    few = np.linspace(0, 1, 50)
+    assert figures.seen(few, few).tolist() == list(range(50))

@@ -12,11 +12,15 @@ import pytest
 
 import napari_webipred as wp
 from cohorts import exclusive
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import local_model, side_files
+from napari_webipred.catalogue.providers import zenodo as providers
 from napari_webipred.cli import main
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import performance, webipred
 from napari_webipred.evaluation.evaluation import evaluated
 from napari_webipred.evaluation.metric import named
+from zenodo_server import ZenodoServer, model_zip
 
 NAMES = ("NORMAL", "PNEUMONIA")
 
@@ -98,6 +102,41 @@ def test_what_is_written_in_webipreds_format_is_read_again() -> None:
 def test_metrics_in_another_format_are_an_error_with_words(change: dict[str, Any]) -> None:
     with pytest.raises(OptionError, match="not in the format of WebIPred"):
         webipred.read({**model_16(), **change}, "JavaScript")
+
+
+def test_files_beside_a_model_complete_its_card() -> None:
+    files = {
+        "model.onnx": b"",
+        "metrics-javascript.json": json.dumps(model_16()).encode(),
+        "metrics-python.json": json.dumps({**model_16(), "auc": []}).encode(),
+    }
+    card = side_files.completed(local_model.card_of_path(Path("model.onnx")), files, "model.onnx")
+    assert card.class_names == []  # they say how good a model is, not what its classes are
+    first, second = performance.of_card(ModelCard.model_validate(card.model_dump(mode="json")))
+    assert (first.source, second.source) == ("JavaScript", "Python")
+    assert named(first.metrics, "auc", "NORMAL").value == 0.999233
+    assert first.roc["NORMAL"].x.tolist() == [0, 0.02, 1]
+    assert [each.source for each in performance.of(card, files)] == ["JavaScript", "Python"]  # each once
+    own = card.model_copy(update={"metrics": {"accuracy": 0.5}})
+    assert side_files.completed(own, files, "model.onnx").metrics == {"accuracy": 0.5}
+
+
+@pytest.mark.parametrize(
+    "content", [b"{", b"[]", b'{"loss": [0.3]}', b'{"recall": [1]}', b'{"recall": [' + b"1," * 2**20]
+)
+def test_another_file_of_that_name_does_no_harm(content: bytes) -> None:
+    card = side_files.completed(local_model.card_of_path(Path("m.onnx")), {"metrics.json": content}, "m.onnx")
+    assert performance.of_card(card) == []
+
+
+def test_metrics_in_the_record_of_a_model_are_read_with_it(zenodo: ZenodoServer) -> None:
+    zenodo.publish(
+        "123", {"m_model_converted.zip": model_zip(), "metrics-python.json": json.dumps(model_16()).encode()}
+    )
+    card = providers.resolve(providers.parse("10.5281/zenodo.123"))
+    (found,) = performance.of_card(card)
+    assert found.source == "Python"
+    assert found.distribution == {"NORMAL": 317, "PNEUMONIA": 855}
 
 
 def test_the_command_shows_the_card_and_the_files_beside_a_model(

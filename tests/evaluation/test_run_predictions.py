@@ -1,15 +1,25 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from napari_webipred._napari.evaluation import run_predictions
+from napari_webipred._napari.evaluation.class_mapping import differing, likely
 from napari_webipred._napari.evaluation.comparison import comparing, comparison_plots
 from napari_webipred._napari.evaluation.fits import fit_plots
-from napari_webipred._napari.evaluation.run_predictions import evaluating_run, from_features, from_typed, predictions_of
-from napari_webipred.card import ModelCard
+from napari_webipred._napari.evaluation.grouping import group_of, grouped
+from napari_webipred._napari.evaluation.line_table import parts, shared_width, unbroken
+from napari_webipred._napari.evaluation.run_predictions import (
+    evaluating_run,
+    from_answers,
+    from_features,
+    from_folders,
+    predictions_of,
+)
+from napari_webipred.card import ClassEntry, ModelCard
 from napari_webipred.errors import OptionError
 from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput
 from napari_webipred.results.probabilities import assigned
@@ -61,7 +71,7 @@ def outcome_of(table, run, known, **more):
 def test_a_run_is_evaluated_without_its_deleted_and_failed_rows_and_cells_know_their_rows():
     table, run = session([[0.9, 0.1], [0.8, 0.2], [0.3, 0.7], None, [0.6, 0.4]])
     table.delete([2])
-    found = outcome_of(table, run, from_typed({1: "a", 2: "a", 3: "b", 4: "b", 5: "b"}))
+    found = outcome_of(table, run, from_answers({1: ("a",), 2: ("a",), 3: ("b",), 4: ("b",), 5: ("b",)}))
     cohort = found.evaluation.cohort
     assert found.evaluation.confusion.to_numpy().tolist() == [[1, 0], [1, 1]]
     assert found.numbers[found.evaluation.rows(1, 0)].tolist() == [5]
@@ -71,9 +81,9 @@ def test_a_run_is_evaluated_without_its_deleted_and_failed_rows_and_cells_know_t
 def test_thresholds_and_calibration_are_fitted_on_request_and_shown_as_tables():
     given = [[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.55, 0.45], [0.4, 0.6], [0.3, 0.7], [0.2, 0.8], [0.6, 0.4]]
     table, run = session(given)
-    typed = from_typed({number: "aaabbbba"[number - 1] for number in range(1, 9)})
-    assert fit_plots(outcome_of(table, run, typed).evaluation) == []
-    found = outcome_of(table, run, typed, rule="youden", calibrate=True)
+    answers = from_answers({number: ("aaabbbba"[number - 1],) for number in range(1, 9)})
+    assert fit_plots(outcome_of(table, run, answers).evaluation) == []
+    found = outcome_of(table, run, answers, rule="youden", calibrate=True)
     thresholds, calibration = fit_plots(found.evaluation)
     (line,) = thresholds.lines("")[1:]
     assert line[:2] == ["b", "0.4250"]
@@ -107,7 +117,7 @@ def test_the_folders_of_the_files_are_labels():
 
 def test_planes_are_labelled_one_by_one():
     table, run = session([[0.9, 0.1], [0.2, 0.8]], axes=("z",), positions=[{"z": 0}, {"z": 1}])
-    found = outcome_of(table, run, from_typed({1: "a", 2: "a"}))
+    found = outcome_of(table, run, from_answers({1: ("a",), 2: ("a",)}))
     assert found.evaluation.cohort.truth.tolist() == [[True, False], [True, False]]
     assert found.evaluation.cohort.assigned.tolist() == [[True, False], [False, True]]
 
@@ -143,8 +153,8 @@ def test_a_missing_file_is_named(tmp_path: Path):
         outcome_of(table, run, run_predictions.from_file(tmp_path / "gone.csv", ""))
 
 
-def compared(table, run, other):
-    steps = comparing(table, run, other)
+def compared(table, run, other, mapping=None):
+    steps = comparing(table, run, other, mapping)
     while True:
         try:
             next(steps)
@@ -191,3 +201,63 @@ def test_runs_without_a_common_image_or_with_other_classes_are_not_compared():
     table.append(three, [Row(0, "image0", probabilities=np.array([0.5, 0.5, 0], np.float32))])
     with pytest.raises(OptionError, match="different classes"):
         compared(table, three, other)
+
+
+def test_classes_that_are_called_differently_are_mapped_and_those_of_one_name_added():
+    table, other = session([[0.9, 0.1], [0.2, 0.8], [0.45, 0.55]])  # classes a and b
+    names = ["A ", "bad", "worse"]
+    card = other.card.model_copy(
+        update={"classes": tuple(ClassEntry(index=index, name=name) for index, name in enumerate(names))}
+    )
+    run = table.begin(card, "", {"threshold": 0.5}, (), 3)
+    given = [[0.5, 0.25, 0.25], [0.4, 0.3, 0.3], [0.9, 0.1, 0.0]]
+    rows = [Row(0, f"image{n}", probabilities=np.array(p, np.float32), assigned=(0,)) for n, p in enumerate(given)]
+    table.append(run, [replace(row, image=table.rows[n + 1].image) for n, row in enumerate(rows)])
+    asked = differing(run, other)
+    assert (asked.run, asked.other, asked.names) == (run, other, tuple(run.classes))
+    assert [likely(name, tuple(other.classes)) for name in run.classes] == ["a", "", ""]
+    with pytest.raises(OptionError, match="different classes"):
+        compared(table, run, other, {run.classes[0]: "a"})
+    found = compared(table, run, other, {run.classes[0]: "a", "bad": "b", "worse": "b"})
+    np.testing.assert_allclose(found.opinions.probabilities[1], [[0.5, 0.5], [0.4, 0.6], [0.9, 0.1]], atol=1e-6)
+    assert found.opinions.assigned[1].argmax(1).tolist() == [0, 1, 0]  # 0.3 and 0.3 are more than 0.4
+    assert found.opinions.classes == ("a", "b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "path", "group"),
+    [
+        ("folder", "/data/p1/a.png", "/data/p1"),
+        ("above", "/data/p1/normal/a.png", "/data/p1"),
+        ("above", r"C:\data\p1\normal\a.png", "C:/data/p1"),
+        ("name", "/data/x/person12_bacteria_3.jpeg", "person12"),
+        ("name", "/other/person12-7.jpeg", "person12"),
+        ("name", "_x.png", "_x.png"),
+        ("folder", "layer", "layer"),
+        ("above", "a/b.png", "a/b.png"),
+    ],
+)
+def test_the_path_of_an_image_says_what_it_belongs_to(kind, path, group):
+    assert group_of(path, kind) == group
+
+
+def test_answers_and_folders_are_grouped_by_paths_on_request():
+    files = [f"/data/p{n // 2}/{'ab'[n % 2]}/{n}.png" for n in range(6)]
+    table, run = session([[0.9, 0.1], [0.2, 0.8]] * 3, files=files)
+    answers = from_answers({n + 1: ("ab"[n % 2],) for n in range(6)})
+    for known in (answers, from_folders):
+        found = outcome_of(table, run, grouped(known, "above"), grouped_by="images of the folder above")
+        assert found.evaluation.cohort.groups.tolist() == [0, 0, 1, 1, 2, 2]
+        assert found.evaluation.made["groups"] == "images of the folder above"
+
+
+@pytest.mark.parametrize(
+    ("there", "widths"), [(400, [100, 200]), (300, [100, 200]), (200, [75, 125]), (100, [50, 50]), (60, [50, 50])]
+)
+def test_columns_share_the_width_that_there_is(there, widths):
+    assert shared_width(there, [100, 200], [50, 50]) == widths
+
+
+def test_intervals_stay_in_one_line():
+    assert parts("0.560 (0.480 to 0.637) fitted 0.9") == ["0.560", "(0.480 to 0.637)", "fitted", "0.9"]
+    assert unbroken("0.560 (0.480 to 0.637) fitted") == "0.560 (0.480\u00a0to\u00a00.637) fitted"

@@ -13,6 +13,7 @@ from tests.gui.conftest import CHEST, flat
 
 from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
 from napari_webipred._napari.evaluation.performance import Performance
+from napari_webipred._napari.form_settings import apply, plain_settings
 from napari_webipred._napari.results.run_code import _options
 
 
@@ -105,8 +106,11 @@ def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify,
     rows = [panel._session.table.entry(n).row.prediction for n in panel._session.table.rows_of(second)]
     assert rows == ["dark"] * 3 + ["bright"] * 7  # 100, 110 and 120 were dark
     assert dict(_options(second))["threshold"] == "screening"
+    saved = plain_settings(panel.form)
     panel.form.model.value = "eye"
     assert panel.form.thresholds.value is None
+    apply(panel.form, panel._session, saved)
+    qtbot.waitUntil(lambda: panel.form.thresholds.value == "screening")
 
 
 def test_labels_of_a_file_are_matched_and_what_does_not_count_is_listed(

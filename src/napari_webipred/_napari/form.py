@@ -278,12 +278,13 @@ class ClassifyForm(Container):
     def offer_kept(self) -> None:
         """Offer the thresholds that are kept for the model, beside the number."""
         model, kept, before = self._session.loading.model, self._session.kept.thresholds, self.thresholds.value
+        chosen = self._session.kept.chosen(before)
         by_number = model is None or model.card.task == "multi-label"
         choices: dict[str | None, str] = {
             None: BY_NUMBER if by_number else MOST_PROBABLE,
             **{name: name for name in kept},
         }
-        offer(self.thresholds, choices, before if before in kept else None)
+        offer(self.thresholds, choices, chosen)
         if self.thresholds.value != before:
             self.thresholds.changed.emit(self.thresholds.value)
 

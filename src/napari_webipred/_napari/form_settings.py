@@ -19,6 +19,8 @@ def plain_settings(form: ClassifyForm) -> dict[str, Any]:
     model = form.model.value
     settings: dict[str, Any] = {name: getattr(form, name).value for name in NAMES}
     settings["planes"] = form.planes.value if form.planes.value in ("all", "current") else "all"
+    if form.thresholds.value is not None:
+        settings["thresholds"] = form.thresholds.value
     if model is not None:
         settings |= {"model": str(model), "model_is_path": isinstance(model, Path)}
     return settings
@@ -37,3 +39,5 @@ def apply(form: ClassifyForm, session: ViewerSession, settings: Mapping[str, Any
     wanted = Path(model) if settings.get("model_is_path") and model else model
     if any(entry.key == wanted for entry in session.catalogue.models.items):
         form.model.value = wanted
+        session.kept.wanted = settings.get("thresholds")
+        form.offer_kept()

@@ -87,8 +87,6 @@ class ViewerSession(QObject):
         The file for rows as they come, if the user wants that.
     review : ReviewChoice
         What the user has chosen about the review of rows.
-    typed : dict of int to str
-        The classes that the user says rows have, by the numbers of the rows.
 
     Signals
     -------
@@ -128,7 +126,6 @@ class ViewerSession(QObject):
         self.rows_changed.connect(self.maps.keep)
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
-        self.typed: dict[int, str] = {}
         self.review = ReviewChoice()
         self.display = Display(order=settings.current().preferences.chart_order)
         self.form: Any | None = None

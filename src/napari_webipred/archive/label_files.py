@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from io import StringIO
 from typing import Any, Literal, TypeAlias
 
-from napari_webipred import safe_json
+from napari_webipred import formats, safe_json
 
 _MAX_LABELS = 100_000
 _MAX_LABEL = 200
@@ -241,4 +241,4 @@ LABEL_FILES: dict[str, Callable[[bytes], list[str]]] = {
 
 CARD_FILE = "webipred.json"
 # All small files beside a model that say something about it.
-SIDE_FILES = (CARD_FILE, *LABEL_FILES)
+SIDE_FILES = (CARD_FILE, *LABEL_FILES, *formats.METRIC_FILES)

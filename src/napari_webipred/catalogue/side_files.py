@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from napari_webipred import safe_json
+from napari_webipred import formats, safe_json
+from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.archive.label_files import CARD_FILE, LABEL_FILES, SIDE_FILES, names_in
 from napari_webipred.card import ModelCard, Output, PartialCard, Preprocessing, Provenance, named
 from napari_webipred.catalogue import bioimageio
@@ -29,8 +30,8 @@ def completed(card: ModelCard, files: Mapping[str, bytes], near: str | None = No
 
     Read are, the first that says something counts: ``webipred.json`` (a whole card; its name and identifier count
     for a user's own model), the files that name classes in the order of
-    `napari_webipred.archive.label_files.LABEL_FILES`, ``userDefinedMetadata`` of a topology, and a description for the
-    BioImage Model Zoo.
+    `napari_webipred.archive.label_files.LABEL_FILES`, ``userDefinedMetadata`` of a topology, WebIPred's metrics, and a
+    description for the BioImage Model Zoo.
 
     Parameters
     ----------
@@ -54,6 +55,8 @@ def completed(card: ModelCard, files: Mapping[str, bytes], near: str | None = No
     card = merge(card, *_side_files(files, near))
     if not card.classes:
         card = merge(card, *_topologies(files))
+    if not card.metrics:
+        card = merge(card, _published_metrics(files, near))
     return merge(card, *bioimageio.describe_package(files))
 
 
@@ -75,6 +78,29 @@ def _side_files(files: Mapping[str, bytes], near: str | None) -> Iterator[Partia
         yield PartialCard(classes=named(names), provenance=Provenance(labels=name))
         if base == "metadata.json" and _is_teachable_machine(content):
             yield TEACHABLE_MACHINE
+
+
+def _published_metrics(files: Mapping[str, bytes], near: str | None) -> PartialCard:
+    """Read metrics in the format of WebIPred; those of its Python model stand in ``python`` beside the others."""
+    found: dict[str, Any] = {}
+    for base, source in formats.METRIC_FILES.items():
+        name = _find(files, base, near)
+        document = None if name is None else _small_json(files, name)
+        if not isinstance(document, dict) or not isinstance(document.get("recall"), list):
+            continue  # something else is called so
+        if not found:
+            found = {**document, "source": source}
+        elif source == "Python":
+            found["python"] = document
+    return PartialCard(metrics=found) if found else PartialCard()
+
+
+def _small_json(files: Mapping[str, bytes], name: str) -> Any:
+    try:
+        content = files[name]
+        return safe_json.parse(content) if len(content) <= MAX_SIDE_BYTES else None
+    except (TooLargeError, ValueError):  # no metrics that could be shown
+        return None
 
 
 def _topologies(files: Mapping[str, bytes]) -> Iterator[PartialCard]:

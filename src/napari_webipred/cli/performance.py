@@ -61,7 +61,7 @@ def _model(reference: str) -> tuple[ModelCard, dict[str, bytes]]:
     from napari_webipred.archive.model_files import exists, open_files
     from napari_webipred.cache import index, store
     from napari_webipred.catalogue import local_model, side_files
-    from napari_webipred.evaluation.performance import FILES
+    from napari_webipred.formats import METRIC_FILES
 
     card, path = index.find(reference), Path(reference)
     if card is None:
@@ -74,7 +74,7 @@ def _model(reference: str) -> tuple[ModelCard, dict[str, bytes]]:
         if here is None:
             return card, {}
         files = open_files(here)
-    return card, {name: files[name] for name in files if Path(name).name in FILES}
+    return card, {name: files[name] for name in files if Path(name).name in METRIC_FILES}
 
 
 def _show(published: Published) -> None:

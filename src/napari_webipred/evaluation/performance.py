@@ -15,9 +15,9 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import webipred
 from napari_webipred.evaluation.metric import NAMES, Metric
 from napari_webipred.evaluation.published import Published, of_confusion
+from napari_webipred.formats import METRIC_FILES
 from napari_webipred.names import readable
 
-FILES = {"metrics-javascript.json": "JavaScript", "metrics-python.json": "Python", "metrics.json": "published"}
 _ALIASES = {"recall": "sensitivity", "f1_score": "f1", "roc_auc": "auc", "mcc": "matthews_correlation"}
 
 
@@ -28,7 +28,7 @@ def of(card: ModelCard, files: Mapping[str, bytes] | None = None) -> list[Publis
     ----------
     card : ModelCard
     files : mapping of str to bytes, optional
-        Files of the model by name; read are those that are called as `FILES`.
+        Files of the model by name; read are those that are called as `napari_webipred.formats.METRIC_FILES`.
 
     Raises
     ------
@@ -36,17 +36,23 @@ def of(card: ModelCard, files: Mapping[str, bytes] | None = None) -> list[Publis
         A file of that name is no metrics JSON.
     """
     beside = files or {}
-    found = [
-        webipred.read(_parsed(name, beside[name]), FILES[PurePosixPath(name).name])
-        for name in beside
-        if PurePosixPath(name).name in FILES
-    ]
+    named = {name: PurePosixPath(name).name for name in beside}
+    parsed = [(_parsed(name, beside[name]), METRIC_FILES[base]) for name, base in named.items() if base in METRIC_FILES]
+    found = [webipred.read(document, source) for document, source in parsed]
     metrics = card.metrics
     if _is_webipred(metrics):
-        found.append(webipred.read(metrics, "published"))
+        found += [] if parsed else _completed(metrics)
     elif metrics:
         found += _of_card(metrics, card.class_names)
     return [each for each in found if each.metrics or each.distribution]
+
+
+def of_card(card: ModelCard) -> list[Published]:
+    """Collect what a card says; nothing if it is in another form."""
+    try:
+        return of(card) if card.metrics else []
+    except OptionError:
+        return []
 
 
 def _parsed(name: str, content: bytes) -> Any:
@@ -58,6 +64,14 @@ def _parsed(name: str, content: bytes) -> Any:
 
 def _is_webipred(metrics: Mapping[str, Any]) -> bool:
     return isinstance(metrics.get("distribution"), list) and isinstance(metrics.get("recall"), list)
+
+
+def _completed(metrics: Mapping[str, Any]) -> Iterator[Published]:
+    """Read the files beside a model, as they stand in a card that was completed by them."""
+    source, python = metrics.get("source"), metrics.get("python")
+    yield webipred.read(metrics, readable(source) if isinstance(source, str) else "published")
+    if isinstance(python, dict) and _is_webipred(python):
+        yield webipred.read(python, METRIC_FILES["metrics-python.json"])
 
 
 def _of_card(metrics: Mapping[str, Any], classes: Sequence[str]) -> Iterator[Published]:

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Label
+from napari_webipred.results.columns import READER
+from napari_webipred.results.reading import parsed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,7 +39,8 @@ def of(
     ----------
     given : DataFrame, mapping or path
         A table with a column for the image and one for the label, or one with 0 and 1 for each class; a mapping of
-        images to a label or several; or a CSV file with such a table.
+        images to a label or several; or a CSV file with such a table. A table of results with the answers of a reader
+        gives these.
     classes : sequence of str
         Those of the model.
     axes : sequence of str
@@ -87,6 +90,8 @@ def _labels(
 ) -> tuple[list[Label], tuple[str, ...]]:
     names = [plain(name).replace(" ", "_") for name in header]
     image = _first(names, IMAGE_COLUMNS)
+    if image is not None and {*READER} <= {*header}:
+        return _answers(header, rows, classes, axes, group, image)
     label = _first(names, LABEL_COLUMNS)
     flags = {name: header.index(name) for name in classes if name in header}
     groups = _group(header, group)
@@ -109,6 +114,27 @@ def _labels(
             shown = _several(cells[label], multi_label)
         place = tuple(cells[header.index(axis)] for axis in shared)
         found.append(Label(cells[image], shown, place, cells[groups] if groups is not None else ""))
+    return found, shared
+
+
+def _answers(
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    classes: Sequence[str],
+    axes: Sequence[str],
+    group: str | None,
+    image: int,
+) -> tuple[list[Label], tuple[str, ...]]:
+    """Take the answers of a reader out of a table of results; a reader who is unsure gives no label."""
+    groups, shared = _group(header, group), tuple(axis for axis in axes if axis in header)
+    found = []
+    for cells in rows:
+        said, comment, time = (cells[header.index(name)] for name in READER)
+        answer = parsed(said, comment, time, classes)
+        shown = None if answer is None else answer.labels(classes)
+        if shown is not None:
+            place = tuple(cells[header.index(axis)] for axis in shared)
+            found.append(Label(cells[image], shown, place, cells[groups] if groups is not None else ""))
     return found, shared
 
 

@@ -44,6 +44,7 @@ class Form(Part):
     planes: Name | None = None
     intensity: Intensity | None = None
     threshold: Threshold | None = None
+    thresholds: Name | None = None
     profile: Profile | None = None
     views: Views | None = None
     precision: Precision | None = None

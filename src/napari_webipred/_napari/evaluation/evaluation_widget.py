@@ -122,6 +122,7 @@ class EvaluationWidget(QWidget):
             (session.run_changed, self._list_runs),
             (session.run_ended, self._list_runs),
             (session.rows_changed, self._list_runs),
+            (session.row_read, self.labels.typed.show_read),
             (self._viewer.events.theme, self._on_theme),
             (appearance().events.font_size, self._on_theme),
             (layers.inserted, self._on_layers),

@@ -29,7 +29,7 @@ SOURCES = {
     FILE: "a CSV file",
     FOLDERS: "the names of the folders",
     FEATURES: "the features of a layer",
-    TYPED: "me: I label them here",
+    TYPED: "the reader: answered here or in a review",
     RUN: "another run, to compare two models",
 }
 NO_GROUPS = "each image by itself"
@@ -123,7 +123,7 @@ class LabelSource(QWidget):
             FILE: self.file.text(),
             RUN: f"run {self.other.currentData()}",
             FEATURES: self.features.layer.currentText(),
-            TYPED: "typed",
+            TYPED: "the reader's answers",
         }
         return str(words.get(self.kind, "folders"))
 
@@ -153,7 +153,7 @@ class LabelSource(QWidget):
             return run_predictions.from_file(self.path, self.group)
         if self.kind == FEATURES:
             return self.features.known(self.group)
-        typed = run_predictions.from_typed(dict(self.typed.labels))
+        typed = run_predictions.from_answers(self.typed.labels)
         known = run_predictions.from_folders if self.kind == FOLDERS else typed
         by_path = str(self.groups.currentData() or "")
         return grouped(known, by_path) if by_path else known

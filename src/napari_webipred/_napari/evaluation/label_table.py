@@ -16,6 +16,7 @@ from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel, tip
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.names import readable
+from napari_webipred.results.reading import SEPARATOR, Reading, now
 from napari_webipred.results.session_table import Numbers, RunDetails
 
 NOWHERE = QModelIndex()
@@ -24,10 +25,11 @@ ROWS = 7
 HOW = "Choose a row, then click its class or press its number. The next row follows."
 HOW_SEVERAL = "Choose a row, then click its classes or press their numbers. Delete removes them."
 LONGEST = 24
+UNSURE = "unsure"
 
 
 class LabelModel(QAbstractTableModel):
-    """The rows of a run and the labels that were typed for them."""
+    """The rows of a run and the answers of the reader."""
 
     def __init__(self, session: ViewerSession, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -41,17 +43,24 @@ class LabelModel(QAbstractTableModel):
         self.endResetModel()
 
     def label(self, place: int) -> str:
-        """Return the label of a row."""
-        return self._session.typed.get(int(self.numbers[place]), "")
+        """Return what the reader says of a row, as text."""
+        found = self.reading(place)
+        return "" if found is None else UNSURE if found.unsure else SEPARATOR.join(found.classes)
 
-    def set_label(self, place: int, text: str) -> None:
-        """Give a row a label; none if it is empty."""
-        number = int(self.numbers[place])
-        if text:
-            self._session.typed[number] = text
-        else:
-            self._session.typed.pop(number, None)
-        self.dataChanged.emit(self.index(place, 0), self.index(place, 1))
+    def reading(self, place: int) -> Reading | None:
+        """Return what the reader says of a row."""
+        return self._session.table.readings.get(int(self.numbers[place]))
+
+    def answer(self, place: int, classes: tuple[str, ...]) -> None:
+        """Give a row these classes; none take the answer back."""
+        before = self.reading(place)
+        comment = before.comment if before else ""
+        self._session.read(int(self.numbers[place]), Reading(classes, comment, now()) if classes else None)
+
+    def show_answer(self, number: int) -> None:
+        """Show that a row of the session's table has another answer."""
+        for place in np.flatnonzero(self.numbers == number).tolist():
+            self.dataChanged.emit(self.index(place, 0), self.index(place, 1))
 
     def rowCount(self, parent: QModelIndex = NOWHERE) -> int:
         return 0 if parent.isValid() else len(self.numbers)
@@ -181,8 +190,10 @@ class LabelTable(QWidget):
         place = self.view.currentIndex().row()
         if not (0 <= index < len(self._classes) and 0 <= place < self.model.rowCount()):
             return
-        self.model.set_label(place, labelled(self.model.label(place), self._classes, index, several=self._several))
-        self.changed.emit()
+        before = self.model.reading(place)
+        self.model.answer(
+            place, labelled(before.classes if before else (), self._classes, index, several=self._several)
+        )
         if not self._several and place + 1 < self.model.rowCount():
             self.view.setCurrentIndex(self.model.index(place + 1, 0))
 
@@ -190,26 +201,29 @@ class LabelTable(QWidget):
         """Take the label of the current row away."""
         place = self.view.currentIndex().row()
         if 0 <= place < self.model.rowCount():
-            self.model.set_label(place, "")
-            self.changed.emit()
+            self.model.answer(place, ())
+
+    def show_read(self, number: int) -> None:
+        """Show that a reader has answered about a row of the session's table."""
+        self.model.show_answer(number)
+        self.changed.emit()
 
     def _on_current(self, index: QModelIndex) -> None:
         if index.isValid() and self.view.isVisible():
             self._session.rows_wanted.emit([int(self.model.numbers[index.row()])])
 
     @property
-    def labels(self) -> Mapping[int, str]:
-        """The labels by the numbers of their rows."""
-        return {
-            int(number): self._session.typed[int(number)]
-            for number in self.model.numbers
-            if number in self._session.typed
-        }
+    def labels(self) -> Mapping[int, tuple[str, ...]]:
+        """The classes that the reader gives, by the numbers of their rows; an unsure one gives none."""
+        readings = self._session.table.readings
+        found = {number: readings[number] for number in self.model.numbers.tolist() if number in readings}
+        known = ((number, reading.labels(self._classes)) for number, reading in found.items())
+        return {number: classes for number, classes in known if classes is not None}
 
 
-def labelled(before: str, classes: tuple[str, ...], index: int, *, several: bool) -> str:
-    """Return a label with this class: instead of the one before or, of several, in addition, or no longer."""
+def labelled(before: tuple[str, ...], classes: tuple[str, ...], index: int, *, several: bool) -> tuple[str, ...]:
+    """Return an answer with this class: instead of the one before or, of several, in addition, or no longer."""
     if not several:
-        return classes[index]
-    known = {part.strip() for part in before.split(";")} ^ {classes[index]}
-    return "; ".join(name for name in classes if name in known)
+        return (classes[index],)
+    known = {*before} ^ {classes[index]}
+    return tuple(name for name in classes if name in known)

@@ -16,6 +16,6 @@ def summary_of(outcome: Outcome) -> str:
     n = len(cohort)
     words = f"{n:,} row{'s' * (n != 1)} with a label{groups}. Right: {accuracy.value:.1%}"
     if accuracy.low == accuracy.low:  # there is an interval
-        words += f" (95 %: {accuracy.low:.1%} to {accuracy.high:.1%})"
+        words += f" (95\u00a0%: {accuracy.low:.1%} to {accuracy.high:.1%})"
     left = len(cohort.unmatched)
     return f"{words}. Not counted: {left:,}." if left else f"{words}."

@@ -58,12 +58,8 @@ class Performance(QDialog):
 
 def published_of(card: ModelCard) -> list[Published]:
     """Return what a card says about how good its model is; nothing if it says nothing."""
-    if not card.metrics:
+    if not card.metrics:  # which costs no import
         return []
-    from napari_webipred.errors import OptionError
     from napari_webipred.evaluation import performance
 
-    try:
-        return performance.of(card)
-    except OptionError:  # numbers in another form; the card itself lists the most common ones
-        return []
+    return performance.of_card(card)

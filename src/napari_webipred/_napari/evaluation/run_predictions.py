@@ -170,18 +170,17 @@ def from_features(
     return known
 
 
-def from_typed(typed: Mapping[int, str]) -> Callable[[RunPredictions], Known]:
-    """Take the labels that the user has given to rows of the session's table."""
+def from_answers(answers: Mapping[int, tuple[str, ...]]) -> Callable[[RunPredictions], Known]:
+    """Take the classes that a reader has given to rows of the session's table, by the numbers of the rows."""
 
     def known(given: RunPredictions) -> Known:
         own = given.predictions
-        several = own.task == "multi-label"
         labels = [
-            Label(own.images[place], _classes(typed[number], several), own.places[place] if own.axes else ())
+            Label(own.images[place], answers[number], own.places[place] if own.axes else ())
             for place, number in enumerate(given.numbers.tolist())
-            if number in typed
+            if number in answers
         ]
-        return labels, own.axes, {"truth": "typed in napari"}
+        return labels, own.axes, {"truth": "answers of a reader in napari"}
 
     return known
 
@@ -245,4 +244,4 @@ def evaluating_run(
     cohort = joined(named_like(given, labels), labels, axes, grouped_by=grouped_by, ordinal=ordinal)
     record = {"results": f"run {run.number} in napari", "model": {"checksum": given.run.checksum}, **made}
     found = yield from evaluating(cohort, made=record, rule=rule, calibrate=calibrate)
-    return Outcome(given.run, found, given.numbers, performance.of(given.run.card))
+    return Outcome(given.run, found, given.numbers, performance.of_card(given.run.card))

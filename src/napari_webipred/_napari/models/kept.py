@@ -26,6 +26,8 @@ class Kept(QObject):
         Those that were chosen by own labels, by name.
     has_reference : bool
         Whether a reference was fitted to images that the model is for.
+    wanted : str or None
+        The name of the thresholds that a saved session wants, until they are found.
 
     Signals
     -------
@@ -39,6 +41,7 @@ class Kept(QObject):
         super().__init__()
         self.thresholds: dict[str, Thresholds] = {}
         self.has_reference = False
+        self.wanted: str | None = None
         self._loading = loading
         self._model: Model | None = None
         self._latest = Latest(self)
@@ -50,6 +53,12 @@ class Kept(QObject):
         model = self._model
         if model is not None:
             self._latest.ask(lambda: reading(model))
+
+    def chosen(self, before: str | None) -> str | None:
+        """Return the name of the thresholds to choose: the wanted ones or, if they are kept, those from before."""
+        if self.wanted in self.thresholds:
+            before, self.wanted = self.wanted, None
+        return before if before in self.thresholds else None
 
     def _on_model(self) -> None:
         if self._loading.model is self._model:
