@@ -3,7 +3,8 @@
     python tools/evaluate_digits.py FOLDER
 
 Trains a small network on 600 digits, writes it as ONNX with a card, classifies 1,197 others as PNG files, and
-evaluates: metrics, thresholds, calibration, figures. It needs no internet and takes about a minute.
+evaluates: metrics, thresholds, calibration, figures. Then the 600 are the reference, and other images are compared with
+them: parts of scikit-image's photographs, negatives, noise. It needs no internet and takes about a minute.
 """
 
 from __future__ import annotations
@@ -17,11 +18,13 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
+from skimage import data
 from sklearn.datasets import load_digits
 from sklearn.model_selection import train_test_split
 from sklearn.neural_network import MLPClassifier
 
 import napari_webipred as wp
+from napari_webipred.references.reference import UNUSUAL
 
 NAMES = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
 
@@ -93,6 +96,33 @@ def main() -> None:
     careful = wp.classify(root / "images", model, threshold="careful")
     several = careful["prediction"].str.contains(";").sum()
     print(f"with these thresholds: {(careful['prediction'] == '').sum()} images of no class, {several} of several")
+    unlike(root, model, pixels, train, held_out)
+
+
+def unlike(root: Path, model: wp.Model, pixels: np.ndarray, train: np.ndarray, held_out: np.ndarray) -> None:
+    """Print how many images of a second cohort are remarked, when the training digits are the reference."""
+    random = np.random.default_rng(0)
+    photographs = [data.camera(), data.coins(), data.moon()]
+    parts = []
+    for number in range(300):
+        whole = photographs[number % 3]
+        top, left = (random.integers(length - 64) for length in whole.shape)
+        parts.append(whole[top : top + 64, left : left + 64])
+    some = pixels[held_out[:300]]
+    cohorts = {
+        "other digits": list(pixels[held_out]),
+        "digits as negatives": list(255 - some),
+        "digits turned by 90 degrees": list(np.rot90(some, axes=(1, 2))),
+        "parts of photographs": parts,
+        "noise": list(random.integers(0, 256, (300, 8, 8), np.uint8)),
+    }
+    for method in ("mahalanobis", "neighbours"):
+        wp.fit_reference(list(pixels[train]), model, method=method)
+        for name, images in cohorts.items():
+            table = wp.classify(images, model, reference=True)
+            percentile, sure = table["reference percentile"], table[list(NAMES)].max(axis=1)
+            far, certain = (percentile >= UNUSUAL).mean(), (sure >= 0.99).mean()
+            print(f"{method}: {name}, {len(table):,}: {far:.1%} remarked, {certain:.1%} with a probability from 0.99")
 
 
 if __name__ == "__main__":

@@ -52,6 +52,22 @@ def test_a_published_area_has_its_published_interval() -> None:
     assert tuple(round(bound, 5) for bound in both) == (0.83295, 0.95339)
 
 
+def test_an_area_has_the_variance_that_another_program_publishes() -> None:
+    """The marker S100B of 113 patients (Turck et al., 2010), which the R package pROC has as its data aSAH.
+
+    A digit is how many patients have each of its 50 values, the highest first: 72 with a good outcome, 41 with a poor
+    one. pROC's own tests expect this area and this variance by DeLong's method.
+    """
+    good = [int(digit) for digit in "00000000000201211010101110100010021234430476662350"]
+    poor = [int(digit) for digit in "11111121111011000201010111011101100010121122130001"]
+    scores = -np.r_[np.repeat(range(50), good), np.repeat(range(50), poor)].astype(float)
+    truth = np.arange(len(scores)) >= sum(good)
+    found = intervals.placements(truth, scores)
+    assert found.area == pytest.approx(0.73136856368563685, rel=1e-12)
+    variance = intervals.delong_variance(truth, intervals.contributions(truth, found), None)
+    assert variance == pytest.approx(0.00266868245717244, rel=1e-12)
+
+
 def test_an_area_of_images_that_are_there_twice_is_as_uncertain_as_once() -> None:
     cohort = exclusive(60, 2)
     once = evaluated(cohort, draws=5).metric("auc")

@@ -76,7 +76,12 @@ class EvaluationWidget(QWidget):
         self.files = OutcomeFiles(self._session, self.pane)
         self._lay_out()
         self._listening = False
-        self._connect()
+        self.run.currentIndexChanged.connect(self._on_run)
+        self.labels.changed.connect(self._on_labels)
+        self.labels.failed.connect(self.message.show_error)
+        self.evaluate.clicked.connect(self.start)
+        self.progress.cancelled.connect(self._on_cancel)
+        self.pane.rows_chosen.connect(self._on_rows)
         self._listen(True)
         InDock(self, self._listen, SHARE)
         self._list_runs()
@@ -101,14 +106,6 @@ class EvaluationWidget(QWidget):
         self.pane.hide()
         self.summary.hide()
         self._wheel = WheelGuard(self.scroll.widget())
-
-    def _connect(self) -> None:
-        self.run.currentIndexChanged.connect(self._on_run)
-        self.labels.changed.connect(self._on_labels)
-        self.labels.failed.connect(self.message.show_error)
-        self.evaluate.clicked.connect(self.start)
-        self.progress.cancelled.connect(self._on_cancel)
-        self.pane.rows_chosen.connect(self._on_rows)
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
