@@ -211,7 +211,7 @@ def performance(theme: str, folder: Path) -> None:
     dialog = panel.model.findChild(Performance)
     for plot in ("summary", "confusion"):
         dialog.pane.show_plot(plot)
-        wait(lambda: not dialog.pane.latest.busy)
+        wait(lambda: not dialog.pane.drawing)
         shot(dialog, f"performance-{plot}-{theme}")
     viewer.close()
 
@@ -233,7 +233,7 @@ def evaluation(theme: str, folder: Path) -> None:
         section.header.setChecked(False)
     for plot in ("confusion", "reliability", "roc", "bars", "summary", "thresholds", "calibration"):
         view.pane.show_plot(plot)
-        wait(lambda: not view.pane.latest.busy)
+        wait(lambda: not view.pane.drawing)
         if plot == "confusion":
             area = next(each for each in view.pane.view.picture.areas if (each.row, each.column) == (0, 1))
             view.pane.view._choose(area)
@@ -279,7 +279,7 @@ def comparison(theme: str, folder: Path) -> None:
     wait(lambda: not view.summary.isHidden() or view.message.text != "")
     for plot in ("agreement", "classes", "apart"):
         view.pane.show_plot(plot)
-        wait(lambda: not view.pane.latest.busy)
+        wait(lambda: not view.pane.drawing)
         shot(view, f"comparison-{plot}-{theme}")
     viewer.close()
 

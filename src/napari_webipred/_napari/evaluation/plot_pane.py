@@ -96,6 +96,11 @@ class PlotPane(QWidget):
         number, variant = self.plot.currentIndex(), self.variant.currentData()
         return (self._plots[number], variant) if 0 <= number < len(self._plots) and variant is not None else None
 
+    @property
+    def drawing(self) -> bool:
+        """Whether a figure is still to come."""
+        return self.latest.busy or self._placing.isActive()
+
     def show_plots(self, plots: Sequence[Plot], name: str) -> None:
         """Offer other plots; what was shown before is shown again if it is among them.
 
