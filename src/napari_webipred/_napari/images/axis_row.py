@@ -11,7 +11,7 @@ from napari_webipred._napari.images.understanding import IN_PART, Axis, AxisChoi
 
 NAMES = ("z", "t", "c")
 USES: dict[Use, str] = {
-    "stack": "As for all stacks",
+    "stack": "As all stacks",
     "all": "All planes",
     "current": "Current plane",
     "range": "Some planes",

@@ -78,8 +78,8 @@ class ModelChoice(QWidget):
         top.addWidget(self.search, 1)
         top.addWidget(self.add)
         filters = QHBoxLayout()
-        filters.addWidget(self.discipline, 1)
-        filters.addWidget(self.procedure, 1)
+        filters.addWidget(self.discipline, 16)  # as their first words are wide, which just fit into 300 pixels
+        filters.addWidget(self.procedure, 17)
         self.known = QWidget()
         known = QVBoxLayout(self.known)
         known.setContentsMargins(0, 0, 0, 0)
