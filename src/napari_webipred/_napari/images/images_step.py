@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.intensity.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.regions.region_part import RegionPart
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 
 class ImagesStep(QWidget):
@@ -35,11 +36,7 @@ class ImagesStep(QWidget):
         self.preview.setToolTip("Show the image in the viewer as the model gets it, beside the original")
         self.open_session = Button("Open session…")
         self.open_session.setToolTip("Go on with the results of a saved session")
-        below = QHBoxLayout()
-        below.addWidget(self.preview)
-        below.addWidget(self.open_session)
-        below.addStretch(1)
-        layout.addLayout(below)
+        layout.addLayout(WrappingRow([self.preview, self.open_session], last_at_end=False))
         form.images.changed.connect(self._refresh)
         self._refresh()
 

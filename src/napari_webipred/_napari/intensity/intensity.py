@@ -57,7 +57,7 @@ class IntensityChoice(QWidget):
 
     def __init__(self, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.choice = fit(choice_of(Named | Literal["fixed"], WORDS, "intensity", tooltip=TIP))
+        self.choice = fit(choice_of(Named | Literal["fixed"], WORDS, "intensity", tooltip=TIP), letters=6)
         self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
         self.explanation = MutedLabel()

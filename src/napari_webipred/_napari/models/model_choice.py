@@ -181,5 +181,5 @@ def _filter(everything: str, tip: str) -> QComboBox:
     box.setToolTip(tip)
     box.setAccessibleName(tip)
     box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(6)
+    box.setMinimumContentsLength(3)
     return box
