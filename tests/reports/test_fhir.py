@@ -6,6 +6,10 @@ import json
 import re
 from typing import Any
 
+import pytest
+
+from napari_webipred.card import ClassEntry
+from napari_webipred.errors import OptionError
 from napari_webipred.reports.making import Wishes, making
 from napari_webipred.reports.report import Report
 from napari_webipred.reports.results import Results
@@ -104,3 +108,17 @@ def test_codes_come_from_the_card_only(study, change_record) -> None:
     answers = [part["valueCodeableConcept"] for part in resources(found, "Observation") if part["status"] == "final"]
     assert answers[0]["coding"] == [{"system": "http://snomed.info/sct", "code": "1234", "display": "Noise"}]
     assert "coding" not in answers[1]
+
+
+@pytest.mark.parametrize("code", ["A1", {"scheme": "ICD", "code": "J18"}, {"scheme": "SCT", "code": "1 or more"}])
+def test_what_is_no_code_is_refused(study, change_record, code: Any) -> None:
+    entries = [dict(entry) for entry in study.results().record["model"]["classes"]]
+    entries[0]["codes"] = [code]
+    change_record(classes=entries)
+    with pytest.raises(OptionError, match="odd code"):
+        reported(study.results())
+
+
+def test_a_card_keeps_the_codes_of_its_classes() -> None:
+    codes = [{"scheme": "SCT", "code": "233604007", "meaning": "Pneumonia"}]
+    assert ClassEntry(index=0, name="a", codes=codes).model_dump()["codes"] == codes

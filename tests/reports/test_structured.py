@@ -8,8 +8,10 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+from napari_webipred import cli
 from napari_webipred.errors import OptionError
 from napari_webipred.reports.making import Wishes, making
 from napari_webipred.reports.report import Report
@@ -178,3 +180,25 @@ def test_dcmtk_reads_the_same_numbers(study, tmp_path: Path) -> None:
         found = [float(line.rpartition('")="')[2].split('"')[0]) for line in done.stdout.splitlines() if "NUM:" in line]
         assert found == [number for row in study.numbers()[rows] for number in row]
         assert "VERIFIED" in done.stdout
+
+
+def test_a_heat_map_is_an_image_that_refers_to_its_source(study, tmp_path) -> None:
+    from pydicom import dcmread
+
+    folder = tmp_path / "maps"
+    assert cli.main(["report", str(study.table), "--to", "sr", "--heat-maps", "-o", str(folder)]) == 0
+    paths = sorted(folder.iterdir())
+    made = [dcmread(path) for path in paths]
+    captures = [each for each in made if each.Modality != "SR"]
+    assert [str(each.SOPClassUID) for each in captures] == ["1.2.840.10008.5.1.4.1.1.7"] * 4
+    sources = [each.SourceImageSequence[0].ReferencedSOPInstanceUID for each in captures]
+    assert sources == [*(f"1.2.826.0.1.3680043.8.498.2.{i}" for i in range(3)), "1.2.826.0.1.3680043.8.498.4.1"]
+    assert captures[3].pixel_array.shape == (64, 64, 3)
+    assert np.ptp(captures[3].pixel_array) > 50
+    assert study.results().rows[3].assigned[0] in captures[3].SeriesDescription
+    assert "Class activation map" in captures[3].DerivationDescription
+    assert (captures[0].PatientID, str(captures[0].PatientName), captures[0].StudyID) == ("P-17", "", "S1")
+    if shutil.which("dciodvfy"):
+        for path in paths[-4:]:
+            done = subprocess.run(["dciodvfy", str(path)], capture_output=True, encoding="latin-1", check=False)
+            assert "Error" not in done.stdout + done.stderr

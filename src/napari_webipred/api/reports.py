@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.remedies import remedies_in_notes
 from napari_webipred.errors import OptionError
@@ -16,7 +17,9 @@ from napari_webipred.steps import result_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from napari_webipred.reports.capture import Explain
     from napari_webipred.reports.report import Report, ReportKind
+    from napari_webipred.reports.results import Results
 
 
 def report(  # noqa: PLR0913 - each is given by its name
@@ -29,6 +32,7 @@ def report(  # noqa: PLR0913 - each is given by its name
     organisation: str = "",
     name: bool = False,
     pictures: bool = False,
+    heat_maps: bool = False,
     patient_system: str = "",
     corrects: str | Path | Iterable[str | Path] = (),
 ) -> Report:
@@ -51,6 +55,8 @@ def report(  # noqa: PLR0913 - each is given by its name
         Write the patient's name, date of birth and sex, too.
     pictures : bool
         Show the images on the page.
+    heat_maps : bool
+        Add an image of what speaks for the assigned class, of the kind ``"sr"``. Needs `model`.
     patient_system : str
         The address of the system that has given the numbers of patients, for FHIR, where the images do not say so.
     corrects : path, or an iterable of paths
@@ -96,8 +102,22 @@ def report(  # noqa: PLR0913 - each is given by its name
             patient_system=patient_system,
             corrects=_paths(corrects),
             pictures=shown,
+            explain=_explain(found, model) if heat_maps else None,
         )
         return result_of(making(found, kind, wishes))
+
+
+def _explain(found: Results, model: Model | str | Path | None) -> Explain:
+    from napari_webipred.explanations.overlay import laying
+
+    if model is None:
+        raise OptionError("Heat maps need the model.", "Give the `model`, too.")
+    opened, said = model_of(model), found.record["options"]
+    if opened.checksum != found.record["model"]["checksum"]:
+        raise OptionError(f"The table was not made by {opened.card.name}.", "Give the model that has made it.")
+    intensity = said.get("intensity", "auto")
+    chosen = tuple(intensity) if isinstance(intensity, list) else intensity
+    return laying(opened, engine.Options(intensity=chosen, profile=said.get("profile"), views=said.get("views")))
 
 
 def _paths(given: str | Path | Iterable[str | Path]) -> tuple[Path, ...]:

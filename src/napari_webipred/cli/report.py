@@ -14,11 +14,19 @@ from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from napari_webipred.pacs.connection import Connection
+    from napari_webipred.reports.capture import Explain
     from napari_webipred.reports.report import Report
     from napari_webipred.reports.results import Results
 
 KINDS = ("sr", "fhir", "html")
-_KIND_OF = {"pictures": "html", "patient_system": "fhir", "send": "fhir", "corrects": "sr", "store": "sr"}
+_KIND_OF = {
+    "pictures": "html",
+    "patient_system": "fhir",
+    "send": "fhir",
+    "corrects": "sr",
+    "store": "sr",
+    "heat_maps": "sr",
+}
 
 
 def add_report(parser: Parser) -> None:
@@ -40,6 +48,8 @@ def add_report(parser: Parser) -> None:
     corrects = "earlier reports (files or a folder) on the same images, which are corrected (sr)"
     parser.add_argument("--corrects", type=Path, action="append", default=[], metavar="PATH", help=corrects)
     parser.add_argument("--overwrite", action="store_true", help="replace files that are there already")
+    heat_maps = "add an image of what speaks for the assigned class (sr)"
+    parser.add_argument("--heat-maps", action="store_true", help=heat_maps)
     _add_targets(parser)
     parser.set_defaults(run=_report)
 
@@ -174,9 +184,25 @@ def _making(options: argparse.Namespace, found: Results) -> Report:
         patient_system=options.patient_system,
         corrects=tuple(options.corrects),
         pictures=shown,
+        explain=_explain(found) if options.heat_maps else None,
     )
     report: Report = terminal.counted(_of(making(found, options.to, wishes), len(found.rows)), "Reporting")
     return report
+
+
+def _explain(found: Results) -> Explain:
+    """Open the model of the rows again, to make maps of what it has seen."""
+    from napari_webipred.cli.arguments import open_model
+    from napari_webipred.cli.rerun import given_model, options_of
+    from napari_webipred.explanations.overlay import laying
+
+    if "reference" not in found.record["model"]:
+        raise OptionError("The record does not say how its model is opened.", "Classify the images again.")
+    given = given_model(found.record, None)
+    model = open_model(Path(given.reference) if given.is_path else given.reference, **given.settings)
+    if model.checksum != found.record["model"]["checksum"]:
+        raise OptionError("The model has changed since the images were classified.", "Classify them again.")
+    return laying(model, options_of(found.record["options"]))
 
 
 def _of(steps: Any, total: int) -> Any:

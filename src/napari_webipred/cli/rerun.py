@@ -52,8 +52,8 @@ def _rerun(options: argparse.Namespace) -> int:
     first = runs[0]
     try:
         images = [unescape(str(entry["image"])) for entry in first["inputs"]]
-        how, what, regions = _options(first["options"]), _selection(first["options"]), first["options"].get("regions")
-        given = [_given(each, options.model if len(runs) == 1 else None) for each in runs]
+        how, what, regions = options_of(first["options"]), _selection(first["options"]), first["options"].get("regions")
+        given = [given_model(each, options.model if len(runs) == 1 else None) for each in runs]
         thresholds, together = list(map(_thresholds, runs)), _together(record)
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise OptionError(f"{options.record} is damaged ({type(error).__name__}).", OURS) from error
@@ -118,7 +118,7 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     return table, record
 
 
-def _given(recorded: Mapping[str, Any], elsewhere: str | None) -> ModelInput:
+def given_model(recorded: Mapping[str, Any], elsewhere: str | None) -> ModelInput:
     """Return what opens the model of a run, with the settings that it had."""
     from napari_webipred.results.session_schema import Model as Opened
 
@@ -143,7 +143,8 @@ def _model(given: ModelInput, thresholds: Thresholds | None) -> Model:
     return found if thresholds is None else found.with_thresholds(thresholds)
 
 
-def _options(recorded: Mapping[str, Any]) -> Options:
+def options_of(recorded: Mapping[str, Any]) -> Options:
+    """Return the options that the images of a run were classified with."""
     from napari_webipred.engine import Options
 
     intensity = recorded["intensity"]

@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from napari_webipred.execution.plane import prepared_plane
+from napari_webipred.execution.preview import original
 from napari_webipred.explanations.colours import STEPS, signed, warm
+from napari_webipred.explanations.explaining import explainer_of
 from napari_webipred.imaging.preprocess import LUMA
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_webipred.execution.plane import Plane
     from napari_webipred.explanations.explanation import Explanation
+    from napari_webipred.model import Model
+    from napari_webipred.options import Options
 
 SIDE = 520  # pixels of the longer side of each of the two images
 GAP, MARGIN, BAR = 16, 24, 18
@@ -62,6 +69,32 @@ def figure(
     for line, text in enumerate(_said(explanation, values, both)):
         _text(draw, (MARGIN, top + body + 14 + 22 * line), text, 15, INK if line == 2 else PALE, full - 2 * MARGIN)
     return canvas
+
+
+def laying(model: Model, options: Options) -> Callable[[Plane, str], tuple[NDArray[np.uint8], str]]:
+    """Return what lays the map of a class over a plane, and says by which method it was made.
+
+    Parameters
+    ----------
+    model : Model
+    options : Options
+        Those that the plane was classified with.
+
+    Returns
+    -------
+    callable
+        Takes a plane and the name of a class; returns uint8 of shape (height, width, 3), at most 1024 pixels a side.
+    """
+    explainer = explainer_of(model)
+
+    def lay(plane: Plane, class_name: str) -> tuple[NDArray[np.uint8], str]:
+        image = original(prepared_plane(plane, model.card, options))
+        (found,) = explainer.explain(plane, options, [class_name])
+        at = [(np.arange(n) + 0.5) * whole / n for n, whole in zip(image.shape[:2], found.placing.shape, strict=True)]
+        values = found.placing.enlarged(found.contrast, (at[0], at[1])) / found.scale
+        return overlay(image, values), METHODS[found.method]
+
+    return lay
 
 
 def overlay(image: NDArray[np.uint8], values: NDArray[np.float32], *, both: bool = False) -> NDArray[np.uint8]:

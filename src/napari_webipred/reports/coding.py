@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from napari_webipred.errors import OptionError
+
 PRIVATE = "99WEBIPRED"
 SYSTEMS = {"SCT": "http://snomed.info/sct", "RADLEX": "http://radlex.org"}  # by what DICOM calls them
+_VALUE = re.compile(r"[A-Za-z0-9.-]{1,16}")
 _LONGEST = 64  # characters of what a code means, in DICOM
 
 
@@ -42,10 +46,21 @@ def code_of(entry: Mapping[str, Any]) -> Code:
     entry : mapping
         The class as the record of a run has it. Its ``codes`` are those that the author of the card has chosen; no code
         is ever guessed from a name.
+
+    Raises
+    ------
+    OptionError
+        What the card says is no code.
     """
     name = short(str(entry.get("label") or entry["name"]))
     for code in entry.get("codes") or ():
-        return Code(str(code["code"]), str(code["scheme"]), short(str(code.get("meaning") or name)))
+        known = isinstance(code, dict) and code.get("scheme") in SYSTEMS and _VALUE.fullmatch(str(code.get("code")))
+        if not known:
+            raise OptionError(
+                f"The card of the model has an odd code for the class {name}.",
+                "Correct it: a code has a scheme, SCT or RADLEX, a code and a meaning.",
+            )
+        return Code(str(code["code"]), code["scheme"], short(str(code.get("meaning") or name)))
     return Code(f"CLASS{entry['index'] + 1}", PRIVATE, name)
 
 

@@ -11,8 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred.errors import OptionError
+from napari_webipred.execution.plane import Plane
 from napari_webipred.imaging.quiet import quiet
 from napari_webipred.imaging.source import Source
+from napari_webipred.reports.capture import Explain, capture
+from napari_webipred.reports.images import found as images
 from napari_webipred.reports.origin import IDENTIFYING, PERSONAL, Origin, origins
 from napari_webipred.reports.person import Person, person
 from napari_webipred.reports.report import Report, ReportKind
@@ -45,6 +48,8 @@ class Wishes:
         Earlier structured reports, of which those on the same images are corrected.
     pictures : mapping of int to bytes
         Images as PNG, by the numbers of their rows, for a page.
+    explain : callable, optional
+        Makes the heat map of a class, for structured reports.
     """
 
     images: tuple[Path, ...] = ()
@@ -55,6 +60,7 @@ class Wishes:
     patient_system: str = ""
     corrects: tuple[Path, ...] = ()
     pictures: Mapping[int, bytes] = field(default_factory=dict)
+    explain: Explain | None = None
 
 
 def making(results: Results, kind: ReportKind, wishes: Wishes) -> Generator[int, None, Report]:
@@ -93,6 +99,8 @@ def making(results: Results, kind: ReportKind, wishes: Wishes) -> Generator[int,
     found = yield from origins(results, wishes.images, wishes.known, name=wishes.name)
     if kind == "sr":
         documents = yield from _structured(results, found, reader, wishes.corrects)
+        if wishes.explain is not None:
+            documents += yield from _heat_maps(results, found, wishes, wishes.explain)
     else:
         from napari_webipred.reports.fhir import bundle
 
@@ -158,6 +166,25 @@ def _structured(
         documents.append(buffer.getvalue())
         yield len(documents)
     previous.check_used()
+    return documents
+
+
+def _heat_maps(
+    results: Results, found: Sequence[Sequence[Origin]], wishes: Wishes, explain: Explain
+) -> Generator[int, None, list[bytes]]:
+    """Make a map of the first class that is assigned to each row."""
+    from highdicom import UID
+
+    known = yield from images(results, wishes.images, wishes.known)
+    series, documents = str(UID()), []
+    for row, own in zip(results.rows, found, strict=True):
+        place = known.place_of(row)
+        if not row.assigned or len(place.indices) != 1 or row.region:  # a map needs one whole plane
+            continue
+        image, method = explain(Plane(0, place.source, place.indices[0]), row.assigned[0])
+        with quiet():
+            documents.append(capture(own[0], image, row.assigned[0], method, results.record, series))
+        yield len(documents)
     return documents
 
 

@@ -32,7 +32,7 @@ _PROCEDURES = {
 }
 _PROCEDURE = ("363679005", "Imaging")
 _SERIES_NUMBER = 9100
-_EMPTY = ("PatientID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", *PERSONAL)
+EMPTY = ("PatientID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", *PERSONAL)
 
 
 def structured(
@@ -109,7 +109,7 @@ def _evidence(origins: Sequence[Sequence[Origin]]) -> list[Dataset]:
     for origin in (each for own in origins for each in own):
         if origin.instance not in found:
             found[origin.instance] = made = copy.copy(origin.attributes)
-            for keyword in _EMPTY:
+            for keyword in EMPTY:
                 if keyword not in made:
                     setattr(made, keyword, "")
     if len({str(each.StudyInstanceUID) for each in found.values()}) != 1:
