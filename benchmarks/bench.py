@@ -88,7 +88,7 @@ def measured(act: Callable[[Place], Iterator[Line]], place: Place) -> list[Line]
                 f"{line.row:2} {line.task:66} {line.result:34} goal {line.goal or '-':6} was {line.before or '-'}",
                 flush=True,
             )
-    except (NotMeasuredError, OSError, ValueError) as error:
+    except (NotMeasuredError, OSError, ValueError, IndexError) as error:
         print(f"{name}: not measured: {error}", flush=True)
         lines.append(
             Line(
@@ -103,6 +103,16 @@ def measured(act: Callable[[Place], Iterator[Line]], place: Place) -> list[Line]
         )
     print(f"   ({name}: {time.perf_counter() - begin:.0f} s)", flush=True)
     return lines
+
+
+def told(place: Place) -> list[str]:
+    """Take the measures of the contestants that are here, as rows of the page's table."""
+    rows: list[str] = []
+    try:
+        rows.extend(f"| {' | '.join(each)} |" for each in contestants(place))
+    except (NotMeasuredError, OSError, ValueError, IndexError) as error:
+        print(f"contestants: not measured: {error}", flush=True)
+    return rows
 
 
 def row_of(line: Line) -> str:
@@ -144,11 +154,7 @@ def main() -> None:
         prepare(place)
         wanted = [act for name, act in names.items() if not options.parts or name in options.parts]
         lines = [line for act in wanted for line in measured(act, place)]
-        peers = (
-            [f"| {' | '.join(each)} |" for each in contestants(place)]
-            if _is_wanted("contestants", options.parts)
-            else []
-        )
+        peers = told(place) if _is_wanted("contestants", options.parts) else []
         print("\n".join(peers), flush=True)
         curves = growth.measure(place) if _is_wanted("growth", options.parts) else []
         print(growth.table(curves), flush=True)

@@ -294,7 +294,7 @@ def contestants(place: Place) -> Iterator[tuple[str, str, str, str]]:
     for name, peer in (("Keras, traced (other weights)", _keras), ("TensorFlow.js in Node, without images", _tfjs)):
         try:
             yield _told(name, *peer(place, one, few))
-        except NotMeasuredError as error:
+        except (NotMeasuredError, ValueError, IndexError) as error:
             print(f"{name}: not measured: {error}", flush=True)
 
 
