@@ -255,7 +255,9 @@ def panel(place: Place) -> Iterator[Line]:
     values = []
     for number in range(place.rounds + 1):
         panel_, empty = (
-            float(output([*screen, sys.executable, str(HERE / "panel.py"), f"open-{who}"]).splitlines()[-1])
+            json.loads(output([*screen, sys.executable, str(HERE / "panel.py"), f"open-{who}"]).splitlines()[-1])[
+                "wall"
+            ]
             for who in ("panel", "empty")
         )
         values += [(panel_ - empty) / 1000] if number else []
