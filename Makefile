@@ -21,8 +21,10 @@ SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb 
     libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 GUI_TESTS := tests/gui
 # Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
-SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_images_given.py tests/test_interruption.py \
-    tests/test_packaging.py tests/reports/test_servers.py tests/imaging/test_memory.py tests/pacs/test_faults.py tests/catalogue/test_meetings.py tests/catalogue/test_foreign_caches.py \
+SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_hardware.py tests/test_images_given.py \
+    tests/test_interruption.py tests/test_packaging.py tests/imaging/test_memory.py tests/pacs/test_faults.py \
+    $(addprefix tests/reports/test_,servers.py structured.py) \
+    $(addprefix tests/catalogue/test_,foreign_caches.py meetings.py optimised.py) \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
     stored_models.py process.py zenodo_search.py unsaved.py focus.py)
 # These are run with those of the panel, so that both halves take equally long.

@@ -112,7 +112,7 @@ def test_a_layer_that_gets_too_many_shapes_shows_the_classes_of_no_earlier_run(
     classify(panel)
     settled(panel, qtbot)
     np.testing.assert_array_equal(shapes.face_color[:2], [[1, 0, 0, 1]] * 2)
-    assert [str(text) for text in shapes.text.values] == ["", "", ""]
+    assert set(np.ravel(shapes.text.values)) == {""}
     assert panel._session.regions.remark(unwrapped(shapes)) == TOO_MANY
 
 
