@@ -29,6 +29,8 @@ SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_hardware.p
     stored_models.py process.py zenodo_search.py unsaved.py focus.py)
 # These are run with those of the panel, so that both halves take equally long.
 BESIDE := tests/catalogue tests/evaluation tests/explanations
+# Many tests start programs, which would compile every module again.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --durations=15 --hypothesis-profile=quick
 MEASURED := $(BIN)/coverage run -m pytest
 REPORT := echo 'Lines and branches that the tests of both processes cover, in percent:' && $(BIN)/coverage report
