@@ -70,6 +70,7 @@ def draw(parts: list[Curves], path: Path) -> None:
 
     mpl.use("svg")
     from matplotlib import pyplot as plt
+    from matplotlib.ticker import LogLocator, NullLocator
 
     grey = dict.fromkeys(("text.color", "axes.labelcolor", "xtick.color", "ytick.color", "axes.edgecolor"), TEXT)
     with plt.rc_context({**grey, "svg.hashsalt": "napari-webipred", "font.size": 9, "svg.fonttype": "none"}):
@@ -84,7 +85,13 @@ def draw(parts: list[Curves], path: Path) -> None:
                     color=colour,
                     label=name,
                 )
-            axis.set(title=part.title, xlabel=part.across, ylabel=part.up, xscale="log", yscale="log", facecolor="none")
+            memory = ", MB" if any(", MB" in name for name in part.names) else ""
+            axis.set(title=part.title, xlabel=part.across, ylabel=part.up + memory, xscale="log", yscale="log")
+            axis.set(facecolor="none", xticks=[p[0] for p in part.points])
+            axis.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+            for each in (axis.xaxis, axis.yaxis):
+                each.set_major_formatter(lambda value, _: f"{value:,g}")
+                each.set_minor_locator(NullLocator())
             axis.grid(visible=True, color=TEXT, alpha=0.3)
             axis.legend(frameon=False, labelcolor=TEXT)
         for axis in list(axes.flat)[len(parts) :]:
