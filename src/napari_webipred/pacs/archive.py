@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -24,6 +25,14 @@ class Retrieved:
     instance: Instance
     content: bytes = b""
     error: PacsError | None = None
+
+
+def by_series(wanted: Iterable[Instance]) -> Mapping[tuple[str, str], dict[str, Instance]]:
+    """Return the instances of each study and series, by their identifiers."""
+    found: dict[tuple[str, str], dict[str, Instance]] = defaultdict(dict)
+    for each in wanted:
+        found[each.study, each.series][each.uid] = each
+    return found
 
 
 class Archive(Protocol):

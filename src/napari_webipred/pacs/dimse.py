@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any
 
 from napari_webipred.errors import PacsError
-from napari_webipred.pacs.archive import INSTANCES, LOOKED_THROUGH, PAGE, Retrieved
+from napari_webipred.pacs.archive import INSTANCES, LOOKED_THROUGH, PAGE, Retrieved, by_series
 from napari_webipred.pacs.association import Associations, failure
 from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.found import INSTANCE, SERIES, STUDY, Hit, Instance, Series, Study, from_dataset
@@ -60,10 +59,7 @@ class Dimse:
 
     def retrieve(self, wanted: Sequence[Instance], take: Callable[[Retrieved], None]) -> None:
         """Retrieve series by series, by C-GET or, where the archive has none, by C-MOVE."""
-        of_series: dict[tuple[str, str], dict[str, Instance]] = defaultdict(dict)
-        for each in wanted:
-            of_series[each.study, each.series][each.uid] = each
-        for missing in of_series.values():
+        for missing in by_series(wanted).values():
             error = PacsError("The archive has not sent this image.", "Try again, or ask its administrator.")
 
             def arrived(uid: str, content: bytes, missing: dict[str, Instance] = missing) -> None:

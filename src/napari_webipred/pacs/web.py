@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -11,7 +10,7 @@ from typing import Any
 
 from napari_webipred import limits
 from napari_webipred.errors import PacsError
-from napari_webipred.pacs.archive import INSTANCES, LOOKED_THROUGH, PAGE, Retrieved
+from napari_webipred.pacs.archive import INSTANCES, LOOKED_THROUGH, PAGE, Retrieved, by_series
 from napari_webipred.pacs.connection import Connection
 from napari_webipred.pacs.found import INSTANCE, SERIES, STUDY, Hit, Instance, Series, Study, from_json
 from napari_webipred.pacs.http import CHUNK, Http, bounded
@@ -84,10 +83,7 @@ class Web:
 
     def retrieve(self, wanted: Sequence[Instance], take: Callable[[Retrieved], None]) -> None:
         """Retrieve series at once, and what has not come then one by one."""
-        of_series: dict[tuple[str, str], dict[str, Instance]] = defaultdict(dict)
-        for each in wanted:
-            of_series[each.study, each.series][each.uid] = each
-        for (study, series), missing in of_series.items():
+        for (study, series), missing in by_series(wanted).items():
             path = f"studies/{study}/series/{series}"
             if len(missing) > 1:
                 with suppress(PacsError):  # which is said of each image that does not come by itself either
