@@ -387,9 +387,13 @@ class ModelCard(PartialCard):
         """Whether anybody has named the classes."""
         return any(entry.is_named for entry in self.classes)
 
+    def allows(self, views: Views | None) -> bool:
+        """Tell whether the card says that these views of an image mean the same to the model."""
+        return views is None or self.views in (views, "symmetries")
+
     def remarks_on(self, views: Views | None) -> list[str]:
         """Say what speaks against classifying these views of an image, a sentence each."""
-        if views is None or self.views in (views, "symmetries"):
+        if self.allows(views):
             return []
         return [
             f"The card of {self.name} does not say that the views {views} of an image mean the same to the model. "

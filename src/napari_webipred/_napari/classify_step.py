@@ -19,7 +19,7 @@ from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
-from napari_webipred.card import Views
+from napari_webipred.card import ModelCard
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.options import DEFAULTS
 
@@ -118,7 +118,7 @@ class ClassifyStep(QWidget):
             widget.setVisible(self._options_shown and not running)
         self.device.setVisible(self.hardware.offers(self._form.device) and self._options_shown and not running)
         self.precision.setVisible(self.hardware.offers(self._form.precision) and self._options_shown and not running)
-        self._name_views(None if model is None else model.card.views)
+        self._mark_views(None if model is None else model.card)
         self.reference.refresh()
         self.more.setVisible(not running)
         chosen = "".join(f" ({words})" for words in self._chosen())
@@ -136,10 +136,10 @@ class ClassifyStep(QWidget):
             *([] if form.precision.value == DEFAULTS.precision else [str(form.precision.value)]),
         ]
 
-    def _name_views(self, declared: Views | None) -> None:
-        """Mark the views that the card does not list."""
+    def _mark_views(self, card: ModelCard | None) -> None:
+        """Mark the views that the card does not list; without a card, all."""
         for place, views in enumerate(self._form.views.choices):
-            known = views is None or declared in (views, "symmetries")
+            known = views is None or (card is not None and card.allows(views))
             self._form.views.native.setItemText(place, VIEWS[views] if known else f"{VIEWS[views]} (not in the card)")
 
     def _show_threshold(self, by_number: bool, running: bool) -> None:
