@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 import napari_webipred as wp
 from napari_webipred.errors import CatalogueError
 from napari_webipred.opening import opening
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import ZenodoServer, model_zip
 
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -83,20 +83,20 @@ def test_a_model_of_hugging_face_classifies_as_its_settings_say(
     world: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     publish_on_hugging_face(world, PREPROCESSOR, CONFIG)
-    model = run(opening("hf:owner/colours"))
+    model = result_of(opening("hf:owner/colours"))
     assert model.classes == ["red", "green", "blue"]
     row = wp.classify([GREEN], model).iloc[0]
     expected = np.exp([-1, 1, -1]) / np.exp([-1, 1, -1]).sum()
     np.testing.assert_allclose([row["red"], row["green"], row["blue"]], expected, rtol=1e-5)
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     asked = len(world.requests)
-    assert run(opening("hf:owner/colours")).checksum == model.checksum
+    assert result_of(opening("hf:owner/colours")).checksum == model.checksum
     assert len(world.requests) == asked
 
 
 def test_a_model_that_gives_probabilities_already_is_not_taken_for_one_that_gives_logits(world: ZenodoServer) -> None:
     publish_on_hugging_face(world, PREPROCESSOR, CONFIG, onnx_model("Softmax"))
-    model = run(opening("hf:owner/colours"))
+    model = result_of(opening("hf:owner/colours"))
     assert model.card.output.activation == "in-model"
     assert "The network ends in a softmax already, so no softmax is applied after it." in model.remarks
     expected = np.exp([-1, 1, -1]) / np.exp([-1, 1, -1]).sum()
@@ -106,9 +106,9 @@ def test_a_model_that_gives_probabilities_already_is_not_taken_for_one_that_give
 def test_what_a_repository_does_not_say_is_asked_for_and_kept(world: ZenodoServer) -> None:
     publish_on_hugging_face(world, {"size": {"height": 8, "width": 8}}, {"architectures": CONFIG["architectures"]})
     with pytest.raises(wp.errors.OptionError):
-        wp.classify([GREEN], run(opening("hf:owner/colours")))
-    run(opening("hf:owner/colours", classes=["r", "g", "b"], standardize="tf"))
-    again = run(opening("hf:owner/colours"))
+        wp.classify([GREEN], result_of(opening("hf:owner/colours")))
+    result_of(opening("hf:owner/colours", classes=["r", "g", "b"], standardize="tf"))
+    again = result_of(opening("hf:owner/colours"))
     assert again.classes == ["r", "g", "b"]
     assert wp.classify([GREEN], again).iloc[0]["prediction"] == "g"
 
@@ -124,12 +124,12 @@ def test_a_model_of_teachable_machine_is_fetched_file_by_file(world: ZenodoServe
     ):
         world.put(f"/models/AbC/{name}", content)
     address = "https://teachablemachine.withgoogle.com/models/AbC/"
-    model = run(opening(address))
+    model = result_of(opening(address))
     assert model.classes == ["a", "b"]
     table = wp.classify([GREEN], model)
     assert table[["a", "b"]].sum(axis=1).iloc[0] == pytest.approx(1)
     asked = len(world.requests)
-    assert run(opening(address)).checksum == model.checksum
+    assert result_of(opening(address)).checksum == model.checksum
     assert len(world.requests) == asked
 
 
@@ -137,10 +137,10 @@ def test_a_file_at_an_address_is_compared_with_the_checksum_behind_it(zenodo: Ze
     content = onnx_model()
     address = zenodo.put("/get/colours.onnx", content)
     digest = hashlib.sha256(content).hexdigest()
-    model = run(opening(f"{address}#sha256={digest}", standardize="tf"))
+    model = result_of(opening(f"{address}#sha256={digest}", standardize="tf"))
     assert model.checksum == f"sha256:{digest}"
     with pytest.raises(CatalogueError, match="checksum"):
-        run(opening(f"{address}#sha256={'0' * 64}"))
+        result_of(opening(f"{address}#sha256={'0' * 64}"))
 
 
 def description(content: bytes) -> bytes:
@@ -177,7 +177,7 @@ def test_a_model_of_the_zoo_is_prepared_for_as_its_description_says(zenodo: Zeno
         for name, content in files.items():
             archive.writestr(name, content)
     zenodo.put("/zoo/package.zip", buffer.getvalue())
-    model = run(opening(f"{zenodo.url}/zoo/{'package.zip' if packed else 'rdf.yaml'}"))
+    model = result_of(opening(f"{zenodo.url}/zoo/{'package.zip' if packed else 'rdf.yaml'}"))
     row = wp.classify([GREEN], model).iloc[0]
     expected = np.exp([-1, 1, -1]) / np.exp([-1, 1, -1]).sum()
     np.testing.assert_allclose([row["red"], row["green"], row["blue"]], expected, rtol=1e-5)
@@ -185,6 +185,6 @@ def test_a_model_of_the_zoo_is_prepared_for_as_its_description_says(zenodo: Zeno
 
 def test_an_onnx_file_of_a_zenodo_record_is_fetched_and_named_by_its_labels(zenodo: ZenodoServer) -> None:
     zenodo.publish("123", {"colours.onnx": onnx_model(), "labels.txt": b"red\ngreen\nblue\n"})
-    model = run(opening("10.5281/zenodo.123", standardize="tf", activation="softmax"))
+    model = result_of(opening("10.5281/zenodo.123", standardize="tf", activation="softmax"))
     assert model.classes == ["red", "green", "blue"]
     assert wp.classify([GREEN], model).iloc[0]["prediction"] == "green"

@@ -22,7 +22,7 @@ from napari_webipred.card import ModelCard
 from napari_webipred.download import client, request_context
 from napari_webipred.download.request_context import TemporaryError
 from napari_webipred.errors import CatalogueError, ChangedModelError
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -94,7 +94,7 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def get(card: ModelCard, **how: bool) -> Path:
-    return run(store.fetch(card, **how))
+    return result_of(store.fetch(card, **how))
 
 
 def read(url: str, limit: int = 1000) -> bytes:

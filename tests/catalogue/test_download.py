@@ -24,7 +24,7 @@ from napari_webipred.cache.transfer import time_left
 from napari_webipred.card import ModelCard
 from napari_webipred.download import client, http_errors, request_context, transport
 from napari_webipred.errors import CatalogueError
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -59,7 +59,7 @@ def waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def get(card: ModelCard) -> Path:
-    return run(fetch(card))
+    return result_of(fetch(card))
 
 
 def part(tmp_path: Path) -> Path | None:

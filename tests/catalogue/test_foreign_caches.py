@@ -18,7 +18,7 @@ from napari_webipred.cache import bundle, fingerprints, index, overrides, store
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError
 from napari_webipred.model_overrides import ModelOverrides
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import CONVERTED, Answer, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -41,7 +41,7 @@ def cache(tmp_path: Path) -> Path:
 
 
 def get(card: ModelCard, **how: bool) -> Path:
-    return run(store.fetch(card, **how))
+    return result_of(store.fetch(card, **how))
 
 
 # --- links ------------------------------------------------------------------------------------------------------------

@@ -21,7 +21,7 @@ from napari_webipred.cache.folders import can_be_folder, new_model_folder
 from napari_webipred.card import ModelCard
 from napari_webipred.catalogue import built_in
 from napari_webipred.errors import ArchiveError, CatalogueError, ChangedModelError
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 RECORD = "7785993"
@@ -58,10 +58,10 @@ def bundle_of(path: Path, content: bytes, card: ModelCard, **change: Any) -> Pat
 
 
 def test_a_bundle_with_other_weights_does_not_replace_what_is_here(tmp_path: Path, card: ModelCard) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     evil = bundle_of(tmp_path / "evil.zip", OTHER, card)
     with pytest.raises(ChangedModelError, match="The files of webipred-16 are not the same as before") as caught:
-        run(bundle.read(evil))
+        result_of(bundle.read(evil))
     assert caught.value.remedies == ("replace model",)
     (entry,) = store.entries()
     assert entry.path.read_bytes() == ZIP
@@ -71,18 +71,18 @@ def test_a_bundle_with_other_weights_does_not_replace_what_is_here(tmp_path: Pat
 def test_a_bundle_with_other_weights_does_not_replace_what_came_in_another_bundle(
     tmp_path: Path, card: ModelCard
 ) -> None:
-    run(bundle.read(bundle_of(tmp_path / "first.zip", ZIP, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "first.zip", ZIP, card)))
     with pytest.raises(ChangedModelError):
-        run(bundle.read(bundle_of(tmp_path / "second.zip", OTHER, card)))
+        result_of(bundle.read(bundle_of(tmp_path / "second.zip", OTHER, card)))
     assert store.entries()[0].path.read_bytes() == ZIP
 
 
 def test_a_bundle_does_not_repair_a_damaged_model_with_another(tmp_path: Path, card: ModelCard) -> None:
-    path = run(store.fetch(card))
+    path = result_of(store.fetch(card))
     path.write_bytes(ZIP[:-1] + b"?")
     with pytest.raises(ChangedModelError):
-        run(bundle.read(bundle_of(tmp_path / "other.zip", OTHER, card)))
-    run(bundle.read(bundle_of(tmp_path / "same.zip", ZIP, card)))
+        result_of(bundle.read(bundle_of(tmp_path / "other.zip", OTHER, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "same.zip", ZIP, card)))
     (entry,) = store.entries()
     assert entry.path.read_bytes() == ZIP
     assert entry.origin == "source"  # it is what came from there
@@ -91,7 +91,7 @@ def test_a_bundle_does_not_repair_a_damaged_model_with_another(tmp_path: Path, c
 def test_nothing_of_a_bundle_is_read_in_if_a_model_of_it_is_another(
     tmp_path: Path, card: ModelCard, zenodo: ZenodoServer
 ) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     first = bundle_of(tmp_path / "a.zip", model_zip(3), card, id="aaa", name="New")
     evil = bundle_of(tmp_path / "b.zip", OTHER, card)
     with zipfile.ZipFile(first) as one, zipfile.ZipFile(evil) as two, zipfile.ZipFile(tmp_path / "c.zip", "w") as both:
@@ -102,45 +102,45 @@ def test_nothing_of_a_bundle_is_read_in_if_a_model_of_it_is_another(
             for name in archive.namelist()[1:]:
                 both.writestr(name, archive.read(name))
     with pytest.raises(ChangedModelError, match="The files of webipred-16 are not the same as before"):
-        run(bundle.read(tmp_path / "c.zip"))
+        result_of(bundle.read(tmp_path / "c.zip"))
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
 
 
 def test_a_bundle_with_another_source_does_not_replace_what_is_here(tmp_path: Path, card: ModelCard) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     source = {"type": "url", "url": "https://example.org/m.zip"}
     moved = bundle_of(tmp_path / "m.zip", ZIP, card, weights=[{"format": "tfjs-layers", "source": source}])
     with pytest.raises(ChangedModelError):
-        run(bundle.read(moved))
+        result_of(bundle.read(moved))
     assert store.path_of(card) is not None
 
 
 def test_what_came_from_the_source_is_remembered_when_the_model_is_removed(tmp_path: Path, card: ModelCard) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     store.remove("webipred-16")
     with pytest.raises(ChangedModelError):
-        run(bundle.read(bundle_of(tmp_path / "other.zip", OTHER, card)))
-    run(bundle.read(bundle_of(tmp_path / "same.zip", ZIP, card)))
+        result_of(bundle.read(bundle_of(tmp_path / "other.zip", OTHER, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "same.zip", ZIP, card)))
     assert store.entries()[0].origin == "source"  # the same files came from there before
 
 
 def test_wiping_forgets_what_came(tmp_path: Path, card: ModelCard) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     store.wipe()
-    run(bundle.read(bundle_of(tmp_path / "other.zip", OTHER, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "other.zip", OTHER, card)))
     assert store.entries()[0].path.read_bytes() == OTHER
 
 
 def test_what_came_in_a_bundle_is_not_taken_for_what_the_source_has(tmp_path: Path, card: ModelCard) -> None:
-    run(bundle.read(bundle_of(tmp_path / "evil.zip", OTHER, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "evil.zip", OTHER, card)))
     store.remove("webipred-16")
-    assert run(store.fetch(card)).read_bytes() == ZIP
+    assert result_of(store.fetch(card)).read_bytes() == ZIP
 
 
 def test_the_user_may_replace_a_model(
     tmp_path: Path, card: ModelCard, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     path = str(bundle_of(tmp_path / "other.zip", OTHER, card))
     assert cli.main(["import", path]) == 2
     assert "--replace" in capsys.readouterr().err
@@ -153,14 +153,14 @@ def test_the_user_may_replace_a_model(
 def test_a_file_that_is_another_does_not_replace_what_is_here(
     tmp_path: Path, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     (tmp_path / "m.zip").write_bytes(OTHER)
     with pytest.raises(ChangedModelError) as caught:
-        run(importer.take(tmp_path / "m.zip", "webipred-16"))
+        result_of(importer.take(tmp_path / "m.zip", "webipred-16"))
     assert caught.value.remedies == ("replace model",)
     assert store.entries()[0].path.read_bytes() == ZIP
-    run(importer.take(tmp_path / "m.zip", "webipred-16", replace=True))
+    result_of(importer.take(tmp_path / "m.zip", "webipred-16", replace=True))
     assert store.entries()[0].origin == "file"
     assert store.entries()[0].path.read_bytes() == OTHER
 
@@ -171,7 +171,7 @@ def test_a_file_that_is_another_does_not_replace_what_is_here(
 def test_a_model_of_a_bundle_is_said_to_come_from_there_until_its_source_has_confirmed_it(
     tmp_path: Path, card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
     assert store.entries()[0].origin == "bundle"
     assert cli.main(["cache"]) == 0
     assert "from a bundle, not confirmed as 10.5281/zenodo.7785993" in capsys.readouterr().out
@@ -195,7 +195,7 @@ def test_a_model_of_a_bundle_is_said_to_come_from_there_until_its_source_has_con
 def test_a_model_of_a_bundle_that_is_not_what_the_source_has_is_told(
     tmp_path: Path, card: ModelCard, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    run(bundle.read(bundle_of(tmp_path / "m.zip", OTHER, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "m.zip", OTHER, card)))
     assert cli.main(["fetch", "webipred-16"]) == 2
     assert "came from a bundle and differ from those at its source" in capsys.readouterr().err
     assert cli.main(["fetch", "webipred-16", "--replace"]) == 0
@@ -207,7 +207,7 @@ def test_a_model_of_a_bundle_that_is_not_what_the_source_has_is_told(
 def test_opening_asks_no_server_about_a_model_that_came_in_a_bundle(
     tmp_path: Path, card: ModelCard, zenodo: ZenodoServer
 ) -> None:
-    run(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
     wp.open_model("webipred-16")
     assert zenodo.requests == []
 
@@ -216,7 +216,7 @@ def test_a_source_without_checksums_confirms_nothing(tmp_path: Path, card: Model
     record = zenodo.publish(RECORD, {CONVERTED: ZIP})
     del record["files"][0]["checksum"]
     zenodo.set_record(record)
-    run(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card)))
     entry = importer.confirm(card)
     assert entry is not None
     assert entry.origin == "bundle"
@@ -227,11 +227,11 @@ def test_a_file_by_hand_comes_from_its_source_if_the_record_confirms_it(
     tmp_path: Path, card: ModelCard, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "m.zip").write_bytes(ZIP)
-    run(importer.take(tmp_path / "m.zip", "webipred-16"))
+    result_of(importer.take(tmp_path / "m.zip", "webipred-16"))
     assert store.entries()[0].origin == "source"
     store.wipe()
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
-    run(importer.take(tmp_path / "m.zip", "webipred-16"))
+    result_of(importer.take(tmp_path / "m.zip", "webipred-16"))
     assert store.entries()[0].origin == "file"
 
 
@@ -249,19 +249,19 @@ def test_a_checksum_in_a_built_in_card_counts_whatever_a_bundle_says(
 ) -> None:
     pin(monkeypatch, card, ZIP)
     with pytest.raises(ArchiveError, match="its checksum is different"):
-        run(bundle.read(bundle_of(tmp_path / "evil.zip", OTHER, card), replace=True))
+        result_of(bundle.read(bundle_of(tmp_path / "evil.zip", OTHER, card), replace=True))
     assert store.entries() == []
-    run(bundle.read(bundle_of(tmp_path / "good.zip", ZIP, card)))
+    result_of(bundle.read(bundle_of(tmp_path / "good.zip", ZIP, card)))
     assert store.entries()[0].origin == "source"
 
 
 def test_a_checksum_in_a_card_counts_more_than_what_came_before(
     card: ModelCard, zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     store.remove(card.id)
     zenodo.publish(RECORD, {CONVERTED: OTHER})
-    assert run(store.fetch(pin(monkeypatch, card, OTHER))).read_bytes() == OTHER
+    assert result_of(store.fetch(pin(monkeypatch, card, OTHER))).read_bytes() == OTHER
 
 
 def test_a_damaged_demo_model_is_not_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -284,7 +284,7 @@ def test_a_fingerprint_depends_on_names_and_contents() -> None:
 
 
 def test_a_note_of_another_model_is_not_taken_for_what_came(card: ModelCard) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     source = card.weights[0].source.model_dump()
     path = fingerprints._path(card.id, source)
     write_note(path, {"id": "other", "source": source, "fingerprint": "x", "since": "2026-01-01"})
@@ -311,11 +311,11 @@ def test_an_identifier_that_cannot_be_a_folder_everywhere_is_refused(
     with pytest.raises(CatalogueError, match="cannot be stored under the name"):
         new_model_folder(id)
     with pytest.raises(CatalogueError, match="cannot be stored under the name"):
-        run(store.fetch(card.model_copy(update={"id": id})))
+        result_of(store.fetch(card.model_copy(update={"id": id})))
     with pytest.raises(CatalogueError, match="no downloaded model"):
         store.remove(id)
     with pytest.raises(ArchiveError, match="is refused"):
-        run(bundle.read(bundle_of_id(tmp_path / "m.zip", card, id)))
+        result_of(bundle.read(bundle_of_id(tmp_path / "m.zip", card, id)))
     assert not list((tmp_path / "cache").rglob("*.zip"))
 
 
@@ -333,10 +333,10 @@ def bundle_of_id(path: Path, card: ModelCard, id: str) -> Path:  # noqa: A002
 
 
 def test_identifiers_that_differ_in_case_only_cannot_be_kept_beside_each_other(tmp_path: Path, card: ModelCard) -> None:
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     for twin in ("WebIPred-16", "WEBIPRED-16"):
         with pytest.raises(CatalogueError, match="Windows and macOS these names are the same") as caught:
-            run(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card, id=twin)))
+            result_of(bundle.read(bundle_of(tmp_path / "m.zip", ZIP, card, id=twin)))
         assert caught.value.hint == "Remove webipred-16 first."
     assert [entry.id for entry in store.entries()] == ["webipred-16"]
 

@@ -18,7 +18,7 @@ from napari_webipred import cli, limits, opening, settings
 from napari_webipred.cache import bundle, eviction, importer, index, lock, store
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, ModelError
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 RACES = Path(__file__).parents[2] / "tools" / "cache_races.py"
@@ -31,7 +31,7 @@ def card(zenodo: ZenodoServer) -> ModelCard:
     zenodo.publish("7785993", {CONVERTED: model_zip()})
     found = index.find("webipred-16")
     assert found is not None
-    run(store.fetch(found))
+    result_of(store.fetch(found))
     return found
 
 
@@ -98,7 +98,7 @@ def test_a_model_that_is_replaced_while_it_is_opened_is_opened_again(
     card: ModelCard, zenodo: ZenodoServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     zenodo.publish("7785993", {CONVERTED: model_zip(2, activation="sigmoid")})
-    monkeypatch.setattr(opening, "_loaded", first(opening._loaded, lambda: run(store.fetch(card, replace=True))))
+    monkeypatch.setattr(opening, "_loaded", first(opening._loaded, lambda: result_of(store.fetch(card, replace=True))))
     assert wp.open_model(card.id).checksum == store.entries()[0].checksum
 
 
@@ -137,7 +137,7 @@ def test_a_model_that_is_removed_while_a_bundle_is_written_is_fetched_again(
     card: ModelCard, zenodo: ZenodoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bundle, "_write", first(bundle._write, lambda: store.remove(card.id)))
-    path = run(bundle.write([card.id], tmp_path / "models.zip"))
+    path = result_of(bundle.write([card.id], tmp_path / "models.zip"))
     assert bundle.is_bundle(path)
     assert zenodo.requests.count(FILE) == 2
 
@@ -145,9 +145,9 @@ def test_a_model_that_is_removed_while_a_bundle_is_written_is_fetched_again(
 def test_a_model_that_is_removed_while_it_is_compared_with_its_source_is_fetched_again(
     card: ModelCard, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    path = run(bundle.write([card.id], tmp_path / "models.zip"))
+    path = result_of(bundle.write([card.id], tmp_path / "models.zip"))
     store.wipe()
-    run(bundle.read(path))
+    result_of(bundle.read(path))
     monkeypatch.setattr(importer, "_are_those", first(importer._are_those, lambda: store.remove(card.id)))
     assert cli.main(["fetch", card.id]) == 0
     assert [entry.origin for entry in store.entries()] == ["source"]

@@ -16,7 +16,7 @@ from napari_webipred.cache import local_models, overrides, refused_models, share
 from napari_webipred.errors import CatalogueError
 from napari_webipred.model_overrides import ModelOverrides
 from napari_webipred.opening import opening
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import model_zip
 
 FILE = "own-models.json"
@@ -129,7 +129,7 @@ def opened(tmp_path: Path) -> Path:
     """An own model that was opened, with settings that were made for it."""
     path = tmp_path / "mine.zip"
     path.write_bytes(model_zip())
-    model = run(opening(path, standardize="tf", classes=["a", "b"]))
+    model = result_of(opening(path, standardize="tf", classes=["a", "b"]))
     local_models.remember(path, "mine")
     local_models.note_use(path, "mine", model.checksum)
     return path
@@ -200,7 +200,7 @@ def test_a_model_that_is_removed_is_no_longer_refused(zenodo) -> None:
     from napari_webipred.cache import index
 
     zenodo.publish("7785993", {"257299_model_converted.zip": model_zip()})
-    run(store.fetch(index.find("webipred-16")))
+    result_of(store.fetch(index.find("webipred-16")))
     refused_models.note("webipred-16", "It is broken.")
     store.remove("webipred-16")
     assert refused_models.reasons() == {}

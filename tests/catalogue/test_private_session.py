@@ -25,7 +25,7 @@ from napari_webipred.cache import (
 from napari_webipred.errors import CatalogueError
 from napari_webipred.model_overrides import ModelOverrides
 from napari_webipred.preferences import Preferences
-from steps import run
+from napari_webipred.steps import result_of
 from zenodo_server import CONVERTED, model_zip
 
 CHECKSUM = f"sha256:{'5' * 64}"
@@ -63,13 +63,13 @@ def test_nothing_of_a_session_is_left_and_what_was_there_is_unchanged(cache, tmp
     zenodo.publish("123", {"other.zip": model_zip(classes=3)})
     monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", zenodo.url)
     keep_something(tmp_path, CHECKSUM)
-    run(store.fetch(index.resolve("123")))
+    result_of(store.fetch(index.resolve("123")))
     before = snapshot(cache)
 
     monkeypatch.setenv("NAPARI_WEBIPRED_PRIVATE", "1")
     private_session.follow()
     card = index.find("webipred-16")
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     assert store.path_of(card) is not None
     keep_something(tmp_path, OTHER)
     (tmp_path / "own.zip").write_bytes(model_zip(classes=4))
@@ -92,13 +92,13 @@ def test_what_was_there_before_can_be_used_in_the_session(tmp_path, zenodo, monk
     monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", zenodo.url)
     keep_something(tmp_path, CHECKSUM)
     card = index.resolve("123")
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     zenodo.close()
 
     monkeypatch.setenv("NAPARI_WEBIPRED_PRIVATE", "1")
     private_session.follow()
     try:
-        run(store.fetch(card))
+        result_of(store.fetch(card))
         assert overrides.load(CHECKSUM).standardize == "torch"
         assert fingerprints.recall("own", {"type": "url", "url": CHECKSUM}) == "7" * 64
         assert [model.name for model in local_models.own_models()] == [CHECKSUM]
@@ -119,7 +119,7 @@ def test_models_from_before_cannot_be_removed_in_the_session(tmp_path, zenodo, m
     zenodo.publish("123", {"other.zip": model_zip(classes=3)})
     monkeypatch.setenv("NAPARI_WEBIPRED_ZENODO_URL", zenodo.url)
     card = index.resolve("123")
-    run(store.fetch(card))
+    result_of(store.fetch(card))
     before = snapshot(cache)
     monkeypatch.setenv("NAPARI_WEBIPRED_PRIVATE", "1")
     private_session.follow()

@@ -19,7 +19,7 @@ from napari_webipred.opening import opening
 from napari_webipred.runtime.compiler import compile_model
 from napari_webipred.runtime.keras_file import keras_folders, read_h5, read_keras
 from napari_webipred.runtime.session import Session
-from steps import run
+from napari_webipred.steps import result_of
 
 h5py = pytest.importorskip("h5py")
 
@@ -28,7 +28,7 @@ SAVED = sorted(path.name for path in GOLDENS.iterdir() if path.suffix in {".h5",
 
 
 def open_path(path: Path) -> Model:
-    return run(opening(path))
+    return result_of(opening(path))
 
 
 @pytest.mark.parametrize("name", SAVED)
