@@ -42,14 +42,14 @@ def differing(first: RunDetails, second: RunDetails) -> Differing:
 
 
 def likely(name: str, names: tuple[str, ...]) -> str:
-    """Return the name that differs only by case, spaces, hyphens or underscores; empty if there is none."""
+    """Return which of the names is the same but for capitals, spaces, hyphens and underscores; empty if none is."""
     from napari_webipred.evaluation.truth import plain
 
     return next((other for other in names if plain(other) == plain(name)), "")
 
 
 class ClassMapping(QWidget):
-    """A choice for each class that the other model does not have; hidden if there is none.
+    """Asks which classes of two models are the same. Hidden if their names are.
 
     Signals
     -------
@@ -74,7 +74,7 @@ class ClassMapping(QWidget):
         self.hide()
 
     def show_runs(self, first: RunDetails | None, second: RunDetails | None) -> None:
-        """Ask for the classes that differ between two runs; for nothing if one of them is None."""
+        """Ask about the classes that differ between two runs. Ask nothing unless there are two."""
         found = differing(first, second) if first is not None and second is not None else None
         shown = (found.names, tuple(found.other.classes)) if found else ((), ())
         if shown == self._shown:
