@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
+from napari_webipred.results.prediction import as_cell
+
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
@@ -138,5 +140,5 @@ def _rows(opinions: Opinions, kept: NDArray[np.bool_], pairs: list[tuple[int, in
     rows["disagreement"] = disagreement(opinions.probabilities[:, kept], opinions.exclusive)
     classes = np.array(opinions.classes, object)
     for model, given in zip(opinions.models, opinions.assigned[:, kept], strict=True):
-        rows[model] = ["; ".join(classes[each]) for each in given]
+        rows[model] = [as_cell(classes[each]) for each in given]
     return rows.sort_values("disagreement", ascending=False, kind="stable").reset_index(drop=True)

@@ -9,6 +9,7 @@ import numpy as np
 
 from napari_webipred.errors import OptionError
 from napari_webipred.results.columns import IDENTITY, REGION, unique
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ def ensemble_of(
     table: pd.DataFrame = opinions.places.reset_index(drop=True)
     for name, column in zip(names, numbers.T, strict=True):
         table[name] = column
-    table["prediction"] = ["; ".join(classes[each]) for each in given]
+    table["prediction"] = [as_cell(classes[each]) for each in given]
     table["error"] = ["" if done else error.strip() for done, error in zip(kept.tolist(), opinions.errors, strict=True)]
     table.attrs = {
         "classes": names,

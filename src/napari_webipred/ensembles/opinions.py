@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
 from napari_webipred.results.columns import MODEL, RUN
+from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 
 if TYPE_CHECKING:
@@ -194,16 +195,10 @@ def shared_classes(
 
 
 def _named(text: str, classes: Sequence[str]) -> list[str]:
-    """Return the classes that a prediction names; their names may contain what separates them."""
-    parts, found = text.split("; ") if text else [], []
-    while parts:
-        for end in range(len(parts), 0, -1):
-            if (name := "; ".join(parts[:end])) in classes:
-                found.append(name)
-                break
-        else:
-            raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
-        parts = parts[end:]
+    """Return the classes that a prediction names."""
+    found = classes_in(text, classes)
+    if found is None:
+        raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
     return found
 
 

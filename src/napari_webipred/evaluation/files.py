@@ -29,6 +29,7 @@ from napari_webipred.names import visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.columns import calibrated as named_calibrated
 from napari_webipred.results.export import harmless
+from napari_webipred.results.prediction import as_cell
 
 RECORD = "evaluation.json"
 THRESHOLDS, CALIBRATED = "thresholds.csv", "calibrated.csv"
@@ -204,7 +205,7 @@ def calibrated_table(cohort: Cohort, calibrated: Cohort) -> list[list[Cell]]:
 
 
 def _names(classes: Sequence[str], chosen: Any) -> list[str]:
-    return ["; ".join(classes[index] for index in row.nonzero()[0]) for row in chosen]
+    return [as_cell(classes[index] for index in row.nonzero()[0]) for row in chosen]
 
 
 def as_csv(lines: Iterable[Sequence[Cell]]) -> bytes:

@@ -12,6 +12,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Cohort, Label, Predictions, Reason, Unmatched
 from napari_webipred.evaluation.matching import paired
 from napari_webipred.evaluation.truth import plain
+from napari_webipred.results.prediction import as_cell
 
 Key = tuple[str, tuple[str, ...]]
 
@@ -67,7 +68,7 @@ def joined(
             rows.append(row)
             truths.append([indices[name] for name in label.classes])
             groups.append(label.group or (predictions.groups[row] if predictions.groups else ""))
-    unmatched += [Unmatched(label.image, "no row", "; ".join(label.classes)) for label in _unused(known, used)]
+    unmatched += [Unmatched(label.image, "no row", as_cell(label.classes)) for label in _unused(known, used)]
     if not rows:
         raise _nothing(predictions, labels, unmatched)
     images = tuple(predictions.images[row] for row in rows)
@@ -99,7 +100,7 @@ def _by_key(labels: Sequence[Label]) -> tuple[dict[Key, Label], list[Unmatched]]
         key = label.image, label.place
         before = known.setdefault(key, label)
         if {*before.classes} != {*label.classes}:
-            conflicts.setdefault(key, ["; ".join(before.classes)]).append("; ".join(label.classes))
+            conflicts.setdefault(key, [as_cell(before.classes)]).append(as_cell(label.classes))
     for key in conflicts:
         del known[key]
     return known, [Unmatched(key[0], "conflict", " or ".join(both)) for key, both in conflicts.items()]

@@ -15,6 +15,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Predictions, Task
 from napari_webipred.results.columns import COMMENT, READER, REGION, RUN
 from napari_webipred.results.export import dialect_of
+from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.record import read_record, record_path
 
 if TYPE_CHECKING:
@@ -185,16 +186,8 @@ def _assigned(
 
 
 def _chosen(text: str, indices: Mapping[str, int]) -> list[int]:
-    """Return the indices of the classes that a prediction names; their names may contain what separates them."""
-    if text in indices or not text:
-        return [indices[text]] if text else []
-    parts, found = text.split("; "), []
-    while parts:
-        for end in range(len(parts), 0, -1):
-            if (name := "; ".join(parts[:end])) in indices:
-                found.append(indices[name])
-                parts = parts[end:]
-                break
-        else:
-            raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
-    return found
+    """Return the indices of the classes that a prediction names."""
+    found = classes_in(text, indices)
+    if found is None:
+        raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
+    return [indices[name] for name in found]

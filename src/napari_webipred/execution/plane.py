@@ -35,6 +35,7 @@ from napari_webipred.imaging.remarks import remark_on, remarks_on_header
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.imaging.unopened import UNOPENED, opened
 from napari_webipred.options import Options
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned, class_probabilities
 from napari_webipred.results.row import Row
 
@@ -216,7 +217,7 @@ def _classified(
     return replace(
         row,
         probabilities=probabilities,
-        prediction="; ".join(card.classes[index].name for index in classes),
+        prediction=as_cell(card.classes[index].name for index in classes),
         assigned=classes,
         intensity_range=prepared.intensity_range,
         remark=prepared.remark,

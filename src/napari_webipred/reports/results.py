@@ -15,8 +15,9 @@ from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape
 from napari_webipred.results.columns import IDENTITY, MODEL, READER, REGION, RUN
-from napari_webipred.results.export import FORMULA_STARTS, as_text, dialect_of
-from napari_webipred.results.reading import SEPARATOR, Reading, parsed
+from napari_webipred.results.export import as_text, dialect_of, without_apostrophe
+from napari_webipred.results.prediction import classes_in
+from napari_webipred.results.reading import Reading, parsed
 from napari_webipred.results.record import Record, plain, read_record, record_path
 from napari_webipred.results.session_table import Entry
 
@@ -210,7 +211,7 @@ class _Columns:
             raise OptionError("A line of the table has more or fewer cells than its first line.", _OURS)
         identity = tuple(self._cell(cells, name) for name in IDENTITY)
         said, comment, time = (self._cell(cells, name) for name in READER)
-        image, error = _plain(self._cell(cells, "image")), self._cell(cells, "error")
+        image, error = without_apostrophe(self._cell(cells, "image")), self._cell(cells, "error")
         try:
             numbers = tuple(map(float, cells[self._first : self._end])) if not error else None
             position = {axis: int(self._cell(cells, axis)) for axis in self._axes if self._cell(cells, axis)}
@@ -221,7 +222,7 @@ class _Columns:
         return Result(
             image,
             position,
-            _plain(self._cell(cells, REGION)),
+            without_apostrophe(self._cell(cells, REGION)),
             numbers,
             _chosen(cells[self._end], self._classes),
             error,
@@ -238,24 +239,13 @@ def _is_named(column: str, written: str, name: str) -> bool:
     return column.startswith((written, name))
 
 
-def _plain(text: str) -> str:
-    """Take away the apostrophe that keeps a spreadsheet from running a text as a formula."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
-
-
 def _chosen(text: str, classes: Sequence[str]) -> tuple[str, ...]:
-    """Return the classes that a prediction names; their names may contain what separates them."""
-    known = {_plain(written): name for written, name in zip(as_text(classes), classes, strict=True)}
-    parts, found = _plain(text).split(SEPARATOR) if text else [], []
-    while parts:
-        for end in range(len(parts), 0, -1):
-            if (name := SEPARATOR.join(parts[:end])) in known:
-                found.append(known[name])
-                parts = parts[end:]
-                break
-        else:
-            raise OptionError(f"The prediction {text} names no class of the model.", _OURS)
-    return tuple(found)
+    """Return the classes that a prediction names."""
+    known = {without_apostrophe(written): name for written, name in zip(as_text(classes), classes, strict=True)}
+    found = classes_in(without_apostrophe(text), known)
+    if found is None:
+        raise OptionError(f"The prediction {text} names no class of the model.", _OURS)
+    return tuple(known[name] for name in found)
 
 
 def path_of(image: str) -> Path:

@@ -126,3 +126,8 @@ def harmless(text: str) -> str:
     """Escape what cannot be seen, and put an apostrophe before what a spreadsheet would run as a formula."""
     text = visible(text)
     return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def without_apostrophe(text: str) -> str:
+    """Take away the apostrophe that `harmless` has put before a text."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text

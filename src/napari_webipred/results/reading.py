@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from napari_webipred.errors import OptionError
 from napari_webipred.names import readable
 from napari_webipred.results.columns import READER
-from napari_webipred.results.export import FORMULA_STARTS, as_text
+from napari_webipred.results.export import as_text, without_apostrophe
+from napari_webipred.results.prediction import as_cell, classes_in
 
 if TYPE_CHECKING:
     import pandas as pd
 
 NONE = "none"  # the answer that the image has none of the classes of a multi-label model
-SEPARATOR = "; "
 _HINT = "Correct this cell, or leave all three columns of the reader empty."
 
 
@@ -53,7 +53,7 @@ class Reading:
     @property
     def cells(self) -> tuple[str, str, str]:
         """What stands in the columns ``reader_class``, ``reader_comment`` and ``reader_time``."""
-        return SEPARATOR.join(self.classes), self.comment, written(self.time)
+        return as_cell(self.classes), self.comment, written(self.time)
 
 
 def now() -> datetime:
@@ -109,7 +109,7 @@ def parsed(reader_class: str, reader_comment: str, reader_time: str, classes: Se
         time = in_seconds(datetime.fromisoformat(reader_time))
     except ValueError:
         raise OptionError(f"{readable(reader_time, 80)} is no time of a reader.", _HINT) from None
-    return Reading(_named(reader_class, classes), _plain(reader_comment), time)
+    return Reading(_named(reader_class, classes), without_apostrophe(reader_comment), time)
 
 
 def of_frame(frame: pd.DataFrame, classes: Sequence[str]) -> list[Reading | None]:
@@ -133,18 +133,10 @@ def _words(cells: Sequence[object]) -> Iterator[str]:
 def _named(text: str, classes: Sequence[str]) -> tuple[str, ...]:
     """Return the classes that a cell names."""
     known = _as_written(classes)
-    if not text or text in known:
-        return (known[text],) if text else ()
-    parts, found = text.split(SEPARATOR), []
-    while parts:
-        for end in range(len(parts), 0, -1):
-            if (name := SEPARATOR.join(parts[:end])) in known:
-                found.append(known[name])
-                parts = parts[end:]
-                break
-        else:
-            raise OptionError(f"The reader's class {readable(text, 80)} is no class of the model.", _HINT)
-    return tuple(found)
+    found = classes_in(text, known)
+    if found is None:
+        raise OptionError(f"The reader's class {readable(text, 80)} is no class of the model.", _HINT)
+    return tuple(known[name] for name in found)
 
 
 def _as_written(classes: Sequence[str]) -> Mapping[str, str]:
@@ -152,8 +144,3 @@ def _as_written(classes: Sequence[str]) -> Mapping[str, str]:
     escaped = dict(zip(as_text([*classes]), classes, strict=True))
     inside = {text.removeprefix("'") if name not in escaped else text: name for text, name in escaped.items()}
     return {NONE: NONE, **inside, **escaped, **{name: name for name in classes}}
-
-
-def _plain(text: str) -> str:
-    """Take away the apostrophe that keeps a spreadsheet from running a text as a formula."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text

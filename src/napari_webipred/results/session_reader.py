@@ -20,6 +20,7 @@ from napari_webipred.names import unescape, visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.columns import measures
 from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.reading import NONE, Reading, in_seconds
 from napari_webipred.results.row import Row
@@ -236,5 +237,5 @@ def _numbers(text: str, rows: int, classes: int) -> NDArray[np.float32]:
 def _classified(row: Row, probabilities: NDArray[np.float32], measured: NDArray[np.float32] | None, run: Run) -> Row:
     """Add the probabilities, and the classes that follow from them."""
     classes = assigned(probabilities, run.card, run.options.threshold)
-    names = "; ".join(run.card.classes[index].name for index in classes)
+    names = as_cell(run.card.classes[index].name for index in classes)
     return replace(row, probabilities=probabilities, assigned=classes, prediction=names, measures=measured)

@@ -15,6 +15,7 @@ from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.history import Change, Commented, Deleted, History, Read
 from napari_webipred.results.inputs import Inputs
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.reading import Reading
 from napari_webipred.results.row import Row
@@ -165,7 +166,7 @@ class SessionTable:
         row = self.rows[number]
         if run.number in self._changed_thresholds and row.probabilities is not None:
             classes = assigned(row.probabilities, run.card, run.options["threshold"])
-            names = "; ".join(run.card.classes[index].name for index in classes)
+            names = as_cell(run.card.classes[index].name for index in classes)
             row = replace(row, assigned=classes, prediction=names)
         return Entry(run, row, self.comments.get(number, ""), self.readings.get(number))
 

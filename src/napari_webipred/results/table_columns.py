@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_webipred.results.columns import READER, unique
 from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.measure_columns import Measure, MeasureColumns
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import reached
 from napari_webipred.results.reading import NONE
 from napari_webipred.results.row_list import RowList
@@ -237,5 +238,5 @@ def _predictions(
     whole = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
     _, first, which = np.unique(whole, return_index=True, return_inverse=True)
     names = run.classes
-    texts = ["; ".join(names[index] for index in np.flatnonzero(assigned[row])) or NONE for row in first]
+    texts = [as_cell(names[index] for index in np.flatnonzero(assigned[row])) or NONE for row in first]
     return texts, which, most

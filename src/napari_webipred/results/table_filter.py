@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred.results.prediction import SEPARATOR
 from napari_webipred.results.session_table import Numbers
 from napari_webipred.results.table_columns import Column, TableColumns
 
@@ -91,7 +92,7 @@ def class_wins(columns: TableColumns, numbers: Numbers) -> Counter[str]:
     wins: Counter[str] = Counter()
     for text, count in zip(texts, counts.tolist(), strict=True):
         if count:
-            for name in {text, *text.split("; ")}:
+            for name in {text, *text.split(SEPARATOR)}:
                 wins[name] += count
     return wins
 
@@ -103,7 +104,7 @@ def _between(columns: TableColumns, column: Column, least: float, most: float, n
 
 
 def _has_class(prediction: str, classes: frozenset[str]) -> bool:
-    return prediction in classes or not classes.isdisjoint(prediction.split("; "))
+    return prediction in classes or not classes.isdisjoint(prediction.split(SEPARATOR))
 
 
 def _failed(columns: TableColumns, numbers: Numbers) -> NDArray[np.bool_]:

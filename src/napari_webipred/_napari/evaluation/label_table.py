@@ -16,7 +16,8 @@ from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel, tip
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.names import readable
-from napari_webipred.results.reading import SEPARATOR, Reading, now
+from napari_webipred.results.prediction import as_cell
+from napari_webipred.results.reading import Reading, now
 from napari_webipred.results.session_table import Numbers, RunDetails
 
 NOWHERE = QModelIndex()
@@ -45,7 +46,7 @@ class LabelModel(QAbstractTableModel):
     def label(self, place: int) -> str:
         """Return what the reader says of a row, as text."""
         found = self.reading(place)
-        return "" if found is None else UNSURE if found.unsure else SEPARATOR.join(found.classes)
+        return "" if found is None else UNSURE if found.unsure else as_cell(found.classes)
 
     def reading(self, place: int) -> Reading | None:
         """Return what the reader says of a row."""

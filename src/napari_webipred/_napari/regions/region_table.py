@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from napari_webipred import limits
 from napari_webipred.card import ModelCard
 from napari_webipred.results.columns import unique
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 
@@ -42,7 +43,7 @@ class Verdict:
 
     def words(self, card: ModelCard) -> str:
         """Name its classes."""
-        return "; ".join(card.classes[index].name for index in self.assigned)
+        return as_cell(card.classes[index].name for index in self.assigned)
 
     @property
     def probability(self) -> float:

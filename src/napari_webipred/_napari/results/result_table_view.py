@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred._napari.charts.bars import written
 from napari_webipred._napari.results.result_table import NUMBERS, ResultTable
+from napari_webipred.results.prediction import SEPARATOR
 from napari_webipred.results.session_table import Numbers, RunDetails
 from napari_webipred.results.table_columns import Column
 
@@ -109,7 +110,7 @@ class ResultTableView(QTableView):
             names = self.results.source.codes(column)[1]
         if column.kind == "prediction":  # errors may be very long
             known = {name for run in runs for name in run.classes}
-            names = [name for name in names if name in known or known.issuperset(name.split("; "))]
+            names = [name for name in names if name in known or known.issuperset(name.split(SEPARATOR))]
         widest = max(map(metrics.horizontalAdvance, names[:MOST_NAMES]), default=0)
         return min(widest + SPACE, IMAGE_WIDTH)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_webipred._napari.results.measures import number_text
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.reading import NONE, Reading
 from napari_webipred.results.session_table import Entry
 from napari_webipred.results.table_columns import greatest
@@ -35,7 +36,7 @@ def answer_of(reading: Reading | None, standing: Standing) -> str:
     """Say what the reader has answered."""
     if reading is None:
         return "You: no answer yet"
-    said = "; ".join(reading.classes) or "unsure"
+    said = as_cell(reading.classes) or "unsure"
     return " · ".join(part for part in (f"You: {said}", VERDICTS.get(standing, "")) if part)
 
 
