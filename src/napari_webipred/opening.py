@@ -173,8 +173,9 @@ def _checksum(files: ModelFiles) -> str:
     before = remembered.identity(files.on_disk())
     if (known := remembered.checksum_of(before)) is not None:
         return known
-    remembered.note(before, remembered.identity(files.on_disk()), files.checksum)
-    return files.checksum
+    checksum = files.checksum  # reads the files, which must stay the same meanwhile
+    remembered.note(before, remembered.identity(files.on_disk()), checksum)
+    return checksum
 
 
 def _loaded(
