@@ -105,6 +105,18 @@ def test_an_evaluation_is_saved_whole_and_replaces_only_an_evaluation(tmp_path: 
         found.save(tmp_path / "photos")
 
 
+def test_a_folder_of_other_files_is_written_to_only_when_the_user_says_so(tmp_path: Path) -> None:
+    results, folder = tmp_path / "results.csv", tmp_path / "photos"
+    written(results, "image,cat,dog,prediction,error\ncat/1.png,0.9,0.1,cat,\ndog/2.png,0.2,0.8,dog,\n")
+    folder.mkdir()
+    written(folder / "x.txt", "x")
+    command = ["evaluate", str(results), "--truth-from-folders", "--draws", "5", "--output", str(folder)]
+    assert main(command) == 2
+    assert [path.name for path in folder.iterdir()] == ["x.txt"]
+    assert main([*command, "--overwrite"]) == 0
+    assert {"x.txt", "metrics.csv"} <= {path.name for path in folder.iterdir()}
+
+
 def test_what_is_not_defined_is_empty_in_csv_and_null_in_json(tmp_path: Path) -> None:
     cohort = exclusive(20, 2)
     found = evaluated(replace(cohort, truth=np.tile([True, False], (20, 1))), draws=5)

@@ -68,7 +68,7 @@ def _evaluate(options: argparse.Namespace) -> None:
         found.keep(options.keep)
         terminal.message(f"Thresholds kept. `napari-webipred classify --threshold {options.keep}` uses them.")
     if options.output:
-        written = found.save(options.output)
+        written = found.save(options.output, may_replace=lambda folder: bool(options.overwrite))
         terminal.message(f"{len(written)} files written to {options.output}.")
 
 

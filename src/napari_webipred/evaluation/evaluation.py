@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,10 +144,17 @@ class Evaluation:
         cell = (categories(self.cohort.truth) == true) & (categories(self.cohort.assigned) == predicted)
         return np.asarray(self.cohort.rows[cell], np.intp)
 
-    def save(self, folder: str | Path, *, figures: bool = True) -> list[Path]:
+    def save(
+        self,
+        folder: str | Path,
+        *,
+        figures: bool = True,
+        may_replace: Callable[[Path], bool] = lambda folder: False,
+    ) -> list[Path]:
         """Write metrics, confusion matrix, figures, what does not count and how it was made.
 
-        See `docs/evaluation.md` for the files. Those of an earlier evaluation are replaced.
+        See `docs/evaluation.md` for the files. Those of an earlier evaluation are replaced; `may_replace` is asked
+        about a folder that has other files and no evaluation.
 
         Raises
         ------
@@ -156,7 +163,7 @@ class Evaluation:
         """
         made = {"draws": self.draws, "seed": self.seed, **self.made}
         fitted = files.Fitted(self.thresholds, self.calibration, self.calibrated_cohort)
-        return files.save(Path(folder), self.cohort, self.metrics, made, fitted, figures=figures)
+        return files.save(Path(folder), self.cohort, self.metrics, made, fitted, may_replace, figures=figures)
 
 
 def evaluating(
