@@ -164,7 +164,7 @@ def classify(
     sources = found(images).choosing(selection)
     if selection.regions is not None or executor not in DESCRIBING:
         sources = sources.opened()
-    total, classes = sources.rows, tuple(model.classes)
+    total, typical, classes = sources.rows, sources.typical, tuple(model.classes)
     axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
     regions = any(source.regions is not None for source in sources.described)
     estimated = len(sources.described) < len(sources)
@@ -176,13 +176,13 @@ def classify(
         try:
             for row in rows:
                 if isinstance(row, Unfolded):
-                    total += len(row.source) - sources.typical
+                    total += len(row.source) - typical
                     stack = row.number
                     axes = tuple(dict.fromkeys((*axes, *row.source.axes)))
                     yield Recounted(total, axes)
                     continue
                 if not (row.source == stack or sources.is_described(row.source)):
-                    total += 1 - sources.typical
+                    total += 1 - typical
                 done += 1
                 failed += row.failed
                 yield RowDone(row, done, total)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import accumulate, pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any
@@ -24,7 +26,7 @@ _locks: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _locks_lock = Lock()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Blocks:
     """Where the blocks of an array begin along its leading axes.
 
@@ -39,7 +41,7 @@ class Blocks:
     starts: tuple[tuple[int, ...], ...]
     plane: int
 
-    @property
+    @cached_property
     def size(self) -> int:
         """Bytes of the largest block."""
         lengths = (max(end - start for start, end in pairwise(each)) for each in self.starts)
@@ -60,7 +62,7 @@ class Blocks:
         """Return the block in which a plane lies."""
         found = []
         for place, starts in zip(index, self.starts, strict=True):
-            number = sum(start <= place for start in starts) - 1
+            number = bisect_right(starts, place) - 1
             found.append(slice(starts[number], starts[number + 1]))
         return tuple(found)
 

@@ -64,14 +64,15 @@ def describe(path: Path, name: str) -> Source:
     """
     with opened(path) as file:
         image = open_image(file, FORMATS)
-        check_pixels(*image.size, path.stat().st_size)
+        size = path.stat().st_size
+        check_pixels(*image.size, size)
         frames = getattr(image, "n_frames", 1) if image.format in ANIMATED else 1
-        memory = _memory(image) if frames == 1 else memory_of_frame(image) + path.stat().st_size
+        memory = _memory(image) if frames == 1 else memory_of_frame(image) + size
         if frames == 1 and (mine := handle()) is not None:
             mine.image = image
     if frames == 1:
         return Source(name, READER.id, path, details=memory)
-    if frames * BYTES_OF_A_FRAME > path.stat().st_size:
+    if frames * BYTES_OF_A_FRAME > size:
         raise ImageError(f"{path.name} claims to hold {frames} frames, which do not fit into it.")
     return Source(name, READER.id, path, ("frame",), (frames,), details=memory)
 
