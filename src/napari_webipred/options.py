@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, get_args
 
 from napari_webipred import settings
 from napari_webipred.card import Profile, Views
 from napari_webipred.errors import OptionError
-from napari_webipred.hardware import Device, Hardware, Precision
+from napari_webipred.hardware import USUAL, Device, Hardware, Precision
 from napari_webipred.imaging.intensity import Intensity, Named, understood
 from napari_webipred.limits import bytes_of, image_budget
 
@@ -106,8 +106,8 @@ class Options:
         intensity = list(self.intensity) if isinstance(self.intensity, tuple) else self.intensity
         plain = {"intensity": intensity, "threshold": self.threshold, "profile": self.profile}
         later: dict[str, Any] = {"views": self.views, "identify": self.identify, "reference": self.reference}
-        hardware = {"precision": (self.precision, "float32"), "device": (self.device, "cpu")}
-        later |= {name: value for name, (value, usual) in hardware.items() if value != usual}
+        usual = asdict(USUAL)
+        later |= {name: value for name, value in asdict(self.hardware).items() if value != usual[name]}
         return plain | {name: value for name, value in later.items() if value}
 
 

@@ -63,12 +63,17 @@ def compiled_paths(
     return [cache / COMPILED / name for cache in caches()]
 
 
+def is_own(path: Path) -> bool:
+    """Tell whether a file would lie in the user's own cache, and not behind links."""
+    return path.parent == settings.current().cache_folder / COMPILED and not holds_link(path.parent)
+
+
 def keep_compiled(path: Path, graph: bytes) -> bool:
     """Write a compiled graph for the next time; False if that is not possible, which harms nothing.
 
     Nothing is written into the cache of all users, and nothing through links.
     """
-    if path.parent != settings.current().cache_folder / COMPILED or holds_link(path.parent):
+    if not is_own(path):
         return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -89,9 +94,8 @@ def checksum_of(path: Path) -> str:
     OSError
         It cannot be read.
     """
-    with path.open("rb") as file:
-        file.seek(max(file.seek(0, 2) - len(_HEAD) - _DIGITS, 0))
-        head, digits = file.read(len(_HEAD)), file.read(_DIGITS)
+    _, end = _end_of(path)
+    head, digits = end[: len(_HEAD)], end[len(_HEAD) :]
     if head != _HEAD or not re.fullmatch(rb"[0-9a-f]{64}", digits):
         raise ValueError("the compiled model has no checksum")
     return digits.decode()
@@ -140,13 +144,16 @@ def _identity(path: Path) -> tuple[int, ...]:
 
 
 def _is_sound(path: Path) -> bool:
+    size, written = _end_of(path)
+    return size >= 0 and written == _HEAD + _digest(_of_file(path), size)
+
+
+def _end_of(path: Path) -> tuple[int, bytes]:
+    """Return how many bytes stand before the checksum, negative if the file is too short for one, and what follows."""
     with path.open("rb") as file:
         size = file.seek(0, 2) - len(_HEAD) - _DIGITS
-        if size < 0:
-            return False
-        file.seek(size)
-        written = file.read()
-    return written == _HEAD + _digest(_of_file(path), size)
+        file.seek(max(size, 0))
+        return size, file.read(len(_HEAD) + _DIGITS)
 
 
 def _digest(read: Callable[[int, int], bytes], size: int) -> bytes:

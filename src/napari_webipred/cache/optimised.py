@@ -29,8 +29,8 @@ from typing import IO, Any
 from napari_webipred import limits, settings
 from napari_webipred.atomic_file import write_whole
 from napari_webipred.cache.entry import caches
-from napari_webipred.cache.folders import COMPILED, holds_link
-from napari_webipred.cache.graphs import checksum_of, drop
+from napari_webipred.cache.folders import COMPILED
+from napari_webipred.cache.graphs import checksum_of, drop, is_own
 
 _log = logging.getLogger(__name__)
 _MAGIC = b"webipred optimised network 1\n"
@@ -82,10 +82,7 @@ def paths(graph: Path, circumstances: Mapping[str, Any]) -> list[Path]:
 def own_path(graph: Path, circumstances: Mapping[str, Any]) -> Path | None:
     """Return where the optimised network of a graph is kept; None if nothing can be, as in a private session."""
     path = paths(graph, circumstances)[-1]
-    now = settings.current()
-    if now.private or path.parent != now.cache_folder / COMPILED or holds_link(path.parent):
-        return None
-    return path
+    return None if settings.current().private or not is_own(path) else path
 
 
 def load(graph: Path, circumstances: Mapping[str, Any]) -> Stored | None:

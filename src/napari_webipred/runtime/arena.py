@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from napari_webipred import limits
+from napari_webipred.runtime.providers import PROVIDER
 
 # An ONNX model that returns its input of one number.
 _IDENTITY = bytes.fromhex(
@@ -67,7 +68,7 @@ def give_back() -> None:
     options.log_severity_level = 4
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     use_limited_memory(options)
-    session = onnxruntime.InferenceSession(_IDENTITY, options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(_IDENTITY, options, providers=[PROVIDER])
     shrink = onnxruntime.RunOptions()
     shrink.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     session.run(None, {"x": np.zeros(1, np.float32)}, shrink)

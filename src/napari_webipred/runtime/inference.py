@@ -16,7 +16,6 @@ from napari_webipred.runtime.graph import INPUT, OUTPUT
 from napari_webipred.runtime.providers import BF16, providers
 
 BROKEN = "Open the model again; if that does not help, it cannot be used."
-PROVIDER = "CPUExecutionProvider"
 _FATAL_ONLY = 4
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.inference import PROVIDER, Signature, disabled_optimizers, opened_with, options_for
+from napari_webipred.runtime.inference import Signature, disabled_optimizers, opened_with, options_for
 from napari_webipred.runtime.onnx_graph import ELEMENT_TYPES, read_properties
 from napari_webipred.runtime.processor import processor
+from napari_webipred.runtime.providers import PROVIDER
 
 if TYPE_CHECKING:
     from onnx import ModelProto

@@ -10,9 +10,10 @@ from napari_webipred.errors import OptionError
 from napari_webipred.hardware import WORDS, Device, Hardware, Precision
 from napari_webipred.runtime.processor import flags
 
+PROVIDER = "CPUExecutionProvider"  # of the processor
 # The name in ONNX Runtime, and its options. By default, CUDA multiplies numbers of 19 bits.
 _PROVIDERS: dict[Device, tuple[str, dict[str, str]]] = {
-    "cpu": ("CPUExecutionProvider", {}),
+    "cpu": (PROVIDER, {}),
     "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
     "directml": ("DmlExecutionProvider", {}),
     "coreml": ("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}),
