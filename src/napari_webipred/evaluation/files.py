@@ -90,7 +90,7 @@ def save(
         METRICS: metrics_table(metrics),
         UNMATCHED: unmatched_table(cohort),
         ROWS: rows_table(cohort),
-        WEBIPRED_CSV: webipred.as_csv(cohort, metrics, {}),
+        WEBIPRED_CSV: webipred.as_csv(cohort, metrics),
     }
     if cohort.is_exclusive:
         counts, names = confusion(cohort)

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred import file_errors
+from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import predictions, truth
 from napari_webipred.evaluation.cohort import Cohort
@@ -75,8 +75,7 @@ def described(path: Path) -> dict[str, str]:
         It cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            return {"file": str(path), "checksum": f"sha256:{hashlib.file_digest(file, 'sha256').hexdigest()}"}
+        return {"file": str(path), "checksum": f"sha256:{sha256_of(path)}"}
     except OSError as error:
         reason, remedy = file_errors.reading(error)
         raise OptionError(f"{path.name} cannot be read: {reason}.", remedy) from error

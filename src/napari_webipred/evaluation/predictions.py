@@ -16,14 +16,13 @@ from napari_webipred.evaluation.cohort import Predictions, Task
 from napari_webipred.results.columns import COMMENT, READER, REGION, RUN
 from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
+from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 from napari_webipred.results.record import read_record, record_path
 
 if TYPE_CHECKING:
     import pandas as pd
 
 _TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT, *READER}
-_ADDING_UP = 1e-2
-_ROUNDING = 1e-4
 _SHOWN = 12
 _NEEDED = "Give a table that napari-webipred has written or classify() has returned."
 
@@ -136,7 +135,7 @@ def _is_probability(column: pd.Series[Any]) -> bool:
     if column.dtype.kind != "f":
         return False
     values = column.dropna().to_numpy()
-    return bool(len(values)) and values.min() >= -_ROUNDING and values.max() <= 1 + _ROUNDING
+    return bool(len(values)) and values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float32]:
@@ -156,7 +155,7 @@ def _words(frame: pd.DataFrame, name: str) -> list[str]:
 
 def _task(probabilities: NDArray[np.float32]) -> Task:
     known = probabilities[~np.isnan(probabilities).any(1)]
-    adds_up = len(known) and probabilities.shape[1] > 1 and np.abs(known.sum(1) - 1).max() < _ADDING_UP
+    adds_up = len(known) and probabilities.shape[1] > 1 and np.abs(known.sum(1) - 1).max() < ADDING_UP
     return "multi-class" if adds_up else "multi-label"
 
 

@@ -6,7 +6,7 @@ WebIPred's confusion matrices name the *assigned* class outside and the true one
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -73,25 +73,12 @@ def as_json(cohort: Cohort, metrics: Sequence[Metric], source: str) -> dict[str,
     }
 
 
-def as_csv(
-    cohort: Cohort, metrics: Sequence[Metric], published: Mapping[str, Mapping[tuple[str, int], float]]
-) -> list[list[str]]:
-    """Write an evaluation as WebIPred's evaluation CSV, with a column ``score`` for the own one.
-
-    Parameters
-    ----------
-    cohort : Cohort
-    metrics : sequence of Metric
-    published : mapping
-        The published scores of ``"JavaScript"`` and ``"Python"``, by WebIPred's name of the metric and index of the
-        class.
-    """
+def as_csv(cohort: Cohort, metrics: Sequence[Metric]) -> list[list[str]]:
+    """Write an evaluation as WebIPred's evaluation CSV, with a column ``score``; those of published ones stay empty."""
     lines = [["metric", "class", "score_js", "score_python", "score"]]
-    both = [published.get(source, {}) for source in ("JavaScript", "Python")]
     for index, scores in enumerate(_raw(cohort, metrics)):
         for metric, score in zip(RAW, scores, strict=True):
-            known = [each.get((metric, index)) for each in both]
-            lines.append([metric, str(index), *("" if x is None else repr(x) for x in (*known, score))])
+            lines.append([metric, str(index), "", "", "" if score is None else repr(score)])
     return lines
 
 

@@ -58,7 +58,7 @@ def listing(
         number = numbers.setdefault(each.uid if isinstance(each, Study) else each.study, len(numbers) + first)
         of_study = [each] if isinstance(each, Series) else (yield from _series(archive, each, modality))
         for series in of_study:
-            instances = yield from _progressing(awaited(lambda one=series: _instances(archive, one), archive.close))  # type: ignore[misc]
+            instances = yield from _progressing(awaited(lambda one=series: instances_of(archive, one), archive.close))  # type: ignore[misc]
             wanted += named(instances, series, f"study {number}")
     return list({each.instance.uid: each for each in wanted}.values())
 
@@ -70,7 +70,8 @@ def _series(archive: Archive, study: Study, modality: str) -> Generator[Progress
     return sorted(images, key=lambda each: (each.number is None, each.number or 0, each.uid))
 
 
-def _instances(archive: Archive, series: Series) -> list[Instance]:
+def instances_of(archive: Archive, series: Series) -> list[Instance]:
+    """List the images of a series, in the order of their numbers."""
     found = archive.instances(series.study, series.uid)
     return sorted(found, key=lambda each: (each.number is None, each.number or 0))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import io
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -11,7 +10,7 @@ from napari_webipred.execution.plane import Plane
 from napari_webipred.names import visible
 from napari_webipred.reports.coding import short
 from napari_webipred.reports.origin import Origin
-from napari_webipred.reports.structured import EMPTY, MAKER
+from napari_webipred.reports.structured import MAKER, completed
 
 if TYPE_CHECKING:
     import numpy as np
@@ -43,10 +42,7 @@ def capture(
     from highdicom.sc import SCImage
     from pydicom.dataset import Dataset
 
-    source = copy.copy(origin.attributes)
-    for keyword in EMPTY:
-        if keyword not in source:
-            setattr(source, keyword, "")
+    source = completed(origin)
     made = SCImage.from_ref_dataset(
         ref_dataset=source,
         pixel_array=image,

@@ -135,10 +135,7 @@ def _patients(found: Iterable[Sequence[Origin]]) -> list[dict[str, str]]:
     """Say of each study whose it is."""
     studies: dict[str, dict[str, str]] = {}
     for origin in (each for own in found for each in own):
-        said = {
-            keyword: _said(origin.attributes, keyword)
-            for keyword in (*PERSONAL, "PatientID", "AccessionNumber", "StudyDate")
-        }
+        said = {keyword: _said(origin.attributes, keyword) for keyword in _SHOWN}
         studies.setdefault(origin.study, {keyword: value for keyword, value in said.items() if value})
     return list(studies.values())
 

@@ -32,7 +32,7 @@ _PROCEDURES = {
 }
 _PROCEDURE = ("363679005", "Imaging")
 _SERIES_NUMBER = 9100
-EMPTY = ("PatientID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", *PERSONAL)
+_EMPTY = ("PatientID", "StudyID", "StudyDate", "StudyTime", "AccessionNumber", *PERSONAL)
 
 
 def structured(
@@ -103,15 +103,21 @@ def is_confirmed(rows: Sequence[Result]) -> bool:
     return bool(done) and all(row.reading is not None and not row.reading.unsure for row in done)
 
 
+def completed(origin: Origin) -> Dataset:
+    """Return the header of an image with all attributes that a document about it must have."""
+    made = copy.copy(origin.attributes)
+    for keyword in _EMPTY:
+        if keyword not in made:
+            setattr(made, keyword, "")
+    return made
+
+
 def _evidence(origins: Sequence[Sequence[Origin]]) -> list[Dataset]:
     """Return the headers of all images, each once and with all attributes that a report must have."""
     found: dict[str, Dataset] = {}
     for origin in (each for own in origins for each in own):
         if origin.instance not in found:
-            found[origin.instance] = made = copy.copy(origin.attributes)
-            for keyword in EMPTY:
-                if keyword not in made:
-                    setattr(made, keyword, "")
+            found[origin.instance] = completed(origin)
     if len({str(each.StudyInstanceUID) for each in found.values()}) != 1:
         raise OptionError("An image of the table is made of several studies.", "Classify each study by itself.")
     return list(found.values())
