@@ -28,10 +28,7 @@ def write_chosen(path: Path, kind: Kind, content: Callable[[], bytes], inputs: I
     OptionError
         A file with the completed name exists, or the file cannot be written.
     """
-    if not path.suffix:
-        path = path.with_suffix(kind.suffixes[0])
-        if path.exists():  # the dialog asked about the name without the suffix
-            raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
+    path = completed(path, kind.suffixes[0])
     try:
         with claimed(path, kind, lambda there: there == path, inputs) as target:
             written = content()
@@ -40,6 +37,27 @@ def write_chosen(path: Path, kind: Kind, content: Callable[[], bytes], inputs: I
                     pass
             except OSError as error:
                 raise unwritable(path, error) from error
-    except OptionError as error:  # the folder takes much space, and the user has just chosen it
-        raise OptionError(error.message.replace(visible(str(path)), path.name), error.hint) from error
+    except OptionError as error:
+        raise named_briefly(error, path) from error
     return path
+
+
+def completed(path: Path, suffix: str) -> Path:
+    """Add a suffix to a name without one.
+
+    Raises
+    ------
+    OptionError
+        There is a file of that name, which the dialog has not asked about.
+    """
+    if path.suffix:
+        return path
+    path = path.with_name(path.name + suffix)
+    if path.exists():
+        raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
+    return path
+
+
+def named_briefly(error: OptionError, path: Path) -> OptionError:
+    """Name a file without its folder, which takes much space, and which the user has just chosen."""
+    return OptionError(error.message.replace(visible(str(path)), path.name), error.hint)

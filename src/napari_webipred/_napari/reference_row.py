@@ -55,8 +55,6 @@ class ReferenceRow(QWidget):
             layout.addWidget(widget)
         self.fit.clicked.connect(self._on_fit)
         self.progress.cancelled.connect(self._on_cancel)
-        session.kept.changed.connect(self.refresh)
-        self.refresh()
 
     def refresh(self) -> None:
         """Show what can be done with the chosen model and images."""

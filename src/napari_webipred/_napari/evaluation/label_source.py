@@ -55,7 +55,6 @@ class LabelSource(QWidget):
     def __init__(self, viewer: Any, session: ViewerSession, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self._run: RunDetails | None = None
         self.path: Path | None = None
         self.source = choice("Where the labels come from")
         for key, words in SOURCES.items():
@@ -76,7 +75,7 @@ class LabelSource(QWidget):
         self.features.changed.connect(self._on_layer)
         self.typed.changed.connect(self.changed)
         self.mapping.changed.connect(self.changed)
-        self.other.currentIndexChanged.connect(self._on_other)
+        self.other.currentIndexChanged.connect(self.changed)
         self.header.done.connect(lambda names: fill(self.groups, names, NO_GROUPS))
         self.header.failed.connect(self.failed)
         self.features.list_layers()
@@ -169,15 +168,10 @@ class LabelSource(QWidget):
 
     def show_run(self, run: RunDetails | None) -> None:
         """Offer the rows of this run to be labelled."""
-        self._run = run
         if run is not None and self.kind == TYPED:
             self.typed.show_run(run)
         other = self.other.currentData() if self.kind == RUN else None
         self.mapping.show_runs(run, None if other is None else self._session.table.runs[other - 1])
-
-    def _on_other(self) -> None:
-        self.show_run(self._run)
-        self.changed.emit()
 
     def _on_layer(self) -> None:
         if self.kind == FEATURES:

@@ -11,6 +11,7 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import QAbstractItemView, QComboBox, QHeaderView, QTableView, QVBoxLayout, QWidget
 
+from napari_webipred._napari.results.result_columns import UNSURE
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel, tip
@@ -26,7 +27,6 @@ ROWS = 7
 HOW = "Choose a row, then click its class or press its number. The next row follows."
 HOW_SEVERAL = "Choose a row, then click its classes or press their numbers. Delete removes them."
 LONGEST = 24
-UNSURE = "unsure"
 
 
 class LabelModel(QAbstractTableModel):

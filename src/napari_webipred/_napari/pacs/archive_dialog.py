@@ -24,6 +24,7 @@ from napari_webipred._napari.widgets.question import Answer, ask
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.errors import SecretError
+from napari_webipred.pacs.archive import PAGE
 
 if TYPE_CHECKING:
     from napari_webipred.pacs.connection import Connection
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 WIDTH, HEIGHT = 880, 640
 PREVIEW = 180  # pixels of the screen
-PAGE = 100  # studies, as `napari_webipred.pacs.archive.PAGE`
 
 
 class ArchiveDialog(QDialog):

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
-from napari_webipred._napari.images.dicom_layers import LayerData, layer_data
 from napari_webipred._napari.images.images import Images
-from napari_webipred._napari.pacs.archive_dialog import ArchiveDialog
-from napari_webipred._napari.pacs.work import Taken
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.widgets.theme import Theme
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.images.dicom_layers import LayerData
+    from napari_webipred._napari.pacs.archive_dialog import ArchiveDialog
+    from napari_webipred._napari.pacs.work import Taken
 
 
 class ArchiveImages(QObject):
@@ -33,6 +35,8 @@ class ArchiveImages(QObject):
     def show(self) -> None:
         """Show the dialog beside the window, which stays usable; what was found before is still there."""
         if self.dialog is None:
+            from napari_webipred._napari.pacs.archive_dialog import ArchiveDialog
+
             self.dialog = ArchiveDialog(self._theme, self._parent)
             self.dialog.taken.connect(self._on_taken)
         self.dialog.show()
@@ -60,6 +64,8 @@ class ArchiveImages(QObject):
 
 def _layers(sources: list[Any]) -> Generator[None, None, list[LayerData]]:
     """Describe layers, which reads a plane of some."""
+    from napari_webipred._napari.images.dicom_layers import layer_data
+
     found = []
     for source in sources:
         found.append(layer_data(source))

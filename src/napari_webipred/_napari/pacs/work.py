@@ -79,8 +79,9 @@ def listing_series(connection: Connection, study: Study) -> Generator[None, None
 
 def listing_instances(connection: Connection, series: Series) -> Generator[None, None, list[Instance]]:
     """List the images of a series, in the order of their numbers."""
-    found = yield from _asked(connection, "", lambda archive: archive.instances(series.study, series.uid))
-    return sorted(found, key=lambda each: (each.number is None, each.number or 0))
+    from napari_webipred.pacs.retrieval import instances_of
+
+    return (yield from _asked(connection, "", lambda archive: instances_of(archive, series)))
 
 
 def previewing(connection: Connection, series: Series, instance: Instance | None) -> Generator[Any, None, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from napari_webipred._napari.results.result_files import completed, named_briefly
+from napari_webipred._napari.chosen_file import completed, named_briefly
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Source
 from napari_webipred.reports.report import SUFFIXES, ReportKind

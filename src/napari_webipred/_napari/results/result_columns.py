@@ -224,3 +224,10 @@ def _class_cell(columns: TableColumns, column: Column, entry: Entry, decimals: i
 
 def _has(columns: TableColumns, run: RunDetails, column: Column) -> bool:
     return column.name in columns.classes(run)
+
+
+def name_of(entry: Entry) -> str:
+    """Name the image of a row and its place in it."""
+    row = entry.row
+    where = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
+    return " · ".join(part for part in (row.image, where, f"region {row.region}" if row.region else "") if part)

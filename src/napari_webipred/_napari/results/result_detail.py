@@ -13,6 +13,7 @@ from napari_webipred._napari.charts.figure import Figure
 from napari_webipred._napari.charts.figure_menu import FigureMenu
 from napari_webipred._napari.charts.plot_view import PlotView
 from napari_webipred._napari.explanations.explain_view import ExplainView
+from napari_webipred._napari.results.result_columns import name_of
 from napari_webipred._napari.results.threshold_row import ThresholdRow
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
@@ -160,10 +161,8 @@ class ResultDetail(QWidget):
         if self._entry is None:
             return
         run, row = self._entry.run, self._entry.row
-        place = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
-        region = f"region {row.region}" if row.region else ""
         gone = "" if self.is_open(self._entry) else "image not open"
-        self.name.setText(" · ".join(part for part in (row.image, place, region, gone) if part))
+        self.name.setText(" · ".join(part for part in (name_of(self._entry), gone) if part))
         for message in (self.error, self.remark, self.message):
             message.clear()
         self._find_stack()

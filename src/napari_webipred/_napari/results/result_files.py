@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from pathlib import Path
 
+from napari_webipred._napari.chosen_file import completed, named_briefly
 from napari_webipred.errors import OptionError
-from napari_webipred.names import visible
 from napari_webipred.results.session_table import Entry
 
 # The first one is the usual one.
@@ -51,24 +51,3 @@ def copied(entries: Sequence[Entry], header: bool) -> Generator[None, None, str]
     from napari_webipred.results import export, table_file
 
     return (yield from table_file.text(entries, export.Tabs, header))
-
-
-def completed(path: Path, suffix: str) -> Path:
-    """Add a suffix to a name without one.
-
-    Raises
-    ------
-    OptionError
-        There is a file of that name, which the dialog has not asked about.
-    """
-    if path.suffix:
-        return path
-    path = path.with_name(path.name + suffix)
-    if path.exists():
-        raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")
-    return path
-
-
-def named_briefly(error: OptionError, path: Path) -> OptionError:
-    """Name a file without its folder, which takes much space, and which the user has just chosen."""
-    return OptionError(error.message.replace(visible(str(path)), path.name), error.hint)

@@ -206,7 +206,6 @@ class ResultsView(QWidget):
 
     def show_order(self, order: Order) -> None:
         """Show the bars of the chosen row in another order."""
-        self._session.display.order = order
         if "detail" in vars(self):
             self.detail.order.setCurrentIndex(self.detail.order.findData(order))
 

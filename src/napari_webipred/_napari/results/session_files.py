@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 from qtpy.QtCore import QObject
 from qtpy.QtWidgets import QFileDialog, QWidget
 
+from napari_webipred._napari.chosen_file import named_briefly
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.form_settings import apply, plain_settings
 from napari_webipred._napari.images.layer_input import found_again, row_axes_of
 from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.place import Target
-from napari_webipred._napari.results.result_files import named_briefly
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.message import Message

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from napari_webipred._napari.results.measures import number_text
+from napari_webipred._napari.results.result_columns import UNSURE
 from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.reading import NONE, Reading
 from napari_webipred.results.session_table import Entry
@@ -14,13 +15,6 @@ VERDICTS = {
     Standing.AGREES: "you agree",
     Standing.DIFFERS: "you disagree",
 }
-
-
-def name_of(entry: Entry) -> str:
-    """Name the image of a row and its place in it."""
-    row = entry.row
-    where = ", ".join(f"{axis} {i}" for axis, i in row.position.items())
-    return " · ".join(part for part in (row.image, where, f"region {row.region}" if row.region else "") if part)
 
 
 def verdict_of(entry: Entry, decimals: int) -> str:
@@ -36,7 +30,7 @@ def answer_of(reading: Reading | None, standing: Standing) -> str:
     """Say what the reader has answered."""
     if reading is None:
         return "You: no answer yet"
-    said = as_cell(reading.classes) or "unsure"
+    said = as_cell(reading.classes) or UNSURE
     return " · ".join(part for part in (f"You: {said}", VERDICTS.get(standing, "")) if part)
 
 

@@ -9,9 +9,10 @@ from qtpy.QtGui import QKeyEvent, QMouseEvent
 from qtpy.QtWidgets import QAbstractButton, QApplication, QLineEdit, QVBoxLayout, QWidget
 
 from napari_webipred import settings
+from napari_webipred._napari.results.result_columns import name_of
 from napari_webipred._napari.review.review_form import ELSEWHERE, HINT, ReviewForm
 from napari_webipred._napari.review.review_keys import digit_of, key_of
-from napari_webipred._napari.review.review_row import HIDDEN, answer_of, end_of, name_of, progress_of, verdict_of
+from napari_webipred._napari.review.review_row import HIDDEN, answer_of, end_of, progress_of, verdict_of
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.card import ModelCard
