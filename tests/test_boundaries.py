@@ -85,6 +85,15 @@ ALLOWED = {
     "ensembles": GROUND | DATA | {"results"},
     "reports": GROUND | DATA | {"execution", "imaging", "pacs", "results"},
     "evaluation": GROUND | {"cache", "results"},
+    "slides": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
+    "fitting": GROUND
+    | DATA
+    | {"cache", "engine", "evaluation", "execution", "imaging", "model", "opening", "options", "references", "results"}
+    | {"runtime"},
+    "publishing": GROUND
+    | DATA
+    | FILES
+    | {"evaluation", "imaging", "model", "opening", "options", "results", "runtime"},
     "api": GROUND
     | DATA
     | {
@@ -96,6 +105,9 @@ ALLOWED = {
         "references",
         "reports",
         "explanations",
+        "fitting",
+        "publishing",
+        "slides",
         "model",
         "opening",
         "cache",
@@ -115,6 +127,9 @@ ALLOWED = {
         "references",
         "reports",
         "explanations",
+        "fitting",
+        "publishing",
+        "slides",
         "model",
         "opening",
         "optimising",
@@ -126,7 +141,7 @@ ALLOWED = {
     | DATA
     | FILES
     | {"difference", "engine", "ensembles", "evaluation", "execution", "explanations", "model", "opening", "options"}
-    | {"imaging", "pacs", "references", "reports", "results", "samples"},
+    | {"fitting", "imaging", "pacs", "publishing", "references", "reports", "results", "samples", "slides"},
 }
 GUI = {"napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6"}
 TENSORFLOW = {"tensorflow", "keras", "tf_keras", "tensorflowjs"}
@@ -135,6 +150,9 @@ HEAVY = {
     *{
         "tifffile",
         "dask",
+        "distributed",
+        "imagecodecs",
+        "pyarrow",
         "xarray",
         "zarr",
         "requests",

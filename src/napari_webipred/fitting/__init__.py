@@ -1,0 +1,1 @@
+"""Own classes: a new head on the features of a published model."""
