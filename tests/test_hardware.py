@@ -161,7 +161,9 @@ def test_the_command_line_says_it_first_notes_it_and_repeats_it(
     assert cli.main(["classify", "noise.png", "-m", "demo", "-o", "out.csv", "--device", "auto"]) == 0
     said = capsys.readouterr().err
     assert said.index("float32 on the graphics card") < said.index("1 of 1 images classified")
-    options = json.loads(Path("out.csv.json").read_text())["options"]
+    record = json.loads(Path("out.csv.json").read_text())
+    options = record["options"]
+    assert record["provider"] == "CUDAExecutionProvider"
     assert options["device"] == "auto"
     assert options["difference"]["device"] == "cuda"
     assert options["difference"]["images"] == 10

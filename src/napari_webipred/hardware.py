@@ -17,6 +17,13 @@ WORDS: dict[Device, str] = {
     "directml": "the graphics card (DirectML)",
     "coreml": "Apple's Core ML",
 }
+# What computes on them, as ONNX Runtime calls it.
+PROVIDERS: dict[Device, str] = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "directml": "DmlExecutionProvider",
+    "coreml": "CoreMLExecutionProvider",
+}
 
 
 @dataclass(frozen=True, slots=True)

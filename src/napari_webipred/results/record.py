@@ -15,6 +15,7 @@ from typing import Any
 from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
 from napari_webipred.checksums import sha256_of
+from napari_webipred.hardware import PROVIDERS, Device
 from napari_webipred.names import escape, visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.inputs import ModelInput
@@ -183,6 +184,7 @@ class Record(Written):
             "input": card.input.model_dump() if card.input else None,
             "preprocessing": preprocessing.model_dump() if preprocessing else None,
             "options": self._options,
+            "provider": PROVIDERS[_device(self._options)],
             **({"calibration": self._calibration.as_dict()} if self._calibration else {}),
             "complete": complete,
             "stopped": None if complete else self.stopped,
@@ -190,6 +192,12 @@ class Record(Written):
             "notes": [*([differing] if differing else []), *card.remarks_on(self._options.get("views"))],
             "inputs": list(self._inputs.values()),
         }
+
+
+def _device(options: Mapping[str, Any]) -> Device:
+    """Return the device that computed: the one whose difference was measured, or else the processor."""
+    device: Device = options.get("difference", {}).get("device", "cpu")
+    return device
 
 
 def _about(card: ModelCard) -> dict[str, Any]:
@@ -280,7 +288,6 @@ def made(table_checksum: str | None) -> dict[str, Any]:
         "versions": {name: _version(name) for name in LIBRARIES},
         "python": platform.python_version(),
         "platform": platform.platform(),
-        "provider": "CPUExecutionProvider",
     }
 
 

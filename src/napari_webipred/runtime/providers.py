@@ -7,17 +7,12 @@ import sys
 from typing import Any
 
 from napari_webipred.errors import OptionError
-from napari_webipred.hardware import WORDS, Device, Hardware, Precision
+from napari_webipred.hardware import PROVIDERS, WORDS, Device, Hardware, Precision
 from napari_webipred.runtime.processor import flags
 
-PROVIDER = "CPUExecutionProvider"  # of the processor
-# The name in ONNX Runtime, and its options. By default, CUDA multiplies numbers of 19 bits.
-_PROVIDERS: dict[Device, tuple[str, dict[str, str]]] = {
-    "cpu": (PROVIDER, {}),
-    "cuda": ("CUDAExecutionProvider", {"use_tf32": "0"}),
-    "directml": ("DmlExecutionProvider", {}),
-    "coreml": ("CoreMLExecutionProvider", {"ModelFormat": "MLProgram"}),
-}
+PROVIDER = PROVIDERS["cpu"]
+# By default, CUDA multiplies numbers of 19 bits.
+_OPTIONS: dict[Device, dict[str, str]] = {"cuda": {"use_tf32": "0"}, "coreml": {"ModelFormat": "MLProgram"}}
 _HINTS: dict[Device, str] = {
     "cuda": "Install onnxruntime-gpu in the place of onnxruntime, on a computer with an NVIDIA graphics card",
     "directml": "Install onnxruntime-directml in the place of onnxruntime, under Windows",
@@ -32,7 +27,7 @@ def available_devices() -> list[Device]:
     import onnxruntime
 
     there = set(onnxruntime.get_available_providers())
-    found: list[Device] = [device for device, (provider, _) in _PROVIDERS.items() if provider in there]
+    found: list[Device] = [device for device, provider in PROVIDERS.items() if provider in there]
     return [*found, "auto"] if len(found) > 1 else found
 
 
@@ -77,5 +72,5 @@ def chosen(hardware: Hardware) -> Hardware:
 
 def providers(hardware: Hardware) -> list[tuple[str, dict[str, Any]]]:
     """Return what ONNX Runtime is told to use; the processor does what a device cannot do."""
-    wanted = [_PROVIDERS[hardware.device], _PROVIDERS["cpu"]]
-    return wanted[1:] if hardware.device == "cpu" else wanted
+    wanted: list[Device] = ["cpu"] if hardware.device == "cpu" else [hardware.device, "cpu"]
+    return [(PROVIDERS[device], dict(_OPTIONS.get(device, {}))) for device in wanted]
