@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred.errors import CancelledError, ModelError, OptionError, WebIPredError
-from napari_webipred.execution.plane import Plane, planes_of, prepared_plane
-from napari_webipred.execution.threads import in_threads
+from napari_webipred.errors import ModelError, OptionError
+from napari_webipred.execution.features import features_of_planes
+from napari_webipred.execution.plane import planes_of
 from napari_webipred.references.reference import (
     AT_LEAST,
     MOST_CHANNELS,
@@ -69,7 +69,7 @@ def fitting(
     found: list[NDArray[np.float32]] = []
     failed = ""
     planes = planes_of(sources, options.intensity)
-    with closing(in_threads(lambda threads: _features_of(model, options, threads), planes, total, options)) as each:
+    with closing(features_of_planes(model, planes, total, options)) as each:
         for done, features in enumerate(each, 1):
             if isinstance(features, str):
                 failed = failed or features
@@ -130,24 +130,6 @@ def reading(model: Model, options: Options) -> str:
         "input": card.input.model_dump() if card.input else None,
     }
     return f"sha256:{hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()}"
-
-
-def _features_of(model: Model, options: Options, threads: int) -> Callable[[Plane], NDArray[np.float32] | str]:
-    """Return what computes the features of a plane, or says why there are none."""
-
-    def features(plane: Plane) -> NDArray[np.float32] | str:
-        try:
-            tensor = prepared_plane(plane, model.card, options).tensor
-        except CancelledError:
-            raise
-        except WebIPredError as error:
-            return f"{plane.source.name}: {error}"
-        except Exception as error:  # arrays may compute themselves when read, and fail in any way
-            return f"{plane.source.name}: {type(error).__name__}: {error}"
-        found: NDArray[np.float32] = model.features(tensor[None], threads)[0]
-        return found
-
-    return features
 
 
 def _neighbours(features: NDArray[np.float32]) -> tuple[Cloud | Neighbours, dict[str, Any]]:
