@@ -2,71 +2,34 @@
 
 from __future__ import annotations
 
-import io
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, contextmanager, nullcontext
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from napari_webipred.card import named
-from napari_webipred.cli import arguments, several, terminal
-from napari_webipred.cli.interruption import uninterrupted
+from napari_webipred.cli import arguments, terminal
+from napari_webipred.cli.columns import Columns
+from napari_webipred.cli.comparison import compare, frame_of
 from napari_webipred.cli.maps import Maps, finished
+from napari_webipred.cli.row_output import written
 from napari_webipred.cli.several import Together
 from napari_webipred.cli.status import DONE, SOME_FAILED
-from napari_webipred.errors import OptionError
 from napari_webipred.limits import amount
-from napari_webipred.results.columns import Shared, measures, unique
 from napari_webipred.results.models_record import ModelsRecord
-from napari_webipred.results.record import Record, file_facts
+from napari_webipred.results.record import Record
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from napari_webipred.card import ModelCard
-    from napari_webipred.engine import Event, ImageLike, Options, Started
+    from napari_webipred.engine import Event, ImageLike, Options
+    from napari_webipred.execution import Executor
     from napari_webipred.hardware import Hardware
     from napari_webipred.imaging.selection import Selection
     from napari_webipred.imaging.unopened import Sources
     from napari_webipred.model import Model
     from napari_webipred.results.inputs import ModelInput
     from napari_webipred.results.row import Row
-
-ENSEMBLE = -1  # in place of the number of a model
-
-
-@dataclass(frozen=True, slots=True)
-class _Columns:
-    """The columns of the classes and measures of all models, and what the models and their ensemble are called."""
-
-    names: list[str]
-    classes: Shared[int]
-    measures: Shared[int]
-    ensemble: str
-    identify: bool
-
-    @classmethod
-    def of(cls, models: Sequence[Model], options: Options, together: Together) -> _Columns:
-        """Name them.
-
-        Raises
-        ------
-        OptionError
-            An ensemble is wanted of models with different classes.
-        """
-        names = unique([model.card.name for model in models])
-        own: dict[int, Sequence[str]] = dict(enumerate(model.classes for model in models))
-        measured: dict[int, Sequence[str]] = {i: measures(each, options.as_dict()) for i, each in own.items()}
-        if together.method:
-            own[ENSEMBLE], measured[ENSEMBLE] = _of_ensemble(models, names, together), ()
-        return cls(names, Shared(own), Shared(measured), together.name, options.identify)
-
-    def spread(self, number: int, row: Row) -> Row:
-        """Put the numbers of a row of a model into their columns."""
-        probabilities = self.classes.spread(number, row.probabilities)
-        return replace(row, probabilities=probabilities, measures=self.measures.spread(number, row.measures))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +50,8 @@ class Wishes:
         Where the table goes if there is no file; standard output by default.
     regions : str, optional
         The label image that the regions are from; it is noted in the record.
+    executor : Executor, optional
+        Where the planes are classified; in threads of this process by default. Maps have one of their own.
     """
 
     show: bool = False
@@ -95,6 +60,7 @@ class Wishes:
     maps: Maps | None = None
     stream: TextIO | None = None
     regions: str | None = None
+    executor: Executor | None = None
 
 
 def run(
@@ -126,10 +92,10 @@ def run(
 
     maps, ranges, failed = wishes.maps, Ranges(), 0
     rows: list[Row] = []  # of several models, to compare them
-    columns = _Columns.of(models, options, wishes.together)
+    columns = Columns.of(models, options, wishes.together)
     _tell_differences(models, options)
     sources = _found(inputs, with_stacks=output is None or maps is not None or len(models) > 1)
-    executor = maps.executor if maps else classify_planes
+    executor = maps.executor if maps else wishes.executor or classify_planes
     with (
         finished(maps) if maps else nullcontext(),
         closing(engine.classify_with_each(models, sources, options, what, executor)) as events,
@@ -140,7 +106,7 @@ def run(
             maps.begin(sources.described, started.total, what)
         facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
         record = _record(models, wishes.given, columns.names, facts, options.hardware, started.total)
-        write = stack.enter_context(_table(output or wishes.stream, record, columns, started, sources, wishes.show))
+        write = stack.enter_context(written(output or wishes.stream, record, columns, started, sources, wishes.show))
         for number, row in _followed(events, models, record, columns, wishes, options):
             if write:
                 write(columns.spread(number, row), number)
@@ -151,8 +117,8 @@ def run(
             if len(models) > 1:
                 rows.append(columns.spread(number, row))
         if isinstance(record, ModelsRecord):
-            frame = _frame(rows, columns, started)
-            record.facts = _compare(frame, models[0].card, wishes.together, columns, write)
+            frame = frame_of(rows, columns, started)
+            record.facts = compare(frame, models[0].card, wishes.together, columns, write)
     total = record.total
     if output is not None:
         terminal.message(f"{total - failed} of {total} images classified, written to {output}.")
@@ -180,20 +146,11 @@ def _tell_differences(models: Sequence[Model], options: Options) -> None:
             terminal.message(apart.sentence(model.card.name))
 
 
-def _of_ensemble(models: Sequence[Model], names: Sequence[str], together: Together) -> list[str]:
-    """Name the classes of an ensemble."""
-    from napari_webipred.ensembles.opinions import shared_classes
-
-    exclusive = all(model.card.task != "multi-label" for model in models)
-    own = {name: model.classes for name, model in zip(names, models, strict=True)}
-    return list(dict.fromkeys(shared_classes(own, together.mapping, exclusive)[names[0]].values()))
-
-
 def _followed(
     events: Iterable[tuple[int, Event]],
     models: Sequence[Model],
     record: Record | ModelsRecord,
-    columns: _Columns,
+    columns: Columns,
     wishes: Wishes,
     options: Options,
 ) -> Iterator[tuple[int, Row]]:
@@ -227,59 +184,6 @@ def _tell(row: Row, card: ModelCard, model: str, show: bool) -> None:
         terminal.message(f"{terminal.title(titled)}: {row.error or row.remark}")
 
 
-def _frame(rows: Sequence[Row], columns: _Columns, started: Started) -> pd.DataFrame:
-    """Make a table of the rows of all models, as Python has it."""
-    from napari_webipred.results.table import to_frame
-
-    models = [name for name in columns.names for _ in range(started.total)]
-    measured = columns.measures.names
-    return to_frame(
-        rows,
-        columns.classes.names,
-        started.axes,
-        started.regions,
-        measures=measured,
-        models=models,
-        identify=columns.identify,
-    )
-
-
-def _compare(
-    frame: pd.DataFrame,
-    card: ModelCard,
-    together: Together,
-    columns: _Columns,
-    write: Callable[[Row, int], None] | None,
-) -> dict[str, Any]:
-    """Say how far the models agree, add the rows of the ensemble, and return both for the record."""
-    from napari_webipred.ensembles.agreement import agreement_of
-    from napari_webipred.ensembles.ensemble import ensemble_of, rows_of
-    from napari_webipred.ensembles.opinions import opinions_in
-
-    try:
-        opinions = opinions_in(frame, together.mapping)
-    except OptionError as error:
-        if together.method:
-            raise
-        terminal.message(f"How far the models agree is not known. {terminal.in_words(error)}")
-        return {}
-    found = agreement_of(opinions)
-    several.show_agreement(found)
-    facts: dict[str, Any] = {"agreement": found.as_dict()}
-    if together.mapping:
-        facts["mapping"] = dict(together.mapping)
-    if together.method:
-        table = ensemble_of(opinions, together.method, together.weights)
-        facts["ensemble"] = table.attrs["ensemble"]
-        shown = card.model_copy(update={"classes": named(opinions.classes)})
-        for row in rows_of(table, opinions):
-            if write:
-                write(columns.spread(ENSEMBLE, row), ENSEMBLE)
-            else:
-                terminal.show_row(replace(row, image=f"{row.image} ({together.name})"), shown, sys.stdout)
-    return facts
-
-
 def _record(
     models: Sequence[Model],
     references: Sequence[ModelInput],
@@ -308,83 +212,3 @@ def _reference(model: Model, options: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known of the reference that images are compared with, if they are."""
     found = model.reference if options.get("reference") else None
     return {"reference": found.as_dict()} if found else {}
-
-
-def _files_noted(record: Record | ModelsRecord, sources: Sources) -> Callable[[int, Row], None]:
-    """Return what notes the size and checksum of the file that a row is of, once for each image."""
-    from napari_webipred.imaging.unopened import opened
-
-    known: dict[int, dict[str, Any]] = {}
-
-    def note(number: int, row: Row) -> None:
-        source = sources[row.source]
-        location = (opened(source) if row.failed else source).location  # none of what is no image
-        if not isinstance(location, Path) or number == ENSEMBLE:
-            return
-        if row.source not in known:
-            known[row.source] = file_facts(location)
-        of_model = record.records[number] if isinstance(record, ModelsRecord) else record
-        of_model.add_file(row.image, known[row.source])
-
-    return note
-
-
-@contextmanager
-def _table(
-    output: Path | TextIO | None,
-    record: Record | ModelsRecord,
-    columns: _Columns,
-    started: Started,
-    sources: Sources,
-    show: bool,
-) -> Iterator[Callable[[Row, int], None] | None]:
-    """Give the function that writes a row of a model, to a file with a record beside it, a stream or standard output.
-
-    There is none if rows are shown and there is no file.
-    """
-    from napari_webipred.results.export import CsvWriter
-    from napari_webipred.results.result_file import ResultFile
-
-    models, called = isinstance(record, ModelsRecord), [*columns.names, columns.ensemble]
-    classes, measured = columns.classes.names, columns.measures.names
-    if output is None and show:
-        yield None
-        return
-    if not isinstance(output, Path):
-        target = sys.stdout if output is None else output
-        if isinstance(target, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
-            target.reconfigure(encoding="utf-8", newline="")
-        writer = CsvWriter(
-            target,
-            classes,
-            started.axes,
-            regions=started.regions,
-            measures=measured,
-            models=models,
-            identify=columns.identify,
-        )
-
-        def write_out(row: Row, number: int) -> None:
-            writer.write(row, called[number])
-            target.flush()
-
-        yield write_out
-        return
-    note = _files_noted(record, sources)
-    try:
-        with ResultFile(
-            output, record, classes, started.axes, started.regions, measured, models=models, identify=columns.identify
-        ) as file:
-
-            def write(row: Row, number: int) -> None:
-                if isinstance(record, ModelsRecord):
-                    record.current = number if number != ENSEMBLE else len(record.records)
-                with uninterrupted():
-                    file.write(row, called[number])
-                note(number, row)
-
-            yield write
-    except KeyboardInterrupt:
-        if record.done:
-            terminal.message(f"{record.done} of {record.total} images are classified and written to {output}.")
-        raise
