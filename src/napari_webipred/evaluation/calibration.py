@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -68,51 +69,68 @@ def quality(cohort: Cohort) -> dict[str, float]:
 
 def _fitted(given: Numbers, truth: NDArray[np.bool_], task: Task, classes: tuple[str, ...]) -> Calibration:
     if task == "multi-class":
-        temperature = _temperature(logarithms(given), truth)
-        return Calibration("temperature", classes, temperature)
+        return Calibration("temperature", classes, temperature(logarithms(given), truth))
     if task == "binary":  # one number for two classes: the second decides
-        slope, offset = _platt(log_odds(given[:, 1]), truth[:, 1])
+        slope, offset = platt(log_odds(given[:, 1]), truth[:, 1])
         return Calibration("platt", classes, slopes=(slope, slope), offsets=(-offset, offset))
-    pairs = [_platt(log_odds(given[:, index]), truth[:, index]) for index in range(len(classes))]
+    pairs = [platt(log_odds(given[:, index]), truth[:, index]) for index in range(len(classes))]
     slopes, offsets = zip(*pairs, strict=True)
     return Calibration("platt", classes, slopes=slopes, offsets=offsets)
 
 
-def _temperature(logs: Numbers, truth: NDArray[np.bool_]) -> float:
+def temperature(logs: Numbers, target: NDArray[Any], weights: Numbers | None = None) -> float:
     """Return the temperature with the least log loss.
 
     The loss is convex in the inverse of the temperature, so its slope has one zero, which is found by halving. It may
     lie at an end, 1/100 or 100, if all images are right or the model knows nothing.
+
+    Parameters
+    ----------
+    logs : ndarray, shape (n, classes)
+        Logarithms of probabilities, or logits.
+    target : ndarray, shape (n, classes)
+        The probabilities that each image should have; they add up to 1.
+    weights : ndarray, shape (n,), optional
+        How much each image counts.
     """
-    true = logs[truth].mean()
+    true = np.average((target * logs).sum(1), weights=weights)
     low, high = -math.log(100), math.log(100)
     for _ in range(_HALVINGS):
         middle = (low + high) / 2
         given = tempered(logs, math.exp(-middle))
-        if (given * logs).sum(1).mean() < true:
+        if np.average((given * logs).sum(1), weights=weights) < true:
             low = middle
         else:
             high = middle
     return math.exp(-(low + high) / 2)
 
 
-def _platt(odds: Numbers, truth: NDArray[np.bool_]) -> tuple[float, float]:
+def platt(odds: Numbers, truth: NDArray[np.bool_], weights: Numbers | None = None) -> tuple[float, float]:
     """Return slope and offset with the least log loss, by Newton's method (Lin, Lin and Weng, 2007).
 
     The targets are a little off 0 and 1, as many images are not seen: so that the fit is finite.
+
+    Parameters
+    ----------
+    odds : ndarray, shape (n,)
+        Log-odds of a class.
+    truth : ndarray of bool, shape (n,)
+    weights : ndarray, shape (n,), optional
+        How much each image counts.
     """
+    each = np.ones(len(odds)) if weights is None else weights
     positives, negatives = float(truth.sum()), float((~truth).sum())
     target = np.where(truth, (positives + 1) / (positives + 2), 1 / (negatives + 2))
-    slope, offset = 0.0, math.log((positives + 1) / (negatives + 1))
+    slope, offset = 0.0, math.log((float(each[truth].sum()) + 1) / (float(each[~truth].sum()) + 1))
 
     def loss(a: float, b: float) -> float:
         z = a * odds + b
-        return float((np.logaddexp(0, z) - target * z).sum())
+        return float((each * (np.logaddexp(0, z) - target * z)).sum())
 
     now = loss(slope, offset)
     for _ in range(_ROUNDS):
         p = sigmoid(slope * odds + offset)
-        off, weight = p - target, p * (1 - p)
+        off, weight = each * (p - target), each * p * (1 - p)
         gradient = np.array([off @ odds, off.sum()])
         if np.abs(gradient).max() < 1e-9 * len(odds):
             break
