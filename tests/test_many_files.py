@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,8 @@ from PIL import Image
 from dicom_maker import dataset, written
 from napari_webipred import cli, engine
 from napari_webipred.imaging import unopened
+from napari_webipred.imaging.finding import FIRST
 from napari_webipred.imaging.selection import Selection
-from napari_webipred.imaging.unopened import FIRST
 from napari_webipred.options import Options
 from test_engine import MeanModel
 
@@ -132,9 +133,41 @@ def test_slices_of_a_series_become_one_stack_however_many_files_there_are(tmp_pa
         made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
         made.SOPInstanceUID = f"1.2.3.{number}"
         written(tmp_path / f"z{number}.dcm", made)
+    Image.fromarray(np.full((8, 8), 1, np.uint8)).save(tmp_path / "z3.png")
     found = events(tmp_path)
-    assert (found[0].estimated, found[0].total) == (False, FIRST + 6)
-    assert found[0].axes == ("z",)
+    assert (found[0].estimated, found[0].total, found[0].axes) == (True, FIRST + 7, ("z",))
+    names = [Path(row.image).name for row in rows(found)]
+    assert names == [*(f"{number}.png" for number in range(FIRST + 3)), *["CT series 3"] * 3, "z3.png"]
+
+
+def test_a_slice_that_is_called_like_another_image_is_found_among_the_first_files(tmp_path: Path) -> None:
+    for number in range(FIRST + 3):
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"{number}.png")
+    for number in (0, 1, FIRST + 5):
+        made = dataset(np.full((8, 8), number, np.int16), "CT")
+        made.ImagePositionPatient = [0, 0, number]
+        made.ImageOrientationPatient = [1, 0, 0, 0, 1, 0]
+        made.SOPInstanceUID = f"1.2.3.{number}"
+        written(tmp_path / f"{number}.jpg", made)
+    found = events(tmp_path)
+    assert (found[0].estimated, found[0].axes) == (False, ("z",))
+    assert sum(row.image.endswith("series 3") for row in rows(found)) == 3
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+def test_a_pipe_is_a_failed_row_or_left_out_and_nobody_waits_for_it(tmp_path: Path) -> None:
+    for number in range(FIRST + 3):
+        Image.fromarray(np.full((8, 8), number, np.uint8)).save(tmp_path / f"{number}.png")
+    for name in ("0.jpg", "40.png", "DICOMDIR", "pipe"):  # among the first, later, and by names that are looked into
+        os.mkfifo(tmp_path / name)
+    (tmp_path / "gone").symlink_to(tmp_path / "nowhere")
+    given = [tmp_path, tmp_path / "pipe", tmp_path / "DICOMDIR"]
+    found = events(given)
+    failed = [(Path(row.image).name, row.error) for row in rows(found) if row.failed]
+    assert [name for name, _ in failed] == ["0.jpg", "40.png", "pipe", "DICOMDIR"]
+    assert all("is not a file" in error for _, error in failed)
+    assert sorted(Path(name).name for name in found[0].left_out) == ["DICOMDIR", "gone", "pipe"]
+    assert len(rows(found)) == FIRST + 3 + 4
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])

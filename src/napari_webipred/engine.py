@@ -8,7 +8,6 @@ import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -19,12 +18,11 @@ from napari_webipred.execution import Executor
 from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.hardware import USUAL
-from napari_webipred.imaging.files import find_images
+from napari_webipred.imaging.finding import finding
 from napari_webipred.imaging.planes import array_source, given_source
-from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.selection import WHOLE, Selection, rename, take_planes
 from napari_webipred.imaging.source import Source
-from napari_webipred.imaging.unopened import FIRST, Sources, of_file, of_files
+from napari_webipred.imaging.unopened import Sources
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
@@ -34,6 +32,7 @@ from napari_webipred.references.executor import measure_planes, reference_of
 from napari_webipred.results.columns import measures
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
+from napari_webipred.steps import result_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ class Started:
         How many rows will come; if it is `estimated`, going by the first files.
     classes, axes : tuple of str
         Names of the model's classes, and of the axes of the stacks among the images.
-    left_out : tuple of str
+    left_out : sequence of str
         Files in the given folders that are no images.
     regions : bool
         Whether rows are about regions of images.
@@ -61,7 +60,7 @@ class Started:
     total: int
     classes: tuple[str, ...]
     axes: tuple[str, ...]
-    left_out: tuple[str, ...] = ()
+    left_out: Sequence[str] = ()
     regions: bool = False
     measures: tuple[str, ...] = ()
     estimated: bool = False
@@ -297,7 +296,7 @@ def _by_axis(source: Source, place: int | Sequence[int] | Mapping[str, int]) -> 
     return dict(zip(source.axes, places, strict=True))
 
 
-def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source], tuple[str, ...]]:
+def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source], Sequence[str]]:
     """Make a source of each image, and name the files in given folders that are none.
 
     What is no image, or cannot be used, becomes a source that says so when it is read.
@@ -307,29 +306,13 @@ def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source],
 
 
 def found(images: ImageLike | Iterable[ImageLike] | Sources) -> Sources:
-    """Find the images, and describe those that are no files, and the first files; the others when their turn comes.
+    """Find the images, and describe those that are no files, and the first files; see `finding`."""
+    return result_of(searching(images))
 
-    DICOM files, which may be slices of a stack, are all described.
-    """
-    if isinstance(images, Sources):
-        return images
-    known: list[Source | str] = []
-    left_out: list[str] = []
-    for item in _items(images):
-        if isinstance(item, Source):
-            known.append(item)
-        elif isinstance(item, (str, os.PathLike)):
-            files, others = find_images([os.fsdecode(item)])
-            if files == [str(Path(os.fsdecode(item)))]:
-                known.append(of_file(files[0]) if len(known) >= FIRST else file_source(files[0]))
-                more: tuple[str, ...] = ()
-            else:
-                in_folder, more = of_files(files)
-                known += in_folder
-            left_out += (*others, *more)
-        else:
-            known.append(given_source(item, f"array {len(known)}"))
-    return Sources(known, left_out)
+
+def searching(images: ImageLike | Iterable[ImageLike] | Sources) -> Generator[int, None, Sources]:
+    """Find the images step by step; see `napari_webipred.imaging.finding.finding`."""
+    return (yield from finding(_items(images))) if not isinstance(images, Sources) else images
 
 
 def ready_sources(

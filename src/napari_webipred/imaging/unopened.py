@@ -1,9 +1,9 @@
-"""Files that nobody has looked into yet: each is described when its turn comes, by whoever reads it."""
+"""Images of which some are files that nobody has looked into: each is described when its turn comes, by its reader."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
 from statistics import median_low
@@ -11,24 +11,18 @@ from typing import TypeAlias
 
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging import raster, tiff, unreadable
-from napari_webipred.imaging.dicom.reader import READER as DICOM
+from napari_webipred.imaging.path_list import PathList
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.selection import WHOLE, Selection, selected
-from napari_webipred.imaging.series import collected
 from napari_webipred.imaging.source import Source
 from napari_webipred.names import escape
-from napari_webipred.steps import result_of
 
 UNOPENED = "unopened"  # in place of the id of a reader
-# So many files are described before a run begins. Whoever classifies few images is told at once how many rows will
-# come; and if there is a stack among many images, there mostly is one among the first.
-FIRST = 32
-
 Image: TypeAlias = Source | str  # described, or the path of a file
 
 
 class Sources:
-    """Images in their order, of which only some are described; of the others only the paths are in memory.
+    """Images in their order, of which only some are described; of the others only the paths are in memory, packed.
 
     Parameters
     ----------
@@ -40,49 +34,65 @@ class Sources:
 
     Attributes
     ----------
-    described : list of Source
-        The images that are described.
-    left_out : tuple of str
+    left_out : PathList
     """
 
-    def __init__(self, images: Iterable[Image], left_out: Iterable[str] = (), selection: Selection = WHOLE) -> None:
-        self._images = list(images)
+    def __init__(
+        self, images: Iterable[Image] = (), left_out: Iterable[str] = (), selection: Selection = WHOLE
+    ) -> None:
+        self.left_out = PathList(left_out)
         self._selection = selection
-        self.described = [image for image in self._images if isinstance(image, Source)]
-        self.left_out = tuple(left_out)
+        self._paths = PathList()
+        self._described: dict[int, Source] = {}
+        for image in images:
+            self.add(image)
+
+    def add(self, image: Image) -> None:
+        """Put an image at the end."""
+        if isinstance(image, Source):
+            self._described[len(self._paths)] = image
+        self._paths.append("" if isinstance(image, Source) else image)
 
     def __len__(self) -> int:
-        return len(self._images)
+        return len(self._paths)
 
     def __getitem__(self, number: int) -> Source:
-        image = self._images[number]
-        if isinstance(image, Source):
-            return image
-        return Source(escape(image), UNOPENED, Path(image), details=self._selection)
+        return self._described[number] if number in self._described else self._unopened(self._paths[number])
 
     def __iter__(self) -> Iterator[Source]:
-        return (self[number] for number in range(len(self)))
+        for number, path in enumerate(self._paths):
+            yield self._described[number] if number in self._described else self._unopened(path)
+
+    def _unopened(self, path: str) -> Source:
+        return Source(escape(path), UNOPENED, Path(path), details=self._selection)
+
+    @property
+    def described(self) -> list[Source]:
+        """The images that are described."""
+        return list(self._described.values())
 
     def is_described(self, number: int) -> bool:
         """Tell whether an image is described."""
-        return isinstance(self._images[number], Source)
+        return number in self._described
 
     @property
     def typical(self) -> int:
         """How many rows a file gives, going by the images that are described."""
-        return median_low(map(len, self.described)) if self.described else 1
+        return median_low(map(len, self.described)) if self._described else 1
 
     @property
     def rows(self) -> int:
         """How many rows will come, if each file that is not described gives as many as is typical."""
-        return sum(map(len, self.described)) + self.typical * (len(self) - len(self.described))
+        return sum(map(len, self.described)) + self.typical * (len(self) - len(self._described))
 
     def choosing(self, selection: Selection) -> Sources:
         """Return the same images, of which only a part is classified."""
         if selection is WHOLE:
             return self
-        images = (_chosen(image, selection) if isinstance(image, Source) else image for image in self._images)
-        return Sources(images, self.left_out, selection)
+        same = Sources(selection=selection)
+        same.left_out, same._paths = self.left_out, self._paths
+        same._described = {number: _chosen(source, selection) for number, source in self._described.items()}
+        return same
 
     def opened(self) -> Sources:
         """Return the same images, all described."""
@@ -106,26 +116,7 @@ def _chosen(source: Source, selection: Selection) -> Source:
         return unreadable.unreadable(source.name, error)
 
 
-def of_file(path: str) -> Image:
-    """Return a file as an image that is described later, or now if it is one of DICOM, by its name."""
-    return str(Path(path)) if _is_alone(path) else file_source(path)
-
-
-def of_files(files: Sequence[str]) -> tuple[list[Image], tuple[str, ...]]:
-    """Make images of the files of a folder, and name those that hold none.
-
-    DICOM files of one series become one stack, for which all files have to be looked at. Where neither the names nor
-    the first files are of DICOM, only these are.
-    """
-    if len(files) > FIRST and all(map(_is_alone, files)):
-        few = result_of(collected(files[:FIRST]))
-        if not few.left_out and all(source.reader != DICOM.id for _, source in few.sources):
-            return [*(source for _, source in few.sources), *files[FIRST:]], ()
-    found = result_of(collected(files))
-    return [source for _, source in found.sources], found.left_out
-
-
-def _is_alone(path: str) -> bool:
+def is_alone(path: str) -> bool:
     """Tell by its name whether a file is an image for itself; one of DICOM may be a slice of a stack."""
     return os.path.splitext(path)[1].lower() in _suffixes()  # noqa: PTH122 - several times faster
 

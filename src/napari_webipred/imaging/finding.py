@@ -1,0 +1,115 @@
+"""From what a user gives to images: folders, files, arrays, and lists of very many files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Generator, Iterable
+from pathlib import Path
+from typing import Any
+
+from napari_webipred.imaging.dicom.reader import READER as DICOM
+from napari_webipred.imaging.files import find_images, is_folder, walked
+from napari_webipred.imaging.path_list import PathList
+from napari_webipred.imaging.planes import given_source
+from napari_webipred.imaging.readers import file_source
+from napari_webipred.imaging.series import Collected, collected
+from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.unopened import Sources, is_alone
+
+# So many files are described before a run begins. Whoever classifies few images is told at once how many rows will
+# come; and if there is a stack among many images, there mostly is one among the first.
+FIRST = 32
+_STEP = 1000  # files
+
+
+class ListedFile(str):
+    """The path of a file that a list names: nobody looks whether it is a folder, which takes long for a million."""
+
+    __slots__ = ()
+
+
+def finding(images: Iterable[Any]) -> Generator[int, None, Sources]:
+    """Find the images, and describe those that are no files, and the first files; the others when their turn comes.
+
+    DICOM files of one series become one stack if they lie in the same given folder. These are all described.
+
+    Parameters
+    ----------
+    images : iterable of path, array or Source
+
+    Yields
+    ------
+    int
+        How many are found, every thousand.
+    """
+    sources = Sources()
+    for item in images:
+        if isinstance(item, Source):
+            sources.add(item)
+        elif isinstance(item, ListedFile):
+            _add_file(str(item), sources)
+        elif isinstance(item, (str, os.PathLike)):
+            yield from _finding_at(Path(os.fsdecode(item)), sources)
+        else:
+            sources.add(given_source(item, f"array {len(sources)}"))
+        if len(sources) % _STEP == 0:
+            yield len(sources)
+    return sources
+
+
+def _add_file(path: str, sources: Sources) -> None:
+    """Add a file, which is described later if there are many."""
+    sources.add(path if len(sources) >= FIRST else file_source(path))
+
+
+def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
+    """Add a file, the files that a DICOMDIR lists, or those of a folder."""
+    files, before = PathList(), len(sources)
+    if is_folder(path):
+        for file, is_image in walked(path):
+            (files if is_image else sources.left_out).append(file)
+            if len(files) % _STEP == 0:
+                yield before + len(files)
+    else:
+        listed, refused = find_images([path])
+        if listed == [str(path)]:
+            _add_file(str(path), sources)
+            return
+        for each, to in ((listed, files), (refused, sources.left_out)):
+            for file in each:
+                to.append(file)
+    yield from _add_files(files, sources)
+
+
+def _add_files(files: PathList, sources: Sources) -> Generator[int, None, None]:
+    """Add the files of a folder, of which those have to be looked at that may be slices of a stack."""
+    early, before = max(FIRST - len(sources), 0), len(sources)
+    looked_at = [place for place, file in enumerate(files) if place < early or not is_alone(file)]
+    found = yield from collected(files[place] for place in looked_at)
+    if len(looked_at) < len(files) and _is_misleading(found):
+        looked_at = list(range(len(files)))
+        found = yield from collected(files)
+    places = {files[place]: place for place in looked_at}
+    by_place = {min(places[str(each)] for each in _files_of(path, source)): source for path, source in found.sources}
+    for place, file in enumerate(files):
+        if place in by_place:
+            sources.add(by_place[place])
+        elif file not in places:
+            sources.add(file)
+        if place % _STEP == 0:
+            yield before + place
+    for file in found.left_out:
+        sources.left_out.append(file)
+
+
+def _is_misleading(found: Collected) -> bool:
+    """Tell whether files are of DICOM that are called like other images; then the names of none can be trusted."""
+    names = [*found.left_out, *(str(path) for path, source in found.sources if source.reader == DICOM.id)]
+    return any(map(is_alone, names))
+
+
+def _files_of(path: Path, source: Source) -> list[Path]:
+    """Return the files that a source is made of, of those in a folder."""
+    if source.reader != DICOM.id or not source.axes:
+        return [path]
+    return [path, *(each.instance.path for each in source.details)]
