@@ -29,7 +29,7 @@ GROUND = {
         "limits",
         "merge",
     },
-    *{"model_overrides", "names", "preferences", "safe_json", "settings", "steps"},
+    *{"model_overrides", "names", "preferences", "safe_json", "schema", "settings", "steps"},
 }
 DATA = {
     "references.reference",
@@ -58,7 +58,8 @@ ALLOWED = {
     "atomic_file": {"safe_json"},
     "limits": {"errors", "settings"},
     "cancellation": {"errors"},
-    "card": {"errors", "file_errors", "formats", "names"},
+    "schema": set(),
+    "card": {"errors", "file_errors", "formats", "names", "schema"},
     "merge": {"card"},
     "model_overrides": {"card", "errors", "merge"},
     "samples": set(),

@@ -5,31 +5,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeAlias
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from urllib.parse import urlsplit
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    SerializerFunctionWrapHandler,
-    ValidationError,
-    model_serializer,
-    model_validator,
-)
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
 from napari_webipred.formats import BY_ID
 from napari_webipred.names import readable, visible
+from napari_webipred.schema import Before, Part, ValidationError, between, long, matching
 
 SCHEMA_VERSION = "1.0"
 
 Task = Literal["multi-class", "multi-label", "binary", "regression"]
 ResizeMode = Literal["stretch", "center-crop", "pad", "none"]
 Profile = Literal["webipred", "aucmedi", "teachable-machine"]
+Activation = Literal["in-model", "softmax", "sigmoid", "none"]
 Views = Literal["flip", "symmetries"]  # the image and its mirror image; all eight symmetries of the square
 Interpolation = Literal["nearest", "bilinear", "bicubic", "area", "lanczos"]
 StandardizeMode = Literal["none", "torch", "tf", "caffe", "minmax", "z-score", "grayscale", "custom"]
@@ -83,30 +73,23 @@ def _web_address(text: str) -> str:
 
 # A card may come from anybody. What people read of it is written so that every character can be seen, and very long
 # texts are cut; names of files and tensors and addresses have to stay as they are.
-Words = Annotated[str, AfterValidator(_words)]
-Prose = Annotated[str, AfterValidator(_prose)]
+Words = Annotated[str, _words]
+Prose = Annotated[str, _prose]
 # For cards that were written freely: whatever stands there is read as text.
-Fact = Annotated[str | None, BeforeValidator(_text)]
-Sentences = Annotated[tuple[str, ...], BeforeValidator(_sentences)]
+Fact = Annotated[str | None, Before(_text)]
+Sentences = Annotated[tuple[str, ...], Before(_sentences)]
 
 
-class _Part(BaseModel):
-    """A part of a card. Unknown keys are kept, so that a newer card survives an older program."""
-
-    # Built when first needed, which spares the start those that are not.
-    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
-
-
-class ClassEntry(_Part):
+class ClassEntry(Part):
     """One class: its place in the model's output, its short name and a name for people.
 
     Of a model that gives values (``task`` is ``"regression"``) it is one of these; only such have a ``unit``.
     """
 
-    index: Annotated[int, Field(ge=0)]
+    index: Annotated[int, between(0)]
     name: Words
     label: Words | None = None
-    threshold: Annotated[float, Field(ge=0, le=1)] | None = None
+    threshold: Annotated[float, between(0, 1)] | None = None
     unit: Words | None = None
 
     @property
@@ -141,11 +124,20 @@ def named(names: Sequence[str]) -> tuple[ClassEntry, ...]:
     )
 
 
-class Input(_Part):
+def _in_order(classes: tuple[ClassEntry, ...]) -> tuple[ClassEntry, ...]:
+    """Put classes in the order of the model's outputs: some sources list them in another."""
+    ordered = tuple(sorted(classes, key=lambda entry: entry.index))
+    indices = [entry.index for entry in ordered]
+    if indices != list(range(len(indices))):
+        raise ValueError(f"class indices must be 0, 1, 2, ... without gaps, not {str(indices[:20])[1:-1]}")
+    return ordered
+
+
+class Input(Part):
     """The image the model wants, in pixels. ``channels`` of None is read from the model itself."""
 
-    width: Annotated[int, Field(ge=1, le=8192)]
-    height: Annotated[int, Field(ge=1, le=8192)]
+    width: Annotated[int, between(1, 8192)]
+    height: Annotated[int, between(1, 8192)]
     channels: Literal[1, 3, 4] | None = None
     channel_order: Literal["RGB", "BGR", "L"] = "RGB"
     layout: Literal["NHWC", "NCHW"] = "NHWC"
@@ -157,7 +149,7 @@ class Input(_Part):
 TEACHABLE_MACHINE = {"resize_mode": "center-crop", "standardize_mode": "custom", "mean": (127.0,), "std": (127.0,)}
 
 
-class Preprocessing(_Part):
+class Preprocessing(Part):
     """How an image becomes the model's input; ``profile`` is the program whose arithmetic is followed.
 
     The profile ``teachable-machine`` alone says everything: what a card leaves out is filled in from it.
@@ -167,20 +159,18 @@ class Preprocessing(_Part):
     standardize_mode: StandardizeMode
     resize_mode: ResizeMode = "stretch"
     interpolation: Interpolation = "bilinear"
-    crop_pct: Annotated[float, Field(gt=0, le=1)] = 1.0
+    crop_pct: Annotated[float, between(0, 1, above=True)] = 1.0
     rescale: float | None = None
     mean: tuple[float, ...] | None = None
-    std: tuple[Annotated[float, Field(gt=0)], ...] | None = None
+    std: tuple[Annotated[float, between(0, above=True)], ...] | None = None
 
-    @model_validator(mode="before")
     @classmethod
-    def _complete_profile(cls, data: Any) -> Any:
-        if isinstance(data, dict) and data.get("profile") == "teachable-machine":
-            return {**TEACHABLE_MACHINE, **data}
-        return data
+    def before(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Complete the profile."""
+        return {**TEACHABLE_MACHINE, **values} if values.get("profile") == "teachable-machine" else values
 
 
-class ExpectedImages(_Part):
+class ExpectedImages(Part):
     """What the images were like that a model was trained on; others are classified with a remark.
 
     Attributes
@@ -197,7 +187,7 @@ class ExpectedImages(_Part):
     intensity_range: tuple[float, float] | None = None
 
 
-class Output(_Part):
+class Output(Part):
     """What still has to be done to the model's numbers to make probabilities of them.
 
     Of several outputs, ``tensor_name`` (a name, or a number from 0) is the one that gives the classes.
@@ -205,12 +195,12 @@ class Output(_Part):
     ``"clipped"``, ``"linear"`` or ``"unknown"``; see `napari_webipred.runtime.ending`.
     """
 
-    activation: Literal["in-model", "softmax", "sigmoid", "none"] = "in-model"
+    activation: Activation = "in-model"
     tensor_name: str | None = None
     ending: str | None = None
 
 
-class WeightSource(_Part):
+class WeightSource(Part):
     """Where a weight file lies."""
 
     type: SourceType
@@ -218,7 +208,7 @@ class WeightSource(_Part):
     doi: str | None = None
     repo: str | None = None
     revision: str | None = None
-    url: Annotated[str, Field(pattern=r"^https?://"), AfterValidator(_web_address)] | None = None
+    url: Annotated[str, matching(r"^https?://"), _web_address] | None = None
     file_key: str | None = None
     file_id: str | None = None
 
@@ -228,23 +218,23 @@ def file_size(stated: Any) -> int | None:
     return stated if type(stated) is int and 0 <= stated <= MOST_BYTES else None
 
 
-class Weights(_Part):
+class Weights(Part):
     """One file with the model's topology and weights."""
 
     format: WeightFormat
     source: WeightSource
     entry_point: str | None = None
-    size: Annotated[int, Field(ge=0, le=MOST_BYTES)] | None = None
-    checksum: Annotated[str, Field(pattern=r"^(md5|sha1|sha256|sha512):[0-9a-f]+$")] | None = None
+    size: Annotated[int, between(0, MOST_BYTES)] | None = None
+    checksum: Annotated[str, matching(r"^(md5|sha1|sha256|sha512):[0-9a-f]+$")] | None = None
 
 
-class Author(_Part):
+class Author(Part):
     """A person who made the model."""
 
     name: Words
 
 
-class Citation(_Part):
+class Citation(Part):
     """A publication to cite when the model is used."""
 
     text: Prose
@@ -252,7 +242,7 @@ class Citation(_Part):
     doi: Words | None = None
 
 
-class Provenance(_Part):
+class Provenance(Part):
     """Where a card comes from, and what should be known of what it says.
 
     In JSON only what is set stands there.
@@ -286,14 +276,13 @@ class Provenance(_Part):
     self_test: Fact = None
     origin: Fact = None
 
-    @model_validator(mode="before")
-    @classmethod
-    def _in_prose(cls, data: Any) -> Any:
-        return _all_prose(data) if isinstance(data, dict) else data
+    writes_only_what_is_set: ClassVar[bool] = True
 
-    @model_serializer(mode="wrap")
-    def _only_what_is_set(self, write: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in write(self).items() if key in self.model_fields_set}
+    @classmethod
+    def before(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Write every text as prose."""
+        made: dict[str, Any] = _all_prose(values)
+        return made
 
     @property
     def remarks(self) -> list[str]:
@@ -301,7 +290,7 @@ class Provenance(_Part):
         return [*self.assumed, *self.notes]
 
 
-class PartialCard(_Part):
+class PartialCard(Part):
     """What one place says about a model: a file beside it, the properties of a file, the network, the user.
 
     It says the fields that are set, in the words of a card. ``provenance.labels`` is the name of the place if all it
@@ -312,12 +301,12 @@ class PartialCard(_Part):
     """
 
     schema_version: Literal["1.0"] = "1.0"
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = None
-    name: Annotated[Words, Field(min_length=1)] | None = None
+    id: Annotated[str, matching(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")] | None = None
+    name: Annotated[Words, long(1)] | None = None
     version: Words | None = None
     description: Prose = ""
     task: Task = "multi-class"
-    classes: tuple[ClassEntry, ...] = ()
+    classes: Annotated[tuple[ClassEntry, ...], _in_order] = ()
     input: Input | None = None
     preprocessing: Preprocessing | None = None
     output: Output = Output()
@@ -332,25 +321,9 @@ class PartialCard(_Part):
     procedure: Words | None = None
     intended_use: Prose | None = None
     limitations: Prose | None = None
-    metrics: Annotated[dict[str, Any], AfterValidator(lambda value: _all_prose(value))] = {}
+    metrics: Annotated[dict[str, Any], _all_prose] = {}  # noqa: RUF012 - each card gets a copy
     test: dict[str, Any] | None = None
     provenance: Provenance = Provenance()
-
-    @model_validator(mode="before")
-    @classmethod
-    def _sort_classes(cls, data: Any) -> Any:
-        """Put the classes in the order of the model's outputs: some sources list them in another."""
-        if isinstance(data, dict) and isinstance(data.get("classes"), (list, tuple)):
-            entries = [ClassEntry.model_validate(entry) for entry in data["classes"]]
-            data = {**data, "classes": tuple(sorted(entries, key=lambda entry: entry.index))}
-        return data
-
-    @model_validator(mode="after")
-    def _indices_count_up(self) -> PartialCard:
-        indices = [entry.index for entry in self.classes]
-        if indices != list(range(len(indices))):
-            raise ValueError(f"class indices must be 0, 1, 2, ... without gaps, not {str(indices[:20])[1:-1]}")
-        return self
 
     @property
     def class_names(self) -> list[str]:
@@ -368,8 +341,8 @@ class ModelCard(PartialCard):
     such a model can be opened, but classifies only once the user has told what is missing.
     """
 
-    id: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
-    name: Annotated[Words, Field(min_length=1)]
+    id: Annotated[str, matching(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
+    name: Annotated[Words, long(1)]
     thresholds: Words | None = None
 
     @property

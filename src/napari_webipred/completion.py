@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from napari_webipred.card import FIRST_CLASS, Input, ModelCard, PartialCard, Provenance, Task, named, numbered
 from napari_webipred.catalogue import onnx_properties
 from napari_webipred.catalogue.local_model import opened_weights
@@ -14,6 +12,7 @@ from napari_webipred.errors import ModelError
 from napari_webipred.merge import merge
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import choose, outputs_in
+from napari_webipred.schema import ValidationError
 
 if TYPE_CHECKING:
     from napari_webipred.runtime.session import Session

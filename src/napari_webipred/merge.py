@@ -62,7 +62,7 @@ def _says(card: ModelCard | Provenance, key: str) -> bool:
 
 def _provenance(card: ModelCard, part: PartialCard, overrule: bool) -> dict[str, Any]:
     known, found = card.provenance, part.provenance
-    keys = found.model_fields_set - {"labels", "assumed", "notes"}
+    keys = set(found.model_fields_set) - {"labels", "assumed", "notes"}
     if not overrule:
         keys = {key for key in keys - _OWN_FINDINGS if not _says(known, key)}
     update = {key: getattr(found, key) for key in keys}

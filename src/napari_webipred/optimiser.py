@@ -63,10 +63,10 @@ def optimise(graph: Path) -> bool:
     bool
         Whether it is kept. If not, that harms nothing.
     """
-    path = kept.own_path(graph, circumstances())
-    if path is None or path.exists():
-        return False
     try:
+        path = kept.own_path(graph, circumstances())
+        if path is None or path.exists():
+            return False
         with graphs.verified(graph):
             _optimise(graph, path)
     except (CatalogueError, ModelError, OptionError, OSError, ValueError) as error:

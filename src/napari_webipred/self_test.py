@@ -12,13 +12,13 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-from pydantic import BaseModel, Field, ValidationError
 
 from napari_webipred.errors import ActivationError, ModelError, WebIPredError
 from napari_webipred.imaging.decoding import to_array
 from napari_webipred.imaging.preprocess import prepare
 from napari_webipred.imaging.raster import open_image
 from napari_webipred.results.probabilities import class_probabilities
+from napari_webipred.schema import Part, ValidationError, between, long
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,13 +30,13 @@ _MAX_PIXELS = 2**24
 _INLINE = "data:image/png;base64,"
 
 
-class _Test(BaseModel):
+class _Test(Part):
     """A self-test as it stands in a card."""
 
     image: str
-    probabilities: Annotated[list[float], Field(min_length=1, max_length=100_000)]
+    probabilities: Annotated[tuple[float, ...], long(1, 100_000)]
     # Decoders and processors round differently; what goes wrong in a model is far larger.
-    tolerance: Annotated[float, Field(gt=0, lt=1)] = 1e-3
+    tolerance: Annotated[float, between(0, 1, above=True)] = 1e-3
 
 
 def digest(card: ModelCard) -> str:

@@ -8,8 +8,6 @@ from itertools import islice
 from pathlib import PurePosixPath
 from typing import Any
 
-from pydantic import ValidationError
-
 from napari_webipred import formats, safe_json
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.archive.label_files import CARD_FILE, LABEL_FILES, SIDE_FILES, names_in
@@ -17,6 +15,7 @@ from napari_webipred.card import ModelCard, Output, PartialCard, Preprocessing, 
 from napari_webipred.catalogue import bioimageio
 from napari_webipred.errors import ModelError, TooLargeError
 from napari_webipred.merge import merge
+from napari_webipred.schema import ValidationError
 
 # How Teachable Machine prepares images, and what comes out of its image models, wherever they are used.
 TEACHABLE_MACHINE = PartialCard(

@@ -15,7 +15,7 @@ from napari_webipred._napari.widgets.button import MainButton
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit, offer
-from napari_webipred.card import FIRST_CLASS, Output, StandardizeMode
+from napari_webipred.card import FIRST_CLASS, Activation, StandardizeMode
 from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
@@ -76,7 +76,7 @@ class SettingsForm(Container):
             tooltip="How pixel values were scaled in training. A wrong choice gives wrong results.",
         )
         activation = choice_of(
-            Output.model_fields["activation"].annotation,
+            Activation,
             ACTIVATIONS,
             "activation",
             tooltip="How the model's numbers become probabilities",

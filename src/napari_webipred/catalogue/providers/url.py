@@ -7,8 +7,6 @@ import re
 from pathlib import PurePosixPath
 from urllib.parse import urljoin, urlsplit
 
-from pydantic import ValidationError
-
 from napari_webipred import formats
 from napari_webipred.card import ModelCard, Provenance, WeightFormat, Weights, WeightSource
 from napari_webipred.catalogue import bioimageio
@@ -18,6 +16,7 @@ from napari_webipred.download import client
 from napari_webipred.download.remote_file import RemoteFile, format_of, harmless, layers_files, name_in, read_side_file
 from napari_webipred.errors import CatalogueError
 from napari_webipred.merge import merge
+from napari_webipred.schema import ValidationError
 
 _MAX_LENGTH = 2000
 _CHECKSUM = "sha256="
