@@ -244,11 +244,12 @@ def evaluation(theme: str, folder: Path) -> None:
 
 
 def comparison(theme: str, folder: Path) -> None:
-    """Show how far two models agree about the same images: the demonstration model, and one that is less sure."""
+    """Show how far three models agree about the same images, of which one calls its classes differently."""
     import numpy as np
 
     from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
     from napari_webipred._napari.images.place import Target
+    from napari_webipred.card import named
     from napari_webipred.results.row import Row
 
     viewer, panel = opened(theme)
@@ -257,14 +258,15 @@ def comparison(theme: str, folder: Path) -> None:
     card = next(entry.card for entry in session.catalogue.models.items if entry.card.id == "demo")
     random = np.random.default_rng(0)
     logits = random.normal(0, 2.5, (200, len(card.classes)))
-    for number in range(2):
-        name = (card.name, f"{card.name}, trained again")[number]
-        run = table.begin(card.model_copy(update={"name": name}), "", {"threshold": 0.5}, (), len(logits))
+    others = named(["Sharp", "out of focus", "noisy", "too bright", "too dark"])
+    for number, (name, classes) in enumerate((("", card.classes), (", trained again", card.classes), (" 2", others))):
+        own = card.model_copy(update={"name": f"{card.name}{name}", "classes": tuple(classes)})
+        run = table.begin(own, "", {"threshold": 0.5}, (), len(logits))
         session.places.begin(run.number, [Target([])])
         numbers = np.exp(logits + number * random.normal(0, 1.2, logits.shape))
         numbers = (numbers / numbers.sum(1, keepdims=True)).astype(np.float32)
         rows = [
-            Row(0, f"{place:03}.png", {}, each, card.class_names[each.argmax()], (int(each.argmax()),))
+            Row(0, f"{place:03}.png", {}, each, own.class_names[each.argmax()], (int(each.argmax()),))
             for place, each in enumerate(numbers)
         ]
         table.append(run, rows)
@@ -273,14 +275,23 @@ def comparison(theme: str, folder: Path) -> None:
     panel.results.buttons.evaluate.click()
     (view,) = viewer.window._qt_window.findChildren(EvaluationWidget)
     view.labels.source.setCurrentIndex(view.labels.source.findData("run"))
+    for box in view.labels.others.boxes.values():
+        box.setChecked(True)
     settle()
     shot(view, f"comparison-choice-{theme}")
+    for name, same in zip(others, card.class_names, strict=True):
+        if box := view.labels.mapping.choices[3].get(name.name):
+            box.setCurrentIndex(box.findData(same))
     view.evaluate.click()
     wait(lambda: not view.summary.isHidden() or view.message.text != "")
     for plot in ("agreement", "classes", "apart"):
         view.pane.show_plot(plot)
         wait(lambda: not view.pane.drawing)
         shot(view, f"comparison-{plot}-{theme}")
+    view.compared.method.setCurrentIndex(view.compared.method.findData("weighted"))
+    view.compared.start()
+    wait(lambda: len(table.runs) == 4 and "Run 4" in view.message.text)
+    shot(view, f"comparison-ensemble-{theme}")
     viewer.close()
 
 

@@ -8,7 +8,9 @@ import pytest
 
 from napari_webipred._napari.evaluation import run_predictions
 from napari_webipred._napari.evaluation.class_mapping import differing, likely
-from napari_webipred._napari.evaluation.comparison import comparing, comparison_plots
+from napari_webipred._napari.evaluation.comparison import comparing
+from napari_webipred._napari.evaluation.comparison_plots import comparison_plots
+from napari_webipred._napari.evaluation.ensemble_run import ensemble_run
 from napari_webipred._napari.evaluation.fits import fit_plots
 from napari_webipred._napari.evaluation.grouping import group_of, grouped
 from napari_webipred._napari.evaluation.line_table import parts, shared_width, unbroken
@@ -153,8 +155,11 @@ def test_a_missing_file_is_named(tmp_path: Path):
         outcome_of(table, run, run_predictions.from_file(tmp_path / "gone.csv", ""))
 
 
-def compared(table, run, other, mapping=None):
-    steps = comparing(table, run, other, mapping)
+def compared(table, *runs, mapping=None):
+    return drained(comparing(table, runs, mapping))
+
+
+def drained(steps):
     while True:
         try:
             next(steps)
@@ -173,7 +178,7 @@ def test_two_runs_are_compared_image_by_image_and_the_largest_disagreement_comes
             for name, each in said.items()
         ],
     )
-    found = compared(table, run, other)
+    found = compared(table, other, run)
     assert found.summary.startswith(
         "3 images in both runs. Same class: 66.7%, kappa 0.400. Left out, only in one run: 2"
     )
@@ -195,12 +200,12 @@ def test_runs_without_a_common_image_or_with_other_classes_are_not_compared():
     run = table.begin(other.card, "", {"threshold": 0.5}, (), 1)
     table.append(run, [Row(0, "another", probabilities=np.array([0.5, 0.5], np.float32))])
     with pytest.raises(OptionError, match="no image in common"):
-        compared(table, run, other)
+        compared(table, other, run)
     more = session([[0.9, 0.1, 0.0]])[1]
     three = table.begin(more.card, "", {"threshold": 0.5}, (), 1)
     table.append(three, [Row(0, "image0", probabilities=np.array([0.5, 0.5, 0], np.float32))])
     with pytest.raises(OptionError, match="different classes"):
-        compared(table, three, other)
+        compared(table, other, three)
 
 
 def test_classes_that_are_called_differently_are_mapped_and_those_of_one_name_added():
@@ -213,15 +218,92 @@ def test_classes_that_are_called_differently_are_mapped_and_those_of_one_name_ad
     given = [[0.5, 0.25, 0.25], [0.4, 0.3, 0.3], [0.9, 0.1, 0.0]]
     rows = [Row(0, f"image{n}", probabilities=np.array(p, np.float32), assigned=(0,)) for n, p in enumerate(given)]
     table.append(run, [replace(row, image=table.rows[n + 1].image) for n, row in enumerate(rows)])
-    asked = differing(run, other)
+    (asked,) = differing([other, run])
     assert (asked.run, asked.other, asked.names) == (run, other, tuple(run.classes))
     assert [likely(name, tuple(other.classes)) for name in run.classes] == ["a", "", ""]
     with pytest.raises(OptionError, match="different classes"):
-        compared(table, run, other, {run.classes[0]: "a"})
-    found = compared(table, run, other, {run.classes[0]: "a", "bad": "b", "worse": "b"})
+        compared(table, other, run, mapping={run.number: {run.classes[0]: "a"}})
+    found = compared(table, other, run, mapping={run.number: {run.classes[0]: "a", "bad": "b", "worse": "b"}})
     np.testing.assert_allclose(found.opinions.probabilities[1], [[0.5, 0.5], [0.4, 0.6], [0.9, 0.1]], atol=1e-6)
     assert found.opinions.assigned[1].argmax(1).tolist() == [0, 1, 0]  # 0.3 and 0.3 are more than 0.4
     assert found.opinions.classes == ("a", "b")
+
+
+def three_runs():
+    """Three runs over the same images; the last one calls its classes in capitals, and failed on the last image."""
+    table, first = session([[0.9, 0.1], [0.8, 0.2], [0.2, 0.8]])
+    given = ([[0.6, 0.4], [0.3, 0.7], [0.1, 0.9]], [[0.3, 0.7], [0.25, 0.75], None])
+    runs = [first]
+    for number, numbers in enumerate(given):
+        classes = first.card.classes if number == 0 else [ClassEntry(index=i, name="BA"[1 - i]) for i in range(2)]
+        card = first.card.model_copy(update={"classes": tuple(classes)})
+        run = table.begin(card, f"sum{number}", {"threshold": 0.5}, (), 3)
+        rows = [
+            Row(0, f"image{n}", error="damaged")
+            if each is None
+            else Row(0, f"image{n}", probabilities=np.array(each, np.float32), assigned=(int(np.argmax(each)),))
+            for n, each in enumerate(numbers)
+        ]
+        table.append(run, rows)
+        runs.append(run)
+    return table, runs, {runs[2].number: {"A": "a", "B": "b"}}
+
+
+def test_three_runs_are_compared_and_their_classes_mapped_for_each_run():
+    table, runs, mapping = three_runs()
+    assert [(each.run, each.other) for each in differing(runs)] == [(runs[2], runs[0])]
+    found = compared(table, *runs, mapping=mapping)
+    assert found.summary == "2 images in all 3 runs. Same class: 0.0%, kappa -0.333."
+    plots = {plot.key: plot for plot in comparison_plots(found)}
+    assert plots["agreement"].lines("")[5:] == [
+        ["2: m and 3: m", "50.0%, kappa 0.000"],
+        ["2: m and 4: m", "0.0%, kappa 0.000"],
+        ["3: m and 4: m", "50.0%, kappa 0.000"],
+    ]
+    assert plots["classes"].variants == {"0": "2: m and 3: m", "1": "2: m and 4: m", "2": "3: m and 4: m"}
+    matrix = plots["classes"].parts("1")[0].matrix
+    assert (matrix.counts, matrix.sides) == ([[0, 2], [0, 0]], ("2: m", "4: m"))
+    assert matrix.rows(0, 1).tolist() == [1, 2, 7, 8]
+
+
+def test_an_ensemble_has_the_numbers_of_the_python_function_and_a_row_for_each_image():
+    import pandas as pd
+
+    import napari_webipred as wp
+
+    table, runs, mapping = three_runs()
+    found = compared(table, *runs, mapping=mapping)
+    frames = []
+    for run in runs:
+        rows = [table.rows[number] for number in table.rows_of(run)]
+        frames.append(
+            pd.DataFrame(
+                {
+                    "image": [row.image for row in rows],
+                    "model": f"{run.number}: m",
+                    **{
+                        name.lower(): [None if row.failed else row.probabilities[i] for row in rows]
+                        for i, name in enumerate(run.classes)
+                    },
+                    "prediction": [row.prediction for row in rows],
+                    "error": [row.error for row in rows],
+                }
+            )
+        )
+    both = pd.concat(frames, ignore_index=True)
+    for method, weights in (("mean", None), ("median", None), ("majority", None), ("weighted", [3, 2, 1])):
+        expected = wp.ensemble(both, method, weights=weights)
+        made = drained(ensemble_run(table, found, method, weights))
+        assert [row.image for row in made.rows] == expected["image"].tolist()
+        assert [row.prediction for row in made.rows] == expected["prediction"].tolist()
+        np.testing.assert_array_equal(
+            np.stack([row.probabilities for row in made.rows[:2]]), expected[["a", "b"]].to_numpy()[:2]
+        )
+        assert made.rows[2].error == "4: m has not classified the image. damaged"
+        assert made.made["mapping"] == {"4: m": {"A": "a", "B": "b"}}
+    assert made.made["weights"] == pytest.approx({"2: m": 1 / 2, "3: m": 1 / 3, "4: m": 1 / 6})
+    with pytest.raises(OptionError, match="do not fit 3 models"):
+        drained(ensemble_run(table, found, "weighted", [1, 2]))
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -9,12 +10,14 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
-from tests.gui.conftest import CHEST, flat
+from tests.gui.conftest import CHEST, card, flat
 
 from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
 from napari_webipred._napari.evaluation.performance import Performance
+from napari_webipred._napari.explanations.explain_run import _opened_again
 from napari_webipred._napari.form_settings import apply, plain_settings
 from napari_webipred._napari.results.run_code import _options
+from napari_webipred.errors import OptionError
 
 
 @pytest.fixture
@@ -140,6 +143,71 @@ def test_labels_of_a_file_are_matched_and_what_does_not_count_is_listed(
     viewer.window.remove_dock_widget(view)
     QApplication.processEvents()
     panel._session.delete([0])  # nobody who is gone listens
+
+
+def test_runs_are_joined_and_the_ensemble_is_evaluated_saved_and_not_explained(
+    viewer, fake_catalogue, panel, classify, evaluation, qtbot, tmp_path, monkeypatch
+):
+    fake_catalogue.models["eye"].card = card("eye", "Eye", {"cup": None, "disc": None})
+    for number, value in enumerate((20, 120, 230)):
+        viewer.add_image(flat(value), name=f"image{number}")
+    classify(panel)
+    classify(panel, "Eye")
+    view = evaluation()
+    choose_source(view, "run")
+    assert view.labels.others.numbers == [1]  # the other one is chosen unasked
+    assert list(view.labels.mapping.choices[2]) == ["cup", "disc"]
+    assert not view.evaluate.isEnabled()  # nobody has said which classes are the same
+    for name, same in (("cup", "dark"), ("disc", "bright")):
+        qtbot.keyClicks(view.labels.mapping.choices[2][name], same)
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: not view.compared.isHidden() or view.message.text != "", timeout=PATIENCE)
+    assert view.summary.text().startswith("3 images in both runs. Same class: 100.0%")
+    qtbot.keyClicks(view.compared.method, "weighted")
+    view.compared.weights.setText("one, two")
+    qtbot.mouseClick(view.compared.add, Qt.MouseButton.LeftButton)
+    assert "The weights one, two are no numbers." in view.message.text
+    view.compared.weights.setText("3, 1")
+    qtbot.mouseClick(view.compared.add, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "Run 3, ensemble (weighted): 3 rows." in view.message.text, timeout=PATIENCE)
+    table = panel._session.table
+    third = [table.entry(number) for number in table.rows_of(table.runs[2])]
+    assert [entry.row.prediction for entry in third] == ["dark", "dark", "bright"]
+    assert third[0].run.ensemble["weights"] == {"1: Brightness": 0.75, "2: Eye": 0.25}
+    panel.results.choose([int(table.numbers[-1])])
+    panel.results.chosen.emit(third[2])
+    assert viewer.layers.selection.active.name == "image2"  # its rows are about the same layers
+    assert view.run.findData(3) >= 0
+    view.run.setCurrentIndex(view.run.findData(3))
+    choose_source(view, "typed")
+    view.labels.typed.view.setFocus()
+    for key in "112":
+        qtbot.keyClick(view.labels.typed.view, key)
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
+    assert view.summary.text().startswith("3 rows with a label. Right: 100.0%")
+    assert view.compared.isHidden()
+    with pytest.raises(OptionError, match="whose maps differ"):
+        next(_opened_again(third[0].run))
+    panel.results.buttons.menu.python_files.trigger()
+    assert "join those of other runs" in panel.results.buttons.message.text
+    path = tmp_path / "my.webipred.json"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    panel.results.buttons.menu.save_session.trigger()
+    qtbot.waitUntil(lambda: "Saved 9 rows to my.webipred.json." in panel.results.buttons.message.text)
+    panel.results.buttons.menu.open_session.trigger()
+    qtbot.waitUntil(lambda: "Opened my.webipred.json: 3 runs, 9 rows." in panel.results.buttons.message.text)
+    again = [table.entry(number) for number in table.rows_of(table.runs[5])]
+    assert again[0].run.ensemble == third[0].run.ensemble
+    assert [entry.row.assigned for entry in again] == [entry.row.assigned for entry in third]
+    csv_path = tmp_path / "rows.csv"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(csv_path), ""))
+    panel.results.buttons.menu.all.trigger()
+    qtbot.waitUntil(lambda: "Saved 18 rows to rows.csv." in panel.results.buttons.message.text)
+    recorded = json.loads((tmp_path / "rows.csv.json").read_text())["runs"][2]
+    assert recorded["ensemble"]["method"] == "weighted"
+    assert "reference" not in recorded["model"]  # nothing opens it again
 
 
 def test_the_published_performance_is_shown_where_the_card_has_one(panel, fake_catalogue, choose, qtbot):

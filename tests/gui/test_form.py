@@ -17,6 +17,7 @@ from napari.components import ViewerModel
 from qtpy.QtCore import Qt
 from tests.gui.conftest import current_plane, flat
 
+from napari_webipred._napari.explanations.explain_run import _options
 from napari_webipred._napari.form import DEVICES, PRECISIONS, PROFILES, VIEWS, ClassifyForm
 from napari_webipred._napari.models.settings_form import ACTIVATIONS, SCALINGS
 from napari_webipred._napari.viewer_session import session_of
@@ -28,6 +29,8 @@ from napari_webipred.engine import Options
 from napari_webipred.errors import CatalogueError, OptionError, WebIPredError
 from napari_webipred.hardware import Device, Precision
 from napari_webipred.opening import Progress
+from napari_webipred.results import script
+from napari_webipred.results.inputs import ImageInput, ModelInput
 
 DOC = Path(__file__).parents[2] / "docs" / "panel.md"
 
@@ -99,6 +102,8 @@ def test_a_reference_is_fitted_to_enough_images_and_then_offered(viewer, panel, 
     viewer.add_image(np.random.default_rng(0).integers(0, 255, (50, 4, 4), np.uint8))
     panel.form.planes.value = "all"
     qtbot.waitUntil(row.fit.isEnabled)
+    row.method.setFocus()
+    qtbot.keyClicks(row.method, "distance from the n")
     qtbot.mouseClick(row.fit, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(box.native.isEnabled, timeout=60_000)  # scikit-learn is imported first
     assert "The reference has 50 images." in row.message.text
@@ -106,6 +111,14 @@ def test_a_reference_is_fitted_to_enough_images_and_then_offered(viewer, panel, 
     assert panel.form.options().reference
     panel.classify.more.click()
     assert "reference" in panel.classify.more.text()
+    qtbot.mouseClick(panel.classify.button, Qt.MouseButton.LeftButton)
+    (run,) = panel._session.table.runs
+    assert (run.options["reference"]["method"], run.options["reference"]["images"]) == ("neighbours", 50)
+    assert not _options(run).reference  # maps have no use for it
+    assert "reference=True" in script.python_of_files(
+        [ImageInput("a", "", "/a.png")], ModelInput("eye"), run.options, "", {}
+    )
+    qtbot.waitUntil(lambda: not panel._session.running)
     panel.form.model.value = "brightness"  # for which there is none
     assert not panel.form.options().reference
 

@@ -134,6 +134,25 @@ def test_classes_follow_from_the_thresholds_of_the_run_and_of_the_card(path: Pat
     assert [row.prediction for row in load(path).runs[0].rows] == ["B", "A"]
 
 
+def test_the_classes_of_an_ensemble_are_kept_as_they_do_not_follow_from_a_majority(path: Path) -> None:
+    made = {"method": "majority", "models": ["1: Eye", "2: Eye"], "checksums": {"1: Eye": "sha256:ab"}}
+    tie = replace(row(p=(0.5, 0.5, 0)), prediction="B", assigned=(1,))
+    save(path, SavedSession((replace(run([tie, row(1, error="broken")]), ensemble=made),)))
+    (found,) = load(path).runs
+    assert found.ensemble == made
+    assert [(row.prediction, row.assigned) for row in found.rows] == [("B", (1,)), ("", ())]
+    path.write_bytes(path.read_bytes().replace(b'"assigned": {"0": [1]}', b'"assigned": {"0": [3]}'))
+    with pytest.raises(OptionError, match="a class that its model does not have"):
+        load(path)
+
+
+def test_how_a_reference_was_made_comes_back(path: Path) -> None:
+    made = {"method": "neighbours", "images": 50, "reading": {"intensity": "auto"}, "failed": 0}
+    saved = replace(run([]), options={**run().options, "reference": made})
+    save(path, SavedSession((saved,)))
+    assert load(path).runs[0].options["reference"] == made
+
+
 def test_many_rows_and_images_are_put_together_from_many_lines(path: Path) -> None:
     images = tuple(ImageInput(f"image {i}", f"image {i}") for i in range(1234))
     rows = [replace(row(p=(i / 3000, 0, 1)), source=i % 1234, image=images[i % 1234].name) for i in range(3000)]

@@ -27,15 +27,17 @@ from napari_webipred._napari.review.review_choice import ReviewChoice
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.history import Change, Read
-from napari_webipred.results.inputs import ImageInput, Inputs
+from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput
 from napari_webipred.results.reading import Reading
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
 
 if TYPE_CHECKING:
+    from napari_webipred._napari.evaluation.ensemble_run import EnsembleRun
     from napari_webipred._napari.images.place import Target
     from napari_webipred.imaging.source import Source
     from napari_webipred.model_overrides import Thresholds
     from napari_webipred.options import Options
+    from napari_webipred.results.row_list import RowList
     from napari_webipred.results.saved_session import SavedRun
 
 
@@ -265,7 +267,7 @@ class ViewerSession(QObject):
             saved.axes,
             saved.total,
             begun=saved.begun,
-            inputs=Inputs(saved.model, saved.images),
+            inputs=Inputs(saved.model, saved.images, saved.ensemble),
             calibration=saved.calibration,
         )
         self.places.begin(run.number, targets)
@@ -282,6 +284,29 @@ class ViewerSession(QObject):
             if reading := saved.readings.get(place):
                 self.table.readings[number] = reading
         self.table.mark_saved(numbers)
+        self._on_rows(numbers[0], numbers[-1])
+
+    def add_ensemble(self, made: EnsembleRun) -> RunDetails:
+        """Add a run whose rows join those of others, still without its rows."""
+        first = made.first
+        images = first.inputs.images if first.inputs else ()
+        run = self.table.begin(
+            made.card,
+            made.checksum,
+            made.options,
+            first.axes,
+            len(made.rows),
+            inputs=Inputs(ModelInput(""), images, made.made),
+        )
+        targets = self.places.targets(first.number)
+        self.places.begin(run.number, targets)
+        self.maps.sources.restore(run.number, targets, images)
+        self.run_changed.emit()
+        return run
+
+    def add_rows(self, run: RunDetails, rows: RowList) -> None:
+        """Add rows of a run that is not computed now."""
+        numbers = self.table.append(run, rows)
         self._on_rows(numbers[0], numbers[-1])
 
     def _show(self, run: Run) -> None:

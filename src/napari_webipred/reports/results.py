@@ -139,7 +139,8 @@ def of_entries(entries: Sequence[Entry]) -> Results:
     run = entries[0].run
     if any(entry.run.number != run.number for entry in entries):
         raise OptionError("The rows are of several runs.", "Choose the rows of one run.")
-    record = Record(run.card, run.checksum, run.options, len(entries), run.inputs.model if run.inputs else None)
+    facts = (run.card, run.checksum, run.options, len(entries), run.given_model)
+    record = Record(*facts, ensemble=run.ensemble)
     record.done = len(entries)
     made = {**record.as_dict(), "made": run.begun.astimezone(UTC).isoformat(timespec="seconds")}
     return Results(tuple(map(_result, entries)), plain(made))

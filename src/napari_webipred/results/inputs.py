@@ -129,7 +129,8 @@ class Parts:
 
 @dataclass(frozen=True, slots=True)
 class Inputs:
-    """The model and the images of a run."""
+    """The model and the images of a run, or how its rows were made of those of other runs, as plain JSON values."""
 
     model: ModelInput
     images: tuple[ImageInput, ...]
+    ensemble: Mapping[str, Any] | None = None

@@ -97,6 +97,8 @@ class Record(Written):
         What opens the model again.
     calibration : Calibration, optional
         What gave the rows calibrated probabilities.
+    ensemble : mapping, optional
+        How the rows were made of those of other runs.
 
     Attributes
     ----------
@@ -112,7 +114,10 @@ class Record(Written):
         total: int,
         given: ModelInput | None = None,
         calibration: Calibration | None = None,
+        *,
+        ensemble: Mapping[str, Any] | None = None,
     ) -> None:
+        self._ensemble = ensemble
         self.stopped = "cancelled"
         self._calibration = calibration
         self._card = card
@@ -186,6 +191,7 @@ class Record(Written):
             "options": self._options,
             "provider": PROVIDERS[_device(self._options)],
             **({"calibration": self._calibration.as_dict()} if self._calibration else {}),
+            **({"ensemble": dict(self._ensemble)} if self._ensemble else {}),
             "complete": complete,
             "stopped": None if complete else self.stopped,
             "planes": {"asked": self.total, "done": self.done, "failed": self._failed},

@@ -47,6 +47,8 @@ class SavedRun:
         What a reader has said of rows, by their place in `rows`.
     calibration : Calibration, optional
         What gives the rows calibrated probabilities.
+    ensemble : Mapping, optional
+        How the rows were made of those of other runs.
     """
 
     begun: datetime
@@ -61,6 +63,7 @@ class SavedRun:
     comments: dict[int, str] = field(default_factory=dict)
     readings: dict[int, Reading] = field(default_factory=dict)
     calibration: Calibration | None = None
+    ensemble: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -230,10 +230,11 @@ def _python(heading: str, images: Sequence[str], model: ModelInput, options: Map
     reference = f"Path({model.reference!r})" if model.is_path else repr(model.reference)
     first = ["from pathlib import Path", ""] if model.is_path else []
     settings = "".join(f", {name}={_value(value)!r}" for name, value in model.settings.items())
+    chosen = {**options, "reference": bool(options.get("reference"))}  # how it was made is recorded there
     how = "".join(
-        f", {name}={_value(options[name])!r}"
+        f", {name}={_value(chosen[name])!r}"
         for name, default in DEFAULTS.items()
-        if name in options and options[name] != default
+        if name in chosen and chosen[name] != default
     )
     return "\n".join(
         [

@@ -142,7 +142,8 @@ class _Reader:
                 reading=visible(block.reading.get(i, "")),
                 remark=visible(block.remark.get(i, "")),
             )
-            rows.append(row if row.error else _classified(row, numbers[i], measured[i], run))
+            known = block.assigned.get(i)
+            rows.append(row if row.error else _classified(row, numbers[i], measured[i], run, known))
 
 
 def _finished(begun: _Begun) -> SavedRun:
@@ -161,6 +162,7 @@ def _finished(begun: _Begun) -> SavedRun:
         begun.comments,
         begun.readings,
         _calibration(run),
+        run.ensemble.model_dump(mode="json", exclude_none=True) if run.ensemble else None,
     )
 
 
@@ -234,8 +236,16 @@ def _numbers(text: str, rows: int, classes: int) -> NDArray[np.float32]:
     return numbers
 
 
-def _classified(row: Row, probabilities: NDArray[np.float32], measured: NDArray[np.float32] | None, run: Run) -> Row:
-    """Add the probabilities, and the classes that follow from them."""
-    classes = assigned(probabilities, run.card, run.options.threshold)
+def _classified(
+    row: Row,
+    probabilities: NDArray[np.float32],
+    measured: NDArray[np.float32] | None,
+    run: Run,
+    known: tuple[int, ...] | None,
+) -> Row:
+    """Add the probabilities, and the classes: those of an ensemble that are known, or what follows from the numbers."""
+    if known is not None and not all(index < len(run.card.classes) for index in known):
+        raise ValueError("a row has a class that its model does not have")
+    classes = assigned(probabilities, run.card, run.options.threshold) if known is None else known
     names = as_cell(run.card.classes[index].name for index in classes)
     return replace(row, probabilities=probabilities, assigned=classes, prediction=names, measures=measured)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
 
 from napari_webipred.card import ModelCard, Profile, Views
 from napari_webipred.hardware import Device, Precision
@@ -66,7 +66,7 @@ class Options(Part):
     threshold: Threshold = 0.5
     profile: Profile | None = None
     views: Views | None = None
-    reference: bool = False
+    reference: bool | dict[Name, JsonValue] = False
     precision: Precision = "float32"
     device: Device = "cpu"
     difference: dict[Name, float | Name] | None = None
@@ -110,6 +110,16 @@ class Calibration(Part):
         return self
 
 
+class Ensemble(Part):
+    """How the rows of a run were made of those of others."""
+
+    method: Literal["mean", "median", "majority", "weighted"]
+    models: tuple[Name, ...]
+    weights: dict[Name, Number] | None = None
+    checksums: dict[Name, Name] = {}
+    mapping: dict[Name, dict[Name, Name]] | None = None
+
+
 class Run(Part):
     """A run, before its images and rows."""
 
@@ -121,6 +131,7 @@ class Run(Part):
     total: Place
     model: Model
     calibration: Calibration | None = None
+    ensemble: Ensemble | None = None
 
     @model_validator(mode="after")
     def _fits(self) -> Run:
@@ -168,6 +179,7 @@ class Rows(Part):
     remark: dict[int, Text] = {}
     comment: dict[int, Text] = {}
     reader: dict[int, Said] = {}
+    assigned: dict[int, tuple[Place, ...]] = {}
 
 
 IMAGES: TypeAdapter[list[Image]] = TypeAdapter(list[Image])

@@ -14,7 +14,7 @@ from napari_webipred.card import ModelCard
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.growing import GrowingArray
 from napari_webipred.results.history import Change, Commented, Deleted, History, Read
-from napari_webipred.results.inputs import Inputs
+from napari_webipred.results.inputs import Inputs, ModelInput
 from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.reading import Reading
@@ -61,6 +61,16 @@ class RunDetails:
     total: int
     inputs: Inputs | None = None
     calibration: Calibration | None = None
+
+    @property
+    def ensemble(self) -> Mapping[str, Any] | None:
+        """How the rows were made of those of other runs; None if a model gave them."""
+        return None if self.inputs is None else self.inputs.ensemble
+
+    @property
+    def given_model(self) -> ModelInput | None:
+        """What opens the model again; None if that is not known, or the rows join several models."""
+        return None if self.inputs is None or self.inputs.ensemble else self.inputs.model
 
 
 @dataclass(frozen=True, slots=True, eq=False)

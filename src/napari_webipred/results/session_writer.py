@@ -94,6 +94,7 @@ def _parts(runs: Iterable[SavedRun]) -> Iterator[dict[str, Any]]:
                 "total": run.total,
                 "model": {**asdict(run.model), "reference": escape(run.model.reference)},
                 **({"calibration": run.calibration.as_dict()} if run.calibration else {}),
+                **({"ensemble": dict(run.ensemble)} if run.ensemble else {}),
             }
         }
         for first in range(0, len(run.images), _BLOCK):
@@ -125,7 +126,13 @@ def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
         **texts,
         "comment": comments,
         **({"reader": readings} if readings else {}),
+        **({"assigned": _assigned(rows)} if run.ensemble else {}),
     }
+
+
+def _assigned(rows: Sequence[Row]) -> dict[str, Any]:
+    """Return the classes of each row, which do not follow from the numbers of a majority."""
+    return {str(i): row.assigned for i, row in enumerate(rows) if row.probabilities is not None}
 
 
 def _said(reading: Reading) -> dict[str, Any]:

@@ -91,8 +91,9 @@ def _records(entries: Sequence[Entry], sheet: Sheet, reasons: Mapping[int, str])
             run.checksum,
             run.options,
             run.total,
-            run.inputs.model if run.inputs else None,
+            run.given_model,
             run.calibration,
+            ensemble=run.ensemble,
         )
         for run in sheet.runs
     }

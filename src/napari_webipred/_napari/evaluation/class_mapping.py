@@ -1,12 +1,12 @@
-"""Which classes of two models are the same, where their names differ."""
+"""Which classes of several models are the same, where their names differ."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
@@ -14,18 +14,19 @@ from napari_webipred.names import readable
 from napari_webipred.results.session_table import RunDetails
 
 MOST = 40  # classes that can be mapped here
-HOW = "The models call their classes differently. Say which class is the same as"
+HOW = "The models call their classes differently. Say which class is the same as one of run {}: {}."
+OF_RUN = "Classes of run {}: {}"
 TOO_MANY = "{:,} classes have different names, too many to choose here. In Python, ensemble() takes a mapping."
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Differing:
-    """Classes of one of two runs that the other one does not have.
+    """Classes of a run that another one does not have.
 
     Attributes
     ----------
     run, other : RunDetails
-        The run whose classes get other names, which has at least as many, and the one whose names they get.
+        The run whose classes get other names, and the one whose names they get.
     names : tuple of str
         Those of its classes that the other one does not have.
     """
@@ -35,10 +36,13 @@ class Differing:
     names: tuple[str, ...]
 
 
-def differing(first: RunDetails, second: RunDetails) -> Differing:
-    """Return which classes of two runs have to be mapped; none if they have the same names."""
-    run, other = (first, second) if len(first.classes) > len(second.classes) else (second, first)
-    return Differing(run, other, tuple(name for name in run.classes if name not in other.classes))
+def differing(runs: Sequence[RunDetails]) -> list[Differing]:
+    """Return which classes of runs have to be mapped to those of the run with the fewest; of equal ones, the first."""
+    if not runs:
+        return []
+    other = min(runs, key=lambda run: len(run.classes))
+    found = (Differing(run, other, tuple(name for name in run.classes if name not in other.classes)) for run in runs)
+    return [each for each in found if each.names]
 
 
 def likely(name: str, names: tuple[str, ...]) -> str:
@@ -49,7 +53,7 @@ def likely(name: str, names: tuple[str, ...]) -> str:
 
 
 class ClassMapping(QWidget):
-    """Asks which classes of two models are the same. Hidden if their names are.
+    """Asks which classes of several models are the same. Hidden if their names are.
 
     Signals
     -------
@@ -61,10 +65,10 @@ class ClassMapping(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self._shown: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
+        self._shown: list[tuple[int, int, tuple[str, ...]]] = []
         self._too_many = False
         self.how = MutedLabel()
-        self.choices: dict[str, QComboBox] = {}
+        self.choices: dict[int, dict[str, QComboBox]] = {}
         self._rows = QWidget()
         self._layout = QVBoxLayout(self)
         self._layout.setContentsMargins(0, 0, 0, 0)
@@ -73,48 +77,61 @@ class ClassMapping(QWidget):
         self._layout.addWidget(self._rows)
         self.hide()
 
-    def show_runs(self, first: RunDetails | None, second: RunDetails | None) -> None:
-        """Ask about the classes that differ between two runs. Ask nothing unless there are two."""
-        found = differing(first, second) if first is not None and second is not None else None
-        shown = (found.names, tuple(found.other.classes)) if found else ((), ())
+    def show_runs(self, runs: Sequence[RunDetails]) -> None:
+        """Ask about the classes that differ between runs."""
+        found = differing(runs)
+        shown = [(each.run.number, each.other.number, each.names) for each in found]
         if shown == self._shown:
             return
         self._shown = shown
-        self._too_many = len(shown[0]) > MOST
-        self.setVisible(bool(shown[0]))
+        names = sum(len(each.names) for each in found)
+        self._too_many = names > MOST
+        self.setVisible(bool(found))
         if found:
-            whose = f"{HOW} one of run {found.other.number}: {readable(found.other.card.name)}."
-            self.how.setText(TOO_MANY.format(len(found.names)) if self._too_many else whose)
-        self._make_rows(() if self._too_many else shown[0], shown[1])
+            other = found[0].other
+            self.how.setText(
+                TOO_MANY.format(names) if self._too_many else HOW.format(other.number, readable(other.card.name))
+            )
+        self._make_rows([] if self._too_many else found)
 
-    def _make_rows(self, names: tuple[str, ...], targets: tuple[str, ...]) -> None:
+    def _make_rows(self, found: Sequence[Differing]) -> None:
         self._layout.removeWidget(self._rows)
+        self._rows.hide()  # it is painted until it is gone
         self._rows.deleteLater()
         self._rows = QWidget()
         self._layout.addWidget(self._rows)
-        form = QFormLayout(self._rows)
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setVerticalSpacing(4)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        grid = QGridLayout(self._rows)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(4)
+        for column, share in enumerate((2, 3)):
+            grid.setColumnStretch(column, share)
         self.choices = {}
-        for name in names:
-            box = choice(f"Class that is the same as {name}")
-            box.addItem("choose…", "")
-            for target in targets:
-                box.addItem(readable(target), target)
-            box.setCurrentIndex(max(box.findData(likely(name, targets)), 0))
-            box.currentIndexChanged.connect(self.changed)
-            self.choices[name] = box
-            label = ElidedLabel(readable(name))
-            label.setMinimumWidth(90)
-            form.addRow(label, box)
+        for each in found:
+            if len(found) > 1:
+                whose = MutedLabel(OF_RUN.format(each.run.number, readable(each.run.card.name)))
+                grid.addWidget(whose, grid.rowCount(), 0, 1, 2)
+            self.choices[each.run.number] = own = {}
+            for name in each.names:
+                own[name] = self._choice(name, tuple(each.other.classes))
+                row = grid.rowCount()
+                grid.addWidget(ElidedLabel(readable(name)), row, 0)
+                grid.addWidget(own[name], row, 1)
+
+    def _choice(self, name: str, targets: tuple[str, ...]) -> QComboBox:
+        box = choice(f"Class that is the same as {name}")
+        box.addItem("choose…", "")
+        for target in targets:
+            box.addItem(readable(target), target)
+        box.setCurrentIndex(max(box.findData(likely(name, targets)), 0))
+        box.currentIndexChanged.connect(self.changed)
+        return box
 
     @property
     def ready(self) -> bool:
         """Whether every class that differs is mapped."""
-        return not self._too_many and all(box.currentData() for box in self.choices.values())
+        return not self._too_many and all(box.currentData() for own in self.choices.values() for box in own.values())
 
     @property
-    def mapping(self) -> Mapping[str, str]:
-        """The chosen names, by the names of the classes that they stand for."""
-        return {name: str(box.currentData()) for name, box in self.choices.items()}
+    def mapping(self) -> Mapping[int, Mapping[str, str]]:
+        """For each run, by its number: the chosen names, by the names of the classes that they stand for."""
+        return {run: {name: str(box.currentData()) for name, box in own.items()} for run, own in self.choices.items()}

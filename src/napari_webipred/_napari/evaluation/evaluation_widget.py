@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from qtpy.QtCore import QSize
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.fit_choices import FitChoices
 from napari_webipred._napari.evaluation.fits import fit_plots
+from napari_webipred._napari.evaluation.joining import Joining
 from napari_webipred._napari.evaluation.label_source import RUN, LabelSource
 from napari_webipred._napari.evaluation.outcome_files import OutcomeFiles
 from napari_webipred._napari.evaluation.outcome_words import summary_of
@@ -74,6 +75,7 @@ class EvaluationWidget(QWidget):
         self.summary = MutedLabel()
         self.pane = PlotPane(theme)
         self.files = OutcomeFiles(self._session, self.pane)
+        self.compared = Joining(self._session, self.message)
         self._lay_out()
         self._listening = False
         self.run.currentIndexChanged.connect(self._on_run)
@@ -88,19 +90,15 @@ class EvaluationWidget(QWidget):
 
     def _lay_out(self) -> None:
         self.scroll, layout = scrolling_column(self, "Evaluation", 6)
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        form.addRow("Run", self.run)
+        self.labels.form.insertRow(0, "Run", self.run)
         inside = QWidget()
         column = QVBoxLayout(inside)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(5)
-        column.addLayout(form)
         for widget in (self.labels, self.ordinal, self.fits, self.evaluate):
             column.addWidget(widget)
         self.section = Section("", "Labels", inside, self._theme)
-        for widget in (self.no_run, self.section, self.progress, self.message, self.summary, self.pane):
+        for widget in (self.no_run, self.section, self.progress, self.message, self.summary, self.compared, self.pane):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.pane.hide()
@@ -152,7 +150,7 @@ class EvaluationWidget(QWidget):
 
     def _on_run(self) -> None:
         run = self.details
-        self.labels.list_others(others(self.run))
+        self.labels.others.offer(others(self.run))
         self.no_run.setVisible(run is None)
         self.labels.setEnabled(run is not None)
         self._on_labels()
@@ -187,8 +185,7 @@ class EvaluationWidget(QWidget):
 
         table = self._session.table
         if self.labels.kind == RUN:
-            other = table.runs[self.labels.other.currentData() - 1]
-            return comparing(table, run, other, self.labels.mapping.mapping)
+            return comparing(table, self.labels.compared(run), self.labels.mapping.mapping)
         ordinal = self.ordinal.isVisibleTo(self) and self.ordinal.isChecked()
         rule, calibrate = self.fits.rule.currentData() or None, self.fits.calibrate.isChecked()
         known, group = self.labels.known(), self.labels.group
@@ -199,12 +196,14 @@ class EvaluationWidget(QWidget):
         self.progress.report("Resampling for the intervals" if total else "Comparing with the labels", done, total)
 
     def _on_done(self, found: Outcome | Comparison) -> None:
-        from napari_webipred._napari.evaluation.comparison import Comparison, comparison_plots
+        from napari_webipred._napari.evaluation.comparison import Comparison
+        from napari_webipred._napari.evaluation.comparison_plots import comparison_plots
         from napari_webipred._napari.evaluation.plots import plots_of
         from napari_webipred._napari.evaluation.run_predictions import Outcome
 
         self._on_end()
         self.outcome = None if isinstance(found, Comparison) else found
+        self.compared.show_outcome(found)
         self.summary.setText(found.summary if isinstance(found, Comparison) else summary_of(found))
         self.summary.show()
         if isinstance(found, Outcome) and found.evaluation.calibration is not None:

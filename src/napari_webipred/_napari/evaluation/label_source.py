@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,7 @@ from napari_webipred._napari.evaluation.grouping import ABOVE, FOLDER, GROUPINGS
 from napari_webipred._napari.evaluation.label_file import header_of
 from napari_webipred._napari.evaluation.label_layer import LabelLayer, fill
 from napari_webipred._napari.evaluation.label_table import LabelTable
+from napari_webipred._napari.evaluation.other_runs import OtherRuns
 from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
@@ -30,7 +31,7 @@ SOURCES = {
     FOLDERS: "the names of the folders",
     FEATURES: "the features of a layer",
     TYPED: "the reader: answered here or in a review",
-    RUN: "another run, to compare two models",
+    RUN: "other runs, to compare and join models",
 }
 NO_GROUPS = "each image by itself"
 NO_FILE = "Columns: image and label"
@@ -62,7 +63,7 @@ class LabelSource(QWidget):
         self.file = ElidedLabel(NO_FILE)
         self.browse = Button("Choose…")
         self.browse.setToolTip("Choose a table with the columns image and label, or a column with 0 and 1 per class")
-        self.other = choice("Run to compare with")
+        self.others = OtherRuns()
         self.mapping = ClassMapping()
         self.features = LabelLayer(viewer, self)
         self.groups = choice("What belongs together")
@@ -75,7 +76,7 @@ class LabelSource(QWidget):
         self.features.changed.connect(self._on_layer)
         self.typed.changed.connect(self.changed)
         self.mapping.changed.connect(self.changed)
-        self.other.currentIndexChanged.connect(self.changed)
+        self.others.changed.connect(self.changed)
         self.header.done.connect(lambda names: fill(self.groups, names, NO_GROUPS))
         self.header.failed.connect(self.failed)
         self.features.list_layers()
@@ -94,7 +95,7 @@ class LabelSource(QWidget):
         rows = (
             ("Labels from", self.source),
             ("File", self._file_row),
-            ("Compare with", self.other),
+            ("Compare with", self.others),
             ("Layer", self.features.layer),
             ("Column", self.features.column),
             ("Groups", self.groups),
@@ -120,7 +121,7 @@ class LabelSource(QWidget):
         """Say where the labels come from."""
         words = {
             FILE: self.file.text(),
-            RUN: f"run {self.other.currentData()}",
+            RUN: f"run{'s' * (len(self.others.numbers) > 1)} {', '.join(map(str, self.others.numbers))}",
             FEATURES: self.features.layer.currentText(),
             TYPED: "the reader's answers",
         }
@@ -140,7 +141,7 @@ class LabelSource(QWidget):
             FOLDERS: True,
             FEATURES: bool(self.features.column.currentData()),
             TYPED: bool(self.typed.labels),
-            RUN: self.other.currentData() is not None and self.mapping.ready,
+            RUN: bool(self.others.numbers) and self.mapping.ready,
         }[self.kind]
 
     def known(self) -> Callable[[RunPredictions], Known]:
@@ -170,29 +171,22 @@ class LabelSource(QWidget):
         """Offer the rows of this run to be labelled."""
         if run is not None and self.kind == TYPED:
             self.typed.show_run(run)
-        other = self.other.currentData() if self.kind == RUN else None
-        self.mapping.show_runs(run, None if other is None else self._session.table.runs[other - 1])
+        self.mapping.show_runs(self.compared(run) if run is not None and self.kind == RUN else ())
+
+    def compared(self, run: RunDetails) -> list[RunDetails]:
+        """Return the runs that are compared: the chosen other ones, and this one."""
+        return [*(self._session.table.runs[number - 1] for number in self.others.numbers), run]
 
     def _on_layer(self) -> None:
         if self.kind == FEATURES:
             fill(self.groups, self.features.columns, NO_GROUPS)
         self.changed.emit()
 
-    def list_others(self, runs: Sequence[tuple[str, int]]) -> None:
-        """Offer the other runs, each with its number."""
-        before = self.other.currentData()
-        self.other.blockSignals(True)
-        self.other.clear()
-        for words, number in runs:
-            self.other.addItem(words, number)
-        self.other.setCurrentIndex(max(self.other.findData(before), 0) if runs else -1)
-        self.other.blockSignals(False)
-
     def _show(self) -> None:
         kind = self.kind
         shown = {
             self._file_row: kind == FILE,
-            self.other: kind == RUN,
+            self.others: kind == RUN,
             self.features.layer: kind == FEATURES,
             self.features.column: kind == FEATURES,
             self.groups: kind != RUN,

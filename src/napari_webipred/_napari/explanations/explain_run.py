@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_webipred.options import Options
     from napari_webipred.results.session_table import Entry, RunDetails, SessionTable
 
+_NOTED = {"difference", "reference"}  # what a run notes beside its options, and maps have no use for
 SAME = 1e-3  # by how much numbers of the same image may differ that were computed on other numbers of threads
 
 
@@ -135,6 +136,10 @@ def _opened_again(run: RunDetails) -> Generator[Any, None, Model]:
     from napari_webipred.cache import store
     from napari_webipred.opening import opening
 
+    if run.ensemble:
+        raise OptionError(
+            "The rows of an ensemble join several models, whose maps differ.", "Explain the rows of one of its runs."
+        )
     if run.inputs is None or not (run.inputs.model.is_path or store.path_of(run.card)):
         raise OptionError(f"The model {run.card.name} is not on this machine any more.", "Choose it and download it.")
     given = run.inputs.model
@@ -206,7 +211,7 @@ def _map_of(
 def _options(run: RunDetails) -> Options:
     from napari_webipred.options import Options
 
-    chosen = dict(run.options)
+    chosen = {name: value for name, value in run.options.items() if name not in _NOTED}
     if isinstance(chosen["intensity"], list):
         chosen["intensity"] = tuple(chosen["intensity"])
     return Options(**chosen)

@@ -54,6 +54,10 @@ class RowPlaces:
             for layer in planes.target.layers:
                 self._of_layer.setdefault(layer, self._known(layer)).append(planes)
 
+    def targets(self, run: int) -> list[Target]:
+        """Return what the rows of a run are about."""
+        return [planes.target for planes in self._runs[run]]
+
     def add(self, run: int, rows: RowList, first: int) -> None:
         """Note new rows of a run; the first one has this number."""
         planes = self._runs[run]

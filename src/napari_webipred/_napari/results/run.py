@@ -92,6 +92,8 @@ class Run(QObject):
         axes = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         total = sum(map(len, sources))
         plain = options.as_dict() | measured(model, options.hardware)
+        if options.reference and model.reference is not None:
+            plain["reference"] = model.reference.as_dict()
         self.details: RunDetails = table.begin(model.card, model.checksum, plain, axes, total, inputs=inputs)
         self.rows = RowList()
         self.ranges = Ranges()

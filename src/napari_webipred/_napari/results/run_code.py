@@ -98,6 +98,10 @@ class RunCode(QObject):
 
     def _inputs(self) -> tuple[RunDetails, Inputs] | None:
         run = self._run()
+        if run is not None and run.ensemble:
+            joined = "The rows of this run join those of other runs."
+            self._message.show_error(OptionError(joined, "Choose a row of one of these, and copy its code."))
+            return None
         if run is None or run.inputs is None:
             unknown = "It is not known how this run read its images."
             self._message.show_error(OptionError(unknown, "Classify the images again."))

@@ -180,7 +180,9 @@ def write(
     for run in runs:
         if run.inputs is not None:
             facts = (run.begun, run.card, run.checksum, run.options, run.axes, run.total)
-            saved[run.number] = SavedRun(*facts, run.inputs.model, run.inputs.images, calibration=run.calibration)
+            saved[run.number] = SavedRun(
+                *facts, run.inputs.model, run.inputs.images, calibration=run.calibration, ensemble=run.ensemble
+            )
     for entry in entries:
         run_saved = saved.get(entry.run.number)
         if run_saved is not None:
