@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_webipred.cli import selection, terminal
+from napari_webipred.cli import inputs, selection, terminal
 from napari_webipred.errors import OptionError
 from napari_webipred.hardware import Hardware
 
@@ -32,9 +32,14 @@ RANGES: dict[str, Intensity] = {
 def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, files: bool = True) -> None:
     """Add images if they are files, the model, or several, and the options that say how images are read."""
     if files:
-        parser.add_argument("inputs", nargs="+", metavar="INPUT", help="image file or folder of images")
+        parser.add_argument("inputs", nargs="+", metavar="INPUT", help=inputs.HELP)
+        parser.add_argument(
+            "--column",
+            metavar="NAME",
+            help=f"which column of a table has the paths (default: {', '.join(inputs.USUAL)} or the like)",
+        )
     else:
-        parser.set_defaults(inputs=[])
+        parser.set_defaults(inputs=[], column=None)
     repeated = "; may be repeated, to compare models" if several else ""
     parser.add_argument(
         "-m",
@@ -84,7 +89,12 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
 
 def files(options: argparse.Namespace) -> list[str]:
     """Return all that is read, and must not be written."""
-    return [*options.inputs, *_references(options), *([options.regions] if options.regions else [])]
+    return [*inputs.files(options.inputs), *_references(options), *([options.regions] if options.regions else [])]
+
+
+def images(options: argparse.Namespace) -> Iterator[str]:
+    """Yield the images that are given, one by one."""
+    return inputs.images(options.inputs, options.column)
 
 
 def model(options: argparse.Namespace) -> Model:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -106,10 +106,10 @@ def _demo(options: argparse.Namespace) -> int:
 
 
 def _classify(options: argparse.Namespace) -> int:
-    return classify_found(options, lambda: options.inputs)
+    return classify_found(options, lambda: arguments.images(options))
 
 
-def classify_found(options: argparse.Namespace, find: Callable[[], Sequence[ImageLike]]) -> int:
+def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[ImageLike]]) -> int:
     """Classify images that are found when the models are open and the table may be written."""
     from napari_webipred.engine import Options
     from napari_webipred.explanations.folder import claimed_folder

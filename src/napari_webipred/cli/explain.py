@@ -88,7 +88,7 @@ def _explain(options: argparse.Namespace) -> int:
     what = selection.selection(options)
     with claimed_folder(options.output, arguments.files(options)) as folder:
         model = arguments.model(options)
-        sources, left_out = engine.find_sources(options.inputs)
+        sources, left_out = engine.find_sources(arguments.images(options))
         maps, progress, failed = Maps(folder, how, model, reading), terminal.ProgressLine(), 0
         with finished(maps), closing(engine.classify(model, sources, reading, what, maps.executor)) as events:
             started = arguments.started(next(events), left_out)

@@ -28,7 +28,7 @@ def _reference(options: argparse.Namespace) -> None:
 
     how = engine.Options(intensity=arguments.intensity(options.range), profile=options.profile, memory=options.memory)
     model = arguments.model(options)
-    sources = engine.ready_sources(model, options.inputs, how, selection.selection(options))
+    sources = engine.ready_sources(model, arguments.images(options), how, selection.selection(options))
     found = terminal.counted(fitting(model, sources, how, options.method), "Images")
     model.reference = found
     failed = found.made["failed"]

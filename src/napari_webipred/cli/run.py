@@ -65,7 +65,7 @@ class Wishes:
 
 def run(
     models: Sequence[Model],
-    inputs: Sequence[ImageLike],
+    inputs: Iterable[ImageLike],
     output: Path | None,
     options: Options,
     what: Selection,
@@ -129,11 +129,14 @@ def run(
     return SOME_FAILED if failed or (maps and maps.unexplained) else DONE
 
 
-def _found(inputs: Sequence[ImageLike], *, with_stacks: bool) -> Sources:
+def _found(inputs: Iterable[ImageLike], *, with_stacks: bool) -> Sources:
     """Find the images; and which of them are stacks, if that has to be known before the first row."""
     from napari_webipred import engine
 
-    sources = engine.found(inputs)
+    def words(count: int) -> tuple[str, int, None]:
+        return f"Listing images: {count:,}", count, None
+
+    sources = terminal.shown(engine.searching(inputs), words)
     return sources.opened() if with_stacks else sources
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from pathlib import Path
 
 from napari_webipred.cancellation import current
@@ -81,7 +82,7 @@ def walked(folder: Path) -> Iterator[tuple[str, bool]]:
     """
     suffixes = image_suffixes()
     begin = "" if folder == Path() else str(folder)
-    listed = _entries(begin or os.curdir)
+    listed = entries(begin or os.curdir)
     if listed is None:
         yield str(folder), True
         return
@@ -95,42 +96,48 @@ def walked(folder: Path) -> Iterator[tuple[str, bool]]:
         current().check()
         name, kind = entry
         path = os.path.join(parents[-1], name)  # noqa: PTH118 - several times faster
-        if kind == _FOLDER:
-            inside = _entries(path)
+        if kind is Kind.FOLDER:
+            inside = entries(path)
             if inside is None:  # reading it as an image will say why it cannot be listed
                 yield path, True
                 continue
             open_folders.append(inside)
             parents.append(path)
-        else:
-            is_image = kind == _IMAGE or os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
-            yield path, is_image or (kind == _FILE and is_dicom_file(path))
+        elif kind is not Kind.LINKED_FOLDER:
+            is_image = kind is Kind.IMAGE or os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
+            yield path, is_image or (kind is Kind.FILE and is_dicom_file(path))
 
 
-_FILE, _FOLDER, _IMAGE, _OTHER = range(4)  # a folder can be an image; pipes and the like are never opened
+class Kind(Enum):
+    """What something in a folder is. A folder can be an image; pipes and the like are never opened."""
+
+    FILE = "file"
+    FOLDER = "folder"
+    LINKED_FOLDER = "link to a folder"
+    IMAGE = "folder that is an image"
+    OTHER = "neither file nor folder"
 
 
-def _entries(folder: str) -> Iterator[tuple[str, int]] | None:
-    """Return what is in a folder, in natural order; None if it cannot be listed."""
+def entries(folder: str) -> Iterator[tuple[str, Kind]] | None:
+    """Return what is in a folder and not hidden, in natural order; None if it cannot be listed."""
     try:
         with os.scandir(folder) as found:
-            entries = [(entry.name, _kind(entry)) for entry in found if not entry.name.startswith(".")]
+            unsorted = [(entry.name, _kind(entry)) for entry in found if not entry.name.startswith(".")]
     except OSError:
         return None
-    entries.sort(key=lambda entry: natural(entry[0]))
-    return ((name, kind) for name, kind in entries if kind is not None)
+    unsorted.sort(key=lambda entry: natural(entry[0]))
+    return iter(unsorted)
 
 
-def _kind(entry: os.DirEntry[str]) -> int | None:
-    """Tell what something in a folder is; None of a link to a folder, which is not followed."""
+def _kind(entry: os.DirEntry[str]) -> Kind:
     try:
         if not entry.is_dir():
-            return _FILE if entry.is_file() else _OTHER
+            return Kind.FILE if entry.is_file() else Kind.OTHER
     except OSError:  # such as a link that leads to itself
-        return _OTHER
+        return Kind.OTHER
     if is_one_image(Path(entry.name)):
-        return _IMAGE
-    return None if entry.is_symlink() else _FOLDER
+        return Kind.IMAGE
+    return Kind.LINKED_FOLDER if entry.is_symlink() else Kind.FOLDER
 
 
 def natural(name: str) -> str:
