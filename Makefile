@@ -93,12 +93,14 @@ clean:
 system-packages:
 	@.ci/system-packages $(SYSTEM_PACKAGES)
 
-# What reports are tried with: a FHIR server, and a browser unless there is one. Without Node the tests say what they leave out.
+# What reports are tried with: a FHIR server, and a browser unless there is one; and TensorFlow.js, to compare with. Without Node the tests say what they leave out.
 servers: $(VENV)/.for-test
 	@command -v node >/dev/null && command -v npm >/dev/null || .ci/system-packages nodejs npm
 	@command -v chromium >/dev/null || command -v google-chrome >/dev/null || .ci/system-packages chromium
 	@mkdir -p $(VENV)/fhir && cp tests/reports/fhir/package.json $(VENV)/fhir
 	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/fhir
+	@mkdir -p $(VENV)/tfjs && cp tests/publishing/tfjs/package.json $(VENV)/tfjs
+	@! command -v npm >/dev/null || npm install --silent --no-audit --no-fund --no-package-lock --prefix $(VENV)/tfjs
 
 print-system-packages:
 	@echo $(SYSTEM_PACKAGES)

@@ -25,6 +25,8 @@ Remedy = Literal[
     "install openpyxl",
     "install pacs",
     "install pyarrow",
+    "install tensorflow",
+    "install tensorflow.js",
     "list models",
     "list stored models",
     "map classes",

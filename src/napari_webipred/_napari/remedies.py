@@ -23,6 +23,8 @@ REMEDIES: dict[Remedy, str] = {
     "install openpyxl": 'Install it where napari is: pip install "napari-webipred[excel]". Then start napari again.',
     "install pyarrow": 'Install it where napari is: pip install "napari-webipred[parquet]". Then start napari again.',
     "install pacs": 'Install it where napari is: pip install "napari-webipred[pacs]". Then start napari again.',
+    "install tensorflow": 'Install it where napari is: pip install "napari-webipred[tensorflow]".',
+    "install tensorflow.js": "Install Node.js, run npm install @tensorflow/tfjs in a folder, and choose that.",
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
     "map classes": "Name the classes alike: “Edit settings…” below the list of models.",

@@ -30,6 +30,8 @@ REMEDIES: dict[Remedy, str] = {
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "install pyarrow": 'Install it: pip install "napari-webipred[parquet]"',
     "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
+    "install tensorflow": 'Install it: pip install "napari-webipred[tensorflow]"',
+    "install tensorflow.js": "Install Node.js, run npm install @tensorflow/tfjs in folder, pass node_packages=folder.",
     "list models": "list_models() lists all models.",
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
     "map classes": "Pass mapping={'old name': 'new name'}.",

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from napari_webipred.cli import inputs, selection, terminal
 from napari_webipred.errors import OptionError
@@ -48,23 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
         action="append" if several else "store",
         help=f"catalogue id, Zenodo DOI, hf:owner/name, URL or path{repeated}",
     )
-    parser.add_argument("--classes", metavar="A,B", help="class names in output order, for a model without class names")
-    parser.add_argument(
-        "--standardize",
-        metavar="MODE",
-        help="how to scale pixel values: 0-1, torch, tf, caffe, minmax, z-score, grayscale, none",
-    )
-    parser.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that accepts any size")
-    parser.add_argument(
-        "--activation",
-        metavar="A",
-        help="softmax or sigmoid, for a model that outputs logits; none shows the numbers as they are",
-    )
-    parser.add_argument(
-        "--output-name",
-        metavar="NAME",
-        help="name or number of the output with the classes, for a model with several outputs",
-    )
+    add_settings(parser)
     parser.add_argument(
         "--range",
         metavar="LOW:HIGH",
@@ -83,6 +67,27 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
         metavar="SIZE",
         help="how much memory all images together may take that are read at the same time, for example 8GB (default: a "
         "quarter of the computer's memory)",
+    )
+
+
+def add_settings(parser: argparse.ArgumentParser) -> None:
+    """Add what the user can say about a model."""
+    parser.add_argument("--classes", metavar="A,B", help="class names in output order, for a model without class names")
+    parser.add_argument(
+        "--standardize",
+        metavar="MODE",
+        help="how to scale pixel values: 0-1, torch, tf, caffe, minmax, z-score, grayscale, none",
+    )
+    parser.add_argument("--resize", metavar="WIDTHxHEIGHT", help="input size, for a model that accepts any size")
+    parser.add_argument(
+        "--activation",
+        metavar="A",
+        help="softmax or sigmoid, for a model that outputs logits; none shows the numbers as they are",
+    )
+    parser.add_argument(
+        "--output-name",
+        metavar="NAME",
+        help="name or number of the output with the classes, for a model with several outputs",
     )
     parser.add_argument("--allow-slow", action="store_true", help="allow a model that needs a minute or more per image")
 
@@ -118,7 +123,12 @@ def given_models(options: argparse.Namespace) -> list[ModelInput]:
     """Return what the user has said about each model."""
     from napari_webipred.results.inputs import ModelInput
 
-    settings = {
+    return [ModelInput(reference, settings=settings(options)) for reference in _references(options)]
+
+
+def settings(options: argparse.Namespace) -> dict[str, Any]:
+    """Return what the user has said about a model."""
+    return {
         "classes": options.classes.split(",") if options.classes else None,
         "standardize": options.standardize,
         "size": _size(options.resize) if options.resize else None,
@@ -126,7 +136,6 @@ def given_models(options: argparse.Namespace) -> list[ModelInput]:
         "output": options.output_name,
         "allow_slow": options.allow_slow,
     }
-    return [ModelInput(reference, settings=settings) for reference in _references(options)]
 
 
 def _references(options: argparse.Namespace) -> list[str]:

@@ -38,5 +38,6 @@ COMMANDS = {
         "remember what the images are like that a model is for, to find others; at least 50", "reference:add_reference"
     ),
     "report": Command("make a report on results: DICOM SR, FHIR or a page", "report:add_report"),
+    "verify": Command("compare the numbers of a model with those of TensorFlow or TensorFlow.js", "verify:add_verify"),
     "rerun": Command("repeat a run from its record, and tell every difference", "rerun:add_rerun"),
 }

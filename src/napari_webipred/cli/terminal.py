@@ -38,6 +38,8 @@ REMEDIES: dict[Remedy, str] = {
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "install pyarrow": 'Install it: pip install "napari-webipred[parquet]"',
     "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
+    "install tensorflow": 'Install it: pip install "napari-webipred[tensorflow]"',
+    "install tensorflow.js": "Install Node.js, run npm install @tensorflow/tfjs in FOLDER, add --node-packages FOLDER.",
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "map classes": "Use --map OLD=NEW for each class that is called differently.",
