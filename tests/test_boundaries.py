@@ -79,7 +79,7 @@ ALLOWED = {
     "model": GROUND | DATA | {"cache", "optimiser", "optimising", "runtime", "results"},
     "opening": GROUND | DATA | FILES | {"model", "runtime", "card_check", "completion", "self_test"},
     "options": GROUND | {"imaging"},
-    "execution": GROUND | DATA | {"options", "model", "imaging", "results", "runtime"},
+    "execution": GROUND | DATA | {"cache.graphs", "options", "model", "imaging", "results", "runtime"},
     "references": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "engine": GROUND | DATA | {"difference", "options", "model", "execution", "references", "imaging", "results"},
     "explanations": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},

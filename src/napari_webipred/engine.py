@@ -15,6 +15,7 @@ import numpy as np
 from napari_webipred.difference import Difference, difference
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
+from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.hardware import USUAL
@@ -144,24 +145,14 @@ def classify(
         Whatever an iterable of images raises: nothing is classified by then.
     """
     _check_card(model, options)
-    if options.hardware != USUAL and (options.reference or executor is not classify_planes):
-        raise OptionError(
-            "Maps and distances from reference images are computed in float32 on the processor only.",
-            "Choose the precision float32 and the device cpu, or do without them.",
-        )
-    if options.reference:
-        if executor is not classify_planes:
-            raise OptionError(
-                "Images cannot be explained and compared with reference images at the same time.",
-                "Do one after the other.",
-            )
-        reference_of(model, options)
-        executor = measure_planes
-    options = replace(options, memory=options.budget)  # a setting that is wrong is refused before anything is read
+    executor = _suitable(executor, model, options)
+    budget = options.budget  # a setting that is wrong is refused before anything is read
+    on_cluster = isinstance(executor, Cluster)  # whose workers have memory of their own
+    options = options if on_cluster else replace(options, memory=budget)
     (apart,) = differences([model], options)
     begin = time.perf_counter()
     sources = found(images).choosing(selection)
-    if selection.regions is not None or executor not in DESCRIBING:
+    if selection.regions is not None or not (on_cluster or executor in DESCRIBING):
         sources = sources.opened()
     total, typical, classes = sources.rows, sources.typical, tuple(model.classes)
     axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
@@ -189,6 +180,27 @@ def classify(
             model.needs_activation = True
             raise
     yield Finished(done, failed, time.perf_counter() - begin)
+
+
+def _suitable(executor: Executor, model: Model, options: Options) -> Executor:
+    """Return the executor that does what the options ask for, or refuse them."""
+    if isinstance(executor, Cluster):
+        executor.check(options)
+        return executor
+    if options.hardware != USUAL and (options.reference or executor is not classify_planes):
+        raise OptionError(
+            "Maps and distances from reference images are computed in float32 on the processor only.",
+            "Choose the precision float32 and the device cpu, or do without them.",
+        )
+    if not options.reference:
+        return executor
+    if executor is not classify_planes:
+        raise OptionError(
+            "Images cannot be explained and compared with reference images at the same time.",
+            "Do one after the other.",
+        )
+    reference_of(model, options)
+    return measure_planes
 
 
 def classify_with_each(

@@ -310,6 +310,16 @@ class Model:
         with graphs.verified(self._graph):
             return self._graph.read_bytes()
 
+    @property
+    def kept(self) -> Path | None:
+        """The file of the compiled graph; None if it could not be kept."""
+        return self._graph if isinstance(self._graph, Path) else None
+
+    @property
+    def allow_slow(self) -> bool:
+        """Whether the model may compute very long for an image."""
+        return self._allow_slow
+
     def kept_at(self, path: Path) -> None:
         """Read the graph from a file from now on, instead of keeping it in memory."""
         self._graph = path
@@ -323,11 +333,12 @@ def open_session(
     allow_slow: bool = False,
     beside: Session | None = None,
     hardware: Hardware = USUAL,
+    optimise: bool = True,
 ) -> Session:
     """Open a compiled graph, a file of the cache only if it is what was written there.
 
-    What was optimised of it for this processor is used if it is there, else made when the program ends. A session
-    `beside` another of the same graph shares its weights.
+    What was optimised of it for this processor is used if it is there, else made when the program ends, unless
+    `optimise` is False. A session `beside` another of the same graph shares its weights.
 
     Raises
     ------
@@ -341,7 +352,8 @@ def open_session(
     if hardware != USUAL:
         return Session(graph, threads, allow_slow=allow_slow, guard=graphs.verified, hardware=hardware)
     optimised = optimiser.optimised(graph) if beside is None else beside.optimised
-    return Session(graph, threads, allow_slow=allow_slow, optimised=optimised, guard=_verified)
+    guard = _verified if optimise else graphs.verified
+    return Session(graph, threads, allow_slow=allow_slow, optimised=optimised, guard=guard)
 
 
 @contextmanager

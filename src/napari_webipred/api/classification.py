@@ -12,6 +12,8 @@ from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
 from napari_webipred.cache import overrides
+from napari_webipred.execution.cluster.executor import Cluster
+from napari_webipred.execution.threads import classify_planes
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.imaging.region import Outside
 from napari_webipred.imaging.selection import (
@@ -22,6 +24,7 @@ from napari_webipred.model import Model
 
 if TYPE_CHECKING:
     import pandas as pd
+    from distributed import Client
 
     from napari_webipred.card import Profile, Views
     from napari_webipred.hardware import Device, Precision
@@ -42,6 +45,7 @@ def classify(  # noqa: PLR0913 - each is given by its name
     memory: int | str | None = None,
     precision: Precision | None = None,
     device: Device | None = None,
+    client: Client | None = None,
 ) -> pd.DataFrame:
     """Classify images and return a table.
 
@@ -85,6 +89,9 @@ def classify(  # noqa: PLR0913 - each is given by its name
         What computes the model, if the installed ONNX Runtime can use it; by default what the preferences say, else
         float32 on the processor. ``"auto"`` is the graphics card if one can be used. All but float32 on the processor
         gives other numbers: ``table.attrs["notes"]`` says how far they were from those on ten test images.
+    client : distributed.Client, optional
+        Of a cluster of Dask Distributed, whose workers classify the images; see `docs/clusters.md`. They must see image
+        files under the same paths. Arrays are sent to them. It stays open.
 
     Returns
     -------
@@ -101,7 +108,8 @@ def classify(  # noqa: PLR0913 - each is given by its name
     ------
     OptionError
         Something is not known that is needed: how pixel values are scaled, the input size, or what makes
-        probabilities of the model's numbers.
+        probabilities of the model's numbers. Or a worker of the cluster has other versions than this computer, or the
+        cluster is lost.
     Exception
         Whatever an iterable of images raises itself.
 
@@ -137,7 +145,8 @@ def classify(  # noqa: PLR0913 - each is given by its name
     classes = Shared(dict(enumerate(each.classes for each in opened)))
     measured = Shared({i: measures(each.classes, options.as_dict()) for i, each in enumerate(opened)})
     with remedies_in_notes():
-        for number, event in engine.classify_with_each(opened, images, options, selection):
+        executor = classify_planes if client is None else Cluster(client)
+        for number, event in engine.classify_with_each(opened, images, options, selection, executor):
             if isinstance(event, engine.Started | engine.Recounted):
                 axes = event.axes
                 if isinstance(event, engine.Started) and event.difference is not None:

@@ -60,6 +60,19 @@ def compiled_paths(
     name = f"{checksum.removeprefix('sha256:')}{chosen}-v{version}.onnx"
     if not GRAPH.fullmatch(name):
         raise ValueError(f"not a SHA-256 checksum: {checksum!r}")
+    return paths_named(name)
+
+
+def paths_named(name: str) -> list[Path]:
+    """Return where a compiled graph of this file name may lie: in the cache of all users, and last in the user's own.
+
+    Raises
+    ------
+    ValueError
+        No compiled graph is called so.
+    """
+    if not GRAPH.fullmatch(name):
+        raise ValueError(f"not the name of a compiled model: {name!r}")
     return [cache / COMPILED / name for cache in caches()]
 
 
@@ -73,11 +86,34 @@ def keep_compiled(path: Path, graph: bytes) -> bool:
 
     Nothing is written into the cache of all users, and nothing through links.
     """
+    return _kept(path, graph, _end(graph))
+
+
+def keep_copy(path: Path, content: bytes) -> bool:
+    """Write the whole content of such a file, as `with_checksum` returns it, that comes from another computer.
+
+    See `keep_compiled`; a file that is there stays as it is.
+    """
+    return not path.exists() and _kept(path, content)
+
+
+def with_checksum(graph: bytes) -> bytes:
+    """Return a graph as it is written: with its checksum at its end."""
+    return graph + _end(graph)
+
+
+def is_copy(content: bytes, checksum: str) -> bool:
+    """Tell whether this is the whole content of a compiled graph with this checksum."""
+    size = len(content) - len(_HEAD) - _DIGITS
+    return size >= 0 and content[size:] == _HEAD + checksum.encode() == _end(content[:size])
+
+
+def _kept(path: Path, *parts: bytes) -> bool:
     if not is_own(path):
         return False
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write_whole(path, graph, _HEAD + _digest(_of_bytes(graph), len(graph)))
+        write_whole(path, *parts)
     except OSError as error:
         _log.info("The compiled model is not kept: %s", error.strerror)
         return False
@@ -95,6 +131,15 @@ def checksum_of(path: Path) -> str:
         It cannot be read.
     """
     _, end = _end_of(path)
+    return _digits_of(end)
+
+
+def checksum_in(content: bytes) -> str:
+    """Return the checksum at the end of the content of such a file; see `checksum_of`."""
+    return _digits_of(content[-len(_HEAD) - _DIGITS :])
+
+
+def _digits_of(end: bytes) -> str:
     head, digits = end[: len(_HEAD)], end[len(_HEAD) :]
     if head != _HEAD or not re.fullmatch(rb"[0-9a-f]{64}", digits):
         raise ValueError("the compiled model has no checksum")
@@ -146,6 +191,10 @@ def _identity(path: Path) -> tuple[int, ...]:
 def _is_sound(path: Path) -> bool:
     size, written = _end_of(path)
     return size >= 0 and written == _HEAD + _digest(_of_file(path), size)
+
+
+def _end(graph: bytes) -> bytes:
+    return _HEAD + _digest(_of_bytes(graph), len(graph))
 
 
 def _end_of(path: Path) -> tuple[int, bytes]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.cancellation import current
-from napari_webipred.errors import ActivationError, CancelledError, ImageError, WebIPredError
+from napari_webipred.errors import ActivationError, CancelledError, ImageError
 from napari_webipred.execution.prepared import Prepared as Prepared
 from napari_webipred.execution.views import views_of
 from napari_webipred.imaging.display import displayed
@@ -34,6 +34,7 @@ from napari_webipred.imaging.region import Region, blanked, cut
 from napari_webipred.imaging.remarks import remark_on, remarks_on_header
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.imaging.unopened import UNOPENED, opened
+from napari_webipred.imaging.unreadable import reason
 from napari_webipred.options import Options
 from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned, class_probabilities
@@ -208,12 +209,8 @@ def _classified(
         classes = assigned(probabilities, card, options.threshold)
     except ActivationError:
         raise
-    except WebIPredError as error:
-        return replace(row, error=str(error))
-    except MemoryError:
-        return replace(row, error="The image does not fit into memory.")
     except Exception as error:  # arrays may compute themselves when read, and fail in any way
-        return replace(row, error=str(ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")))
+        return replace(row, error=str(reason(error)))
     return replace(
         row,
         probabilities=probabilities,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import median_low
@@ -103,7 +104,8 @@ def opened(source: Source) -> Source:
     """Describe a file, if that is still to be done; what cannot be read becomes a source that says so."""
     if source.reader != UNOPENED:
         return source
-    return _chosen(file_source(source.location), source.details)
+    found = _chosen(file_source(source.location), source.details)
+    return found if found.name == source.name else replace(found, name=source.name)  # its path may be spelled longer
 
 
 def _chosen(source: Source, selection: Selection) -> Source:

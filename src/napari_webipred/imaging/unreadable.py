@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NoReturn
 
-from napari_webipred.errors import WebIPredError
+from napari_webipred.errors import ImageError, WebIPredError
 from napari_webipred.imaging.reader import Reader
 from napari_webipred.imaging.source import Index, Source
 
@@ -12,6 +12,15 @@ from napari_webipred.imaging.source import Index, Source
 def unreadable(name: str, error: WebIPredError) -> Source:
     """Describe an image of which it is known already that it cannot be read: reading it raises `error` anew."""
     return Source(name, READER.id, None, details=(type(error), error.message, error.hint))
+
+
+def reason(error: Exception) -> WebIPredError:
+    """Say for the user why an image could not be read: arrays may compute themselves when read, and fail in any way."""
+    if isinstance(error, WebIPredError):
+        return error
+    if isinstance(error, MemoryError):
+        return ImageError("The image does not fit into memory.")
+    return ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")
 
 
 def _fail(source: Source, index: Index) -> NoReturn:

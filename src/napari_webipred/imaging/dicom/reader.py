@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -78,8 +79,20 @@ def stack_source(
 
 def slice_of(source: Source, index: Index) -> Slice:
     """Return the file and frame of a plane."""
-    found: Slice = source.details[int(np.ravel_multi_index(index, source.shape)) if index else 0]
+    found: Slice = source.details[_number(source, index)]
     return found
+
+
+def absolute(source: Source, index: Index | None = None) -> Mapping[int, Slice]:
+    """Return the slices of a source by their numbers, with absolute paths; only that of one plane, if one is given."""
+    slices = dict(enumerate(source.details)) if index is None else {_number(source, index): slice_of(source, index)}
+    instances = {id(each.instance): each.instance for each in slices.values()}
+    moved = {key: replace(each, path=each.path.absolute()) for key, each in instances.items()}
+    return {number: replace(each, instance=moved[id(each.instance)]) for number, each in slices.items()}
+
+
+def _number(source: Source, index: Index) -> int:
+    return int(np.ravel_multi_index(index, source.shape)) if index else 0
 
 
 def _read(source: Source, index: Index) -> NDArray[Any]:

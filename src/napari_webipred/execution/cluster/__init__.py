@@ -1,0 +1,1 @@
+"""Planes that the workers of a cluster of Dask Distributed classify."""

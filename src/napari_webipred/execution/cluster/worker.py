@@ -1,0 +1,171 @@
+"""What a worker of a cluster does: it classifies some planes at a time, one after the other on one core."""
+
+from __future__ import annotations
+
+import pickle
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+from napari_webipred.cancellation import Cancellation
+from napari_webipred.errors import CancelledError
+from napari_webipred.execution.cluster.network import Network, networks
+from napari_webipred.imaging.memory import allowing, image_memory
+from napari_webipred.limits import image_budget
+
+# Of the memory that Dask gives to a worker, images take no more; else Dask would end the worker.
+SHARE_OF_WORKER = 1 / 4
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class Packed:
+    """Plain data as bytes. It shows nothing of what is inside, because Dask writes the arguments of tasks into logs."""
+
+    content: bytes
+
+    @classmethod
+    def of(cls, value: Any) -> Packed:
+        """Pack a value."""
+        return cls(pickle.dumps(value, pickle.HIGHEST_PROTOCOL))
+
+    def opened(self) -> Any:
+        """Unpack the value."""
+        return pickle.loads(self.content)
+
+    def __repr__(self) -> str:
+        return f"<{len(self.content)} bytes>"
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """Some planes to classify.
+
+    Attributes
+    ----------
+    versions : dict of str to str
+        Of the programs that the worker must have, by their names.
+    network : Network
+    work : Packed
+        A function of `napari_webipred.runtime.session.Session.predict` and a thing, such as a plane.
+    things : Packed
+        A list of them.
+    memory : int, optional
+        How many bytes all images together may take on a worker, if the user has said so.
+    """
+
+    versions: dict[str, str]
+    network: Network
+    work: Packed
+    things: Packed
+    memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What has come of each thing, as a list, and how many seconds that took."""
+
+    results: Packed
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The network is not on the computer of the worker with this address."""
+
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unlike:
+    """The worker with this address has other versions of these programs."""
+
+    address: str
+    versions: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """Nothing has come of it. The error is sent like a result, because Dask would write more than it into logs."""
+
+    error: Exception
+
+
+Answer = Done | Absent | Unlike | Failed
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of what the numbers depend on."""
+    import numpy as np
+    import onnxruntime
+
+    import napari_webipred
+
+    return {
+        "napari-webipred": napari_webipred.__version__,
+        "onnxruntime": onnxruntime.__version__,
+        "numpy": np.__version__,
+    }
+
+
+def answer(task: Task) -> Answer:
+    """Do a task; Dask calls it on a worker. It raises nothing."""
+    from distributed import get_worker
+
+    worker = get_worker()
+    mine = versions()
+    if mine != task.versions:
+        return Unlike(worker.address, mine)
+    try:
+        session = networks.session(task.network)
+        if session is None:
+            return Absent(worker.address)
+        return _done(task, session.predict, _memory(task, worker), _wanted(worker))
+    except Exception as error:
+        return Failed(error)
+
+
+def receive(network: Network, start: int, piece: bytes, size: int) -> bool:
+    """Take a piece of a copy of a network; see `napari_webipred.execution.cluster.network.Networks.receive`."""
+    return networks.receive(network, start, piece, size)
+
+
+def _done(task: Task, predict: Callable[..., Any], memory: int, wanted: Callable[[], bool]) -> Answer:
+    begin = time.perf_counter()
+    work, results = _unpacked(task.work), []
+    try:
+        with Cancellation().active(), allowing(memory):
+            for thing in task.things.opened():
+                if not wanted():
+                    return Failed(CancelledError("Nobody waits for the results any more."))
+                results.append(work(predict, thing))
+    finally:
+        image_memory.forget()
+    return Done(Packed.of(results), time.perf_counter() - begin)
+
+
+@lru_cache(maxsize=4)
+def _unpacked(work: Packed) -> Callable[[Callable[..., Any], Any], Any]:
+    """Return the function that all tasks of a run have in common."""
+    function: Callable[[Callable[..., Any], Any], Any] = work.opened()
+    return function
+
+
+def _memory(task: Task, worker: Any) -> int:
+    """Return how many bytes all images together may take: what the user has said, or a share of what there is."""
+    if task.memory is not None:
+        return task.memory
+    limit = worker.memory_manager.memory_limit
+    return min(image_budget(), int(limit * SHARE_OF_WORKER)) if limit else image_budget()
+
+
+def _wanted(worker: Any) -> Callable[[], bool]:
+    """Return what tells whether the task that this thread does was not cancelled; Dask itself lets it go on."""
+    key = worker.get_current_task()
+
+    def wanted() -> bool:
+        state = worker.state.tasks.get(key)
+        return state is not None and state.state not in ("cancelled", "released")
+
+    return wanted
