@@ -21,6 +21,7 @@ Remedy = Literal[
     "give token",
     "go online",
     "import file",
+    "install dask",
     "install highdicom",
     "install openpyxl",
     "install pacs",

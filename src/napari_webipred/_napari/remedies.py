@@ -19,6 +19,7 @@ REMEDIES: dict[Remedy, str] = {
     "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
     "preferences and unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
+    "install dask": 'Install it where napari is: pip install "napari-webipred[dask]". Then start napari again.',
     "install highdicom": 'Install it where napari is: pip install "napari-webipred[report]". Then start napari again.',
     "install openpyxl": 'Install it where napari is: pip install "napari-webipred[excel]". Then start napari again.',
     "install pyarrow": 'Install it where napari is: pip install "napari-webipred[parquet]". Then start napari again.',

@@ -26,6 +26,7 @@ REMEDIES: dict[Remedy, str] = {
     "give password": "Pass password= to Archive.",
     "go online": "Unset the environment variable NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": f"Or download the file in a browser. {_COMMAND} import FILE --as MODEL` imports it.",
+    "install dask": 'Install it: pip install "napari-webipred[dask]"',
     "install highdicom": 'Install it: pip install "napari-webipred[report]"',
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "install pyarrow": 'Install it: pip install "napari-webipred[parquet]"',

@@ -21,6 +21,7 @@ from napari_webipred.hardware import Device, Precision
 
 if TYPE_CHECKING:
     from napari_webipred.engine import ImageLike
+    from napari_webipred.execution import Executor
 
 DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
@@ -38,6 +39,11 @@ def add_demo(parser: Parser) -> None:
 def add_classify(parser: Parser) -> None:
     """Add the arguments of the command."""
     add_arguments(parser)
+    parser.add_argument(
+        "--dask",
+        metavar="CLUSTER",
+        help="classify on a cluster of Dask Distributed: the address of its scheduler, a scheduler file, or local",
+    )
     parser.set_defaults(run=_classify)
 
 
@@ -148,8 +154,27 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
                 terminal.message(weakness)
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
-        wishes = Wishes(show, arguments.given_models(options), together, maps, regions=options.regions)
+        executor = stack.enter_context(_on_cluster(options))
+        wishes = Wishes(
+            show, arguments.given_models(options), together, maps, regions=options.regions, executor=executor
+        )
         return run(models, find(), output, how, what, wishes)
+
+
+@contextmanager
+def _on_cluster(options: argparse.Namespace) -> Iterator[Executor | None]:
+    """Connect with the cluster that is named, if one is."""
+    where = getattr(options, "dask", None)  # images of archives are on this computer only
+    if where is None:
+        yield None
+        return
+    if options.explain:
+        raise OptionError("Maps are made on this computer only.", "Use --explain without --dask.")
+    from napari_webipred.execution.cluster.connection import connected
+    from napari_webipred.execution.cluster.executor import Cluster
+
+    with connected(where) as client:
+        yield Cluster(client)
 
 
 def _threshold(text: str) -> tuple[float, str]:

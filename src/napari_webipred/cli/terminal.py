@@ -34,6 +34,7 @@ REMEDIES: dict[Remedy, str] = {
     "give password": "Run it in a terminal to be asked for it, or pipe it in with --password-stdin.",
     "go online": "Unset NAPARI_WEBIPRED_OFFLINE, or turn off Offline in napari's preferences.",
     "import file": "Or download the file in a browser and run `napari-webipred import FILE --as MODEL`.",
+    "install dask": 'Install it: pip install "napari-webipred[dask]"',
     "install highdicom": 'Install it: pip install "napari-webipred[report]"',
     "install openpyxl": 'Install it: pip install "napari-webipred[excel]"',
     "install pyarrow": 'Install it: pip install "napari-webipred[parquet]"',

@@ -125,9 +125,7 @@ class Networks:
         content = bytes(self._arriving.pop(network.checksum))
         if not graphs.is_copy(content, network.checksum):
             return False
-        if not (
-            network.keep and any(graphs.keep_copy(path, content) for path in graphs.paths_named(network.name)[-1:])
-        ):
+        if not (network.keep and graphs.keep_copy(graphs.paths_named(network.name)[-1], content)):
             self._copies = {network.checksum: content}
         return True
 

@@ -1,0 +1,105 @@
+"""Connects with a cluster of Dask Distributed, or starts one on this computer."""
+
+from __future__ import annotations
+
+import logging
+import re
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from napari_webipred.errors import OptionError
+from napari_webipred.limits import available_cores
+
+LOCAL = "local"
+SECONDS = 30  # until a scheduler answers
+_ADDRESS = re.compile(r"[a-z]+://\S+|[^\s/\\]+:\d+")
+HOST = "127.0.0.1"
+# A cluster on this computer shows no pages about itself, and writes nothing of rows to the disk.
+_SILENT = {
+    "distributed.scheduler.http.routes": [],
+    "distributed.worker.http.routes": [],
+    "distributed.worker.memory.target": False,
+    "distributed.worker.memory.spill": False,
+}
+
+
+@contextmanager
+def connected(where: str) -> Iterator[Any]:
+    """Connect with a cluster, and leave it in the end.
+
+    Parameters
+    ----------
+    where : str
+        The address of a scheduler, ``tcp://host:8786`` or ``tls://host:8786``; the path of a scheduler file; or
+        ``"local"``, which starts a cluster with a worker for each core of this computer. It listens on the loopback
+        address only, and takes nobody who has not its certificate.
+
+    Yields
+    ------
+    distributed.Client
+        Certificates for TLS are those of Dask's own configuration.
+
+    Raises
+    ------
+    OptionError
+        Dask Distributed is not installed, or there is no such cluster.
+    """
+    if find_spec("distributed") is None:
+        raise OptionError("Dask Distributed, which talks to clusters, is not installed.", "", "install dask")
+    from distributed import Client
+
+    with ExitStack() as stack:
+        if where == LOCAL:
+            client = stack.enter_context(_of_this_computer())
+        else:
+            address, file = _understood(where)
+            try:
+                client = Client(address, scheduler_file=file, set_as_default=False, timeout=SECONDS)
+            except (OSError, TimeoutError, ValueError, TypeError, KeyError) as error:
+                raise OptionError(
+                    f"There is no answer from the cluster {where}: {error}.",
+                    "Check the address, that its scheduler runs, and for tls:// the certificates that Dask is told of.",
+                ) from error
+            stack.enter_context(client)
+        yield client
+
+
+def _understood(where: str) -> tuple[str | None, str | None]:
+    """Tell an address from the path of a scheduler file."""
+    if _ADDRESS.fullmatch(where):
+        return where, None
+    if not Path(where).is_file():
+        raise OptionError(
+            f"{where} is no address of a cluster, and there is no such file.",
+            "Give an address such as tcp://host:8786, the path of a scheduler file, or local.",
+        )
+    return None, where
+
+
+@contextmanager
+def _of_this_computer() -> Iterator[Any]:
+    """Start a cluster on this computer, and end it."""
+    import dask
+    from distributed import Client, LocalCluster
+    from distributed.security import Security
+
+    with (
+        TemporaryDirectory(prefix="napari-webipred-") as folder,
+        dask.config.set(_SILENT),
+        LocalCluster(
+            n_workers=available_cores(),
+            threads_per_worker=1,
+            host=HOST,
+            dashboard_address=None,
+            scheduler_kwargs={"dashboard_address": f"{HOST}:0", "dashboard": False},
+            security=Security.temporary(),
+            local_directory=folder,
+            silence_logs=logging.CRITICAL,
+        ) as cluster,
+        Client(cluster, set_as_default=False) as client,
+    ):
+        yield client
