@@ -8,11 +8,10 @@ import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from napari_webipred.difference import Difference, difference
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
 from napari_webipred.execution.cluster.executor import Cluster
@@ -29,11 +28,13 @@ from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
 from napari_webipred.options import preferred_hardware as preferred_hardware
 from napari_webipred.options import preferred_intensity as preferred_intensity
-from napari_webipred.references.executor import measure_planes, reference_of
 from napari_webipred.results.columns import measures
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
 from napari_webipred.steps import result_of
+
+if TYPE_CHECKING:
+    from napari_webipred.difference import Difference
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +102,7 @@ class Finished:
 
 
 Event: TypeAlias = Started | Recounted | RowDone | Finished
-DESCRIBING = (classify_planes, measure_planes)  # executors that can do with files that nobody has looked into
+DESCRIBING = [classify_planes]  # executors that can do with files that nobody has looked into
 ImageLike: TypeAlias = Any  # str, Path, Source, an image of Pillow or anything like a NumPy array
 
 
@@ -152,7 +153,7 @@ def classify(
     (apart,) = differences([model], options)
     begin = time.perf_counter()
     sources = found(images).choosing(selection)
-    if selection.regions is not None or not (on_cluster or executor in DESCRIBING):
+    if selection.regions is not None or not (on_cluster or options.reference or executor in DESCRIBING):
         sources = sources.opened()
     total, typical, classes = sources.rows, sources.typical, tuple(model.classes)
     axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
@@ -199,6 +200,8 @@ def _suitable(executor: Executor, model: Model, options: Options) -> Executor:
             "Images cannot be explained and compared with reference images at the same time.",
             "Do one after the other.",
         )
+    from napari_webipred.references.executor import measure_planes, reference_of  # they take time to import
+
     reference_of(model, options)
     return measure_planes
 
@@ -237,6 +240,8 @@ def differences(models: Sequence[Model], options: Options) -> list[Difference | 
     """
     if options.hardware == USUAL:
         return [None] * len(models)
+    from napari_webipred.difference import difference
+
     for model in models:
         _check_card(model, options)
     return [difference(model, options.hardware) for model in models]

@@ -12,7 +12,6 @@ from urllib.parse import quote, unquote, urljoin, urlsplit
 from napari_webipred import formats, safe_json
 from napari_webipred.archive.entry import MAX_FILES, MAX_SIDE_BYTES
 from napari_webipred.card import ModelCard, WeightFormat, Weights
-from napari_webipred.download import client
 from napari_webipred.errors import CatalogueError
 
 # Keras and transformers keep weights alone, without the network that they belong to, in files called so.
@@ -79,6 +78,8 @@ def name_in(url: str) -> str:
 
 def read_side_file(file: RemoteFile, limit: int = MAX_SIDE_BYTES) -> bytes:
     """Fetch a small file that says something about a model."""
+    from napari_webipred.download import client  # a model that is on this machine needs none
+
     what = f"the file {PurePosixPath(file.name).name}"
     with client.open_url(file.url, what, elsewhere=True) as response:
         return client.read_bytes(response, what, limit)

@@ -8,7 +8,6 @@ import platform
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -322,6 +321,8 @@ def _write_in_place(path: Path, content: bytes) -> None:
 
 
 def _version(name: str) -> str | None:
+    from importlib.metadata import PackageNotFoundError, version  # takes as long as all else that is imported here
+
     try:
         return version(name)
     except PackageNotFoundError:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 
 from napari_webipred.errors import ImageError
 
@@ -158,6 +157,8 @@ def _is_there(uid: str, decoder: Decoder) -> bool:
 
 @cache
 def _version(package: str) -> str:
+    from importlib.metadata import PackageNotFoundError, version  # slow to import, and needed for compressed files only
+
     try:
         return version(package)
     except PackageNotFoundError:
