@@ -296,7 +296,8 @@ class PartialCard(Part):
     It says the fields that are set, in the words of a card. ``provenance.labels`` is the name of the place if all it
     says of the classes is their names; ``provenance.assumed`` says what could not be taken from there. ``views`` says
     which views of an image mean the same to the model: its mirror image (``"flip"``), or also its quarter turns
-    (``"symmetries"``); None is not known. ``expected_images`` says what the images of its training were like.
+    (``"symmetries"``); None is not known. ``tile_ok`` says that the model was made for tiles of larger pictures, or
+    tried on such. ``expected_images`` says what the images of its training were like.
     `napari_webipred.merge.merge` decides what of it counts.
     """
 
@@ -311,6 +312,7 @@ class PartialCard(Part):
     preprocessing: Preprocessing | None = None
     output: Output = Output()
     views: Views | None = None
+    tile_ok: bool = False
     expected_images: ExpectedImages | None = None
     weights: tuple[Weights, ...] = ()
     license: Words | None = None

@@ -16,6 +16,7 @@ from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
+from napari_webipred.execution.readiness import check_card
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.finding import finding
@@ -29,7 +30,6 @@ from napari_webipred.options import Options as Options
 from napari_webipred.options import preferred_hardware as preferred_hardware
 from napari_webipred.options import preferred_intensity as preferred_intensity
 from napari_webipred.results.columns import measures
-from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.results.row import Row
 from napari_webipred.steps import result_of
 
@@ -145,7 +145,7 @@ def classify(
     Exception
         Whatever an iterable of images raises: nothing is classified by then.
     """
-    _check_card(model, options)
+    check_card(model, options)
     executor = _suitable(executor, model, options)
     budget = options.budget  # a setting that is wrong is refused before anything is read
     on_cluster = isinstance(executor, Cluster)  # whose workers have memory of their own
@@ -221,7 +221,7 @@ def classify_with_each(
         Which of the models it is about. Before the first image, it is made sure that all models have what they need.
     """
     for model in models:
-        _check_card(model, options)
+        check_card(model, options)
     sources = found(images)
     if len(models) > 1:
         sources = sources.opened()
@@ -243,28 +243,8 @@ def differences(models: Sequence[Model], options: Options) -> list[Difference | 
     from napari_webipred.difference import difference
 
     for model in models:
-        _check_card(model, options)
+        check_card(model, options)
     return [difference(model, options.hardware) for model in models]
-
-
-def _check_card(model: Model, options: Options) -> None:
-    """Refuse to classify while something is not known that is needed."""
-    if model.card.preprocessing_under(options.profile) is None:
-        family, mode = model.suggestion or ("", "")
-        likely = f" It looks like {family}, which is usually trained with {mode}." if family else ""
-        raise OptionError(
-            f"It is not known how the model {model.card.name} needs pixel values to be scaled.",
-            f"Ask those who trained the model which `standardize` mode it needs.{likely}",
-            "complete settings",
-        )
-    if model.card.input is None:
-        raise OptionError(
-            f"The model {model.card.name} takes images of any size.",
-            "Give the `size` in pixels that it was trained with, for example 224 by 224.",
-            "complete settings",
-        )
-    if model.needs_activation:
-        raise missing_activation(model.card)
 
 
 def chosen_plane(
@@ -289,7 +269,7 @@ def chosen_plane(
     WebIPredError
         An array is no image.
     """
-    _check_card(model, options)
+    check_card(model, options)
     source = one_source(image)
     if place is not None:
         source = take_planes(source, _by_axis(source, place))
@@ -342,7 +322,7 @@ def ready_sources(
     OptionError
         Something is not known that is needed.
     """
-    _check_card(model, options)
+    check_card(model, options)
     return found(images).choosing(selection).opened().described
 
 

@@ -28,6 +28,7 @@ Remedy = Literal[
     "install pyarrow",
     "install tensorflow",
     "install tensorflow.js",
+    "install slides",
     "list models",
     "list stored models",
     "map classes",

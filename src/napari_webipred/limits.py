@@ -25,6 +25,14 @@ PIXELS_OF_ANY_FILE = 89_478_485
 LARGE_PIXELS_PER_BYTE = 100
 # Bytes of one decoded page of a TIFF file, which may have more bits and channels than other formats.
 PAGE_AT_MOST = 4 * 2**30
+# Pages of a TIFF file. Each takes time and memory before the first is read; a long recording has some ten thousand.
+PAGES_AT_MOST = 100_000
+# Pixels of the level of a slide that is classified as one image, 8192 x 8192: no model sees more of it.
+LEVEL_PIXELS = 2**26
+# Bytes of a block (tile, strip, chunk) of a picture that is read in parts. Usual ones have 0.2 to 4 MB.
+BLOCK_AT_MOST = 256 * 2**20
+# Numbers of a heat map: tiles times classes. They are in memory twice, 4 bytes each.
+MAP_NUMBERS = 2**27
 # Bytes of a strip or tile that is larger than its page, and of what is inflated at once.
 STRIP_AT_MOST = 512 * 2**20
 # Pixels and bytes of a frame of a DICOM file. Larger images are stored there in tiles.

@@ -216,5 +216,5 @@ def test_what_a_new_reader_cannot_read_is_explained_as_of_all_others(tmp_path: P
     with pytest.raises(ImageError, match=r"There is no file a\.pages"):
         read(source, (0,))
     (tmp_path / "text.txt").write_text("hello")
-    with pytest.raises(ImageError, match="LATE, TIFF, pages, PNG, JPEG, GIF, BMP and WebP"):
+    with pytest.raises(ImageError, match="LATE, TIFF, OME-Zarr, pages, PNG, JPEG, GIF, BMP and WebP"):
         read(file_source(tmp_path / "text.txt"), ())

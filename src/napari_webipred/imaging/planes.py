@@ -187,13 +187,13 @@ def _bytes_of_plane(full: Any, numbers: int) -> int:
 def _read(source: Source, index: Index) -> NDArray[Any]:
     array, layout = source.location, source.details
     if fits(layout.blocks):
-        return block_plane(array, layout.blocks, index, _computed)
+        return block_plane(array, layout.blocks, index, computed)
     if layout.colours is not None:
-        return np.moveaxis(_computed(array[(*index[: layout.colours], slice(None), *index[layout.colours :])]), 0, -1)
-    return _computed(array[index] if index else array)
+        return np.moveaxis(computed(array[(*index[: layout.colours], slice(None), *index[layout.colours :])]), 0, -1)
+    return computed(array[index] if index else array)
 
 
-def _computed(plane: Any) -> NDArray[Any]:
+def computed(plane: Any) -> NDArray[Any]:
     """Compute a plane; a mask of NumPy stays."""
     if hasattr(plane, "__dask_graph__"):
         plane = plane.compute()  # the conversion to NumPy by Dask drops masks

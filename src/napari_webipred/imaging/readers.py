@@ -4,25 +4,30 @@ from __future__ import annotations
 
 import stat
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred import file_errors
-from napari_webipred.errors import ImageError
-from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable
+from napari_webipred.errors import CancelledError, ImageError
+from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable, windows
 from napari_webipred.imaging.dicom import reader as dicom
 from napari_webipred.imaging.handle import opened
 from napari_webipred.imaging.header import Header
+from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.imaging.quiet import quiet
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
+from napari_webipred.imaging.stored import Box
 from napari_webipred.names import escape, visible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-READERS: dict[str, Reader] = {each.READER.id: each.READER for each in (tiff, dicom, raster, planes, pillow, unreadable)}
+READERS: dict[str, Reader] = {
+    **{each.READER.id: each.READER for each in (tiff, dicom, raster, planes, pillow, unreadable)},
+    **{reader.id: reader for reader in (windows.ZARR, windows.SLIDE, windows.TILE)},
+}
 HEAD = 512  # bytes of a file by which its format is recognised
 ANOTHER_FILE = "Choose another file, or download or copy this one again."
 
@@ -37,9 +42,14 @@ def read(source: Source, index: Index) -> NDArray[Any]:
     Exception
         Whatever an array raises that computes its planes when they are read.
     """
-    path = source.location
-    with _explained(path) if isinstance(path, Path) else nullcontext():
+    with _explained_of(source.location):
         return READERS[source.reader].read(source, index)
+
+
+def read_part(pyramid: Pyramid, level: int, plane: Index, box: Box, budget: int = 0) -> NDArray[Any]:
+    """Read a part of a large picture; see `napari_webipred.imaging.windows.window`, and `read` for what it raises."""
+    with _explained_of(pyramid):
+        return windows.window(pyramid, level, plane, box, budget)
 
 
 def memory_needed(source: Source, index: Index) -> int:
@@ -122,6 +132,12 @@ def _unknown(path: Path) -> ImageError:
     )
 
 
+def _explained_of(location: Any) -> AbstractContextManager[None]:
+    """Explain what goes wrong with a file; arrays may raise what they like."""
+    path = location.location if isinstance(location, Pyramid) else location
+    return _explained(path) if isinstance(path, Path) else nullcontext()
+
+
 @contextmanager
 def _explained(path: Path) -> Iterator[None]:
     """Turn whatever goes wrong with a file into an ImageError; libraries raise nearly everything on damaged files.
@@ -133,6 +149,8 @@ def _explained(path: Path) -> Iterator[None]:
     try:
         with quiet():
             yield
+    except CancelledError:
+        raise
     except ImageError as error:
         message = error.message if visible(path.name) in error.message else f"{path.name}: {error.message}"
         raise ImageError(message, error.hint or ANOTHER_FILE) from error

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import math
-import os
 import re
-import struct
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,11 +11,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging import tiff_levels, windows
 from napari_webipred.imaging.decoding import decode
 from napari_webipred.imaging.deflate import DEFLATE, STEP, inflated, is_in_large_strips, read_large_strips
 from napari_webipred.imaging.raster import check_pixels, memory_of_lines, open_image, upright
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
+from napari_webipred.imaging.tiff_file import axis_names, check_file, opened_tiff
 from napari_webipred.limits import PAGE_AT_MOST, STRIP_AT_MOST
 
 if TYPE_CHECKING:
@@ -27,15 +25,12 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-BIG_TIFF = 43
 PLAIN = {1, *DEFLATE, 32773}  # compressions that tifffile reads without a package of codecs: none, Deflate, PackBits
 FLOAT_PREDICTOR = 3
 DEFLATE_RATIO = 1032  # no Deflate stream grows by more
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 ALPHA = {1, 2}
 PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags
-# Readers of tifffile that open other files beside the given one.
-NOT_ALONE = {"is_mmstack": False, "is_ndtiff": False}
 
 
 def describe(path: Path, name: str) -> Source:
@@ -51,6 +46,9 @@ def describe(path: Path, name: str) -> Source:
     CCITT, ...) and colours other than RGB (CMYK, YCbCr, ...) are decoded by Pillow, which reads the upper 8 bits of
     16-bit colours.
 
+    Of slides (SVS, NDPI and others) and of pictures in tiles with more than `limits.LEVEL_PIXELS` pixels, the level
+    that fits is read; labels and overviews are left out.
+
     Raises
     ------
     ImageError
@@ -58,15 +56,16 @@ def describe(path: Path, name: str) -> Source:
     Exception
         Of tifffile, if the file is damaged.
     """
-    _check_chain(path)
-    with _opened(path) as file:
-        _check_ome(file, path.stat().st_size)
+    check_file(path)
+    with opened_tiff(path) as file:
+        if tiff_levels.is_slide(file):
+            return windows.whole(tiff_levels.describe(path, name), windows.SLIDE.id)
         stack = _stack_of_series(file)
         claimed = math.prod(stack.shape if stack else ())
         if int((file.imagej_metadata or {}).get("images", 1)) > max(claimed, len(file.pages)):
             raise ImageError("The file is cut short: it does not hold all the planes of its stack.")
     if stack is None:
-        with _opened(path) as file:  # anew, because tifffile now knows the pages only as frames of a series
+        with opened_tiff(path) as file:  # anew, because tifffile now knows the pages only as frames of a series
             stack = _stack_of_pages(file)
     if stack.offset is not None and stack.offset + stack.bytes > path.stat().st_size:
         raise ImageError("The file is cut short: it does not hold all the planes of its stack.")
@@ -105,41 +104,6 @@ class Stack:
         return (0, number) if self.offset is not None else divmod(number, self.inside)
 
 
-@contextmanager
-def _opened(path: Path) -> Iterator[TiffFile]:
-    from tifffile import TiffFile
-
-    with TiffFile(path, _multifile=False, **NOT_ALONE) as file:
-        yield file
-
-
-def _check_chain(path: Path) -> None:
-    """Refuse a file whose pages run in a circle, in which tifffile would follow them for ever, or out of the file."""
-    with path.open("rb") as file:
-        order = "<" if file.read(2) == b"II" else ">"
-        big = struct.unpack(f"{order}H", file.read(2))[0] == BIG_TIFF
-        count, tag, place = (f"{order}Q", 20, f"{order}Q") if big else (f"{order}H", 12, f"{order}I")
-        file.seek(8 if big else 4)
-        visited = set()
-        while offset := struct.unpack(place, file.read(struct.calcsize(place)))[0]:
-            if offset in visited:
-                raise ImageError("The file is damaged: its list of pages never ends.")
-            visited.add(offset)
-            file.seek(offset)
-            tags = file.read(struct.calcsize(count))
-            if len(tags) < struct.calcsize(count):
-                raise ImageError(f"The file is cut short: page {len(visited)} is missing.")
-            file.seek(tag * struct.unpack(count, tags)[0], os.SEEK_CUR)
-
-
-def _check_ome(file: TiffFile, file_size: int) -> None:
-    """Refuse numbers of planes in OME-XML that cannot be, before tifffile makes a list of so many."""
-    for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or ""):
-        planes = math.prod(int(size) for size in re.findall(r"""\bSize[^XY\s=]+\s*=\s*["'](\d{1,18})""", pixels))
-        if planes > file_size:
-            raise ImageError(f"The file claims to hold {planes} planes, for which it is too small.")
-
-
 def _stack_of_series(file: TiffFile) -> Stack | None:
     """Understand a file by what its writer noted about axes; None if it noted nothing that helps."""
     if not (file.is_ome or file.is_imagej or file.is_shaped or file.is_lsm or file.is_stk):
@@ -165,7 +129,7 @@ def _stack_of(series: TiffPageSeries) -> Stack | None:
     ends = re.fullmatch(r"([^YXS]*)(S?YX|YXS)", letters)
     if ends is None or series.transform is not None or series.is_multifile:
         return None
-    axes, shape = _names(ends[1]), tuple(int(length) for length in lengths[: len(ends[1])])
+    axes, shape = axis_names(ends[1]), tuple(int(length) for length in lengths[: len(ends[1])])
     pages = list(series)
     if any(page is None or len(page.treeindex) > 1 for page in pages):
         return None  # parts of the stack lie in other files
@@ -177,13 +141,6 @@ def _stack_of(series: TiffPageSeries) -> Stack | None:
     if series.dataoffset is not None and held * planes == series.size:
         return Stack(axes, shape, numbers[:1], memory[:1], offset=series.dataoffset, bytes=series.nbytes)
     return None
-
-
-def _names(letters: str) -> tuple[str, ...]:
-    nameless = sum(letter in "IQ" for letter in letters)
-    if nameless == 1:
-        return tuple("page" if letter in "IQ" else letter.lower() for letter in letters)
-    return tuple(f"axis_{i}" if letter in "IQ" else letter.lower() for i, letter in enumerate(letters))
 
 
 def _stack_of_pages(file: TiffFile) -> Stack:
@@ -212,7 +169,7 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
     path: Path = source.location
     stack: Stack = source.details
     place, part = stack.place(index)
-    with _opened(path) as file:
+    with opened_tiff(path) as file:
         page = file.pages[stack.pages[place]]
         _check_page(page, path.stat().st_size)
         if stack.offset is not None:
@@ -315,7 +272,7 @@ READER = Reader(
     _memory_needed,
     FileFormat(
         names=("TIFF",),
-        suffixes=frozenset({".tif", ".tiff", ".btf"}),
+        suffixes=frozenset({".tif", ".tiff", ".btf", ".tf8", ".svs", ".ndpi", ".scn", ".bif"}),
         recognises=lambda path, head: head.startswith(SIGNATURES),
         describe=describe,
     ),

@@ -1,0 +1,289 @@
+"""Tiled and pyramidal TIFF files: OME-TIFF, SVS, NDPI and others, of which only the tiles that are needed are read.
+
+Tiles are decoded by tifffile without its Zarr store, which takes 0.3 to 2.6 ms more for each.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import zlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from threading import Lock
+from typing import IO, TYPE_CHECKING, Any
+from weakref import finalize
+
+import numpy as np
+
+from napari_webipred import limits
+from napari_webipred.errors import ImageError
+from napari_webipred.imaging.deflate import DEFLATE
+from napari_webipred.imaging.pyramid import Pyramid, check_block, levels_of
+from napari_webipred.imaging.source import Index
+from napari_webipred.imaging.stored import Box, Stored
+from napari_webipred.imaging.tiff_file import axis_names, check_file, opened_tiff
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from tifffile import TiffFile, TiffPage, TiffPageSeries
+
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
+JPEG = {6, 7, 34892, 33007}
+DECODES_COLOURS = {*JPEG, 33005, 34712, 50001, 34933}  # of these codecs YCbCr comes out as RGB
+NOT_FOR_PILLOW = {33004, 33005, 34712, 34892, 33007, 50001, 50002}  # JPEG 2000, rare kinds of JPEG, WebP, JPEG XL
+APERIO_YCBCR = 33003  # JPEG 2000 of which the colours come out as YCbCr, without a word of it
+WITHOUT_CODECS = {1, 32773, *DEFLATE}
+SEPARATE = 2
+ORIENTATION = 274
+MICROMETRES = {2: 25_400.0, 3: 10_000.0}  # of an inch and a centimetre, by the number of TIFF's unit
+UNITS = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "\u03bcm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
+SMALLEST_PIXEL, LARGEST_PIXEL = 0.01, 100.0  # micrometres; 72 dots per inch, which means nothing, are 353
+START_OF_FRAME = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Which of the series of a file the picture is."""
+
+    series: int
+
+
+def describe(path: Path, name: str) -> Pyramid:
+    """Describe the largest picture of a file.
+
+    Raises
+    ------
+    ImageError
+        The file claims what cannot be, or holds no picture that can be read in tiles or strips.
+    Exception
+        Of tifffile, if the file is damaged.
+    """
+    check_file(path)
+    with opened_tiff(path) as file:
+        found = _largest(file)
+        if found is None:
+            raise ImageError(
+                "The file holds no picture that can be read tile by tile.",
+                "Save it as OME-TIFF or OME-Zarr in grey or RGB.",
+            )
+        number, series = found
+        shapes, blocks = [], []
+        for level in series.levels:
+            page = level.keyframe
+            shapes.append((int(page.imagelength), int(page.imagewidth)))
+            blocks.append((int(page.chunks[0]), int(page.chunks[1])))
+        status = path.stat()
+        leading = _leading(series)
+        page = series.keyframe
+        return check_block(
+            Pyramid(
+                name,
+                "tiff",
+                path,
+                levels_of(shapes, blocks),
+                np.dtype(page.dtype).str,
+                int(page.samplesperpixel) if page.samplesperpixel > 1 else 0,
+                axis_names(leading),
+                tuple(int(n) for n in series.shape[: len(leading)]),
+                _pixel_size(file, series),
+                (status.st_size, status.st_mtime_ns),
+                details=Place(number),
+            )
+        )
+
+
+def is_slide(file: TiffFile) -> bool:
+    """Tell whether a file is better read from its levels, in tiles, than page by page."""
+    if file.is_svs or file.is_ndpi or file.is_scn or file.is_bif:
+        return True
+    page = file.pages.first
+    if not _is_plain(page) or math.prod(page.chunks) * page.dtype.itemsize > limits.BLOCK_AT_MOST:
+        return False
+    large = page.is_tiled and page.imagelength * page.imagewidth > limits.LEVEL_PIXELS
+    return bool(large or page.compression in NOT_FOR_PILLOW)
+
+
+def _largest(file: TiffFile) -> tuple[int, TiffPageSeries] | None:
+    best = None
+    for number, series in enumerate(file.series):
+        page = series.keyframe
+        if not _is_readable(series, page):
+            continue
+        pixels = page.imagelength * page.imagewidth
+        if best is None or pixels > best[0]:
+            best = pixels, number, series
+    return None if best is None else best[1:]
+
+
+def _is_readable(series: TiffPageSeries, page: TiffPage) -> bool:
+    """Tell whether each plane of a series is a page of this file that holds grey or RGB."""
+    if page is None or not _is_plain(page) or tuple(series.shape[len(_leading(series)) :]) != tuple(page.shape):
+        return False
+    planes = math.prod(series.shape[: len(_leading(series))])
+    here = all(each is not None and len(each.treeindex) == 1 for each in series.pages)
+    return bool(here and len(series.pages) == planes and not series.is_multifile)
+
+
+def _is_plain(page: TiffPage) -> bool:
+    """Tell whether a page holds grey or RGB of usual numbers, the right way up."""
+    if not page.size or page.dtype is None or page.dtype.kind not in "buif" or page.imagedepth != 1:
+        return False
+    colours = page.photometric in {WHITE_IS_ZERO, BLACK_IS_ZERO, RGB} or (
+        page.photometric == YCBCR and page.compression in DECODES_COLOURS
+    )
+    orientation = page.tags.get(ORIENTATION)
+    return bool(
+        colours
+        and page.compression != APERIO_YCBCR
+        and page.axes in {"YX", "YXS", "SYX"}
+        and page.samplesperpixel in {1, 3, 4}
+        and page.bitspersample in {1, 8, 16, 32, 64}
+        and (orientation is None or orientation.value == 1)
+    )
+
+
+def _leading(series: TiffPageSeries) -> str:
+    """Return the letters of the axes along which the pages of a series lie."""
+    letters: str = series.axes[: max(len(series.axes) - len(series.keyframe.axes), 0)]
+    return letters
+
+
+def _pixel_size(file: TiffFile, series: TiffPageSeries) -> tuple[float, float] | None:
+    """Return the micrometres along a pixel that the file tells, down and across, if they can be true."""
+    found = _of_ome(file) if file.is_ome else _of_svs(series.keyframe) if file.is_svs else None
+    found = found or _of_resolution(series.keyframe)
+    if found is None or not all(SMALLEST_PIXEL <= each <= LARGEST_PIXEL for each in found):
+        return None
+    return found
+
+
+def _of_ome(file: TiffFile) -> tuple[float, float] | None:
+    sizes = []
+    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or "")
+    for letter in "YX":
+        size = re.search(rf"""\bPhysicalSize{letter}\s*=\s*["']([\d.eE+-]{{1,30}})["']""", pixels[0] if pixels else "")
+        unit = re.search(rf"""\bPhysicalSize{letter}Unit\s*=\s*["']([^"']{{1,5}})["']""", pixels[0] if pixels else "")
+        factor = UNITS.get(unit[1] if unit else "µm")
+        if size is None or factor is None:
+            return None
+        sizes.append(float(size[1]) * factor)
+    return sizes[0], sizes[1]
+
+
+def _of_svs(page: TiffPage) -> tuple[float, float] | None:
+    found = re.search(r"\|\s*MPP\s*=\s*(\d{1,6}(?:\.\d{1,12})?)", page.description or "")
+    return (float(found[1]), float(found[1])) if found else None
+
+
+def _of_resolution(page: TiffPage) -> tuple[float, float] | None:
+    unit = MICROMETRES.get(int(page.resolutionunit))
+    across, down = page.resolution
+    return None if unit is None or down <= 0 or across <= 0 else (unit / down, unit / across)
+
+
+def opened(pyramid: Pyramid, level: int, plane: Index) -> Stored:
+    """Open a plane of a file; see `napari_webipred.imaging.stored.Stored`. The file is closed when it is forgotten.
+
+    Raises
+    ------
+    ImageError
+        The file has changed since it was described, or what decodes its tiles is not installed.
+    """
+    path: Path = pyramid.location
+    status = path.stat()
+    if (status.st_size, status.st_mtime_ns) != pyramid.stamp:
+        raise ImageError(f"{pyramid.name} has changed since it was opened.", "Start again.")
+    with opened_tiff(path) as tiff:
+        series = tiff.series[pyramid.details.series].levels[level]
+        number = int(np.ravel_multi_index(plane, pyramid.shape)) if plane else 0
+        page, frame = series.keyframe, series.pages[number]
+        _check_codec(page)
+        segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
+        tables = {"jpegtables": frame.jpegtables, "jpegheader": page.jpegheader} if page.compression in JPEG else {}
+        decode = page.decode
+    tiles = _Tiles(path.open("rb"), page, segments, decode, tables, status.st_size)
+    rows, columns = pyramid.levels[level].shape
+    down, across = pyramid.levels[level].block
+    return Stored((rows, columns), (range(0, rows, down), range(0, columns, across)), tiles.read)
+
+
+def _check_codec(page: TiffPage) -> None:
+    if page.compression in WITHOUT_CODECS and page.predictor in {1, 2}:
+        return
+    try:
+        import imagecodecs  # noqa: F401
+    except ImportError as error:
+        raise missing(f"tiles in {page.compression.name}") from error
+
+
+def missing(what: str) -> ImageError:
+    """Return the error for what only the packages of the extra can read."""
+    return ImageError(f"What reads {what} is not installed.", "", "install slides")
+
+
+class _Tiles:
+    """Reads and decodes the tiles of a page."""
+
+    def __init__(
+        self,
+        file: IO[bytes],
+        page: TiffPage,
+        segments: list[tuple[int, int]],
+        decode: Callable[..., Any],
+        tables: dict[str, Any],
+        file_size: int,
+    ) -> None:
+        self._file, self._page, self._segments, self._decode, self._tables = file, page, segments, decode, tables
+        self._file_size, self._lock = file_size, Lock()
+        finalize(self, file.close)
+        self._chunk = int(page.chunks[0]), int(page.chunks[1])
+        self._across = -(-int(page.imagewidth) // self._chunk[1])
+        self._down = -(-int(page.imagelength) // self._chunk[0])
+        self._parts = int(page.samplesperpixel) if page.planarconfig == SEPARATE else 1
+        self._size = math.prod(page.chunks) * page.dtype.itemsize
+
+    def read(self, box: Box, place: tuple[int, int]) -> NDArray[Any]:
+        """Read a tile or strip."""
+        number = place[0] * self._across + place[1]
+        parts = [self._part(number + part * self._down * self._across, box) for part in range(self._parts)]
+        pixels = parts[0] if self._parts == 1 else np.stack([part[..., 0] for part in parts], axis=-1)
+        pixels = pixels[..., 0] if self._page.samplesperpixel == 1 else pixels[..., :4]
+        return np.invert(pixels) if self._page.photometric == WHITE_IS_ZERO else pixels
+
+    def _part(self, number: int, box: Box) -> NDArray[Any]:
+        height, width = box[2] - box[0], box[3] - box[1]
+        offset, count = self._segments[number]
+        if not count:  # a tile that was never written
+            samples = 1 if self._parts > 1 else self._page.samplesperpixel
+            return np.full((height, width, samples), self._page.nodata, self._page.dtype)
+        if offset + count > self._file_size:
+            raise ImageError("The file is cut short: a part of the pixels is missing.")
+        with self._lock:
+            self._file.seek(offset)
+            data = self._file.read(count)
+        self._check(data)
+        found: NDArray[Any] = self._decode(data, number, **self._tables, _fullsize=self._page.is_tiled)[0]
+        return found[0, :height, :width]
+
+    def _check(self, data: bytes) -> None:
+        """Refuse a tile that says of itself that it is larger than the page says, before it is decoded."""
+        if self._page.compression in DEFLATE and len(data) * 1032 > limits.STRIP_AT_MOST:
+            inflating = zlib.decompressobj()
+            if len(inflating.decompress(data, self._size + 1)) > self._size:
+                raise ImageError("The file is damaged: its pixels inflate to more than it claims.")
+        if self._page.compression in JPEG:
+            size = _jpeg_size(data)
+            if size is not None and (size[0] > self._chunk[0] * 2 or size[1] > self._chunk[1] * 2):
+                raise ImageError("The file is damaged: a tile is larger than it claims.")
+
+
+def _jpeg_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a JPEG stream tells; None if it does not."""
+    at = 2
+    while at + 9 <= len(data) and data[at] == 0xFF:
+        if data[at + 1] in START_OF_FRAME:
+            return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
+        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+    return None
