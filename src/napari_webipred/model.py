@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred import optimiser, optimising
+from napari_webipred import atomic_file, file_errors, optimiser, optimising
 from napari_webipred.cache import graphs, references
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
@@ -59,6 +60,10 @@ class Model:
     needs_activation : bool
         Whether the model gives numbers that are no probabilities, and nobody has said what makes some of them. For
         most networks this is known at once, for others once they have computed something.
+    path : Path or None
+        Where its files lie; None if they are in memory.
+    archive : bytes or None
+        The zip archive that the files of a model made here go into; None of others.
     """
 
     def __init__(
@@ -71,6 +76,8 @@ class Model:
         self.suggestion = facts.suggestion(session.properties)
         self.outputs = tuple(output for output in outputs_in(session.properties)[0] if output.size is not None)
         self.needs_activation = needs_activation(card)
+        self.path: Path | None = None
+        self.archive: bytes | None = None
         self._graph = graph
         self._allow_slow = allow_slow
         self._sessions = {available_cores(): session}
@@ -319,6 +326,36 @@ class Model:
     def allow_slow(self) -> bool:
         """Whether the model may compute very long for an image."""
         return self._allow_slow
+
+    def save(self, path: str | Path) -> Path:
+        """Write a model that was made here, by `napari_webipred.fit_head`, as a zip archive.
+
+        `open_model` opens it. A file that is there is replaced, once all is written.
+
+        Raises
+        ------
+        ModelError
+            The model was opened from files, or the archive cannot be written.
+        """
+        if self.archive is None:
+            raise ModelError(
+                f"The model {self.card.name} was not made here, so its files are where it came from.",
+                "Copy those files, or write a bundle of it.",
+            )
+        try:
+            atomic_file.write_whole(Path(path), self.archive)
+        except OSError as error:
+            reason, remedy = file_errors.writing(error)
+            raise ModelError(f"The model cannot be written to {Path(path).name}: {reason}.", remedy) from error
+        return Path(path)
+
+    def in_archive(self, archive: bytes, card: ModelCard) -> Model:
+        """Return the same model with another archive around it, which holds another card."""
+        other = copy(self)
+        other.card, other.archive = card, archive
+        other.checksum = f"sha256:{hashlib.sha256(archive).hexdigest()}"
+        other.needs_activation = needs_activation(card)
+        return other
 
     def kept_at(self, path: Path) -> None:
         """Read the graph from a file from now on, instead of keeping it in memory."""

@@ -27,6 +27,7 @@ from napari_webipred.runtime.outputs import UndecidedOutputError
 if TYPE_CHECKING:
     from napari_webipred.cache.entry import Entry
     from napari_webipred.runtime.session import Session
+    from napari_webipred.runtime.tfjs import LayersModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +119,49 @@ def opening(
     )
 
 
+def opened_archive(name: str, archive: bytes) -> Model:
+    """Open a model that was made here, and is a zip archive in memory; nothing of it is kept on disk.
+
+    Raises
+    ------
+    ModelError
+        The archive holds no model that can be used.
+    """
+    files = model_files.in_memory(name, archive)
+    card = side_files.completed(local_model.card_of_path(Path(name)), files)
+    with _named(card):
+        graph = _compiled(card, files, files.model_file(local_model.entry_point(card)))
+    model = _from_graph(card, files, files.checksum, graph, allow_slow=True)
+    model.archive = archive
+    return model
+
+
+def keras_network(model: Model) -> tuple[LayersModel, int] | None:
+    """Read the network of a model again, layer by layer, and which of its outputs gives the classes.
+
+    Returns None if it is no Keras network, or its files are not there any more.
+    """
+    from napari_webipred.runtime.readers import layers_of
+
+    card = model.card
+    if model.archive is not None:
+        files = model_files.in_memory(card.name, model.archive)
+    elif model.path is not None and model_files.exists(model.path):
+        files = model_files.open_files(model.path)
+    else:
+        return None
+    weights = local_model.opened_weights(card)
+    return layers_of(
+        files,
+        files.kind,
+        files.model_file(local_model.entry_point(card)),
+        card.output.tensor_name,
+        len(card.classes),
+        unpacked=files.unpacked,
+        preferred=weights.format if weights and not card.is_local else None,
+    )
+
+
 class _ChangedError(Exception):
     """The files of a model are not what was remembered of them, which is forgotten now."""
 
@@ -163,6 +207,7 @@ def _opened(
     if entry and entry.doubt:
         card = merge(card, PartialCard(provenance=Provenance(origin=entry.doubt)), overrule=True)
     model = yield from _loaded(card, path, files, entry_point, checksum, allow_slow)
+    model.path = path
     if not is_complete and settings != saved:
         overrides.save(checksum, settings)
     return model

@@ -206,6 +206,19 @@ def open_files(path: Path) -> ModelFiles:
         raise ArchiveError(f"{path.name} cannot be read: {reason}.", remedy) from error
 
 
+def in_memory(name: str, archive: bytes) -> ModelFiles:
+    """Open a zip archive that is in memory; its checksum is the one that it will have as a file.
+
+    Raises
+    ------
+    ArchiveError
+        It is damaged, unsafe or too large.
+    """
+    files = _of_zip(Path(name), *zip_entries(name, archive))
+    files.checksum = f"sha256:{hashlib.sha256(archive).hexdigest()}"
+    return files
+
+
 def exists(path: Path) -> bool:
     """Tell whether there is something at a path, or whether it could lie in a zip archive."""
     try:

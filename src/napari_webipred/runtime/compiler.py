@@ -7,6 +7,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -86,20 +87,68 @@ def compile_model(model: LayersModel, output: int = -1) -> bytes:
         The topology is malformed, has no image as input or has unsupported layers (all of them are named), or its
         weights do not match.
     """
+    built = _built(model, output)
+    arrays = {weight: model.weights[name] for weight, name in built.names.items()}
+    return serialise(built.graph, arrays, built.image, built.size)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Trace:
+    """A network layer by layer, with what the compiler makes of each call.
+
+    Attributes
+    ----------
+    network : Network
+        Only what the output needs.
+    tensors : tuple of Tensor
+        What each call gives; the names are those in the compiled graph.
+    weights : dict of str to (dict of str to ndarray of float32)
+        By the path of the layer and Keras' word for the tensor, such as ``kernel``; in Keras' order.
+    keras : int
+        The major version of Keras whose rules the layers follow.
+    """
+
+    network: Network
+    tensors: tuple[Tensor, ...]
+    weights: dict[str, dict[str, NDArray[np.float32]]]
+    keras: int
+
+
+def traced(model: LayersModel, output: int = -1) -> Trace:
+    """Compile a model, and return its layers instead of the graph; see `compile_model`."""
+    built = _built(model, output)
+    weights: dict[str, dict[str, NDArray[np.float32]]] = {}
+    for weight, name in built.names.items():
+        weights.setdefault(weight.path, {})[weight.role] = model.weights[name]
+    return Trace(built.network, built.tensors, weights, _keras_major(model.keras_version))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Built:
+    """What has been made of a model, before its weights are written."""
+
+    graph: Graph
+    network: Network
+    tensors: tuple[Tensor, ...]
+    names: Mapping[Weight, str]
+    image: ImageInput
+    size: int
+
+
+def _built(model: LayersModel, output: int) -> _Built:
     whole = flatten(model.topology)
     network = ancestors(whole, whole.outputs[output])
     _check_supported(model.file, network)
     _check_inputs(model.file, network)
     graph = Graph()
-    image_and_size = _add_calls(graph, network, _keras_major(model.keras_version))
+    tensors, image, size = _add_calls(graph, network, _keras_major(model.keras_version))
     computed = {call.layer.path for call in network.calls}
     pruned_layers = [call.layer for call in whole.calls if call.layer.path not in computed]
     needed = [weight for initializer in graph.initializers.values() for weight in initializer.weights]
     names = bind(
         model.file, needed, sorted(graph.optional_weights, key=lambda weight: weight.path), pruned_layers, model.weights
     )
-    arrays = {weight: model.weights[name] for weight, name in names.items()}
-    return serialise(graph, arrays, *image_and_size)
+    return _Built(graph, network, tensors, names, image, size)
 
 
 def _check_supported(file: str, network: Network) -> None:
@@ -136,19 +185,17 @@ def _keras_major(version: str) -> int:
     return 3 if re.match(r"3\.", version) else 2
 
 
-def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[ImageInput, int]:
-    """Compile all calls to nodes; return the image input and the number of values in the output."""
-    made: list[Tensor | None] = []
+def _add_calls(graph: Graph, network: Network, keras: int) -> tuple[tuple[Tensor, ...], ImageInput, int]:
+    """Compile all calls to nodes; return what they give, the image input and the number of values in the output."""
+    made: list[Tensor] = []
     for call in network.calls:
         made.append(_compiled(graph, network, call, made, keras))
-    last = made[-1]
-    assert last is not None
-    last = graph.plain(last)
+    last = graph.plain(made[-1])
     if None in last.shape:
         raise ModelError(f"The output must have a fixed size, but its shape is {list(last.shape)}.", UNSUPPORTED)
     graph.finish(last.name, rewritten)
     input_layer = next(call.layer for call in network.calls if call.layer.class_name == "InputLayer")
-    return _image(network, input_layer), math.prod(n or 1 for n in last.shape)
+    return tuple(made), _image(network, input_layer), math.prod(n or 1 for n in last.shape)
 
 
 def _compiled(graph: Graph, network: Network, call: Call, made: Sequence[Tensor | None], keras: int) -> Tensor:

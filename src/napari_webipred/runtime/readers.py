@@ -85,7 +85,7 @@ def compile_files(
     from napari_webipred.runtime import compiler, facts, graph_compiler, onnx_file
     from napari_webipred.runtime.outputs import choose, properties_of
 
-    found = Found(_format_of(files, kind, entry), entry) if entry is not None else find_model(files, preferred)
+    found = _found(files, kind, entry, preferred)
     if found.format == "onnx":
         return onnx_file.adapt(found.name, files[found.name], output, classes, files)
     model = READERS[found.format](files, found.name, unpacked)
@@ -103,6 +103,45 @@ def compile_files(
     properties |= properties_of(outputs, chosen) | {facts.FORMAT: found.format}
     del model  # before the graph is copied, so that there are never three times the weights
     return facts.with_facts(graph, properties)
+
+
+def _found(files: Files, kind: str, entry: str | None, preferred: str | None) -> Found:
+    return Found(_format_of(files, kind, entry), entry) if entry is not None else find_model(files, preferred)
+
+
+def layers_of(
+    files: Files,
+    kind: str,
+    entry: str | None,
+    output: str | None = None,
+    classes: int = 0,
+    *,
+    unpacked: Callable[[str], Files] = _no_archives,
+    preferred: str | None = None,
+) -> tuple[LayersModel, int] | None:
+    """Read a Keras network layer by layer; parameters as for `compile_files`.
+
+    Returns
+    -------
+    LayersModel, and the number of the output that gives the classes
+        None if the model is in another format, which has no layers.
+
+    Raises
+    ------
+    ModelError
+        There is no model, more than one, or it cannot be used.
+    """
+    from napari_webipred.runtime import compiler
+    from napari_webipred.runtime.outputs import choose
+
+    found = _found(files, kind, entry, preferred)
+    if found.format == "onnx":
+        return None
+    model = READERS[found.format](files, found.name, unpacked)
+    if isinstance(model, GraphModel):
+        return None
+    chosen, _ = choose(model.file, compiler.outputs_of(model), output, classes)
+    return model, chosen.number
 
 
 def _format_of(files: Files, kind: str, entry: str) -> str:
