@@ -89,8 +89,8 @@ ALLOWED = {
     "slides": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
     "fitting": GROUND
     | DATA
-    | {"cache", "engine", "evaluation", "execution", "imaging", "model", "opening", "options", "references", "results"}
-    | {"runtime"},
+    | {"archive", "cache", "engine", "evaluation", "execution", "imaging", "model", "opening", "options"}
+    | {"results", "runtime", "self_test"},
     "publishing": GROUND
     | DATA
     | FILES

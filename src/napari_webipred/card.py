@@ -242,6 +242,42 @@ class Citation(Part):
     doi: Words | None = None
 
 
+class Base(Part):
+    """The published model whose body another model has; only the head is new."""
+
+    name: Annotated[Words, long(1)]
+    id: Words | None = None
+    doi: Words | None = None
+    license: Words | None = None
+    checksum: Words | None = None
+
+
+class FittedTo(Part):
+    """What a head was fitted to, as counts: names of files never stand here.
+
+    Attributes
+    ----------
+    images : int
+    of_class : dict of str to int
+        How many of them have each class.
+    groups : int, optional
+        Of how many groups they are, such as patients.
+    seed : int
+        What the random numbers began with.
+    strength : float
+        The ``C`` of scikit-learn's `LogisticRegression`.
+    calibration : dict, optional
+        What was folded into the head; see `napari_webipred.results.calibration.Calibration`.
+    """
+
+    images: Annotated[int, between(1)]
+    of_class: dict[str, int]
+    groups: int | None = None
+    seed: int = 0
+    strength: float | None = None
+    calibration: dict[str, Any] | None = None
+
+
 class Provenance(Part):
     """Where a card comes from, and what should be known of what it says.
 
@@ -297,7 +333,8 @@ class PartialCard(Part):
     says of the classes is their names; ``provenance.assumed`` says what could not be taken from there. ``views`` says
     which views of an image mean the same to the model: its mirror image (``"flip"``), or also its quarter turns
     (``"symmetries"``); None is not known. ``tile_ok`` says that the model was made for tiles of larger pictures, or
-    tried on such. ``expected_images`` says what the images of its training were like.
+    tried on such. ``expected_images`` says what the images of its training were like. A model whose head was fitted
+    here says whose body it has (``base``), and to what the head was fitted (``fitted_to``).
     `napari_webipred.merge.merge` decides what of it counts.
     """
 
@@ -325,6 +362,8 @@ class PartialCard(Part):
     limitations: Prose | None = None
     metrics: Annotated[dict[str, Any], _all_prose] = {}  # noqa: RUF012 - each card gets a copy
     test: dict[str, Any] | None = None
+    base: Base | None = None
+    fitted_to: FittedTo | None = None
     provenance: Provenance = Provenance()
 
     @property
@@ -351,6 +390,11 @@ class ModelCard(PartialCard):
     def is_local(self) -> bool:
         """Whether this is the card of a user's own file."""
         return any(weights.source.type == "local" for weights in self.weights)
+
+    @property
+    def performance(self) -> dict[str, Any]:
+        """How good the model is, as its card says: metrics by name, with intervals as ``NAME_interval``."""
+        return dict(self.metrics)
 
     @property
     def has_probabilities(self) -> bool:

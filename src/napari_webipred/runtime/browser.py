@@ -61,7 +61,10 @@ _ONLY: dict[str, dict[str, tuple[Any, ...]]] = {
     "Softmax": {"axis": (None, -1)},
 }
 _TRAINING = ("_initializer", "_regularizer", "_constraint")
-_LEFT_OUT = {"dtype", "trainable", "name", "quantization_config", "autocast", "build_config", "ragged"}
+_LEFT_OUT = {
+    *("autocast", "batch_input_shape", "batch_shape", "build_config", "dtype", "input_shape", "name"),
+    *("quantization_config", "ragged", "trainable"),
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -203,30 +206,37 @@ def _layer(layer: Layer, name: str, keras: int) -> dict[str, Any]:
     kind = _ALIASES.get(layer.class_name, layer.class_name)
     if kind not in LAYERS:
         raise _lacking(layer, f"layers of the class {kind}")
-    config = {
-        key: _plain(value)
-        for key, value in layer.config.items()
-        if key not in _LEFT_OUT and not key.endswith(_TRAINING) and key not in {"batch_shape", "batch_input_shape"}
-    }
     if kind == "InputLayer":
         shape = layer.config.get("batch_input_shape") or layer.config.get("batch_shape")
         config = {"batch_input_shape": [None, *list(shape)[1:]], "dtype": "float32", "sparse": False}
+    else:
+        config = _config(layer, kind, keras)
+    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": []}
+
+
+def _config(layer: Layer, kind: str, keras: int) -> dict[str, Any]:
+    """Return the options of a layer as TensorFlow.js reads them."""
+    config = {
+        key: _plain(value)
+        for key, value in layer.config.items()
+        if key not in _LEFT_OUT and not key.endswith(_TRAINING)
+    }
     for option, values in _ONLY.get(kind, {}).items():
         if (value := config.get(option)) not in values:
             raise _lacking(layer, f"{kind} with {option} = {value!r:.80}")
     if config.get("data_format") == "channels_first":
         raise _lacking(layer, "images with the channels first")
-    for option in [each for each in config if each == "activation" or each.endswith("_activation")]:
-        config[option] = _activation(layer, config[option], keras)
+    if "activation" in config:
+        config["activation"] = _activation(layer, config["activation"], keras)
     if kind == "LeakyReLU" and "negative_slope" in config:  # as Keras 3 calls it
         config["alpha"] = config.pop("negative_slope")
     if kind == "BatchNormalization" and isinstance(config.get("axis"), list):
         (config["axis"],) = config["axis"]
     if kind == "Softmax":
-        config["axis"] = -1
+        config["axis"] = -1  # by default it is another one there
     if kind == "Rescaling" and any(isinstance(config.get(option), list) for option in ("scale", "offset")):
         raise _lacking(layer, "Rescaling with numbers for each channel")
-    return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": []}
+    return config
 
 
 def _activation(layer: Layer, value: Any, keras: int) -> str:
