@@ -207,7 +207,7 @@ def _layer(layer: Layer, name: str, keras: int) -> dict[str, Any]:
     if kind not in LAYERS:
         raise _lacking(layer, f"layers of the class {kind}")
     if kind == "InputLayer":
-        shape = layer.config.get("batch_input_shape") or layer.config.get("batch_shape")
+        shape = layer.config.get("batch_input_shape") or layer.config.get("batch_shape") or []
         config = {"batch_input_shape": [None, *list(shape)[1:]], "dtype": "float32", "sparse": False}
     else:
         config = _config(layer, kind, keras)
