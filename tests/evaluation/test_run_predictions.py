@@ -12,7 +12,7 @@ from napari_webipred._napari.evaluation.comparison import comparing
 from napari_webipred._napari.evaluation.comparison_plots import comparison_plots
 from napari_webipred._napari.evaluation.ensemble_run import ensemble_run
 from napari_webipred._napari.evaluation.fits import fit_plots
-from napari_webipred._napari.evaluation.grouping import group_of, grouped
+from napari_webipred._napari.evaluation.grouping import group_of, grouped, grouped_by_table
 from napari_webipred._napari.evaluation.line_table import parts, shared_width, unbroken
 from napari_webipred._napari.evaluation.run_predictions import (
     evaluating_run,
@@ -331,6 +331,26 @@ def test_answers_and_folders_are_grouped_by_paths_on_request():
         found = outcome_of(table, run, grouped(known, "above"), grouped_by="images of the folder above")
         assert found.evaluation.cohort.groups.tolist() == [0, 0, 1, 1, 2, 2]
         assert found.evaluation.made["groups"] == "images of the folder above"
+
+
+def test_answers_and_folders_are_grouped_by_a_table(tmp_path: Path):
+    files = [f"/data/{'ab'[n % 2]}/{n}.png" for n in range(6)]
+    table, run = session([[0.9, 0.1], [0.2, 0.8]] * 3, files=files)
+    path = tmp_path / "patients.csv"
+    path.write_text("patient;file name\np;0.png\np;3.png\nq;1.png\nq;2.png\nr;5.png\n")  # there is none for 4
+    answers = from_answers({n + 1: ("ab"[n % 2],) for n in range(6)})
+    for known in (answers, from_folders):
+        found = outcome_of(table, run, grouped_by_table(known, path, "patient"), grouped_by="patient")
+        assert found.evaluation.cohort.groups.tolist() == [0, 1, 1, 0, 2, 3]
+        assert found.evaluation.made["groups"]["column"] == "patient"
+    for content, why in (
+        ("image,patient\nx.png,p\n", "no group of any image"),
+        ("image,patient\n0.png,p\n0.png,q\n", r"several groups of 0\.png: p and q"),
+        ("image,person\n0.png,p\n", "no column patient"),
+    ):
+        path.write_text(content)
+        with pytest.raises(OptionError, match=why):
+            outcome_of(table, run, grouped_by_table(answers, path, "patient"), grouped_by="patient")
 
 
 @pytest.mark.parametrize(

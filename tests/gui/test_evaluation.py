@@ -136,7 +136,20 @@ def test_labels_of_a_file_are_matched_and_what_does_not_count_is_listed(
     view.pane.show_plot("unmatched")
     model = view.pane.table.model()
     assert [model.index(row, 0).data() for row in range(model.rowCount())] == ["image1", "other"]
+    choose_source(view, "typed")
+    view.labels.typed.view.setFocus()
+    for key in "112":
+        qtbot.keyClick(view.labels.typed.view, key)
+    view.labels.groups.setFocus()
+    qtbot.keyClicks(view.labels.groups, "a column")
+    assert not view.evaluate.isEnabled()  # no file is chosen
+    qtbot.mouseClick(view.labels.group_file.browse, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.labels.group_file.column.count() == 2)
+    qtbot.keyClicks(view.labels.group_file.column, "patient")
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "3 rows with a label in 3 groups by patient" in view.summary.text(), timeout=PATIENCE)
     choose_source(view, "folders")
+    view.labels.groups.setCurrentIndex(0)
     qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: view.message.text != "")
     assert "label" in view.message.text

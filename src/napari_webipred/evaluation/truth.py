@@ -75,6 +75,34 @@ def from_folders(images: Sequence[str]) -> list[Label]:
     return [Label(image, (folder,)) for image, folder in folders.items() if folder]
 
 
+def groups_from(path: Path, column: str) -> dict[str, str]:
+    """Read from a table in a file what each image belongs to.
+
+    Raises
+    ------
+    OptionError
+        It cannot be read, or an image has several groups.
+    """
+    header, rows = _file(path)
+    names = [plain(name).replace(" ", "_") for name in header]
+    image, group = _first(names, IMAGE_COLUMNS) or 0, _group(header, column)
+    if group is None:
+        raise OptionError(f"{path.name} has no column {column}.", f"It has {_list(header)}.")
+    found: dict[str, str] = {}
+    for cells in rows:
+        if found.setdefault(cells[image], cells[group]) != cells[group]:
+            raise OptionError(
+                f"{path.name} has several groups of {cells[image]}: {found[cells[image]]} and {cells[group]}.",
+                "Give each image one group.",
+            )
+    return found
+
+
+def is_of_images(column: str) -> bool:
+    """Tell whether a column of a table names the images."""
+    return plain(column).replace(" ", "_") in IMAGE_COLUMNS
+
+
 def plain(name: str) -> str:
     """Write a class so that case, spaces, hyphens and underscores do not matter."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

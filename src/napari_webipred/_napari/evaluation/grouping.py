@@ -1,16 +1,19 @@
-"""What belongs together, by the path of each image."""
+"""What belongs together, by the path of each image or by a table."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
+
+from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.run_predictions import Known, RunPredictions
 
+TABLE = "table"  # a column of a file
 FOLDER, ABOVE, NAME = "folder", "above", "name"
 GROUPINGS = {
     FOLDER: "images of a folder",
@@ -45,5 +48,31 @@ def grouped(known: Callable[[RunPredictions], Known], kind: str) -> Callable[[Ru
         paths = dict(zip(given.predictions.images, given.paths, strict=True))
         found = [replace(label, group=group_of(paths.get(label.image, label.image), kind)) for label in labels]
         return found, axes, {**made, "groups": GROUPINGS[kind]}
+
+    return with_groups
+
+
+def grouped_by_table(
+    known: Callable[[RunPredictions], Known], path: Path, column: str
+) -> Callable[[RunPredictions], Known]:
+    """Give each label the group of its image in a table; an image that is not in it is a group by itself."""
+
+    def with_groups(given: RunPredictions) -> Known:
+        from napari_webipred.evaluation.given import described
+        from napari_webipred.evaluation.matching import paired
+        from napari_webipred.evaluation.truth import groups_from
+
+        labels, axes, made = known(given)
+        groups = groups_from(path, column)
+        names = list(dict.fromkeys(label.image for label in labels))
+        files = dict(zip(given.predictions.images, given.paths, strict=True))
+        as_files = {files.get(name, name): name for name in names}
+        of_file = {as_files[file]: row for file, row in paired(list(as_files), list(groups)).found.items()}
+        row_of = max(paired(names, list(groups)).found, of_file, key=len)
+        if not row_of:
+            hint = f"The first label is of {names[0]}. Paths or file names must be the same." if names else ""
+            raise OptionError(f"{path.name} has no group of any image with a label.", hint)
+        found = [replace(label, group=groups[row_of[label.image]] if label.image in row_of else "") for label in labels]
+        return found, axes, {**made, "groups": {**described(path), "column": column}}
 
     return with_groups

@@ -10,7 +10,8 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.class_mapping import ClassMapping
-from napari_webipred._napari.evaluation.grouping import ABOVE, FOLDER, GROUPINGS, NAME, grouped
+from napari_webipred._napari.evaluation.group_file import FILTER, GroupFile
+from napari_webipred._napari.evaluation.grouping import ABOVE, FOLDER, GROUPINGS, NAME, TABLE, grouped, grouped_by_table
 from napari_webipred._napari.evaluation.label_file import header_of
 from napari_webipred._napari.evaluation.label_layer import LabelLayer, fill
 from napari_webipred._napari.evaluation.label_table import LabelTable
@@ -35,7 +36,7 @@ SOURCES = {
 }
 NO_GROUPS = "each image by itself"
 NO_FILE = "Columns: image and label"
-FILTER = "Tables (*.csv *.tsv *.txt);;All files (*)"
+BY_TABLE = "a column of a CSV file"
 BY_PATH = {FOLDERS: (ABOVE, NAME), TYPED: (FOLDER, ABOVE, NAME)}  # the folder itself says the class, or nothing yet
 
 
@@ -68,6 +69,7 @@ class LabelSource(QWidget):
         self.features = LabelLayer(viewer, self)
         self.groups = choice("What belongs together")
         self.groups.setToolTip("Images of the same patient are alike. Intervals then count patients, not images")
+        self.group_file = GroupFile()
         self.typed = LabelTable(session)
         self.header = Latest(self)
         self._lay_out()
@@ -77,6 +79,9 @@ class LabelSource(QWidget):
         self.typed.changed.connect(self.changed)
         self.mapping.changed.connect(self.changed)
         self.others.changed.connect(self.changed)
+        self.groups.currentIndexChanged.connect(self._show_groups)
+        self.group_file.changed.connect(self.changed)
+        self.group_file.failed.connect(self.failed)
         self.header.done.connect(lambda names: fill(self.groups, names, NO_GROUPS))
         self.header.failed.connect(self.failed)
         self.features.list_layers()
@@ -108,6 +113,7 @@ class LabelSource(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(self.form)
+        layout.addWidget(self.group_file)
         layout.addWidget(self.mapping)
         layout.addWidget(self.typed)
 
@@ -131,11 +137,20 @@ class LabelSource(QWidget):
     def group(self) -> str:
         """What says which images belong together: a column, or their paths; empty if nothing does."""
         chosen = str(self.groups.currentData() or "")
+        if self.by_table:
+            return str(self.group_file.column.currentData() or "")
         return "" if self.kind == RUN else GROUPINGS[chosen] if chosen and self.kind in BY_PATH else chosen
+
+    @property
+    def by_table(self) -> bool:
+        """Whether a file of its own says which images belong together."""
+        return self.kind in BY_PATH and self.groups.currentData() == TABLE
 
     @property
     def ready(self) -> bool:
         """Whether all is chosen that has to be."""
+        if self.by_table and not self.group_file.ready:
+            return False
         return {
             FILE: self.path is not None,
             FOLDERS: True,
@@ -156,6 +171,8 @@ class LabelSource(QWidget):
         typed = run_predictions.from_answers(self.typed.labels)
         known = run_predictions.from_folders if self.kind == FOLDERS else typed
         by_path = str(self.groups.currentData() or "")
+        if self.by_table and self.group_file.path is not None:
+            return grouped_by_table(known, self.group_file.path, self.group)
         return grouped(known, by_path) if by_path else known
 
     def take_file(self, path: Path) -> None:
@@ -198,10 +215,14 @@ class LabelSource(QWidget):
         if kind == FEATURES:
             self.features.list_layers()
         elif kind in BY_PATH:
-            fill(self.groups, {GROUPINGS[each]: each for each in BY_PATH[kind]}, NO_GROUPS)
+            fill(self.groups, {**{GROUPINGS[each]: each for each in BY_PATH[kind]}, BY_TABLE: TABLE}, NO_GROUPS)
         elif kind == FILE and self.path is not None:
             path = self.path
             self.header.ask(lambda: header_of(path))
+        self._show_groups()
+
+    def _show_groups(self) -> None:
+        self.group_file.setVisible(self.by_table)
         self.changed.emit()
 
     def _on_browse(self) -> None:
