@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from qtpy.QtCore import Qt
@@ -101,6 +102,7 @@ class ClassifyStep(QWidget):
 
     def _on_more(self) -> None:
         self._options_shown = not self._options_shown
+        _align([self.threshold, self.profile, self.views, self.device, self.precision])
         self._refresh()
 
     def _refresh(self) -> None:
@@ -229,6 +231,14 @@ def _missing_model(loading: Loading) -> str:
     if loading.progress is not None or loading.entry.here:
         return "The model is not ready yet."
     return "Download the model first."
+
+
+def _align(rows: Sequence[QWidget]) -> None:
+    """Let the controls of rows begin at the same place."""
+    labels = [label for row in rows if (label := row.findChild(QLabel)) is not None]
+    width = max(label.sizeHint().width() for label in labels)
+    for label in labels:
+        label.setMinimumWidth(width)
 
 
 def _row(words: str, control: QWidget, *more: QWidget) -> QWidget:
