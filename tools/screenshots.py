@@ -295,6 +295,127 @@ def comparison(theme: str, folder: Path) -> None:
     viewer.close()
 
 
+def archive(theme: str, folder: Path) -> None:
+    """Show a search in an archive, which is imitated: its patients do not exist."""
+    sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "tests" / "pacs")]
+    import servers
+
+    from napari_webipred._napari.pacs.connection_form import ConnectionForm
+    from napari_webipred.pacs import connection_file, secret
+    from napari_webipred.pacs.connection import Connection
+
+    slices = ct_series(folder / f"archive-{theme}")
+    studies = [
+        ("Beispiel^Anna", "P-2041", "20260112", ["CT"], "Abdomen", 24),
+        ("Exemple^Jean", "P-2077", "20260203", ["CT", "SR"], "Thorax", 24),
+        ("Muster^Jörg", "P-2112", "20260219", ["CR"], "Thorax p.a.", 1),
+    ]
+
+    def value(kind: str, *values):
+        return {"vr": kind, "Value": list(values)}
+
+    def answer(request) -> None:
+        if request.place.endswith("/studies"):
+            request.send_json(
+                [
+                    {
+                        "0020000D": value("UI", f"1.2.{number}"),
+                        "00100010": value("PN", {"Alphabetic": name}),
+                        "00100020": value("LO", patient),
+                        "00080020": value("DA", date),
+                        "00080061": value("CS", *kinds),
+                        "00081030": value("LO", about),
+                        "00201208": value("IS", count),
+                    }
+                    for number, (name, patient, date, kinds, about, count) in enumerate(studies)
+                ]
+            )
+        elif request.place.endswith("/series"):
+            series = {"0020000E": value("UI", "1.3"), "00080060": value("CS", "CT"), "00200011": value("IS", 3)}
+            request.send_json([series | {"0008103E": value("LO", "5 mm"), "00201209": value("IS", 24)}])
+        elif request.place.endswith("/instances"):
+            request.send_json([{"00080018": value("UI", f"1.4.{n}"), "00200013": value("IS", n)} for n in range(24)])
+        else:
+            number = int(request.place.rpartition(".")[2])
+            request.send_parts([(slices / f"IM{number:04}").read_bytes()])
+
+    with servers.web(answer) as server:
+        address = f"http://127.0.0.1:{server.server_port}/dicom-web"
+        known = Connection("hospital", "dicomweb", address, user="jane")
+        connection_file.add(known)
+        secret.remember(known, "not written down")
+        viewer, panel = opened(theme)
+        panel.images.choice.file_buttons.archive.click()
+        dialog = panel.images.choice.archive.dialog
+        wait(lambda: dialog._task is None)
+        dialog.form.fields["date"].setText("2026-01-01..2026-02-28")
+        dialog.search.click()
+        wait(lambda: dialog._task is None)
+        dialog.tree.topLevelItem(0).setExpanded(True)
+        wait(lambda: dialog._task is None)
+        dialog.tree.setCurrentItem(dialog.tree.topLevelItem(0).child(0))
+        wait(dialog.preview.isEnabled)
+        dialog.preview.click()
+        wait(lambda: dialog._task is None)
+        shot(dialog, f"archive-{theme}")
+        dialog.edit.click()
+        shot(dialog.findChild(ConnectionForm), f"archive-settings-{theme}")
+        dialog.close()
+        viewer.close()
+    connection_file.remove("hospital")
+
+
+def report(theme: str, folder: Path) -> None:
+    """Show the dialog for a report that goes to a FHIR server, and a page in a browser."""
+    import shutil
+    import subprocess
+
+    from napari_webipred._napari.reports.report_dialog import ReportDialog
+    from napari_webipred.results.reading import Reading, now
+
+    viewer, panel = opened(theme)
+    viewer.open(ct_series(folder / f"report-{theme}"), plugin="napari-webipred")
+    choose_model(panel, "demo")
+    panel.classify.button.click()
+    wait(lambda: panel._session.run is not None and not panel._session.run.running)
+    for number in range(0, 24, 2):
+        row = panel._session.table.entry(number).row
+        panel._session.read(number, Reading((row.prediction,), "agreed" if number == 4 else "", now()))
+    panel.results.buttons.menu.report.trigger()
+    dialog = panel.window().findChild(ReportDialog)
+    dialog.reader.setText("Rita Reader")
+    dialog.organisation.setText("City Hospital")
+    dialog.kind.setCurrentIndex(dialog.kind.findData("fhir"))
+    dialog.target.where.setCurrentIndex(dialog.target.where.findData("fhir"))
+    dialog.target.address.setText("https://ehr.example/fhir")
+    shot(dialog, f"report-{theme}")
+    browser = next(filter(None, map(shutil.which, ("chromium", "google-chrome"))), None)
+    if browser is not None:
+        from napari_webipred._napari.reports.report_file import Asked, saving
+        from napari_webipred.steps import result_of
+
+        page = folder / f"page-{theme}.html"
+        asked = Asked("html", True, False, "Rita Reader", "City Hospital")
+        sources = [source for source in panel._session.maps.sources.sources(1) if source is not None]
+        result_of(saving(dialog._rows(), sources, asked, page))
+        image = IMAGES / f"report-page-{theme}.png"
+        colours = ["--blink-settings=preferredColorScheme=0"] if theme == "dark" else []
+        profile = f"--user-data-dir={folder / 'profile'}"
+        options = [
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--window-size=900,1200",
+            "--hide-scrollbars",
+            profile,
+        ]
+        command = [browser, *options, *colours, f"--screenshot={image}", page.as_uri()]
+        subprocess.run(command, check=True, capture_output=True)
+        print(f"docs/images/{image.name}")
+    dialog.reject()
+    viewer.close()
+
+
 def medical(theme: str, folder: Path) -> None:
     """Show DICOM: a CT series that is made here, and a radiograph and a loop that pydicom has for tests."""
     import data_store
@@ -612,6 +733,8 @@ SCENES = (
     performance,
     evaluation,
     comparison,
+    archive,
+    report,
     medical,
     models_from_elsewhere,
 )

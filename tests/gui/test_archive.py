@@ -17,14 +17,21 @@ pytest.importorskip("dicomweb_client", reason="LEFT OUT: the dialog for archives
 
 import servers
 from napari.components import ViewerModel
+from qtpy.QtWidgets import QApplication
 
 from dicom_maker import content, ct_slice
 from napari_webipred._napari.images.image_choice import ImageChoice
-from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.images.image_files import ImageFiles
+from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.pacs.archive_dialog import ArchiveDialog
 from napari_webipred._napari.pacs.connection_form import ConnectionForm
+from napari_webipred._napari.pacs.retrieved import retrieved_of
+from napari_webipred._napari.viewer_session import ViewerSession, session_of
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred.card import ModelCard
 from napari_webipred.pacs import connection_file, folder, secret
+from napari_webipred.results.row import Row
+from napari_webipred.results.row_list import RowList
 
 NAME = "M\u00fcller^J\u00f6rg<img src=x>"
 
@@ -75,7 +82,9 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[int]:
 
 
 def test_the_whole_way_through_the_dialog(qtbot: Any, port: int) -> None:
-    viewer, images = ViewerModel(), Images()
+    viewer = ViewerModel()
+    session = session_of(viewer)
+    images = session.images
     choice = ImageChoice(viewer, images, Theme(SimpleNamespace(theme="dark")))
     qtbot.addWidget(choice)
     choice.file_buttons.archive.click()
@@ -148,7 +157,36 @@ def test_the_whole_way_through_the_dialog(qtbot: Any, port: int) -> None:
 
     dialog._ask_to_remove()
     dialog.close()
+
+    def left() -> int:
+        return len([path for path in folder.parent().glob("*") if path.is_dir()])
+
+    assert left() == 2  # one of the list, one of the layer
+    copy = viewer.add_image(layer.data)  # which reads the same files
+    viewer.layers.remove(layer)
+    assert retrieved_of(viewer)._needs(Path(copy.data.source.location).parents[1])
+    QApplication.processEvents()
+    assert left() == 2
     viewer.layers.clear()
+    qtbot.waitUntil(lambda: left() == 1, timeout=20_000)
+    classified(session, entry)
+    images.remove([entry])
+    retrieved_of(viewer)._delete_unneeded()
+    QApplication.processEvents()
+    assert left() == 1  # its rows may be explained or reported
+    session.delete([0])
+    qtbot.waitUntil(lambda: not folder.parent().exists(), timeout=20_000)
+
+
+def classified(session: ViewerSession, entry: ImageFiles) -> None:
+    """Add a row of the first image of an entry, as a run does."""
+    source = entry.sources[0]
+    card = ModelCard(id="m", name="m")
+    run = session.table.begin(card, "", {"threshold": 0.5}, (), 1)
+    targets = [Target([], path=entry.paths[0], source=source)]
+    session.places.begin(run.number, targets)
+    session.maps.sources.restore(run.number, targets, ())
+    session.add_rows(run, RowList([Row(0, source.name, error="not computed")]))
 
 
 def test_closing_the_dialog_ends_what_is_under_way(qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,8 @@
-"""Saving a report from the panel: the dialog says what will be in it."""
+"""Saving and sending a report from the panel: the dialog says what will be in it, and asks before anything is sent."""
 
 from __future__ import annotations
 
+import io
 import json
 
 import numpy as np
@@ -9,7 +10,10 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtWidgets import QFileDialog
+from pydicom import Dataset, dcmread
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QFileDialog, QMessageBox
+from werkzeug import Request, Response
 
 from dicom_maker import RAMP, ct_slice, written
 from napari_webipred._napari.images.dicom_layers import reader
@@ -17,7 +21,9 @@ from napari_webipred._napari.reports.report_dialog import ReportDialog
 from napari_webipred.results.reading import Reading, now
 
 
-def test_a_report_of_the_shown_rows_is_saved(viewer, panel, qtbot, classify, monkeypatch, tmp_path):
+@pytest.fixture
+def classified(viewer, panel, classify, tmp_path):
+    """Two slices, classified, of which a reader has confirmed the first one."""
     for number in range(2):
         about = {"PatientID": "P-17", "PatientName": "Mustermann^Erika", "SOPInstanceUID": f"1.2.3.4.{number}"}
         written(tmp_path / f"IM{number}", ct_slice(5.0 * number, number + 1, RAMP + number, **about))
@@ -27,9 +33,121 @@ def test_a_report_of_the_shown_rows_is_saved(viewer, panel, qtbot, classify, mon
     viewer.add_image(data, **options)
     panel.form.planes.value = "all"
     classify(panel)
+    panel.results._session.table.read(0, Reading(("noisy",), "grain", now()))
+    return panel
+
+
+@pytest.fixture
+def dialog(classified, qtbot):
+    """Open the dialog for a kind of report, with the name of the reader."""
+
+    def open_it(kind: str) -> ReportDialog:
+        classified.results.buttons.menu.report.trigger()
+        shown = classified.window().findChildren(ReportDialog)[-1]
+        qtbot.waitUntil(shown.isVisible)
+        shown.kind.setCurrentIndex(shown.kind.findData(kind))
+        shown.reader.setText("Rita Reader")
+        shown.organisation.setText("Clinic")
+        return shown
+
+    return open_it
+
+
+def asked(shown: ReportDialog, qtbot) -> QMessageBox:
+    """The question before something is sent."""
+    qtbot.waitUntil(lambda: shown.findChild(QMessageBox) is not None, timeout=30_000)
+    return shown.findChild(QMessageBox)
+
+
+def test_a_transaction_goes_to_a_fhir_server_after_the_user_has_agreed(classified, dialog, qtbot, httpserver):
+    came: list[tuple[str | None, dict]] = []
+
+    def take(request: Request) -> Response:
+        came.append((request.headers.get("Authorization"), request.json))
+        if came[-1][0] != "Bearer t0ken":
+            return Response("", 401)
+        return Response(json.dumps({"entry": [{"response": {"status": "201"}} for _ in request.json["entry"]]}))
+
+    httpserver.expect_request("/fhir", method="POST").respond_with_handler(take)
+    shown = dialog("fhir")
+    assert "Nothing is sent." in shown.content.text()
+    qtbot.keyClicks(shown.target.where, "a FHIR")
+    shown.target.address.setText("http://hospital.example/fhir")
+    assert shown.target.trust.isVisible()
+    qtbot.mouseClick(shown.save, Qt.MouseButton.LeftButton)
+    assert "not encrypted" in shown.message.text
+    shown.target.address.setText(httpserver.url_for("/fhir"))
+    assert f"It goes to {httpserver.host}, once you have agreed." in shown.content.text()
+    shown.patient_system.setText("urn:oid:1.2.3")
+    qtbot.mouseClick(shown.save, Qt.MouseButton.LeftButton)
+    question = asked(shown, qtbot)
+    assert f"to {httpserver.host}?" in question.text()
+    assert "PatientID" in question.text()
+    assert "Rita Reader, Clinic" in question.text()
+    question.button(QMessageBox.StandardButton.Cancel).click()
+    assert came == []  # nothing was sent
+    qtbot.waitUntil(lambda: shown.findChild(QMessageBox) is None)
+    for token in ("wrong", "t0ken"):
+        shown.target.token.setText(token)
+        qtbot.mouseClick(shown.save, Qt.MouseButton.LeftButton)
+        question = asked(shown, qtbot)
+        next(each for each in question.buttons() if each.text() == "Send").click()
+        if token == "wrong":
+            qtbot.waitUntil(lambda: "does not accept the token" in shown.message.text)
+            assert shown.target.token.text() == ""
+    message = classified.results.buttons.message
+    qtbot.waitUntil(lambda: "has taken" in message.text)
+    assert "PatientID" in message.text
+    assert [given for given, _ in came] == ["Bearer wrong", "Bearer t0ken"]
+    assert "urn:oid:1.2.3" in json.dumps(came[1][1])
+    assert "Mustermann" not in json.dumps(came[1][1])
+    assert dialog("fhir").target.address.text() == httpserver.url_for("/fhir")  # for the next one
+
+
+def test_structured_reports_are_stored_in_an_archive_that_asks_for_a_password(
+    classified, dialog, qtbot, httpserver, monkeypatch
+):
+    pytest.importorskip("highdicom", reason="LEFT OUT: DICOM reports in the panel, because highdicom is missing")
+    pytest.importorskip("dicomweb_client", reason="LEFT OUT: storing reports, because dicomweb-client is missing")
+    from napari_webipred.pacs import connection_file, secret
+    from napari_webipred.pacs.connection import Connection
+
+    monkeypatch.setattr(secret, "_known", {})
+    stored: list[Dataset] = []
+
+    def store(request: Request) -> Response:
+        if request.authorization is None or request.authorization.password != "secret":
+            return Response("", 401)
+        content = request.data[request.data.index(b"\r\n\r\n") + 4 :]
+        stored.append(dcmread(io.BytesIO(content), force=True))
+        named = {"00081155": {"vr": "UI", "Value": [stored[-1].SOPInstanceUID]}}
+        answer = {"00081199": {"vr": "SQ", "Value": [named]}}
+        return Response(json.dumps(answer), content_type="application/dicom+json")
+
+    httpserver.expect_request("/rs/studies", method="POST").respond_with_handler(store)
+    connection_file.add(Connection("hospital", "dicomweb", httpserver.url_for("/rs"), user="jane"))
+    shown = dialog("sr")
+    qtbot.waitUntil(lambda: shown.target.where.count() == 2)
+    qtbot.keyClicks(shown.target.where, "the archive")
+    for password in ("", "wrong", "secret"):
+        shown.target.password.setText(password)
+        qtbot.mouseClick(shown.save, Qt.MouseButton.LeftButton)
+        question = asked(shown, qtbot)
+        assert question.text().startswith("Send 1 document (")
+        next(each for each in question.buttons() if each.text() == "Send").click()
+        if password != "secret":
+            qtbot.waitUntil(lambda: "password" in shown.message.text)
+            assert shown.target.password.isVisible()
+            assert stored == []
+    message = classified.results.buttons.message
+    qtbot.waitUntil(lambda: "1 report stored in hospital." in message.text)
+    assert [(each.Modality, each.PatientID, str(each.PatientName)) for each in stored] == [("SR", "P-17", "")]
+
+
+def test_a_report_of_the_shown_rows_is_saved(classified, qtbot, monkeypatch, tmp_path):
+    panel = classified
     buttons = panel.results.buttons
     session = panel.results._session
-    session.table.read(0, Reading(("noisy",), "grain", now()))
 
     def dialog() -> ReportDialog:
         buttons.menu.report.trigger()

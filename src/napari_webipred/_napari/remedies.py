@@ -15,7 +15,7 @@ REMEDIES: dict[Remedy, str] = {
     "fit reference": "Click “More options…” > “Fit a reference to these images”.",
     "free space": "“On this machine…” > “Free up space” removes the least recently used models.",
     "give token": "Enter another token.",
-    "give password": "You are asked for it when you search.",
+    "give password": "You are asked for it when you search or send.",
     "go online": "Turn off “On this machine…” > “Offline”. If it turns on again, turn off Offline in the "
     "preferences and unset NAPARI_WEBIPRED_OFFLINE.",
     "import file": "Or download the file in a browser and import it: “On this machine…” > “Import…”.",
@@ -34,7 +34,7 @@ REMEDIES: dict[Remedy, str] = {
     "replace model": "To replace the model, download or import it again and click “Replace”.",
     "set proxy": f"{_START} HTTPS_PROXY set to the proxy, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",
-    "trust network": "Tick “I trust this network” in the settings of the archive.",
+    "trust network": "Tick “I trust this network”; for an archive, in its settings.",
     "write bundle": "“On this machine…” > “Export…” writes a bundle.",
 }
 

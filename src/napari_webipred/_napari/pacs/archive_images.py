@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
 
 from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.pacs.retrieved import retrieved_of
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.widgets.theme import Theme
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 class ArchiveImages(QObject):
     """Opens the dialog, once, and takes what it has retrieved.
 
-    The images stay in their folder until napari is closed: layers read their planes when they are shown.
+    The images stay in their folder as long as something needs them: layers read their planes when they are shown.
     """
 
     def __init__(self, viewer: Any, images: Images, theme: Theme, parent: Any) -> None:
@@ -43,21 +46,26 @@ class ArchiveImages(QObject):
         self.dialog.raise_()
 
     def _on_taken(self, taken: Taken, as_layers: bool) -> None:
+        retrieved = retrieved_of(self._viewer)
+        usable = [source for _, sources in taken.folders for source in sources if source.reader != "unreadable"]
+        if as_layers:
+            retrieved.keep(taken.made, layers_come=True)
+            task = Task(_layers(usable), self)
+            task.done.connect(partial(self._add_layers, taken.made))
+            task.failed.connect(partial(self._on_failed, taken.made))
+            task.start()
+            return
         for path, sources in taken.folders:
-            usable = [source for source in sources if source.reader != "unreadable"]
-            if not as_layers:
-                self._images.add_known(path, sources)
-            elif usable:
-                task = Task(_layers(usable), self)
-                task.done.connect(self._add_layers)
-                task.failed.connect(self._on_failed)
-                task.start()
+            self._images.add_known(path, sources)
+        retrieved.keep(taken.made, layers_come=False)
 
-    def _add_layers(self, layers: list[LayerData]) -> None:
+    def _add_layers(self, folder: Path, layers: list[LayerData]) -> None:
         for data, options, _ in layers:
             unwrapped(self._viewer.add_image(data, **options))
+        retrieved_of(self._viewer).layers_have_come(folder)
 
-    def _on_failed(self, error: Exception) -> None:
+    def _on_failed(self, folder: Path, error: Exception) -> None:
+        retrieved_of(self._viewer).layers_have_come(folder)
         if self.dialog is not None:
             self.dialog.message.show_error(error)
 

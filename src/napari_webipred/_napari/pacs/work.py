@@ -28,8 +28,9 @@ Chosen = tuple["Series", tuple["Instance", ...]]  # a series, and which of its i
 
 @dataclass(frozen=True, slots=True)
 class Taken:
-    """Images that were retrieved: the folder of each study, with the images in it."""
+    """Images that were retrieved into a folder: the folder in it of each study, with the images there."""
 
+    made: Path
     folders: tuple[tuple[Path, tuple[Source, ...]], ...]
     failed: tuple[str, ...]
 
@@ -92,7 +93,7 @@ def previewing(connection: Connection, series: Series, instance: Instance | None
     made = folder.make()
     try:
         wanted = _named(series, instances[len(instances) // 2 :][:1], 1)
-        with _opened(connection, "") as archive:
+        with opened(connection, "") as archive:
             sources = yield from _retrieved(archive, wanted, made)
         return _displayed(sources)
     finally:
@@ -126,7 +127,7 @@ def taking(
 
     made = folder.make()
     try:
-        with _opened(connection, "") as archive:
+        with opened(connection, "") as archive:
             whole: list[Study | Series] = [*studies, *(series for series, instances in chosen if not instances)]
             wanted = yield from listing(archive, whole, first=first)
             for series, instances in chosen:
@@ -143,7 +144,7 @@ def _by_study(sources: Sequence[Source], made: Path) -> Taken:
     for source in sources:
         folders.setdefault(made / source.name.partition("/")[0], []).append(source)
     failed = tuple(source.details[1] for source in sources if source.reader == "unreadable")
-    return Taken(tuple((path, tuple(found)) for path, found in folders.items()), failed)
+    return Taken(made, tuple((path, tuple(found)) for path, found in folders.items()), failed)
 
 
 def _named(series: Series, instances: Sequence[Instance], number: int) -> list[Wanted]:
@@ -162,12 +163,13 @@ def _asked(connection: Connection, password: str, ask: Callable[[Archive], Resul
     from napari_webipred.pacs.stream import awaited
 
     yield
-    with _opened(connection, password) as archive:
+    with opened(connection, password) as archive:
         return (yield from awaited(lambda: ask(archive), archive.close))
 
 
 @contextmanager
-def _opened(connection: Connection, password: str) -> Iterator[Archive]:
+def opened(connection: Connection, password: str) -> Iterator[Archive]:
+    """Open an archive, with a password or token if one was entered."""
     from napari_webipred.pacs import access, secret
 
     if password:

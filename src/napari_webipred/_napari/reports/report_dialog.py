@@ -1,10 +1,12 @@
-"""The dialog that makes a report of rows and saves it."""
+"""The dialog that makes a report of rows, and saves or sends it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -18,15 +20,23 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_webipred._napari.reports.report_file import Asked, Saved, saving
+from napari_webipred._napari.reports.report_file import Asked, Saved, made, saving
+from napari_webipred._napari.reports.sending import posting, storing
+from napari_webipred._napari.reports.target_fields import TargetFields
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
+from napari_webipred._napari.widgets.question import Answer, ask
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred.errors import SecretError, WebIPredError
 from napari_webipred.imaging.source import Source
 from napari_webipred.reports.report import SUFFIXES
 from napari_webipred.results.session_table import Entries, Entry, RunDetails
+
+if TYPE_CHECKING:
+    from napari_webipred.pacs.connection import Connection
+    from napari_webipred.reports.report import Report
 
 KINDS = {"html": "Page for people (HTML)", "sr": "DICOM structured reports (SR)", "fhir": "FHIR R4 transaction"}
 FILTERS = {"html": "HTML (*.html)", "sr": "DICOM (*.dcm)", "fhir": "FHIR (*.json)"}
@@ -36,7 +46,7 @@ _IDENTIFIED = "patient ID, accession number, date and identifiers of the study"
 
 
 class ReportDialog(QDialog):
-    """Asks what kind of report is wanted and what may be in it, and saves it.
+    """Asks what kind of report is wanted, what may be in it and where it goes, and saves or sends it.
 
     Parameters
     ----------
@@ -48,7 +58,7 @@ class ReportDialog(QDialog):
     Signals
     -------
     saved : str, str
-        A report was saved: what, and what of the patient is in it.
+        A report was saved or sent: what, and what of the patient is in it.
     """
 
     saved = Signal(str, str)
@@ -58,7 +68,7 @@ class ReportDialog(QDialog):
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-        self.setWindowTitle("Save report")
+        self.setWindowTitle("Report")
         self.setMinimumWidth(WIDTH)
         self._entries = entries
         self._sources_of = sources_of
@@ -72,7 +82,9 @@ class ReportDialog(QDialog):
         self.run.setCurrentIndex(self.run.count() - 1)
         self.pictures = QCheckBox("Show the &images")
         self.name = QCheckBox("Write the patient's &name, date of birth and sex")
-        self.reader, self.organisation = QLineEdit(), QLineEdit()
+        self.reader, self.organisation, self.patient_system = QLineEdit(), QLineEdit(), QLineEdit()
+        self.patient_system.setPlaceholderText("if the images do not say it: urn:oid:1.2.3")
+        self.patient_system.setToolTip("Address of the system that has given the numbers of patients")
         self.reader.setPlaceholderText("Rita Reader")
         self.organisation.setPlaceholderText("where the reader works")
         self.content = MutedLabel()
@@ -81,12 +93,15 @@ class ReportDialog(QDialog):
         self.save = self.buttons.addButton("Save…", QDialogButtonBox.ButtonRole.AcceptRole)
         self.save.setDefault(True)
         self._lay_out()
-        self.buttons.accepted.connect(self._save)
+        self.target = TargetFields(self._form, self)
+        self.buttons.accepted.connect(self._start)
         self.buttons.rejected.connect(self.reject)
         self.finished.connect(self._cancel)
         for changed in (self.kind.currentIndexChanged, self.run.currentIndexChanged, self.name.toggled):
             changed.connect(self._show)
         self.pictures.toggled.connect(self._show)
+        self.target.changed.connect(self._say_what)
+        self.target.failed.connect(self._on_failed)
         self.resize(WIDTH, self.sizeHint().height())
         self._show()
 
@@ -99,8 +114,12 @@ class ReportDialog(QDialog):
             ("", self.name),
             ("&Reader:", self.reader),
             ("&Organisation:", self.organisation),
+            ("&Patient system:", self.patient_system),
         ):
-            self._form.addRow(words, field)
+            if words:
+                self._form.addRow(words, field)
+            else:
+                self._form.addRow(field)
         self._layout = layout = QVBoxLayout(self)
         layout.setSpacing(8)
         layout.addLayout(self._form)
@@ -114,13 +133,20 @@ class ReportDialog(QDialog):
         return [entry for entry in self._entries if entry.run.number == self.run.currentData()]
 
     def _show(self) -> None:
-        """Show the fields that count, and say what will be in the report."""
-        rows = self._rows()
-        kind, read = self.kind.currentData(), any(entry.reading for entry in rows)
+        """Show the fields that count."""
+        kind, read = self.kind.currentData(), any(entry.reading for entry in self._rows())
         self._form.setRowVisible(self.run, self.run.count() > 1)
         self._form.setRowVisible(self.pictures, kind == "html")
+        self._form.setRowVisible(self.patient_system, kind == "fhir")
         for field in (self.reader, self.organisation):
             self._form.setRowVisible(field, read)
+        self.target.show_kind(kind)
+        self._say_what()
+
+    def _say_what(self) -> None:
+        """Say what will be in the report, and where it goes."""
+        rows, kind = self._rows(), self.kind.currentData()
+        read = any(entry.reading for entry in rows)
         named, record = self.name.isChecked(), kind != "html"
         patient = [*([_NAMED] if named else []), *([_IDENTIFIED] if record or named else [])]
         parts = [
@@ -131,7 +157,10 @@ class ReportDialog(QDialog):
             *(["the images"] if kind == "html" and self.pictures.isChecked() else []),
         ]
         of_patient = f"Of the patient: {', '.join(patient)}." if patient else "Nothing of the patient."
-        self.content.setText(f"In it: {', '.join(parts)}. {of_patient} Nothing is sent.")
+        host = self.target.host
+        sent = f"It goes to {host}, once you have agreed." if host else "Nothing is sent."
+        self.content.setText(f"In it: {', '.join(parts)}. {of_patient} {sent}")
+        self.save.setText("Save…" if self.target.is_file else "Send…")
         self.message.clear()
         self._fit()
 
@@ -140,29 +169,72 @@ class ReportDialog(QDialog):
         height = self._layout.totalHeightForWidth(self.width())
         self.resize(self.width(), max(height, self._layout.totalMinimumSize().height()))
 
-    def _save(self) -> None:
+    def _start(self) -> None:
         if self._task is not None:
             return
         rows = self._rows()
         kind = self.kind.currentData()
-        path = self._path(kind, len({entry.row.image for entry in rows}))
-        if path is None:
-            return
         asked = Asked(
             kind,
-            path,
             self.pictures.isChecked() and kind == "html",
             self.name.isChecked(),
             self.reader.text(),
             self.organisation.text(),
+            self.patient_system.text().strip() if kind == "fhir" else "",
         )
         sources = [source for source in self._sources_of(self.run.currentData()) if source is not None]
+        if not self.target.is_file:
+            self._make_to_send(made(rows, sources, asked))
+        elif (path := self._path(kind, len({entry.row.image for entry in rows}))) is not None:
+            self._run(saving(rows, sources, asked, path), "Making the report…", self._on_saved)
+
+    def _make_to_send(self, making: Generator[int, None, Report]) -> None:
+        """Make the report, and ask before it is sent; a wrong address is told before."""
+        archive = self.target.archive
+        try:
+            way = self.target.server() if archive is None else archive
+        except WebIPredError as error:
+            self._on_failed(error)
+            return
+        self._run(making, "Making the report…", partial(self._on_made, way))
+
+    def _run(self, steps: Generator[Any, None, Any], words: str, done: Callable[[Any], None]) -> None:
         self.save.setEnabled(False)
-        self.message.show_note("Making the report…")
-        self._task = Task(saving(rows, sources, asked))
-        self._task.done.connect(self._on_saved)
+        self.message.show_note(words)
+        self._task = Task(steps)
+        self._task.done.connect(done)
         self._task.failed.connect(self._on_failed)
         self._task.start()
+
+    def _on_made(self, way: Connection, report: Report) -> None:
+        """Say what is about to leave this computer, and to which one, and ask whether it may."""
+        self._end()
+        count, size = len(report.documents), sum(map(len, report.documents))
+        documents = f"{count} document{'s' * (count != 1)} ({max(round(size / 1000), 1):,} kB)"
+        of_patient = f"Of the patient: {', '.join(report.attributes) or 'nothing'}."
+        question = "\n\n".join(
+            [f"Send {documents} to {way.host}?", f"In it: {'; '.join(report.holds)}.", of_patient, *report.notes]
+        )
+        send = partial(self._send, way, report)
+        ask(self, "Send report", question, "Nothing goes to anybody else.", [Answer("Send", send)])
+
+    def _send(self, way: Connection, report: Report) -> None:
+        if report.kind == "sr":
+            steps = storing(report, way, self.target.password.text())
+        else:
+            self.target.keep_address()
+            steps = posting(report, way, self.target.token.text())
+        self._run(steps, f"Sending to {way.host}…", partial(self._on_sent, report))
+
+    def _on_sent(self, report: Report, words: str) -> None:
+        self.saved.emit(words, f"Of the patient: {', '.join(report.attributes) or 'nothing'}.")
+        self.accept()
+
+    def _end(self) -> None:
+        self._task = None
+        self.save.setEnabled(True)
+        self.message.clear()
+        self._fit()
 
     def _path(self, kind: str, images: int) -> Path | None:
         """Ask for a file, or for a folder if there are several documents."""
@@ -181,9 +253,10 @@ class ReportDialog(QDialog):
         self.accept()
 
     def _on_failed(self, error: Exception) -> None:
-        self._task = None
-        self.save.setEnabled(True)
+        self._end()
         self.message.show_error(error)
+        if isinstance(error, SecretError):
+            self.target.ask_for_secret(error)
         self._fit()
 
     def _cancel(self) -> None:

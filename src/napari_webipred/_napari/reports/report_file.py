@@ -1,4 +1,4 @@
-"""Makes a report and writes it, step by step."""
+"""Makes a report, and writes it, step by step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from napari_webipred._napari.chosen_file import completed, named_briefly
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Source
-from napari_webipred.reports.report import SUFFIXES, ReportKind
+from napari_webipred.reports.report import SUFFIXES, Report, ReportKind
 from napari_webipred.results.session_table import Entry
 
 
@@ -18,11 +18,11 @@ class Asked:
     """What the user wants: see `napari_webipred.reports.making.Wishes`."""
 
     kind: ReportKind
-    path: Path
     pictures: bool
     name: bool
     reader: str
     organisation: str
+    patient_system: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +33,13 @@ class Saved:
     attributes: Sequence[str]
 
 
-def saving(entries: Sequence[Entry], sources: Sequence[Source], asked: Asked) -> Generator[int, None, Saved]:
-    """Make a report of rows of one run, and write it.
+def made(entries: Sequence[Entry], sources: Sequence[Source], asked: Asked) -> Generator[int, None, Report]:
+    """Make a report of rows of one run.
 
     Raises
     ------
     WebIPredError
-        It cannot be made or written.
+        It cannot be made.
     """
     from napari_webipred.reports.making import Wishes, making
     from napari_webipred.reports.pictures import pictures
@@ -47,12 +47,30 @@ def saving(entries: Sequence[Entry], sources: Sequence[Source], asked: Asked) ->
 
     yield 0
     results = of_entries(entries)
-    path = asked.path if asked.path.is_dir() else completed(asked.path, SUFFIXES[asked.kind])
     shown = (yield from pictures(results, known=sources)) if asked.pictures else {}
     wishes = Wishes(
-        known=tuple(sources), reader=asked.reader, organisation=asked.organisation, name=asked.name, pictures=shown
+        known=tuple(sources),
+        reader=asked.reader,
+        organisation=asked.organisation,
+        name=asked.name,
+        patient_system=asked.patient_system,
+        pictures=shown,
     )
-    report = yield from making(results, asked.kind, wishes)
+    return (yield from making(results, asked.kind, wishes))
+
+
+def saving(
+    entries: Sequence[Entry], sources: Sequence[Source], asked: Asked, path: Path
+) -> Generator[int, None, Saved]:
+    """Make a report of rows of one run, and write it.
+
+    Raises
+    ------
+    WebIPredError
+        It cannot be made or written.
+    """
+    report = yield from made(entries, sources, asked)
+    path = path if path.is_dir() else completed(path, SUFFIXES[asked.kind])
     try:
         files = report.save(path, lambda there: there == path)  # which the dialog has asked about
     except OptionError as error:

@@ -147,7 +147,7 @@ class ResultActions(QWidget):
         self._task.start()
 
     def _report(self, entries: Entries) -> None:
-        """Open the dialog that saves a report of these rows."""
+        """Open the dialog that saves or sends a report of these rows."""
         from napari_webipred._napari.reports.report_dialog import ReportDialog
 
         if not entries:

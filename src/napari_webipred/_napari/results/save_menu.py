@@ -35,7 +35,7 @@ class SaveMenu(QObject):
         self.shown = self._add("Save filtered rows…", "Save the rows that the filter shows, in the order of the table")
         self.autosave = autosave
         self.menu.addAction(autosave)
-        self.report = self._add("Save report…", "A page for people, or DICOM SR or FHIR for a patient's record")
+        self.report = self._add("Report…", "A page for people, or DICOM SR or FHIR for a patient's record")
         self.menu.addSeparator()
         self.save_session = self._add("Save session…", "Save all runs and settings, but no pixels, to go on later")
         self.open_session = self._add("Open session…", "Add the runs of a saved session to the table")
