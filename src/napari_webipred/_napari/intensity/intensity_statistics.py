@@ -25,6 +25,7 @@ from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging.intensity import WINDOW
+from napari_webipred.imaging.planes import READER as ARRAYS
 from napari_webipred.results.ranges import REMEDY
 
 if TYPE_CHECKING:
@@ -234,9 +235,11 @@ def _window(shown: Shown, asked: str) -> Range | None:
 
 def _windows(shown: Shown | None) -> list[str]:
     """Return the names of the windows of the file that is shown, if it is a medical one."""
+    if shown is None or shown.source.reader == ARRAYS.id:  # the readers of files take long to import
+        return []
     from napari_webipred.imaging.readers import header_of
 
-    header = None if shown is None else header_of(shown.source, shown.index)
+    header = header_of(shown.source, shown.index)
     return [] if header is None or header.display is None else header.display.names
 
 
