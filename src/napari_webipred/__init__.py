@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_webipred.api.ensembles import agreement, ensemble
     from napari_webipred.api.evaluation import evaluate
     from napari_webipred.api.explanation import explain
+    from napari_webipred.api.heat_maps import heatmap
     from napari_webipred.api.images import merge_channels, prepare, select
     from napari_webipred.api.models import list_models, open_model
     from napari_webipred.api.references import fit_reference
@@ -42,6 +43,7 @@ __all__ = [
     "evaluate",
     "explain",
     "fit_reference",
+    "heatmap",
     "list_models",
     "merge_channels",
     "open_model",
@@ -62,6 +64,7 @@ _HOMES = {
     "evaluate": "napari_webipred.api.evaluation",
     "explain": "napari_webipred.api.explanation",
     "fit_reference": "napari_webipred.api.references",
+    "heatmap": "napari_webipred.api.heat_maps",
     "list_models": "napari_webipred.api.models",
     "merge_channels": "napari_webipred.api.images",
     "open_model": "napari_webipred.api.models",

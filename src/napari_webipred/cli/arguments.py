@@ -40,6 +40,13 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
         )
     else:
         parser.set_defaults(inputs=[], column=None)
+    add_model(parser, several=several)
+    add_reading(parser)
+    selection.add_arguments(parser)
+
+
+def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None:
+    """Add the model, or several, and what the user can say about it."""
     repeated = "; may be repeated, to compare models" if several else ""
     parser.add_argument(
         "-m",
@@ -49,6 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
         help=f"catalogue id, Zenodo DOI, hf:owner/name, URL or path{repeated}",
     )
     add_settings(parser)
+
+
+def add_reading(parser: argparse.ArgumentParser) -> None:
+    """Add the options that say how images are read and prepared."""
     parser.add_argument(
         "--range",
         metavar="LOW:HIGH",
@@ -56,7 +67,6 @@ def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, fil
         'maximum), dtype, plane, full, stack or percentiles; of DICOM files also "window 2", "window NAME" or '
         '"window CENTRE/WIDTH" (default: as in napari\'s preferences, else auto)',
     )
-    selection.add_arguments(parser)
     parser.add_argument(
         "--profile",
         metavar="P",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, get_args
 
 from napari_webipred.cache import overrides
 from napari_webipred.cli import arguments, explain, selection, several, terminal
+from napari_webipred.cli.cluster import DASK, on_cluster
 from napari_webipred.cli.maps import Maps
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
@@ -39,11 +40,7 @@ def add_demo(parser: Parser) -> None:
 def add_classify(parser: Parser) -> None:
     """Add the arguments of the command."""
     add_arguments(parser)
-    parser.add_argument(
-        "--dask",
-        metavar="CLUSTER",
-        help="classify on a cluster of Dask Distributed: the address of its scheduler, a scheduler file, or local",
-    )
+    parser.add_argument("--dask", metavar="CLUSTER", help=DASK)
     parser.set_defaults(run=_classify)
 
 
@@ -170,11 +167,8 @@ def _on_cluster(options: argparse.Namespace) -> Iterator[Executor | None]:
         return
     if options.explain:
         raise OptionError("Maps are made on this computer only.", "Use --explain without --dask.")
-    from napari_webipred.execution.cluster.connection import connected
-    from napari_webipred.execution.cluster.executor import Cluster
-
-    with connected(where) as client:
-        yield Cluster(client)
+    with on_cluster(where) as executor:
+        yield executor
 
 
 def _threshold(text: str) -> tuple[float, str]:

@@ -48,7 +48,7 @@ class Pyramid:
     kind : str
         How it is read: a key of `napari_webipred.imaging.windows.OPENERS`.
     location : Path or tuple of arrays
-        The file or folder, or an array for each level.
+        The absolute path of the file or folder, or an array for each level.
     levels : tuple of Level
         The full size first.
     dtype : str

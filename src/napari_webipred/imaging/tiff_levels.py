@@ -81,7 +81,7 @@ def describe(path: Path, name: str) -> Pyramid:
             Pyramid(
                 name,
                 "tiff",
-                path,
+                path.absolute(),
                 levels_of(shapes, blocks),
                 np.dtype(page.dtype).str,
                 int(page.samplesperpixel) if page.samplesperpixel > 1 else 0,

@@ -11,6 +11,7 @@ from napari_webipred.imaging import planes, unreadable
 from napari_webipred.imaging.dicom import reader as dicom
 from napari_webipred.imaging.memory import image_memory
 from napari_webipred.imaging.planes import ArrayLayout
+from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.imaging.readers import memory_needed, read
 from napari_webipred.imaging.source import Index, Source
 
@@ -72,6 +73,8 @@ def _portable(source: Source, index: Index) -> Source:
 def of_files(source: Source) -> bool:
     """Tell whether all pixels of a source come from files."""
     where = source.location
+    if isinstance(where, Pyramid):  # the path of its file is absolute
+        return isinstance(where.location, Path)
     parts = where if isinstance(where, tuple) else (where,)
     return all(of_files(part) if isinstance(part, Source) else part is None or isinstance(part, Path) for part in parts)
 
@@ -83,7 +86,7 @@ def _absolute(source: Source, index: Index | None = None) -> Source:
         return replace(source, location=_absolute(where))
     if isinstance(where, tuple):
         return replace(source, location=tuple(map(_absolute, where)))
-    if where is None:
+    if where is None or isinstance(where, Pyramid):
         return source
     details = dicom.absolute(source, index) if source.reader == dicom.READER.id else source.details
     return replace(source, location=where.absolute(), details=details)

@@ -111,7 +111,7 @@ def _pyramid(
     pyramid = Pyramid(
         name,
         "zarr",
-        path,
+        path.absolute(),
         levels_of(shapes, blocks),  # type: ignore[arg-type]
         full.dtype,
         3 if place is not None else (full.shape[-1] if channels_last else 0),

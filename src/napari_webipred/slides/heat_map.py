@@ -39,6 +39,8 @@ class HeatMap:
         How the tiles lie, and what else is known of the picture.
     errors : dict
         By row and column, why tiles have failed.
+    notes : list of str
+        What else should be known of the numbers.
     """
 
     def __init__(self, started: Started) -> None:
@@ -49,6 +51,7 @@ class HeatMap:
         self.tiles = np.full((*started.tiling.shape, len(self.classes)), np.nan, np.float32)
         self.states = np.zeros(started.tiling.shape, np.uint8)
         self.errors: dict[Place, str] = {}
+        self.notes: list[str] = []
 
     @property
     def world_scale(self) -> tuple[float, float] | None:
@@ -86,6 +89,18 @@ class HeatMap:
         top, left, bottom, right = self.started.tiling.box(index)
         down, across = self.started.factor
         return top * down, left * across, bottom * down, right * across
+
+    def cell_box(self, cell: Place) -> tuple[float, float, float, float]:
+        """Return where a cell of the map lies, as `box`; one at the edge ends where the region does."""
+        tiling, factor = self.started.tiling, self.started.factor
+        (top, bottom), (left, right) = (
+            tuple(
+                scale * edge
+                for edge in (steps.begin + place * steps.step, min(steps.begin + (place + 1) * steps.step, steps.end))
+            )
+            for steps, place, scale in zip((tiling.down, tiling.across), cell, factor, strict=True)
+        )
+        return top, left, bottom, right
 
     def classified(self) -> Iterator[tuple[Place, NDArray[np.float32]]]:
         """Yield the tiles that have probabilities, row by row."""

@@ -165,6 +165,7 @@ def mapping(
         The picture cannot be read.
     """
     check_card(model, options)
+    assert options.budget  # a setting that is wrong is refused before anything is read
     begin = time.perf_counter()
     target = model.card.input
     assert target is not None
@@ -173,7 +174,7 @@ def mapping(
     _check_numbers(plan, len(model.classes))
     try:
         black_and_white = range_of(picture, plane, options.intensity)
-        options = replace(options, intensity=black_and_white, memory=options.budget)
+        options = replace(options, intensity=black_and_white)
         yield _started(model, picture, plan, total, black_and_white)
         found = done if isinstance(done, (set, frozenset, dict)) else frozenset(done)
         tiles = _Tiles(picture, plane, plan, found, Look(picture, plane, plan, black_and_white), request.background)
