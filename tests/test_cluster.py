@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 import time
 import warnings
@@ -19,10 +20,10 @@ from PIL import Image
 
 import cluster_work
 import napari_webipred as wp
-from napari_webipred import engine
+from napari_webipred import cli, engine
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError, OptionError
-from napari_webipred.execution.cluster import executor, run, worker
+from napari_webipred.execution.cluster import connection, executor, run, worker
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.cluster.network import Networks, content_of, network_of
 from napari_webipred.options import Options
@@ -284,6 +285,31 @@ def test_only_what_ends_every_worker_fails_and_it_is_tried_alone(client: Any, wo
     assert (len(tried), tried[-1]) == (2, [13])
 
 
+class Losing(Watched):
+    """As if the first worker had died after it had computed its result."""
+
+    def submit(self, function: Any, task: Any, **how: Any) -> Any:
+        future = super().submit(function, task, **how)
+        return future if len(self.tasks) > 1 else Lost(future)
+
+
+class Lost:
+    status = "lost"
+
+    def __init__(self, future: Any) -> None:
+        self.future = future
+
+    def add_done_callback(self, function: Any) -> None:
+        self.future.add_done_callback(lambda _: function(self))
+
+
+def test_a_result_that_is_lost_with_its_worker_is_computed_again(client: Any, work: Any) -> None:
+    losing = Losing(client)
+    assert list(each(losing, work.nothing, range(30))) == list(range(30))
+    first = losing.tasks[0].things
+    assert [task.things for task in losing.tasks].count(first) == 2
+
+
 def test_the_row_of_an_image_that_ends_every_worker_says_so(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     model = wp.open_model("demo")
     monkeypatch.setattr(run, "answer", cluster_work.as_if_all_died)
@@ -319,3 +345,50 @@ def test_what_is_done_on_this_computer_only_is_refused(client: Any, options: Opt
 def test_something_else_than_a_client_is_refused(given: Any) -> None:
     with pytest.raises(OptionError, match="client of Dask Distributed"):
         wp.classify(picture(), "demo", client=given)
+
+
+def test_the_command_line_takes_the_address_of_a_cluster_or_a_scheduler_file(
+    client: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    Image.fromarray(picture()).save(tmp_path / "a.png")
+    (tmp_path / "cluster.json").write_text(json.dumps({"address": client.scheduler.address}))
+    outputs = []
+    for where in ([], ["--dask", client.scheduler.address], ["--dask", str(tmp_path / "cluster.json")]):
+        assert cli.main(["classify", str(tmp_path / "a.png"), "--model", "demo", *where]) == 0
+        outputs.append(capsys.readouterr().out)
+    assert outputs[0] == outputs[1] == outputs[2]
+    assert "a.png" in outputs[0]
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("nowhere.json", "nowhere.json is no address of a cluster"),
+        ("tcp://127.0.0.1:9", "no answer from the cluster tcp://127.0.0.1:9"),
+        ("xyz://host", "no answer from the cluster xyz://host"),
+        ("tls://127.0.0.1:9", "no answer from the cluster tls://127.0.0.1:9"),
+        ("no.json", "no.json is no scheduler file"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_named(
+    where: str, said: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("no.json").write_text("[")
+    monkeypatch.setattr(connection, "SECONDS", 0.5)
+    assert cli.main(["classify", "a.png", "--model", "demo", "--dask", where]) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_without_dask_the_command_that_installs_it_is_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(connection, "find_spec", lambda name: None)
+    assert cli.main(["classify", "a.png", "--model", "demo", "--dask", "local"]) == 2
+    assert 'pip install "napari-webipred[dask]"' in capsys.readouterr().err
+
+
+def test_maps_and_a_cluster_are_refused_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = str(tmp_path / "maps")
+    assert cli.main(["classify", "a.png", "--model", "demo", "--dask", "local", "--explain", folder]) == 2
+    assert "Use --explain without --dask." in capsys.readouterr().err

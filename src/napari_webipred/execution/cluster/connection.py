@@ -11,12 +11,15 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from napari_webipred import safe_json
+from napari_webipred.atomic_file import read_small
 from napari_webipred.errors import OptionError
 from napari_webipred.limits import available_cores
 
 LOCAL = "local"
 SECONDS = 30  # until a scheduler answers
 _ADDRESS = re.compile(r"[a-z]+://\S+|[^\s/\\]+:\d+")
+KINDS = "Give an address such as tcp://host:8786, the path of a scheduler file, or local."
 HOST = "127.0.0.1"
 # A cluster on this computer shows no pages about itself, and writes nothing of rows to the disk.
 _SILENT = {
@@ -56,10 +59,10 @@ def connected(where: str) -> Iterator[Any]:
         if where == LOCAL:
             client = stack.enter_context(_of_this_computer())
         else:
-            address, file = _understood(where)
+            address = _address(where)
             try:
-                client = Client(address, scheduler_file=file, set_as_default=False, timeout=SECONDS)
-            except (OSError, TimeoutError, ValueError, TypeError, KeyError) as error:
+                client = Client(address, set_as_default=False, timeout=SECONDS)
+            except (OSError, TimeoutError, ValueError, TypeError) as error:  # the last two of an address without sense
                 raise OptionError(
                     f"There is no answer from the cluster {where}: {error}.",
                     "Check the address, that its scheduler runs, and for tls:// the certificates that Dask is told of.",
@@ -68,16 +71,18 @@ def connected(where: str) -> Iterator[Any]:
         yield client
 
 
-def _understood(where: str) -> tuple[str | None, str | None]:
-    """Tell an address from the path of a scheduler file."""
+def _address(where: str) -> str:
+    """Return an address as it is given, or from a scheduler file."""
     if _ADDRESS.fullmatch(where):
-        return where, None
-    if not Path(where).is_file():
-        raise OptionError(
-            f"{where} is no address of a cluster, and there is no such file.",
-            "Give an address such as tcp://host:8786, the path of a scheduler file, or local.",
-        )
-    return None, where
+        return where
+    try:
+        return str(safe_json.parse(read_small(Path(where)))["address"])
+    except FileNotFoundError:
+        raise OptionError(f"{where} is no address of a cluster, and there is no such file.", KINDS) from None
+    except OSError as error:
+        raise OptionError(f"{where} cannot be read: {error.strerror}.", KINDS) from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise OptionError(f"{where} is no scheduler file.", KINDS) from error
 
 
 @contextmanager

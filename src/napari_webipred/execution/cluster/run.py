@@ -194,7 +194,7 @@ class Run(Generic[Item, Result]):
             if not self._delivered or batch.tries:  # else another worker may have stored it in a cache that they share
                 self._deliver(found.address)
             self._again(batch)
-        elif isinstance(found.error, CancelledError):  # Dask has thought that this worker is not needed any more
+        elif isinstance(found.error, CancelledError):  # lost with a worker, or Dask wanted it elsewhere
             self._again(batch)
         else:
             raise found.error
@@ -203,8 +203,10 @@ class Run(Generic[Item, Result]):
         """Return what a worker has answered; None if each worker that had this task has died."""
         from distributed import KilledWorker
 
-        if future.status in ("cancelled", "lost"):
+        if future.status == "cancelled":
             raise _lost_cluster()
+        if future.status == "lost":  # the worker died after it had computed the result
+            return Failed(CancelledError("The result is lost."))
         try:
             with _connected():
                 found: Done | Absent | Unlike | Failed = future.result()
