@@ -26,7 +26,7 @@ SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_cluster_pr
     $(addprefix tests/reports/test_,servers.py structured.py) \
     $(addprefix tests/catalogue/test_,foreign_caches.py meetings.py optimised.py) \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
-    stored_models.py preferences.py process.py zenodo_search.py unsaved.py focus.py)
+    stored_models.py preferences.py process.py zenodo_search.py unsaved.py focus.py whole_way.py)
 # These are run with those of the panel, so that both halves take equally long.
 BESIDE := tests/catalogue tests/evaluation
 # Many tests start programs, which would compile every module again.

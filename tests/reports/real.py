@@ -6,52 +6,29 @@ import csv
 import io
 import json
 import os
-import shutil
-import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 import orthanc
-from dicom_maker import content, ct_slice
+import stored_study
 from napari_webipred import cli
-from napari_webipred.pacs import access, connection_file, secret
-from napari_webipred.pacs.connection import Connection
-
-sys.path.append(str(Path(__file__).parent))
-import fhir_server
+from napari_webipred.pacs import connection_file, secret
+from stored_study import DIMSE, WEB, faults_of, fhir_server, reports
 
 assert orthanc.INSIDE in os.environ, "run test_servers.py"
 
-WEB = Connection("web", "dicomweb", f"http://127.0.0.1:{orthanc.HTTP_PORT}/dicom-web", user=orthanc.USER)
-DIMSE = Connection("dimse", "dimse", f"127.0.0.1:{orthanc.DICOM_PORT}", title="ORTHANC", own_port=orthanc.OWN_PORT)
-STUDY, SERIES = "1.2.826.0.1.3680043.8.498.1", "1.2.826.0.1.3680043.8.498.2"
 RITA = ("--reader", "Rita Reader", "--organisation", "Clinic", "--yes")
 
 
 @pytest.fixture(scope="module", autouse=True)
 def servers() -> Iterator[None]:
-    orthanc.loopback_up()
-    random = np.random.default_rng(5)
-    about = {"PatientName": "Müller^Jörg", "PatientID": "P2", "StudyInstanceUID": STUDY, "SeriesInstanceUID": SERIES}
-    about |= {"SpecificCharacterSet": "ISO_IR 192", "StudyDate": "20260201", "StudyID": "S", "AccessionNumber": "A2"}
-    made = [
-        ct_slice(place, place + 1, random.normal(0, 90 + 40 * place, (40, 40)).astype(np.int16), **about)
-        for place in range(4)
-    ]
-    for number, each in enumerate(made):
-        each.SOPInstanceUID = each.file_meta.MediaStorageSOPInstanceUID = f"{SERIES}.{number}"
-    with orthanc.archive(), fhir_server.server():
-        secret.remember(WEB, orthanc.PASSWORD)
+    with stored_study.servers():
         connection_file.add(WEB)  # for the table, which is made before a test has a configuration of its own
-        store = access.opened(WEB)
-        store.store(map(content, made))
-        store.close()
         yield
 
 
@@ -112,23 +89,7 @@ def test_structured_reports_come_back_from_the_archive_as_they_were(
     findings = [group.finding_type.value for group in groups if group.tracking_identifier.startswith("Reader")]
     assert len(findings) == 3  # of one image the reader is unsure
     assert (document.VerificationFlag, str(document.PatientName), document.PatientID) == ("UNVERIFIED", "", "P2")
-    if shutil.which("dciodvfy"):
-        path = tmp_path / "report.dcm"
-        path.write_bytes(reports()[uid])
-        done = subprocess.run(["dciodvfy", path], capture_output=True, encoding="latin-1", check=False)
-        assert "Error" not in done.stdout + done.stderr
-
-
-def reports() -> dict[str, bytes]:
-    """The structured reports in the archive, by their identifiers."""
-    opened = access.opened(WEB)
-    found: dict[str, bytes] = {}
-    for series in opened.series(STUDY):
-        if series.modality == "SR":
-            instances = opened.instances(STUDY, series.uid)
-            opened.retrieve(instances, lambda each: found.setdefault(each.instance.uid, each.content))
-    opened.close()
-    return found
+    assert faults_of(reports()[uid], tmp_path) == ""
 
 
 def test_observations_come_back_from_the_fhir_server_as_they_were(
