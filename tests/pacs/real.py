@@ -38,7 +38,7 @@ STUDIES = {"1.2.3": ("Doe^Jane", "P 1", "20260131"), "1.2.4": ("Müller^Jörg=�
 
 
 def study(uid: str) -> dict[str, bytes]:
-    """A CT of six slices, one of them compressed, an X-ray image, and a truncated one; by their identifiers."""
+    """A CT of six slices, two of them compressed, an X-ray image, and a truncated one; by their identifiers."""
     name, patient, date = STUDIES[uid]
     noise = np.random.default_rng(int(uid[-1])).integers(-900, 900, (32, 64)).astype(np.int16)
     about = {"SpecificCharacterSet": "ISO_IR 192", "PatientName": name, "PatientID": patient, "StudyDate": date}
@@ -46,7 +46,8 @@ def study(uid: str) -> dict[str, bytes]:
     made = []
     for place in range(6):
         made.append(ct_slice(place * 2.0, place + 1, np.roll(noise, place), SeriesInstanceUID=f"{uid}.1", **about))
-    made[2].compress("1.2.840.10008.1.2.5", generate_instance_uid=False)
+    made[2].compress(RLE, generate_instance_uid=False)
+    made[4].compress(JPEG_2000, generate_instance_uid=False)
     made.append(dataset((noise - noise.min()).astype(np.uint16), "CR", SeriesInstanceUID=f"{uid}.2", **about))
     made.append(dataset((noise - noise.min()).astype(np.uint16), "CR", SeriesInstanceUID=f"{uid}.3", **about))
     for number, each in enumerate(made):
@@ -62,12 +63,13 @@ FILES = {uid: study(uid) for uid in STUDIES}
 @pytest.fixture(scope="module", autouse=True)
 def server() -> Iterator[None]:
     orthanc.loopback_up()
-    with orthanc.archive():
+    with orthanc.archive() as process:
         secret.remember(WEB, orthanc.PASSWORD)
         store = access.opened(WEB)
         store.store(each for files in FILES.values() for each in files.values())
         store.close()
         yield
+        assert process.poll() is None, "the archive has crashed, as it does when it converts JPEG 2000"
 
 
 @pytest.fixture(autouse=True)
