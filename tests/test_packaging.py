@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[1]
 PACKAGE = ROOT / "src" / "napari_webipred"
 SETTINGS = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
 PROJECT, HATCH = SETTINGS["project"], SETTINGS["tool"]["hatch"]
+EXTRAS = PROJECT["optional-dependencies"]
 
 
 def build(folder: Path, target: str, out: Path) -> Path:
@@ -134,15 +135,17 @@ def imported() -> set[str]:
     return {name.partition(".")[0] for name in names} - set(sys.stdlib_module_names) - {"napari_webipred"}
 
 
-OF_EXTRAS = {"openpyxl"}  # imported where it is needed, with a message that says what to install
+def declared(requirements: list[str]) -> set[str]:
+    return {plain(re.match(r"[\w.-]+", each)[0]) for each in requirements}  # type: ignore[index]
 
 
 def test_every_package_that_is_imported_is_declared() -> None:
-    declared = {plain(re.match(r"[\w.-]+", each)[0]) for each in PROJECT["dependencies"]}  # type: ignore[index]
+    """Or belongs to an extra: then it is imported where it is needed, with a message that says what to install."""
+    known = declared([*PROJECT["dependencies"], *(each for extra in EXTRAS.values() for each in extra)])
     brought_by = packages_distributions()
     missing = {
         name
-        for name in imported() - BROUGHT_BY_THE_USER - OF_EXTRAS
-        if not declared & {plain(distribution) for distribution in brought_by.get(name, [name])}
+        for name in imported() - BROUGHT_BY_THE_USER
+        if not known & {plain(distribution) for distribution in brought_by.get(name, [name])}
     }
     assert missing == set()

@@ -151,15 +151,6 @@ def test_equal_data_has_equal_hashes_and_kinds_differ() -> None:
     assert Sparse() != Inner(size=1)
 
 
-def test_it_can_be_a_field_of_a_model_of_pydantic() -> None:
-    class Model(BaseModel):
-        outer: Outer
-
-    assert Model.model_validate({"outer": {"kind": "a"}}).outer == Outer(kind="a")
-    with pytest.raises(PydanticError, match="kind: is missing"):
-        Model.model_validate({"outer": {}})
-
-
 class Judge(BaseModel):
     whole: int = 0
     number: float = 0

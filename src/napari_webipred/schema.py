@@ -276,13 +276,6 @@ class Part:
         plain = _finite(self.model_dump(mode="json", exclude_unset=exclude_unset))
         return json.dumps(plain, indent=indent, ensure_ascii=False, allow_nan=False)
 
-    @classmethod
-    def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> Any:
-        """Let it be a field of a model of pydantic."""
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(cls.model_validate)
-
 
 def _rebuilt(kind: type[Made], values: dict[str, Any], given: frozenset[str]) -> Made:
     made = object.__new__(kind)

@@ -13,9 +13,9 @@ import zipfile
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from napari_webipred import file_errors, limits, safe_json
 from napari_webipred.archive.model_files import open_files
@@ -45,7 +45,7 @@ class _File(BaseModel):
 
 
 class _Model(BaseModel):
-    card: ModelCard
+    card: Annotated[ModelCard, PlainValidator(ModelCard.model_validate)]
     source: dict[str, Any]
     files: list[_File] = Field(min_length=1, max_length=limits.BUNDLE_FILES)
 

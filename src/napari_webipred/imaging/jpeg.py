@@ -23,7 +23,7 @@ def is_in_scans(image: ImageFile) -> bool:
     if image.format not in {"JPEG", "MPO"}:
         return False
     colours: int = image.layers  # type: ignore[attr-defined]
-    if image.format == "MPO" or "progressive" in image.info or colours not in {1, 3} or image.fp is None:
+    if image.format == "MPO" or "progressive" in image.info or colours not in {1, 3, 4} or image.fp is None:
         return True
     expected = START_OF_SCAN + struct.pack(">HB", 6 + 2 * colours, colours)
     end = image.fp.tell()  # of a plain JPEG, Pillow stops behind the header of the first scan

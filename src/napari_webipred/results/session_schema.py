@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, PlainValidator, TypeAdapter, model_validator
 
 from napari_webipred.card import ModelCard, Profile, Views
 from napari_webipred.hardware import Device, Precision
@@ -124,7 +124,7 @@ class Run(Part):
     """A run, before its images and rows."""
 
     begun: datetime
-    card: ModelCard
+    card: Annotated[ModelCard, PlainValidator(ModelCard.model_validate)]
     checksum: Annotated[str, Field(max_length=200)]
     options: Options
     axes: tuple[Name, ...]
