@@ -15,10 +15,10 @@ import napari_webipred as wp
 from elsewhere import in_another_process
 from napari_webipred.engine import Options
 from napari_webipred.errors import ImageError, OptionError
-from napari_webipred.slides.heat_map import DONE, FAILED, SKIPPED, HeatMap
 from napari_webipred.slides.mapping import OFF_LABEL, Finished, Started, TileDone, mapping
 from napari_webipred.slides.picture import picture_of
 from napari_webipred.slides.request import Request
+from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED, TileMap
 from pictures import BACKGROUND, levels_of, spotted, write_ome_zarr, write_tiff
 
 
@@ -27,12 +27,12 @@ def model() -> wp.Model:
     return wp.open_model("demo")
 
 
-def mapped(model: wp.Model, image: Any, *, options: Options | None = None, **request: Any) -> HeatMap:
+def mapped(model: wp.Model, image: Any, *, options: Options | None = None, **request: Any) -> TileMap:
     picture, plane = picture_of(image)
     events = mapping(model, picture, Request(**request), options or Options(), plane=plane)
     started = next(events)
     assert isinstance(started, Started)
-    found = HeatMap(started)
+    found = TileMap(started)
     for event in events:
         if isinstance(event, TileDone):
             found.add(event)
@@ -130,7 +130,7 @@ def test_a_run_that_is_cancelled_goes_on_where_it_was(model: wp.Model) -> None:
     first = mapping(model, picture, request)
     started = next(first)
     assert isinstance(started, Started)
-    found = HeatMap(started)
+    found = TileMap(started)
     for event in islice(first, 40):
         assert isinstance(event, TileDone)
         found.add(event)

@@ -15,11 +15,11 @@ from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model
-from napari_webipred.slides import heat_map
 from napari_webipred.slides.mapping import Started, TileDone, mapping
 from napari_webipred.slides.picture import picture_of
 from napari_webipred.slides.request import Background, Request
 from napari_webipred.slides.saving import claimed_output, facts_of
+from napari_webipred.slides.tile_map import TileMap
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from napari_webipred.hardware import Device, Precision
 
 
-class HeatMap(heat_map.HeatMap):
-    """Probabilities of the classes over a picture, as `heatmap` returns them; see `napari_webipred.slides.heat_map`.
+class HeatMap(TileMap):
+    """Probabilities of the classes over a picture, as `heatmap` returns them; see `napari_webipred.slides.tile_map`.
 
     Attributes
     ----------

@@ -20,8 +20,8 @@ from napari_webipred.errors import OptionError
 from napari_webipred.hardware import Device, Precision
 
 if TYPE_CHECKING:
-    from napari_webipred.slides.heat_map import HeatMap
     from napari_webipred.slides.mapping import Started
+    from napari_webipred.slides.tile_map import TileMap
 
 SHOWN = 3  # reasons of failure
 
@@ -84,11 +84,11 @@ def add_heatmap(parser: Parser) -> None:
 def _heatmap(options: argparse.Namespace) -> int:
     from napari_webipred import engine
     from napari_webipred.execution.threads import classify_planes
-    from napari_webipred.slides.heat_map import HeatMap
     from napari_webipred.slides.mapping import Started, TileDone, mapping
     from napari_webipred.slides.picture import picture_of
     from napari_webipred.slides.request import Request
     from napari_webipred.slides.saving import claimed_output, facts_of
+    from napari_webipred.slides.tile_map import TileMap
 
     hardware = arguments.hardware(options)
     how = engine.Options(
@@ -121,7 +121,7 @@ def _heatmap(options: argparse.Namespace) -> int:
         events = stack.enter_context(closing(mapping(model, picture, request, how, plane=plane, executor=executor)))
         started = next(events)
         assert isinstance(started, Started)
-        heat = HeatMap(started)
+        heat = TileMap(started)
         heat.notes = notes
         for sentence in (*notes, _words(started), started.remark):
             if sentence:
@@ -160,11 +160,11 @@ def _tiles(count: int) -> str:
     return f"{count:,} tile{'' if count == 1 else 's'}"
 
 
-def _end(heat: HeatMap, paths: Sequence[Path]) -> int:
+def _end(heat: TileMap, paths: Sequence[Path]) -> int:
     """Tell what has come of it, and return the exit status."""
     import numpy as np
 
-    from napari_webipred.slides.heat_map import DONE, FAILED, SKIPPED
+    from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED
 
     done, skipped, failed = (int(np.count_nonzero(heat.states == state)) for state in (DONE, SKIPPED, FAILED))
     for why, count in Counter(heat.errors.values()).most_common(SHOWN):

@@ -36,7 +36,7 @@ from napari_webipred.results.record import (
     read_record,
     record_path,
 )
-from napari_webipred.slides.heat_map import DONE, FAILED, SKIPPED, HeatMap
+from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED, TileMap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -62,7 +62,7 @@ def facts_of(
     model: Model,
     request: Request,
     options: Options,
-    heat: HeatMap,
+    heat: TileMap,
     picture: Pyramid,
     given: ModelInput | None = None,
 ) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def facts_of(
     ----------
     model, request, options
         Of the run.
-    heat : HeatMap
+    heat : TileMap
     picture : Pyramid
     given : ModelInput, optional
         What opens the model again.
@@ -122,7 +122,7 @@ def _as_list(value: Any) -> Any:
 @contextmanager
 def claimed_output(
     path: Path, may_replace: Callable[[Path], bool], inputs: Iterable[str | Path] = ()
-) -> Iterator[Callable[[HeatMap, dict[str, Any]], None]]:
+) -> Iterator[Callable[[TileMap, dict[str, Any]], None]]:
     """Make sure that a map may be written to a file, before it is computed.
 
     Parameters
@@ -158,7 +158,7 @@ def claimed_output(
             kind = Kind("a heat map is saved in a file of its own", (suffix,), _is_ours)
             target = stack.enter_context(claimed(path, kind, may_replace, inputs))
 
-        def write(heat: HeatMap, facts: dict[str, Any]) -> None:
+        def write(heat: TileMap, facts: dict[str, Any]) -> None:
             try:
                 if suffix == ZARR:
                     _write_folder(target, heat, facts)
@@ -170,7 +170,7 @@ def claimed_output(
         yield write
 
 
-def _write_file(path: Path, heat: HeatMap, facts: dict[str, Any]) -> None:
+def _write_file(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
     suffix = path.suffix.lower()
     with kept_unless_written(record_path(path)), being_replaced(path) as file:
         if suffix in TIFF:
@@ -193,7 +193,7 @@ def _is_ours(path: Path) -> bool:
         return False
 
 
-def _table(heat: HeatMap) -> Iterator[str]:
+def _table(heat: TileMap) -> Iterator[str]:
     """Yield the lines of a table with a row for each tile, in full-size pixels, with the columns of WSInfer first."""
     stream = io.StringIO(newline="")
     writer = csv.writer(stream)
@@ -216,7 +216,7 @@ def _table(heat: HeatMap) -> Iterator[str]:
         yield line([*place, *cells, state, harmless(heat.errors.get((row, column), ""))])
 
 
-def _outlines(heat: HeatMap) -> Iterator[str]:
+def _outlines(heat: TileMap) -> Iterator[str]:
     """Yield the text of a collection of squares as QuPath opens it: a detection for each cell that has a value."""
     yield '{"type": "FeatureCollection", "features": ['
     before = "\n"
@@ -240,7 +240,7 @@ def _outlines(heat: HeatMap) -> Iterator[str]:
     yield "\n]}\n"
 
 
-def _write_tiff(file: Any, heat: HeatMap) -> None:
+def _write_tiff(file: Any, heat: TileMap) -> None:
     """Write an OME-TIFF of 32-bit floats with a channel for each class; its pixel size is that of a cell."""
     import tifffile
 
@@ -286,7 +286,7 @@ def read_head(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("attributes", {}), dict) else {}
 
 
-def _write_folder(path: Path, heat: HeatMap, facts: dict[str, Any]) -> None:
+def _write_folder(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
     """Write an OME-Zarr 0.5 beside its place, with the map, the tiles and their states, and move it there."""
     temporary = path.with_name(f".{path.name}.{OURS}.tmp")
     shutil.rmtree(temporary, ignore_errors=True)
@@ -301,7 +301,7 @@ def _write_folder(path: Path, heat: HeatMap, facts: dict[str, Any]) -> None:
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _fill(path: Path, heat: HeatMap, facts: dict[str, Any]) -> None:
+def _fill(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
     import zarr
 
     group = zarr.open_group(path, mode="w", zarr_format=3)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 WAITING, DONE, SKIPPED, FAILED = range(4)
 
 
-class HeatMap:
+class TileMap:
     """Probabilities of the classes over a picture.
 
     The value of a cell is the mean over all tiles that cover it, each weighted by how much of the cell it covers. It
