@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from napari_webipred.api.ensembles import agreement, ensemble
     from napari_webipred.api.evaluation import evaluate
     from napari_webipred.api.explanation import explain
+    from napari_webipred.api.fitting import fit_head
     from napari_webipred.api.heat_maps import heatmap
     from napari_webipred.api.images import merge_channels, prepare, select
     from napari_webipred.api.models import list_models, open_model
@@ -42,6 +43,7 @@ __all__ = [
     "ensemble",
     "evaluate",
     "explain",
+    "fit_head",
     "fit_reference",
     "heatmap",
     "list_models",
@@ -63,6 +65,7 @@ _HOMES = {
     "ensemble": "napari_webipred.api.ensembles",
     "evaluate": "napari_webipred.api.evaluation",
     "explain": "napari_webipred.api.explanation",
+    "fit_head": "napari_webipred.api.fitting",
     "fit_reference": "napari_webipred.api.references",
     "heatmap": "napari_webipred.api.heat_maps",
     "list_models": "napari_webipred.api.models",

@@ -28,6 +28,8 @@ RANGES: dict[str, Intensity] = {
     "full": "full",
 }
 
+NAMES = "class names in output order, for a model without class names"
+
 
 def add_arguments(parser: argparse.ArgumentParser, *, several: bool = False, files: bool = True) -> None:
     """Add images if they are files, the model, or several, and the options that say how images are read."""
@@ -80,9 +82,9 @@ def add_reading(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_settings(parser: argparse.ArgumentParser) -> None:
-    """Add what the user can say about a model."""
-    parser.add_argument("--classes", metavar="A,B", help="class names in output order, for a model without class names")
+def add_settings(parser: argparse.ArgumentParser, classes: str = NAMES) -> None:
+    """Add what the user can say about a model; `classes` is what its option of that name is for."""
+    parser.add_argument("--classes", metavar="A,B", help=classes)
     parser.add_argument(
         "--standardize",
         metavar="MODE",

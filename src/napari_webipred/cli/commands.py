@@ -27,6 +27,7 @@ COMMANDS = {
     "classify": Command("classify image files and folders", "classify:add_classify"),
     "evaluate": Command("compare results with known classes: metrics, intervals, figures", "evaluate:add_evaluate"),
     "explain": Command("show which parts of images speak for a class", "explain:add_explain"),
+    "fit": Command("make a model for own classes from a few labelled images", "fit:add_fit"),
     "heatmap": Command("classify a large picture or slide tile by tile, as a map", "heatmap:add_heatmap"),
     "models": Command("list the models of the catalogue, or search Zenodo", "models:add_models"),
     "fetch": Command("download a model, to use it offline later", "models:add_fetch"),

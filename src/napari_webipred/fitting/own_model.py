@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from napari_webipred import opening, self_test
+from napari_webipred import opening, safe_json, self_test
+from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.archive.label_files import CARD_FILE
 from napari_webipred.card import PartialCard, Provenance
 from napari_webipred.errors import ModelError, OptionError
@@ -114,6 +115,20 @@ def own_model(
         f"The network of {base.card.name} cannot be written with a new head: its numbers would be {apart:.2g} apart.",
         "Choose another base model, and tell the makers of this program.",
     )
+
+
+def is_own(path: Path) -> bool:
+    """Tell whether a file is a model that was made here."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            card = (
+                safe_json.parse(archive.read(CARD_FILE))
+                if archive.getinfo(CARD_FILE).file_size < MAX_SIDE_BYTES
+                else {}
+            )
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+        return False
+    return isinstance(card, dict) and "fitted_to" in card
 
 
 def save(model: Model, path: str | Path) -> Path:
