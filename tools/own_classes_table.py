@@ -3,8 +3,8 @@
     python tools/own_classes_table.py MODEL [--print]
 
 MODEL is a published network, such as an image model of Teachable Machine. Three questions, of which all images come
-with scikit-image and scikit-learn: textures cut out of pictures, handwritten digits, and qualities of pictures. Of each,
-heads are fitted to 5, 10, 20 and 50 images of each class, five times, and tried on many others: other parts of the
+with scikit-image and scikit-learn: textures cut out of pictures, handwritten digits, and qualities of pictures. Of
+each, heads are fitted to 5, 10, 20 and 50 images of each class, five times, and tried on others: other parts of the
 pictures, other digits, other pictures. Plain scikit-learn gets the same features. It needs no internet and takes some
 minutes.
 """
