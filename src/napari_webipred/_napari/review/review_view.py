@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from qtpy.QtCore import QEvent, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QMouseEvent
-from qtpy.QtWidgets import QAbstractButton, QApplication, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari.results.result_columns import name_of
+from napari_webipred._napari.review.keyboard import Keyboard
 from napari_webipred._napari.review.review_form import ELSEWHERE, HINT, ReviewForm
-from napari_webipred._napari.review.review_keys import digit_of, key_of
 from napari_webipred._napari.review.review_row import HIDDEN, answer_of, end_of, progress_of, verdict_of
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.theme import Theme
@@ -46,7 +45,10 @@ class ReviewView(QWidget):
         self._session = session
         self.work = work
         self.form = form = ReviewForm(theme)
-        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self._keyboard = Keyboard(self)
+        self._keyboard.pressed.connect(lambda action: getattr(self, action)())
+        self._keyboard.digit.connect(self.choose)
+        self._keyboard.here.connect(lambda here: form.hint.setText(HINT if here else ELSEWHERE))
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
@@ -66,7 +68,6 @@ class ReviewView(QWidget):
         ):
             button.clicked.connect(do)
         session.row_read.connect(self._on_read)
-        QApplication.instance().focusChanged.connect(self._on_focus)
 
     @property
     def entry(self) -> Entry | None:
@@ -163,7 +164,7 @@ class ReviewView(QWidget):
     def close_down(self) -> None:
         """Stop listening."""
         self._session.row_read.disconnect(self._on_read)
-        QApplication.instance().focusChanged.disconnect(self._on_focus)
+        self._keyboard.close_down()
 
     def _answer(self, classes: tuple[str, ...]) -> None:
         number = self.work.number
@@ -255,39 +256,6 @@ class ReviewView(QWidget):
             and not entry.row.failed
             and (bool(entry.row.assigned) or entry.run.card.task == "multi-label")
         )
-
-    def event(self, event: QEvent | None) -> bool:
-        """Take the keys of the review, whatever shortcuts the window has; texts have taken theirs before."""
-        if isinstance(event, QKeyEvent) and event.type() == QEvent.Type.ShortcutOverride and self._means(event):
-            event.accept()
-            return True
-        return bool(super().event(event))
-
-    def keyPressEvent(self, event: QKeyEvent | None) -> None:
-        if event is None or not self._means(event):
-            super().keyPressEvent(event)
-            return
-        key, digit, focused = key_of(event), digit_of(event), QApplication.focusWidget()
-        if event.isAutoRepeat() and not (key is not None and key.action in ("skip", "back")):
-            return  # a key that is held too long must not answer for the next row
-        if key is not None and key.action == "confirm" and isinstance(focused, QAbstractButton):
-            focused.click()
-        elif key is not None:
-            getattr(self, key.action)()
-        elif digit is not None:
-            self.choose(digit)
-
-    def _means(self, event: QKeyEvent) -> bool:
-        in_text = isinstance(QApplication.focusWidget(), QLineEdit)
-        return not in_text and (key_of(event) is not None or digit_of(event) is not None)
-
-    def mousePressEvent(self, event: QMouseEvent | None) -> None:
-        """Take the keyboard back."""
-        self.setFocus(Qt.FocusReason.MouseFocusReason)
-
-    def _on_focus(self, before: QWidget | None, now: QWidget | None) -> None:
-        here = now is not None and (now is self or self.isAncestorOf(now))
-        self.form.hint.setText(HINT if here else ELSEWHERE)
 
 
 def _named(card: ModelCard, indices: frozenset[int] | tuple[int, ...]) -> tuple[str, ...]:
