@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -34,6 +35,7 @@ from napari_webipred.results.session_table import Numbers, RunDetails, SessionTa
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.ensemble_run import EnsembleRun
     from napari_webipred._napari.images.place import Target
+    from napari_webipred._napari.own_classes.own_classes import OwnClasses
     from napari_webipred.imaging.source import Source
     from napari_webipred.model_overrides import Thresholds
     from napari_webipred.options import Options
@@ -142,6 +144,13 @@ class ViewerSession(QObject):
         self.loading.changed.connect(self.model_changed)
         self.loading.changed.connect(self._begin_when_ready)
         self.catalogue.changed.connect(self._begin_when_ready)
+
+    @cached_property
+    def own_classes(self) -> OwnClasses:
+        """The user's own classes and labels, made when the user first asks for them."""
+        from napari_webipred._napari.own_classes.own_classes import OwnClasses
+
+        return OwnClasses(self)
 
     @property
     def running(self) -> bool:

@@ -91,7 +91,9 @@ class ClassModel(QAbstractTableModel):
             return str(place + 1) if place < MOST_DIGITS else ""
         if column == NAME:
             return f"{self._mark(place)}{readable(self._names[place])}"
-        return "" if self._numbers is None else f"{self._numbers[place]:.{self._decimals}f}"
+        if self._numbers is None or np.isnan(self._numbers[place]):  # of own classes, one may have no number yet
+            return ""
+        return f"{self._numbers[place]:.{self._decimals}f}"
 
     def _mark(self, place: int) -> str:
         """Mark what is ticked; the boxes of Qt can hardly be seen on a dark ground."""

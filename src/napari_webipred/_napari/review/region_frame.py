@@ -18,8 +18,9 @@ WIDTH = 1 / 100  # of the longer side
 class RegionFrame:
     """Shows one frame at a time, in a layer that goes away with it."""
 
-    def __init__(self, viewer: Any) -> None:
+    def __init__(self, viewer: Any, name: str = NAME) -> None:
         self._viewer = viewer
+        self._name = name
         self._layer: Any | None = None
 
     def show(self, corners: NDArray[np.float64] | None) -> None:
@@ -36,7 +37,7 @@ class RegionFrame:
                 edge_color=COLOUR,
                 edge_width=width,
                 face_color="transparent",
-                name=NAME,
+                name=self._name,
                 metadata={MAP: "review"},
             )
         )

@@ -1,0 +1,92 @@
+"""The model whose features tell own classes apart."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, Signal
+
+from napari_webipred._napari.models.entry import Entry
+from napari_webipred._napari.models.loading import Loading
+from napari_webipred.errors import OptionError, WebIPredError
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.viewer_session import ViewerSession
+    from napari_webipred.model import Model
+
+
+class Base(QObject):
+    """The model that is chosen in the panel, until another one is chosen here or labels depend on it.
+
+    Attributes
+    ----------
+    model : Model or None
+        The model once it is ready.
+
+    Signals
+    -------
+    changed
+        There is another model, or opening it has progressed.
+    """
+
+    changed = Signal()
+
+    def __init__(self, session: ViewerSession, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._apart = Loading()  # of a model that is not the one in the panel
+        self._entry: Entry | None = None
+        self.model: Model | None = None
+        self._apart.changed.connect(self._on_loading)
+        session.model_changed.connect(self._on_loading)
+        self._on_loading()
+
+    @property
+    def entry(self) -> Entry | None:
+        """The model."""
+        return self._session.loading.entry if self._entry is None else self._entry
+
+    @property
+    def entries(self) -> list[Entry]:
+        """The models to choose from: those on this machine, and the one that is chosen."""
+        return [entry for entry in self._session.catalogue.models.items if entry.here or entry is self.entry]
+
+    def choose(self, entry: Entry | None) -> None:
+        """Choose a model, and open it; None follows the panel again."""
+        if entry is self._entry and entry is not None:
+            return
+        self._entry, self.model = entry, None
+        if entry is not None and entry is not self._session.loading.entry and entry.here:
+            self._apart.choose(entry)  # tells by itself
+        else:
+            self._apart.choose(None)
+
+    def hold(self) -> None:
+        """Stay with the model that there is, whatever is chosen in the panel from now on."""
+        self._entry = self.entry
+
+    @property
+    def fault(self) -> WebIPredError | None:
+        """Why there is no model, and what to do next; None if there is one, or it is being opened."""
+        loading, entry = self._loading, self.entry
+        if self.model is not None or loading.progress is not None:
+            return None
+        if entry is None:
+            return OptionError("No model is chosen.", "Choose one in step 1 of the panel, or here.")
+        if loading.needs_settings:
+            return OptionError("Some settings of the model are missing.", "Complete them in step 1 of the panel.")
+        if isinstance(loading.error, WebIPredError):
+            return loading.error
+        if loading.error is not None:
+            return OptionError(f"{entry.name} cannot be used: {loading.error}", "Choose another model.")
+        return OptionError(f"{entry.name} is not on this machine.", "Download it in step 1 of the panel.")
+
+    @property
+    def _loading(self) -> Loading:
+        return self._session.loading if self.entry is self._session.loading.entry else self._apart
+
+    def _on_loading(self) -> None:
+        loading = self._loading
+        if loading.entry is self.entry and (loading.model is not None or self._entry is None):
+            self.model = None if loading.needs_settings else loading.model
+        self.changed.emit()

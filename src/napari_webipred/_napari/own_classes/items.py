@@ -1,0 +1,107 @@
+"""The pictures that can get a label: what is chosen in step 2 of the panel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_webipred._napari.images.place import Target
+from napari_webipred.fitting.project import Picture, place_of
+from napari_webipred.imaging.region import Region
+from napari_webipred.imaging.source import Index, Source
+from napari_webipred.names import readable
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.form import ClassifyForm
+
+MOST = 20_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Item:
+    """A picture, and where it is.
+
+    Attributes
+    ----------
+    picture : Picture
+    target : Target
+        The layers or the file that it is part of.
+    source : Source
+    index : tuple of int
+        The plane along the axes of the source.
+    region : Region or None
+    """
+
+    picture: Picture
+    target: Target
+    source: Source
+    index: Index
+    region: Region | None
+
+    @property
+    def name(self) -> str:
+        """A short name for people."""
+        picture = self.picture
+        image = Path(picture.image).name if self.target.path is not None else picture.image
+        parts = (image, *(f"{axis} {place}" for axis, place in self.source.position(self.index).items()))
+        return readable(" · ".join(part for part in (*parts, picture.region) if part))
+
+    def is_same(self, other: Item) -> bool:
+        """Whether both have the same pixels, as far as can be told without reading them."""
+        return self.index == other.index and _same(self.source, other.source) and _alike(self.region, other.region)
+
+
+def items_of(form: ClassifyForm) -> tuple[list[Item], bool]:
+    """Return the pictures that are chosen in the form, and whether there are more than can be labelled."""
+    targets, sources = form.sources()
+    parts = (
+        Item(_picture(target, source, index, region), target, source, index, region)
+        for target, source in zip(targets, sources, strict=True)
+        for index, region in source.parts()
+    )
+    found = list(islice(parts, MOST + 1))
+    unique = {item.picture: item for item in reversed(found[:MOST])}
+    return list(reversed(unique.values())), len(found) > MOST
+
+
+def unchanged(before: Sequence[Item], now: Sequence[Item]) -> bool:
+    """Whether there are the same pictures as before, in the same order."""
+    return len(before) == len(now) and all(
+        a.picture == b.picture and a.is_same(b) for a, b in zip(before, now, strict=True)
+    )
+
+
+def _picture(target: Target, source: Source, index: Index, region: Region | None) -> Picture:
+    image = source.name if target.path is None else str(target.path)
+    return Picture(image, place_of(source.position(index)), "" if region is None else region.name)
+
+
+def _same(one: Source, other: Source) -> bool:
+    return (
+        (one.reader, one.shape, one.intensity_range) == (other.reader, other.shape, other.intensity_range)
+        and type(one.location) is type(other.location)
+        and _same_place(one.location, other.location)
+    )
+
+
+def _same_place(one: Any, other: Any) -> bool:
+    """Compare where sources are; those that are made of others are made anew each time."""
+    if isinstance(one, Source):
+        return _same(one, other)
+    if isinstance(one, tuple):
+        return len(one) == len(other) and all(map(_same_place, one, other))
+    return one is other or (isinstance(one, (str, Path, int, float)) and bool(one == other))
+
+
+def _alike(one: Region | None, other: Region | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    if (one.box, one.label, one.plane) != (other.box, other.label, other.plane):
+        return False
+    pairs = ((one.outline, other.outline), (one.inside, other.inside))
+    return all(a is b or (a is not None and b is not None and np.array_equal(a, b)) for a, b in pairs)

@@ -1,0 +1,276 @@
+"""The user's own classes in a viewer: what stays when the dock is closed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_webipred._napari.evaluation.grouping import group_of
+from napari_webipred._napari.own_classes.base import Base
+from napari_webipred._napari.own_classes.items import Item, items_of, unchanged
+from napari_webipred._napari.own_classes.keeping import Keeping
+from napari_webipred._napari.own_classes.label_taking import Listed, Taken
+from napari_webipred._napari.own_classes.learning import Learning, given_of
+from napari_webipred._napari.own_classes.picture_features import PictureFeatures
+from napari_webipred._napari.own_classes.walk import Walk
+from napari_webipred._napari.task import Task
+from napari_webipred.errors import WebIPredError
+from napari_webipred.fitting.project import Answer, Picture, Project
+
+if TYPE_CHECKING:
+    from napari_webipred._napari.viewer_session import ViewerSession
+    from napari_webipred.options import Options
+
+PATIENCE = 80  # milliseconds; much changes at once when images are added
+MODEL_NAME = "My own classes"
+
+
+class OwnClasses(QObject):
+    """Classes, labels, features and head of one viewer; the dock shows them and listens to the signals.
+
+    Attributes
+    ----------
+    project : Project
+        Classes and labels. Whoever changes it does so through this object, which tells everybody.
+    base : Base
+        The model whose features are used.
+    items : list of Item
+        The pictures that are chosen in the panel; they stay when the panel is closed.
+    more : bool
+        Whether there are more than can be labelled.
+    fault : Exception or None
+        Why there are no pictures, or the model has no features.
+    features : PictureFeatures
+    learning : Learning
+    walk : Walk
+    keeping : Keeping
+    grouped_by : str
+        How pictures are grouped by their paths; a key of `GROUPINGS`, or empty.
+    name : str
+        What the model is to be called.
+
+    Signals
+    -------
+    labels_changed
+        There are other classes or labels.
+    pictures_changed
+        There are other pictures.
+    moved
+        Another picture gets its label now.
+    taken : Taken
+        Labels from elsewhere were taken.
+    failed : Exception
+        Something that the user has asked for cannot be done.
+    """
+
+    labels_changed = Signal()
+    pictures_changed = Signal()
+    moved = Signal()
+    taken = Signal(object)
+    failed = Signal(object)
+
+    def __init__(self, session: ViewerSession) -> None:
+        super().__init__(session)
+        self._session = session
+        self.project = Project()
+        self.base = Base(session, self)
+        self.features = PictureFeatures(self)
+        self.learning = Learning(self.features, self)
+        self.walk = Walk(self.project)
+        self.keeping = Keeping(self.project.contents, self)
+        self.items: list[Item] = []
+        self.rows: dict[Picture, int] = {}
+        self.more = False
+        self.fault: Exception | None = None
+        self.grouped_by = ""
+        self.name = MODEL_NAME
+        self._options: Options | None = None
+        self._pictures: list[Picture] = []
+        self._model: object = None
+        self._task: Task | None = None
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PATIENCE)
+        self._timer.timeout.connect(self.look)
+        for signal in (session.form_changed, session.images.changed, self.base.changed):
+            signal.connect(self._timer.start)
+        self.features.changed.connect(self._on_features)
+        self.features.failed.connect(self._on_no_features)
+        self.learning.failed.connect(self.failed)
+        self.look()
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """The pictures in the order of their rows."""
+        return self._pictures
+
+    @property
+    def item(self) -> Item | None:
+        """The picture that gets its label now."""
+        picture = self.walk.picture
+        return None if picture is None else self.items[self.rows[picture]]
+
+    @property
+    def elsewhere(self) -> int:
+        """How many labels are of pictures that are not listed now."""
+        return sum(picture not in self.rows for picture in self.project.labels)
+
+    @property
+    def taking(self) -> bool:
+        """Whether labels from elsewhere are being read."""
+        return self._task is not None
+
+    def look(self) -> None:
+        """See which pictures are chosen in the panel, how they are read, and which model there is."""
+        form, model = self._session.form, self.base.model
+        items, options, fault = self.items, self._options, self.fault
+        if form is not None:
+            options = form.options()
+            try:
+                items, self.more = items_of(form)
+                fault = form.finder.error if form.regions.value is not None else None
+            except WebIPredError as error:
+                items, fault = [], error
+        others = not unchanged(self.items, items)
+        if not others and model is self._model and options == self._options and fault is self.fault:
+            return
+        again = others or model is not self._model or options != self._options
+        self._options, self._model, self.fault = options, model, fault
+        if others:
+            self.items = items
+            self._pictures = [item.picture for item in items]
+            self.rows = {picture: row for row, picture in enumerate(self._pictures)}
+            self._group()
+        if again:
+            self.learning.forget()
+            if options is not None:
+                self.features.look(model, options, self.items)  # type: ignore[arg-type]
+        self.pictures_changed.emit()
+
+    def try_again(self) -> None:
+        """Read those pictures again that could not be read."""
+        if self.base.model is not None and self._options is not None:
+            self.features.again(self.base.model, self._options)
+
+    def change(self, do: Callable[[], None]) -> bool:
+        """Change classes or labels; returns whether that was possible. The user is told why not."""
+        try:
+            do()
+        except WebIPredError as error:
+            self.failed.emit(error)
+            return False
+        self._on_labels()
+        return True
+
+    def label(self, answer: Answer) -> None:
+        """Label the picture that is shown, and go to the next one."""
+        picture = self.walk.picture
+        if picture is not None and self.change(lambda: self.project.label(picture, answer)):
+            self.base.hold()
+            self.go_on()
+
+    def undo(self) -> None:
+        """Take the last change back, and go to its picture."""
+        pictures = self.project.undo()
+        self._on_labels()
+        if len(pictures) == 1 and pictures[0] in self.rows:
+            self.walk.go_to(pictures[0])
+        self.moved.emit()
+
+    def go_on(self) -> None:
+        """Go to the picture that teaches most."""
+        self.walk.go_on(self._suggested())
+        self.moved.emit()
+
+    def skip(self) -> None:
+        """Go to the next picture without a label for this one."""
+        self.walk.skip(self._suggested())
+        self.moved.emit()
+
+    def back(self) -> None:
+        """Go to the picture before."""
+        self.walk.back()
+        self.moved.emit()
+
+    def go_to_skipped(self) -> None:
+        """Go to what was skipped."""
+        self.walk.go_to_skipped()
+        self.moved.emit()
+
+    def go_to(self, picture: Picture) -> None:
+        """Go to a picture."""
+        self.walk.go_to(picture)
+        self.moved.emit()
+
+    def group_by(self, kind: str) -> None:
+        """Say by their paths which pictures belong together; empty if each stands for itself."""
+        self.grouped_by = kind
+        self._group()
+        self._on_labels()
+
+    def take(self, make: Callable[[Listed], Generator[None, None, Taken]], file: Path | None = None) -> None:
+        """Take labels from elsewhere, beside the window; from a file, further labels may be written to it."""
+        if self._task is not None:
+            self._task.cancel()
+        listed = Listed(self.items, self.project.classes, self.project.several)
+        self._task = Task(make(listed), self)
+        self._task.done.connect(lambda taken: self._on_taken(taken, file))
+        self._task.failed.connect(self._on_not_taken)
+        self._task.start()
+
+    def _on_taken(self, taken: Taken, file: Path | None) -> None:
+        self._task = None
+        if taken.project is not None and not self.project.labels and not self.project.classes:
+            self.project.open(taken.project)
+            self.project.labels, self.project.groups = dict(taken.labels), dict(taken.groups)
+            if file is not None:
+                self.keeping.choose(file, written=True)
+            self._on_labels()
+        elif not self.change(lambda: self.project.take(taken.labels)):
+            return
+        if taken.groups:
+            self.grouped_by = ""
+            self.project.groups |= taken.groups
+        self.taken.emit(taken)
+        self.go_on()
+
+    def _on_not_taken(self, error: Exception) -> None:
+        self._task = None
+        self.failed.emit(error)
+
+    def _on_labels(self) -> None:
+        self.project.base = "" if self.base.entry is None else str(self.base.entry.key)
+        self.keeping.write()
+        self._learn()
+        self.labels_changed.emit()
+
+    def _on_features(self) -> None:
+        self.walk.list(self._pictures, (self._pictures[row] for row in self.features.faults))
+        if self.walk.picture is None:
+            self.walk.go_on(self._suggested())
+            if self.walk.picture is not None:
+                self.moved.emit()
+        self._learn()
+
+    def _on_no_features(self, error: Exception) -> None:
+        self.fault = error
+        self.pictures_changed.emit()
+
+    def _learn(self) -> None:
+        if len(self.features.known) == len(self._pictures) and self.features.known.any():
+            self.learning.learn(given_of(self.project, self._pictures, self.features.known))
+
+    def _suggested(self) -> Sequence[Picture]:
+        learned = self.learning.learned
+        return () if learned is None else [self._pictures[row] for row in learned.suggested]
+
+    def _group(self) -> None:
+        if self.grouped_by:
+            self.project.groups = {
+                item.picture: group_of(item.picture.image, self.grouped_by)
+                for item in self.items
+                if item.target.path is not None
+            }
