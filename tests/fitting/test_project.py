@@ -78,7 +78,7 @@ def test_one_class_for_each_picture_means_one():
     assert project.contents() == before
     project.allow_several(True)
     project.label(DOG, ("none",))
-    with pytest.raises(OptionError, match="1 picture has several classes, or none"):
+    with pytest.raises(OptionError, match="1 image has several classes, or none"):
         project.allow_several(False)
 
 

@@ -231,11 +231,17 @@ def viewer(qapp):
     from light_viewer import LightViewer
     from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidget
     from napari_webipred._napari.images.preview import PreviewWidget
+    from napari_webipred._napari.own_classes.own_classes_widget import OwnClassesWidget
     from napari_webipred._napari.panel import ClassifyPanel
 
     get_settings().reset()
     viewer = LightViewer(
-        {"Classify images": ClassifyPanel, "What the model sees": PreviewWidget, "Evaluation": EvaluationWidget}
+        {
+            "Classify images": ClassifyPanel,
+            "What the model sees": PreviewWidget,
+            "Evaluation": EvaluationWidget,
+            "My own classes": OwnClassesWidget,
+        }
     )
     yield PublicOnlyProxy(viewer)
     viewer.close()

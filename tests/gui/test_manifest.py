@@ -31,7 +31,8 @@ def test_panel_and_preview_are_in_the_menu_for_classifying_layers(manifest):
     commands = [item.command for item in items]
     assert commands == ["napari-webipred.classify", "napari-webipred.classify_layer", "napari-webipred.preview"]
     widgets = [widget.command for widget in manifest.contributions.widgets]
-    assert widgets == ["napari-webipred.classify", "napari-webipred.preview", "napari-webipred.evaluate"]
+    names = ("classify", "preview", "evaluate", "own_classes")
+    assert widgets == [f"napari-webipred.{name}" for name in names]
 
 
 @pytest.mark.parametrize("key", ["image-quality", "focus-series"])

@@ -192,7 +192,7 @@ class Project:
             if answer is not None and not self.several and (len(answer) > 1 or answer == (NONE,)):
                 said = ", ".join(readable(name, LONGEST) for name in answer)
                 raise OptionError(
-                    f"A picture has the label {said}.", "Let pictures have several classes, or give each of them one."
+                    f"An image has the label {said}.", "Let images have several classes, or give each of them one."
                 )
             for name in answer or ():
                 if name not in classes and name != NONE:
@@ -263,7 +263,7 @@ def checked(name: str, others: Iterable[str]) -> str:
     name, others = name.strip(), list(others)
     shown = readable(name, LONGEST)
     if not name or not name.isprintable():
-        raise OptionError("A class needs a name.", "Type what the pictures show, such as nucleus.")
+        raise OptionError("A class needs a name.", "Type what the images show, such as nucleus.")
     if len(name) > LONGEST:
         raise OptionError(f"The name {shown} is too long.", f"Use {LONGEST} characters at most.")
     if SEPARATOR in name or plain(name) == NONE:
@@ -278,4 +278,4 @@ def checked(name: str, others: Iterable[str]) -> str:
 
 
 def _pictures(count: int) -> str:
-    return f"{count:,} picture{'s' * (count != 1)}"
+    return f"{count:,} image{'s' * (count != 1)}"

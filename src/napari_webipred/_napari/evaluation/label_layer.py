@@ -17,6 +17,7 @@ from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.run_predictions import Known, RunPredictions
+    from napari_webipred.evaluation.cohort import Label, Predictions
 
 
 class LabelLayer(QObject):
@@ -60,13 +61,28 @@ class LabelLayer(QObject):
         self.changed.emit()
 
     def known(self, group: str) -> Callable[[RunPredictions], Known]:
-        """Return the function that takes the labels."""
+        """Return the function that takes the labels of a run."""
         from napari_webipred._napari.evaluation import run_predictions
 
-        layer, label = self.layer.currentData(), self.column.currentData()
+        return run_predictions.from_features(*self._taken(), self.column.currentData(), group, self._name)
+
+    def labels(self) -> Callable[[Predictions], tuple[list[Label], tuple[str, ...]]]:
+        """Return the function that takes the labels of pictures that nobody has classified."""
+        from napari_webipred._napari.evaluation.run_predictions import labels_in_features
+
+        columns, regions = self._taken()
+        label, name = self.column.currentData(), self._name
+        return lambda own: labels_in_features(own, columns, regions, label, "", name)
+
+    @property
+    def _name(self) -> str:
+        return str(self.layer.currentData().name)
+
+    def _taken(self) -> tuple[dict[str, list[Any]], list[str] | None]:
+        """Return the features as they are now, and the regions that they are about."""
+        layer = self.layer.currentData()
         features = layer.features
-        columns = {str(name): features[name].tolist() for name in features}
-        return run_predictions.from_features(columns, _region_names(layer), label, group, layer.name)
+        return {str(name): features[name].tolist() for name in features}, _region_names(layer)
 
 
 def _has_features(layer: Any) -> bool:

@@ -126,48 +126,66 @@ def from_folders(given: RunPredictions) -> Known:
 def from_features(
     columns: Mapping[str, Sequence[Any]], regions: Sequence[str] | None, label: str, group: str, layer: str
 ) -> Callable[[RunPredictions], Known]:
-    """Take the labels from the features of a layer.
+    """Take the labels from the features of a layer; see `labels_in_features`."""
+
+    def known(given: RunPredictions) -> Known:
+        labels, axes = labels_in_features(given.predictions, columns, regions, label, group, layer)
+        return labels, axes, {"truth": f"features of the layer {layer}: {label}"}
+
+    return known
+
+
+def labels_in_features(
+    own: Predictions,
+    columns: Mapping[str, Sequence[Any]],
+    regions: Sequence[str] | None,
+    label: str,
+    group: str,
+    layer: str,
+) -> tuple[list[Label], tuple[str, ...]]:
+    """Return the labels in the features of a layer, and what their places are.
 
     Parameters
     ----------
+    own : Predictions
+        The rows that labels are looked for.
     columns : mapping of str to sequence
         The features.
     regions : sequence of str, optional
-        The region of the run that each line of the features is about. None: a column names the image.
+        The region that each line of the features is about. None: a column names the image.
     label, group : str
         Names of the columns with the labels and with what groups belong together; no groups if empty.
     layer : str
         Name of the layer.
+
+    Raises
+    ------
+    OptionError
+        The features do not say which images they are about.
     """
-
-    def known(given: RunPredictions) -> Known:
-        own = given.predictions
-        texts = list(map(_text, columns[label]))
-        groups = list(map(_text, columns[group])) if group else [""] * len(texts)
-        several = own.task == "multi-label"
-        shown = [_classes(text, several) for text in texts]
-        made = {"truth": f"features of the layer {layer}: {label}"}
-        if regions is not None and REGION in own.axes:
-            images = list(dict.fromkeys(own.images))
-            lines = list(zip(regions, shown, groups, strict=True))
-            labels = [
-                Label(image, classes, (region,), of)
-                for image in images
-                for region, classes, of in lines
-                if classes or several
-            ]
-            return labels, (REGION,), made
-        name = next((name for name in truth.IMAGE_COLUMNS if name in columns), None)
-        if name is None:
-            raise OptionError(
-                f"The features of {layer} do not say which images they are about.",
-                "Choose the layer with the regions of this run, or add a column image.",
-            )
-        images = list(map(_text, columns[name]))
-        found = zip(images, shown, groups, strict=True)
-        return [Label(image, classes, (), of) for image, classes, of in found if classes or several], (), made
-
-    return known
+    texts = list(map(_text, columns[label]))
+    groups = list(map(_text, columns[group])) if group else [""] * len(texts)
+    several = own.task == "multi-label"
+    shown = [_classes(text, several) for text in texts]
+    if regions is not None and REGION in own.axes:
+        images = list(dict.fromkeys(own.images))
+        lines = list(zip(regions, shown, groups, strict=True))
+        labels = [
+            Label(image, classes, (region,), of)
+            for image in images
+            for region, classes, of in lines
+            if classes or several
+        ]
+        return labels, (REGION,)
+    name = next((name for name in truth.IMAGE_COLUMNS if name in columns), None)
+    if name is None:
+        raise OptionError(
+            f"The features of {layer} do not say which images they are about.",
+            "Choose the layer with the regions of this run, or add a column image.",
+        )
+    images = list(map(_text, columns[name]))
+    found = zip(images, shown, groups, strict=True)
+    return [Label(image, classes, (), of) for image, classes, of in found if classes or several], ()
 
 
 def from_answers(answers: Mapping[int, tuple[str, ...]]) -> Callable[[RunPredictions], Known]:

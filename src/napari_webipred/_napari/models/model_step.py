@@ -49,6 +49,8 @@ class ModelStep(QWidget):
         self.edit_settings.setToolTip("Change the settings of this model: class names, scaling, output")
         self.stored = Button("On this machine…")
         self.stored.setToolTip("Manage the models on this machine: remove, export, import, work offline")
+        self.own = Button("My own classes…")
+        self.own.setToolTip("Name classes of your own, label a few images, and get a model that tells them apart")
         self._lay_out()
         choice.add.clicked.connect(self._on_add)
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
@@ -65,7 +67,7 @@ class ModelStep(QWidget):
         layout.setSpacing(5)
         for widget in (self.choice, self.purpose, self.opening):
             layout.addWidget(widget)
-        layout.addLayout(WrappingRow([self.more, self.performance, self.edit_settings, self.stored]))
+        layout.addLayout(WrappingRow([self.own, self.more, self.performance, self.edit_settings, self.stored]))
         layout.addWidget(self.about)
 
     @cached_property

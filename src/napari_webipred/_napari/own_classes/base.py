@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, Signal
 
@@ -11,12 +11,15 @@ from napari_webipred._napari.models.loading import Loading
 from napari_webipred.errors import OptionError, WebIPredError
 
 if TYPE_CHECKING:
-    from napari_webipred._napari.viewer_session import ViewerSession
     from napari_webipred.model import Model
 
 
 class Base(QObject):
     """The model that is chosen in the panel, until another one is chosen here or labels depend on it.
+
+    Parameters
+    ----------
+    session : ViewerSession
 
     Attributes
     ----------
@@ -31,7 +34,7 @@ class Base(QObject):
 
     changed = Signal()
 
-    def __init__(self, session: ViewerSession, parent: QObject | None = None) -> None:
+    def __init__(self, session: Any, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._session = session
         self._apart = Loading()  # of a model that is not the one in the panel
@@ -44,7 +47,8 @@ class Base(QObject):
     @property
     def entry(self) -> Entry | None:
         """The model."""
-        return self._session.loading.entry if self._entry is None else self._entry
+        chosen: Entry | None = self._session.loading.entry
+        return chosen if self._entry is None else self._entry
 
     @property
     def entries(self) -> list[Entry]:
@@ -83,7 +87,8 @@ class Base(QObject):
 
     @property
     def _loading(self) -> Loading:
-        return self._session.loading if self.entry is self._session.loading.entry else self._apart
+        loading: Loading = self._session.loading
+        return loading if self.entry is loading.entry else self._apart
 
     def _on_loading(self) -> None:
         loading = self._loading

@@ -97,14 +97,16 @@ class ClassEditor(QWidget):
             key = str(row + 1) if row < MOST_DIGITS else ""
             count = f"{counts[name]:,} label{'s' * (counts[name] != 1)}"
             for column, text in enumerate((key, readable(name), count)):
-                item = table.item(row, column) or QTableWidgetItem()
+                item = table.item(row, column)
+                if item is None:
+                    item = QTableWidgetItem()
+                    table.setItem(row, column, item)
                 item.setText(text)
                 if column != NAME:
                     item.setFlags(FIXED)
                 if column == COUNT:
                     item.setTextAlignment(RIGHT)
                 item.setToolTip(tip(name))
-                table.setItem(row, column, item)
             table.item(row, NAME).setData(WHOLE, name)
         self._filling = False
         self._fit()

@@ -34,10 +34,10 @@ class CurveView(QWidget):
     def show_points(self, points: list[tuple[int, float]]) -> None:
         """Show these points, the fewest pictures first."""
         self._points = points
-        words = "; ".join(f"{count} pictures: {score:.0%}" for count, score in points)
+        words = "; ".join(f"{count} images: {score:.0%}" for count, score in points)
         self.setAccessibleName("Learning curve")
         self.setAccessibleDescription(words)
-        self.setToolTip(f"Right of pictures that were held out, by how many the model learned from. {words}")
+        self.setToolTip(f"Right of images that were held out, by how many the model learned from. {words}")
         self.update()
 
     def sizeHint(self) -> QSize:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -15,9 +16,6 @@ from napari_webipred.fitting.project import Picture, place_of
 from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.names import readable
-
-if TYPE_CHECKING:
-    from napari_webipred._napari.form import ClassifyForm
 
 MOST = 20_000
 
@@ -35,6 +33,8 @@ class Item:
     index : tuple of int
         The plane along the axes of the source.
     region : Region or None
+    name : str
+        A short name for people.
     """
 
     picture: Picture
@@ -42,22 +42,15 @@ class Item:
     source: Source
     index: Index
     region: Region | None
-
-    @property
-    def name(self) -> str:
-        """A short name for people."""
-        picture = self.picture
-        image = Path(picture.image).name if self.target.path is not None else picture.image
-        parts = (image, *(f"{axis} {place}" for axis, place in self.source.position(self.index).items()))
-        return readable(" · ".join(part for part in (*parts, picture.region) if part))
+    name: str = ""
 
     def is_same(self, other: Item) -> bool:
         """Whether both have the same pixels, as far as can be told without reading them."""
         return self.index == other.index and _same(self.source, other.source) and _alike(self.region, other.region)
 
 
-def items_of(form: ClassifyForm) -> tuple[list[Item], bool]:
-    """Return the pictures that are chosen in the form, and whether there are more than can be labelled."""
+def items_of(form: Any) -> tuple[list[Item], bool]:
+    """Return the pictures that are chosen in the form of the panel, and whether there are more than can be labelled."""
     targets, sources = form.sources()
     parts = (
         Item(_picture(target, source, index, region), target, source, index, region)
@@ -66,7 +59,7 @@ def items_of(form: ClassifyForm) -> tuple[list[Item], bool]:
     )
     found = list(islice(parts, MOST + 1))
     unique = {item.picture: item for item in reversed(found[:MOST])}
-    return list(reversed(unique.values())), len(found) > MOST
+    return _named(list(reversed(unique.values()))), len(found) > MOST
 
 
 def unchanged(before: Sequence[Item], now: Sequence[Item]) -> bool:
@@ -74,6 +67,22 @@ def unchanged(before: Sequence[Item], now: Sequence[Item]) -> bool:
     return len(before) == len(now) and all(
         a.picture == b.picture and a.is_same(b) for a, b in zip(before, now, strict=True)
     )
+
+
+def _named(items: Sequence[Item]) -> list[Item]:
+    """Give pictures short names: that of the file, and of its folder where several files are called so."""
+    images = {item.picture.image: item.target.path for item in items}
+    counts = Counter(path.name for path in images.values() if path is not None)
+    shown = {
+        image: image if path is None else str(Path(*path.parts[-2:])) if counts[path.name] > 1 else path.name
+        for image, path in images.items()
+    }
+    named = []
+    for item in items:
+        places = (f"{axis} {place}" for axis, place in item.source.position(item.index).items())
+        parts = (shown[item.picture.image], *places, item.picture.region)
+        named.append(replace(item, name=readable(" · ".join(part for part in parts if part))))
+    return named
 
 
 def _picture(target: Target, source: Source, index: Index, region: Region | None) -> Picture:

@@ -20,10 +20,10 @@ from napari_webipred.results.columns import REGION
 from napari_webipred.results.reading import NONE
 
 WORDS: dict[Reason, tuple[str, str]] = {
-    "no row": ("label is of a picture that is not listed", "labels are of pictures that are not listed"),
+    "no row": ("label is of an image that is not listed", "labels are of images that are not listed"),
     "unknown class": ("label names several classes", "labels name several classes"),
-    "ambiguous": ("name fits several pictures", "names fit several pictures"),
-    "conflict": ("picture has different labels", "pictures have different labels"),
+    "ambiguous": ("name fits several images", "names fit several images"),
+    "conflict": ("image has different labels", "images have different labels"),
 }
 
 
@@ -117,7 +117,7 @@ def from_folders(listed: Listed) -> Generator[None, None, Taken]:
     yield
     paths = [item.picture.image for item in listed.items if item.target.path is not None]
     if not paths:
-        raise OptionError("No picture is a file in a folder.", "Add a folder of images in step 2 of the panel.")
+        raise OptionError("No image is a file in a folder.", "Add a folder of images in step 2 of the panel.")
     return _fitting(truth.from_folders(paths), (), listed)
 
 
@@ -141,7 +141,7 @@ def _fitting(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> Ta
             names.setdefault(truth.plain(name), name)
     if not labels or not listed.items:
         raise OptionError(
-            "There are no labels." if listed.items else "There are no pictures.",
+            "There are no labels." if listed.items else "There are no images.",
             "Choose another source of labels." if listed.items else "Choose images in step 2 of the panel.",
         )
     cohort = joined(listed.predictions([*names.values()], listed.several), labels, axes, grouped_by="group")

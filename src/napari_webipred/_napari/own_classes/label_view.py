@@ -49,17 +49,18 @@ class LabelView(QWidget):
         for widget in (form.comment, form.leave):  # labels have no comments, and the dock stays
             widget.hide()
         form.hint.setText(AWAY)
-        form.progress.setAccessibleName("Share of pictures with a label")
-        form.unsure.setToolTip("Nobody could say; this picture is not asked about again (U)")
-        form.skip.setToolTip("Go to the next picture without a label (S, right arrow)")
-        form.back.setToolTip("Go back to the picture before (left arrow)")
+        form.progress.setAccessibleName("Share of images with a label")
+        form.unsure.setToolTip("Nobody could say; this image is not asked about again (U)")
+        form.skip.setToolTip("Go to the next image without a label (S, right arrow)")
+        form.back.setToolTip("Go back to the image before (left arrow)")
         form.undo.setToolTip("Take back the last change (Ctrl+Z)")
-        form.again.setText("Label skipped pictures")
-        form.again.setToolTip("Go to the first picture that was skipped")
+        form.again.setText("Label skipped images")
+        form.again.setToolTip("Go to the first image that was skipped")
         self._keyboard = Keyboard(self, ACTIONS)
         self._keyboard.pressed.connect(lambda action: getattr(self, action)())
         self._keyboard.digit.connect(self.choose)
         self._keyboard.here.connect(lambda here: form.hint.setText(HINT if here else AWAY))
+        self._keyboard.leave()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
@@ -130,9 +131,9 @@ class LabelView(QWidget):
         if not self.form.find.isHidden():
             self.form.find.setFocus(Qt.FocusReason.ShortcutFocusReason)
 
-    def close_down(self) -> None:
-        """Stop listening."""
-        self._keyboard.close_down()
+    def listen(self, listening: bool) -> None:
+        """Follow where the keyboard is, or stop that."""
+        (self._keyboard.follow if listening else self._keyboard.leave)()
 
     def _answer(self, answer: Answer) -> None:
         if self._item is not None:
@@ -147,12 +148,13 @@ class LabelView(QWidget):
 
     def refresh(self) -> None:
         """Show what is known of the picture now."""
-        own, form, item = self._own, self.form, self._own.item
+        own, form = self._own, self.form
         total, decided = len(own.items), own.project.decided(own.pictures)
         usable = bool(own.project.classes and own.items)
+        item = own.item if usable else None  # nothing is shown before there is a class that it could have
         self.setVisible(usable)
         moved, self._item = item is not self._item, item
-        form.where.setText("Every picture has a label" if item is None else item.name)
+        form.where.setText("Every image has a label" if item is None else item.name)
         form.progress.setRange(0, max(total, 1))
         form.progress.setValue(decided)
         form.counts.setText(f"{decided:,} of {total:,} labelled")
@@ -204,7 +206,7 @@ class LabelView(QWidget):
         learned = self._own.learning.learned
         if learned is not None and learned.given.fault:
             return f"Model: none yet. {learned.given.fault}"
-        return "Model: looks at the picture…" if self._own.features.busy else "Model: nothing yet"
+        return "Model: looks at the image…" if self._own.features.busy else "Model: nothing yet"
 
     def _said(self) -> Row | None:
         """Return what the head says of the picture, one number for each class; NaN for a class without pictures."""

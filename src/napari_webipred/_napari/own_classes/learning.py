@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -48,6 +48,11 @@ class Given:
     groups: tuple[str, ...] | None
 
     @property
+    def task(self) -> Literal["single", "multi"]:
+        """What the head has to do."""
+        return "multi" if self.several else "single"
+
+    @property
     def key(self) -> tuple[Any, ...]:
         """What is compared to see whether a head was fitted to the same."""
         return self.rows, self.answers, self.classes, self.several, self.groups
@@ -58,11 +63,11 @@ class Given:
         if self.several:
             always = [name for name in self.classes if all(name in answer for answer in self.answers)]
             if not self.classes:
-                return "Label some pictures."
-            return f"Label pictures without {always[0]}, too." if always else ""
+                return "Label some images."
+            return f"Label images without {always[0]}, too." if always else ""
         if not self.classes:
-            return "Label some pictures of two classes."
-        return f"Label pictures of a class other than {self.classes[0]}, too." if len(self.classes) < 2 else ""
+            return "Label some images of two classes."
+        return f"Label images of a class other than {self.classes[0]}, too." if len(self.classes) < 2 else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -237,8 +242,7 @@ def _learning(
         head = before.head
     elif not given.fault:
         rows = list(given.rows)
-        task = "multi" if given.several else "single"
-        head = fit(features[rows], _labels(given), given.classes, task=task, groups=given.groups, seed=SEED)
+        head = fit(features[rows], _labels(given), given.classes, task=given.task, groups=given.groups, seed=SEED)
     yield
     seen = features[known]
     probabilities = np.full((count, 0 if head is None else len(head.classes)), np.nan, np.float32)
@@ -258,8 +262,7 @@ def _judging(given: Given, features: NDArray[np.float32]) -> Generator[Any, None
     from napari_webipred.fitting.labels import labels_of
 
     yield
-    task = "multi" if given.several else "single"
-    labels = labels_of(_labels(given), given.classes, task=task, groups=given.groups)
+    labels = labels_of(_labels(given), given.classes, task=given.task, groups=given.groups)
     return (yield from judging(features[list(given.rows)], labels, SEED, DRAWS))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -21,7 +22,6 @@ from napari_webipred.errors import WebIPredError
 from napari_webipred.fitting.project import Answer, Picture, Project
 
 if TYPE_CHECKING:
-    from napari_webipred._napari.viewer_session import ViewerSession
     from napari_webipred.options import Options
 
 PATIENCE = 80  # milliseconds; much changes at once when images are added
@@ -30,6 +30,10 @@ MODEL_NAME = "My own classes"
 
 class OwnClasses(QObject):
     """Classes, labels, features and head of one viewer; the dock shows them and listens to the signals.
+
+    Parameters
+    ----------
+    session : ViewerSession
 
     Attributes
     ----------
@@ -72,7 +76,7 @@ class OwnClasses(QObject):
     taken = Signal(object)
     failed = Signal(object)
 
-    def __init__(self, session: ViewerSession) -> None:
+    def __init__(self, session: Any) -> None:
         super().__init__(session)
         self._session = session
         self.project = Project()
@@ -95,11 +99,14 @@ class OwnClasses(QObject):
         self._timer.setSingleShot(True)
         self._timer.setInterval(PATIENCE)
         self._timer.timeout.connect(self.look)
+        self._form: Any | None = None
+        session.form_changed.connect(self._follow_form)
         for signal in (session.form_changed, session.images.changed, self.base.changed):
             signal.connect(self._timer.start)
         self.features.changed.connect(self._on_features)
         self.features.failed.connect(self._on_no_features)
         self.learning.failed.connect(self.failed)
+        self._follow_form()
         self.look()
 
     @property
@@ -125,7 +132,9 @@ class OwnClasses(QObject):
 
     def look(self) -> None:
         """See which pictures are chosen in the panel, how they are read, and which model there is."""
-        form, model = self._session.form, self.base.model
+        form, model = self._form, self.base.model
+        if form is not None and form.finder.searching:  # it tells when the regions are found
+            return
         items, options, fault = self.items, self._options, self.fault
         if form is not None:
             options = form.options()
@@ -147,8 +156,19 @@ class OwnClasses(QObject):
         if again:
             self.learning.forget()
             if options is not None:
-                self.features.look(model, options, self.items)  # type: ignore[arg-type]
+                self.features.look(model, options, self.items)
         self.pictures_changed.emit()
+
+    def _follow_form(self) -> None:
+        """Take the form of the panel; when a window closes, it goes without a word."""
+        if self._session.form is not self._form:
+            self._form = self._session.form
+            if self._form is not None:
+                self._form.native.destroyed.connect(partial(self._on_form_gone, self._form))
+
+    def _on_form_gone(self, form: Any, _: object = None) -> None:
+        if self._form is form:
+            self._form = None
 
     def try_again(self) -> None:
         """Read those pictures again that could not be read."""
@@ -216,7 +236,7 @@ class OwnClasses(QObject):
         if self._task is not None:
             self._task.cancel()
         listed = Listed(self.items, self.project.classes, self.project.several)
-        self._task = Task(make(listed), self)
+        self._task = Task(make(listed))
         self._task.done.connect(lambda taken: self._on_taken(taken, file))
         self._task.failed.connect(self._on_not_taken)
         self._task.start()
@@ -248,7 +268,7 @@ class OwnClasses(QObject):
         self.labels_changed.emit()
 
     def _on_features(self) -> None:
-        self.walk.list(self._pictures, (self._pictures[row] for row in self.features.faults))
+        self.walk.offer(self._pictures, (self._pictures[row] for row in self.features.faults))
         if self.walk.picture is None:
             self.walk.go_on(self._suggested())
             if self.walk.picture is not None:

@@ -14,7 +14,7 @@ from napari_webipred._napari.regions.region_view import corners_of
 from napari_webipred._napari.review.plane_layer import PlaneLayer, plane_of
 from napari_webipred._napari.review.region_frame import RegionFrame
 
-NAME = "Picture to label"
+NAME = "Image to label"
 FRAME = "Region to label"
 
 

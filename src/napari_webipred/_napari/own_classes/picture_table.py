@@ -19,7 +19,7 @@ from napari_webipred.results.reading import NONE
 
 NOWHERE = QModelIndex()
 PICTURE, LABEL, MODEL, NUMBER = range(4)
-HEADINGS = ("Picture", "Label", "Model", "")
+HEADINGS = ("Image", "Label", "Model", "")
 HEADING_TIPS = (
     "Click to sort by name",
     "What you have said. Click to sort",
@@ -44,7 +44,7 @@ class PictureModel(QAbstractTableModel):
         self._bold = QFont()
         self._bold.setBold(True)
 
-    def list(self) -> None:
+    def arrange(self) -> None:
         """Show other pictures."""
         self.beginResetModel()
         self._arrange()
@@ -53,18 +53,18 @@ class PictureModel(QAbstractTableModel):
     def refresh(self) -> None:
         """Show the same pictures with what is known of them now; their order stays."""
         if len(self._order) != len(self._own.items):
-            self.list()
+            self.arrange()
         elif len(self._order):
             self.dataChanged.emit(self.index(0, LABEL), self.index(len(self._order) - 1, NUMBER))
 
     def sort(self, column: int, order: Qt.SortOrder = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by what is known now; -1 shows the pictures as they came."""
         self._sorted = (column, order == Qt.SortOrder.DescendingOrder) if column >= 0 else None
-        self.list()
+        self.arrange()
 
     def picture(self, place: int) -> Picture:
         """Return the picture of a line."""
-        return self._own.pictures[self._order[place]]
+        return self._own.pictures[int(self._order[place])]
 
     def place(self, picture: Picture | None) -> int | None:
         """Return the line of a picture, if it has one."""
@@ -85,7 +85,7 @@ class PictureModel(QAbstractTableModel):
         learned = self._own.learning.learned
         if learned is None or learned.head is None or not learned.probabilities.shape[1]:
             return [0.0] * len(self._own.items)
-        known = ~np.isnan(learned.probabilities).any(axis=1)
+        known = np.isfinite(learned.probabilities[:, 0])
         sure = np.full(len(known), 2.0)
         sure[known] = 1 - uncertainty(learned.probabilities[known])
         return [float(each) for each in sure]
@@ -157,7 +157,7 @@ class PictureTable(QTableView):
         self._own = own
         self.pictures = PictureModel(own, self)
         self.setModel(self.pictures)
-        self.setAccessibleName("Pictures")
+        self.setAccessibleName("Images")
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

@@ -30,7 +30,7 @@ class Walk:
         self._listed: set[Picture] = set()
         self._unusable: set[Picture] = set()
 
-    def list(self, pictures: Sequence[Picture], unusable: Iterable[Picture]) -> None:
+    def offer(self, pictures: Sequence[Picture], unusable: Iterable[Picture]) -> None:
         """Take over which pictures there are, and which cannot be read."""
         self._unusable = {*unusable}
         if self._listed != {*pictures}:

@@ -39,21 +39,25 @@ class Keyboard(QObject):
 
     def __init__(self, view: QWidget, actions: Container[str] = ALL) -> None:
         super().__init__(view)
-        self._view = view
+        self._view: QWidget = view
         self._actions = actions
         view.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         view.installEventFilter(self)
+        self.follow()
+
+    def follow(self) -> None:
+        """Listen where the keyboard is."""
         QApplication.instance().focusChanged.connect(self._on_focus)
 
-    def close_down(self) -> None:
+    def leave(self) -> None:
         """Stop listening."""
         QApplication.instance().focusChanged.disconnect(self._on_focus)
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
-        if event is None or watched is not self._view:
+        if event is None or not isinstance(watched, QWidget):
             return False
         if event.type() == QEvent.Type.MouseButtonPress:
-            self._view.setFocus(Qt.FocusReason.MouseFocusReason)  # take the keyboard back
+            watched.setFocus(Qt.FocusReason.MouseFocusReason)  # take the keyboard back
             return True
         if not isinstance(event, QKeyEvent) or not self._means(event):
             return False

@@ -51,7 +51,7 @@ class PlaneLayer(QObject):
     def show(self, work: Generator[None, None, Plane]) -> None:
         """Show the plane that this returns, in place of the one that is shown."""
         self.cancel()
-        self._task = Task(work, self)
+        self._task = Task(work)
         self._task.done.connect(self._on_read)
         self._task.failed.connect(self._on_failed)
         self._task.start()

@@ -164,7 +164,7 @@ class ReviewView(QWidget):
     def close_down(self) -> None:
         """Stop listening."""
         self._session.row_read.disconnect(self._on_read)
-        self._keyboard.close_down()
+        self._keyboard.leave()
 
     def _answer(self, classes: tuple[str, ...]) -> None:
         number = self.work.number

@@ -1,0 +1,410 @@
+"""Own classes: named, labelled with mouse and keyboard, learned beside the window, and never lost."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytest.importorskip("napari")
+
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
+from tests.gui.conftest import flat
+
+from napari_webipred._napari.own_classes.own_classes import OwnClasses
+from napari_webipred._napari.proxy import unwrapped
+from napari_webipred.errors import ModelError
+from napari_webipred.fitting import project_file
+from napari_webipred.fitting.project import UNSURE
+
+Key = Qt.Key
+LEFT = Qt.MouseButton.LeftButton
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture
+def pictures(tmp_path) -> list[Path]:
+    """Forty files, dark and bright, in a folder for each day."""
+    random, paths = np.random.default_rng(0), []
+    for number in range(40):
+        value = int(random.integers(5, 80) + 150 * (number % 2))
+        paths.append(tmp_path / f"day {number // 10}" / f"{number:02}.png")
+        paths[-1].parent.mkdir(exist_ok=True)
+        noise = random.integers(0, 20, (8, 8, 3))
+        Image.fromarray((value + noise).astype(np.uint8)).save(paths[-1])
+    return paths
+
+
+@pytest.fixture
+def dock(panel, choose, viewer, qtbot):
+    """Choose a model, and open the dock as a user does."""
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    qtbot.mouseClick(panel.model.own, LEFT)
+    return viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")[1]
+
+
+def name_classes(dock, *names: str) -> None:
+    for name in names:
+        QTest.keyClicks(dock.classes.field, name)
+        QTest.keyClick(dock.classes.field, Key.Key_Return)
+
+
+def add(panel, dock, qtbot, paths) -> None:
+    """Add files, and wait until the network has looked at them."""
+    panel.images.choice.add(paths)
+    qtbot.waitUntil(lambda: len(dock.own.items) == len(paths) and settled(dock))
+
+
+def settled(dock) -> bool:
+    own: OwnClasses = dock.own
+    waits = own.features.busy or own.learning.busy or own.taking or own.keeping.waits
+    return not waits and own.features.done == len(own.items) and not dock.image.busy
+
+
+def press(dock, *keys) -> None:
+    """Press keys where the keyboard is; a viewer without a canvas has no active window."""
+    for key in keys:
+        QTest.keyClick(QApplication.focusWidget() or dock.labels, key)
+
+
+def seen(viewer) -> int:
+    """Return the key of the class that the picture in the viewer has."""
+    return Key.Key_2 if np.mean(unwrapped(viewer.layers.selection.active).data) > 127 else Key.Key_1
+
+
+def label_all(viewer, dock, qtbot, count: int) -> None:
+    for _ in range(count):
+        qtbot.waitUntil(lambda: not dock.image.busy)
+        press(dock, seen(viewer))
+
+
+def shown_in(table) -> list[tuple[str, ...]]:
+    model = table.pictures
+    return [tuple(model.index(row, column).data() for column in range(4)) for row in range(model.rowCount())]
+
+
+def test_thirty_pictures_are_labelled_by_keyboard_and_the_others_are_told_right(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures)
+    assert len(viewer.layers) == 0  # nothing is shown before there is a class
+    name_classes(dock, "dark", "light")
+    qtbot.mouseClick(dock.labels, LEFT, pos=QPoint(2, 2))
+    assert dock.labels.form.verdict.text().startswith("Model: none yet")
+    label_all(viewer, dock, qtbot, 30)
+    qtbot.waitUntil(lambda: settled(dock))
+    own = dock.own
+    assert own.project.decided() == 30
+    assert len(set(own.project.labels)) == 30
+    right = {path: "light" if np.asarray(Image.open(path)).mean() > 127 else "dark" for path in map(str, pictures)}
+    assert {picture.image: answer for picture, answer in own.project.labels.items()} == {
+        path: (right[path],) for path in (picture.image for picture in own.project.labels)
+    }
+    dock._refresh()
+    rows = shown_in(dock.table)
+    assert [row[2] for row in rows] == list(right.values())
+    assert sum(row[1] == "" for row in rows) == 10
+    assert dock.labels.form.counts.text() == "30 of 40 labelled"
+    qtbot.waitUntil(lambda: own.learning.judged is not None and not own.learning.judging)
+    dock._refresh()
+    assert dock.judged.figure.text().startswith("Balanced accuracy 100%")
+    assert [count for count, _ in dock.judged.curve.points][-1] == 24
+    assert dock.judged.advice.text()
+    assert [layer.name for layer in viewer.layers] == ["Image to label"]
+
+
+def test_the_keys_go_back_skip_leave_out_and_take_back(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    own = dock.own
+    first = own.walk.picture
+    press(dock, Key.Key_1, Key.Key_U)
+    assert [own.project.labels[p] for p in (first, *[p for p in own.project.labels if p != first])] == [
+        ("dark",),
+        UNSURE,
+    ]
+    skipped = own.walk.picture
+    press(dock, Key.Key_S)
+    assert own.walk.picture not in (skipped, None)
+    press(dock, Key.Key_Left)
+    assert own.walk.picture == skipped
+    press(dock, Key.Key_Left, Key.Key_Left)
+    assert own.walk.picture == first
+    press(dock, Key.Key_2)
+    assert own.project.labels[first] == ("light",)
+    QTest.keyClick(dock.labels, Key.Key_Z, CONTROL)
+    assert (own.walk.picture, own.project.labels[first]) == (first, ("dark",))
+    QTest.keyClick(dock.labels, Key.Key_Z, CONTROL)
+    QTest.keyClick(dock.labels, Key.Key_Z, CONTROL)
+    assert own.project.labels == {}
+    assert own.project.classes == ("dark", "light")
+
+
+def test_what_is_skipped_comes_again_at_the_end(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:3])
+    name_classes(dock, "dark", "light")
+    press(dock, Key.Key_S, Key.Key_1, Key.Key_1)
+    form = dock.labels.form
+    assert (dock.own.walk.picture, form.end.text()) == (None, "1 skipped.")
+    qtbot.mouseClick(form.again, LEFT)
+    press(dock, Key.Key_2)
+    assert form.where.text() == "Every image has a label"
+    assert dock.own.project.counts() == {"dark": 2, "light": 1}
+
+
+def test_a_first_model_proposes_a_class_that_one_key_accepts(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures)
+    name_classes(dock, "dark", "light")
+    while len({*dock.own.project.labels.values()}) < 2:
+        label_all(viewer, dock, qtbot, 1)
+    qtbot.waitUntil(lambda: settled(dock) and dock.labels.form.agree.isEnabled())
+    picture, said = dock.own.walk.picture, dock.labels.form.verdict.text().split()[1]
+    press(dock, Key.Key_Return)
+    assert dock.own.project.labels[picture] == (said,)
+
+
+def test_closing_the_dock_and_the_panel_loses_nothing(viewer, panel, dock, pictures, qtbot):
+    viewer.add_image(flat(90), name="mine")
+    add_count = len(pictures[:10])
+    panel.images.choice.add(pictures[:10])
+    qtbot.waitUntil(lambda: len(dock.own.items) == add_count + 1 and settled(dock))
+    name_classes(dock, "dark", "light")
+    press(dock, Key.Key_1, Key.Key_2)
+    qtbot.waitUntil(lambda: settled(dock))
+    before, own = dict(dock.own.project.labels), dock.own
+    viewer.window.remove_dock_widget("all")
+    assert [layer.name for layer in viewer.layers] == ["mine"]
+    _, again = viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")
+    assert (again.own, again.own.project.labels) == (own, before)
+    assert again.own.features.known.all()
+    assert again.classes.table.rowCount() == 2
+    press(again, Key.Key_1)
+    assert len(again.own.project.labels) == 3
+
+
+def test_every_change_is_in_the_file_that_the_user_has_named(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    path = tmp_path / "labels.csv"
+    dock.own.keeping.choose(path)
+    press(dock, Key.Key_1, Key.Key_2, Key.Key_U)
+    qtbot.waitUntil(lambda: settled(dock))
+    assert project_file.read(path) == dock.own.project.contents()
+    press(dock, Key.Key_1)
+    dock.own.keeping.finish()  # the end of the program, before anything could be written
+    assert project_file.read(path).labels == dock.own.project.labels
+    assert path.name in dock.files.state.text()
+
+
+def test_labels_that_cannot_be_written_are_told_and_written_later(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    folder = tmp_path / "drive"
+    dock.own.keeping.choose(folder / "labels.csv")
+    qtbot.waitUntil(lambda: dock.own.keeping.error is not None)
+    assert "its folder does not exist" in dock.files.message.text
+    press(dock, Key.Key_1)
+    folder.mkdir()
+    press(dock, Key.Key_2)
+    qtbot.waitUntil(lambda: dock.own.keeping.error is None and settled(dock))
+    assert len(project_file.read(folder / "labels.csv").labels) == 2
+    assert dock.files.message.text == ""
+
+
+def test_a_saved_project_goes_on_where_it_was_also_from_another_folder(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light", "grey")
+    dock.own.keeping.choose(tmp_path / "labels.csv")
+    press(dock, Key.Key_1, Key.Key_2, Key.Key_U)
+    qtbot.waitUntil(lambda: settled(dock))
+    text = (tmp_path / "labels.csv").read_text().replace(str(tmp_path), "/elsewhere")
+    (tmp_path / "moved.csv").write_text(text)
+    beside = (tmp_path / "labels.csv.json").read_text()
+    (tmp_path / "moved.csv.json").write_text(beside.replace(str(tmp_path), "/elsewhere"))
+    before = dict(dock.own.project.labels)
+    while dock.own.project.can_undo:
+        dock.own.undo()
+    dock.files.open(tmp_path / "moved.csv")
+    qtbot.waitUntil(lambda: len(dock.own.project.labels) == 3 and settled(dock))
+    assert dock.own.project.labels == before
+    assert dock.own.project.classes == ("dark", "light", "grey")
+    assert dock.own.keeping.path == tmp_path / "moved.csv"
+
+
+def test_labels_come_from_folders_and_from_a_table(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures)
+    dock.files.from_folders.trigger()
+    qtbot.waitUntil(lambda: len(dock.own.project.labels) == 40 and settled(dock))
+    assert dock.own.project.counts() == {f"day {number}": 10 for number in range(4)}
+    assert "40 labels taken" in dock.message.text
+    dock.own.undo()
+    assert dock.own.project.labels == {}
+    table = tmp_path / "truth.csv"
+    lines = [f"{path.name},{'odd' if number % 2 else 'even'},p{number % 3}" for number, path in enumerate(pictures[:9])]
+    table.write_text("\n".join(["image,label,group", *lines, "99.png,odd,p9"]))
+    dock.files.open(table)
+    qtbot.waitUntil(lambda: len(dock.own.project.labels) == 9 and settled(dock))
+    assert dock.own.project.counts() == {"even": 5, "odd": 4}
+    assert len({*dock.own.project.groups.values()}) == 3
+    assert "1 label is of an image that is not listed" in dock.message.text
+    assert dock.own.keeping.path is None  # a table of somebody else is not written to
+
+
+def test_a_table_that_makes_no_sense_changes_nothing(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures[:4])
+    name_classes(dock, "dark")
+    (tmp_path / "broken.csv").write_text("a,b,c\n1,2,3\n")
+    dock.files.open(tmp_path / "broken.csv")
+    qtbot.waitUntil(lambda: dock.message.text != "")
+    assert "not clear which column" in dock.message.text
+    assert (dock.own.project.classes, dock.own.project.labels) == (("dark",), {})
+
+
+def test_regions_of_a_shapes_layer_are_labelled_and_take_labels_from_its_features(viewer, panel, dock, qtbot):
+    image = np.full((60, 60, 3), 10, np.uint8)
+    image[30:] = 240
+    viewer.add_image(image, name="image")
+    boxes = [np.array([[t, l], [t, l + 9], [t + 9, l + 9], [t + 9, l]]) for t in (5, 40) for l in (5, 20, 35)]  # noqa: E741
+    cells = viewer.add_shapes(boxes, name="cells", features={"kind": ["d", "d", "", "l", "l", ""]})
+    panel.form.regions.value = unwrapped(cells)
+    qtbot.waitUntil(lambda: len(dock.own.items) == 6 and settled(dock))
+    name_classes(dock, "dark", "light")
+    assert [layer.name for layer in viewer.layers] == ["image", "cells", "Region to label"]
+    region = dock.own.item.region
+    frame = viewer.layers["Region to label"].data[0]
+    assert frame.min(axis=0).tolist() == [region.box[0], region.box[1]]
+    while dock.own.project.can_undo:
+        dock.own.undo()
+    dock.files._show_layer()
+    dock.files.layer.column.setCurrentIndex(dock.files.layer.column.findData("kind"))
+    qtbot.mouseClick(dock.files.take_layer, LEFT)
+    qtbot.waitUntil(lambda: len(dock.own.project.labels) == 4 and settled(dock))
+    assert dock.own.project.counts() == {"d": 2, "l": 2}
+    dock._refresh()
+    assert [row[2] for row in shown_in(dock.table)] == ["d"] * 3 + ["l"] * 3
+    cells.data = [*boxes[:5], boxes[5] + 1]
+    qtbot.waitUntil(lambda: settled(dock) and dock.own.items[5].region.box[0] == 41)
+    assert len(dock.own.project.labels) == 4
+
+
+def test_pictures_that_cannot_be_read_are_listed_and_skipped(viewer, panel, dock, pictures, qtbot):
+    pictures[1].write_bytes(pictures[1].read_bytes()[:60])
+    add(panel, dock, qtbot, pictures[:4])
+    name_classes(dock, "dark", "light")
+    press(dock, Key.Key_1, Key.Key_1, Key.Key_1)
+    assert dock.own.walk.picture is None
+    assert len(dock.own.project.labels) == 3
+    dock._refresh()
+    assert "1 image cannot be read and is left out" in dock.unreadable.text
+    assert pictures[1].name in dock.unreadable.text
+    assert shown_in(dock.table)[1][2] == "cannot be read"
+    Image.fromarray(flat(200)).save(pictures[1])
+    qtbot.mouseClick(dock.unreadable.accept, LEFT)
+    qtbot.waitUntil(lambda: settled(dock) and not dock.own.features.faults)
+    assert dock.own.walk.picture is not None
+
+
+def test_one_class_alone_is_told_what_is_missing(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:4])
+    name_classes(dock, "dark", "light")
+    press(dock, Key.Key_1, Key.Key_1)
+    qtbot.waitUntil(lambda: settled(dock))
+    dock._refresh()
+    assert dock.labels.form.verdict.text() == "Model: none yet. Label images of a class other than dark, too."
+    assert dock.judged.state.text() == "Label images of a class other than dark, too."
+
+
+def test_a_model_without_features_is_told(viewer, panel, dock, fake_catalogue, pictures, qtbot):
+    def features(batch, threads=None):
+        raise ModelError("The network has no tensor that holds the features of an image.", "Choose another model.")
+
+    fake_catalogue.models["brightness"].features = features
+    panel.images.choice.add(pictures[:4])
+    qtbot.waitUntil(lambda: "no tensor that holds the features" in dock.message.text)
+
+
+def test_a_model_that_is_not_on_this_machine_is_told(viewer, panel, dock, choose, pictures, qtbot):
+    choose(panel, "Chest")
+    qtbot.waitUntil(lambda: "Chest is not on this machine" in dock.message.text)
+    choose(panel, "Eye")
+    qtbot.waitUntil(lambda: dock.message.text == "")
+
+
+def test_the_model_stays_the_same_while_labels_depend_on_it(viewer, panel, dock, choose, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    press(dock, Key.Key_1, Key.Key_2)
+    model = dock.own.base.model
+    choose(panel, "Eye")
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None and settled(dock))
+    assert dock.own.base.model is model
+    assert dock.base.currentText() == "Brightness"
+    dock.base.setCurrentIndex(dock.base.findText("Eye"))
+    dock.base.activated.emit(dock.base.currentIndex())
+    qtbot.waitUntil(lambda: dock.own.base.model is not model and dock.own.base.model is not None and settled(dock))
+    assert len(dock.own.project.labels) == 2
+
+
+def test_images_with_several_classes_are_ticked(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "round")
+    dock.several.click()
+    picture = dock.own.walk.picture
+    press(dock, Key.Key_1, Key.Key_2, Key.Key_Return)
+    assert dock.own.project.labels[picture] == ("dark", "round")
+    press(dock, Key.Key_Return)
+    assert ("none",) in dock.own.project.labels.values()
+    dock.several.click()
+    assert dock.several.isChecked()
+    assert "several classes, or none" in dock.message.text
+
+
+def test_a_class_is_renamed_in_place_and_removed_with_its_labels_after_a_question(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light", "dark")
+    assert "There is a class dark already" in dock.message.text
+    dock.classes.field.clear()
+    press(dock, Key.Key_1, Key.Key_1)
+    dock.classes.table.item(0, 1).setText("shade")
+    assert dock.own.project.counts() == {"shade": 2, "light": 0}
+    dock.classes.table.item(0, 1).setText("light")
+    assert dock.classes.table.item(0, 1).text() == "shade"
+    dock.classes.table.selectRow(0)
+    QTest.keyClick(dock.classes.table, Key.Key_Delete)
+    from qtpy.QtWidgets import QMessageBox
+
+    (box,) = dock.classes.findChildren(QMessageBox)
+    assert "2 labels" in box.informativeText()
+    next(button for button in box.buttons() if button.text() == "Remove").click()
+    qtbot.waitUntil(lambda: dock.own.project.classes == ("light",))
+    assert dock.own.project.labels == {}
+
+
+def test_pictures_of_a_folder_are_held_out_together(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures)
+    name_classes(dock, "dark", "light")
+    dock.files.groups.setCurrentIndex(dock.files.groups.findData("folder"))
+    dock.files.groups.activated.emit(dock.files.groups.currentIndex())
+    label_all(viewer, dock, qtbot, 24)
+    qtbot.waitUntil(lambda: settled(dock) and dock.own.learning.judged is not None and not dock.own.learning.judging)
+    dock._refresh()
+    assert "of 4 groups" in dock.judged.how.text()
+
+
+def test_a_click_in_the_table_goes_to_an_image_and_a_heading_sorts(viewer, panel, dock, pictures, qtbot):
+    add(panel, dock, qtbot, pictures[:8])
+    name_classes(dock, "dark", "light")
+    qtbot.waitUntil(lambda: settled(dock))
+    table = dock.table
+    index = table.pictures.index(5, 0)
+    table.scrollTo(index)
+    qtbot.mouseClick(table.viewport(), LEFT, pos=table.visualRect(index).center())
+    assert dock.own.walk.picture.image == str(pictures[5])
+    press(dock, Key.Key_2)
+    table.sortByColumn(1, Qt.SortOrder.DescendingOrder)
+    assert shown_in(table)[0][:2] == (pictures[5].name, "light")
+    table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
+    assert [row[0] for row in shown_in(table)] == [path.name for path in pictures[:8]]
