@@ -8,9 +8,10 @@ from typing import Any
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
+from napari_webipred._napari.evaluation.group_file import FILTER
 from napari_webipred._napari.evaluation.grouping import ABOVE, FOLDER, GROUPINGS, NAME
 from napari_webipred._napari.evaluation.label_layer import LabelLayer
-from napari_webipred._napari.evaluation.label_source import FILTER, NO_GROUPS
+from napari_webipred._napari.evaluation.label_source import NO_GROUPS
 from napari_webipred._napari.own_classes import label_taking
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.widgets.button import Button
