@@ -279,7 +279,7 @@ def test_a_name_that_ends_in_tsv_gives_the_same_cells_separated_by_tabs(folder, 
 def test_excel_is_refused_because_it_cannot_grow_row_by_row(folder, tmp_path, capsys):
     assert cli.main(["classify", str(folder), "--model", "demo", "-o", str(tmp_path / "out.xlsx")]) == 2
     said = capsys.readouterr().err
-    assert "the results are written row by row, as CSV or TSV text. Choose a name that ends in .csv." in said
+    assert "the results are written as CSV, TSV, JSON lines or Parquet. Choose a name that ends in .csv." in said
 
 
 def test_a_folder_without_images_is_wrong_use(tmp_path, capsys):

@@ -28,7 +28,6 @@ from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.cluster.network import Networks, content_of, network_of
 from napari_webipred.options import Options
 from napari_webipred.results.row import Row
-from pictures import levels_of, spotted, write_ome_zarr, write_tiff
 
 distributed = pytest.importorskip("distributed")
 RANDOM = np.random.default_rng(4)
@@ -121,24 +120,6 @@ def test_files_travel_as_paths_and_arrays_plane_by_plane(tmp_path: Path, monkeyp
     assert len(file) < 2000
     assert 10_000 < len(first) < 12_000
     assert stack[0].tobytes() in first
-
-
-@pytest.mark.parametrize("kind", ["arrays", "zarr", "tiff"])
-def test_a_heat_map_is_that_of_threads_and_of_files_only_paths_travel(client: Any, tmp_path: Path, kind: str) -> None:
-    levels = levels_of(spotted((700, 900), at=(300, 400)), 3)
-    image = {
-        "arrays": lambda: levels,
-        "zarr": lambda: write_ome_zarr(tmp_path / "x.zarr", levels),
-        "tiff": lambda: write_tiff(tmp_path / "x.tif", levels),
-    }[kind]()
-    watched = Watched(client)
-    here = wp.heatmap(image, "demo", tile=160, stride=100)
-    there = wp.heatmap(image, "demo", tile=160, stride=100, client=watched)
-    np.testing.assert_array_equal(here.tiles, there.tiles)
-    assert np.isfinite(there.tiles).any()
-    sizes = [len(task.things.content) for task in watched.tasks]
-    assert (max(sizes) > 100_000) == (kind == "arrays")
-    assert max(sizes) < 5000 or kind == "arrays"
 
 
 class Watched:

@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -163,7 +164,8 @@ def classify(
     yield Started(total, classes, axes, sources.left_out, regions, measured, estimated, apart)
     done = failed = 0
     stack = -1  # the number of the latest one that was not counted
-    with closing(executor(model, planes_of(sources, options.intensity), total, options)) as rows:
+    planes = islice(planes_of(sources, options.intensity), sources.begun, None)
+    with closing(executor(model, planes, total, options)) as rows:
         try:
             for row in rows:
                 if isinstance(row, Unfolded):

@@ -198,14 +198,14 @@ def _size(text: str) -> tuple[int, int]:
         raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
 
 
-def started(event: Event, left_out: Sequence[str] = ()) -> Started:
-    """Tell which files are no images, those of the event or others, and make sure that there are others."""
+def started(event: Event, left_out: Sequence[str] = (), *, expected: bool = True) -> Started:
+    """Tell which files are no images, those of the event or others, and make sure that there are others if expected."""
     from napari_webipred.engine import Started
 
     assert isinstance(event, Started)
     if skipped := left_out or event.left_out:
         names = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
         terminal.message(f"Skipped, because they are not images: {names}")
-    if not event.total:
+    if expected and not event.total:
         raise OptionError("No images found.", "Give image files, or folders with images.")
     return event

@@ -54,9 +54,22 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
     )
     several.add_arguments(parser)
     parser.add_argument(
-        "-o", "--output", type=Path, help="CSV or TSV file to write (default: print to standard output)"
+        "-o",
+        "--output",
+        type=Path,
+        help="file to write: .csv, .tsv, .jsonl or .parquet (default: print CSV to standard output)",
     )
     parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
+    parser.add_argument(
+        "--resume",
+        action="store_true",
+        help="go on with the rows that an earlier run of the same command has left, however it ended",
+    )
+    told = parser.add_mutually_exclusive_group()
+    told.add_argument("--quiet", action="store_true", help="say nothing but errors on standard error")
+    told.add_argument(
+        "--json-progress", action="store_true", help="write progress and messages on standard error as lines of JSON"
+    )
     parser.add_argument(
         "--threshold",
         default="0.5",
@@ -117,6 +130,7 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
     from napari_webipred.engine import Options
     from napari_webipred.explanations.folder import claimed_folder
 
+    terminal.speak("quiet" if options.quiet else "json" if options.json_progress else "plain")
     threshold, name = _threshold(options.threshold)
     hardware = arguments.hardware(options)
     how = Options(
@@ -153,7 +167,13 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         maps = Maps(folder, drawing, models[0], how) if folder else None
         executor = stack.enter_context(_on_cluster(options))
         wishes = Wishes(
-            show, arguments.given_models(options), together, maps, regions=options.regions, executor=executor
+            show,
+            arguments.given_models(options),
+            together,
+            maps,
+            regions=options.regions,
+            executor=executor,
+            resume=options.resume,
         )
         return run(models, find(), output, how, what, wishes)
 
@@ -182,10 +202,13 @@ def _threshold(text: str) -> tuple[float, str]:
 @contextmanager
 def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> Iterator[Path | None]:
     """Make sure that the table may be written, before anything else takes time."""
-    from napari_webipred.results.result_file import claimed_table
+    from napari_webipred.results.parquet import check_installed
+    from napari_webipred.results.result_file import COHORT, PARQUET, claimed_table
 
     if path is None:
         yield None
         return
-    with claimed_table(path, lambda there: terminal.may_replace(there, overwrite), inputs) as output:
+    if path.suffix.lower() == PARQUET:
+        check_installed()
+    with claimed_table(path, lambda there: terminal.may_replace(there, overwrite), inputs, COHORT) as output:
         yield output

@@ -34,28 +34,29 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as ending:
         ending.callback(terminal.release_streams)
         terminal.open_streams()
+        terminal.speak("plain")
         try:
             with interruptible():
                 status = _run(_parsed(sys.argv[1:] if arguments is None else arguments), ending)
                 sys.stdout.flush()
                 return status
         except WebIPredError as error:
-            terminal.message(f"napari-webipred: {terminal.in_words(error)}")
+            terminal.error(f"napari-webipred: {terminal.in_words(error)}")
             return UNUSABLE
         except BrokenPipeError:  # the reader of our output, such as `head`, has seen enough
             return NOT_READ
         except OSError as error:
             reason, remedy = file_errors.writing(error)
             output = f"The output cannot be written: {reason}. {remedy}"
-            terminal.message(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
+            terminal.error(f"napari-webipred: {f'{error.filename}: {error.strerror}.' if error.filename else output}")
             return UNUSABLE
         except Interrupted as stopped:
             optimising.forget()
-            terminal.message(f"napari-webipred: {stopped}.")
+            terminal.error(f"napari-webipred: {stopped}.")
             return stopped.exit_status
         except KeyboardInterrupt:
             optimising.forget()
-            terminal.message("napari-webipred: cancelled.")
+            terminal.error("napari-webipred: cancelled.")
             return CANCELLED
 
 

@@ -13,6 +13,7 @@ from itertools import zip_longest
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from napari_webipred import file_errors
 from napari_webipred.checksums import sha256_of
 from napari_webipred.cli import arguments, selection, terminal
 from napari_webipred.cli.parser import Parser
@@ -23,7 +24,9 @@ from napari_webipred.errors import OptionError
 from napari_webipred.model_overrides import Thresholds
 from napari_webipred.names import unescape
 from napari_webipred.results.inputs import ModelInput
+from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.record import made, plain, read_record, record_path
+from napari_webipred.results.table_cells import cells_in
 
 if TYPE_CHECKING:
     from napari_webipred.engine import Options
@@ -51,10 +54,14 @@ def _rerun(options: argparse.Namespace) -> int:
     runs = record.get("runs") or [record]
     first = runs[0]
     try:
-        images = [unescape(str(entry["image"])) for entry in first["inputs"]]
+        inputs = list(inputs_of(first, options.record.parent))
+        images = [unescape(str(entry["image"])) for entry in inputs]
         how, what, regions = options_of(first["options"]), _selection(first["options"]), first["options"].get("regions")
         given = [given_model(each, options.model if len(runs) == 1 else None) for each in runs]
         thresholds, together = list(map(_thresholds, runs)), _together(record)
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise OptionError(f"The list of images of {options.record} cannot be read: {reason}.", remedy) from error
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise OptionError(f"{options.record} is damaged ({type(error).__name__}).", OURS) from error
     if not any(map(os.path.exists, images)):
@@ -62,7 +69,7 @@ def _rerun(options: argparse.Namespace) -> int:
             f"None of the {len(images)} images of this run is here, such as {images[0] if images else 'none'}.",
             "Run the command in the folder of the first run. Layers of napari cannot be classified again in this way.",
         )
-    told = [*_of_table(table, record), *_of_versions(record), *_of_files(first["inputs"], images)]
+    told = [*_of_table(table, record), *_of_versions(record), *_of_files(inputs, images)]
     models = list(map(_model, given, thresholds))
     for model, each in zip(models, runs, strict=True):
         told += _of_model(model, how, each)
@@ -80,8 +87,7 @@ def _rerun(options: argparse.Namespace) -> int:
             options.output, lambda there: terminal.may_replace(there, options.overwrite), kept
         ) as output:
             run(models, images, output, how, what, wishes)
-        with output.open(encoding="utf-8", newline="") as file:
-            lines = list(_differences(table, csv.reader(file, _dialect(output))))
+        lines = list(_differences(table, cells_in(output)))
     return _tell(lines, record, told)
 
 
@@ -236,19 +242,12 @@ def _of_model(model: Model, how: Options, recorded: Mapping[str, Any]) -> list[s
 
 def _differences(table: Path, lines: Iterator[list[str]]) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield the cells that differ: number and image of the row, column, before and now."""
-    with table.open(encoding="utf-8", newline="") as file:
-        before = csv.reader(file, _dialect(table))
-        names, now_names = next(before, []), next(lines, [])
-        if names != now_names:
-            yield "0", "", "names of the columns", ", ".join(names), ", ".join(now_names)
-        nothing: list[str] = []
-        for number, (old, new) in enumerate(zip_longest(before, lines, fillvalue=nothing), 1):
-            image = (old or new)[0] if old or new else ""
-            cells = zip_longest(names, old, new, fillvalue="")
-            yield from ((str(number), image, name, a, b) for name, a, b in cells if a != b)
-
-
-def _dialect(path: Path) -> type[csv.Dialect]:
-    from napari_webipred.results.export import dialect_of
-
-    return dialect_of(path)
+    before = cells_in(table)
+    names, now_names = next(before, []), next(lines, [])
+    if names != now_names:
+        yield "0", "", "names of the columns", ", ".join(names), ", ".join(now_names)
+    nothing: list[str] = []
+    for number, (old, new) in enumerate(zip_longest(before, lines, fillvalue=nothing), 1):
+        image = (old or new)[0] if old or new else ""
+        cells = zip_longest(names, old, new, fillvalue="")
+        yield from ((str(number), image, name, a, b) for name, a, b in cells if a != b)

@@ -16,28 +16,31 @@ from napari_webipred.results.models_record import ModelsRecord
 from napari_webipred.results.record import Record, file_facts
 
 if TYPE_CHECKING:
+    from napari_webipred.cli.beginning import Beginning
     from napari_webipred.engine import Started
     from napari_webipred.imaging.unopened import Sources
     from napari_webipred.results.row import Row
 
 
-def _files_noted(record: Record | ModelsRecord, sources: Sources) -> Callable[[int, Row], None]:
-    """Return what notes the size and checksum of the file that a row is of, once for each image."""
-    from napari_webipred.imaging.unopened import opened
+class _Files:
+    """The size and checksum of the file that a row is of, read once for each image."""
 
-    known: dict[int, dict[str, Any]] = {}
+    def __init__(self, sources: Sources, *, several: bool) -> None:
+        self._sources = sources
+        self._several = several  # models, each of which gives rows for all images
+        self._known: dict[int, dict[str, Any]] = {}
 
-    def note(number: int, row: Row) -> None:
-        source = sources[row.source]
-        location = (opened(source) if row.failed else source).location  # none of what is no image
-        if not isinstance(location, Path) or number == ENSEMBLE:
-            return
-        if row.source not in known:
-            known[row.source] = file_facts(location)
-        of_model = record.records[number] if isinstance(record, ModelsRecord) else record
-        of_model.add_file(row.image, known[row.source])
+    def facts(self, row: Row, place: int) -> dict[str, Any]:
+        """Return what is known of the file of a row, whose image has this place among the sources."""
+        from napari_webipred.imaging.unopened import opened
 
-    return note
+        if place not in self._known:
+            source = self._sources[place]
+            location = (opened(source) if row.failed else source).location  # none of what is no image
+            if not self._several:
+                self._known.clear()
+            self._known[place] = file_facts(location) if isinstance(location, Path) else {}
+        return self._known[place]
 
 
 @contextmanager
@@ -46,54 +49,84 @@ def written(
     record: Record | ModelsRecord,
     columns: Columns,
     started: Started,
-    sources: Sources,
+    begin: Beginning,
+    *,
     show: bool,
 ) -> Iterator[Callable[[Row, int], None] | None]:
     """Give the function that writes a row of a model, to a file with a record beside it, a stream or standard output.
 
     There is none if rows are shown and there is no file.
     """
+    if isinstance(output, Path):
+        with _written_to_file(output, record, columns, started, begin) as write:
+            yield write
+    elif output is None and show:
+        yield None
+    else:
+        yield _written_to_stream(output or sys.stdout, columns, started, models=isinstance(record, ModelsRecord))
+
+
+def _written_to_stream(
+    target: TextIO, columns: Columns, started: Started, *, models: bool
+) -> Callable[[Row, int], None]:
+    """Return the function that writes a row to a stream, as CSV."""
     from napari_webipred.results.export import CsvWriter
+
+    if isinstance(target, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
+        target.reconfigure(encoding="utf-8", newline="")
+    writer = CsvWriter(
+        target,
+        columns.classes.names,
+        started.axes,
+        regions=started.regions,
+        measures=columns.measures.names,
+        models=models,
+        identify=columns.identify,
+    )
+    called = [*columns.names, columns.ensemble]
+
+    def write(row: Row, number: int) -> None:
+        writer.write(row, called[number])
+        target.flush()
+
+    return write
+
+
+@contextmanager
+def _written_to_file(
+    output: Path, record: Record | ModelsRecord, columns: Columns, started: Started, begin: Beginning
+) -> Iterator[Callable[[Row, int], None]]:
+    """Give the function that writes a row to a file, with a record beside it."""
     from napari_webipred.results.result_file import ResultFile
 
     models, called = isinstance(record, ModelsRecord), [*columns.names, columns.ensemble]
-    classes, measured = columns.classes.names, columns.measures.names
-    if output is None and show:
-        yield None
-        return
-    if not isinstance(output, Path):
-        target = sys.stdout if output is None else output
-        if isinstance(target, io.TextIOWrapper):  # written like a file, whatever the system's encoding is
-            target.reconfigure(encoding="utf-8", newline="")
-        writer = CsvWriter(
-            target,
-            classes,
-            started.axes,
-            regions=started.regions,
-            measures=measured,
-            models=models,
-            identify=columns.identify,
-        )
+    files = _Files(begin.sources, several=models)
+    file = ResultFile(
+        output,
+        record,
+        columns.classes.names,
+        begin.earlier.axes if begin.earlier else started.axes,
+        started.regions,
+        columns.measures.names,
+        models=models,
+        identify=columns.identify,
+    )
 
-        def write_out(row: Row, number: int) -> None:
-            writer.write(row, called[number])
-            target.flush()
+    def write(row: Row, number: int) -> None:
+        facts = files.facts(row, row.source - begin.offset) if number != ENSEMBLE else {}
+        if isinstance(record, ModelsRecord):
+            record.current = number if number != ENSEMBLE else len(record.records)
+        with uninterrupted():
+            file.write(row, called[number], facts)
+            if facts:
+                (record.records[number] if isinstance(record, ModelsRecord) else record).add_file(row.image, facts)
 
-        yield write_out
-        return
-    note = _files_noted(record, sources)
     try:
-        with ResultFile(
-            output, record, classes, started.axes, started.regions, measured, models=models, identify=columns.identify
-        ) as file:
-
-            def write(row: Row, number: int) -> None:
-                if isinstance(record, ModelsRecord):
-                    record.current = number if number != ENSEMBLE else len(record.records)
-                with uninterrupted():
-                    file.write(row, called[number])
-                note(number, row)
-
+        with file:
+            if begin.journal is not None:
+                file.keep(begin.journal)
+            if begin.earlier is not None:
+                file.go_on(begin.earlier.size, begin.earlier.journal_size)
             yield write
     except KeyboardInterrupt:
         if record.done:

@@ -3,26 +3,30 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, closing, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import closing, nullcontext
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 from napari_webipred.cli import arguments, terminal
+from napari_webipred.cli.beginning import Beginning, beginning
 from napari_webipred.cli.columns import Columns
 from napari_webipred.cli.comparison import compare, frame_of
 from napari_webipred.cli.maps import Maps, finished
+from napari_webipred.cli.progress import Progress
 from napari_webipred.cli.row_output import written
 from napari_webipred.cli.several import Together
 from napari_webipred.cli.status import DONE, SOME_FAILED
-from napari_webipred.limits import amount
+from napari_webipred.cli.summary import Summary
+from napari_webipred.errors import OptionError
 from napari_webipred.results.models_record import ModelsRecord
+from napari_webipred.results.ranges import REMEDY, note
 from napari_webipred.results.record import Record
 
 if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
-    from napari_webipred.engine import Event, ImageLike, Options
+    from napari_webipred.engine import Event, ImageLike, Options, Started
     from napari_webipred.execution import Executor
     from napari_webipred.hardware import Hardware
     from napari_webipred.imaging.selection import Selection
@@ -52,6 +56,8 @@ class Wishes:
         The label image that the regions are from; it is noted in the record.
     executor : Executor, optional
         Where the planes are classified; in threads of this process by default. Maps have one of their own.
+    resume : bool
+        Whether the run goes on with the rows that an earlier one has left.
     """
 
     show: bool = False
@@ -61,6 +67,24 @@ class Wishes:
     stream: TextIO | None = None
     regions: str | None = None
     executor: Executor | None = None
+    resume: bool = False
+
+
+@dataclass(slots=True)
+class _Run:
+    """What belongs to a run."""
+
+    models: Sequence[Model]
+    columns: Columns
+    record: Record | ModelsRecord
+    begin: Beginning
+    summary: Summary
+    wishes: Wishes
+    rows: list[Row] = field(default_factory=list)  # of several models, to compare them
+
+    @property
+    def has_several(self) -> bool:
+        return len(self.models) > 1
 
 
 def run(
@@ -88,45 +112,89 @@ def run(
     """
     from napari_webipred import engine
     from napari_webipred.execution.threads import classify_planes
-    from napari_webipred.results.ranges import REMEDY, Ranges, note
 
-    maps, ranges, failed = wishes.maps, Ranges(), 0
-    rows: list[Row] = []  # of several models, to compare them
+    maps = wishes.maps
     columns = Columns.of(models, options, wishes.together)
     _tell_differences(models, options)
     sources = _found(inputs, with_stacks=output is None or maps is not None or len(models) > 1)
+    facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
+    record, summary = _record(models, wishes.given, columns.names, facts, options.hardware), Summary()
+    this = _Run(models, columns, record, _beginning(output, record, sources, what, summary, wishes), summary, wishes)
+    if this.begin.done:
+        terminal.message(f"All images were classified before, and written to {output}.")
+        return SOME_FAILED if this.begin.failed else DONE
     executor = maps.executor if maps else wishes.executor or classify_planes
     with (
         finished(maps) if maps else nullcontext(),
-        closing(engine.classify_with_each(models, sources, options, what, executor)) as events,
-        ExitStack() as stack,
+        closing(engine.classify_with_each(models, this.begin.sources, options, what, executor)) as events,
     ):
-        started = arguments.started(next(events)[1])
+        started = arguments.started(next(events)[1], expected=not this.begin.rows)
+        this.begin.count(record, started.total)
         if maps is not None:
             maps.begin(sources.described, started.total, what)
-        facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
-        record = _record(models, wishes.given, columns.names, facts, options.hardware, started.total)
-        write = stack.enter_context(written(output or wishes.stream, record, columns, started, sources, wishes.show))
-        for number, row in _followed(events, models, record, columns, wishes, options):
-            if write:
-                write(columns.spread(number, row), number)
-            if maps is not None:
-                maps.add(row)
-            ranges.add(row)
-            failed += row.failed
-            if len(models) > 1:
-                rows.append(columns.spread(number, row))
-        if isinstance(record, ModelsRecord):
-            frame = frame_of(rows, columns, started)
-            record.facts = compare(frame, models[0].card, wishes.together, columns, write)
-    total = record.total
+        target = output or wishes.stream
+        with written(target, record, columns, started, this.begin, show=wishes.show) as write:
+            _write_all(this, events, started, write, options)
+    _tell_end(this, output)
+    return SOME_FAILED if summary.failed or (maps and maps.unexplained) else DONE
+
+
+def _write_all(
+    this: _Run,
+    events: Iterable[tuple[int, Event]],
+    started: Started,
+    write: Callable[[Row, int], None] | None,
+    options: Options,
+) -> None:
+    """Write the rows as they come, and compare those of several models at the end."""
+    maps, columns = this.wishes.maps, this.columns
+    for number, row in _followed(this, events, options):
+        if write:
+            write(columns.spread(number, row), number)
+        if maps is not None:
+            maps.add(row)
+        this.summary.add(row)
+        if this.has_several:
+            this.rows.append(columns.spread(number, row))
+    if isinstance(this.record, ModelsRecord):
+        frame = frame_of(this.rows, columns, started)
+        this.record.facts = compare(frame, this.models[0].card, this.wishes.together, columns, write)
+
+
+def _tell_end(this: _Run, output: Path | None) -> None:
+    """Say what came out."""
+    total, summary = this.record.total, this.summary
     if output is not None:
-        terminal.message(f"{total - failed} of {total} images classified, written to {output}.")
-    if maps:
-        terminal.message(maps.summary)
-    if differing := note(ranges.varying()):
+        terminal.message(f"{total - summary.failed} of {total} images classified, written to {output}.")
+    classes = this.columns.classes.names
+    if terminal.voice() == "json":
+        terminal.emit("summary", **summary.as_dict(classes))
+    elif output is not None and not this.has_several:
+        for line in summary.lines(classes):
+            terminal.message(line)
+    if this.wishes.maps:
+        terminal.message(this.wishes.maps.summary)
+    if differing := note(summary.ranges.varying()):
         terminal.message(f"{differing} {REMEDY.removesuffix('.')}: --range stack.")
-    return SOME_FAILED if failed or (maps and maps.unexplained) else DONE
+
+
+def _beginning(
+    output: Path | None,
+    record: Record | ModelsRecord,
+    sources: Sources,
+    what: Selection,
+    summary: Summary,
+    wishes: Wishes,
+) -> Beginning:
+    """Find where the run begins; only one that writes the rows of one model to a file can go on later."""
+    if output is not None and isinstance(record, Record) and wishes.maps is None:
+        return beginning(output, record, sources, what, summary, resume=wishes.resume)
+    if wishes.resume:
+        raise OptionError(
+            "Only a run of one model without maps, that writes a table to a file, can go on.",
+            "Give --output and one --model, and no --explain.",
+        )
+    return Beginning(sources)
 
 
 def _found(inputs: Iterable[ImageLike], *, with_stacks: bool) -> Sources:
@@ -149,31 +217,26 @@ def _tell_differences(models: Sequence[Model], options: Options) -> None:
             terminal.message(apart.sentence(model.card.name))
 
 
-def _followed(
-    events: Iterable[tuple[int, Event]],
-    models: Sequence[Model],
-    record: Record | ModelsRecord,
-    columns: Columns,
-    wishes: Wishes,
-    options: Options,
-) -> Iterator[tuple[int, Row]]:
+def _followed(this: _Run, events: Iterable[tuple[int, Event]], options: Options) -> Iterator[tuple[int, Row]]:
     """Yield the rows of each model, and show how far they are and how much memory is in use for images."""
     from napari_webipred import engine
-    from napari_webipred.imaging.memory import image_memory
 
-    progress, done, budget = terminal.ProgressLine("images"), 0, options.budget
+    record, begin = this.record, this.begin
+    progress = Progress(begin.rows, options.budget)
+    this.summary.begin()
     try:
         for number, event in events:
-            if isinstance(event, engine.RowDone):
-                if isinstance(record, Record):
-                    record.total = event.total
-                yield number, event.row
-                done += 1
+            if not isinstance(event, engine.RowDone):
+                continue
+            if isinstance(record, Record):
+                record.total = begin.rows + event.total
+            row = replace(event.row, source=event.row.source + begin.offset) if begin.offset else event.row
+            yield number, row
+            name = this.columns.names[number] if this.has_several else ""
+            if this.wishes.show or row.error or row.remark:
                 progress.clear()
-                name = columns.names[number] if len(models) > 1 else ""
-                _tell(event.row, models[number].card, name, wishes.show)
-                used = f"{amount(image_memory.in_use)} of {amount(budget)} in use"
-                progress.show(f"{done} of {record.total} images", done, record.total, f", {used}")
+                _tell(row, this.models[number].card, name, this.wishes.show)
+            progress.show(this.summary, record.total)
     finally:
         progress.clear()
 
@@ -193,7 +256,6 @@ def _record(
     names: Sequence[str],
     options: Mapping[str, Any],
     hardware: Hardware,
-    total: int,
 ) -> Record | ModelsRecord:
     given: Sequence[ModelInput | None] = references or [None] * len(models)
     from napari_webipred.difference import measured
@@ -203,7 +265,7 @@ def _record(
             model.card,
             model.checksum,
             {**options, **_reference(model, options), **measured(model, hardware)},
-            total,
+            0,
             reference,
         )
         for model, reference in zip(models, given, strict=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import sys
@@ -9,7 +10,7 @@ import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO, TypeVar
+from typing import TYPE_CHECKING, Literal, Protocol, TextIO, TypeAlias, TypeVar
 
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
 from napari_webipred.names import readable, visible
@@ -18,9 +19,12 @@ if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
     from napari_webipred.results.row import Row
 
+Voice: TypeAlias = Literal["plain", "quiet", "json"]
+_voice: Voice = "plain"
 BAR_WIDTH = 20
 STAGES = {"download": "Downloading", "compile": "Preparing", "load": "Loading"}
 _WIDEST_CELL = 120  # characters
+_READ = 0.1  # seconds between two states of a line of progress
 REMEDIES: dict[Remedy, str] = {
     "add archive": "Run `napari-webipred pacs add NAME ADDRESS`.",
     "add certificate": "Set NAPARI_WEBIPRED_CA_FILE to the certificate file (PEM).",
@@ -153,8 +157,35 @@ def in_words(error: WebIPredError) -> str:
 
 
 def message(text: str) -> None:
-    """Say something beside the result, on standard error."""
-    _write_message(f"{printable(text, sys.stderr)}\n")
+    """Say something beside the result, on standard error, unless the user wants to hear of errors only."""
+    if _voice == "json":
+        emit("message", text=visible(text))
+    elif _voice == "plain":
+        _write_message(f"{printable(text, sys.stderr)}\n")
+
+
+def error(text: str) -> None:
+    """Say on standard error why the program ends."""
+    if _voice == "json":
+        emit("error", text=visible(text))
+    else:
+        _write_message(f"{printable(text, sys.stderr)}\n")
+
+
+def emit(event: str, **facts: object) -> None:
+    """Write an event as a line of JSON on standard error."""
+    _write_message(f"{json.dumps({'event': event, **facts})}\n")
+
+
+def voice() -> Voice:
+    """Return how this program speaks on standard error."""
+    return _voice
+
+
+def speak(how: Voice) -> None:
+    """Choose how this program speaks on standard error: for people, of errors only, or in lines of JSON."""
+    global _voice
+    _voice = how
 
 
 def _write_message(text: str) -> None:
@@ -251,28 +282,42 @@ class ProgressLine:
     ----------
     things : str
         What is counted, if it is told how many of them are done in a second.
+    before : int
+        How many of them were done before.
     """
 
-    def __init__(self, things: str = "") -> None:
-        self._things = things
-        self._shown = sys.stderr.isatty()
+    def __init__(self, things: str = "", before: int = 0) -> None:
+        self._things, self._before = things, before
+        self._shown = sys.stderr.isatty() and _voice == "plain"
         self._begin = time.monotonic()
         self._last = 0.0
 
+    def is_due(self, *, final: bool = False) -> bool:
+        """Tell whether somebody watches who has had the time to read what was shown last."""
+        return self._shown and (final or time.monotonic() - self._last >= _READ)
+
     def show(self, what: str, done: int, total: int | None, more: str = "") -> None:
         """Tell how far the work is, ten times a second at most, with the rate and the time that is left, and more."""
-        now = time.monotonic()
-        if not self._shown or (now - self._last < 0.1 and done != total):
+        if not self.is_due(final=done == total):
             return
-        self._last = now
+        self._last = now = time.monotonic()
+        made, spent = done - self._before, now - self._begin
         left = ""
-        if self._things and done:
-            left = f", {done / (now - self._begin):.1f} {self._things} a second"
-        if total and 0 < done < total:
-            left += f", about {(now - self._begin) / done * (total - done):.0f} s left"
+        if self._things and made:
+            left = f", {made / spent:.1f} {self._things} a second"
+        if total and 0 < done < total and made:
+            left += f", about {_duration(spent / made * (total - done))} left"
         _write_message(f"\r\x1b[K{printable(what, sys.stderr)}{left}{more}")
 
     def clear(self) -> None:
         """Take the line away."""
         if self._shown:
             _write_message("\r\x1b[K")
+
+
+def _duration(seconds: float) -> str:
+    """Write a time for people: ``45 s``, ``12 min``, ``3 h 20 min``."""
+    minutes = round(seconds / 60)
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60} min"

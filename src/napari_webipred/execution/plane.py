@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -178,11 +179,17 @@ def classify_plane(
     if plane.source.reader != UNOPENED:
         return _classified(plane, card, options, predict, seen)
     with one_opening():
+        begin = time.perf_counter()
         source = opened(plane.source)
+        described = time.perf_counter() - begin
         source = ranged(source) if options.intensity == "stack" else source
         if source.axes or len(source) != 1:
             return Unfolded(plane.number, source)
-        return _classified(replace(plane, source=source), card, options, predict, seen)
+        row = _classified(replace(plane, source=source), card, options, predict, seen)
+    if not row.seconds:
+        return row
+    reading, *others = row.seconds
+    return replace(row, seconds=(described + reading, *others))
 
 
 def _classified(
@@ -204,7 +211,9 @@ def _classified(
     try:
         prepared = prepared_plane(plane, card, options)
         seen(prepared)
+        begin = time.perf_counter()
         of_views = [class_probabilities(numbers, card) for numbers in predict(views_of(prepared, options.views))]
+        seconds = (*prepared.seconds, time.perf_counter() - begin)
         probabilities, deviations = _mean(of_views) if options.views else (of_views[0], None)
         classes = assigned(probabilities, card, options.threshold)
     except ActivationError:
@@ -220,6 +229,7 @@ def _classified(
         remark=prepared.remark,
         reading=prepared.reading,
         measures=deviations,
+        seconds=seconds,
     )
 
 
@@ -252,7 +262,9 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
     assert preprocessing is not None
     with image_memory.reserved(memory_needed(plane.source, plane.index)):
         current().check()  # it may have waited for long
+        begin = time.perf_counter()
         shown = _region_of(plane, options.intensity)
+        is_read = time.perf_counter()
         tensor, used = prepare(shown.values, target, preprocessing, shown.intensity)
         header = header_of(plane.source, plane.index)
         remark = remark_on(shown.values, target.height, target.width, used)
@@ -266,6 +278,7 @@ def prepared_plane(plane: Plane, card: ModelCard, options: Options) -> Prepared:
             used,
             target,
             preprocessing,
+            (is_read - begin, time.perf_counter() - is_read),
         )
 
 

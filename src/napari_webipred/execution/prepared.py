@@ -34,6 +34,8 @@ class Prepared:
         The size and channels that were asked for.
     preprocessing : Preprocessing
         What was done.
+    seconds : tuple of float
+        How long reading and preparing took.
     """
 
     tensor: NDArray[np.float32]
@@ -44,3 +46,4 @@ class Prepared:
     black_and_white: tuple[float, float]
     target: Input
     preprocessing: Preprocessing
+    seconds: tuple[float, float] = (0.0, 0.0)

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import median_low
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging import raster, tiff, unreadable
@@ -36,6 +37,8 @@ class Sources:
     Attributes
     ----------
     left_out : PathList
+    begun : int
+        How many planes of the first image are left out, because they are classified already.
     """
 
     def __init__(
@@ -45,6 +48,8 @@ class Sources:
         self._selection = selection
         self._paths = PathList()
         self._described: dict[int, Source] = {}
+        self._first = 0  # images before it are left out
+        self.begun = 0
         for image in images:
             self.add(image)
 
@@ -55,14 +60,19 @@ class Sources:
         self._paths.append("" if isinstance(image, Source) else image)
 
     def __len__(self) -> int:
-        return len(self._paths)
+        return len(self._paths) - self._first
 
     def __getitem__(self, number: int) -> Source:
-        return self._described[number] if number in self._described else self._unopened(self._paths[number])
+        return self._given(number + self._first, None)
 
     def __iter__(self) -> Iterator[Source]:
-        for number, path in enumerate(self._paths):
-            yield self._described[number] if number in self._described else self._unopened(path)
+        for number, path in enumerate(self._paths.after(self._first), self._first):
+            yield self._given(number, path)
+
+    def _given(self, number: int, path: str | None) -> Source:
+        if number in self._described:
+            return self._described[number]
+        return self._unopened(self._paths[number] if path is None else path)
 
     def _unopened(self, path: str) -> Source:
         return Source(escape(path), UNOPENED, Path(path), details=self._selection)
@@ -70,34 +80,58 @@ class Sources:
     @property
     def described(self) -> list[Source]:
         """The images that are described."""
-        return list(self._described.values())
+        return [source for number, source in self._described.items() if number >= self._first]
 
     def is_described(self, number: int) -> bool:
         """Tell whether an image is described."""
-        return number in self._described
+        return number + self._first in self._described
+
+    @property
+    def identity(self) -> dict[str, Any]:
+        """How many images these are, and the checksum of their names, as plain JSON values."""
+        digest = hashlib.sha256()
+        for source in self:
+            digest.update(source.name.encode(errors="surrogateescape") + b"\0")
+        return {"count": len(self), "sha256": digest.hexdigest()}
 
     @property
     def typical(self) -> int:
         """How many rows a file gives, going by the images that are described."""
-        return median_low(map(len, self.described)) if self._described else 1
+        return median_low(map(len, self._described.values())) if self._described else 1
 
     @property
     def rows(self) -> int:
         """How many rows will come, if each file that is not described gives as many as is typical."""
-        return sum(map(len, self.described)) + self.typical * (len(self) - len(self._described))
+        known = self.described
+        return sum(map(len, known)) + self.typical * (len(self) - len(known)) - self.begun
 
     def choosing(self, selection: Selection) -> Sources:
         """Return the same images, of which only a part is classified."""
         if selection is WHOLE:
             return self
-        same = Sources(selection=selection)
-        same.left_out, same._paths = self.left_out, self._paths
+        same = self._copy(selection)
         same._described = {number: _chosen(source, selection) for number, source in self._described.items()}
+        return same
+
+    def after(self, image: int, planes: int) -> Sources:
+        """Return these images without those before this one, and without its first planes."""
+        same = self._copy(self._selection)
+        same._first, same.begun = image, planes
+        if planes:
+            same._described = {**self._described, image: opened(self._given(image, None))}
         return same
 
     def opened(self) -> Sources:
         """Return the same images, all described."""
-        return Sources(map(opened, self), self.left_out)
+        same = Sources(map(opened, self), self.left_out)
+        same.begun = self.begun
+        return same
+
+    def _copy(self, selection: Selection) -> Sources:
+        same = Sources(selection=selection)
+        same.left_out, same._paths, same._described = self.left_out, self._paths, self._described
+        same._first, same.begun = self._first, self.begun
+        return same
 
 
 def opened(source: Source) -> Source:

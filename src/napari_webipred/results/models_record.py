@@ -53,6 +53,16 @@ class ModelsRecord(Written):
         """How many rows are to come."""
         return sum(record.total for record in self.records)
 
+    @property
+    def failures(self) -> int:  # type: ignore[override]
+        """How many rows have no probabilities, of all models together."""
+        return sum(record.failures for record in self.records)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have come."""
+        return all(record.complete for record in self.records)
+
     def add(self, row: Row) -> None:
         """Note a row of the current model; those of the ensemble follow from the others."""
         if self.current < len(self.records):
@@ -64,5 +74,4 @@ class ModelsRecord(Written):
             {"run": number, "called": name, **record.of_run()}
             for number, (name, record) in enumerate(zip(self._names, self.records, strict=True), 1)
         ]
-        complete = all(run["complete"] for run in runs)
-        return {**made(table_checksum), "complete": complete, **self.facts, "runs": runs}
+        return {**made(table_checksum), "complete": self.complete, **self.facts, "runs": runs}

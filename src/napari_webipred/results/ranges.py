@@ -57,21 +57,26 @@ class Varying:
 
 
 class Ranges:
-    """Collects the ranges of rows as they come; it needs no memory for each of them."""
+    """Collects the ranges of rows as they come; only stacks whose planes differ are kept in memory."""
 
     def __init__(self) -> None:
-        self._spreads: dict[tuple[int, str], Spread] = {}
+        self._varying: dict[tuple[int, str], Spread] = {}
+        self._latest: tuple[tuple[int, str], Spread] | None = None
 
     def add(self, row: Row) -> None:
-        """Note the range of a row; those of images that are not stacks do not count."""
-        if row.position and row.intensity_range is not None:
-            key, used = (row.source, row.image), row.intensity_range
-            known = self._spreads.get(key)
-            self._spreads[key] = Spread.of(used) if known is None else known.including(used)
+        """Note the range of a row; those of images that are not stacks do not count. Rows of an image come together."""
+        if not row.position or row.intensity_range is None:
+            return
+        key, used = (row.source, row.image), row.intensity_range
+        known = self._varying.get(key) or (self._latest[1] if self._latest and self._latest[0] == key else None)
+        spread = Spread.of(used) if known is None else known.including(used)
+        self._latest = key, spread
+        if spread.varies:
+            self._varying[key] = spread
 
     def varying(self) -> list[Varying]:
         """Return the stacks whose planes have different ranges, in the order in which they came."""
-        return [Varying(image, spread) for (_, image), spread in self._spreads.items() if spread.varies]
+        return [Varying(image, spread) for (_, image), spread in self._varying.items()]
 
 
 def note(varying: list[Varying]) -> str:

@@ -17,9 +17,10 @@ from napari_webipred.checksums import sha256_of
 from napari_webipred.hardware import PROVIDERS, Device
 from napari_webipred.names import escape, visible
 from napari_webipred.results.calibration import Calibration
+from napari_webipred.results.input_entries import InputEntries
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.output import replacing, unwritable, write_all
-from napari_webipred.results.ranges import BLACK_AND_WHITE, Ranges, note
+from napari_webipred.results.ranges import Ranges, note
 from napari_webipred.results.row import Row
 
 LIBRARIES = ("napari-webipred", "numpy", "onnxruntime", "onnx", "pillow", "pydicom", "tifffile")
@@ -39,9 +40,21 @@ class Written:
     ----------
     stopped : str
         Why a run that did not come to its end has stopped.
+    failures : int
+        How many rows have no probabilities.
     """
 
     stopped: str
+    failures: int
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have come."""
+        raise NotImplementedError
+
+    def note_journal(self, facts: Mapping[str, Any]) -> bool:
+        """Note what is known of the journal if the record is too small for its inputs; return whether it is needed."""
+        raise NotImplementedError
 
     def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
         """Return it as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""
@@ -101,8 +114,14 @@ class Record(Written):
 
     Attributes
     ----------
-    done, total : int
-        How many planes have rows, and were to have some.
+    done, failures, total : int
+        How many planes have rows, how many of these have no probabilities, and how many were to have rows.
+    images : mapping, optional
+        How many images were given, and the checksum of their names.
+    entries : InputEntries
+        What is said of each image.
+    inputs_file : mapping, optional
+        The file that lists the images if they are too many for the record; see `napari_webipred.results.journal`.
     """
 
     def __init__(
@@ -124,40 +143,33 @@ class Record(Written):
         self._options = dict(options)
         self.total = total
         self._given = given
-        self.done = self._failed = 0
-        self._inputs: dict[str, dict[str, Any]] = {}
+        self.done = self.failures = 0
+        self.images: Mapping[str, Any] | None = None
+        self.inputs_file: Mapping[str, Any] | None = None
+        self.entries = InputEntries()
         self._ranges = Ranges()
-        self._readings: dict[str, str] = {}
 
     def add(self, row: Row) -> None:
-        """Note which image a row is of, which of its intensities became black and white, and the remark on it."""
-        entry = self._inputs.setdefault(row.image, {"image": row.image})
+        """Note a row, and what is to be said of its image."""
         self.done += 1
-        self._failed += row.failed
+        self.failures += row.failed
         self._ranges.add(row)
-        place = [*row.position.values(), *([row.region] if row.region else [])]
-        if row.reading:
-            self._add_reading(entry, place, row.reading)
-        if row.remark:
-            entry.setdefault("remarks", []).append([*place, row.remark])
-        if row.failed:
-            entry["failed"] = entry.get("failed", 0) + 1
-        elif row.intensity_range not in (None, BLACK_AND_WHITE):
-            ranges = entry.setdefault("intensity_ranges", [])
-            ranges.append([*place, *(row.intensity_range or ())])
+        self.entries.add(row)
+
+    @property
+    def complete(self) -> bool:
+        """Whether all rows have come."""
+        return self.done == self.total
+
+    def note_journal(self, facts: Mapping[str, Any]) -> bool:
+        """Note what is known of the journal if the record is too small for its inputs; return whether it is needed."""
+        if self.entries.too_many:
+            self.inputs_file = facts
+        return self.entries.too_many or self.failures > 0 or not self.complete
 
     def add_file(self, image: str, facts: Mapping[str, Any]) -> None:
         """Note what `file_facts` says of the file of an image that has a row."""
-        self._inputs[image].update(facts)
-
-    def _add_reading(self, entry: dict[str, Any], place: list[Any], reading: str) -> None:
-        """Note how a plane came about, and of the others of its image only those that came about in another way."""
-        latest = self._readings.get(entry["image"])
-        self._readings[entry["image"]] = reading
-        if latest is None:
-            entry["reading"] = reading
-        elif latest != reading:
-            entry.setdefault("readings", []).append([*place, reading])
+        self.entries.add_file(image, facts)
 
     def as_dict(self, table_checksum: str | None = None) -> dict[str, Any]:
         """Return the record as plain JSON values; the checksum of the table (``sha256:<hex>``) is known at its end."""
@@ -167,7 +179,7 @@ class Record(Written):
         """Return what is about this run, and not about the program and the table."""
         card = self._card
         preprocessing = card.preprocessing_under(self._options.get("profile"))
-        complete = self.done == self.total
+        complete = self.complete
         differing = note(self._ranges.varying())
         return {
             "model": {
@@ -193,9 +205,11 @@ class Record(Written):
             **({"ensemble": dict(self._ensemble)} if self._ensemble else {}),
             "complete": complete,
             "stopped": None if complete else self.stopped,
-            "planes": {"asked": self.total, "done": self.done, "failed": self._failed},
+            "planes": {"asked": self.total, "done": self.done, "failed": self.failures},
             "notes": [*([differing] if differing else []), *card.remarks_on(self._options.get("views"))],
-            "inputs": list(self._inputs.values()),
+            **({"images": dict(self.images)} if self.images else {}),
+            "inputs": self.entries.as_list(),
+            **({"inputs_file": dict(self.inputs_file)} if self.inputs_file else {}),
         }
 
 

@@ -1,19 +1,25 @@
-"""A table of results as a text file that grows row by row, with the record beside it."""
+"""A table of results that grows row by row, with the record beside it, and the journal if there is one."""
 
 from __future__ import annotations
 
 import csv
 import hashlib
 import io
+import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from napari_webipred.errors import OptionError, WebIPredError
-from napari_webipred.results.export import CsvWriter, dialect_of
+from napari_webipred.results.columns import columns
+from napari_webipred.results.export import dialect_of
+from napari_webipred.results.journal import Journal, is_journal, journal_path, remove
+from napari_webipred.results.json_lines import SUFFIX
+from napari_webipred.results.line import cells_of, check_of, is_json, writer_for
 from napari_webipred.results.output import (
     Kind,
     being_replaced,
@@ -39,13 +45,8 @@ def _is_ours(path: Path) -> bool:
         return False
     known = record.get("table_checksum")
     with path.open("rb") as file:
-        if path.suffix.lower() != EXCEL:
-            header = file.readline(_MAX_HEADER).decode("utf-8", "replace")
-            try:
-                names = next(csv.reader([header], dialect_of(path)), [])
-            except csv.Error:  # a cell is larger than any name
-                return False
-            if names[:1] != ["image"] or not {"prediction", "error"} <= set(names):
+        if path.suffix.lower() in (*_TEXT, SUFFIX):
+            if not _is_first_line(file.readline(_MAX_HEADER), path):
                 return False
             file.seek(0)
             if known is None:  # a run that was ended by force did not come to writing the checksum
@@ -53,10 +54,21 @@ def _is_ours(path: Path) -> bool:
         return bool(known == checksum_of(file))
 
 
-EXCEL = ".xlsx"
+def _is_first_line(line: bytes, path: Path) -> bool:
+    """Tell whether this may be the first line of a table."""
+    try:
+        found: Iterable[str] = json.loads(line) if is_json(path) else cells_of(line, path)
+    except (ValueError, csv.Error):  # a cell is larger than any name
+        return False
+    names = list(found) if isinstance(found, (dict, list)) else []
+    return names[:1] == ["image"] and {"prediction", "error"} <= set(names)
+
+
+EXCEL, PARQUET = ".xlsx", ".parquet"
 _TEXT = (".csv", ".tsv", ".txt", "")
 ROWS = Kind("the results are written row by row, as CSV or TSV text", _TEXT, _is_ours)
 TABLE = Kind("the results are saved as CSV, TSV or Excel", (*_TEXT, EXCEL), _is_ours)
+COHORT = Kind("the results are written as CSV, TSV, JSON lines or Parquet", (*_TEXT, SUFFIX, PARQUET), _is_ours)
 
 
 @contextmanager
@@ -65,13 +77,24 @@ def claimed_table(
 ) -> Iterator[Path]:
     """Make sure that a table and its record may be written; see `napari_webipred.results.output.claimed`.
 
-    A table that grows row by row is of the kind `ROWS`; one that is written whole can also be a `TABLE`.
+    A table that grows row by row is of the kind `ROWS`, or `COHORT` if it has a journal; one that is written whole can
+    also be a `TABLE`.
     """
     inputs = list(inputs)
     with claimed(path, kind, may_replace, inputs) as target:
         check_input(record_path(target), inputs)
         check_replaced(record_path(target), lambda record: read_record(record) is not None, may_replace)
+        if kind is COHORT:
+            journal = journal_path(target)
+            for each in {journal, growing_path(target)} - {target}:
+                check_input(each, inputs)
+                check_replaced(each, lambda _: is_journal(journal), may_replace)
         yield target
+
+
+def growing_path(path: Path) -> Path:
+    """Return the file that grows row by row until a table is written: itself, unless it is one of Parquet."""
+    return path.with_name(f"{path.name}.rows{SUFFIX}") if path.suffix.lower() == PARQUET else path
 
 
 def checksum_of(file: io.BufferedReader | io.BufferedRandom) -> str:
@@ -88,7 +111,8 @@ class ResultFile:
 
     The first row is written to a temporary file beside the target, which then replaces the target: until there is a
     result, the old one stays. From then on every row is handed to the operating system at once, so that the end of
-    this process costs no row, and a row that does not fit on the disk leaves no part of itself.
+    this process costs no row, and a row that does not fit on the disk leaves no part of itself. A Parquet file cannot
+    grow: it is made at the end of JSON lines that lie beside it.
 
     Parameters
     ----------
@@ -112,15 +136,19 @@ class ResultFile:
         identify: bool = False,
         models: bool = False,
     ) -> None:
-        self._path = path
+        self._path, self._grown = path, growing_path(path)
         self._record = record
+        self._journal: Journal | None = None
         self._text = io.StringIO(newline="")
         self._axes = tuple(axes)
+        self._numbers = len(classes), len(measures)
+        self._columns = partial(
+            columns, classes=classes, regions=regions, measures=measures, identify=identify, models=models
+        )
         self._writer_of = partial(
-            CsvWriter,
+            writer_for(self._grown),
             self._text,
             classes,
-            dialect=dialect_of(path),
             regions=regions,
             measures=measures,
             identify=identify,
@@ -131,8 +159,35 @@ class ResultFile:
         self._size = 0
         self._digest = hashlib.sha256()
 
-    def write(self, row: Row, model: str = "") -> None:
-        """Write one row, of one of several models.
+    def keep(self, journal: Journal) -> None:
+        """Note every row in a journal, so that another run can go on; before the first row."""
+        self._journal = journal
+
+    def go_on(self, size: int, journal_size: int) -> None:
+        """Go on with a table of which so many bytes are good, and so many of its journal.
+
+        Raises
+        ------
+        OptionError
+            It cannot be written.
+        """
+        assert self._journal is not None
+        try:
+            if self._grown == self._path:  # from now on the checksum in its record is no longer that of the table
+                with replacing(record_path(self._path), self._record.beginning()):
+                    pass
+            self._journal.go_on(journal_size)
+            self._file = self._opened()
+            self._file.truncate(size)
+            self._file.seek(0)
+            self._digest = hashlib.file_digest(self._file, "sha256")
+            self._size = size
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        self._taken()
+
+    def write(self, row: Row, model: str = "", facts: Mapping[str, Any] | None = None) -> None:
+        """Write one row, of one of several models, and note what is known of its file.
 
         If it is of the first stack with an axis, the table gets a column for that; rows before it are empty there.
 
@@ -150,11 +205,24 @@ class ResultFile:
                 self._file = self._begin(content)
             else:
                 self._append(self._file, content)
+            self._note(self._file, row, facts or {}, content)
         except OSError as error:
             raise unwritable(self._path, error) from error
         self._size += len(content)
         self._digest.update(content)
         self._record.add(row)
+
+    def _note(self, file: io.FileIO, row: Row, facts: Mapping[str, Any], content: bytes) -> None:
+        """Note a row in the journal; if that cannot be written, the table does not have the row either."""
+        if self._journal is None:
+            return
+        line = content[content[:-1].rfind(b"\n") + 1 :]  # the names of the columns may stand before it
+        try:
+            self._journal.add(row, facts, check_of(line, self._grown, len(self._axes)))
+        except OSError:
+            file.truncate(self._size)
+            file.seek(self._size)
+            raise
 
     def _taken(self) -> bytes:
         """Return what the writer has written since."""
@@ -170,7 +238,7 @@ class ResultFile:
         self._axes = (*before, *new)
         self._taken()
         self._writer = self._writer_of(axes=self._axes)  # which writes the names of the columns
-        if self._file is None:
+        if self._file is None or is_json(self._grown):
             return
         self._file.close()
         size, digest = 0, hashlib.sha256()
@@ -191,6 +259,14 @@ class ResultFile:
 
     def _begin(self, content: bytes) -> io.FileIO:
         record = record_path(self._path)
+        if self._journal is None:
+            remove(journal_path(self._path))
+        else:
+            self._journal.begin(self._axes, len(self._columns(axes=())))
+        if self._grown != self._path:
+            with replacing(self._grown, content):
+                pass
+            return self._opened()
         # Both are on the disk before the record is replaced and then the table: whenever this process ends, there is
         # never a table with the record of another one that says it is complete.
         with (
@@ -202,7 +278,7 @@ class ResultFile:
         return self._opened()
 
     def _opened(self) -> io.FileIO:
-        file = self._path.open("r+b", buffering=0)
+        file = self._grown.open("r+b", buffering=0)
         file.seek(0, os.SEEK_END)
         return file
 
@@ -211,6 +287,7 @@ class ResultFile:
             write_all(file.fileno(), content)
         except OSError:
             file.truncate(self._size)
+            file.seek(self._size)
             raise
 
     def __enter__(self) -> ResultFile:
@@ -219,28 +296,56 @@ class ResultFile:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        if self._file is None:
-            return
         if error is not None:
             self._record.stopped = _reason(error)
         try:
-            self._finish(self._file)
+            if self._file is not None:
+                self._finish(self._file)
         except OptionError:
             if not isinstance(error, WebIPredError):  # which says what the user has to do already
                 raise
+        finally:
+            if self._journal is not None:
+                self._journal.close(keep=True)
 
     def _finish(self, file: io.FileIO) -> None:
         try:
             with file:
                 to_disk(file.fileno())
-            size = self._path.stat().st_size
+            size = self._grown.stat().st_size
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._record.write(self._path, _checksum(self._digest.hexdigest()))
+        if self._grown == self._path:
+            self._complete(_checksum(self._digest.hexdigest()))
+        elif self._record.complete:
+            self._write_parquet()
         if size != self._size:
             raise OptionError(
-                f"{self._path} was changed while it was being written.", "Classify again with another output file."
+                f"{self._grown} was changed while it was being written.", "Classify again with another output file."
             )
+
+    def _write_parquet(self) -> None:
+        """Make a Parquet file of the lines."""
+        from napari_webipred.results.parquet import write_parquet
+
+        try:
+            with kept_unless_written(record_path(self._path)), being_replaced(self._path) as file:
+                write_parquet(file, self._grown, self._columns(axes=self._axes), self._axes, self._numbers)
+                file.seek(0)
+                self._complete(checksum_of(file))
+        except OSError as error:
+            raise unwritable(self._path, error) from error
+        if not self._record.failures:
+            self._grown.unlink()
+
+    def _complete(self, checksum: str) -> None:
+        """Write the record, and keep the journal if it is the list of inputs, or if another run can go on."""
+        if self._journal is None:
+            self._record.write(self._path, checksum)
+            return
+        keep = self._record.note_journal(self._journal.facts)
+        self._record.write(self._path, checksum)
+        self._journal.close(keep=keep)
 
 
 def _reason(error: BaseException) -> str:

@@ -44,6 +44,8 @@ class Row:
         What else was measured; see `napari_webipred.results.columns.measures`.
     identity : tuple of str
         The unique identifiers of study, series and instance of a DICOM file. Empty unless the user has asked for them.
+    seconds : tuple of float
+        How long reading, preparing and computing took; empty where nobody has measured it. It stands in no table.
     """
 
     source: int
@@ -59,6 +61,7 @@ class Row:
     remark: str = ""
     measures: NDArray[np.float32] | None = None
     identity: tuple[str, ...] = ()
+    seconds: tuple[float, ...] = ()
 
     @property
     def failed(self) -> bool:

@@ -1,0 +1,108 @@
+"""Where a run begins: with the first image, or behind the rows that an earlier run has left."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred.cli import terminal
+from napari_webipred.cli.summary import Summary
+from napari_webipred.results.models_record import ModelsRecord
+from napari_webipred.results.record import Record
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.selection import Selection
+    from napari_webipred.imaging.unopened import Sources
+    from napari_webipred.results.journal import Journal
+    from napari_webipred.results.resuming import Earlier
+    from napari_webipred.results.row import Row
+
+
+@dataclass(slots=True)
+class Beginning:
+    """Where a run begins.
+
+    Attributes
+    ----------
+    sources : Sources
+        The images that are still to be classified.
+    offset : int
+        How many images of the run stand before them.
+    rows : int
+        How many rows are there already.
+    earlier : Earlier, optional
+        What of the table is good.
+    journal : Journal, optional
+        Notes each row.
+    done : bool
+        Whether nothing is left to do.
+    failed : int
+        How many rows have failed then.
+    """
+
+    sources: Sources
+    offset: int = 0
+    rows: int = 0
+    earlier: Earlier | None = None
+    journal: Journal | None = None
+    done: bool = False
+    failed: int = 0
+
+    def count(self, record: Record | ModelsRecord, coming: int) -> None:
+        """Tell a record how many rows there will be, if so many are coming."""
+        for each in record.records if isinstance(record, ModelsRecord) else [record]:
+            each.total = self.rows + coming
+
+
+def beginning(
+    output: Path,
+    record: Record,
+    sources: Sources,
+    what: Selection,
+    summary: Summary,
+    *,
+    resume: bool,
+) -> Beginning:
+    """Find where a run begins that writes a table with a journal.
+
+    Raises
+    ------
+    OptionError
+        It is to go on with rows of another run.
+    """
+    from napari_webipred.imaging.unopened import opened
+    from napari_webipred.results.journal import LISTED_AT_MOST, Journal, journal_path
+    from napari_webipred.results.resuming import failed_when_done, head_of, verifying
+
+    record.images, record.entries.at_most = sources.identity, LISTED_AT_MOST
+    head = head_of(record)
+    found = Beginning(sources, journal=Journal(journal_path(output), head))
+    if not resume:
+        return found
+    failed = failed_when_done(output, head)
+    if failed is not None:
+        found.done, found.failed = True, failed
+        return found
+
+    def note(row: Row, facts: Mapping[str, Any]) -> None:
+        record.add(row)
+        if facts:
+            record.add_file(row.image, facts)
+        summary.add(row)
+
+    def words(count: int) -> tuple[str, int, None]:
+        return f"Verifying the rows that are there: {count:,}", count, None
+
+    earlier = terminal.shown(verifying(output, head, note), words)
+    if not earlier.began:
+        terminal.message("There are no rows to go on with: the run begins with the first image.")
+        return found
+    image, rows = earlier.latest
+    whole = rows >= len(opened(sources.choosing(what)[image]))
+    found.offset = image + 1 if whole else image
+    found.sources = sources.after(found.offset, 0 if whole else rows)
+    found.earlier, found.rows = earlier, record.done
+    terminal.message(f"{record.done:,} rows are there already; the run goes on behind them.")
+    return found

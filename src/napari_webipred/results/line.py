@@ -1,0 +1,50 @@
+"""A line of a table that grows: how it is written, and its checksum."""
+
+from __future__ import annotations
+
+import csv
+import zlib
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol, TextIO
+
+from napari_webipred.results.export import CsvWriter, dialect_of
+from napari_webipred.results.json_lines import SUFFIX, JsonLinesWriter
+from napari_webipred.results.row import Row
+
+
+class RowWriter(Protocol):
+    """Writes rows to a stream."""
+
+    def write(self, row: Row, model: str = "") -> None:
+        """Write one row, of one of several models."""
+
+
+def writer_for(path: Path) -> Callable[..., RowWriter]:
+    """Return what makes the writer of the lines of a file of this name; see `CsvWriter`."""
+
+    def make(stream: TextIO, *given: Any, **more: Any) -> RowWriter:
+        if is_json(path):
+            return JsonLinesWriter(stream, *given, **more)
+        return partial(CsvWriter, dialect=dialect_of(path))(stream, *given, **more)
+
+    return make
+
+
+def is_json(path: Path) -> bool:
+    """Tell whether the lines of a file of this name are JSON; they have no line with names before them."""
+    return path.suffix.lower() == SUFFIX
+
+
+def cells_of(line: bytes, path: Path) -> list[str]:
+    """Return the cells of a line of a CSV or TSV file."""
+    return next(csv.reader([line.decode("utf-8", "replace")], dialect_of(path)), [])
+
+
+def check_of(line: bytes, path: Path, axes: int) -> int:
+    """Return the checksum of a line; that of CSV leaves out the cells of so many axes, which may be added later."""
+    if not is_json(path):
+        cells = cells_of(line, path)
+        line = "\0".join([*cells[:1], *cells[1 + axes :]]).encode()
+    return zlib.crc32(line)

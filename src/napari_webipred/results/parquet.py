@@ -1,0 +1,86 @@
+"""Rows as a Parquet file, made of JSON lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import islice
+from pathlib import Path
+from typing import IO, TYPE_CHECKING, Any
+
+from napari_webipred.errors import OptionError
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+GROUP = 10_000  # rows that are written together
+
+
+def check_installed() -> None:
+    """Make sure that Parquet files can be written.
+
+    Raises
+    ------
+    OptionError
+        A library is missing.
+    """
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise OptionError(
+            "Parquet files need the library pyarrow, which is not installed.", "", "install pyarrow"
+        ) from error
+
+
+def write_parquet(
+    file: IO[bytes], lines: Path, columns: Sequence[str], axes: Sequence[str], numbers: tuple[int, int]
+) -> None:
+    """Write the rows of a file with JSON lines, a group of them at a time.
+
+    Places on axes are 64-bit integers, what is computed 32-bit floats, everything else is text. A cell without a value
+    is null, as are the numbers of a row that failed.
+
+    Parameters
+    ----------
+    file : binary stream
+    lines : Path
+        As `napari_webipred.results.json_lines.JsonLinesWriter` writes them.
+    columns : sequence of str
+        Their names.
+    axes : sequence of str
+        The names of axes, which stand behind the first column.
+    numbers : tuple of int
+        How many classes there are, which stand before the columns ``prediction`` and ``error``, and how many measures,
+        which stand behind them.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = _schema(columns, len(axes), *numbers)
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer, lines.open(encoding="utf-8") as text:
+        while rows := [json.loads(line) for line in islice(text, GROUP)]:
+            arrays = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
+            writer.write_batch(pa.record_batch(arrays, schema=schema), row_group_size=GROUP)
+
+
+def cells_in(path: Path) -> Iterator[list[Any]]:
+    """Yield the names of the columns of a Parquet file, then the cells of each row."""
+    check_installed()
+    import pyarrow.parquet as pq
+
+    with pq.ParquetFile(path) as file:
+        yield list(file.schema_arrow.names)
+        for batch in file.iter_batches(GROUP):
+            yield from map(list, zip(*(column.to_pylist() for column in batch.columns), strict=True))
+
+
+def _schema(columns: Sequence[str], axes: int, classes: int, measures: int) -> pa.Schema:
+    import pyarrow as pa
+
+    count = len(columns)
+    last = count - measures - 2  # where the classes end
+    types = [pa.string()] * count
+    types[1 : 1 + axes] = [pa.int64()] * axes
+    types[last - classes : last] = [pa.float32()] * classes
+    types[last + 2 :] = [pa.float32()] * measures
+    return pa.schema(list(zip(columns, types, strict=True)))

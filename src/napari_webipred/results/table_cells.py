@@ -1,0 +1,56 @@
+"""The cells of a table of results as text, whatever format its file has."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from napari_webipred.results.export import as_text, dialect_of
+from napari_webipred.results.line import is_json
+from napari_webipred.results.result_file import PARQUET
+
+
+def cells_in(path: Path) -> Iterator[list[str]]:
+    """Yield the names of the columns, then the cells of each row, as they stand in a CSV file.
+
+    Raises
+    ------
+    OSError
+        The file cannot be read.
+    ValueError, csv.Error
+        It is no such table.
+    """
+    if path.suffix.lower() == PARQUET:
+        from napari_webipred.results import parquet
+
+        yield from map(_as_text, parquet.cells_in(path))
+    elif is_json(path):
+        yield from _of_json(path)
+    else:
+        with path.open(encoding="utf-8", newline="") as file:
+            yield from csv.reader(file, dialect_of(path))
+
+
+def _of_json(path: Path) -> Iterator[list[str]]:
+    """Yield the cells of JSON lines; a line of a stack has columns that others have not."""
+    columns: list[str] = []
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            found = list(json.loads(line))
+            if new := [name for name in found if name not in columns]:
+                after = found[found.index(new[-1]) + 1 :]  # new axes stand before what all rows have
+                end = columns.index(after[0]) if columns and after else len(columns)
+                columns[end:end] = new
+    yield as_text(columns)
+    with path.open(encoding="utf-8") as file:
+        for line in file:
+            row = json.loads(line)
+            yield _as_text([row.get(name) for name in columns])
+
+
+def _as_text(cells: list[object]) -> list[str]:
+    return as_text(np.float32(cell) if isinstance(cell, float) else cell for cell in cells)  # type: ignore[misc]
