@@ -33,7 +33,7 @@ ONE_WAY = re.compile(
 # stand in a table, which has no place for a remedy.
 NAMES_VARIABLES = {"settings.py", "limits.py"}
 IN_A_TABLE = {"syntax.py"}  # the errors of images, for which there is one command, the same in all fronts
-WRITES_COMMANDS = {"script.py", "command.py"}  # code for a terminal, not messages
+WRITES_COMMANDS = {"script.py", "command.py", "readme.py"}  # code for a terminal, not messages
 
 
 def spoken(path: Path) -> list[str]:

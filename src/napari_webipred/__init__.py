@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_webipred.api.heat_maps import heatmap
     from napari_webipred.api.images import merge_channels, prepare, select
     from napari_webipred.api.models import list_models, open_model
+    from napari_webipred.api.publishing import pack, verify
     from napari_webipred.api.references import fit_reference
     from napari_webipred.api.reports import report
     from napari_webipred.card import ModelCard
@@ -49,9 +50,11 @@ __all__ = [
     "list_models",
     "merge_channels",
     "open_model",
+    "pack",
     "prepare",
     "report",
     "select",
+    "verify",
 ]
 
 _HOMES = {
@@ -71,9 +74,11 @@ _HOMES = {
     "list_models": "napari_webipred.api.models",
     "merge_channels": "napari_webipred.api.images",
     "open_model": "napari_webipred.api.models",
+    "pack": "napari_webipred.api.publishing",
     "prepare": "napari_webipred.api.images",
     "report": "napari_webipred.api.reports",
     "select": "napari_webipred.api.images",
+    "verify": "napari_webipred.api.publishing",
 }
 
 

@@ -33,6 +33,7 @@ Remedy = Literal[
     "list stored models",
     "map classes",
     "name reader",
+    "replace deposit",
     "replace model",
     "set proxy",
     "set server address",

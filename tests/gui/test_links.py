@@ -16,8 +16,9 @@ from qtpy.QtGui import QDesktopServices, QFont, QFontMetrics
 from qtpy.QtWidgets import QLabel, QMessageBox, QWidget
 from tests.gui.conftest import CHEST
 
+from napari_webipred import licences
 from napari_webipred._napari.links import ask_to_open, host_of, linked
-from napari_webipred._napari.models.about import LICENCES, about, licence_page
+from napari_webipred._napari.models.about import about
 from napari_webipred._napari.widgets.label import BREAK
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.theme import Theme
@@ -113,8 +114,8 @@ def test_the_card_leads_to_its_record_licence_and_citation():
 
 
 def test_only_licences_that_are_known_by_their_identifier_lead_somewhere():
-    assert all(licence_page(name.lower()).endswith(f"/{name}.html") for name in LICENCES)
-    assert licence_page("../../evil") == licence_page(None) == licence_page("my own") == ""
+    assert all(licences.page(name.lower()).endswith(f"/{name}.html") for name in licences.COMMON)
+    assert licences.page("../../evil") == licences.page("") == licences.page("my own") == ""
 
 
 def test_a_click_on_a_link_of_the_panel_asks(viewer, panel, choose, qtbot, opened):

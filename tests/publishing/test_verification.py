@@ -90,7 +90,7 @@ def test_verify_prints_every_number_and_ends_well_if_they_are_the_same(monkeypat
     assert out.count("underexposed") == 6
     assert "PICTURE" in out
     assert "1.0e-06" in out
-    assert "Judge 1 gives the same numbers for 6 synthetic pictures" in out
+    assert "Judge 1 gives the same numbers for 6 pictures" in out
 
 
 def test_verify_fails_if_a_number_is_another_one(monkeypatch, capsys) -> None:

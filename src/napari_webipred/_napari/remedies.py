@@ -31,6 +31,7 @@ REMEDIES: dict[Remedy, str] = {
     "list stored models": "“On this machine…” lists them.",
     "map classes": "Name the classes alike: “Edit settings…” below the list of models.",
     "name reader": "Enter the name and the organisation of the reader.",
+    "replace deposit": "Or click “Replace it”.",
     "replace model": "To replace the model, download or import it again and click “Replace”.",
     "set proxy": f"{_START} HTTPS_PROXY set to the proxy, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",

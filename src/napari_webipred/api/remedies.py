@@ -38,6 +38,7 @@ REMEDIES: dict[Remedy, str] = {
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
     "map classes": "Pass mapping={'old name': 'new name'}.",
     "name reader": "Pass reader= and organisation=.",
+    "replace deposit": "Or pass overwrite=True to replace it.",
     "replace model": f"{_COMMAND} fetch MODEL --replace` replaces it.",
     "set proxy": "Set the environment variable HTTPS_PROXY, such as http://name:password@host:port.",
     "set server address": "Check the environment variables NAPARI_WEBIPRED_ZENODO_URL and HF_ENDPOINT.",

@@ -35,6 +35,7 @@ COMMANDS = {
     "cache": Command("list the models on this machine, or delete them", "models:add_cache"),
     "bundle": Command("write models into one file, for a machine without internet", "models:add_bundle"),
     "import": Command("add the models of a bundle to the cache; works offline", "models:add_import"),
+    "pack": Command("make a folder of a model that is ready for Zenodo", "pack:add_pack"),
     "pacs": Command("find and classify images in an archive (PACS)", "pacs:add_pacs"),
     "reference": Command(
         "remember what the images are like that a model is for, to find others; at least 50", "reference:add_reference"

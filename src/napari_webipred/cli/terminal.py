@@ -50,6 +50,7 @@ REMEDIES: dict[Remedy, str] = {
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "map classes": "Use --map OLD=NEW for each class that is called differently.",
     "name reader": "Add --reader and --organisation.",
+    "replace deposit": "Or add --overwrite to replace it.",
     "replace model": "To replace it, run `napari-webipred fetch MODEL --replace` or "
     "`napari-webipred import FILE --replace`.",
     "set proxy": "Set HTTPS_PROXY to the proxy, such as http://name:password@host:port.",

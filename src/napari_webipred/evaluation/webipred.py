@@ -35,6 +35,10 @@ COMPLEMENTS = {"fdr": "precision", "fnr": "sensitivity", "fpr": "specificity"}
 _MOST = 1000  # classes
 _EMPTY = np.zeros(0)
 MODES: dict[str, Mode] = {"raw": "raw", "rows": "rows", "cols": "columns", "all": "all"}
+KEYS = (  # all that such a file has
+    *(f"confusion_matrix_{mode}" for mode in MODES),
+    *(*TABLES, *COMPLEMENTS, "distribution", "duration", "roc", "raw"),
+)
 
 
 def as_json(cohort: Cohort, metrics: Sequence[Metric], source: str) -> dict[str, Any]:
@@ -70,6 +74,37 @@ def as_json(cohort: Cohort, metrics: Sequence[Metric], source: str) -> dict[str,
         "duration": [],
         "roc": [{"name": name, "series": _roc(cohort, index)} for index, name in enumerate(cohort.classes)],
         "raw": {str(number): entry for number, entry in enumerate(numbered)},
+    }
+
+
+def document_of(published: Published) -> dict[str, Any]:
+    """Write what a card says of a model as WebIPred's metrics JSON; ROC curves and durations are not known.
+
+    Parameters
+    ----------
+    published : Published
+        With a confusion matrix.
+    """
+    assert published.confusion is not None
+    classes, matrix = published.classes, published.confusion
+    known = {(metric.name, metric.class_name): metric.value for metric in published.metrics}
+
+    def table(own: str, complement: bool) -> list[dict[str, Any]]:
+        values = [known.get((own, name), math.nan) for name in classes]
+        shown = [None if math.isnan(value) else 1 - value if complement else value for value in values]
+        return [
+            {"name": name, "series": [{"name": published.source, "value": value}]}
+            for name, value in zip(classes, shown, strict=True)
+        ]
+
+    return {
+        **{f"confusion_matrix_{name}": _matrix(classes, normalised(matrix, mode)) for name, mode in MODES.items()},
+        **{name: table(own, False) for name, own in TABLES.items()},
+        **{name: table(own, True) for name, own in COMPLEMENTS.items()},
+        "distribution": [{"name": name, "value": int(n)} for name, n in zip(classes, matrix.sum(1), strict=True)],
+        "duration": [],
+        "roc": [],
+        "raw": {},
     }
 
 

@@ -2,16 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
+
+from napari_webipred.licences import forbids_derivatives
 
 if TYPE_CHECKING:
     from napari_webipred.card import PartialCard
-
-
-def forbids_derivatives(licence: str | None) -> bool:
-    """Tell whether a licence allows no derivatives, by its name: CC-BY-ND-4.0, "Attribution-NoDerivs"."""
-    return bool(re.search(r"(^|[^a-z])nd([^a-z]|$)|no[-_ ]?deriv", (licence or "").casefold()))
 
 
 def licence_remark(base: PartialCard) -> str:

@@ -45,8 +45,7 @@ def refuse(material: Material) -> None:
 
 
 def _topology(material: Material) -> Any:
-    read = material.read()
-    return getattr(read, "topology", None)
+    return material.topology()
 
 
 def foreign_parts(topology: Any) -> Iterator[str]:

@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from napari_webipred import formats
 from napari_webipred.archive import model_files
 from napari_webipred.archive.model_files import ModelFiles
-from napari_webipred.cache import index, store
 from napari_webipred.catalogue import local_model
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.model import Model
-from napari_webipred.opening import Progress, opening
+from napari_webipred.opening import Progress, keras_network, opening
+from napari_webipred.publishing.zip_archive import zipped
 from napari_webipred.results.probabilities import missing_activation
-
-if TYPE_CHECKING:
-    from napari_webipred.runtime.graph_model import GraphModel
-    from napari_webipred.runtime.tfjs import LayersModel
+from napari_webipred.runtime import keras_file
+from napari_webipred.runtime.readers import READERS, find_model
+from napari_webipred.runtime.tfjs import LayersModel
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +40,37 @@ class Material:
     form: str
     name: str
 
-    def read(self) -> LayersModel | GraphModel | None:
-        """Read the network as data; None of an ONNX file, which is a graph already."""
-        from napari_webipred.runtime.readers import READERS
+    def topology(self) -> dict[str, Any] | None:
+        """Read the topology of a Keras network as data; None of another one."""
+        read = READERS[self.form](self.files, self.name, self.files.unpacked) if self.form in READERS else None
+        return read.topology if isinstance(read, LayersModel) else None
 
-        reader = READERS.get(self.form)
-        return reader(self.files, self.name, self.files.unpacked) if reader else None
+    def network(self) -> tuple[LayersModel, int] | None:
+        """Read a Keras network layer by layer, and which of its outputs gives the classes; None of another one."""
+        return keras_network(self.model)
+
+    def as_one_file(self) -> tuple[str, bytes]:
+        """Return what the name of the model's file ends in, and its content; a Keras archive is packed again.
+
+        Raises
+        ------
+        ModelError
+            Its network and its weights lie in two files.
+        """
+        if self.form == "keras-v3" and self.name.endswith(keras_file.WEIGHTS):
+            folder = self.name.removesuffix(keras_file.WEIGHTS)
+            names = (keras_file.CONFIG, "metadata.json", keras_file.WEIGHTS)
+            return ".keras", zipped({each: self.files[folder + each] for each in names if folder + each in self.files})
+        content = self.files[self.name]
+        if formats.kind_of(content[:512]) == "json" or (
+            self.form == "keras-h5" and not keras_file.has_network(self.name, content)
+        ):
+            raise ModelError(
+                f"The network and the weights of {self.model.card.name} lie in two files.",
+                "Save it as one file: model.save('model.keras') in Keras.",
+            )
+        is_hdf5 = formats.kind_of(content[:512]) == "keras-h5"  # older versions of Keras called that .keras, too
+        return ".h5" if is_hdf5 else formats.BY_ID[self.form].suffixes[0], content
 
     @property
     def output(self) -> int:
@@ -54,13 +79,13 @@ class Material:
         return next((each.number for each in self.model.outputs if each.name == chosen), 0)
 
 
-def preparing(reference: str | Path, **settings: Any) -> Generator[Progress, None, Material]:
+def preparing(reference: str | Path | Model, **settings: Any) -> Generator[Progress, None, Material]:
     """Open a model and its files.
 
     Parameters
     ----------
-    reference : str or Path
-        As `napari_webipred.opening.opening` takes it.
+    reference : str, Path or Model
+        As `napari_webipred.opening.opening` takes it, or a model that is open.
     **settings
         What the user says about the model; see there.
 
@@ -71,33 +96,24 @@ def preparing(reference: str | Path, **settings: Any) -> Generator[Progress, Non
     WebIPredError
         As there.
     """
-    model = yield from opening(reference, **settings)
+    model = reference if isinstance(reference, Model) else (yield from opening(reference, **settings))
     card = model.card
     if card.preprocessing is None or card.input is None:
         missing = "how pixel values are scaled" if card.preprocessing is None else "the size of its input"
         raise OptionError(f"It is not known of {card.name}: {missing}.", "", "complete settings")
     if model.needs_activation:
         raise missing_activation(card)
-    files = model_files.open_files(_path(reference, model))
+    files = _files(model)
     named = files.model_file(local_model.entry_point(card))
     weights = local_model.opened_weights(card)
     if weights is None:
         raise ModelError(f"The card of {card.name} names no file.", "Correct the card.")
-    return Material(model, files, weights.format, named or _found(files, weights.format))
+    return Material(model, files, weights.format, named or find_model(files, weights.format).name)
 
 
-def _path(reference: str | Path, model: Model) -> Path:
-    """Return where the files of an opened model lie."""
-    if isinstance(reference, Path) or model.card.is_local:
-        return Path(reference)
-    card = index.find(reference) or model.card
-    path = store.path_of(card)
-    if path is None:
-        raise ModelError(f"The model {card.name} was removed meanwhile.", "Try again.")
-    return path
-
-
-def _found(files: ModelFiles, form: str) -> str:
-    from napari_webipred.runtime.readers import find_model
-
-    return find_model(files, form).name
+def _files(model: Model) -> ModelFiles:
+    if model.archive is not None:
+        return model_files.in_memory(model.card.name, model.archive)
+    if model.path is None:
+        raise ModelError(f"It is not known where the files of {model.card.name} are.", "Open the model again.")
+    return model_files.open_files(model.path)

@@ -66,9 +66,9 @@ def _copied(material: Material, place: Path) -> Path:
     """Write what TensorFlow has to open; it reads no archives."""
     files, name = material.files, PurePosixPath(material.name)
     if material.form != "saved-model":
-        suffix = ".keras" if material.form == "keras-v3" and files[material.name][:2] == b"PK" else ".h5"
+        suffix, content = material.as_one_file()
         path = place / f"model{suffix}"
-        path.write_bytes(files[material.name])
+        path.write_bytes(content)
         return path
     folder = place / "saved_model"
     (folder / "variables").mkdir(parents=True)

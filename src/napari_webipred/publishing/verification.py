@@ -75,11 +75,13 @@ class Verification:
     @property
     def sentence(self) -> str:
         """What came out, in a sentence."""
-        found = f"largest {'relative ' if self.values else ''}difference {self.largest:.2g}, allowed {TOLERANCE:g}"
+        found = f"largest {'relative ' if self.values else ''}difference {self.largest:.2g}"
+        if not self.passed:
+            found += f", allowed {TOLERANCE:g}"
         if self.others:
             found += f"; another class for {len(self.others)}"
         numbers = "the same numbers" if self.passed else "other numbers"
-        return f"{self.judge} gives {numbers} for {len(self.ours)} synthetic pictures: {found}."
+        return f"{self.judge} gives {numbers} for {len(self.ours)} pictures: {found}."
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a card says of it, in plain JSON values."""
@@ -131,8 +133,13 @@ def verifying(material: Material, packages: Path | None = None) -> Generator[str
         answer: Answer = finished.value
     finally:
         steps.close()
+    return judged(answer, ours, card)
+
+
+def judged(answer: Answer, ours: NDArray[np.float32], card: ModelCard) -> Verification:
+    """Compare what another program has answered with our probabilities, of shape (pictures, classes)."""
     theirs = np.stack([_probabilities(row.astype(np.float32), card, ours.shape[1]) for row in answer.numbers])
-    return Verification(answer.judge, tuple(material.model.classes), ours, theirs, card.task == "regression")
+    return Verification(answer.judge, tuple(card.class_names), ours, theirs, card.task == "regression")
 
 
 def computed(material: Material) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_webipred.errors import ModelError
@@ -62,6 +62,8 @@ class GraphModel:
         The outputs, by the names that the publisher gave.
     guessed : bool
         Whether the file lists no outputs, so that all tensors that no operation uses are outputs.
+    variables : mapping of str to ndarray of float32
+        Of a SavedModel, those of the constants that are variables, by the names that the program gave them.
     """
 
     file: str
@@ -69,6 +71,7 @@ class GraphModel:
     constants: dict[str, NDArray[np.float32]]
     outputs: dict[str, Edge]
     guessed: bool = False
+    variables: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
 
 def is_graph(document: Mapping[str, Any]) -> bool:

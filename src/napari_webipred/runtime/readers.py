@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from napari_webipred import formats
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime import keras_file, tfjs
+from napari_webipred.runtime import keras_file, keras_metadata, tfjs
 from napari_webipred.runtime.graph_model import GraphModel, is_graph
 
 if TYPE_CHECKING:
@@ -139,7 +139,10 @@ def layers_of(
         return None
     model = READERS[found.format](files, found.name, unpacked)
     if isinstance(model, GraphModel):
-        return None
+        beside = keras_metadata.layers_beside(files, found.name, model) if found.format == "saved-model" else None
+        if beside is None:
+            return None
+        model = beside
     chosen, _ = choose(model.file, compiler.outputs_of(model), output, classes)
     return model, chosen.number
 

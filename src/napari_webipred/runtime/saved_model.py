@@ -71,6 +71,7 @@ def _read(files: Mapping[str, bytes], name: str) -> GraphModel:
     variables = _Variables(files, name, inliner.keys(meta.message(3).text(3)))
     operations: dict[str, Operation] = {}
     constants: dict[str, NDArray[np.float32]] = {}
+    named: dict[str, NDArray[np.float32]] = {}
     counted: set[int] = set()
     taken = 0
     todo = [source for source, _ in outputs.values()]
@@ -82,8 +83,10 @@ def _read(files: Mapping[str, bytes], name: str) -> GraphModel:
         if operation.op == "Const":
             value = _value(operation.name, Message(inliner.tensors.get(operation.name, b"")))
         elif operation.op in {"ReadVariableOp", "VariableV2"}:
-            source = operation.inputs[0][0] if operation.inputs else operation.name
-            value = variables.array(inliner.operations.get(source))
+            variable = inliner.operations.get(operation.inputs[0][0] if operation.inputs else operation.name)
+            value = variables.array(variable)
+            if variable is not None and value is not None:
+                named[str(variable.attributes.get("shared_name") or variable.name)] = value
         if value is not None:
             taken += value.nbytes if id(value) not in counted else 0
             counted.add(id(value))
@@ -93,7 +96,7 @@ def _read(files: Mapping[str, bytes], name: str) -> GraphModel:
             operation = Operation(operation.name, "Const", (), {})
         operations[operation.name] = operation
         todo += [source for source, _ in operation.inputs]
-    return GraphModel(name, operations, constants, outputs)
+    return GraphModel(name, operations, constants, outputs, variables=named)
 
 
 def _signature(name: str, meta: Message) -> dict[str, Message]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from html import escape
 
+from napari_webipred import licences
 from napari_webipred._napari import links
 from napari_webipred._napari.links import link, linked
 from napari_webipred._napari.models.entry import megabytes
@@ -28,20 +29,6 @@ SCALING = {
     "custom": "a custom range",
 }
 
-# Licences that models have most often, as https://spdx.org/licenses writes their identifiers.
-LICENCES = (
-    *("CC-BY-4.0", "CC-BY-SA-4.0", "CC-BY-NC-4.0", "CC-BY-NC-SA-4.0", "CC-BY-ND-4.0", "CC-BY-NC-ND-4.0", "CC0-1.0"),
-    *("Apache-2.0", "MIT", "BSD-2-Clause", "BSD-3-Clause", "GPL-2.0-only", "GPL-3.0-only", "LGPL-3.0-only"),
-    *("AGPL-3.0-only", "MPL-2.0", "Unlicense", "CC-BY-3.0", "ODbL-1.0"),
-)
-
-
-def licence_page(licence: str | None) -> str:
-    """Return the web address of a licence; empty if its identifier is not a common one."""
-    known = {name.casefold(): name for name in LICENCES}
-    name = known.get((licence or "").casefold())
-    return f"https://spdx.org/licenses/{name}.html" if name else ""
-
 
 def about(card: ModelCard) -> str:
     """Describe a model as HTML in which every text from outside is escaped and nothing is loaded from anywhere."""
@@ -61,7 +48,7 @@ def about(card: ModelCard) -> str:
         ("", card.provenance.origin),
         ("File", " ".join(filter(None, (format_of(card), megabytes(card.weights[0].size if card.weights else None))))),
     ]
-    pages = {"Licence": licence_page(card.license), "Source": page_of(card)}
+    pages = {"Licence": licences.page(card.license or ""), "Source": page_of(card)}
     return "".join(_paragraph(title, text, pages.get(title, "")) for title, text in paragraphs if text)
 
 

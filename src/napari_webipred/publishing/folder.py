@@ -1,0 +1,122 @@
+"""The folder of a deposit: it appears whole or not at all, and replaces nothing that the user may still need."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from napari_webipred.errors import OptionError
+from napari_webipred.publishing.deposit import SUMS
+from napari_webipred.results.lock import locked
+from napari_webipred.results.output import OURS, to_disk, unwritable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+def check(folder: Path, *, overwrite: bool) -> None:
+    """Make sure that a deposit may be written to a folder, before anything is computed for it.
+
+    Parameters
+    ----------
+    folder : Path
+        New, empty, or with an earlier deposit if that may be replaced.
+    overwrite : bool
+        Whether an earlier deposit may be replaced.
+
+    Raises
+    ------
+    OptionError
+        It may not be written.
+    """
+    try:
+        if not folder.exists():
+            return
+        if not folder.is_dir():
+            raise OptionError(f"{folder} is a file.", "Choose a new or an empty folder.")
+        present = sorted(path.name for path in folder.iterdir())
+        foreign = [name for name in present if name not in _written(folder)]
+    except OSError as error:
+        raise unwritable(folder, error) from error
+    if foreign:
+        names = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
+        raise OptionError(f"The folder {folder} holds other files: {names}.", "Choose a new or an empty folder.")
+    if present and not overwrite:
+        raise OptionError(f"The folder {folder} holds a deposit already.", "Choose a new folder.", "replace deposit")
+
+
+def write(folder: Path, files: Mapping[str, bytes], *, overwrite: bool = False) -> None:
+    """Write the files of a deposit. What goes wrong leaves the folder as it was.
+
+    For the parameters and errors see `check`.
+    """
+    target = Path(os.path.realpath(folder))
+    beside = target.with_name(f".{target.name}.{OURS}.tmp")
+    before = target.with_name(f".{target.name}.{OURS}.old")
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with _alone(target):
+            for left in (beside, before):  # of a run that was killed
+                _recover(left, target)
+            check(folder, overwrite=overwrite)
+            try:
+                _fill(beside, files)
+                _replace(target, beside, before)
+            finally:
+                shutil.rmtree(beside, ignore_errors=True)
+    except OSError as error:
+        raise unwritable(folder, error) from error
+
+
+@contextmanager
+def _alone(target: Path) -> Iterator[None]:
+    with locked(target.with_name(f".{target.name}.{OURS}.lock")) as free:
+        if not free:
+            raise OptionError(f"{target} is being written by another run of napari-webipred.", "Wait until it ends.")
+        yield
+
+
+def _written(folder: Path) -> set[str]:
+    """Return the names that a deposit has noted of its files; none if it is no deposit."""
+    try:
+        lines = (folder / SUMS).read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return set()
+    return {SUMS, *(name for line in lines if len(line.partition("  ")[0]) == 64 and (name := line.partition("  ")[2]))}
+
+
+def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
+    folder.mkdir()
+    for name, content in files.items():
+        with (folder / name).open("xb") as file:
+            file.write(content)
+            file.flush()
+            to_disk(file.fileno())
+
+
+def _replace(target: Path, beside: Path, before: Path) -> None:
+    """Put a new folder in the place of another one, which comes back if that fails."""
+    had = target.exists()
+    if had:
+        target.rename(before)
+    try:
+        beside.rename(target)
+    except OSError:
+        if had:
+            before.rename(target)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _recover(left: Path, target: Path) -> None:
+    """Remove what a run has left that was killed; a deposit that it had moved away comes back."""
+    if not left.exists():
+        return
+    if left.suffix == ".old" and not target.exists():
+        left.rename(target)
+    else:
+        shutil.rmtree(left)

@@ -1,0 +1,69 @@
+"""The card that a model is published with: what is known of it, and nothing that only this computer knows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from napari_webipred import licences
+from napari_webipred.card import Base, ModelCard, PartialCard, Provenance
+from napari_webipred.catalogue import local_model
+from napari_webipred.merge import merge
+from napari_webipred.publishing.checklist import UNNAMED, slug
+
+if TYPE_CHECKING:
+    from napari_webipred.publishing.material import Material
+
+# What is found out anew by whoever opens the model, or names files that lay beside it here.
+_OF_HERE = {"assumed", "notes", "labels", "self_test", "origin", "source", "published", "all_versions", "description"}
+_EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
+
+
+def published_card(material: Material, said: PartialCard, test: dict[str, Any]) -> ModelCard:
+    """Make the card.
+
+    Parameters
+    ----------
+    material : Material
+    said : PartialCard
+        What the user says; counts instead of what the card says.
+    test : dict
+        The self-test.
+
+    Returns
+    -------
+    ModelCard
+        The name of a file is no name of a model: where nobody has named it, it is called `UNNAMED`.
+    """
+    card = material.model.card
+    update: dict[str, Any] = {
+        "test": test,
+        "thresholds": None,  # the user's own
+        "record_doi": None,  # it gets one of its own
+        "provenance": _provenance(card),
+    }
+    if card.base is None and not card.is_local and not _is_built_in(card):
+        update["base"] = Base(name=card.name, id=card.id, doi=card.record_doi, license=card.license)
+    if material.model.path is not None and card.is_local:
+        of_file = local_model.card_of_path(material.model.path)
+        if (card.name, card.id) == (of_file.name, of_file.id):
+            update["name"] = UNNAMED
+    card = merge(card.model_copy(update=update), said, overrule=True)
+    named = {"id": slug(card.name), "license": licences.known(card.license) if card.license else None}
+    return card.model_copy(update=named)
+
+
+def _is_built_in(card: ModelCard) -> bool:
+    return any(weights.source.type == "builtin" for weights in card.weights)
+
+
+def _provenance(card: ModelCard) -> Provenance:
+    """Keep what the card says of its making, but nothing that was found out or assumed on this computer."""
+    values = card.provenance.model_dump(mode="json", exclude_unset=True)
+    return Provenance.model_validate({key: value for key, value in values.items() if key not in _OF_HERE})
+
+
+def card_values(card: ModelCard) -> dict[str, Any]:
+    """Return a card as plain JSON values, without those that say nothing."""
+    values = card.model_dump(mode="json")
+    filled = {key: value for key, value in values.items() if value not in _EMPTY}
+    return {**filled, "schema_version": card.schema_version, "task": card.task}
