@@ -45,7 +45,8 @@ def layers_beside(files: Mapping[str, bytes], name: str, graph: GraphModel) -> L
         noted = safe_json.parse(root.text(5), _plain) if root is not None else None
     except ValueError:
         return None
-    if not isinstance(noted, dict) or not is_architecture(topology := noted.get("model_config")):
+    topology = noted.get("model_config") if isinstance(noted, dict) else None
+    if not isinstance(noted, dict) or not isinstance(topology, dict) or not is_architecture(topology):
         return None
     version = noted.get("keras_version")
     return LayersModel(place, topology, version if isinstance(version, str) else "", dict(graph.variables), {})
