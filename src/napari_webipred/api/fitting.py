@@ -108,9 +108,8 @@ def fit_head(  # noqa: PLR0913 - each is given by its name
         given = labelled(sources, labels, groups, classes=classes or (), task=task, intensity=options.intensity)
         found = result_of(own_fitting(opened, given, options, classes=classes, task=task, seed=seed, name=name))
     if found.failed:
-        more = ", ..." if len(found.failed) > _SHOWN else ""
-        warnings.warn(
-            f"{len(found.failed)} images could not be read and are left out: {'; '.join(found.failed[:_SHOWN])}{more}",
-            stacklevel=2,
-        )
+        count = len(found.failed)
+        counted = "1 image could not be read and is" if count == 1 else f"{count:,} images could not be read and are"
+        more = ", ..." if count > _SHOWN else ""
+        warnings.warn(f"{counted} left out: {'; '.join(found.failed[:_SHOWN])}{more}", stacklevel=2)
     return found.model

@@ -158,7 +158,10 @@ def _remarks(failed: int, options: Options) -> tuple[str, ...]:
     """Say what should be known of the images; never names of files."""
     found = []
     if failed:
-        found.append(f"{failed:,} images could not be read, and were left out of the fit.")
+        counted = (
+            "1 image could not be read, and was" if failed == 1 else f"{failed:,} images could not be read, and were"
+        )
+        found.append(f"{counted} left out of the fit.")
     if options.intensity != "auto":
         found.append(
             f"The head was fitted to images read with the intensity range {options.as_dict()['intensity']}: choose the "

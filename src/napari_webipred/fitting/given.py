@@ -97,11 +97,21 @@ def named_images(table: Path) -> list[str]:
     Raises
     ------
     OptionError
-        The table cannot be read.
+        The table cannot be read, or an image is not there.
     """
     labels, _ = truth.of(table, (), ())
     names = dict.fromkeys(without_apostrophe(label.image) for label in labels)
+    if lost := [name for name in names if not (table.parent / name).exists()]:
+        raise _without_image(lost)
     return [str(table.parent / name) for name in names]
+
+
+def _without_image(lost: Sequence[str]) -> OptionError:
+    shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
+    return OptionError(
+        f"{len(lost):,} of the labels have no image: {shown}.",
+        "Check the names, give the missing images, or remove these labels.",
+    )
 
 
 def _at(label: Label | Mapping[tuple[tuple[str, str], ...], Label], plane: Plane) -> Label | None:
@@ -161,9 +171,5 @@ def _by_name(
             )
     used = {pairs.found[name] for name in names if name in pairs.found}
     if lost := [name for name in of_image if name not in used]:
-        shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
-        raise OptionError(
-            f"{len(lost):,} of the labels have no image: {shown}.",
-            "Check the names, give the missing images, or remove these labels.",
-        )
+        raise _without_image(lost)
     return [(source, of_image[pairs.found[source.name]]) for source in sources if source.name in pairs.found]

@@ -33,8 +33,8 @@ def browser_files(base: Model, head: Head) -> dict[str, bytes] | None:
     trace = traced(*found)
     features = _features(base)
     last = next((index for index, tensor in enumerate(trace.tensors) if tensor.name == features), None)
-    if last is None:
-        _log.info("No layer of %s ends where its features are.", base.card.id)
+    if last is None or len(trace.tensors[last].shape) == 2:  # there is no layer here that takes the mean of places
+        _log.info("No layer of %s gives its features.", base.card.id)
         return None
     try:
         body = browser_model(trace, last)

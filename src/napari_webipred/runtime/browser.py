@@ -139,7 +139,7 @@ def with_head(body: LayersModel, shape: Sequence[int | None], head: NewHead) -> 
     body : LayersModel
         What `browser_model` returns.
     shape : sequence of (int or None)
-        Of what it gives, without the images: (rows, columns, channels), (places, channels) or (channels,).
+        Of what it gives, without the images: (rows, columns, channels), or (channels,).
     head : NewHead
     """
     config = body.topology["config"]
@@ -162,8 +162,6 @@ def with_head(body: LayersModel, shape: Sequence[int | None], head: NewHead) -> 
 
     if len(shape) == 3:
         add("GlobalAveragePooling2D", "features", data_format="channels_last")
-    elif len(shape) == 2:
-        add("GlobalAveragePooling1D", "features")
     add("Dense", "own_classes", units=head.kernel.shape[1], use_bias=True, activation=head.activation)
     weights = {**body.weights, f"{end[0]}/kernel": head.kernel, f"{end[0]}/bias": head.bias}
     topology = {"class_name": "Functional", "config": {**config, "layers": layers, "output_layers": [end]}}
