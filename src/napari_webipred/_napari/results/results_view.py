@@ -103,7 +103,8 @@ class ResultsView(QWidget):
         self._sides = QBoxLayout(QBoxLayout.Direction.TopToBottom, self._body)
         self._sides.setContentsMargins(0, 0, 0, 0)
         self._sides.setSpacing(6)
-        self._sides.addWidget(side, 1)
+        self._sides.addWidget(side, FIRST)
+        self._sides.addStretch(1)  # so that a table without a chosen row begins at the top
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
@@ -153,7 +154,7 @@ class ResultsView(QWidget):
         visible, selected = (lambda: self.model.numbers), self.table.selected_numbers
         detail = ResultDetail(self._session, visible, selected, self._theme, length_of=length_of, is_open=is_open)
         self.__dict__["detail"] = detail  # those who are told below look for it here
-        self._sides.addWidget(detail, 0, Qt.AlignmentFlag.AlignTop)
+        self._sides.insertWidget(1, detail, 0, Qt.AlignmentFlag.AlignTop)
         self._stretch_sides()
         tab_after(self._side, detail)
         WheelGuard(detail)
@@ -346,8 +347,8 @@ class ResultsView(QWidget):
 
     def _stretch_sides(self) -> None:
         wide = self._sides.direction() == QBoxLayout.Direction.LeftToRight
-        self._sides.setStretch(0, 3)
-        self._sides.setStretch(1, 2 if wide else 0)
+        for place, share in enumerate((3, 2, 0) if wide else (FIRST, 0, 1)):
+            self._sides.setStretch(place, share)
 
 
 def _nearest(chosen: int | None, before: Numbers, now: Numbers) -> int:
