@@ -10,6 +10,7 @@ import pytest
 
 pytest.importorskip("napari")
 
+from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog
@@ -384,7 +385,9 @@ def test_the_threshold_begins_with_that_of_the_engine(panel):
     assert panel.form.threshold.value == Options().threshold
 
 
-def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot):
+@pytest.mark.parametrize("points", [9, 14])
+def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot, points):
+    get_settings().appearance.font_size = points
     viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a rather long name of a stack " * 3)
     panel.form.intensity.native.choice.value = "fixed"
     classify(panel, "Eye")

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
 
+from napari_webipred._napari.widgets.wrapped_text import WrappedText, broken
 from napari_webipred._napari.widgets.wrapping_row import SPACING, WrappingRow
 
 WIDTH, HEIGHT = 100, 20
@@ -56,3 +57,30 @@ def test_a_hidden_widget_takes_no_space(row, labels):
 
 def test_the_row_can_be_as_narrow_as_its_widest_widget(row, labels):
     assert row.minimumSizeHint().width() == WIDTH
+
+
+@pytest.mark.parametrize(
+    ("room", "lines"),
+    [
+        (100, "Fit a reference again"),
+        (15, "Fit a reference\nagain"),
+        (9, "Fit a\nreference\nagain"),
+        (0, "Fit\na\nreference\nagain"),
+    ],
+)
+def test_text_is_broken_between_words(room, lines):
+    assert broken("Fit a reference again", room, len) == lines
+
+
+def test_a_check_box_shows_its_words_in_lines_where_it_is_narrow(qtbot):
+    box = QCheckBox("Compare with the reference images")
+    qtbot.addWidget(box)
+    wrapped = WrappedText(box)
+    box.resize(120, 60)
+    box.show()
+    assert box.text().replace("\n", " ") == wrapped.words
+    assert "\n" in box.text()
+    box.resize(1000, 60)
+    assert box.text() == "Compare with the reference images"
+    wrapped.set_words("Compare")
+    assert (box.text(), box.accessibleName()) == ("Compare", "Compare")

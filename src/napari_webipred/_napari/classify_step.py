@@ -24,6 +24,8 @@ from napari_webipred.card import ModelCard
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.options import DEFAULTS
 
+NARROWEST = 80  # pixels of a control
+
 
 class ClassifyStep(QWidget):
     """The button that starts a run, and how far the run is.
@@ -251,6 +253,7 @@ def _row(words: str, control: QWidget, *more: QWidget) -> QWidget:
     layout.addWidget(label, 0, 0)
     controls = QHBoxLayout()  # which leaves no place for those that are hidden
     for each in (control, *more):
+        each.setMinimumWidth(NARROWEST)  # with a large font, narrower than their words
         controls.addWidget(each, 1)
     layout.addLayout(controls, 0, 1)
     layout.setColumnStretch(1, 1)

@@ -17,6 +17,7 @@ from napari_webipred._napari.widgets.label import tip
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 from napari_webipred.errors import WebIPredError
 from napari_webipred.references.reference import AT_LEAST, METHODS
 
@@ -46,6 +47,8 @@ class ReferenceRow(QWidget):
             self.method.setItemData(place, tip(METHODS[method]), Qt.ItemDataRole.ToolTipRole)
         self.method.setToolTip("How a new reference measures how far an image is away")
         self.fit = Button()
+        self._fit_text = WrappedText(self.fit)
+        WrappedText(form.reference.native)
         self.progress = ProgressLine("fitting the reference")
         self.message = Message(theme)
         layout = QVBoxLayout(self)
@@ -62,7 +65,7 @@ class ReferenceRow(QWidget):
         self._form.reference.native.setEnabled(known)
         if not known and self._form.reference.value:
             self._form.reference.value = False
-        self.fit.setText("Fit the reference again" if known else "Fit a reference to these images")
+        self._fit_text.set_words("Fit the reference again" if known else "Fit a reference to these images")
         for widget in (self.fit, self.method):
             widget.setVisible(self._task is None)
         self.method.setEnabled(self._session.loading.model is not None and count >= AT_LEAST)

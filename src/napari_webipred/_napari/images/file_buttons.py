@@ -5,14 +5,18 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFileDialog, QWidget
+from qtpy.QtWidgets import QCheckBox, QFileDialog, QWidget
 
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 
 class FileButtons(QWidget):
-    """*Add files…*, *Add folder…* and *From an archive…*.
+    """*Add files…*, *Add folder…* and *From an archive…*, in one row with what comes before them.
+
+    Parameters
+    ----------
+    before : QCheckBox
 
     Signals
     -------
@@ -25,7 +29,7 @@ class FileButtons(QWidget):
     chosen = Signal(list)
     archive_requested = Signal()
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, before: QCheckBox, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.files = Button("Add files…")
         self.files.setToolTip("Classify image files without opening them in napari. You can also drop them here")
@@ -33,7 +37,8 @@ class FileButtons(QWidget):
         self.folder.setToolTip("Classify all images in a folder and below it. You can also drop it here")
         self.archive = Button("From an archive…")
         self.archive.setToolTip("Search an archive of medical images (PACS), and classify what is found")
-        layout = WrappingRow([self.files, self.folder, self.archive], last_at_end=False)
+        before.setMinimumHeight(self.files.sizeHint().height())
+        layout = WrappingRow([before, self.files, self.folder, self.archive], last_at_end=False)
         layout.setContentsMargins(0, 0, 0, 0)
         self.setLayout(layout)
         self.files.clicked.connect(self._choose_files)

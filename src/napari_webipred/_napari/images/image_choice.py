@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QVBoxLayout, QWidget
 
 from napari_webipred._napari.images.file_buttons import FileButtons
 from napari_webipred._napari.images.image_files import ImageFiles
@@ -64,7 +64,7 @@ class ImageChoice(QWidget):
         self.menu = ImageMenu(self.list)
         self.hint = MutedLabel(f"{HINT} {SAMPLES}")
         self.editor = UnderstandingForm(images)
-        self.file_buttons = FileButtons()
+        self.file_buttons = FileButtons(self.all)
         self.merge = Button("Merge as one image")
         self.merge.setToolTip("Classify the selected layers as the channels of one image, in the colours they show")
         self.message = Message(theme)
@@ -91,10 +91,7 @@ class ImageChoice(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addWidget(self.hint)
-        above = QHBoxLayout()
-        above.addWidget(self.all)
-        above.addWidget(self.file_buttons, 1)
-        layout.addLayout(above)
+        layout.addWidget(self.file_buttons)
         layout.addWidget(self.list)
         layout.addWidget(self.editor)
         layout.addWidget(self.merge, alignment=Qt.AlignmentFlag.AlignLeft)

@@ -36,6 +36,7 @@ EXPLANATIONS = {
     FIXED: "The same range for all images. Enter two numbers, or move the handles.",
 }
 OF_A_FILE = "This window of the DICOM file. Images without it are not classified."
+NARROWEST = 80  # pixels
 TIP = (
     "<qt>Which intensities the model sees as black and white.<br>"
     "The contrast limits of the layer change the results only if they are chosen here.</qt>"
@@ -60,6 +61,7 @@ class IntensityChoice(QWidget):
         self.choice = fit(choice_of(Named | Literal["fixed"], WORDS, "intensity", tooltip=TIP), letters=6)
         self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
+        self.mode.setMinimumWidth(NARROWEST)  # with a large font, narrower than its words
         self.explanation = MutedLabel()
         self.slider = RangeSlider(theme)
         self.low = _number("Lowest intensity (black)", 0)

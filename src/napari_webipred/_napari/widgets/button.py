@@ -10,6 +10,7 @@ from napari_webipred._napari.widgets.theme import Theme
 
 HEIGHT = 32
 SPACE = 14
+NARROWEST = 160  # pixels of the text of the main button, which ends in an ellipsis then
 
 
 class Button(QPushButton):
@@ -41,6 +42,9 @@ class MainButton(Button):
     def sizeHint(self) -> QSize:
         return QSize(super().sizeHint().width(), HEIGHT)
 
+    def minimumSizeHint(self) -> QSize:
+        return QSize(min(self.sizeHint().width(), NARROWEST), HEIGHT)
+
     def paintEvent(self, event: QPaintEvent | None) -> None:
         if not self.isEnabled():
             super().paintEvent(event)
@@ -53,4 +57,5 @@ class MainButton(Button):
         painter.setBrush(self._theme.colour("current", strength))
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(0.5, 0.5, -0.5, -0.5), 3, 3)
         painter.setPen(self._theme.readable("text", on="current"))
-        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter.value, self.text())
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width() - 2)
+        painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter.value, text)

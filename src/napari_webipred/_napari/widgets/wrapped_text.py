@@ -1,0 +1,64 @@
+"""Buttons and check boxes whose text is broken into lines where there is no space for one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QEvent, QObject
+from qtpy.QtWidgets import QAbstractButton, QCheckBox, QSizePolicy, QStyle
+
+AROUND = 20  # pixels beside the text of a button
+
+
+def broken(words: str, room: int, width_of: Callable[[str], int]) -> str:
+    """Break a text between words, so that lines are no wider than the room, as far as that is possible.
+
+    Parameters
+    ----------
+    words : str
+    room : int
+        Pixels.
+    width_of : callable
+        Returns how wide a text is.
+    """
+    lines: list[str] = []
+    for word in words.split():
+        longer = f"{lines[-1]} {word}" if lines else word
+        if lines and width_of(longer) <= room:
+            lines[-1] = longer
+        else:
+            lines.append(word)
+    return "\n".join(lines)
+
+
+class WrappedText(QObject):
+    """Breaks the text of a button or check box whenever its width changes."""
+
+    def __init__(self, button: QAbstractButton) -> None:
+        super().__init__(button)
+        self._button = button
+        self.words = button.text()
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        button.installEventFilter(self)
+
+    def set_words(self, words: str) -> None:
+        """Show another text."""
+        if words != self.words:
+            self.words = words
+            self._button.setAccessibleName(words.replace("&", ""))
+            self._break()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        if event is not None and event.type() in (QEvent.Type.Resize, QEvent.Type.FontChange):
+            self._break()
+        return False
+
+    def _break(self) -> None:
+        button, beside = self._button, AROUND
+        if isinstance(button, QCheckBox):
+            style = button.style()
+            beside = style.pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth, None, button)
+            beside += 2 * style.pixelMetric(QStyle.PixelMetric.PM_CheckBoxLabelSpacing, None, button)
+        text = broken(self.words, button.width() - beside, button.fontMetrics().horizontalAdvance)
+        if text != button.text():
+            button.setText(text)
