@@ -141,6 +141,56 @@ def review(theme: str, folder: Path) -> None:
     viewer.close()
 
 
+def own_classes(theme: str, folder: Path) -> None:
+    """Show the way from two names to a model: the empty dock, labelling, and the model in the list."""
+    from napari_webipred._napari.own_classes.label_view import HINT
+    from napari_webipred._napari.own_classes.own_classes_widget import OwnClassesWidget
+
+    viewer, panel = opened(theme)
+    viewer.window._qt_window.resize(WINDOW[0], 1000)
+    choose_model(panel, "demo")
+    images = [
+        path for path in known_images(folder / f"own-{theme}") if path.parent.name in ("sharp", "blurred", "noisy")
+    ]
+    panel.images.choice.add(images)
+    wait(lambda: len(panel.form.images.value) == len(images))
+    for section in panel.sections[1:]:
+        section.header.setChecked(False)
+    panel.model.own.click()
+    (view,) = viewer.window._qt_window.findChildren(OwnClassesWidget)
+    own = view.own
+    wait(lambda: own.features.done == len(images))
+    settle()
+    viewer.screenshot(str(IMAGES / f"own-classes-start-{theme}.png"), canvas_only=False, flash=False)
+    for name in ("good", "spoilt"):
+        view.classes.field.setText(name)
+        view.classes.add.click()
+    for _ in range(40):
+        view.labels.choose(int(Path(own.item.picture.image).parent.name != "sharp"))
+        wait(lambda: not own.learning.busy and not view.image.busy)
+    wait(lambda: own.learning.is_judged)
+    view.labels.setFocus()
+    view.labels.form.hint.setText(HINT)  # the window of a script is not active
+    view.scroll.ensureWidgetVisible(view.table)
+    settle()
+    viewer.screenshot(str(IMAGES / f"own-classes-labels-{theme}.png"), canvas_only=False, flash=False)
+    view.model.name.setText("Good or spoilt")
+    view.model.use.click()
+    wait(
+        lambda: panel._session.loading.model is not None and panel._session.loading.model.classes == ["good", "spoilt"]
+    )
+    view.scroll.verticalScrollBar().setValue(view.scroll.verticalScrollBar().maximum())
+    settle()
+    viewer.screenshot(str(IMAGES / f"own-classes-model-{theme}.png"), canvas_only=False, flash=False)
+    dock = view.parent()
+    dock.setFloating(True)
+    for width in (300, PANEL, 900):
+        dock.resize(width, 1180)
+        settle()
+        shot(view, f"own-classes-{width}-{theme}")
+    viewer.close()
+
+
 def maps(theme: str, folder: Path) -> None:
     """Show what speaks for a class: over an image that is scaled and turned, over a plane of a stack, by occlusion."""
     from napari_webipred.imaging.readers import file_source, read
@@ -730,6 +780,7 @@ SCENES = (
     preview,
     maps,
     review,
+    own_classes,
     performance,
     evaluation,
     comparison,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from napari_webipred.fitting.head import Head
     from napari_webipred.fitting.honest import Honest
+    from napari_webipred.fitting.labels import Labels
 
 SUGGESTED = 24  # pictures at a time
 QUIET = 700  # milliseconds without a label, after which the figures are computed again
@@ -142,6 +143,12 @@ class Learning(QObject):
         """Whether figures are being computed, or will be as soon as the user pauses."""
         return self._timer.isActive() or self._judges.busy
 
+    @property
+    def is_judged(self) -> bool:
+        """Whether the figures are those of the latest head."""
+        latest = self.learned is not None and self.learned.given.key == self._judged_key
+        return latest and self.judged is not None and not self.judging
+
     def forget(self) -> None:
         """Forget all: the pictures are others."""
         self._fits.stop()
@@ -191,7 +198,7 @@ class Learning(QObject):
             return
         given, values = self.learned.given, self._features.values
         self._judged_key = given.key
-        self._judges.ask(lambda: _judging(given, values))
+        self._judges.ask(lambda: judging_of(given, values))
         self.judged_changed.emit()
 
     def _on_judged(self, found: Honest) -> None:
@@ -257,13 +264,19 @@ def _learning(
     return Learned(given, head, probabilities, suggested)
 
 
-def _judging(given: Given, features: NDArray[np.float32]) -> Generator[Any, None, Honest]:
+def judging_of(given: Given, features: NDArray[np.float32]) -> Generator[tuple[int, int], None, Honest]:
+    """Compute how good a head is, step by step; yields how many steps are done, and how many there are."""
     from napari_webipred.fitting.honest import judging
+
+    yield 0, 0
+    return (yield from judging(features[list(given.rows)], labels_of_given(given), SEED, DRAWS))
+
+
+def labels_of_given(given: Given) -> Labels:
+    """Return labels as a head is fitted to them."""
     from napari_webipred.fitting.labels import labels_of
 
-    yield
-    labels = labels_of(_labels(given), given.classes, task=given.task, groups=given.groups)
-    return (yield from judging(features[list(given.rows)], labels, SEED, DRAWS))
+    return labels_of(_labels(given), given.classes, task=given.task, groups=given.groups)
 
 
 def _labels(given: Given) -> list[Any]:

@@ -15,6 +15,7 @@ from napari_webipred._napari.own_classes.items import Item, items_of, unchanged
 from napari_webipred._napari.own_classes.keeping import Keeping
 from napari_webipred._napari.own_classes.label_taking import Listed, Taken
 from napari_webipred._napari.own_classes.learning import Learning, given_of
+from napari_webipred._napari.own_classes.model_making import Wanted
 from napari_webipred._napari.own_classes.picture_features import PictureFeatures
 from napari_webipred._napari.own_classes.walk import Walk
 from napari_webipred._napari.task import Task
@@ -230,6 +231,14 @@ class OwnClasses(QObject):
         self.grouped_by = kind
         self._group()
         self._on_labels()
+
+    def wanted(self) -> Wanted | None:
+        """Return what a model would be made of now; None while there is no head."""
+        learned, model, options = self.learning.learned, self.base.model, self._options
+        if learned is None or learned.head is None or model is None or options is None:
+            return None
+        judged = self.learning.judged if self.learning.is_judged else None
+        return Wanted(model, learned, self.features.values, judged, options, self.name.strip() or MODEL_NAME)
 
     def take(self, make: Callable[[Listed], Generator[None, None, Taken]], file: Path | None = None) -> None:
         """Take labels from elsewhere, beside the window; from a file, further labels may be written to it."""

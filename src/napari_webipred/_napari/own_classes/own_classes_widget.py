@@ -15,6 +15,7 @@ from napari_webipred._napari.own_classes.judged_view import JudgedView
 from napari_webipred._napari.own_classes.label_files import LabelFiles
 from napari_webipred._napari.own_classes.label_taking import Taken, words_of
 from napari_webipred._napari.own_classes.label_view import LabelView
+from napari_webipred._napari.own_classes.model_box import ModelBox
 from napari_webipred._napari.own_classes.picture_image import PictureImage
 from napari_webipred._napari.own_classes.picture_table import PictureTable
 from napari_webipred._napari.viewer_session import session_of
@@ -71,6 +72,7 @@ class OwnClassesWidget(QWidget):
         self.table = PictureTable(own)
         self.files = LabelFiles(napari_viewer, own, theme)
         self.judged = JudgedView(own, theme)
+        self.model = ModelBox(session, theme)
         self.image = PictureImage(napari_viewer, self)
         self._lay_out()
         self._fresh = QTimer(self)
@@ -100,7 +102,7 @@ class OwnClassesWidget(QWidget):
                 theme,
             ),
             Section("", "Labels in files, groups", self.files, theme),
-            Section("3", "Model", _column(self.judged), theme),
+            Section("3", "Model", _column(self.judged, self.model), theme),
         ]
         self.sections[2].header.setChecked(False)
         for section in self.sections:
@@ -155,6 +157,7 @@ class OwnClassesWidget(QWidget):
         else:
             self._fresh.stop()
             own.keeping.finish()
+            self.model.cancel()
             self.image.show(None, [])
 
     def _on_theme(self, event: Any = None) -> None:
@@ -189,6 +192,7 @@ class OwnClassesWidget(QWidget):
         self.table.pictures.refresh()
         self.table.show_current()
         self.judged.refresh()
+        self.model.refresh()
         self._summarise()
 
     def _say_state(self) -> None:
