@@ -23,6 +23,7 @@ from napari_webipred.fitting.project import UNSURE
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
+PATIENCE = 120_000  # milliseconds for figures, which take some hundred fits
 CONTROL = Qt.KeyboardModifier.ControlModifier
 
 
@@ -108,7 +109,7 @@ def test_thirty_pictures_are_labelled_by_keyboard_and_the_others_are_told_right(
     assert [row[2] for row in rows] == list(right.values())
     assert sum(row[1] == "" for row in rows) == 10
     assert dock.labels.form.counts.text() == "30 of 40 labelled"
-    qtbot.waitUntil(lambda: own.learning.judged is not None and not own.learning.judging)
+    qtbot.waitUntil(lambda: own.learning.is_judged, timeout=PATIENCE)
     dock._refresh()
     assert dock.judged.figure.text().startswith("Balanced accuracy 100%")
     assert [count for count, _ in dock.judged.curve.points][-1] == 24
@@ -389,7 +390,7 @@ def test_pictures_of_a_folder_are_held_out_together(viewer, panel, dock, picture
     dock.files.groups.setCurrentIndex(dock.files.groups.findData("folder"))
     dock.files.groups.activated.emit(dock.files.groups.currentIndex())
     label_all(viewer, dock, qtbot, 24)
-    qtbot.waitUntil(lambda: settled(dock) and dock.own.learning.judged is not None and not dock.own.learning.judging)
+    qtbot.waitUntil(lambda: dock.own.learning.is_judged, timeout=PATIENCE)
     dock._refresh()
     assert "of 4 groups" in dock.judged.how.text()
 
@@ -408,3 +409,46 @@ def test_a_click_in_the_table_goes_to_an_image_and_a_heading_sorts(viewer, panel
     assert shown_in(table)[0][:2] == (pictures[5].name, "light")
     table.sortByColumn(-1, Qt.SortOrder.AscendingOrder)
     assert [row[0] for row in shown_in(table)] == [path.name for path in pictures[:8]]
+
+
+def test_the_model_comes_into_the_list_and_into_a_file_and_classifies_as_it_said(
+    viewer, open_panel, pictures, tmp_path, monkeypatch, qtbot
+):
+    """With the real demonstration model, and everything that belongs to it."""
+    import napari_webipred as wp
+
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
+    panel = open_panel()
+    panel.form.model.value = "demo"
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=PATIENCE)
+    qtbot.mouseClick(panel.model.own, LEFT)
+    dock = viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")[1]
+    panel.images.choice.add(pictures[:20])
+    qtbot.waitUntil(lambda: len(dock.own.items) == 20 and settled(dock), timeout=PATIENCE)
+    name_classes(dock, "dark", "light")
+    assert not dock.model.isVisibleTo(dock)
+    label_all(viewer, dock, qtbot, 12)
+    qtbot.waitUntil(lambda: settled(dock) and dock.own.learning.is_judged, timeout=PATIENCE)
+    dock._refresh()
+    dock.model.name.setText("Dark or light")
+    dock.model.save_to(tmp_path / "mine")
+    qtbot.waitUntil(lambda: not dock.model.busy, timeout=PATIENCE)
+    assert "Saved as mine.zip" in dock.model.message.text
+    qtbot.mouseClick(dock.model.use, LEFT)
+    loading = panel._session.loading
+    qtbot.waitUntil(lambda: loading.model is not None and loading.model.classes == ["dark", "light"], timeout=PATIENCE)
+    assert loading.entry.card.name == "Dark or light"
+    assert "passed the self-test" in loading.model.card.provenance.self_test
+    assert dock.own.base.model.card.id == "demo"
+    learned = dock.own.learning.learned
+    found = wp.classify(pictures[:20], tmp_path / "mine.zip")[["dark", "light"]].to_numpy()
+    np.testing.assert_allclose(found, learned.probabilities, atol=1e-4)
+    text = loading.model.card.model_dump_json()
+    assert str(tmp_path) not in text
+    assert "00.png" not in text
+    dock.own.undo()
+    qtbot.waitUntil(lambda: settled(dock), timeout=PATIENCE)
+    before = loading.model
+    qtbot.mouseClick(dock.model.use, LEFT)
+    qtbot.waitUntil(lambda: loading.model not in (None, before), timeout=PATIENCE)
+    assert loading.model.checksum != before.checksum

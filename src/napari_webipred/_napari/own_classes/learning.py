@@ -149,12 +149,16 @@ class Learning(QObject):
         latest = self.learned is not None and self.learned.given.key == self._judged_key
         return latest and self.judged is not None and not self.judging
 
-    def forget(self) -> None:
-        """Forget all: the pictures are others."""
+    def rest(self) -> None:
+        """End what is computed."""
         self._fits.stop()
         self._judges.stop()
         self._timer.stop()
         self._waits = False
+
+    def forget(self) -> None:
+        """Forget all: the pictures are others."""
+        self.rest()
         self.learned = self.judged = self.fault = self._judged_key = self._given = None
         self.changed.emit()
         self.judged_changed.emit()
@@ -195,6 +199,9 @@ class Learning(QObject):
 
     def _judge(self) -> None:
         if self.learned is None or self.learned.head is None:
+            return
+        if self._judges.busy:  # figures that have begun are shown: who labels without a pause would never see any
+            self._timer.start()
             return
         given, values = self.learned.given, self._features.values
         self._judged_key = given.key

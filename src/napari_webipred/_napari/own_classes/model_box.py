@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QFileDialog, QFormLayout, QLineEdit, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
 from napari_webipred._napari.own_classes.model_making import making
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
@@ -16,7 +16,6 @@ from napari_webipred._napari.widgets.button import Button, MainButton
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
-from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.names import readable
 
 FILTER = "Models (*.zip)"
@@ -50,7 +49,11 @@ class ModelBox(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(5)
         layout.addLayout(form)
-        layout.addLayout(WrappingRow([self.use, self.save], last_at_end=False))
+        buttons = QHBoxLayout()
+        for button in (self.use, self.save):
+            buttons.addWidget(button)
+        buttons.addStretch(1)
+        layout.addLayout(buttons)
         layout.addWidget(self.progress)
         layout.addWidget(self.message)
         self.use.setFocusPolicy(Qt.FocusPolicy.StrongFocus)

@@ -250,6 +250,13 @@ class OwnClasses(QObject):
         self._task.failed.connect(self._on_not_taken)
         self._task.start()
 
+    def rest(self) -> None:
+        """End all work, and write what is not written yet: the window is gone."""
+        self._timer.stop()
+        self.learning.rest()
+        self.features.rest()
+        self.keeping.finish()
+
     def _on_taken(self, taken: Taken, file: Path | None) -> None:
         self._task = None
         if taken.project is not None and not self.project.labels and not self.project.classes:

@@ -6,7 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSize, QTimer
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
+from qtpy.QtGui import QShowEvent
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QMainWindow, QVBoxLayout, QWidget
 
 from napari_webipred._napari.images.file_drop import FileDrop
 from napari_webipred._napari.own_classes.class_editor import ClassEditor
@@ -75,11 +76,13 @@ class OwnClassesWidget(QWidget):
         self.model = ModelBox(session, theme)
         self.image = PictureImage(napari_viewer, self)
         self._lay_out()
+        self._folded = bool(own.project.labels)
         self._fresh = QTimer(self)
         self._fresh.setSingleShot(True)
         self._fresh.setInterval(BETWEEN)
         self._fresh.timeout.connect(self._refresh)
         self._connect()
+        self._window: QMainWindow | None = None
         self._listening = False
         self._listen(True)
         InDock(self, self._listen, SHARE)
@@ -94,7 +97,7 @@ class OwnClassesWidget(QWidget):
         below = WrappingRow([self.several, self.classes.remove], last_at_end=False)
         theme = self._theme
         self.sections = [
-            Section("1", "Classes", _column(form, self.message, self.classes, below), theme),
+            Section("1", "Classes", _column(form, self.classes, below), theme),
             Section(
                 "2",
                 "Labels",
@@ -105,8 +108,8 @@ class OwnClassesWidget(QWidget):
             Section("3", "Model", _column(self.judged, self.model), theme),
         ]
         self.sections[2].header.setChecked(False)
-        for section in self.sections:
-            layout.addWidget(section)
+        for widget in (self.message, *self.sections):
+            layout.addWidget(widget)
         layout.addStretch(1)
         self._wheel = WheelGuard(self.scroll.widget())
 
@@ -126,6 +129,14 @@ class OwnClassesWidget(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
+
+    def showEvent(self, event: QShowEvent | None) -> None:
+        """Let all work end with the window, which closes without a word."""
+        super().showEvent(event)
+        window = self.window()
+        if isinstance(window, QMainWindow) and window is not self._window:
+            self._window = window
+            window.destroyed.connect(self.own.rest)
 
     def _listen(self, listening: bool) -> None:
         if listening == self._listening:
@@ -179,7 +190,14 @@ class OwnClassesWidget(QWidget):
         self.several.setChecked(self.own.project.several)
         self.classes.refresh()
         self.files.refresh()
+        self._fold()
         self._refresh()
+
+    def _fold(self) -> None:
+        """Fold the classes once, with the first label: their header says what there is, and labels need the space."""
+        if self.own.project.labels and not self._folded:
+            self._folded = True
+            self.sections[0].header.setChecked(False)
 
     def _on_moved(self) -> None:
         self.labels.refresh()

@@ -89,6 +89,10 @@ class PictureFeatures(QObject):
                 self._latest.ask(lambda: _featuring(model, items, wanted, options))
         self.changed.emit()
 
+    def rest(self) -> None:
+        """Compute no more."""
+        self._latest.stop()
+
     def again(self, model: Model, options: Options) -> None:
         """Try those again that could not be read."""
         for row in self.faults:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
-from qtpy.QtGui import QFont
+from qtpy.QtGui import QFont, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
@@ -29,6 +29,7 @@ HEADING_TIPS = (
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 ROWS = 8
 THRESHOLD = 0.5
+SHARES = {PICTURE: 0.42, LABEL: 0.29, MODEL: 0.29}  # of the width
 Role = Qt.ItemDataRole
 
 
@@ -172,11 +173,18 @@ class PictureTable(QTableView):
         header.setSortIndicatorClearable(True)
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(NUMBER, QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSortingEnabled(True)
         self.clicked.connect(lambda index: self.chosen.emit(self.pictures.picture(index.row())))
         self.activated.connect(lambda index: self.chosen.emit(self.pictures.picture(index.row())))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Give names most of the width."""
+        super().resizeEvent(event)
+        left = self.viewport().width() - self.columnWidth(NUMBER)
+        for column, share in SHARES.items():
+            self.setColumnWidth(column, int(share * left))
 
     def show_current(self) -> None:
         """Select the picture that gets its label now."""
