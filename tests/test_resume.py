@@ -202,6 +202,50 @@ def test_a_table_that_was_changed_is_not_gone_on_with(here: Path, monkeypatch, c
     assert table.read_bytes() == b"".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("suffix", "ended"), [("csv", "early"), ("jsonl", "at its end"), ("parquet", "early"), ("parquet", "at its end")]
+)
+def test_images_that_failed_are_tried_again(here: Path, cohort: Path, monkeypatch, suffix: str, ended: str) -> None:
+    """One was missing and is a stack now, one is repaired, one is not."""
+    folder = here.parent / "scans"
+    shutil.copytree(cohort, folder)
+    monkeypatch.chdir(here.parent)
+    for name in ("2.png", "4.png"):
+        (folder / name).write_bytes(b"nonsense")
+    table, whole = here / f"out.{suffix}", here / f"whole.{suffix}"
+    given = ["classify", "scans", "--model", "demo", "-o"]
+    if ended == "early":
+        ended_early(table, monkeypatch)
+    else:
+        assert cli.main([*given, str(table)]) == 1
+    shutil.copy(folder / "1.png", folder / "4.png")
+    stack = np.random.default_rng(1).integers(0, 900, (3, 2, 20, 24), np.uint16)
+    tifffile.imwrite(folder / "2.png", stack, photometric="minisblack", metadata={"axes": "TZYX"}, ome=True)
+    assert cli.main([*given, str(table), "--resume"]) == 1
+    assert cli.main([*given, str(whole)]) == 1
+    assert table.read_bytes() != whole.read_bytes()
+    assert cli.main([*given, str(table), "--resume", "--retry-failed"]) == 1
+    assert table.read_bytes() == whole.read_bytes()
+    assert record_of(table) == record_of(whole)
+    assert {path.name for path in here.iterdir() if path.name.startswith(".")} == set()
+    (folder / f"{FIRST + 7}.png").unlink()
+    shutil.copy(folder / "1.png", folder / f"{FIRST + 7}.png")
+    assert cli.main([*given, str(table), "--resume", "--retry-failed"]) == 0
+    assert cli.main([*given, str(whole)]) == 0
+    assert table.read_bytes() == whole.read_bytes()
+    assert {path.name for path in here.iterdir()} == {
+        table.name,
+        f"{table.name}.json",
+        whole.name,
+        f"{whole.name}.json",
+    }
+
+
+def test_trying_again_needs_an_earlier_run(here: Path, capsys) -> None:
+    assert cli.main(classify("-o", str(here / "out.csv"), "--retry-failed")) == 2
+    assert "Add --resume." in capsys.readouterr().err
+
+
 def test_a_run_that_is_complete_is_not_repeated(here: Path, monkeypatch, capsys) -> None:
     table = here / "out.csv"
     assert cli.main(["classify", "scans/1.png", "scans/2.png", "--model", "demo", "-o", str(table)]) == 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -64,8 +64,16 @@ def beginning(
     summary: Summary,
     *,
     resume: bool,
+    again: Callable[[Mapping[str, Any]], None] | None,
 ) -> Beginning:
     """Find where a run begins that writes a table with a journal.
+
+    Parameters
+    ----------
+    output, record, sources, what, summary, resume
+        See `napari_webipred.cli.run.run`.
+    again : callable, optional
+        Tries the images again that failed, if that is wanted, of a run with this head.
 
     Raises
     ------
@@ -82,9 +90,12 @@ def beginning(
     if not resume:
         return found
     failed = failed_when_done(output, head)
-    if failed is not None:
+    if failed == 0 or (failed is not None and not again):
         found.done, found.failed = True, failed
         return found
+
+    if again:
+        again(head)
 
     def note(row: Row, facts: Mapping[str, Any]) -> None:
         record.add(row)

@@ -65,6 +65,9 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
         action="store_true",
         help="go on with the rows that an earlier run of the same command has left, however it ended",
     )
+    parser.add_argument(
+        "--retry-failed", action="store_true", help="with --resume: try the images again that failed in the earlier run"
+    )
     told = parser.add_mutually_exclusive_group()
     told.add_argument("--quiet", action="store_true", help="say nothing but errors on standard error")
     told.add_argument(
@@ -148,6 +151,8 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
     drawing = explain.drawing(options)
     if options.explain is None:
         explain.refuse_without_folder(options)
+    if options.retry_failed and not options.resume:
+        raise OptionError("--retry-failed tries images of an earlier run again.", "Add --resume.")
     together = several.ensemble(options)
     if options.explain and len(options.model) > 1:
         raise OptionError("--explain explains one model.", "Give --model once.")
@@ -174,6 +179,7 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
             regions=options.regions,
             executor=executor,
             resume=options.resume,
+            retry_failed=options.retry_failed,
         )
         return run(models, find(), output, how, what, wishes)
 

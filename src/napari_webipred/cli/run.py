@@ -15,6 +15,7 @@ from napari_webipred.cli.columns import Columns
 from napari_webipred.cli.comparison import compare, frame_of
 from napari_webipred.cli.maps import Maps, finished
 from napari_webipred.cli.progress import Progress
+from napari_webipred.cli.retrying import Retrying
 from napari_webipred.cli.row_output import written
 from napari_webipred.cli.several import Together
 from napari_webipred.cli.status import DONE, SOME_FAILED
@@ -58,6 +59,8 @@ class Wishes:
         Where the planes are classified; in threads of this process by default. Maps have one of their own.
     resume : bool
         Whether the run goes on with the rows that an earlier one has left.
+    retry_failed : bool
+        Whether images that failed then are tried again.
     """
 
     show: bool = False
@@ -68,6 +71,7 @@ class Wishes:
     regions: str | None = None
     executor: Executor | None = None
     resume: bool = False
+    retry_failed: bool = False
 
 
 @dataclass(slots=True)
@@ -119,11 +123,23 @@ def run(
     sources = _found(inputs, with_stacks=output is None or maps is not None or len(models) > 1)
     facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
     record, summary = _record(models, wishes.given, columns.names, facts, options.hardware), Summary()
-    this = _Run(models, columns, record, _beginning(output, record, sources, what, summary, wishes), summary, wishes)
+    executor = wishes.maps.executor if wishes.maps else wishes.executor or classify_planes
+
+    def again(head: Mapping[str, Any]) -> None:
+        """Try the images again that failed."""
+        assert output is not None
+        likewise = _record(models, wishes.given, columns.names, facts, options.hardware)
+        assert isinstance(likewise, Record)
+        retrying = Retrying(output, head, sources, columns, likewise)
+        if retrying.failed:
+            with closing(engine.classify(models[0], retrying.sources, options, what, executor)) as events:
+                retrying.write(events, regions=what.regions is not None)
+
+    begin = _beginning(output, record, sources, what, summary, wishes, again=again)
+    this = _Run(models, columns, record, begin, summary, wishes)
     if this.begin.done:
         terminal.message(f"All images were classified before, and written to {output}.")
         return SOME_FAILED if this.begin.failed else DONE
-    executor = maps.executor if maps else wishes.executor or classify_planes
     with (
         finished(maps) if maps else nullcontext(),
         closing(engine.classify_with_each(models, this.begin.sources, options, what, executor)) as events,
@@ -185,10 +201,14 @@ def _beginning(
     what: Selection,
     summary: Summary,
     wishes: Wishes,
+    *,
+    again: Callable[[Mapping[str, Any]], None],
 ) -> Beginning:
     """Find where the run begins; only one that writes the rows of one model to a file can go on later."""
     if output is not None and isinstance(record, Record) and wishes.maps is None:
-        return beginning(output, record, sources, what, summary, resume=wishes.resume)
+        return beginning(
+            output, record, sources, what, summary, resume=wishes.resume, again=again if wishes.retry_failed else None
+        )
     if wishes.resume:
         raise OptionError(
             "Only a run of one model without maps, that writes a table to a file, can go on.",

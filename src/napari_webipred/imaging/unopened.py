@@ -90,8 +90,9 @@ class Sources:
     def identity(self) -> dict[str, Any]:
         """How many images these are, and the checksum of their names, as plain JSON values."""
         digest = hashlib.sha256()
-        for source in self:
-            digest.update(source.name.encode(errors="surrogateescape") + b"\0")
+        for number, path in enumerate(self._paths.after(self._first), self._first):
+            name = self._described[number].name if number in self._described else path
+            digest.update(name.encode(errors="surrogateescape") + b"\0")
         return {"count": len(self), "sha256": digest.hexdigest()}
 
     @property
@@ -120,6 +121,14 @@ class Sources:
         if planes:
             same._described = {**self._described, image: opened(self._given(image, None))}
         return same
+
+    def only(self, images: Iterable[int]) -> Sources:
+        """Return some of these images."""
+        some = Sources(selection=self._selection)
+        for number in images:
+            place = number + self._first
+            some.add(self._described[place] if place in self._described else self._paths[place])
+        return some
 
     def opened(self) -> Sources:
         """Return the same images, all described."""

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass, field
+import json
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
+from numpy.typing import NDArray
+
 from napari_webipred.errors import OptionError
+from napari_webipred.results.columns import IDENTITY
 from napari_webipred.results.export import without_apostrophe
 from napari_webipred.results.journal import HEAD, head_and_rows, journal_path, row_of
 from napari_webipred.results.line import cells_of, check_of, is_json
@@ -20,6 +26,7 @@ _OF_MODEL = ("checksum", "task", "classes", "thresholds", "output")
 _OF_RUN = ("input", "preprocessing", "options", "images")
 _SHOWN = 100  # characters of a value
 _STEP = 1000  # rows
+Noted: TypeAlias = tuple[Row, Mapping[str, Any]]  # a row, and what is known of its file
 Note: TypeAlias = Callable[[Row, Mapping[str, Any]], None]
 
 
@@ -31,6 +38,8 @@ class Earlier:
     ----------
     axes : tuple of str
         Those that the table has.
+    rows : int
+        How many are good.
     size, journal_size : int
         How many bytes of the table and of its journal are good.
     latest : tuple of int
@@ -40,6 +49,7 @@ class Earlier:
     """
 
     axes: tuple[str, ...] = ()
+    rows: int = 0
     size: int = 0
     journal_size: int = 0
     latest: tuple[int, int] = (-1, 0)
@@ -48,10 +58,11 @@ class Earlier:
     @property
     def began(self) -> bool:
         """Whether there is a row."""
-        return self.latest != (-1, 0)
+        return self.rows > 0
 
     def add(self, row: Row) -> None:
         """Count a row that is there."""
+        self.rows += 1
         self.axes = (*self.axes, *(axis for axis in row.position if axis not in self.axes))
         image, rows = self.latest
         self.latest = (row.source, rows + 1 if row.source == image else 1)
@@ -168,6 +179,53 @@ def _verifying_rows(
                 yield number
     # The table may have got a column for a stack of which no row is written yet.
     found.axes = (*found.axes, *map(without_apostrophe, names[1 + len(found.axes) : 1 + axes]))
+
+
+def first_axes(path: Path) -> tuple[str, ...]:
+    """Return the axes that a table began with."""
+    first, _ = next(head_and_rows(journal_path(path)))
+    return tuple(map(str, first["axes"]))
+
+
+def rows_in(path: Path, count: int, classes: int, measures: int, *, identify: bool) -> Iterator[Noted]:
+    """Yield the first rows of a table whose rows are verified, and what is known of their files.
+
+    Parameters
+    ----------
+    path : Path
+    count, classes, measures : int
+        How many rows, columns of classes and columns of measures.
+    identify : bool
+        Whether there are columns for the identifiers of DICOM files.
+    """
+    grown = growing_path(path)
+    entries = head_and_rows(journal_path(path))
+    next(entries)
+    with grown.open("rb") as table:
+        if not is_json(grown):
+            table.readline()
+        for line, (entry, _) in islice(zip(table, entries, strict=False), count):
+            cells: list[Any] = list(json.loads(line).values()) if is_json(grown) else cells_of(line, grown)
+            last = len(cells) - measures - 2
+            row, facts = row_of(entry)
+            yield (
+                replace(
+                    row,
+                    probabilities=None if row.failed else _numbers(cells[last - classes : last]),
+                    prediction=without_apostrophe(cells[last]),
+                    measures=None if row.failed or not measures else _numbers(cells[last + 2 :]),
+                    identity=_identity(cells[last - classes - len(IDENTITY) : last - classes]) if identify else (),
+                ),
+                facts,
+            )
+
+
+def _numbers(cells: Sequence[Any]) -> NDArray[np.float32]:
+    return np.array([np.nan if cell in ("", None) else np.float32(cell) for cell in cells], np.float32)
+
+
+def _identity(cells: Sequence[Any]) -> tuple[str, ...]:
+    return tuple(map(str, cells)) if any(cells) else ()
 
 
 def _check_same(path: Path, before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
