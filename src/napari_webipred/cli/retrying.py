@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from heapq import merge
@@ -90,7 +90,7 @@ class Retrying:
 
         return first_axes(self._output)
 
-    def _merged(self, events: Iterator[Event]) -> Iterator[Noted]:
+    def _merged(self, events: Iterator[Event]) -> Generator[Noted, None, None]:
         """Yield the rows that are there and the new ones in the order of the images."""
         from napari_webipred.results.resuming import rows_in
 
@@ -98,7 +98,7 @@ class Retrying:
         count = len(self._columns.classes.names), len(self._columns.measures.names)
         old = rows_in(self._output, self._earlier.rows, *count, identify=self._columns.identify)
         kept = ((row, facts) for row, facts in old if row.source not in again)
-        return merge(kept, self._new(events), key=lambda noted: noted[0].source)
+        yield from merge(kept, self._new(events), key=lambda noted: noted[0].source)
 
     def _new(self, events: Iterator[Event]) -> Iterator[Noted]:
         from napari_webipred.engine import RowDone

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
+from contextlib import closing
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_webipred import limits, settings
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.execution.plane import Plane, Unfolded, classify_plane
+from napari_webipred.execution.reading_ahead import ReadingAhead
 from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.memory import allowing, image_memory
 from napari_webipred.limits import available_cores
@@ -61,7 +63,8 @@ def classify_planes(
         session = model.session(threads, *elsewhere)
         return lambda plane: classify_plane(plane, card, options, session.predict)
 
-    yield from in_threads(work, planes, count, options, Unfolded.planes)
+    with closing(ReadingAhead().following(planes)) as following:
+        yield from in_threads(work, following, count, options, Unfolded.planes)
 
 
 def in_threads(
