@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import logging
 import pickle
+import subprocess
+import sys
 import time
-import warnings
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from itertools import chain
 from pathlib import Path
 from types import SimpleNamespace
@@ -28,22 +31,28 @@ from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.cluster.network import Networks, content_of, network_of
 from napari_webipred.options import Options
 from napari_webipred.results.row import Row
+from pictures import levels_of, spotted, write_ome_zarr, write_tiff
 
 distributed = pytest.importorskip("distributed")
 RANDOM = np.random.default_rng(4)
 FIELDS = ("source", "image", "position", "prediction", "assigned", "error", "intensity_range", "region", "remark")
 
 
+def cluster_here(workers: int) -> Any:
+    """Start a cluster in this process."""
+    return distributed.LocalCluster(
+        n_workers=workers,
+        threads_per_worker=1,
+        processes=False,
+        protocol="inproc",
+        dashboard_address=None,
+        scheduler_kwargs={"dashboard_address": "127.0.0.1:0", "dashboard": False},
+    )
+
+
 @pytest.fixture(scope="module")
 def client() -> Iterator[Any]:
-    """A cluster of two workers in this process, which listens on no port."""
-    with (
-        warnings.catch_warnings(),
-        distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=False, protocol="inproc", dashboard_address=None
-        ) as cluster,
-        distributed.Client(cluster, set_as_default=False) as connected,
-    ):
+    with cluster_here(2) as cluster, distributed.Client(cluster, set_as_default=False) as connected:
         yield connected
 
 
@@ -122,6 +131,36 @@ def test_files_travel_as_paths_and_arrays_plane_by_plane(tmp_path: Path, monkeyp
     assert stack[0].tobytes() in first
 
 
+@pytest.mark.parametrize("kind", ["arrays", "zarr", "tiff"])
+def test_a_heat_map_is_that_of_threads_and_of_files_only_paths_travel(client: Any, tmp_path: Path, kind: str) -> None:
+    levels = levels_of(spotted((700, 900), at=(300, 400)), 3)
+    image = {
+        "arrays": lambda: levels,
+        "zarr": lambda: write_ome_zarr(tmp_path / "x.zarr", levels),
+        "tiff": lambda: write_tiff(tmp_path / "x.tif", levels),
+    }[kind]()
+    watched = Watched(client)
+    here = wp.heatmap(image, "demo", tile=160, stride=100)
+    there = wp.heatmap(image, "demo", tile=160, stride=100, client=watched)
+    np.testing.assert_array_equal(here.tiles, there.tiles)
+    assert np.isfinite(there.tiles).any()
+    sizes = [len(task.things.content) for task in watched.tasks]
+    assert (max(sizes) > 100_000) == (kind == "arrays")
+    assert max(sizes) < 5000 or kind == "arrays"
+
+
+class TaskReader(pickle.Unpickler):
+    """Reads a task without doing it."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        return (lambda versions, packed: pickle.loads(packed)) if name == "answer" else super().find_class(module, name)
+
+
+def task_in(sealed: BytesIO) -> worker.Task:
+    task: worker.Task = TaskReader(BytesIO(sealed.getvalue())).load()
+    return task
+
+
 class Watched:
     """Notes what is asked of a client."""
 
@@ -133,9 +172,9 @@ class Watched:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.client, name)
 
-    def submit(self, function: Any, task: Any, **how: Any) -> Any:
-        self.tasks.append(task)
-        return self.client.submit(function, task, **how)
+    def submit(self, function: Any, sealed: BytesIO, **how: Any) -> Any:
+        self.tasks.append(task_in(sealed))
+        return self.client.submit(function, sealed, **how)
 
     def run(self, *given: Any, workers: list[str], **how: Any) -> Any:
         self.sent += workers
@@ -270,26 +309,30 @@ class Dying(Watched):
 
     deadly = (13, 14, 70)
 
-    def submit(self, function: Any, task: Any, **how: Any) -> Any:
-        things = task.things.opened()
-        self.tasks.append(things)
+    def __init__(self, client: Any) -> None:
+        super().__init__(client)
+        self.tried: list[Any] = []
+
+    def submit(self, function: Any, sealed: BytesIO, **how: Any) -> Any:
+        things = task_in(sealed).things.opened()
+        self.tried.append(things)
         dies = any(thing in self.deadly for thing in things)
-        return self.client.submit(cluster_work.as_if_all_died if dies else function, task, **how)
+        return self.client.submit(cluster_work.as_if_all_died if dies else function, sealed, **how)
 
 
 def test_only_what_ends_every_worker_fails_and_it_is_tried_alone(client: Any, work: Any) -> None:
     dying = Dying(client)
     found = list(each(dying, work.nothing, range(100), lambda item: f"{item} is lost"))
     assert found == [f"{item} is lost" if item in dying.deadly else item for item in range(100)]
-    tried = [task for task in dying.tasks if dying.deadly[0] in task]
+    tried = [things for things in dying.tried if dying.deadly[0] in things]
     assert (len(tried), tried[-1]) == (2, [13])
 
 
 class Losing(Watched):
     """As if the first worker had died after it had computed its result."""
 
-    def submit(self, function: Any, task: Any, **how: Any) -> Any:
-        future = super().submit(function, task, **how)
+    def submit(self, function: Any, sealed: BytesIO, **how: Any) -> Any:
+        future = super().submit(function, sealed, **how)
         return future if len(self.tasks) > 1 else Lost(future)
 
 
@@ -310,10 +353,12 @@ def test_a_result_that_is_lost_with_its_worker_is_computed_again(client: Any, wo
     assert [task.things for task in losing.tasks].count(first) == 2
 
 
-def test_the_row_of_an_image_that_ends_every_worker_says_so(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    model = wp.open_model("demo")
-    monkeypatch.setattr(run, "answer", cluster_work.as_if_all_died)
-    (row,) = rows(model, picture(), executor=Cluster(client))
+def test_the_row_of_an_image_that_ends_every_worker_says_so(client: Any) -> None:
+    class AllDying(Watched):
+        def submit(self, function: Any, sealed: BytesIO, **how: Any) -> Any:
+            return super().submit(cluster_work.as_if_all_died, sealed, **how)
+
+    (row,) = rows(wp.open_model("demo"), picture(), executor=Cluster(AllDying(client)))
     assert (row.image, row.failed) == ("array 0", True)
     assert row.error.startswith("The workers of the cluster that read the image ended unexpectedly")
 
@@ -323,13 +368,60 @@ def test_a_fault_of_ours_ends_the_run(client: Any, work: Any) -> None:
         list(each(client, work.wrong, range(9)))
 
 
-def test_what_dask_may_log_of_a_task_tells_of_no_file(tmp_path: Path, client: Any) -> None:
-    watched = Watched(client)
+def test_a_worker_can_take_a_task_without_this_program(tmp_path: Path) -> None:
+    """Else Dask would end it, and log the whole task."""
+
+    class Elsewhere(pickle.Unpickler):
+        def find_class(self, module: str, name: str) -> Any:
+            assert not module.startswith("napari_webipred")
+            return super().find_class(module, name)
+
+    order = worker.Order(worker.versions(), worker.Packed.of("a task"))
+    sent = pickle.dumps((pickle.load, order.sealed()))
+    function, sealed = Elsewhere(BytesIO(sent)).load()
+    (tmp_path / "task").write_bytes(sealed.getvalue())
+    code = """if True:
+        import pickle, sys
+        sys.modules["napari_webipred"] = None
+        try:
+            pickle.load(open(sys.argv[1], "rb"))
+        except ModuleNotFoundError as error:
+            print(error)
+    """
+    done = subprocess.run([sys.executable, "-c", code, tmp_path / "task"], capture_output=True, text=True, timeout=60)
+    assert "napari_webipred" in done.stdout
+    assert function is pickle.load
+
+
+def test_no_log_of_dask_tells_of_a_file(tmp_path: Path, client: Any, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
     Image.fromarray(picture()).save(tmp_path / "Jane Doe.png")
-    rows(wp.open_model("demo"), tmp_path, executor=Cluster(watched))
-    assert len(watched.tasks) == 1
-    assert "Jane" not in repr(watched.tasks)
+    (tmp_path / "Jane Roe.png").write_bytes(b"nonsense")
+
+    class Failing(Watched):
+        """The first task fails on its worker, the others are done."""
+
+        def submit(self, function: Any, sealed: BytesIO, **how: Any) -> Any:
+            first = not self.tasks
+            return super().submit(cluster_work.as_if_all_died if first else function, sealed, **how)
+
+    watched = Failing(client)
+    found = rows(wp.open_model("demo"), tmp_path, executor=Cluster(watched))
+    assert [row.failed for row in found] == [False, True]
     assert "Jane" in repr(watched.tasks[0].things.opened())
+    assert "napari-webipred-" in caplog.text  # the key of the task that has failed
+    assert "Jane" not in caplog.text
+
+
+def test_a_run_without_workers_says_that_it_waits(caplog: pytest.LogCaptureFixture, monkeypatch: Any) -> None:
+    monkeypatch.setattr(run, "COUNT_AGAIN", 0)
+    cluster = cluster_here(0)
+    with cluster, distributed.Client(cluster, set_as_default=False) as empty, ThreadPoolExecutor(1) as pool:
+        found = pool.submit(list, each(empty, cluster_work.nothing, range(5)))
+        wait_until(lambda: "has no workers" in caplog.text)
+        cluster.scale(1)
+        assert found.result(30) == [0, 1, 2, 3, 4]
+    assert caplog.text.count("has no workers") == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+import pickle
 import queue
 import time
 from collections.abc import Callable, Sequence
@@ -18,10 +19,10 @@ from napari_webipred.execution.cluster.worker import (
     Absent,
     Done,
     Failed,
+    Order,
     Packed,
     Task,
     Unlike,
-    answer,
     receive,
     versions,
 )
@@ -114,7 +115,7 @@ class Run(Generic[Item, Result]):
         self._suspects: list[Batch[Item, Result]] = []
         self._delivered = False
         self._numbers = 0
-        self._threads, self._counted = 0, -math.inf
+        self._threads, self._counted, self._warned = 0, -math.inf, False
 
     def size(self, left: int) -> int:
         """Return how many things the next batch has, if so many are left: such that all workers get some."""
@@ -144,12 +145,16 @@ class Run(Generic[Item, Result]):
 
         things = Packed.of(self._sent(batch.items))
         batch.bytes = len(things.content)
-        task = Task(self._versions, self._network, self._work, things, self._memory)
+        order = Order(self._versions, Packed.of(Task(self._network, self._work, things, self._memory)))
         self._numbers += 1
         # Dask warns of tasks with more than 10 MB, such as a large image; here there are only a few at a time.
         with _connected(), dask.config.set({"distributed.admin.large-graph-warning-threshold": "1TiB"}):
             future = self._client.submit(
-                answer, task, key=f"napari-webipred-{self._id}-{self._numbers}", pure=False, priority=batch.tries
+                pickle.load,
+                order.sealed(),
+                key=f"napari-webipred-{self._id}-{self._numbers}",
+                pure=False,
+                priority=batch.tries,
             )
         batch.future = future
         self._under_way.add(batch)
@@ -171,12 +176,22 @@ class Run(Generic[Item, Result]):
                 batch, future = self._ended.get(timeout=WAKE)
                 break
             except queue.Empty:
-                if self._client.status not in ("running", "connecting", "newly-created"):
-                    raise _lost_cluster() from None
+                self._look()
         if future is batch.future:  # else it was sent again
             self._under_way.discard(batch)
             batch.future = None
             self._take(batch, future)
+
+    def _look(self) -> None:
+        """See whether there is still a cluster, with workers."""
+        if self._client.status not in ("running", "connecting", "newly-created"):
+            raise _lost_cluster()
+        self._cores()
+        if self._threads:
+            self._warned = False
+        elif not self._warned:
+            self._warned = True
+            _log.warning("The cluster has no workers. The run waits until there are some.")
 
     def _take(self, batch: Batch[Item, Result], future: Any) -> None:
         found = self._answer_of(future)
@@ -217,8 +232,8 @@ class Run(Generic[Item, Result]):
             raise
         except Exception as error:  # of Dask: our own function raises nothing
             raise OptionError(
-                f"The cluster cannot run napari-webipred ({type(error).__name__}: {error}).",
-                "Install the same version of napari-webipred, with all it needs, for its scheduler and all workers.",
+                f"The cluster cannot run napari-webipred: {' '.join(str(error).split())[:200]}.",
+                "Install the same version of napari-webipred, with all it needs, for all workers.",
             ) from error
 
     def _again(self, batch: Batch[Item, Result]) -> None:

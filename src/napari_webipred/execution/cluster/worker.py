@@ -7,7 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from io import BytesIO
+from typing import Any, TypeAlias
 
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError
@@ -21,7 +22,7 @@ SHARE_OF_WORKER = 1 / 4
 
 @dataclass(frozen=True, slots=True, repr=False)
 class Packed:
-    """Plain data as bytes. It shows nothing of what is inside, because Dask writes the arguments of tasks into logs."""
+    """Plain data as bytes, of which nothing is shown in logs."""
 
     content: bytes
 
@@ -44,8 +45,6 @@ class Task:
 
     Attributes
     ----------
-    versions : dict of str to str
-        Of the programs that the worker must have, by their names.
     network : Network
     work : Packed
         A function of `napari_webipred.runtime.session.Session.predict` and a thing, such as a plane.
@@ -55,11 +54,29 @@ class Task:
         How many bytes all images together may take on a worker, if the user has said so.
     """
 
-    versions: dict[str, str]
     network: Network
     work: Packed
     things: Packed
     memory: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A task for a worker with these versions. A worker that unpickles it does it: what comes out is the answer.
+
+    So the worker of a cluster needs nothing but Python to take it: a worker that lacks this program says so. If Dask
+    could not read a task, it would end the worker, and write the task with the names of files into its log.
+    """
+
+    versions: dict[str, str]
+    task: Packed
+
+    def __reduce__(self) -> tuple[Callable[..., Answer], tuple[Any, ...]]:
+        return answer, (self.versions, self.task.content)
+
+    def sealed(self) -> BytesIO:
+        """Return what `pickle.load` takes; its text, which Dask may write into logs, shows nothing of it."""
+        return BytesIO(pickle.dumps(self, pickle.HIGHEST_PROTOCOL))
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +109,7 @@ class Failed:
     error: Exception
 
 
-Answer = Done | Absent | Unlike | Failed
+Answer: TypeAlias = "Done | Absent | Unlike | Failed"
 
 
 def versions() -> dict[str, str]:
@@ -109,15 +126,16 @@ def versions() -> dict[str, str]:
     }
 
 
-def answer(task: Task) -> Answer:
-    """Do a task; Dask calls it on a worker. It raises nothing."""
+def answer(wanted: dict[str, str], packed: bytes) -> Answer:
+    """Do a task on a worker, if its versions are those that are wanted. It raises nothing."""
     from distributed import get_worker
 
     worker = get_worker()
     mine = versions()
-    if mine != task.versions:
+    if mine != wanted:
         return Unlike(worker.address, mine)
     try:
+        task: Task = Packed(packed).opened()
         session = networks.session(task.network)
         if session is None:
             return Absent(worker.address)
