@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ from typing import Any, TypeAlias
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError
 from napari_webipred.execution.cluster.network import Network, networks
+from napari_webipred.imaging import windows
 from napari_webipred.imaging.memory import allowing, image_memory
 from napari_webipred.limits import image_budget
 
@@ -152,14 +154,11 @@ def receive(network: Network, start: int, piece: bytes, size: int) -> bool:
 def _done(task: Task, predict: Callable[..., Any], memory: int, wanted: Callable[[], bool]) -> Answer:
     begin = time.perf_counter()
     work, results = _unpacked(task.work), []
-    try:
-        with Cancellation().active(), allowing(memory):
-            for thing in task.things.opened():
-                if not wanted():
-                    return Failed(CancelledError("Nobody waits for the results any more."))
-                results.append(work(predict, thing))
-    finally:
-        image_memory.forget()
+    with files, Cancellation().active(), allowing(memory):
+        for thing in task.things.opened():
+            if not wanted():
+                return Failed(CancelledError("Nobody waits for the results any more."))
+            results.append(work(predict, thing))
     return Done(Packed.of(results), time.perf_counter() - begin)
 
 
@@ -168,6 +167,28 @@ def _unpacked(work: Packed) -> Callable[[Callable[..., Any], Any], Any]:
     """Return the function that all tasks of a run have in common."""
     function: Callable[[Callable[..., Any], Any], Any] = work.opened()
     return function
+
+
+class Files:
+    """What is kept of files, until no task of this process needs it any more: open files, and blocks of pixels."""
+
+    def __init__(self) -> None:
+        self._tasks = 0
+        self._lock = threading.Lock()
+
+    def __enter__(self) -> None:
+        with self._lock:
+            self._tasks += 1
+
+    def __exit__(self, *_: object) -> None:
+        with self._lock:
+            self._tasks -= 1
+            if not self._tasks:
+                image_memory.forget()
+                windows.forget()
+
+
+files = Files()  # of this process
 
 
 def _memory(task: Task, worker: Any) -> int:
