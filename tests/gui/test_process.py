@@ -73,6 +73,7 @@ sources = [array_source(layer.data, "stack", rgb=False)]
 session = panel._session
 target = Target([layer], (0,))
 session.run = Run(Slow(), [target], sources, Options(), session.table, destination=session.destination)
+session.places.begin(session.run.details.number, session.run.targets)
 panel._session.run.rows_added.connect(lambda: QTimer.singleShot(0, viewer.close))
 napari.run()
 left = [thread.name for thread in threading.enumerate() if thread.name.startswith("napari-webipred")]
