@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QObject, QTimer, Signal
+from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
 from napari_webipred.cancellation import Cancellation, current
 
@@ -41,6 +41,13 @@ class _ClosingWorker(GeneratorWorker):
                 return super().work()
             finally:
                 self._work.close()
+
+    def run(self) -> None:
+        try:
+            super().run()
+        except RuntimeError:  # napari has ended meanwhile, and Qt has deleted what would emit the signals
+            if QCoreApplication.instance() is not None and not QCoreApplication.closingDown():
+                raise
 
     def quit(self) -> None:
         super().quit()
