@@ -30,11 +30,15 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
-JPEG = {6, 7, 34892, 33007}
-DECODES_COLOURS = {*JPEG, 33005, 34712, 50001, 34933}  # of these codecs YCbCr comes out as RGB
-NOT_FOR_PILLOW = {33004, 33005, 34712, 34892, 33007, 50001, 50002}  # JPEG 2000, rare kinds of JPEG, WebP, JPEG XL
-APERIO_YCBCR = 33003  # JPEG 2000 of which the colours come out as YCbCr, without a word of it
+JPEG, JPEG_2000, WEBP = {6, 7, 33007}, {33005, 34712}, 50001
+LZW, ZSTANDARD = 5, 50000
 WITHOUT_CODECS = {1, 32773, *DEFLATE}
+# Aperio's 33003 is JPEG 2000 whose colours come out as YCbCr, without a word of it.
+CODECS = {*WITHOUT_CODECS, LZW, ZSTANDARD, *JPEG, *JPEG_2000, WEBP}
+DECODES_COLOURS = {*JPEG, *JPEG_2000, WEBP}  # of these codecs YCbCr comes out as RGB
+NOT_FOR_PILLOW = {*JPEG_2000, 33007, WEBP}
+DEFLATE_RATIO = 1032  # no Deflate stream grows by more
+MARGIN = 2  # some writers fill up the last tile to a multiple of 16
 SEPARATE = 2
 ORIENTATION = 274
 MICROMETRES = {2: 25_400.0, 3: 10_000.0}  # of an inch and a centimetre, by the number of TIFF's unit
@@ -136,7 +140,7 @@ def _is_plain(page: TiffPage) -> bool:
     orientation = page.tags.get(ORIENTATION)
     return bool(
         colours
-        and page.compression != APERIO_YCBCR
+        and page.compression in CODECS
         and page.axes in {"YX", "YXS", "SYX"}
         and page.samplesperpixel in {1, 3, 4}
         and page.bitspersample in {1, 8, 16, 32, 64}
@@ -269,21 +273,57 @@ class _Tiles:
 
     def _check(self, data: bytes) -> None:
         """Refuse a tile that says of itself that it is larger than the page says, before it is decoded."""
-        if self._page.compression in DEFLATE and len(data) * 1032 > limits.STRIP_AT_MOST:
-            inflating = zlib.decompressobj()
-            if len(inflating.decompress(data, self._size + 1)) > self._size:
-                raise ImageError("The file is damaged: its pixels inflate to more than it claims.")
-        if self._page.compression in JPEG:
-            size = _jpeg_size(data)
-            if size is not None and (size[0] > self._chunk[0] * 2 or size[1] > self._chunk[1] * 2):
-                raise ImageError("The file is damaged: a tile is larger than it claims.")
+        codec = self._page.compression
+        may_be_a_bomb = codec in DEFLATE and len(data) * DEFLATE_RATIO > limits.STRIP_AT_MOST
+        if may_be_a_bomb and len(zlib.decompressobj().decompress(data, self._size + 1)) > self._size:
+            raise ImageError("The file is damaged: its pixels inflate to more than it claims.")
+        told = SIZES.get(codec)
+        if told is None:
+            return
+        size = told(b"".join((self._tables.get("jpegheader") or b"", data)))
+        if size is None or any(side > MARGIN * own for side, own in zip(size, self._chunk, strict=True)):
+            raise ImageError("The file is damaged: a tile is larger than it claims, or does not say how large it is.")
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return the height and width that a JPEG stream tells; None if it does not."""
     at = 2
     while at + 9 <= len(data) and data[at] == 0xFF:
-        if data[at + 1] in START_OF_FRAME:
+        if data[at + 1] == 0xFF:  # filling
+            at += 1
+        elif data[at + 1] in START_OF_FRAME:
             return int.from_bytes(data[at + 5 : at + 7]), int.from_bytes(data[at + 7 : at + 9])
-        at += 2 + int.from_bytes(data[at + 2 : at + 4])
+        else:
+            at += 2 + int.from_bytes(data[at + 2 : at + 4])
     return None
+
+
+def _jpeg_2000_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a stream of JPEG 2000 tells; None if it is none."""
+    if not data.startswith(b"\xff\x4f\xff\x51") or len(data) < 24:
+        return None
+    right, bottom, left, top = (int.from_bytes(data[at : at + 4]) for at in range(8, 24, 4))
+    return bottom - top, right - left
+
+
+def _webp_size(data: bytes) -> tuple[int, int] | None:
+    """Return the height and width that a WebP image tells; None if it does not."""
+    kind, body = data[12:16], data[20:30]
+    if not data.startswith(b"RIFF") or len(body) < 10:
+        return None
+    if kind == b"VP8X":
+        return 1 + int.from_bytes(body[7:10], "little"), 1 + int.from_bytes(body[4:7], "little")
+    if kind == b"VP8L":
+        bits = int.from_bytes(body[1:5], "little")
+        return 1 + (bits >> 14 & 0x3FFF), 1 + (bits & 0x3FFF)
+    if kind == b"VP8 ":
+        return int.from_bytes(body[8:10], "little") & 0x3FFF, int.from_bytes(body[6:8], "little") & 0x3FFF
+    return None
+
+
+# How large a tile is by its own word. What the other codecs decode to is bounded by the memory they are given.
+SIZES: dict[int, Callable[[bytes], tuple[int, int] | None]] = {
+    **dict.fromkeys(JPEG, _jpeg_size),
+    **dict.fromkeys(JPEG_2000, _jpeg_2000_size),
+    WEBP: _webp_size,
+}
