@@ -98,6 +98,7 @@ class EvaluationWidget(QWidget):
         for widget in (self.labels, self.ordinal, self.fits, self.evaluate):
             column.addWidget(widget)
         self.section = Section("", "Labels", inside, self._theme)
+        QWidget.setTabOrder(self.section.header, self.run)
         for widget in (self.no_run, self.section, self.progress, self.message, self.summary, self.compared, self.pane):
             layout.addWidget(widget)
         layout.addStretch(1)
