@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import logging
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -72,6 +73,13 @@ def words(images, row: int) -> str:
     return str(images.choice.layers.index(row).data(SECOND_LINE))
 
 
+def entering(actions: Qt.DropAction, data: QMimeData) -> QDragEnterEvent:
+    """What the window system sends first. PySide6 6.12 calls this constructor deprecated, and PyQt6 has no other."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return QDragEnterEvent(QPoint(5, 5), actions, data, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
+
+
 def drop(widget: QWidget, *urls: QUrl, text: str = "") -> QDropEvent:
     """Move over a widget and drop there, as the window system does."""
     data = QMimeData()
@@ -80,7 +88,7 @@ def drop(widget: QWidget, *urls: QUrl, text: str = "") -> QDropEvent:
     if text:
         data.setText(text)
     buttons = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction | Qt.DropAction.MoveAction, data, *buttons)
+    enter = entering(Qt.DropAction.CopyAction | Qt.DropAction.MoveAction, data)
     QApplication.sendEvent(widget, enter)
     dropped = QDropEvent(QPointF(5, 5), Qt.DropAction.CopyAction | Qt.DropAction.MoveAction, data, *buttons)
     if enter.isAccepted():
@@ -114,8 +122,7 @@ def test_files_that_are_dropped_are_taken_as_copies(target, folder, stack):
 def test_a_sign_is_shown_while_files_are_over_the_panel(target, folder):
     data = QMimeData()
     data.setUrls([QUrl.fromLocalFile(str(folder))])
-    buttons = (Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier)
-    enter = QDragEnterEvent(QPoint(5, 5), Qt.DropAction.CopyAction, data, *buttons)
+    enter = entering(Qt.DropAction.CopyAction, data)
     QApplication.sendEvent(target.widget, enter)
     assert not target.taking.sign.isHidden()
     assert target.taking.sign.size() == target.widget.size()
