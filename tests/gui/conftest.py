@@ -233,12 +233,14 @@ def viewer(qapp):
     from napari_webipred._napari.images.preview import PreviewWidget
     from napari_webipred._napari.own_classes.own_classes_widget import OwnClassesWidget
     from napari_webipred._napari.panel import ClassifyPanel
+    from napari_webipred._napari.slides.heat_map_widget import HeatMapWidget
 
     get_settings().reset()
     viewer = LightViewer(
         {
             "Classify images": ClassifyPanel,
             "What the model sees": PreviewWidget,
+            "Heat map": HeatMapWidget,
             "Evaluation": EvaluationWidget,
             "My own classes": OwnClassesWidget,
         }

@@ -29,10 +29,11 @@ def test_the_installed_package_offers_this_manifest():
 def test_panel_and_preview_are_in_the_menu_for_classifying_layers(manifest):
     items = manifest.contributions.menus["napari/layers/classify"]
     commands = [item.command for item in items]
-    assert commands == ["napari-webipred.classify", "napari-webipred.classify_layer", "napari-webipred.preview"]
+    own = ("classify", "classify_layer", "preview", "heat_map")
+    assert commands == [f"napari-webipred.{name}" for name in own]
     widgets = [widget.command for widget in manifest.contributions.widgets]
-    names = ("classify", "preview", "evaluate", "own_classes")
-    assert widgets == [f"napari-webipred.{name}" for name in names]
+    docks = ("classify", "preview", "heat_map", "evaluate", "own_classes")
+    assert widgets == [f"napari-webipred.{name}" for name in docks]
 
 
 @pytest.mark.parametrize("key", ["image-quality", "focus-series"])

@@ -14,12 +14,14 @@ from napari_webipred._napari.hardware_note import HardwareNote
 from napari_webipred._napari.models.loading import Loading
 from napari_webipred._napari.reference_row import ReferenceRow
 from napari_webipred._napari.results.result_columns import REMARK
+from napari_webipred._napari.slides.picture_layer import is_large
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button, MainButton
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.options import DEFAULTS
@@ -51,6 +53,8 @@ class ClassifyStep(QWidget):
         self.why = MutedLabel()
         self.why.setAlignment(Qt.AlignmentFlag.AlignHCenter)
         self.more = Button()
+        self.heat_map = Button("Heat map…")
+        self.heat_map.setToolTip("Classify a large image tile by tile, and show where which class is probable")
         self.progress = ProgressLine("classifying")
         self.message = Message(theme)
         form.thresholds.native.setAccessibleName("Kept thresholds")
@@ -72,7 +76,7 @@ class ClassifyStep(QWidget):
         layout.addWidget(self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
         for widget in (self.hardware, self.button, self.why, self.progress, self.message):
             layout.addWidget(widget)
-        layout.addWidget(self.more, alignment=Qt.AlignmentFlag.AlignLeft)
+        layout.addLayout(WrappingRow([self.more, self.heat_map]))
         self._autosave = autosave
         autosave.changed.connect(self._show_autosave)
         self.autosave.clicked.connect(autosave.trigger)
@@ -125,6 +129,7 @@ class ClassifyStep(QWidget):
         self._mark_views(None if model is None else model.card)
         self.reference.refresh()
         self.more.setVisible(not running)
+        self.heat_map.setVisible(any(map(is_large, self._form.images.value)))
         chosen = "".join(f" ({words})" for words in self._chosen())
         self.more.setText("Fewer options" if self._options_shown else f"More options…{chosen}")
         self._show_progress()

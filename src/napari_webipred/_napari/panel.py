@@ -133,6 +133,7 @@ class ClassifyPanel(QWidget):
         """Open the other docks, and select the rows that they want."""
         self.images.preview.clicked.connect(partial(self._show_dock, "What the model sees"))
         self.model.own.clicked.connect(partial(self._show_dock, "My own classes"))
+        self.classify.heat_map.clicked.connect(partial(self._show_dock, "Heat map"))
         self._session.rows_wanted.connect(self._on_rows_wanted)
 
     @cached_property

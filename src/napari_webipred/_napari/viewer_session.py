@@ -25,6 +25,7 @@ from napari_webipred._napari.results.result_columns import ColumnChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
 from napari_webipred._napari.review.review_choice import ReviewChoice
+from napari_webipred._napari.slides.heat_maps import HeatMaps
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.history import Change, Read
@@ -79,6 +80,8 @@ class ViewerSession(QObject):
         What the user has chosen about the columns of the table.
     maps : Maps
         What explains rows.
+    heat_maps : HeatMaps
+        The heat maps of large pictures.
     regions : RegionResults
         What is written to the layers with regions.
     run : Run or None
@@ -127,6 +130,7 @@ class ViewerSession(QObject):
         self.table = SessionTable()
         self.regions = RegionResults(self)
         self.maps = Maps(self.table)
+        self.heat_maps = HeatMaps()
         self.rows_changed.connect(self.maps.keep)
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
