@@ -121,7 +121,7 @@ class HeatMapWidget(QWidget):
         if wanted.model.card.tile_ok:
             self.remark.clear()
         else:
-            remark, _, hint = OFF_LABEL.partition(". ")
+            remark, hint = OFF_LABEL.split(". ", 1)
             self.remark.show_note(f"{remark}.", hint)
         self.count.setText("Counting the tiles…")
         self.latest.ask(lambda: estimated(wanted, self._maps.tile_seconds.get(_pace_key(wanted))))
