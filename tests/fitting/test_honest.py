@@ -17,9 +17,9 @@ DRAWS = 50
 
 
 def test_an_estimate_holds_for_images_that_nobody_has_labelled() -> None:
-    features, labels = clouds(120, apart=0.25)
+    features, labels = clouds(200, apart=0.3)
     told = honest(features, labels, draws=DRAWS).evaluation.metric("accuracy")
-    new, truth = clouds(3000, apart=0.25, seed=1)
+    new, truth = clouds(3000, apart=0.3, seed=1)
     head = fit(features, labels)
     right = float(np.mean(np.array(head.classes)[head.probabilities(new).argmax(1)] == truth))
     assert 0.5 < right < 0.95

@@ -111,9 +111,10 @@ def fit(
 def fitted(features: NDArray[np.float32], labels: Labels, seed: int = 0) -> Head:
     """Fit a head to labelled images.
 
-    Features are standardised; all classes count as much, however many images they have. The strength is the one with
-    the least log loss on parts that were held out, and the calibration is fitted to the same parts. So probabilities
-    are those of images of which each class is as common as the others.
+    Features are standardised, but channels that hardly vary are not blown up. All classes count as much, however many
+    images they have. The strength is the one with the least log loss on parts that were held out, after a calibration
+    that is fitted to the same parts. So probabilities are those of images of which each class is as common as the
+    others.
 
     Raises
     ------
@@ -124,7 +125,7 @@ def fitted(features: NDArray[np.float32], labels: Labels, seed: int = 0) -> Head
     parts = [(train, test) for train, test in held_out(labels, seed) if labels.part(train).is_whole()]
     # The products are small: several threads would mostly wait for one another, and take cores from what is shown.
     with _linear_algebra().limit(limits=1, user_api="blas"):
-        strength, logits = _chosen(features, labels, parts)
+        strength, logits = _chosen(features, labels, parts, seed)
         line = _line(features, labels, strength)
     calibration = None
     if parts:
@@ -167,12 +168,16 @@ def held_out(labels: Labels, seed: int, folds: int = FOLDS) -> Iterator[tuple[ND
 
 
 def _chosen(
-    features: NDArray[np.float32], labels: Labels, parts: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]]
+    features: NDArray[np.float32],
+    labels: Labels,
+    parts: Sequence[tuple[NDArray[np.intp], NDArray[np.intp]]],
+    seed: int,
 ) -> tuple[float, Numbers]:
     """Return the strength with the least log loss on parts that were held out, and the logits there."""
     best = np.inf, USUAL, np.zeros(labels.truth.shape)
     if not parts:
         return best[1:]
+    tried = np.concatenate([test for _, test in parts])
     standardised = [_Standardised.of(features[train]) for train, _ in parts]
     worse = 0
     for strength in STRENGTHS:
@@ -180,12 +185,19 @@ def _chosen(
         for (train, test), scaled in zip(parts, standardised, strict=True):
             kernel, bias = scaled.unfolded(*_regression(scaled.values, labels.part(train), strength, quick=True))
             logits[test] = features[test].astype(np.float64) @ kernel + bias
-        loss = _loss(logits, labels, np.concatenate([test for _, test in parts]))
+        # What counts is the loss after calibration: a few wild logits would else ask for the strongest shrinkage.
+        loss = _loss(_calibrated(logits, labels, tried, seed), labels, tried)
         if loss < best[0]:
             best, worse = (loss, strength, logits), 0
         elif (worse := worse + 1) == 2:  # weaker ones are worse still
             break
     return best[1:]
+
+
+def _calibrated(logits: Numbers, labels: Labels, rows: NDArray[np.intp], seed: int) -> Numbers:
+    """Return logits with a calibration that was fitted to some of them."""
+    scaled, shift = _applied(_calibration(logits, labels, rows, seed), (logits, np.zeros(logits.shape[1])))
+    return scaled + shift
 
 
 def _loss(logits: Numbers, labels: Labels, rows: NDArray[np.intp]) -> float:
@@ -200,7 +212,12 @@ def _loss(logits: Numbers, labels: Labels, rows: NDArray[np.intp]) -> float:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Standardised:
-    """Features with a mean of 0 and a standard deviation of 1; a feature that is the same in all images stays 0."""
+    """Features with a mean of 0 and a standard deviation of 1, of few images.
+
+    Channels that hardly vary in these are divided by the median deviation of all channels instead of by their own. So
+    little is known of them that they would be blown up to noise: a channel that a network uses rarely would decide
+    wherever it is used.
+    """
 
     values: NDArray[Any]
     mean: Numbers
@@ -210,9 +227,9 @@ class _Standardised:
     def of(cls, features: NDArray[np.float32], dtype: type = np.float32) -> _Standardised:
         mean = features.mean(0, dtype=np.float64)
         scale = features.std(0, dtype=np.float64)
-        # What is left of a constant by rounding would be blown up to noise.
-        scale[scale <= 1e-6 * np.abs(mean)] = np.inf
-        scale[scale == 0] = np.inf
+        constant = scale <= 1e-6 * np.abs(mean)  # what is left of it is rounding
+        scale = np.maximum(scale, np.median(scale[~constant]) if not constant.all() else 1.0)
+        scale[constant] = np.inf
         return cls(((features - mean) / scale).astype(dtype), mean, scale)
 
     def unfolded(self, kernel: Numbers, bias: Numbers) -> tuple[Numbers, Numbers]:
