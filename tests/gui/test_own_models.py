@@ -164,7 +164,10 @@ def test_removing_forgets_the_entry_and_the_settings_and_leaves_the_file(new_pan
 def test_what_is_part_of_the_program_cannot_be_removed(new_panel, qtbot):
     panel = new_panel()
     name = index.find("demo").name
-    assert not right_click(panel, qtbot, name).isVisible()
+    right_click(panel, qtbot, name)
+    assert not panel.model.choice.menu.remove.isVisible()
+    assert not panel.model.choice.menu.rename.isVisible()
+    panel.model.choice.menu.menu.close()
     qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Delete)
     assert panel.model.choice.list.findChild(QMessageBox) is None
     assert line(panel, name) == "on this machine"

@@ -107,7 +107,8 @@ def packing(material: Material, wishes: Wishes) -> Generator[str, None, Deposit]
     """
     yield "Computing the golden output"
     batch, probabilities = computed(material)
-    card = published_card(material, wishes.said, golden.self_test(probabilities, material.model.card.task))
+    model = material.model
+    card = published_card(model.card, model.path, wishes.said, golden.self_test(probabilities, model.card.task))
     yield "Writing the network"
     shown, reason = weights.browser(material)
     if shown is not None and material.form not in tensorflowjs.FORMATS:

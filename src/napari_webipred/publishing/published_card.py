@@ -11,22 +11,27 @@ from napari_webipred.merge import merge
 from napari_webipred.publishing.checklist import UNNAMED, slug
 
 if TYPE_CHECKING:
-    from napari_webipred.publishing.material import Material
+    from pathlib import Path
 
 # What is found out anew by whoever opens the model, or names files that lay beside it here.
 _OF_HERE = {"assumed", "notes", "labels", "self_test", "origin", "source", "published", "all_versions", "description"}
 _EMPTY: tuple[Any, ...] = (None, "", [], {}, ())
 
 
-def published_card(material: Material, said: PartialCard, test: dict[str, Any]) -> ModelCard:
+def published_card(
+    card: ModelCard, path: Path | None, said: PartialCard, test: dict[str, Any] | None = None
+) -> ModelCard:
     """Make the card.
 
     Parameters
     ----------
-    material : Material
+    card : ModelCard
+        Of the model as it was opened.
+    path : Path, optional
+        Where it lies.
     said : PartialCard
         What the user says; counts instead of what the card says.
-    test : dict
+    test : dict, optional
         The self-test.
 
     Returns
@@ -34,7 +39,6 @@ def published_card(material: Material, said: PartialCard, test: dict[str, Any]) 
     ModelCard
         The name of a file is no name of a model: where nobody has named it, it is called `UNNAMED`.
     """
-    card = material.model.card
     update: dict[str, Any] = {
         "test": test,
         "thresholds": None,  # the user's own
@@ -43,8 +47,8 @@ def published_card(material: Material, said: PartialCard, test: dict[str, Any]) 
     }
     if card.base is None and not card.is_local and not _is_built_in(card):
         update["base"] = Base(name=card.name, id=card.id, doi=card.record_doi, license=card.license)
-    if material.model.path is not None and card.is_local:
-        of_file = local_model.card_of_path(material.model.path)
+    if path is not None and card.is_local:
+        of_file = local_model.card_of_path(path)
         if (card.name, card.id) == (of_file.name, of_file.id):
             update["name"] = UNNAMED
     card = merge(card.model_copy(update=update), said, overrule=True)

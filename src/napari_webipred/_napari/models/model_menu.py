@@ -19,7 +19,7 @@ LONGEST_NAME = 200  # characters that the user can give
 
 
 class ModelMenu(QObject):
-    """Renames the user's own models, and removes models; asks before a downloaded model is deleted.
+    """Renames the user's own models, publishes and removes models; asks before a downloaded model is deleted.
 
     Signals
     -------
@@ -27,10 +27,13 @@ class ModelMenu(QObject):
         The user wants this model removed.
     renamed : Entry, str
         The user calls this model so from now on.
+    publishing : Entry
+        The user wants to publish this model.
     """
 
     agreed = Signal(object)
     renamed = Signal(object, str)
+    publishing = Signal(object)
 
     def __init__(self, view: QListView) -> None:
         super().__init__(view)
@@ -38,6 +41,8 @@ class ModelMenu(QObject):
         self.menu = QMenu(view)
         self.rename = self.menu.addAction("Rename…")
         self.rename.triggered.connect(lambda: self._ask_for_name(self._entry))
+        self.publish = self.menu.addAction("Publish…")
+        self.publish.triggered.connect(lambda: self.publishing.emit(self._entry))
         self.remove = self.menu.addAction("")
         self.remove.triggered.connect(self._on_remove)
         view.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
@@ -50,9 +55,11 @@ class ModelMenu(QObject):
 
     def _on_menu(self, place: QPoint) -> None:
         self._entry = self._view.indexAt(place).data(ITEM)
-        if self._entry is not None and is_removable(self._entry):
+        if self._entry is not None and (self._entry.here or is_removable(self._entry)):
             self.remove.setText("Remove from the list" if self._entry.is_local else "Remove from this machine…")
+            self.remove.setVisible(is_removable(self._entry))
             self.rename.setVisible(self._entry.is_local)
+            self.publish.setVisible(self._entry.here and not self._entry.gone and not self._entry.refused)
             self.menu.popup(self._view.viewport().mapToGlobal(place))
 
     def _ask_for_name(self, entry: Entry | None) -> None:

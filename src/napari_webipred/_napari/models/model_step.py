@@ -53,6 +53,7 @@ class ModelStep(QWidget):
         self.own.setToolTip("Name classes of your own, label a few images, and get a model that tells them apart")
         self._lay_out()
         choice.add.clicked.connect(self._on_add)
+        choice.menu.publishing.connect(self._on_publish)
         self.more.clicked.connect(lambda: self._show_about(self.about.isHidden()))
         self.edit_settings.clicked.connect(self._show_settings)
         self.stored.clicked.connect(self._on_stored)
@@ -140,6 +141,14 @@ class ModelStep(QWidget):
             dialog = Performance(entry.card, published_of(entry.card), self._theme, self)
             dialog.finished.connect(dialog.deleteLater)
             dialog.show()
+
+    def _on_publish(self, entry: Entry) -> None:
+        from napari_webipred._napari.publishing.publish_dialog import PublishDialog
+
+        model = self._loading.model if entry is self._loading.entry else None
+        dialog = PublishDialog(entry, model, self._theme, self)
+        dialog.finished.connect(dialog.deleteLater)
+        dialog.show()
 
     def _on_stored(self) -> None:
         from napari_webipred._napari.models.stored_models import StoredModels
