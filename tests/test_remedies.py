@@ -32,7 +32,8 @@ ONE_WAY = re.compile(
 # What reads the environment names its variables; the one for memory is named in messages, too, for those of an image
 # stand in a table, which has no place for a remedy.
 NAMES_VARIABLES = {"settings.py", "limits.py"}
-IN_A_TABLE = {"syntax.py"}  # the errors of images, for which there is one command, the same in all fronts
+# The errors of images, for which there is one command, the same in all fronts.
+IN_A_TABLE = {"syntax.py", "tiff_levels.py"}
 WRITES_COMMANDS = {"script.py", "command.py", "readme.py"}  # code for a terminal, not messages
 
 

@@ -28,7 +28,6 @@ Remedy = Literal[
     "install pyarrow",
     "install tensorflow",
     "install tensorflow.js",
-    "install slides",
     "list models",
     "list stored models",
     "map classes",

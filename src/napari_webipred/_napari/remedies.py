@@ -26,7 +26,6 @@ REMEDIES: dict[Remedy, str] = {
     "install pacs": 'Install it where napari is: pip install "napari-webipred[pacs]". Then start napari again.',
     "install tensorflow": 'Install it where napari is: pip install "napari-webipred[tensorflow]".',
     "install tensorflow.js": "Install Node.js, run npm install @tensorflow/tfjs in a folder, and choose that.",
-    "install slides": 'Install it where napari is: pip install "napari-webipred[slides]". Then start napari again.',
     "list models": "Search the list of models.",
     "list stored models": "“On this machine…” lists them.",
     "map classes": "Name the classes alike: “Edit settings…” below the list of models.",

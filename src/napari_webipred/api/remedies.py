@@ -33,7 +33,6 @@ REMEDIES: dict[Remedy, str] = {
     "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
     "install tensorflow": 'Install it: pip install "napari-webipred[tensorflow]"',
     "install tensorflow.js": "Install Node.js, run npm install @tensorflow/tfjs in folder, pass node_packages=folder.",
-    "install slides": 'Install it: pip install "napari-webipred[slides]"',
     "list models": "list_models() lists all models.",
     "list stored models": f"{_COMMAND} cache` lists the models on this machine.",
     "map classes": "Pass mapping={'old name': 'new name'}.",

@@ -45,7 +45,6 @@ REMEDIES: dict[Remedy, str] = {
     "install pacs": 'Install it: pip install "napari-webipred[pacs]"',
     "install tensorflow": 'Install it: pip install "napari-webipred[tensorflow]"',
     "install tensorflow.js": "Install Node.js, run npm install @tensorflow/tfjs in FOLDER, add --node-packages FOLDER.",
-    "install slides": 'Install it: pip install "napari-webipred[slides]"',
     "list models": "`napari-webipred models` lists all models.",
     "list stored models": "`napari-webipred cache` lists the models on this machine.",
     "map classes": "Use --map OLD=NEW for each class that is called differently.",

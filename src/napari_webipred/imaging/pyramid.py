@@ -13,6 +13,8 @@ from napari_webipred import limits
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.source import Index
 
+ROUNDING = 1.01  # files tell the size of their pixels with few digits
+
 
 @dataclass(frozen=True, slots=True)
 class Level:
@@ -108,8 +110,8 @@ class Pyramid:
             )
         return len(self.levels) - 1
 
-    def level_for(self, size: float, needed: float, resolution: float = 1.0) -> int:
-        """Choose the coarsest level in which a tile still has enough pixels, and that is not coarser than asked for.
+    def level_for(self, size: float, needed: float) -> int:
+        """Choose the coarsest level in which a tile still has enough pixels; the full size if it never has.
 
         Parameters
         ----------
@@ -117,15 +119,12 @@ class Pyramid:
             Full-size pixels along the tile.
         needed : float
             Pixels that it should have.
-        resolution : float
-            Full-size pixels along a pixel as the user has it in mind; 1 does not ask for any.
         """
-        fits = [
-            number
-            for number, level in enumerate(self.levels)
-            if size / max(level.factor) >= needed and (resolution <= 1 or max(level.factor) <= resolution * 1.01)
-        ]
-        return max(fits, default=0)
+        return max((n for n, level in enumerate(self.levels) if size / max(level.factor) >= needed), default=0)
+
+    def level_at(self, resolution: float) -> int:
+        """Choose the coarsest level that is no coarser than a resolution, given in full-size pixels along a pixel."""
+        return max((n for n, level in enumerate(self.levels) if max(level.factor) <= resolution * ROUNDING), default=0)
 
     def words(self, level: int) -> str:
         """Say which level was read, for a table or a record; nothing of a picture that has only one."""

@@ -37,6 +37,7 @@ WITHOUT_CODECS = {1, 32773, *DEFLATE}
 CODECS = {*WITHOUT_CODECS, LZW, ZSTANDARD, *JPEG, *JPEG_2000, WEBP}
 DECODES_COLOURS = {*JPEG, *JPEG_2000, WEBP}  # of these codecs YCbCr comes out as RGB
 NOT_FOR_PILLOW = {*JPEG_2000, 33007, WEBP}
+INSTALL = 'Install it: pip install "napari-webipred[slides]"'
 DEFLATE_RATIO = 1032  # no Deflate stream grows by more
 MARGIN = 2  # some writers fill up the last tile to a multiple of 16
 SEPARATE = 2
@@ -73,6 +74,7 @@ def describe(path: Path, name: str) -> Pyramid:
                 "Save it as OME-TIFF or OME-Zarr in grey or RGB.",
             )
         number, series = found
+        _check_codec(series.keyframe)
         shapes, blocks = [], []
         for level in series.levels:
             page = level.keyframe
@@ -203,7 +205,6 @@ def opened(pyramid: Pyramid, level: int, plane: Index) -> Stored:
         series = tiff.series[pyramid.details.series].levels[level]
         number = int(np.ravel_multi_index(plane, pyramid.shape)) if plane else 0
         page, frame = series.keyframe, series.pages[number]
-        _check_codec(page)
         segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
         tables = {"jpegtables": frame.jpegtables, "jpegheader": page.jpegheader} if page.compression in JPEG else {}
         decode = page.decode
@@ -219,12 +220,7 @@ def _check_codec(page: TiffPage) -> None:
     try:
         import imagecodecs  # noqa: F401
     except ImportError as error:
-        raise missing(f"tiles in {page.compression.name}") from error
-
-
-def missing(what: str) -> ImageError:
-    """Return the error for what only the packages of the extra can read."""
-    return ImageError(f"What reads {what} is not installed.", "", "install slides")
+        raise ImageError(f"What decodes tiles in {page.compression.name} is not installed.", INSTALL) from error
 
 
 class _Tiles:

@@ -16,7 +16,7 @@ from napari_webipred.imaging.planes import colour_axis
 from napari_webipred.imaging.pyramid import Pyramid, check_block, levels_of
 from napari_webipred.imaging.source import Index
 from napari_webipred.imaging.stored import Box, Stored
-from napari_webipred.imaging.tiff_levels import missing
+from napari_webipred.imaging.tiff_levels import INSTALL
 from napari_webipred.imaging.zarr_metadata import ArrayFacts, array_facts
 
 if TYPE_CHECKING:
@@ -67,6 +67,7 @@ def describe(path: Path, name: str) -> Pyramid:
     ImageError
         The metadata contradict each other, or say what cannot be read.
     """
+    _check_installed()
     attributes, is_array = _node(path)
     below = ""
     if not is_array and "bioformats2raw.layout" in attributes and "multiscales" not in attributes:
@@ -122,6 +123,13 @@ def _pyramid(
         details=Places(tuple(below for _, below in kept), place),
     )
     return check_block(pyramid)
+
+
+def _check_installed() -> None:
+    try:
+        import zarr  # noqa: F401
+    except ImportError as error:
+        raise ImageError("What reads OME-Zarr is not installed.", INSTALL) from error
 
 
 def _node(path: Path) -> tuple[dict[str, Any], bool]:
@@ -227,10 +235,8 @@ def opened(pyramid: Pyramid, level: int, plane: Index) -> Stored:
     path, places = pyramid.location, pyramid.details
     if _stamp(path) != pyramid.stamp:
         raise ImageError(f"{pyramid.name} has changed since it was opened.", "Start again.")
-    try:
-        import zarr
-    except ImportError as error:
-        raise missing("OME-Zarr") from error
+    import zarr
+
     from napari_webipred.imaging.zarr_store import checked_store
 
     below = places.paths[level]

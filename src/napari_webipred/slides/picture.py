@@ -90,7 +90,7 @@ def _lazily(source: Source) -> Pyramid | None:
     if source.reader == tiff.READER.id and isinstance(source.location, Path):
         try:
             found = tiff_levels.describe(source.location, source.name)
-        except ImageError:  # in colours or an order that only the other reader knows
+        except ImageError:  # in colours, an order or a compression that only the other reader knows
             return None
         return found if (found.axes, found.shape) == (source.axes, source.shape) else None
     return None

@@ -117,7 +117,7 @@ def _in_level(
                 f"{pyramid.name} does not say how large its pixels are.", "Give a level, or tiles in full-size pixels."
             )
         asked = tuple(request.microns_per_pixel / each for each in pyramid.pixel_size)  # type: ignore[assignment]
-        level = pyramid.level_for(request.tile * min(asked), 0, max(*asked, 1.0))
+        level = pyramid.level_at(min(asked))
     else:
         level = pyramid.level_for(request.tile, max(model_size))
     factor = pyramid.levels[level].factor

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.checksums import sha256_of
-from napari_webipred.errors import ImageError, OptionError
+from napari_webipred.errors import OptionError
+from napari_webipred.imaging.tiff_levels import INSTALL
 from napari_webipred.names import visible
 from napari_webipred.results.export import harmless
 from napari_webipred.results.output import (
@@ -265,7 +266,7 @@ def _check_folder(path: Path, inputs: Iterable[str | Path], may_replace: Callabl
     try:
         import zarr  # noqa: F401
     except ImportError as error:
-        raise ImageError("What writes OME-Zarr is not installed.", "", "install slides") from error
+        raise OptionError("What writes OME-Zarr is not installed.", INSTALL) from error
     if not path.parent.is_dir():
         raise OptionError(f"{path} cannot be written: there is no folder {path.parent}.", "Make the folder first.")
     if path.exists() and not (path.is_dir() and _is_our_folder(path)) and not may_replace(path):

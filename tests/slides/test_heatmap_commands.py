@@ -1,0 +1,164 @@
+"""The command and the Python function: the same map, and what is said beside it."""
+
+from __future__ import annotations
+
+import csv
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_webipred as wp
+from napari_webipred.cli import main
+from pictures import levels_of, spotted, write_ome_zarr, write_tiff
+
+
+@pytest.fixture(scope="module")
+def slide(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("slide")
+    return write_ome_zarr(folder / "slide.zarr", levels_of(spotted((700, 900), at=(300, 400)), 2))
+
+
+def test_the_command_writes_what_the_function_returns(
+    slide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outputs = [tmp_path / "map.zarr", tmp_path / "map.csv"]
+    given = ["heatmap", str(slide), "--model", "demo", "--tile", "200", "--stride", "100", "--level", "0"]
+    assert main([*given, "-o", str(outputs[0]), "-o", str(outputs[1]), "--region", "100,100,650,900"]) == 0
+    said = capsys.readouterr().err
+    assert "Off-label" in said
+    assert "level 0 of 0 to 1" in said
+    assert "skipped, which show nothing" in said
+    import zarr
+
+    found = wp.heatmap(slide, "demo", tile=200, stride=100, level=0, region=[(100, 100, 650, 900)])
+    np.testing.assert_array_equal(zarr.open_group(outputs[0], mode="r")["0"][...], found.values)
+    record = json.loads(Path(f"{outputs[1]}.json").read_text())
+    assert record["heat_map"] == found.facts["heat_map"]
+    assert record["complete"]
+
+
+def test_tiles_that_cannot_be_read_end_in_status_1_and_the_others_are_written(
+    slide: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_ome_zarr(tmp_path / "cut.zarr", [spotted((512, 512), at=(256, 256), radius=300)])
+    (path / "0/c/0/0/0").write_bytes(b"cut")
+    output = tmp_path / "map.csv"
+    assert main(["heatmap", str(path), "--model", "demo", "--tile", "256", "--stride", "256", "-o", str(output)]) == 1
+    assert "1 of the tiles: cut.zarr is damaged" in capsys.readouterr().err
+    with output.open(newline="") as file:
+        states = [row["state"] for row in csv.DictReader(file)]
+    assert states == ["failed", "classified", "classified", "classified"]
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        (["-o", "map.png"], "map.png cannot be written"),
+        (["-o", "map.csv", "--region", "1,2,3"], "is no region"),
+        (["-o", "map.csv", "--region", "x"], "is no region"),
+        (["-o", "map.csv", "--plane", "z"], "is no place"),
+        (["-o", "map.csv", "--level", "7"], "no level 7"),
+        (["-o", "map.csv", "--tile", "0"], "at least 1"),
+        ([], "output"),
+    ],
+)
+def test_wrong_use_ends_in_status_2(
+    slide: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    more: list[str],
+    words: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    try:
+        status = main(["heatmap", str(slide), "--model", "demo", *more])
+    except SystemExit as ended:
+        status = ended.code  # type: ignore[assignment]
+    assert status == 2
+    assert words in capsys.readouterr().err
+    assert not list(tmp_path.glob("map*"))
+
+
+def test_a_polygon_and_boxes_can_be_written_in_a_shell(slide: Path, tmp_path: Path) -> None:
+    regions = ["--region", "0,0,100,100", "--region", "600,0 600,900 690,0"]
+    given = ["heatmap", str(slide), "--model", "demo", "--tile", "50", "--stride", "50", "--background", "keep"]
+    assert main([*given, "--level", "0", "-o", str(tmp_path / "map.csv"), *regions]) == 0
+    found = wp.heatmap(
+        slide,
+        "demo",
+        tile=50,
+        stride=50,
+        level=0,
+        background="keep",
+        region=[(0, 0, 100, 100), [(600, 0), (600, 900), (690, 0)]],
+    )
+    with (tmp_path / "map.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == found.started.total == np.count_nonzero(found.states)
+
+
+def test_classify_takes_slides_and_says_which_level_it_has_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    levels = levels_of(spotted((600, 600), at=(300, 300), radius=280), 3)
+    zarr, tiff = write_ome_zarr(tmp_path / "x.zarr", levels), write_tiff(tmp_path / "x.tif", levels)
+    monkeypatch.setattr("napari_webipred.limits.LEVEL_PIXELS", 300 * 300)
+    table = wp.classify([zarr, tiff, levels[1]], "demo")
+    classes = wp.open_model("demo").classes
+    assert table["error"].tolist() == ["", "", ""]
+    np.testing.assert_array_equal(table[classes].to_numpy()[0], table[classes].to_numpy()[2])
+    np.testing.assert_array_equal(table[classes].to_numpy()[1], table[classes].to_numpy()[2])
+    assert main(["classify", str(zarr), "--model", "demo", "-o", str(tmp_path / "out.csv")]) == 0
+    record = json.loads((tmp_path / "out.csv.json").read_text())
+    assert record["inputs"][0]["reading"] == "level 1 of 0 to 2, 2 times smaller than the full size"
+
+
+def test_a_zarr_in_a_folder_is_one_image(slide: Path) -> None:
+    table = wp.classify(slide.parent, "demo")
+    assert table["image"].tolist() == [str(slide)]
+
+
+def test_other_images_and_arrays_have_maps_as_well(tmp_path: Path) -> None:
+    import dask.array as da
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(0, 256, (300, 400, 3), dtype=np.uint8)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    given = [pixels, str(tmp_path / "x.png"), Image.fromarray(pixels), da.from_array(pixels, chunks=(70, 130, 3))]
+    maps = [wp.heatmap(each, "demo", tile=100, stride=80).values for each in given]
+    for each in maps[1:]:
+        np.testing.assert_array_equal(each, maps[0])
+
+
+WITHOUT = """
+import sys
+class Blocked:
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"zarr", "imagecodecs", "numcodecs"}:
+            raise ModuleNotFoundError(name, name=name)
+sys.meta_path.insert(0, Blocked())
+import napari_webipred as wp
+for path in sys.argv[1:]:
+    try:
+        print(wp.heatmap(path, "demo").values.shape)
+    except wp.WebIPredError as error:
+        print(error)
+"""
+
+
+def test_without_the_extra_it_is_said_what_to_install(slide: Path, tmp_path: Path) -> None:
+    levels = levels_of(spotted((600, 600), at=(300, 300)), 2)
+    webp = write_tiff(tmp_path / "x.tif", levels, compression="webp")
+    plain = write_tiff(tmp_path / "y.tif", levels, compression="zlib")
+    given = [sys.executable, "-c", WITHOUT, *map(str, (slide, webp, plain))]
+    done = subprocess.run(given, capture_output=True, text=True, timeout=120, check=True)
+    of_zarr, of_webp, of_plain = done.stdout.splitlines()
+    assert "OME-Zarr is not installed" in of_zarr
+    assert "WEBP is not installed" in of_webp
+    assert 'pip install "napari-webipred[slides]"' in of_zarr
+    assert 'pip install "napari-webipred[slides]"' in of_webp
+    assert of_plain == "(5, 3, 3)"
