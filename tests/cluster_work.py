@@ -38,6 +38,13 @@ def wrong(predict: Any, item: Any) -> Any:
     raise ArithmeticError("a mistake of ours")
 
 
+def wrong_and_unsendable(predict: Any, item: Any) -> Any:
+    class UnsendableError(Exception):
+        lock = threading.Lock()
+
+    raise UnsendableError("it holds a lock")
+
+
 def deadly(predict: Any, item: int) -> int:
     """End the worker."""
     if item == 13:

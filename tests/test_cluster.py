@@ -26,7 +26,7 @@ import napari_webipred as wp
 from napari_webipred import cli, engine
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError, OptionError
-from napari_webipred.execution.cluster import connection, executor, run, worker
+from napari_webipred.execution.cluster import batch, connection, executor, run, worker
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.cluster.network import Networks, content_of, network_of
 from napari_webipred.options import Options
@@ -243,7 +243,7 @@ def test_only_a_few_batches_are_under_way(client: Any) -> None:
 
     found = Cluster(watched)(wp.open_model("demo"), images(), 5000, Options())
     next(found)
-    assert taken <= (run.BATCHES_PER_THREAD * 2 + 2) * run.MOST
+    assert taken <= (run.BATCHES_PER_THREAD * 2 + 2) * batch.MOST
     assert taken < 5000
     found.close()
 
@@ -361,6 +361,19 @@ def test_the_row_of_an_image_that_ends_every_worker_says_so(client: Any) -> None
     (row,) = rows(wp.open_model("demo"), picture(), executor=Cluster(AllDying(client)))
     assert (row.image, row.failed) == ("array 0", True)
     assert row.error.startswith("The workers of the cluster that read the image ended unexpectedly")
+
+
+def test_large_arrays_travel_a_few_at_a_time(client: Any) -> None:
+    stack = np.broadcast_to(np.uint8(7), (40, 2000, 2000))  # 4 MB a plane
+    watched = Watched(client)
+    found = rows(wp.open_model("demo"), stack, executor=Cluster(watched))
+    assert len(found) == 40
+    assert max(len(task.things.content) for task in watched.tasks) <= batch.BYTES
+
+
+def test_a_fault_that_cannot_be_pickled_ends_the_run_too(client: Any, work: Any) -> None:
+    with pytest.raises(RuntimeError, match="UnsendableError: it holds a lock"):
+        list(each(client, work.wrong_and_unsendable, range(9)))
 
 
 def test_a_fault_of_ours_ends_the_run(client: Any, work: Any) -> None:

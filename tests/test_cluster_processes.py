@@ -8,6 +8,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,45 @@ def test_what_kills_every_worker_fails_alone(client: Any) -> None:
 
 def allow_one(dask_scheduler: Any) -> None:
     dask_scheduler.allowed_failures = 1
+
+
+def test_a_run_on_a_cluster_that_is_killed_goes_on_and_loses_nothing(tmp_path: Path) -> None:
+    """Both the program and, when it goes on, a worker are killed; the file is that of an undisturbed run in threads."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for number in range(400):
+        Image.fromarray(RANDOM.integers(0, 256, (200, 240, 3), np.uint8)).save(folder / f"{number:03}.png")
+    (folder / "150.png").write_bytes(b"nonsense")
+    there, arguments = tmp_path / "there.csv", ["classify", str(folder), "--model", "demo", "--output"]
+    assert cli.main([*arguments, str(tmp_path / "here.csv")]) == 1
+    with running(*arguments, str(there), "--resume", "--dask", "local") as program:
+        wait_for_lines(there, 50, program)
+        workers = program.children(recursive=True)
+        program.kill()
+        assert program.wait() == -signal.SIGKILL
+        assert not psutil.wait_procs(workers, 60)[1]  # no worker stays
+    with running(*arguments, str(there), "--resume", "--dask", "local") as program:
+        wait_for_lines(there, 200, program)
+        next(child for child in program.children() if "spawn_main" in " ".join(child.cmdline())).kill()
+        assert program.wait() == 1
+    assert there.read_bytes() == (tmp_path / "here.csv").read_bytes()
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[Any]:
+    program = psutil.Popen([sys.executable, "-m", "napari_webipred.cli", *arguments], stderr=subprocess.DEVNULL)
+    try:
+        yield program
+    finally:
+        if program.is_running():
+            program.kill()
+        program.wait()
+
+
+def wait_for_lines(path: Path, count: int, program: Any) -> None:
+    while not path.exists() or path.read_bytes().count(b"\n") < count:
+        with suppress(psutil.TimeoutExpired):
+            pytest.fail(f"it ended too early: {program.wait(0.02)}")
 
 
 def test_the_command_line_writes_the_same_file_with_and_without_a_cluster(

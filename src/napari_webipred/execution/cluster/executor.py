@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.errors import OptionError
-from napari_webipred.execution.cluster.run import Batch, Run
+from napari_webipred.execution.cluster.batch import Batch
+from napari_webipred.execution.cluster.run import Run
 from napari_webipred.execution.plane import Plane, Unfolded, classify_plane
 from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.transport import portable

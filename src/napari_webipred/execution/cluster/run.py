@@ -9,11 +9,11 @@ import queue
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
 from napari_webipred.errors import CancelledError, ModelError, OptionError
+from napari_webipred.execution.cluster.batch import Batch, Pace
 from napari_webipred.execution.cluster.network import content_of, network_of, pieces
 from napari_webipred.execution.cluster.worker import (
     Absent,
@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from napari_webipred.cancellation import Cancellation
     from napari_webipred.model import Model
 
-# A task takes about so long, that what Dask does for each is little beside it, and has so many things at most.
-SECONDS, FIRST, MOST = 0.5, 4, 128
 BATCHES_PER_THREAD = 3  # that are under way: one is computed, one is on the worker already, one is on its way
 BYTES_UNDER_WAY = 256 * 2**20  # of pixels, where these travel
 TRIES = 20  # of a batch that comes back undone; each time to a worker that lacks the network, or is ending
@@ -42,49 +40,6 @@ COUNT_AGAIN = 2.0  # seconds after which the workers are counted again
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _log = logging.getLogger(__name__)
-
-
-@dataclass(slots=True, eq=False)
-class Batch(Generic[Item, Result]):
-    """Things that go to a worker together.
-
-    Attributes
-    ----------
-    items : list
-    alone : bool
-        Whether nothing else is under way with it.
-    results : list or None
-        What has come of them.
-    future : distributed.Future or None
-        While it is under way.
-    bytes : int
-        How many travel.
-    tries : int
-        How often it has come back undone.
-    """
-
-    items: list[Item]
-    alone: bool = False
-    results: list[Result] | None = None
-    future: Any = None
-    bytes: int = 0
-    tries: int = 0
-
-
-@dataclass(slots=True)
-class _Pace:
-    """How many seconds a thing takes, going by the latest."""
-
-    seconds: float | None = None
-
-    def note(self, done: Done, count: int) -> None:
-        latest = done.seconds / count
-        self.seconds = latest if self.seconds is None else 0.8 * self.seconds + 0.2 * latest
-
-    @property
-    def size(self) -> int:
-        """How many things a task should have."""
-        return FIRST if self.seconds is None else min(max(int(SECONDS / max(self.seconds, 1e-6)), 1), MOST)
 
 
 class Run(Generic[Item, Result]):
@@ -108,7 +63,7 @@ class Run(Generic[Item, Result]):
         self._memory = None if memory is None else int(memory)
         self._sent, self._lost = sent, lost
         self._cancellation = cancellation
-        self._pace = _Pace()
+        self._pace = Pace()
         self._id = uuid4().hex
         self._under_way: set[Batch[Item, Result]] = set()
         self._ended: queue.SimpleQueue[tuple[Batch[Item, Result], Any]] = queue.SimpleQueue()
@@ -145,6 +100,7 @@ class Run(Generic[Item, Result]):
 
         things = Packed.of(self._sent(batch.items))
         batch.bytes = len(things.content)
+        self._pace.bytes = batch.bytes / len(batch.items)
         order = Order(self._versions, Packed.of(Task(self._network, self._work, things, self._memory)))
         self._numbers += 1
         # Dask warns of tasks with more than 10 MB, such as a large image; here there are only a few at a time.
@@ -201,7 +157,7 @@ class Run(Generic[Item, Result]):
             else:
                 self._suspects.append(batch)
         elif isinstance(found, Done):
-            self._pace.note(found, len(batch.items))
+            self._pace.note(found.seconds, len(batch.items))
             batch.results = found.results.opened()
         elif isinstance(found, Unlike):
             raise _unlike(found, self._versions)

@@ -143,7 +143,7 @@ def answer(wanted: dict[str, str], packed: bytes) -> Answer:
             return Absent(worker.address)
         return _done(task, session.predict, _memory(task, worker), _wanted(worker))
     except Exception as error:
-        return Failed(error)
+        return Failed(_sendable(error))
 
 
 def receive(network: Network, start: int, piece: bytes, size: int) -> bool:
@@ -160,6 +160,15 @@ def _done(task: Task, predict: Callable[..., Any], memory: int, wanted: Callable
                 return Failed(CancelledError("Nobody waits for the results any more."))
             results.append(work(predict, thing))
     return Done(Packed.of(results), time.perf_counter() - begin)
+
+
+def _sendable(error: Exception) -> Exception:
+    """Return an error, or what it says if it cannot be pickled."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever it is made of
+        return RuntimeError(f"{type(error).__name__}: {error}")
+    return error
 
 
 @lru_cache(maxsize=4)
