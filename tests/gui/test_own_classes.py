@@ -452,3 +452,20 @@ def test_the_model_comes_into_the_list_and_into_a_file_and_classifies_as_it_said
     qtbot.mouseClick(dock.model.use, LEFT)
     qtbot.waitUntil(lambda: loading.model not in (None, before), timeout=PATIENCE)
     assert loading.model.checksum != before.checksum
+
+
+def test_planes_of_a_stack_are_labelled_one_by_one_and_the_slider_follows(viewer, panel, dock, qtbot):
+    values = [10, 220, 30, 240, 20, 230]
+    layer = unwrapped(viewer.add_image(np.stack([flat(value, (8, 8)) for value in values]), name="stack"))
+    qtbot.waitUntil(lambda: len(dock.own.items) == 6 and settled(dock))
+    name_classes(dock, "dark", "light")
+    for _ in range(4):
+        (place,) = dock.own.item.index
+        assert viewer.dims.current_step[0] == place
+        assert unwrapped(viewer.layers.selection.active) is layer
+        press(dock, Key.Key_2 if values[place] > 127 else Key.Key_1)
+    qtbot.waitUntil(lambda: settled(dock))
+    dock._refresh()
+    assert [row[2] for row in shown_in(dock.table)] == ["dark", "light"] * 3
+    assert shown_in(dock.table)[5][0].startswith("stack · ")
+    assert sum(dict(picture.place) != {} for picture in dock.own.project.labels) == 4

@@ -54,6 +54,7 @@ KEYS = (
     Key(("Alt+4",), "Go to the table of results", lambda panel: panel.results.table, of_results=True),
     Key(("Alt+N",), "Search rows of the table", lambda panel: panel.results.filter.search, of_results=True),
     Key(("Alt+M",), "Add a model", lambda panel: panel.model.choice.add, clicks=True),
+    Key(("Alt+C",), "Label images with classes of your own", lambda panel: panel.model.own, clicks=True),
     Key(("Alt+B",), "Show or hide what the model is for", lambda panel: panel.model.more, clicks=True),
     Key(("Alt+A",), "Select all images, or none", lambda panel: panel.images.choice.all, clicks=True),
     Key(("Alt+K",), "Show what the model sees", lambda panel: panel.images.preview, clicks=True),

@@ -24,7 +24,13 @@ MAKING = "Writing the model"
 
 
 class ModelBox(QWidget):
-    """Makes a model beside the window; it comes into the list of models, or into a file of the user."""
+    """Makes a model beside the window; it comes into the list of models, or into a file of the user.
+
+    Attributes
+    ----------
+    made : bool
+        Whether a model was made here.
+    """
 
     def __init__(self, session: ViewerSession, theme: Theme, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -32,6 +38,7 @@ class ModelBox(QWidget):
         self._own: OwnClasses = session.own_classes
         self._task: Task | None = None
         self._name, self._used = "", False  # of the model that is being written
+        self.made = False
         self.name = QLineEdit(self._own.name)
         self.name.setMaxLength(LONGEST)
         self.name.setAccessibleName("Name of the model")
@@ -115,6 +122,7 @@ class ModelBox(QWidget):
         self.progress.report("Computing how good the model is" if total else MAKING, done, total)
 
     def _on_made(self, path: Path) -> None:
+        self.made = True
         self._on_end()
         if not self._used:
             self.message.show_note(

@@ -258,7 +258,8 @@ class OwnClassesWidget(QWidget):
         labels.summarise(f"{decided:,} of {len(own.items):,} labelled" if own.items else "", ready)
         path = own.keeping.path
         files.summarise(readable(path.name) if path is not None else "not saved" if own.project.labels else "", False)
-        model.summarise("" if own.learning.judged is None else self.judged.figure.text().partition(" (")[0], False)
+        figure = "" if own.learning.judged is None else self.judged.figure.text().partition(" (")[0]
+        model.summarise(figure, self.model.made)
 
     def _list_bases(self, _: object = None) -> None:
         base, entry = self.own.base, self.own.base.entry

@@ -50,6 +50,7 @@ KEYS = (
 LINES = (
     Line("1 to 9", "Review: answer with this class; of a multi-label model, tick it"),
     *(Line(key.written, f"Review: {key.words}") for key in KEYS),
+    Line("1 to 9, Enter, U, S, Left, F, Ctrl+Z", "My own classes: label an image, as in the review"),
 )
 
 
