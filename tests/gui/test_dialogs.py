@@ -30,14 +30,11 @@ from napari_webipred._napari import keys
 from napari_webipred._napari.evaluation.performance import Performance, published_of
 from napari_webipred._napari.key_list import KeyList
 from napari_webipred._napari.models.add_model import AddModel
-from napari_webipred._napari.models.entry import Entry
 from napari_webipred._napari.models.settings_form import SettingsForm
 from napari_webipred._napari.models.stored_models import StoredModels
 from napari_webipred._napari.models.which_model import WhichModel
-from napari_webipred._napari.publishing.publish_dialog import PublishDialog
 from napari_webipred._napari.results.column_menu import ClassPicker
 from napari_webipred._napari.widgets.question import Answer, ask
-from napari_webipred.cache import index
 from napari_webipred.cache.known_file import Proposal
 
 
@@ -124,7 +121,6 @@ DIALOGS = {
     "question": question,
     "classes": lambda panel: ClassPicker(panel.results.model, panel),
     "performance": lambda panel: Performance(PUBLISHED, published_of(PUBLISHED), panel.model._theme, panel),
-    "publish": lambda panel: PublishDialog(Entry(index.find("demo"), "demo", True), None, panel.model._theme, panel),
     "settings": settings,
 }
 PUBLISHED = card("p", "Published", {"a": None, "b": None}, metrics={"accuracy": 0.9})
@@ -139,8 +135,6 @@ def test_dialogs_can_be_used_by_keyboard(viewer, panel, classify, qtbot, shown):
         dialog = shown(make(panel))
         if isinstance(dialog, StoredModels):
             qtbot.waitUntil(dialog.import_file.isEnabled)  # which is when its list is there
-        if isinstance(dialog, PublishDialog):
-            qtbot.waitUntil(dialog.make.isEnabled, timeout=30_000)  # the model is open
         found += [f"{name}: {fault}" for fault in faults(dialog, qtbot)]
         buttons = [each for each in dialog.findChildren(QPushButton) if each.isVisible()]
         if any(each.autoDefault() for each in buttons) and not any(each.isDefault() for each in buttons):

@@ -12,6 +12,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QContextMenuEvent, QDesktopServices
 from qtpy.QtWidgets import QApplication, QCheckBox, QFileDialog, QMessageBox, QPushButton
+from tests.gui.test_dialogs import faults
 
 from napari_webipred._napari.publishing.making import place_in
 from napari_webipred._napari.publishing.publish_dialog import PublishDialog
@@ -170,6 +171,17 @@ def test_a_model_that_is_not_here_cannot_be_published(panel, qtbot):
     choice = panel.model.choice
     row = next(row for row in range(choice.filter.rowCount()) if "Pneumonia" in choice.filter.index(row, 0).data())
     assert not menu_of(panel, qtbot, choice.filter.index(row, 0).data()).isVisible()
+
+
+def test_the_form_can_be_used_by_keyboard(panel, own, qtbot):
+    dialog = published(panel, qtbot, own)
+    dialog.resize(460, 1150)  # so that nothing has to be scrolled
+    qtbot.waitUntil(lambda: dialog.scroll.verticalScrollBar().maximum() == 0)
+    dialog.activateWindow()
+    qtbot.waitUntil(dialog.isActiveWindow)
+    assert faults(dialog, qtbot) == []
+    qtbot.keyClick(dialog, Qt.Key.Key_Escape)
+    assert not dialog.isVisible()
 
 
 def test_the_form_fits_into_a_narrow_window(panel, own, qtbot):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from html import escape
 
-from qtpy.QtCore import QEvent
+from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred._napari.publishing.fields import KINDS
@@ -29,6 +29,8 @@ class CheckList(QWidget):
         self._theme = theme
         self._items: Sequence[Item] = ()
         self.label = rich_text_label()
+        self.label.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)  # Tab passes by
+        self.label.setAccessibleName("What there is and what is missing")
         self.label.show()
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -60,7 +62,7 @@ class CheckList(QWidget):
                     f"<td><b>{escape(title)}</b>: {escape(in_pieces(readable(text)))}</td></tr>"
                 )
         self.label.setText(f"<table cellspacing='1'>{''.join(rows)}</table>")
-        self.label.setAccessibleName(self.text)
+        self.label.setAccessibleDescription(self.text)
 
     def _together(self) -> list[Item]:
         """Return what has a field in the form that says enough: it shares a line."""
