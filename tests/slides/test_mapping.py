@@ -210,3 +210,64 @@ def test_what_cannot_be_is_refused(model: wp.Model, request_: dict[str, Any], wo
     )
     with pytest.raises((OptionError, ImageError), match=words):
         next(mapping(model, picture, Request(**request_), plane=plane))
+
+
+def test_tiles_of_files_travel_as_places_and_those_of_arrays_with_their_pixels(
+    model: wp.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the workers of a cluster get them, which may work in another folder."""
+    from napari_webipred.imaging.readers import read
+    from napari_webipred.imaging.transport import portable
+
+    monkeypatch.chdir(tmp_path)
+    level = spotted((400, 600), at=(200, 300), radius=200)
+    write_ome_zarr(tmp_path / "x.zarr", [level])
+    for image, travels in (("x.zarr", False), ([level], True)):
+        planes: list[Any] = []
+
+        def taken(model: wp.Model, given: Iterator[Any], count: int, options: Options, to: Any = planes) -> Any:
+            to.extend(given)
+            yield from ()
+
+        picture, plane = picture_of(image)
+        list(mapping(model, picture, Request(200, 200), plane=plane, executor=taken))
+        sources = portable((each.source, each.index) for each in planes)
+        (tmp_path / "elsewhere").mkdir(exist_ok=True)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        for each, source in zip(planes, sources, strict=True):
+            sent = pickle.dumps(source)
+            assert (len(sent) > 100_000) is travels
+            top, left, bottom, right = each.source.details.tiling.box(each.index)
+            np.testing.assert_array_equal(read(pickle.loads(sent), each.index), level[top:bottom, left:right])
+        monkeypatch.chdir(tmp_path)
+
+
+def test_each_stored_block_of_a_strip_is_decoded_once(model: wp.Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where tiles overlap and do not lie on the blocks."""
+    counts: dict[Any, int] = {}
+
+    class Lazy:
+        shape, dtype, chunks = (1000, 1000), np.dtype(np.uint8), (128, 128)
+
+        def __getitem__(self, index: Any) -> np.ndarray:
+            counts[str(index)] = counts.get(str(index), 0) + 1
+            rows, columns = (range(1000)[each] for each in index)
+            return (np.add.outer(np.array(rows), np.array(columns)) % 251).astype(np.uint8)
+
+    found = mapped(model, Lazy(), tile=150, stride=70, level=0)
+    assert (found.states == DONE).all()
+    assert set(counts.values()) == {1}
+    assert len(counts) == 64
+
+
+def test_strips_are_narrow_where_blocks_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    from napari_webipred.slides import plan
+
+    monkeypatch.setattr(plan, "KEPT_BLOCKS", 2**20)
+    import dask.array as da
+
+    for width, strip in ((1000, 9), (100_000, 16)):
+        picture, _ = picture_of(da.zeros((100_000, width), dtype=np.uint8, chunks=256))
+        made = plan.plan_of(picture, Request(200, 100, level=0), (224, 224))  # 512 rows of blocks, 2048 columns
+        assert made.strip == strip
+        assert made.budget <= 2**20

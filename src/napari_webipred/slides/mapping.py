@@ -165,7 +165,6 @@ def mapping(
         The picture cannot be read.
     """
     check_card(model, options)
-    assert options.budget  # a setting that is wrong is refused before anything is read
     begin = time.perf_counter()
     target = model.card.input
     assert target is not None
