@@ -4,7 +4,7 @@
 
 MODEL is a published network, such as an image model of Teachable Machine. Three questions, of which all images come
 with scikit-image and scikit-learn: textures cut out of pictures, handwritten digits, and qualities of pictures. Of
-each, heads are fitted to 5, 10, 20 and 50 images of each class, five times, and tried on others: other parts of the
+each, heads are fitted to 5, 10, 20 and 50 images of each class, three times, and tried on others: other parts of the
 pictures, other digits, other pictures. Plain scikit-learn gets the same features. It needs no internet and takes some
 minutes.
 """
@@ -36,7 +36,7 @@ from napari_webipred.fitting.head import fit
 from napari_webipred.fitting.honest import honest
 
 PAGE = Path(__file__).parents[1] / "docs" / "own-classes.md"
-SIZES, DRAWS = (5, 10, 20, 50), 5
+SIZES, DRAWS = (5, 10, 20, 50), 3
 TILE, CROP = 32, 128
 TEXTURES = {
     "brick": data.brick,

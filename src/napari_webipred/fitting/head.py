@@ -254,7 +254,7 @@ def _regression(
     from sklearn.linear_model import LogisticRegression
 
     def line(truth: NDArray[Any], weights: Numbers) -> tuple[Numbers, Numbers]:
-        made = LogisticRegression(C=strength, tol=1e-3 if quick else 1e-6, max_iter=10_000)
+        made = LogisticRegression(C=strength, tol=3e-3 if quick else 1e-5, max_iter=10_000)
         made.fit(values, truth, sample_weight=weights)
         return made.coef_.T.astype(np.float64), made.intercept_.astype(np.float64)
 
