@@ -150,3 +150,13 @@ def test_whatever_pictures_are_called_their_labels_come_back(labels):
         path = Path(folder) / "labels.csv"
         project_file.write(path, project.contents())
         assert project_file.read(path).labels == project.labels
+
+
+def test_labels_go_with_pictures_that_are_called_otherwise_also_when_changes_are_taken_back():
+    project, one, two, three = Project(), *(Picture("cells", (), str(number)) for number in (1, 2, 3))
+    project.take({one: ("a",), two: ("b",), three: ("a",)})
+    project.label(three, ("b",))
+    project.move({one: None, two: one, three: two})
+    assert project.labels == {one: ("b",), two: ("b",)}
+    assert project.undo() == [two]
+    assert project.labels == {one: ("b",), two: ("a",)}

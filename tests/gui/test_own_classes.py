@@ -17,6 +17,7 @@ from tests.gui.conftest import flat
 
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.task import under_way
 from napari_webipred.errors import ModelError
 from napari_webipred.fitting import project_file
 from napari_webipred.fitting.project import UNSURE
@@ -41,12 +42,27 @@ def pictures(tmp_path) -> list[Path]:
 
 
 @pytest.fixture
-def dock(panel, choose, viewer, qtbot):
-    """Choose a model, and open the dock as a user does."""
+def open_dock(viewer, qtbot):
+    """Open the dock as a user does; at the end, wait for all work, which other tests must not find."""
+    owners: list[OwnClasses] = []
+
+    def open_it(panel):
+        qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=PATIENCE)
+        qtbot.mouseClick(panel.model.own, LEFT)
+        _, dock = viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")
+        owners.append(dock.own)
+        return dock
+
+    yield open_it
+    for own in owners:
+        own.rest()
+    qtbot.waitUntil(lambda: not under_way(), timeout=PATIENCE)
+
+
+@pytest.fixture
+def dock(panel, choose, open_dock):
     choose(panel, "Brightness")
-    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
-    qtbot.mouseClick(panel.model.own, LEFT)
-    return viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")[1]
+    return open_dock(panel)
 
 
 def name_classes(dock, *names: str) -> None:
@@ -249,9 +265,12 @@ def test_labels_come_from_folders_and_from_a_table(viewer, panel, dock, pictures
     dock.files.open(table)
     qtbot.waitUntil(lambda: len(dock.own.project.labels) == 9 and settled(dock))
     assert dock.own.project.counts() == {"even": 5, "odd": 4}
-    assert len({*dock.own.project.groups.values()}) == 3
+    assert [*dock.own.project.groups.values()] == ["p0", "p1", "p2"] * 3
+    assert {*dock.own.learning.learned.given.groups} == {"p0", "p1", "p2"}
     assert "1 label is of an image that is not listed" in dock.message.text
     assert dock.own.keeping.path is None  # a table of somebody else is not written to
+    dock.own.group_by("")
+    assert dock.own.project.groups == {}
 
 
 def test_a_table_that_makes_no_sense_changes_nothing(viewer, panel, dock, pictures, tmp_path, qtbot):
@@ -289,6 +308,11 @@ def test_regions_of_a_shapes_layer_are_labelled_and_take_labels_from_its_feature
     cells.data = [*boxes[:5], boxes[5] + 1]
     qtbot.waitUntil(lambda: settled(dock) and dock.own.items[5].region.box[0] == 41)
     assert len(dock.own.project.labels) == 4
+    cells.selected_data = {0}
+    cells.remove_selected()  # so that the others get other numbers
+    qtbot.waitUntil(lambda: len(dock.own.items) == 5 and settled(dock))
+    dock._refresh()
+    assert [row[1] for row in shown_in(dock.table)] == ["d", "", "l", "l", ""]
 
 
 def test_pictures_that_cannot_be_read_are_listed_and_skipped(viewer, panel, dock, pictures, qtbot):
@@ -325,6 +349,9 @@ def test_a_model_without_features_is_told(viewer, panel, dock, fake_catalogue, p
     fake_catalogue.models["brightness"].features = features
     panel.images.choice.add(pictures[:4])
     qtbot.waitUntil(lambda: "no tensor that holds the features" in dock.message.text)
+    panel.form.changed.emit()
+    qtbot.wait(200)
+    assert "no tensor that holds the features" in dock.message.text
 
 
 def test_a_model_that_is_not_on_this_machine_is_told(viewer, panel, dock, choose, pictures, qtbot):
@@ -412,7 +439,7 @@ def test_a_click_in_the_table_goes_to_an_image_and_a_heading_sorts(viewer, panel
 
 
 def test_the_model_comes_into_the_list_and_into_a_file_and_classifies_as_it_said(
-    viewer, open_panel, pictures, tmp_path, monkeypatch, qtbot
+    viewer, open_panel, open_dock, pictures, tmp_path, monkeypatch, qtbot
 ):
     """With the real demonstration model, and everything that belongs to it."""
     import napari_webipred as wp
@@ -420,9 +447,7 @@ def test_the_model_comes_into_the_list_and_into_a_file_and_classifies_as_it_said
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "cache"))
     panel = open_panel()
     panel.form.model.value = "demo"
-    qtbot.waitUntil(lambda: panel._session.loading.model is not None, timeout=PATIENCE)
-    qtbot.mouseClick(panel.model.own, LEFT)
-    dock = viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")[1]
+    dock = open_dock(panel)
     panel.images.choice.add(pictures[:20])
     qtbot.waitUntil(lambda: len(dock.own.items) == 20 and settled(dock), timeout=PATIENCE)
     name_classes(dock, "dark", "light")

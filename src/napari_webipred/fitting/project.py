@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
-from typing import TypeAlias
+from dataclasses import dataclass, field, replace
+from typing import TypeAlias, TypeVar
 
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.truth import plain
@@ -19,6 +19,8 @@ MOST_CHANGES = 2000  # that can be taken back
 
 Answer: TypeAlias = tuple[str, ...]  # as in `napari_webipred.results.reading.Reading`: empty if nobody knows
 UNSURE: Answer = ()
+
+Said = TypeVar("Said")
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,6 +204,18 @@ class Project:
         for picture, answer in labels.items():
             self._set(picture, answer)
 
+    def move(self, names: Mapping[Picture, Picture | None]) -> None:
+        """Let labels go with pictures that are called otherwise now, also those that can be brought back.
+
+        Parameters
+        ----------
+        names : mapping of Picture to Picture or None
+            The new name of each; None of one that is gone.
+        """
+        self.labels = _moved(self.labels, names)
+        self.groups = _moved(self.groups, names)
+        self._changes = [replace(change, labels=_moved(change.labels, names)) for change in self._changes]
+
     @property
     def can_undo(self) -> bool:
         """Whether there is something to take back."""
@@ -245,6 +259,11 @@ class Project:
     def _note(self, labels: Mapping[Picture, Answer | None]) -> None:
         self._changes.append(_Change(self.classes, self.several, labels))
         del self._changes[:-MOST_CHANGES]
+
+
+def _moved(said: Mapping[Picture, Said], names: Mapping[Picture, Picture | None]) -> dict[Picture, Said]:
+    pairs = ((names.get(picture, picture), each) for picture, each in said.items())
+    return {picture: each for picture, each in pairs if picture is not None}
 
 
 def place_of(position: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

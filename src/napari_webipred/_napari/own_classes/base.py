@@ -65,6 +65,12 @@ class Base(QObject):
         else:
             self._apart.choose(None)
 
+    def choose_named(self, key: str) -> None:
+        """Choose the model that opens by this identifier or path, if it is on this machine."""
+        found = next((entry for entry in self.entries if str(entry.key) == key), None)
+        if found is not None and found is not self.entry:
+            self.choose(found)
+
     def hold(self) -> None:
         """Stay with the model that there is, whatever is chosen in the panel from now on."""
         self._entry = self.entry

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -44,9 +45,34 @@ class Item:
     region: Region | None
     name: str = ""
 
-    def is_same(self, other: Item) -> bool:
-        """Whether both have the same pixels, as far as can be told without reading them."""
-        return self.index == other.index and _same(self.source, other.source) and _alike(self.region, other.region)
+    @property
+    def drawn(self) -> tuple[Any, ...] | None:
+        """What tells a region of a Shapes layer from others, however they are called; None of all else."""
+        region = self.region
+        if region is None or region.inside is not None:
+            return None
+        outline = None if region.outline is None else region.outline.tobytes()
+        return self.picture.image, self.picture.place, region.box, outline
+
+
+class Mark:
+    """Tells whether a picture still has the same pixels, and holds none of them.
+
+    Parameters
+    ----------
+    item : Item
+    """
+
+    __slots__ = ("_held", "_index", "_region")
+
+    def __init__(self, item: Item) -> None:
+        self._held = _held(item.source)
+        self._index = item.index
+        self._region = item.region
+
+    def fits(self, item: Item) -> bool:
+        """Whether this is the picture, as far as can be told without reading pixels."""
+        return self._index == item.index and _same(self._held, _held(item.source)) and _alike(self._region, item.region)
 
 
 def items_of(form: Any) -> tuple[list[Item], bool]:
@@ -65,8 +91,20 @@ def items_of(form: Any) -> tuple[list[Item], bool]:
 def unchanged(before: Sequence[Item], now: Sequence[Item]) -> bool:
     """Whether there are the same pictures as before, in the same order."""
     return len(before) == len(now) and all(
-        a.picture == b.picture and a.is_same(b) for a, b in zip(before, now, strict=True)
+        a.picture == b.picture and Mark(a).fits(b) for a, b in zip(before, now, strict=True)
     )
+
+
+def renumbered(before: Sequence[Item], now: Sequence[Item]) -> dict[Picture, Picture | None]:
+    """Return how regions are called now that were called otherwise before; None if such a one is gone.
+
+    Shapes without names are numbered, so that those behind one that is deleted get other numbers.
+    """
+    by_shape = {item.drawn: item.picture for item in now if item.drawn is not None}
+    known = {item.picture: by_shape.get(item.drawn) for item in before if item.drawn is not None}
+    moved = {old: new for old, new in known.items() if new is not None and new != old}
+    gone = {old: None for old, new in known.items() if new is None and old in moved.values()}
+    return {**moved, **gone}
 
 
 def _named(items: Sequence[Item]) -> list[Item]:
@@ -90,20 +128,29 @@ def _picture(target: Target, source: Source, index: Index, region: Region | None
     return Picture(image, place_of(source.position(index)), "" if region is None else region.name)
 
 
-def _same(one: Source, other: Source) -> bool:
-    return (
-        (one.reader, one.shape, one.intensity_range) == (other.reader, other.shape, other.intensity_range)
-        and type(one.location) is type(other.location)
-        and _same_place(one.location, other.location)
-    )
+def _held(source: Source) -> tuple[Any, ...]:
+    """Return what tells where pixels come from; arrays are held weakly."""
+    return source.reader, source.shape, source.intensity_range, _place_held(source.location)
 
 
-def _same_place(one: Any, other: Any) -> bool:
-    """Compare where sources are; those that are made of others are made anew each time."""
-    if isinstance(one, Source):
-        return _same(one, other)
+def _place_held(place: Any) -> Any:
+    if isinstance(place, Source):  # sources that are made of others are made anew each time
+        return _held(place)
+    if isinstance(place, tuple):
+        return tuple(map(_place_held, place))
+    if place is None or isinstance(place, (str, Path, int, float)):
+        return place
+    try:
+        return weakref.ref(place)
+    except TypeError:  # an array of some other library
+        return place
+
+
+def _same(one: Any, other: Any) -> bool:
     if isinstance(one, tuple):
-        return len(one) == len(other) and all(map(_same_place, one, other))
+        return isinstance(other, tuple) and len(one) == len(other) and all(map(_same, one, other))
+    if isinstance(one, weakref.ref):
+        return isinstance(other, weakref.ref) and one() is not None and one() is other()
     return one is other or (isinstance(one, (str, Path, int, float)) and bool(one == other))
 
 

@@ -151,10 +151,18 @@ def _fitting(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> Ta
     ]
     counts = Counter(each.reason for each in cohort.unmatched)
     said = [f"{counts[reason]:,} {words[counts[reason] != 1]}" for reason, words in WORDS.items() if counts[reason]]
-    groups: dict[Picture, str] = {}
-    if any(label.group for label in labels) and cohort.groups is not None:
-        groups = {picture: str(group) for picture, group in zip(pictures, cohort.groups.tolist(), strict=True)}
-    return Taken(dict(zip(pictures, answers, strict=True)), groups, ", ".join(said))
+    return Taken(dict(zip(pictures, answers, strict=True)), _groups(labels, axes, listed), ", ".join(said))
+
+
+def _groups(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> dict[Picture, str]:
+    """Give each picture the group of its label, which is found as labels are."""
+    given = [Label(label.image, (label.group,), label.place) for label in labels if label.group]
+    if not given:
+        return {}
+    names = list(dict.fromkeys(label.classes[0] for label in given))
+    cohort = joined(listed.predictions(names, several=False), given, axes)
+    numbers = cohort.truth.argmax(axis=1).tolist()
+    return {listed.items[row].picture: names[number] for row, number in zip(cohort.rows.tolist(), numbers, strict=True)}
 
 
 def _of_project(own: Contents, listed: Listed) -> Taken:

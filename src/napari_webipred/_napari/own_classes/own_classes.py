@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -11,7 +12,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred._napari.evaluation.grouping import group_of
 from napari_webipred._napari.own_classes.base import Base
-from napari_webipred._napari.own_classes.items import Item, items_of, unchanged
+from napari_webipred._napari.own_classes.items import Item, items_of, renumbered, unchanged
 from napari_webipred._napari.own_classes.keeping import Keeping
 from napari_webipred._napari.own_classes.label_taking import Listed, Taken
 from napari_webipred._napari.own_classes.learning import Learning, given_of
@@ -47,7 +48,7 @@ class OwnClasses(QObject):
     more : bool
         Whether there are more than can be labelled.
     fault : Exception or None
-        Why there are no pictures, or the model has no features.
+        Why there are no pictures.
     features : PictureFeatures
     learning : Learning
     walk : Walk
@@ -105,7 +106,7 @@ class OwnClasses(QObject):
         for signal in (session.form_changed, session.images.changed, self.base.changed):
             signal.connect(self._timer.start)
         self.features.changed.connect(self._on_features)
-        self.features.failed.connect(self._on_no_features)
+        self.features.failed.connect(self.pictures_changed)
         self.learning.failed.connect(self.failed)
         self._follow_form()
         self.look()
@@ -150,6 +151,9 @@ class OwnClasses(QObject):
         again = others or model is not self._model or options != self._options
         self._options, self._model, self.fault = options, model, fault
         if others:
+            if names := renumbered(self.items, items):
+                self.project.move(names)
+                self.keeping.write()
             self.items = items
             self._pictures = [item.picture for item in items]
             self.rows = {picture: row for row, picture in enumerate(self._pictures)}
@@ -228,7 +232,7 @@ class OwnClasses(QObject):
 
     def group_by(self, kind: str) -> None:
         """Say by their paths which pictures belong together; empty if each stands for itself."""
-        self.grouped_by = kind
+        self.grouped_by, self.project.groups = kind, {}
         self._group()
         self._on_labels()
 
@@ -259,17 +263,18 @@ class OwnClasses(QObject):
 
     def _on_taken(self, taken: Taken, file: Path | None) -> None:
         self._task = None
+        by_path, groups = self.grouped_by, self.project.groups
+        if taken.groups:
+            self.grouped_by, self.project.groups = "", {**groups, **taken.groups}
         if taken.project is not None and not self.project.labels and not self.project.classes:
-            self.project.open(taken.project)
-            self.project.labels, self.project.groups = dict(taken.labels), dict(taken.groups)
+            self.project.open(replace(taken.project, labels=taken.labels, groups=taken.groups))
+            self.base.choose_named(taken.project.base)
             if file is not None:
                 self.keeping.choose(file, written=True)
             self._on_labels()
         elif not self.change(lambda: self.project.take(taken.labels)):
+            self.grouped_by, self.project.groups = by_path, groups
             return
-        if taken.groups:
-            self.grouped_by = ""
-            self.project.groups |= taken.groups
         self.taken.emit(taken)
         self.go_on()
 
@@ -290,10 +295,6 @@ class OwnClasses(QObject):
             if self.walk.picture is not None:
                 self.moved.emit()
         self._learn()
-
-    def _on_no_features(self, error: Exception) -> None:
-        self.fault = error
-        self.pictures_changed.emit()
 
     def _learn(self) -> None:
         if len(self.features.known) == len(self._pictures) and self.features.known.any():

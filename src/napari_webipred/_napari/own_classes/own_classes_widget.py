@@ -242,7 +242,7 @@ class OwnClassesWidget(QWidget):
         self._say_fault()
 
     def _say_fault(self) -> None:
-        own, fault = self.own, self.own.base.fault or self.own.fault
+        own, fault = self.own, self.own.base.fault or self.own.fault or self.own.features.error
         if fault is not None:
             self.message.show_error(fault)
         elif self._session.form is None and not own.items:

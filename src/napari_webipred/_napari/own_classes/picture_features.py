@@ -10,7 +10,7 @@ import numpy as np
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.latest import Latest
-from napari_webipred._napari.own_classes.items import Item
+from napari_webipred._napari.own_classes.items import Item, Mark
 from napari_webipred.fitting.project import Picture
 
 if TYPE_CHECKING:
@@ -33,24 +33,27 @@ class PictureFeatures(QObject):
     known : ndarray of bool, shape (pictures,)
     faults : dict of int to str
         Why a picture cannot be read, by its row.
+    error : Exception or None
+        Why the model has no features.
 
     Signals
     -------
     changed
         More are known.
-    failed : Exception
+    failed
         The model has no features.
     """
 
     changed = Signal()
-    failed = Signal(object)
+    failed = Signal()
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.values: Features = np.zeros((0, 0), np.float32)
         self.known: NDArray[np.bool_] = np.zeros(0, np.bool_)
         self.faults: dict[int, str] = {}
-        self._kept: dict[str, dict[Picture, tuple[Item, Features | str]]] = {}
+        self.error: Exception | None = None
+        self._kept: dict[str, dict[Picture, tuple[Mark, Features | str]]] = {}
         self._items: Sequence[Item] = ()
         self._space = ""
         self._latest = Latest(self)
@@ -71,7 +74,7 @@ class PictureFeatures(QObject):
     def look(self, model: Model | None, options: Options, items: Sequence[Item]) -> None:
         """Compute the features of these pictures that are not kept."""
         self._latest.stop()
-        self._items = items
+        self._items, self.error = items, None
         self.values, self.known, self.faults = np.zeros((0, 0), np.float32), np.zeros(len(items), np.bool_), {}
         if model is not None:
             from napari_webipred.references.fitting import reading
@@ -81,7 +84,7 @@ class PictureFeatures(QObject):
             wanted = []
             for row, item in enumerate(items):
                 before = kept.get(item.picture)
-                if before is not None and before[0].is_same(item):
+                if before is not None and before[0].fits(item):
                     self._put(row, before[1])
                 else:
                     wanted.append(row)
@@ -111,12 +114,13 @@ class PictureFeatures(QObject):
     def _on_events(self, events: list[tuple[int, Features | str]]) -> None:
         kept = self._kept[self._space]
         for row, found in events:
-            kept[self._items[row].picture] = (self._items[row], found)
+            kept[self._items[row].picture] = (Mark(self._items[row]), found)
             self._put(row, found)
         self.changed.emit()
 
     def _on_failed(self, error: Exception) -> None:
-        self.failed.emit(error)
+        self.error = error
+        self.failed.emit()
         self.changed.emit()
 
 
