@@ -23,7 +23,7 @@ GUI_TESTS := tests/gui
 # Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
 SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_cluster_processes.py tests/test_hardware.py tests/test_images_given.py \
     tests/test_interruption.py tests/test_packaging.py tests/imaging/test_memory.py tests/pacs/test_faults.py \
-    $(addprefix tests/reports/test_,servers.py structured.py) \
+    $(addprefix tests/reports/test_,servers.py structured.py) tests/publishing/test_own_model_published.py \
     $(addprefix tests/catalogue/test_,foreign_caches.py meetings.py optimised.py) \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
     stored_models.py preferences.py process.py zenodo_search.py unsaved.py focus.py whole_way.py)

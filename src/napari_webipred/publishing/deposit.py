@@ -121,7 +121,7 @@ def packing(material: Material, wishes: Wishes) -> Generator[str, None, Deposit]
     if wishes.evaluation is not None or published_beside(material.files):
         card = card.model_copy(update={"metrics": {}})  # they stand beside it, and would be there twice
     model_files, card = _model_files(material, card, shown, measured)
-    known = performance.of(card, measured)
+    known = performance.of_card(card) if card.metrics else performance.of(card, measured)
     files = {
         **model_files,
         CARD_FILE: as_json(card_values(card)),

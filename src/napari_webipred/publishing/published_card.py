@@ -56,6 +56,11 @@ def published_card(
     return card.model_copy(update=named)
 
 
+def is_refusal(note: str) -> bool:
+    """Tell whether a note says that browsers cannot load a model; what is published for them is written anew."""
+    return note.startswith("WebIPred cannot load this model")
+
+
 def _is_built_in(card: ModelCard) -> bool:
     return any(weights.source.type == "builtin" for weights in card.weights)
 
@@ -63,11 +68,13 @@ def _is_built_in(card: ModelCard) -> bool:
 def _provenance(card: ModelCard) -> Provenance:
     """Keep what the card says of its making, but nothing that was found out or assumed on this computer."""
     values = card.provenance.model_dump(mode="json", exclude_unset=True)
-    return Provenance.model_validate({key: value for key, value in values.items() if key not in _OF_HERE})
+    kept = {key: value for key, value in values.items() if key not in _OF_HERE}
+    notes = [note for note in card.provenance.notes if not is_refusal(note)]
+    return Provenance.model_validate({**kept, **({"notes": notes} if notes else {})})
 
 
 def card_values(card: ModelCard) -> dict[str, Any]:
     """Return a card as plain JSON values, without those that say nothing."""
-    values = card.model_dump(mode="json")
+    values = card.model_dump(mode="json", exclude_none=True)
     filled = {key: value for key, value in values.items() if value not in _EMPTY}
     return {**filled, "schema_version": card.schema_version, "task": card.task}

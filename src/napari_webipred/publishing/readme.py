@@ -44,6 +44,7 @@ def readme(
         ("Input", _input(card)),
         ("Intended use", card.intended_use or ""),
         ("Limitations", card.limitations or ""),
+        ("Notes", "\n".join(f"- {note}" for note in card.provenance.notes)),
         ("Performance", "\n\n".join(_performance(each) for each in published)),
         ("Files", _files(files)),
         ("How to use it", _use(card, files)),
@@ -114,8 +115,8 @@ def _performance(published: Published) -> str:
         for name in names
     ]
     images = sum(published.distribution.values())
-    where = [f"On {images:,} images." if images else "", *published.remarks]
-    return "\n".join([" ".join(filter(None, where)), "", header, "|---|" + "---:|" * len(shown), *rows]).strip()
+    where = "; ".join(published.remarks) or (f"On {images:,} images." if images else "")
+    return "\n".join([where, "", header, "|---|" + "---:|" * len(shown), *rows]).strip()
 
 
 def _number(metric: Metric | None) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_webipred.errors import ModelError
 from napari_webipred.publishing.checklist import slug
+from napari_webipred.publishing.published_card import is_refusal
 from napari_webipred.publishing.zip_archive import zipped
 from napari_webipred.runtime import tfjs
 
@@ -67,7 +68,7 @@ def browser(material: Material) -> tuple[Browser | None, str]:
 
 def _is_refused(material: Material) -> bool:
     """Tell whether TensorFlow.js is known to refuse a model that was written for it."""
-    return any("WebIPred cannot load this model" in note for note in material.model.card.provenance.notes)
+    return any(map(is_refusal, material.model.card.provenance.notes))
 
 
 def _tfjs_files(material: Material) -> dict[str, bytes]:
