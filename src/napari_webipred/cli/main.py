@@ -34,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with ExitStack() as ending:
         ending.callback(terminal.release_streams)
         terminal.open_streams()
-        terminal.speak("plain")
+        ending.callback(terminal.speak, "plain")
         try:
             with interruptible():
                 status = _run(_parsed(sys.argv[1:] if arguments is None else arguments), ending)
