@@ -1,6 +1,6 @@
 """What very many files cost: memory, the time until the first row, and the rate against arrays in memory.
 
-    python benchmarks/cohort.py [rate] [memory] [million] [listing] [--files 10000] [--rounds 5]
+    python benchmarks/cohort.py [rate] [memory] [million] [listing] [--files 10000] [--rounds 5] [--model MODEL]
 
 Ratios are of runs in turns in one process. On a machine that does other things, too, processor time says more than
 seconds.
@@ -25,6 +25,7 @@ from PIL import Image
 
 SOME = 50  # different images; the others are links to these
 MILLION = 1_000_000
+MODEL = "demo"
 
 
 def make(folder: Path, count: int) -> Path:
@@ -56,14 +57,15 @@ def rate(folder: Path, files: int, rounds: int) -> None:
     scans, table = make(folder / "scans", files), folder / "out.csv"
     some = [np.asarray(Image.open(path)) for path in sorted((folder / "scans few").iterdir())]
     arrays = [some[number % SOME] for number in range(files)]
-    model = wp.open_model("demo")
+    model = wp.open_model(MODEL, standardize=None if MODEL == "demo" else "torch")
+    told = [] if MODEL == "demo" else ["--standardize", "torch"]
 
     def from_arrays() -> None:
         for _ in engine.classify(model, arrays):
             pass
 
     def from_files() -> None:
-        cli.main(["classify", str(scans), "-m", "demo", "-o", str(table), "--quiet"])
+        cli.main(["classify", str(scans), "-m", MODEL, "-o", str(table), "--quiet", *told])
 
     def only_reading() -> None:
         for path in scans.rglob("*.jpg"):
@@ -171,7 +173,10 @@ def main() -> None:
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART", help=", ".join(PARTS))
     parser.add_argument("--files", type=int, default=10_000)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--model", default="demo", help="for the rate: a model that takes ImageNet's scaling")
     options = parser.parse_args()
+    global MODEL
+    MODEL = options.model
     for name in options.parts or PARTS:
         with tempfile.TemporaryDirectory() as folder:
             PARTS[name](Path(folder), options.files, options.rounds)

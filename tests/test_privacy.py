@@ -247,8 +247,8 @@ def test_nothing_is_opened_for_writing_elsewhere(machine: Machine, tmp_path: Pat
     assert machine.work / "out.csv" in paths
     above = {machine.cache, *machine.cache.parents}  # folders that are made on the way to the cache
     elsewhere = {path for path in paths - above if not path.is_relative_to(machine.cache) and path.parts[1] != "dev"}
-    beside = (".out.csv.{}.lock", ".out.csv.{}.tmp", ".out.csv.json.{}.tmp")
-    names = ["out.csv", "out.csv.json", *(name.format("napari-webipred") for name in beside)]
+    beside = (".out.csv.{}.lock", ".out.csv.{}.tmp", ".out.csv.json.{}.tmp", ".out.csv.inputs.jsonl.{}.tmp")
+    names = ["out.csv", "out.csv.json", "out.csv.inputs.jsonl", *(name.format("napari-webipred") for name in beside)]
     assert elsewhere == {machine.work / name for name in names}
 
 
@@ -265,7 +265,7 @@ def test_nothing_of_an_image_is_kept(machine: Machine) -> None:
 def test_no_file_but_the_table_tells_of_a_patient(machine: Machine) -> None:
     """Names of images, also of those that fail, their folder, and what is written inside them."""
     machine.run([sys.executable, "-X", "faulthandler", "-X", "dev", *CLASSIFY[1:], *map(str, machine.images())], 1)
-    asked_for = {machine.work / "out.csv", machine.work / "out.csv.json"}
+    asked_for = {machine.work / name for name in ("out.csv", "out.csv.json", "out.csv.inputs.jsonl")}
     assert all(TRACES.search(path.read_bytes()) for path in asked_for)
     assert machine.cached()
     assert machine.telling(asked_for) == set()

@@ -18,7 +18,9 @@ import tifffile
 from PIL import Image
 
 from napari_webipred import cli
+from napari_webipred.evaluation import predictions
 from napari_webipred.imaging.finding import FIRST
+from napari_webipred.reports import results
 from napari_webipred.results import journal, resuming
 from napari_webipred.results.journal import inputs_of, journal_path
 from napari_webipred.results.record import record_path
@@ -320,5 +322,12 @@ def test_all_formats_have_the_same_cells(here: Path) -> None:
                 else:
                     assert ("" if value is None else str(value)) == cell
     assert sum("z" in line for line in lines) == 6
+    read = [predictions.of_file(table)[0] for table in tables.values()]
+    reported = [results.of_file(table).rows for table in tables.values()]
+    for found, of_report in zip(read, reported, strict=True):
+        assert found.images == read[0].images
+        np.testing.assert_array_equal(found.probabilities, read[0].probabilities)
+        assert [row.image for row in of_report] == [row.image for row in reported[0]]
+        assert [row.assigned for row in of_report] == [row.assigned for row in reported[0]]
     assert resuming.growing_path(tables["parquet"]).exists()  # a row has failed, and can be tried again
     assert os.listdir(here).count("out.csv.inputs.jsonl") == 1  # noqa: PTH208

@@ -20,8 +20,9 @@ from napari_webipred.errors import OptionError
 from napari_webipred.imaging.files import image_suffixes
 from napari_webipred.names import visible
 from napari_webipred.results.record import RUNNING, Record, read_record, record_path
-from napari_webipred.results.result_file import TABLE, ResultFile, claimed_table
+from napari_webipred.results.result_file import ResultFile
 from napari_webipred.results.row import Row
+from napari_webipred.results.table_path import TABLE, claimed_table
 
 CARD = ModelCard(id="test", name="Test", classes=[{"index": 0, "name": "A"}, {"index": 1, "name": "B"}])
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a matter of POSIX")

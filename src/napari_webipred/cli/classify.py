@@ -209,7 +209,7 @@ def _threshold(text: str) -> tuple[float, str]:
 def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> Iterator[Path | None]:
     """Make sure that the table may be written, before anything else takes time."""
     from napari_webipred.results.parquet import check_installed
-    from napari_webipred.results.result_file import COHORT, PARQUET, claimed_table
+    from napari_webipred.results.table_path import COHORT, PARQUET, claimed_table
 
     if path is None:
         yield None

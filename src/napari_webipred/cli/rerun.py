@@ -48,7 +48,7 @@ def add_rerun(parser: Parser) -> None:
 
 
 def _rerun(options: argparse.Namespace) -> int:
-    from napari_webipred.results.result_file import claimed_table
+    from napari_webipred.results.table_path import claimed_table
 
     table, record = _read(options.record)
     runs = record.get("runs") or [record]

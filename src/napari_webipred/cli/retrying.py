@@ -57,7 +57,8 @@ class Retrying:
         """Write the table again, with new rows of the images that failed."""
         from napari_webipred.results.journal import Journal, journal_path
         from napari_webipred.results.record import record_path
-        from napari_webipred.results.result_file import ResultFile, growing_path
+        from napari_webipred.results.result_file import ResultFile
+        from napari_webipred.results.table_path import growing_path
 
         grown = growing_path(self._output)
         target = grown.with_name(f".{grown.stem}.again{grown.suffix}")

@@ -98,6 +98,7 @@ def _written_to_file(
 ) -> Iterator[Callable[[Row, int], None]]:
     """Give the function that writes a row to a file, with a record beside it."""
     from napari_webipred.results.result_file import ResultFile
+    from napari_webipred.results.table_path import growing_path
 
     models, called = isinstance(record, ModelsRecord), [*columns.names, columns.ensemble]
     files = _Files(begin.sources, several=models)
@@ -130,5 +131,7 @@ def _written_to_file(
             yield write
     except KeyboardInterrupt:
         if record.done:
-            terminal.message(f"{record.done} of {record.total} images are classified and written to {output}.")
+            go_on = " The same command with --resume goes on." if begin.journal is not None else ""
+            there = growing_path(output)
+            terminal.message(f"{record.done} of {record.total} images are classified and written to {there}.{go_on}")
         raise

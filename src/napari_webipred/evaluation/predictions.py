@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import csv
+import io
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -18,6 +20,7 @@ from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 from napari_webipred.results.record import read_record, record_path
+from napari_webipred.results.table_cells import is_converted, text_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -44,11 +47,12 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
 
     separator = dialect_of(path).delimiter
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
+        table = text_of(path) if is_converted(path) else None
+        with path.open(encoding="utf-8-sig", newline="") if table is None else nullcontext(table) as file:
             header = next(csv.reader(file, delimiter=separator), [])
         texts: Mapping[str, type[str]] = dict.fromkeys({*_TEXTS, *([group] if group else [])} & {*header}, str)
         frame = pd.read_csv(
-            path,
+            path if table is None else io.StringIO(table.getvalue()),
             sep=separator,
             encoding="utf-8-sig",
             dtype=texts,

@@ -15,11 +15,13 @@ from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape
 from napari_webipred.results.columns import IDENTITY, MODEL, READER, REGION, RUN
-from napari_webipred.results.export import as_text, dialect_of, without_apostrophe
+from napari_webipred.results.export import as_text, without_apostrophe
+from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.reading import Reading, parsed
 from napari_webipred.results.record import Record, plain, read_record, record_path
 from napari_webipred.results.session_table import Entry
+from napari_webipred.results.table_cells import cells_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -113,14 +115,14 @@ def of_file(path: Path) -> Results:
     if record is None:
         raise OptionError(f"There is no record {record_path(path).name} beside the table {path.name}.", _OURS)
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            lines = csv.reader(file, dialect_of(path))
-            found = _read(next(lines, []), lines, record)
+        lines = cells_in(path)
+        found = _read(next(lines, []), lines, record)
+        record = {**record, "inputs": list(inputs_of(record, path.parent))}
         changed = record.get("table_checksum") not in (None, f"sha256:{sha256_of(path)}")
     except OSError as error:
         reason, remedy = file_errors.reading(error)
         raise OptionError(f"The results {path.name} cannot be read: {reason}.", remedy) from error
-    except (csv.Error, UnicodeDecodeError) as error:
+    except (csv.Error, ValueError, LookupError, TypeError) as error:
         raise OptionError(f"{path.name} is no table of results: {error}.", _OURS) from error
     notes = ["The table was changed after it was written."] if changed else []
     if not record.get("complete"):

@@ -12,8 +12,9 @@ from typing import Any
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError
 from napari_webipred.results.record import Record
-from napari_webipred.results.result_file import ResultFile, claimed_table
+from napari_webipred.results.result_file import ResultFile
 from napari_webipred.results.row import Row
+from napari_webipred.results.table_path import claimed_table
 
 TURNED_OFF = "autosave was turned off"
 

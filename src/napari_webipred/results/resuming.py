@@ -18,8 +18,8 @@ from napari_webipred.results.export import without_apostrophe
 from napari_webipred.results.journal import HEAD, head_and_rows, journal_path, row_of
 from napari_webipred.results.line import cells_of, check_of, is_json
 from napari_webipred.results.record import Record, plain, read_record, record_path
-from napari_webipred.results.result_file import checksum_of, growing_path
 from napari_webipred.results.row import Row
+from napari_webipred.results.table_path import checksum_of, growing_path
 
 # What must be the same in a record so that rows of both runs can stand in one table.
 _OF_MODEL = ("checksum", "task", "classes", "thresholds", "output")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import numpy as np
 
 from napari_webipred.results.export import as_text, dialect_of
 from napari_webipred.results.line import is_json
-from napari_webipred.results.result_file import PARQUET
+from napari_webipred.results.table_path import PARQUET
 
 
 def cells_in(path: Path) -> Iterator[list[str]]:
@@ -31,8 +32,21 @@ def cells_in(path: Path) -> Iterator[list[str]]:
     elif is_json(path):
         yield from _of_json(path)
     else:
-        with path.open(encoding="utf-8", newline="") as file:
+        with path.open(encoding="utf-8-sig", newline="") as file:
             yield from csv.reader(file, dialect_of(path))
+
+
+def is_converted(path: Path) -> bool:
+    """Tell whether a table is no text with cells, by its name."""
+    return is_json(path) or path.suffix.lower() == PARQUET
+
+
+def text_of(path: Path) -> io.StringIO:
+    """Return a table of another format as CSV text; for the errors see `cells_in`."""
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(cells_in(path))
+    text.seek(0)
+    return text
 
 
 def _of_json(path: Path) -> Iterator[list[str]]:

@@ -12,9 +12,9 @@ from napari_webipred.results import excel
 from napari_webipred.results.export import Cell, as_text, dialect_of
 from napari_webipred.results.output import being_replaced, replacing, unwritable
 from napari_webipred.results.record import Record, as_json, kept_unless_written, of_runs, record_path
-from napari_webipred.results.result_file import EXCEL, TABLE, checksum_of, claimed_table
 from napari_webipred.results.session_table import Entry
 from napari_webipred.results.sheet import Sheet
+from napari_webipred.results.table_path import EXCEL, TABLE, checksum_of, claimed_table
 
 SOME_ROWS = "not all rows of the run were saved"
 
