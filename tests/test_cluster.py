@@ -22,6 +22,7 @@ import tifffile
 from PIL import Image
 
 import cluster_work
+import dicom_maker
 import napari_webipred as wp
 from napari_webipred import cli, engine
 from napari_webipred.cancellation import Cancellation
@@ -29,6 +30,8 @@ from napari_webipred.errors import CancelledError, OptionError
 from napari_webipred.execution.cluster import batch, connection, executor, run, worker
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.cluster.network import Networks, content_of, network_of
+from napari_webipred.imaging.dicom.reader import slice_of
+from napari_webipred.imaging.readers import read
 from napari_webipred.options import Options
 from napari_webipred.results.row import Row
 from pictures import levels_of, spotted, write_ome_zarr, write_tiff
@@ -119,6 +122,25 @@ def test_python_takes_a_client(client: Any) -> None:
     here, there = wp.classify(images, "demo"), wp.classify(images, "demo", client=client)
     assert here.equals(there)
     assert there.attrs == here.attrs
+
+
+def test_paths_travel_absolute_and_of_a_stack_of_dicom_files_only_the_slice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Image.fromarray(picture()).save("a.png")
+    Path("series").mkdir()
+    for number in range(5):
+        dicom_maker.written(Path("series", f"{number}.dcm"), dicom_maker.ct_slice(number, number + 1))
+    planes = [*engine.planes_of(engine.found(["a.png", "series", "missing.png"]))]
+    for plane, there in zip(planes, executor.moved(planes), strict=True):
+        assert there.source.location is None or there.source.location.is_absolute()
+        assert there.source.name == plane.source.name
+        if plane.source.reader == "dicom":
+            (found,) = there.source.details.values()
+            assert found.instance.path == slice_of(plane.source, plane.index).instance.path.absolute()
+            np.testing.assert_array_equal(read(there.source, there.index), read(plane.source, plane.index))
+    assert [plane.source.reader for plane in planes].count("dicom") == 5
 
 
 def test_files_travel_as_paths_and_arrays_plane_by_plane(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -237,7 +259,7 @@ def test_only_a_few_batches_are_under_way(client: Any) -> None:
 
     def images() -> Iterator[Any]:
         nonlocal taken
-        for plane in engine.planes_of(engine.found([RANDOM.integers(0, 255, (5000, 4, 4), np.uint8)])):
+        for plane in engine.planes_of(engine.found([RANDOM.integers(0, 255, (5000, 8, 8), np.uint8)])):
             taken += 1
             yield plane
 
@@ -312,18 +334,24 @@ class Dying(Watched):
     def __init__(self, client: Any) -> None:
         super().__init__(client)
         self.tried: list[Any] = []
+        self.futures: list[Any] = []
+        self.disturbed = False  # whether something else was under way when a thing was tried alone
 
     def submit(self, function: Any, sealed: BytesIO, **how: Any) -> Any:
         things = task_in(sealed).things.opened()
         self.tried.append(things)
         dies = any(thing in self.deadly for thing in things)
-        return self.client.submit(cluster_work.as_if_all_died if dies else function, sealed, **how)
+        again = any(things[0] in earlier for earlier in self.tried[:-1])
+        self.disturbed |= again and not all(future.done() for future in self.futures)
+        self.futures.append(self.client.submit(cluster_work.as_if_all_died if dies else function, sealed, **how))
+        return self.futures[-1]
 
 
 def test_only_what_ends_every_worker_fails_and_it_is_tried_alone(client: Any, work: Any) -> None:
     dying = Dying(client)
     found = list(each(dying, work.nothing, range(100), lambda item: f"{item} is lost"))
     assert found == [f"{item} is lost" if item in dying.deadly else item for item in range(100)]
+    assert not dying.disturbed
     tried = [things for things in dying.tried if dying.deadly[0] in things]
     assert (len(tried), tried[-1]) == (2, [13])
 
@@ -363,11 +391,12 @@ def test_the_row_of_an_image_that_ends_every_worker_says_so(client: Any) -> None
     assert row.error.startswith("The workers of the cluster that read the image ended unexpectedly")
 
 
-def test_large_arrays_travel_a_few_at_a_time(client: Any) -> None:
-    stack = np.broadcast_to(np.uint8(7), (40, 2000, 2000))  # 4 MB a plane
+def test_large_arrays_travel_a_few_at_a_time(client: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(batch, "SECONDS", 1e9)  # so that time bounds nothing
+    monkeypatch.setattr(batch, "BYTES", 40_000)
     watched = Watched(client)
-    found = rows(wp.open_model("demo"), stack, executor=Cluster(watched))
-    assert len(found) == 40
+    found = rows(wp.open_model("demo"), np.zeros((200, 80, 100), np.uint8), executor=Cluster(watched))
+    assert len(found) == 200
     assert max(len(task.things.content) for task in watched.tasks) <= batch.BYTES
 
 
