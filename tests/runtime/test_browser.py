@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import re
+import zipfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
+from goldens import networks
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.browser import NewHead, browser_model, with_head
 from napari_webipred.runtime.compiler import compile_model, traced
@@ -17,7 +19,8 @@ from napari_webipred.runtime.layers_file import SHARD, layers_files
 from napari_webipred.runtime.session import Session
 from napari_webipred.runtime.tfjs import LayersModel, read_layers_model
 
-GOLDENS: dict[str, Any] = json.loads((Path(__file__).parents[1] / "goldens" / "layers.json").read_text("utf-8"))
+GOLDENS_FOLDER = Path(__file__).parents[1] / "goldens"
+GOLDENS: dict[str, Any] = json.loads((GOLDENS_FOLDER / "layers.json").read_text("utf-8"))
 NAME = re.compile(r"[A-Za-z0-9][-A-Za-z0-9._/]*")  # what TensorFlow.js takes for the name of a weight
 
 
@@ -77,6 +80,20 @@ def test_what_tensorflow_js_computes_in_another_way_is_not_written(wrong: dict[s
     with pytest.raises(ModelError, match=what) as caught:
         browser_model(traced(layers(wrong)))
     assert "ONNX" in caught.value.hint
+
+
+@pytest.mark.parametrize("name", ["DenseNet121 of Keras 2", "MobileNetV2 of Keras 3", "NASNetMobile of Keras 3"])
+def test_whole_networks_keep_their_numbers(name: str) -> None:
+    with zipfile.ZipFile(GOLDENS_FOLDER / "networks.zip") as members:
+        stored = json.loads(members.read(f"{name}.json"))
+    weights = {each: networks.weight(each, shape, stored["gain"]) for each, shape in stored["shapes"].items()}
+    topology = stored["topology"].get("model_config") or stored["topology"]
+    model = LayersModel("model.json", topology, stored["topology"].get("keras_version", ""), weights, {})
+    read = read_layers_model(layers_files(browser_model(traced(model))))
+    *shape, low, high = stored["pictures"]
+    expected = np.array(stored["logits"])
+    found = predicted(read, networks.images(shape, low, high))
+    np.testing.assert_allclose(found, expected, rtol=0, atol=1e-5 * np.abs(expected).max())
 
 
 def test_names_and_options_are_those_of_keras_2() -> None:

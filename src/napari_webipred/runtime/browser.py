@@ -245,7 +245,7 @@ def _activation(layer: Layer, value: Any, keras: int) -> str:
     name = "linear" if value is None else str(value).rpartition(">")[2]
     name = "swish" if name == "silu" else name
     if name not in ACTIVATIONS or (name == "hard_sigmoid" and keras >= 3):
-        raise _lacking(layer, f"the activation {name[:80]}")
+        raise _lacking(layer, f"activation {name[:80]}")
     return name
 
 
