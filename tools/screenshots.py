@@ -250,6 +250,73 @@ def preview(theme: str, folder: Path) -> None:
     viewer.close()
 
 
+def heatmap(theme: str, folder: Path) -> None:
+    """Show a heat map that grows over a slide, and the finished one with its slider of classes."""
+    viewer, panel = opened(theme)
+    choose_model(panel, "demo")
+    levels = slide(folder / "slide.zarr")
+    viewer.add_image(levels, multiscale=True, rgb=True, name="slide", scale=(0.5, 0.5), units=("um", "um"))
+    wait(panel.classify.button.isEnabled)
+    for section in panel.sections[:2]:
+        section.header.setChecked(False)
+    panel.classify.heat_map.click()
+    _, view = viewer.window.add_plugin_dock_widget("napari-webipred", "Heat map")
+    wait(lambda: not view.latest.busy)
+    take(viewer, view, f"heatmap-form-{theme}")
+    view.button.click()
+    wait(lambda: view.view.run.shown is not None)
+    view.view.classes.setCurrentIndex(1)
+    view.view.classes.activated.emit(1)
+    wait(lambda: view.view.run.done > 0.45 * view.view.run.total)
+    take(viewer, view, f"heatmap-growing-{theme}")
+    wait(lambda: not view.view.run.running)
+    wait(lambda: not view.latest.busy)
+    take(viewer, view, f"heatmap-finished-{theme}")
+    viewer.close()
+
+
+def slide(path: Path) -> list:
+    """Make a picture of 10,240 x 10,240 pixels with levels: tissue on glass, out of focus in one place."""
+    import numpy as np
+    import zarr
+    from scipy.ndimage import gaussian_filter
+
+    from napari_webipred.imaging.readers import file_source, read
+    from napari_webipred.samples import sample_images
+
+    side, block, steps = 10_240, 2048, (1, 2, 4, 8, 16)
+    if not path.exists():
+        piece = read(file_source(next(each for each in sample_images() if each.stem == "tissue_sharp")), ())
+        piece = np.concatenate([piece, piece[::-1]])
+        piece = np.concatenate([piece, piece[:, ::-1]], axis=1)  # without seams
+        noise = gaussian_filter(np.random.default_rng(4).normal(size=(640, 640)), 20)
+        noise /= noise.std()
+        rows, columns = np.mgrid[:640, :640] / 640
+        tissue = np.hypot(rows - 0.5, 1.2 * (columns - 0.5)) + 0.04 * noise < 0.38
+        blurred = np.hypot(rows - 0.42, columns - 0.6) + 0.03 * noise < 0.15
+        group = zarr.open_group(path, mode="w")
+        for number, step in enumerate(steps):
+            sharp = gaussian_filter(piece, (step / 2, step / 2, 0)) if step > 1 else piece
+            looks = [
+                np.tile(each, (block // len(each) + 2, block // len(each[0]) + 2, 1))
+                for each in (sharp[::step, ::step], gaussian_filter(piece, (9, 9, 0), mode="wrap")[::step, ::step])
+            ]
+            length = side // step
+            level = group.create_array(str(number), shape=(length, length, 3), chunks=(512, 512, 3), dtype="uint8")
+            for top in range(0, length, block):
+                for left in range(0, length, block):
+                    down, across = (range(at, min(at + block, length)) for at in (top, left))
+                    places = np.ix_(np.array(down) * step * 640 // side, np.array(across) * step * 640 // side)
+                    first = [at % len(sharp[::step]) for at in (top, left)]
+                    window = tuple(slice(at, at + len(along)) for at, along in zip(first, (down, across), strict=True))
+                    pixels = np.where(blurred[places][..., None], looks[1][window], looks[0][window])
+                    level[down.start : down.stop, across.start : across.stop] = np.where(
+                        tissue[places][..., None], pixels, 243
+                    )
+    group = zarr.open_group(path, mode="r")
+    return [group[str(number)] for number in range(len(steps))]
+
+
 def performance(theme: str, folder: Path) -> None:
     """Show what was published about a model."""
     from napari_webipred._napari.evaluation.performance import Performance
@@ -779,6 +846,7 @@ SCENES = (
     regions,
     preview,
     maps,
+    heatmap,
     review,
     own_classes,
     performance,

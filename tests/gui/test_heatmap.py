@@ -224,6 +224,19 @@ def test_a_lazy_picture_is_read_in_parts_only_from_the_level_that_is_needed(squa
     assert sum(levels[1].asked) == levels[1].data.size
 
 
+def test_the_panel_counts_the_intensities_of_a_huge_picture_in_a_level_that_is_soon_read(
+    viewer, panel, qtbot, monkeypatch
+):
+    monkeypatch.setattr("napari_webipred.limits.LEVEL_PIXELS", 300 * 300)
+    full = np.random.default_rng(3).integers(0, 255, (2048, 2048)).astype(np.uint16)
+    levels = [Watched(full[::step, ::step]) for step in (1, 4, 8)]
+    viewer.add_image([lazy(level, 256) for level in levels], multiscale=True, contrast_limits=(0, 255))
+    statistics = panel.images.statistics
+    qtbot.waitUntil(lambda: not statistics.counting.busy)
+    assert statistics._counted.extent == (levels[2].data.min(), levels[2].data.max())
+    assert not levels[0].asked
+
+
 # --- in the panel -----------------------------------------------------------------------------------------------------
 
 
@@ -299,7 +312,7 @@ def test_the_map_of_a_large_image_is_made_by_clicks_and_has_a_slider_of_classes(
     widget = dock()
     assert widget.picture.currentText() == "slide"
     assert widget.count.text().startswith("12 tiles of 512 × 512 pixels, ")
-    assert widget.count.text().endswith(" at most.")
+    assert widget.count.text().endswith(", less where they are blank.")
     assert "Off-label" in widget.remark.text
     run = make(widget, qtbot)
     assert widget.view.state.text() == "12 tiles classified."

@@ -17,6 +17,7 @@ from napari_webipred._napari.images.shown_plane import Shown, ShownPlane, Stack
 from napari_webipred._napari.intensity.range_slider import RangeSlider
 from napari_webipred._napari.intensity.ranges_note import OFFER
 from napari_webipred._napari.latest import Latest
+from napari_webipred._napari.slides.picture_layer import coarse_source
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
@@ -119,7 +120,7 @@ class IntensityStatistics(QWidget):
             self._counted = None
         elif before is None or before.index != shown.index or not before.stack.same(shown.stack):
             self._patience.start()
-            self.counting.ask(partial(_count, shown.source, [shown.index]))
+            self.counting.ask(partial(_count, coarse_source(shown.layers, shown.source), [shown.index]))
         if self._read is not None and (shown is None or not self._read.same(shown.stack)):
             self._stop_reading()
         if shown is not None and self._worth_reading(shown):

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from napari_webipred._napari.slides.drawn_region import Drawn, region_of
 from napari_webipred._napari.widgets.progress import duration
@@ -14,9 +18,11 @@ if TYPE_CHECKING:
     from napari_webipred.imaging.pyramid import Pyramid
     from napari_webipred.model import Model
     from napari_webipred.options import Options
+    from napari_webipred.slides.plan import Plan
     from napari_webipred.slides.request import Request
 
-VIEWS = {"flip": 2, "symmetries": 8}
+PROBE, WARMING = 4, 4  # tiles along a side of what is measured, and those of them that do not count
+LONGEST = 0.5  # seconds that it takes
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,11 +80,11 @@ class Estimate:
     @property
     def words(self) -> str:
         """Say it in a sentence or two."""
-        at_most = " at most" if self.skips else ""
+        less = ", less where they are blank" if self.skips else ""
         level = f" of level {self.level}" if self.levels > 1 else ""
         return (
             f"{self.tiles:,} tile{'s' * (self.tiles != 1)} of {self.size[1]} × {self.size[0]} pixels{level}, "
-            f"{duration(self.tiles * self.tile_seconds)}{at_most}."
+            f"{duration(self.tiles * self.tile_seconds)}{less}."
         )
 
 
@@ -90,7 +96,7 @@ def requested(wanted: Wanted) -> Generator[None, None, Request]:
 
 
 def estimated(wanted: Wanted, tile_seconds: float | None) -> Generator[None, None, Estimate]:
-    """Lay the tiles, without reading the picture, and measure the model if its speed is not known.
+    """Lay the tiles, and classify a few of them if it is not known how long one takes.
 
     Raises
     ------
@@ -105,7 +111,7 @@ def estimated(wanted: Wanted, tile_seconds: float | None) -> Generator[None, Non
     plan = plan_of(wanted.picture, request, (target.height, target.width))
     yield
     if tile_seconds is None:
-        tile_seconds = yield from _measured(wanted.model, wanted.options)
+        tile_seconds = yield from _measured(wanted, request, plan)
     return Estimate(
         int(plan.chosen.sum()),
         plan.tiling.size,
@@ -116,19 +122,25 @@ def estimated(wanted: Wanted, tile_seconds: float | None) -> Generator[None, Non
     )
 
 
-def _measured(model: Model, options: Options) -> Generator[None, None, float]:
-    """Return roughly how long a tile takes when each core works on its own one: what the network takes alone."""
-    import numpy as np
+def _measured(wanted: Wanted, request: Request, plan: Plan) -> Generator[None, None, float]:
+    """Return how long a tile takes: classify some in the middle of the region, as a run does."""
+    from napari_webipred.slides.mapping import TileDone, mapping
 
-    from napari_webipred.limits import available_cores
-
-    session = model.session(1, options.hardware)
-    seen = model.card.input
-    assert seen is not None
-    batch = np.zeros((1, seen.height, seen.width, seen.channels or 3), np.float32)
-    session.predict(batch)  # the first one takes longer
-    yield
-    begin = time.perf_counter()
-    session.predict(batch)
-    seconds = time.perf_counter() - begin
-    return seconds * VIEWS.get(options.views or "", 1) / min(options.workers or available_cores(), available_cores())
+    rows, columns = np.nonzero(plan.chosen)
+    middle = int(rows[len(rows) // 2]), int(columns[len(rows) // 2])
+    top, left, bottom, right = plan.full_box(middle)
+    beside = (PROBE - 1) * plan.scale[0], (PROBE - 1) * plan.scale[1]
+    box = (int(top), int(left), math.ceil(bottom + beside[0]), math.ceil(right + beside[1]))
+    probe = replace(request, region=[box], background="keep")
+    begin, count = time.perf_counter(), 0
+    with closing(mapping(wanted.model, wanted.picture, probe, wanted.options, plane=wanted.index)) as events:
+        for event in events:
+            if isinstance(event, TileDone):
+                count += 1
+                if count == WARMING:  # those before have opened the model and the picture
+                    begin = time.perf_counter()
+                elif time.perf_counter() - begin > LONGEST:
+                    break
+            yield
+    counted = count - WARMING if count > WARMING else max(count, 1)
+    return (time.perf_counter() - begin) / counted

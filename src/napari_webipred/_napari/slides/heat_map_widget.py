@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from napari.layers import Image
-from qtpy.QtCore import QSize
+from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.images.layers import image_layers, name_of
@@ -117,12 +117,18 @@ class HeatMapWidget(QWidget):
             return
         from napari_webipred.slides.mapping import OFF_LABEL
 
-        self.button.setEnabled(self._maps.running is None)
         if wanted.model.card.tile_ok:
             self.remark.clear()
         else:
             remark, hint = OFF_LABEL.split(". ", 1)
             self.remark.show_note(f"{remark}.", hint)
+        if self._maps.running is not None:  # which needs all that counting the tiles needs
+            self.button.setEnabled(False)
+            self.latest.stop()
+            if self._maps.running is not self.view.run:
+                self.count.setText("Tiles are counted when the other heat map is done.")
+            return
+        self.button.setEnabled(True)
         self.count.setText("Counting the tiles…")
         self.latest.ask(lambda: estimated(wanted, self._maps.tile_seconds.get(_pace_key(wanted))))
         self._asked = wanted
@@ -225,7 +231,10 @@ class HeatMapWidget(QWidget):
         if (busy := self._maps.running is not None) is not self._busy:
             self._busy = busy
             self.look()
-            self.scroll.ensureWidgetVisible(self.view)
+            QTimer.singleShot(0, self._scroll_to_map)  # when it has its place
+
+    def _scroll_to_map(self) -> None:
+        self.scroll.ensureWidgetVisible(self.view)
 
     def _listen(self, listening: bool) -> None:
         if listening == self._listening:

@@ -162,7 +162,7 @@ class MapView(QWidget):
 
     def _on_saved(self, path: Path) -> None:
         self._on_stopped()
-        self.message.show_note(f"Saved the heat map to {path.name}.", "Beside it stands how it was made.")
+        self.message.show_note(f"Saved the heat map to {path.name}.", "How it was made is stored with it.")
 
     def _on_unsaved(self, error: Exception) -> None:
         self._on_stopped()

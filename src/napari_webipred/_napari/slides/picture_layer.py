@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from napari.layers import Image
 
+from napari_webipred import limits
 from napari_webipred._napari.images.layers import axes_of, name_of, shape_of, shown_range
 from napari_webipred._napari.images.place import place_shown
 from napari_webipred._napari.images.understanding import BY_ITSELF, Understanding
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.array_levels import pyramid_of_arrays
+from napari_webipred.imaging.planes import READER as ARRAYS
 from napari_webipred.imaging.pyramid import Pyramid
-from napari_webipred.imaging.source import Index
+from napari_webipred.imaging.source import Index, Source
 
 LARGE = 1024  # pixels along a side, from which on a heat map is offered
 MICROMETRE = "micrometer"
@@ -64,6 +68,27 @@ def picture_of(
 def axes_along(layer: Image, understanding: Understanding = BY_ITSELF) -> tuple[int, ...]:
     """Return which axes of a layer's data the index of `picture_of` is along."""
     return tuple(i for i, axis in enumerate(axes_of(layer, understanding)) if axis.use != "rgb")
+
+
+def coarse_source(layers: Sequence[Image], source: Source) -> Source:
+    """Return what a source shows from a level that is soon read, if its layer is huge and has one.
+
+    Parameters
+    ----------
+    layers : sequence of Image
+        The layers that show the source.
+    source : Source
+    """
+    if len(layers) != 1 or not layers[0].multiscale or source.reader != ARRAYS.id:
+        return source
+    shapes = [level.shape for level in unwrapped(layers[0].data)]
+    pixels = [math.prod(shape) / math.prod(shapes[0]) * math.prod(shape_of(layers[0])[-2:]) for shape in shapes]
+    level = next((i for i, count in enumerate(pixels) if count <= limits.LEVEL_PIXELS), len(pixels) - 1)
+    if level == 0:
+        return source
+    memory = int(source.details.memory * pixels[level] / pixels[0])
+    layout = replace(source.details, memory=memory, blocks=None)
+    return replace(source, location=unwrapped(layers[0].data)[level], details=layout)
 
 
 def _pixel_size(layer: Image) -> tuple[float, float] | None:

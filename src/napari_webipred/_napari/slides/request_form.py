@@ -57,6 +57,7 @@ class RequestForm(QWidget):
         self.overlap.setRange(0, 95)
         self.overlap.setSingleStep(5)
         self.overlap.setSuffix(" %")
+        self.overlap.setAccessibleName("Overlap")
         self.overlap.setValue(round(100 - 100 * USUAL.stride / USUAL.tile))
         self.overlap.setToolTip("How much of a tile the next one covers; the map shows the mean of overlapping tiles")
         self.resolution = choice("Resolution")
