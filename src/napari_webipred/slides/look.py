@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 PIXELS_OF_A_LOOK = 2**22  # of a level that is read as a whole
 SAMPLES, SAMPLE = 8, 256  # windows along each axis, and pixels along each, of a level that is larger
+KEPT_BLOCKS = 4 * 2**20  # bytes of blocks that are kept of a coarse level
 ENOUGH = 16  # pixels along a tile by which is told whether it is blank
 # A tile is blank if its brightest and darkest pixels differ by less than this share of the intensity range, in each
 # channel: bare glass under a microscope differs by half of it.
@@ -97,6 +98,7 @@ class Look:
         self._least = SPREAD * (black_and_white[1] - black_and_white[0])
         size = min(n * f for n, f in zip(plan.tiling.size, plan.factor, strict=True))
         self.level = max(plan.level, pyramid.level_for(size, ENOUGH))
+        self._budget = plan.budget if self.level == plan.level else min(plan.budget, KEPT_BLOCKS)
 
     def is_blank(self, index: tuple[int, int]) -> bool:
         """Tell whether a tile shows nothing; what cannot be read is not blank, its row will say why."""
@@ -110,7 +112,7 @@ class Look:
             min(max(int(-(-right // across)), 1), level.shape[1]),
         )
         try:
-            pixels = without_alpha(read_part(self._pyramid, self.level, self._plane, box, self._plan.budget))
+            pixels = without_alpha(read_part(self._pyramid, self.level, self._plane, box, self._budget))
         except CancelledError:
             raise
         except Exception:  # arrays may compute themselves when read, and fail in any way

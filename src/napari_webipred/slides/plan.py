@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from napari_webipred.imaging.pyramid import Pyramid
     from napari_webipred.slides.request import Request
 
-KEPT_BLOCKS = 16 * 2**20  # bytes of stored blocks; a strip of tiles is as wide as goes with them
+KEPT_BLOCKS = 12 * 2**20  # bytes of stored blocks; a strip of tiles is as wide as goes with them
 
 
 @dataclass(frozen=True, slots=True, eq=False)
