@@ -22,7 +22,7 @@ SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb 
 GUI_TESTS := tests/gui
 # Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
 SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_cluster_processes.py tests/test_hardware.py tests/test_images_given.py \
-    tests/test_interruption.py tests/test_packaging.py tests/imaging/test_memory.py tests/pacs/test_faults.py \
+    tests/test_interruption.py tests/test_packaging.py tests/test_resume_formats.py tests/imaging/test_memory.py tests/pacs/test_faults.py \
     $(addprefix tests/reports/test_,servers.py structured.py) tests/publishing/test_own_model_published.py \
     $(addprefix tests/catalogue/test_,foreign_caches.py meetings.py optimised.py) \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \

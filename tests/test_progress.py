@@ -54,12 +54,12 @@ def test_the_end_sums_up_classes_failures_and_where_the_time_went() -> None:
     found = summary.as_dict(["cat", "dog"])
     assert (found["done"], found["failed"]) == (7, 3)
     assert found["rows_per_class"] == {"cat": 1, "dog": 3}
-    assert found["failures"] == {"There is no file ….": 2, "The image has N pixels, more than N.": 1}
+    assert found["failures"] == {"There is no file …": 2, "The image has N pixels, more than N": 1}
     assert found["shares"] == {"reading": 0.25, "preparing": 0.125, "computing": 0.625}
     assert found["seconds_per_image"] == pytest.approx(found["seconds"] / 6, abs=1e-3)
     lines = list(summary.lines(["cat", "dog"]))
     assert lines[0] == "Rows per class: dog 3, cat 1."
-    assert lines[1:3] == ["Failed, 2: There is no file ….", "Failed, 1: The image has N pixels, more than N."]
+    assert lines[1:3] == ["Failed, 2: There is no file …", "Failed, 1: The image has N pixels, more than N"]
     assert "Of the work: reading 25%, preparing 12%, computing 62%." in lines[3]
 
 
@@ -82,7 +82,7 @@ def test_a_run_that_writes_a_file_tells_what_came_out(scans: Path, capsys) -> No
     said = capsys.readouterr().err
     assert "4 of 6 images classified, written to out.csv." in said
     assert "Rows per class: " in said
-    assert "Failed, 1: … is empty." in said
+    assert "Failed, 1: … is empty" in said
     assert "Of the work: reading " in said
 
 

@@ -93,7 +93,7 @@ def kind_of(row: Row) -> str:
     """Return why a row failed, without what is different for each image: the name of its file, and numbers."""
     said = row.error.replace(PurePath(row.image).name, _FILE)
     sentence = said.split(". ", 1)[0].rstrip(".")
-    return f"{_NUMBER.sub('N', sentence.removeprefix(f'{_FILE}: '))}."
+    return _NUMBER.sub("N", sentence.removeprefix(f"{_FILE}: "))
 
 
 def _time(seconds: float) -> str:
