@@ -243,6 +243,18 @@ def test_a_copy_that_was_changed_on_its_way_is_not_taken(tmp_path: Path, monkeyp
     assert session is there.session(which)
 
 
+def test_a_worker_whose_file_of_the_model_is_damaged_takes_a_copy() -> None:
+    model = wp.open_model("demo")
+    which, content, there = network_of(model), content_of(model), Networks()
+    damaged = bytearray(content)
+    damaged[len(content) // 2] ^= 1
+    model.kept.write_bytes(damaged)
+    assert there.session(which) is None
+    assert there.receive(which, 0, content, len(content))
+    assert there.session(which) is not None
+    assert model.kept.read_bytes() == content
+
+
 def test_a_worker_with_other_versions_is_refused_and_both_are_named(
     client: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from napari_webipred.options import Options
 
 distributed = pytest.importorskip("distributed")
 psutil = pytest.importorskip("psutil")
+pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="nobody is killed in this way on Windows")
 RANDOM = np.random.default_rng(6)
 
 

@@ -102,7 +102,12 @@ class Networks:
                 return None
             while len(self._open) >= OPEN:
                 self._open.popitem(last=False)
-            session = open_session(graph, 1, allow_slow=network.allow_slow, optimise=False)
+            try:
+                session = open_session(graph, 1, allow_slow=network.allow_slow, optimise=False)
+            except ModelError:
+                if self._found(network) is None:  # it was damaged, and is removed now
+                    return None
+                raise
             self._open[network] = session
             self._copies.clear()
             return session
