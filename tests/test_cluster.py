@@ -511,8 +511,8 @@ def test_the_command_line_takes_the_address_of_a_cluster_or_a_scheduler_file(
     [
         ("nowhere.json", "nowhere.json is no address of a cluster"),
         ("tcp://127.0.0.1:9", "no answer from the cluster tcp://127.0.0.1:9"),
-        ("xyz://host", "no answer from the cluster xyz://host"),
-        ("tls://127.0.0.1:9", "no answer from the cluster tls://127.0.0.1:9"),
+        ("xyz://host", "xyz://host is no address of a cluster"),
+        ("tls://127.0.0.1:9", "The cluster tls://127.0.0.1:9 uses TLS, and Dask is told of no certificates"),
         ("no.json", "no.json is no scheduler file"),
     ],
 )

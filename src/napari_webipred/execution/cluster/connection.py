@@ -17,7 +17,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.limits import available_cores
 
 LOCAL = "local"
-SECONDS = 30  # until a scheduler answers
+SECONDS = 10  # until a scheduler answers
 _ADDRESS = re.compile(r"[a-z]+://\S+|[^\s/\\]+:\d+")
 KINDS = "Give an address such as tcp://host:8786, the path of a scheduler file, or local."
 HOST = "127.0.0.1"
@@ -64,12 +64,13 @@ def connected(where: str) -> Iterator[Any]:
             client = stack.enter_context(_of_this_computer())
         else:
             address = _address(where)
+            _check(address)
             try:
                 client = Client(address, set_as_default=False, timeout=SECONDS)
-            except (OSError, TimeoutError, ValueError, TypeError) as error:  # the last two of an address without sense
+            except (OSError, TimeoutError, ValueError) as error:  # the last of a port without sense
                 raise OptionError(
                     f"There is no answer from the cluster {where}: {error}.",
-                    "Check the address, that its scheduler runs, and for tls:// the certificates that Dask is told of.",
+                    "Check the address, that its scheduler runs, and the certificates of tls:// addresses.",
                 ) from error
             stack.enter_context(client)
         yield client
@@ -87,6 +88,23 @@ def _address(where: str) -> str:
         raise OptionError(f"{where} cannot be read: {error.strerror}.", KINDS) from error
     except (ValueError, KeyError, TypeError) as error:
         raise OptionError(f"{where} is no scheduler file.", KINDS) from error
+
+
+def _check(address: str) -> None:
+    """Refuse an address for which a client of Dask would fail, and then wait in vain until it is deleted."""
+    from distributed.comm.addressing import parse_address
+    from distributed.comm.registry import get_backend
+    from distributed.security import Security
+
+    try:
+        get_backend(parse_address(address)[0])
+    except ValueError as error:
+        raise OptionError(f"{address} is no address of a cluster: {error}.", KINDS) from error
+    if address.startswith("tls://") and not Security().get_connection_args("client").get("ssl_context"):
+        raise OptionError(
+            f"The cluster {address} uses TLS, and Dask is told of no certificates.",
+            "Put them into Dask's configuration, as distributed.comm.tls.",
+        )
 
 
 @contextmanager
