@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -162,3 +163,34 @@ def test_without_the_extra_it_is_said_what_to_install(slide: Path, tmp_path: Pat
     assert 'pip install "napari-webipred[slides]"' in of_zarr
     assert 'pip install "napari-webipred[slides]"' in of_webp
     assert of_plain == "(5, 3, 3)"
+
+
+def test_what_is_done_is_written_when_the_run_is_interrupted(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_webipred.cli.interruption import Interrupted
+    from napari_webipred.slides.tile_map import TileMap
+
+    add, tiles = TileMap.add, iter(range(5))
+
+    def interrupted(self: TileMap, tile: object) -> object:
+        if next(tiles, None) is None:
+            raise Interrupted(signal.SIGINT)
+        return add(self, tile)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(TileMap, "add", interrupted)
+    given = ["heatmap", str(slide), "--model", "demo", "--tile", "100", "--stride", "100", "--level", "0"]
+    assert main([*given, "--background", "keep", "-o", str(tmp_path / "map.csv")]) == 130
+    record = json.loads((tmp_path / "map.csv.json").read_text())
+    assert not record["complete"]
+    assert record["tiles"]["classified"] == 5
+    assert len((tmp_path / "map.csv").read_text().splitlines()) == 6
+
+
+def test_a_card_says_whether_a_model_may_be_used_on_tiles(tmp_path: Path) -> None:
+    from test_card_fields import write
+
+    for said, remarked in ((None, True), (False, True), (True, False)):
+        model = wp.open_model(write(tmp_path / str(said), **({} if said is None else {"tile_ok": said})))
+        found = wp.heatmap(np.zeros((20, 20, 3), np.uint8), model, tile=10, stride=10, background="keep")
+        assert bool(found.remark) is remarked

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CancelledError, ImageError
-from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable, windows
+from napari_webipred.imaging import derived, pillow, planes, raster, tiff, tiff_levels, unreadable, windows
 from napari_webipred.imaging.dicom import reader as dicom
 from napari_webipred.imaging.handle import opened
 from napari_webipred.imaging.header import Header
@@ -130,6 +130,18 @@ def _unknown(path: Path) -> ImageError:
         f"{path.name} is not an image that can be read, or its beginning is damaged.",
         f"These formats can be read: {', '.join(names)} and {last}.",
     )
+
+
+def tiff_pyramid(path: Path, name: str) -> Pyramid:
+    """Describe a TIFF file as a picture that is read in parts; see `napari_webipred.imaging.tiff_levels.describe`.
+
+    Raises
+    ------
+    ImageError
+        It cannot be read in parts.
+    """
+    with _explained(path):
+        return tiff_levels.describe(path, name)
 
 
 def _explained_of(location: Any) -> AbstractContextManager[None]:

@@ -10,13 +10,13 @@ from typing import Any
 
 from napari_webipred.errors import ImageError, OptionError
 from napari_webipred.execution.plane import Plane, shown_pixels
-from napari_webipred.imaging import tiff, tiff_levels, unreadable, windows
+from napari_webipred.imaging import tiff, unreadable, windows
 from napari_webipred.imaging.array_levels import pyramid_of_arrays, pyramid_of_source
 from napari_webipred.imaging.intensity import Intensity
 from napari_webipred.imaging.planes import READER as ARRAY
 from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.pyramid import Pyramid
-from napari_webipred.imaging.readers import file_source, read
+from napari_webipred.imaging.readers import file_source, read, tiff_pyramid
 from napari_webipred.imaging.source import Index, Source
 
 
@@ -89,7 +89,7 @@ def _lazily(source: Source) -> Pyramid | None:
         return pyramid_of_source(source)
     if source.reader == tiff.READER.id and isinstance(source.location, Path):
         try:
-            found = tiff_levels.describe(source.location, source.name)
+            found = tiff_pyramid(source.location, source.name)
         except ImageError:  # in colours, an order or a compression that only the other reader knows
             return None
         return found if (found.axes, found.shape) == (source.axes, source.shape) else None
