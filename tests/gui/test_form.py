@@ -23,7 +23,7 @@ from napari_webipred._napari.models.settings_form import ACTIVATIONS, SCALINGS
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import literals
-from napari_webipred.card import Output, Profile, StandardizeMode, Views
+from napari_webipred.card import Activation, Profile, StandardizeMode, Views
 from napari_webipred.difference import Difference
 from napari_webipred.engine import Options
 from napari_webipred.errors import CatalogueError, OptionError, WebIPredError
@@ -144,7 +144,6 @@ def test_another_device_is_offered_where_it_can_be_used_and_its_numbers_are_told
     monkeypatch.setattr("napari_webipred.difference.chosen", lambda hardware: hardware)
     monkeypatch.setattr("napari_webipred.execution.threads.chosen", lambda hardware: hardware)
     monkeypatch.setattr("napari_webipred.difference.difference", measure)
-    monkeypatch.setattr("napari_webipred.engine.difference", measure)
     panel.form.model.value = "eye"
     qtbot.waitUntil(lambda: not step.device.isHidden())
     panel.form.device.value = "cuda"
@@ -168,7 +167,7 @@ def test_every_value_that_the_annotations_allow_is_offered_in_words(form):
     assert set(form.profile.choices) == {None, *literals(Profile)} == set(PROFILES)
     assert set(form.views.choices) == {None, *literals(Views)} == set(VIEWS)
     assert set(SCALINGS) - {"0-1"} == set(literals(StandardizeMode)) - {"custom"}  # short for a mode and its numbers
-    assert set(ACTIVATIONS) == set(literals(Output.model_fields["activation"].annotation))
+    assert set(ACTIVATIONS) == set(literals(Activation))
 
 
 def test_what_mouse_and_keyboard_choose_is_the_value_of_the_form(viewer, panel, qtbot, choose):
