@@ -31,6 +31,7 @@ from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import Section
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wheel import WheelGuard
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.comparison import Comparison
@@ -67,6 +68,7 @@ class EvaluationWidget(QWidget):
         self.run = choice("Run to evaluate")
         self.labels = LabelSource(napari_viewer, self._session)
         self.ordinal = QCheckBox("The classes have an order, such as grades")
+        WrappedText(self.ordinal)
         self.fits = FitChoices()
         self.evaluate = MainButton("Evaluate", theme)
         self.evaluate.setToolTip("Compare the rows of this run with the labels")
