@@ -117,7 +117,7 @@ from napari_webipred.results.row import Row
 numbers = np.linspace(0, 1, 5, dtype=np.float32)
 threads.classify_plane = lambda plane, *_: Row(
     plane.number, plane.source.name, probabilities=numbers, prediction="sharp", assigned=(0,))
-finding.file_source = lambda path: Source(path, "raster")
+finding.file_source = lambda path: Source(path, "raster", None)
 write, first = ResultFile.write, []
 def noted(self, *row):
     first or first.append((time.perf_counter() - begin, time.process_time()))
