@@ -89,9 +89,8 @@ class Joining(QWidget):
         """Offer to join the models of a comparison; of an evaluation, note how well the model of its run does."""
         from napari_webipred._napari.evaluation.comparison import Comparison
 
-        is_comparison = isinstance(found, Comparison)
-        self.setVisible(is_comparison)
         self._comparison = found if isinstance(found, Comparison) else None
+        self.setVisible(self._comparison is not None)
         if isinstance(found, Comparison):
             numbers = ", ".join(str(run.number) for run in found.runs)
             known = [self._accuracies.get(run.number, 0.0) for run in found.runs]

@@ -256,7 +256,7 @@ class ReportDialog(QDialog):
         self._end()
         self.message.show_error(error)
         if isinstance(error, SecretError):
-            self.target.ask_for_secret(error)
+            self.target.ask_for_secret()
         self._fit()
 
     def _cancel(self) -> None:

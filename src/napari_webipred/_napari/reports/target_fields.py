@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit
 from napari_webipred._napari.pacs import work
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.widgets.choice import choice
-from napari_webipred.errors import SecretError, WebIPredError
+from napari_webipred.errors import WebIPredError
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class TargetFields(QObject):
         self._kind = kind
         self._offer()
 
-    def ask_for_secret(self, error: SecretError) -> None:
+    def ask_for_secret(self) -> None:
         """Ask for the password or token that an archive or a server wants."""
         archive = self.archive
         if archive is not None:
