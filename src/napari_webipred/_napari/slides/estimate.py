@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_webipred.slides.request import Request
 
 PROBE, WARMING = 4, 4  # tiles along a side of what is measured, and those of them that do not count
-LONGEST = 0.5  # seconds that it takes
+LONGEST = 0.5  # seconds after which no further tile is begun for it
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -139,7 +139,7 @@ def _measured(wanted: Wanted, request: Request, plan: Plan) -> Generator[None, N
                 count += 1
                 if count == WARMING:  # those before have opened the model and the picture
                     begin = time.perf_counter()
-                elif time.perf_counter() - begin > LONGEST:
+                elif count > WARMING and time.perf_counter() - begin > LONGEST:
                     break
             yield
     counted = count - WARMING if count > WARMING else max(count, 1)

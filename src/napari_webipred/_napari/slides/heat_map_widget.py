@@ -80,6 +80,7 @@ class HeatMapWidget(QWidget):
         InDock(self, self._listen, SHARE)
 
     def _lay_out(self) -> None:
+        self.view.align(self.form.label_width)
         self.scroll, layout = scrolling_column(self, "Heat map", 6)
         for widget in (self.form, self.count, self.remark, self.button, self.message, self.view):
             layout.addWidget(widget)
@@ -104,7 +105,8 @@ class HeatMapWidget(QWidget):
         except WebIPredError as error:
             self.message.show_error(error)
             return
-        self._maps.start(self._viewer, layer, wanted, self._session.loading.model_input())
+        given = self._session.loading.model_input()
+        self._maps.start(self._viewer, layer, wanted, given, self.form.shapes)
 
     def look(self, *_: Any) -> None:
         """Count the tiles, or say what is missing."""
@@ -292,5 +294,6 @@ class HeatMapWidget(QWidget):
 
 def _pace_key(wanted: Wanted) -> tuple[Any, ...]:
     """Return what the speed of a run depends on."""
-    options = wanted.options
-    return wanted.model.checksum, options.views, options.device, options.precision, options.workers
+    options, request = wanted.options, wanted.request
+    how = options.views, options.device, options.precision, options.workers
+    return wanted.model.checksum, wanted.picture.name, request.tile, request.level, request.microns_per_pixel, *how

@@ -6,7 +6,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from napari.layers import Image
+from napari.layers import Image, Shapes
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.proxy import unwrapped
@@ -64,7 +64,9 @@ class HeatMaps(QObject):
         run = self.of(layer)
         return layer if run is None or run.layer is None else run.layer
 
-    def start(self, viewer: Any, layer: Image, wanted: Wanted, given: ModelInput) -> MapRun:
+    def start(
+        self, viewer: Any, layer: Image, wanted: Wanted, given: ModelInput, shapes: Shapes | None = None
+    ) -> MapRun:
         """Begin a map.
 
         Parameters
@@ -75,9 +77,11 @@ class HeatMaps(QObject):
         wanted : Wanted
         given : ModelInput
             What opens the model again.
+        shapes : napari.layers.Shapes, optional
+            The layer of the region.
         """
         self._follow(viewer)
-        run = MapRun(wanted, layer, given, self)
+        run = MapRun(wanted, layer, given, shapes, self)
         run.laid.connect(partial(self.show, run))
         run.grown.connect(partial(self._on_grown, run))
         run.ended.connect(partial(self._on_ended, run))
@@ -116,7 +120,7 @@ class HeatMaps(QObject):
             viewer.dims.events.current_step.connect(self._on_slider)
 
     def show(self, run: MapRun) -> None:
-        """Put the layer of a map right above its picture; the picture stays selected."""
+        """Put the layer of a map right above its picture and its region; what is selected stays so."""
         viewer, under = None if self._viewer is None else self._viewer(), run.layer
         if viewer is None or under is None or under not in viewer.layers:
             run.cancel()
@@ -124,7 +128,8 @@ class HeatMaps(QObject):
         assert run.heat is not None
         run.shown = HeatLayer(under, run.heat, run.wanted.index, run.wanted.axes)
         active = viewer.layers.selection.active
-        viewer.layers.insert(viewer.layers.index(under) + 1, run.shown.layer)
+        below = [viewer.layers.index(layer) for layer in run.below if layer in viewer.layers]
+        viewer.layers.insert(max(below) + 1, run.shown.layer)
         viewer.layers.selection.active = active
         self.show_class(run, 0)
         self.changed.emit()

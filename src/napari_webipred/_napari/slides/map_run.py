@@ -16,7 +16,7 @@ from napari_webipred._napari.slides.estimate import Wanted, requested
 from napari_webipred._napari.task import Task
 
 if TYPE_CHECKING:
-    from napari.layers import Image
+    from napari.layers import Image, Shapes
 
     from napari_webipred.results.inputs import ModelInput
     from napari_webipred.slides.request import Request
@@ -95,6 +95,8 @@ class MapRun(QObject):
         The picture; held weakly.
     given : ModelInput
         What opens the model again.
+    shapes : napari.layers.Shapes, optional
+        The layer of the region, which is not to cover the map; held weakly.
 
     Attributes
     ----------
@@ -122,7 +124,14 @@ class MapRun(QObject):
     grown = Signal()
     ended = Signal()
 
-    def __init__(self, wanted: Wanted, layer: Image, given: ModelInput, parent: QObject | None = None) -> None:
+    def __init__(
+        self,
+        wanted: Wanted,
+        layer: Image,
+        given: ModelInput,
+        shapes: Shapes | None = None,
+        parent: QObject | None = None,
+    ) -> None:
         super().__init__(parent)
         self.wanted = wanted
         self.given = given
@@ -131,6 +140,7 @@ class MapRun(QObject):
         self.error: Exception | None = None
         self.done = 0
         self._layer: weakref.ref[Image] | None = weakref.ref(layer)
+        self._shapes = None if shapes is None else weakref.ref(shapes)
         self._laid: Laid | None = None
         self._task: Task | None = None
         self._computed = self._before = 0
@@ -150,6 +160,12 @@ class MapRun(QObject):
     def layer(self) -> Image | None:
         """The picture, if it is still there and still the same."""
         return None if self._layer is None else self._layer()
+
+    @property
+    def below(self) -> list[Any]:
+        """The layers that its map lies above."""
+        found = [self.layer, None if self._shapes is None else self._shapes()]
+        return [layer for layer in found if layer is not None]
 
     @property
     def total(self) -> int:

@@ -38,6 +38,7 @@ class MapView(QWidget):
         self.show_again.setToolTip("Put the map over the picture again")
         self.save.setToolTip("Save the map as OME-Zarr, TIFF, CSV of tiles or GeoJSON for QuPath")
         row = QFormLayout()
+        row.setContentsMargins(0, 0, 0, 0)
         row.addRow("&Class", self.classes)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -59,6 +60,10 @@ class MapView(QWidget):
     def run(self) -> MapRun | None:
         """The map that is shown."""
         return self._run
+
+    def align(self, width: int) -> None:
+        """Let the field begin where those of a form above begin, whose labels are so wide."""
+        self._row.labelForField(self.classes).setMinimumWidth(width)
 
     def show_run(self, run: MapRun | None) -> None:
         """Be about this map."""

@@ -94,7 +94,7 @@ class RequestForm(QWidget):
         self._form = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(5)
-        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Picture", picture)
         form.addRow("R&egion", self.region)
         form.addRow("&Tile", size)
@@ -104,6 +104,11 @@ class RequestForm(QWidget):
         form.addRow("", self.microns)
         form.addRow("", self.skip)
         self._show()
+
+    @property
+    def label_width(self) -> int:
+        """How wide the labels before the fields are."""
+        return int(self._form.labelForField(self.resolution).sizeHint().width())
 
     @property
     def shapes(self) -> Shapes | None:
