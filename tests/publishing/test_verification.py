@@ -67,6 +67,22 @@ def test_another_class_is_told_even_where_the_numbers_hardly_differ() -> None:
     assert "another class for 1" in found.sentence
 
 
+@pytest.mark.parametrize(
+    ("numbers", "doubt"),
+    [
+        ([[1.0, 0.0], [0.0, 1.0]], "near 0 or 1"),
+        ([[0.6, 0.4], [0.6, 0.4]], "all pictures get the same"),
+        ([[0.6, 0.4], [0.3, 0.7]], ""),
+    ],
+)
+def test_a_comparison_that_says_little_says_so(numbers: list[list[float]], doubt: str) -> None:
+    found = made(numbers, numbers)
+    assert found.passed
+    assert doubt in found.doubt
+    assert bool(found.doubt) is bool(doubt)
+    assert found.sentence.endswith(found.doubt or "difference 0.")
+
+
 def test_values_are_compared_as_a_share_of_the_largest_one() -> None:
     assert made([[1000.0, 2.0]], [[1000.05, 2.05]], values=True).passed
     assert not made([[1000.0, 2.0]], [[1001.0, 2.0]], values=True).passed

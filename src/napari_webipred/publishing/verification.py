@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from napari_webipred.publishing.answer import Answer
     from napari_webipred.publishing.material import Material
 
+_NEAR = 1e-3  # probabilities that are no farther apart tell nothing of a network
 TOLERANCE = 1e-4  # of a probability; of values, as a share of the largest one
 
 
@@ -73,6 +74,17 @@ class Verification:
         return self.largest <= TOLERANCE and not self.others
 
     @property
+    def doubt(self) -> str:
+        """Why the comparison says little although the numbers are the same; empty if there is no reason."""
+        if not self.passed or self.values:
+            return ""
+        if float(np.abs(self.ours - np.round(self.ours)).max()) < _NEAR:
+            return "This says little, because all probabilities are near 0 or 1."
+        return (
+            "This says little, because all pictures get the same." if float(np.ptp(self.ours, 0).max()) < _NEAR else ""
+        )
+
+    @property
     def sentence(self) -> str:
         """What came out, in a sentence."""
         found = f"largest {'relative ' if self.values else ''}difference {self.largest:.2g}"
@@ -81,7 +93,7 @@ class Verification:
         if self.others:
             found += f"; another class for {len(self.others)}"
         numbers = "the same numbers" if self.passed else "other numbers"
-        return f"{self.judge} gives {numbers} for {len(self.ours)} pictures: {found}."
+        return f"{self.judge} gives {numbers} for {len(self.ours)} pictures: {found}. {self.doubt}".strip()
 
     def as_dict(self) -> dict[str, Any]:
         """Return what a card says of it, in plain JSON values."""
@@ -95,6 +107,7 @@ class Verification:
             "tolerance": TOLERANCE,
             "other_classes": len(self.others),
             "passed": self.passed,
+            **({"doubt": self.doubt} if self.doubt else {}),
         }
 
 
