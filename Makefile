@@ -21,7 +21,8 @@ SYSTEM_PACKAGES := xvfb xauth strace dcmtk dicom3tools orthanc orthanc-dicomweb 
     libxcb-shape0 libxcb-xfixes0 libxcb-xinerama0 libxcb-xkb1 libxkbcommon-x11-0 libxkbcommon0
 GUI_TESTS := tests/gui
 # Each takes long and guards what rarely changes. The workflow on GitHub runs them for each change.
-SLOW := tests/hostile tests/runtime/test_hostile_models.py tests/test_cluster_processes.py tests/test_hardware.py tests/test_images_given.py \
+SLOW := tests/hostile tests/fitting/test_tutorial.py \
+    tests/runtime/test_hostile_models.py tests/test_cluster_processes.py tests/test_hardware.py tests/test_images_given.py \
     tests/test_interruption.py tests/test_packaging.py tests/test_resume_formats.py tests/imaging/test_memory.py tests/pacs/test_faults.py \
     $(addprefix tests/reports/test_,servers.py structured.py) tests/publishing/test_own_model_published.py \
     $(addprefix tests/catalogue/test_,foreign_caches.py meetings.py optimised.py) \

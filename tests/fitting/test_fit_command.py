@@ -9,7 +9,7 @@ import pytest
 import napari_webipred as wp
 from labelled_images import folder
 from napari_webipred.cli import main
-from napari_webipred.fitting import fitting
+from napari_webipred.fitting import fitting, learning
 from napari_webipred.fitting.honest import judging
 
 TWO = ("flat", "noise")
@@ -17,6 +17,7 @@ TWO = ("flat", "noise")
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(learning, "SHARES", (0.5, 1.0))
     monkeypatch.setattr(fitting, "judging", lambda features, labels, seed: judging(features, labels, seed, 20))
 
 

@@ -15,7 +15,7 @@ import napari_webipred as wp
 from labelled_images import folder, image, images
 from napari_webipred import engine
 from napari_webipred.errors import OptionError
-from napari_webipred.fitting import fitting
+from napari_webipred.fitting import fitting, learning
 from napari_webipred.fitting.fitting import OwnFit, Step, own_fitting
 from napari_webipred.fitting.given import labelled
 from napari_webipred.fitting.honest import judging
@@ -31,7 +31,8 @@ def demo() -> wp.Model:
 
 @pytest.fixture(autouse=True)
 def _few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Draw few samples for intervals, which nothing here is about."""
+    """Draw few samples for intervals, and fit to no shares of the images: nothing here is about that."""
+    monkeypatch.setattr(learning, "SHARES", (1.0,))
     monkeypatch.setattr(fitting, "judging", lambda features, labels, seed: judging(features, labels, seed, 20))
 
 

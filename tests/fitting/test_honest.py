@@ -52,7 +52,7 @@ def test_the_learning_curve_tells_whether_more_labels_would_help() -> None:
     few = honest(*clouds(40, apart=0.35, channels=100), draws=DRAWS).curve
     assert few.sizes == tuple(sorted(few.sizes))
     assert few.scores[-1] > few.scores[0]
-    many = honest(*clouds(600, apart=1.5), draws=DRAWS).curve
+    many = honest(*clouds(300, apart=1.5), draws=DRAWS).curve
     assert many.helps is False
     assert "flat" in many.words
     assert LearningCurve((10, 20), (0.5, 0.8), 0.3, 0.05).helps is True
