@@ -5,7 +5,7 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.names import readable
 
-MOST = 20_000
+MOST = 10_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -90,9 +90,18 @@ def items_of(form: Any) -> tuple[list[Item], bool]:
 
 def unchanged(before: Sequence[Item], now: Sequence[Item]) -> bool:
     """Whether there are the same pictures as before, in the same order."""
-    return len(before) == len(now) and all(
-        a.picture == b.picture and Mark(a).fits(b) for a, b in zip(before, now, strict=True)
-    )
+    if len(before) != len(now):
+        return False
+    known: dict[tuple[int, int], bool] = {}  # the planes of a stack have the same source
+    for one, other in zip(before, now, strict=True):
+        pair = id(one.source), id(other.source)
+        if pair not in known:
+            known[pair] = _same(_held(one.source), _held(other.source))
+        if not (known[pair] and one.picture == other.picture and one.index == other.index):
+            return False
+        if not _alike(one.region, other.region):
+            return False
+    return True
 
 
 def renumbered(before: Sequence[Item], now: Sequence[Item]) -> dict[Picture, Picture | None]:
@@ -117,9 +126,10 @@ def _named(items: Sequence[Item]) -> list[Item]:
     }
     named = []
     for item in items:
-        places = (f"{axis} {place}" for axis, place in item.source.position(item.index).items())
+        places = (f"{axis} {place}" for axis, place in zip(item.source.axes, item.index, strict=True))
         parts = (shown[item.picture.image], *places, item.picture.region)
-        named.append(replace(item, name=readable(" · ".join(part for part in parts if part))))
+        name = readable(" · ".join(part for part in parts if part))
+        named.append(Item(item.picture, item.target, item.source, item.index, item.region, name))
     return named
 
 

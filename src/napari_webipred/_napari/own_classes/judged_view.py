@@ -71,10 +71,8 @@ def figure_of(judged: Honest) -> str:
     """Say how good a head is, with an interval."""
     metrics = judged.evaluation.metrics
     found = next((each for each in metrics if each.name == FIGURE and not each.class_name), None)
-    if found is None or math.isnan(found.value):  # of classes that do not exclude each other there is none
-        each = [metric.value for metric in metrics if metric.name == "auc" and metric.class_name]
-        known = [value for value in each if not math.isnan(value)]
-        return f"AUC {sum(known) / len(known):.2f}, as a mean of the classes" if known else "No figure yet"
+    if found is None or math.isnan(found.value):
+        return "No figure can be computed yet."
     interval = "" if math.isnan(found.low) else f" (95% interval {found.low:.0%} to {found.high:.0%})"
     return f"Balanced accuracy {found.value:.0%}{interval}"
 

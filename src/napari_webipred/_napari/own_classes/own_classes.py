@@ -79,7 +79,7 @@ class OwnClasses(QObject):
     failed = Signal(object)
 
     def __init__(self, session: Any) -> None:
-        super().__init__(session)
+        super().__init__()
         self._session = session
         self.project = Project()
         self.base = Base(session, self)
@@ -103,7 +103,8 @@ class OwnClasses(QObject):
         self._timer.timeout.connect(self.look)
         self._form: Any | None = None
         session.form_changed.connect(self._follow_form)
-        for signal in (session.form_changed, session.images.changed, self.base.changed):
+        self._following = True
+        for signal in self._news():
             signal.connect(self._timer.start)
         self.features.changed.connect(self._on_features)
         self.features.failed.connect(self.pictures_changed)
@@ -164,6 +165,10 @@ class OwnClasses(QObject):
                 self.features.look(model, options, self.items)
         self.pictures_changed.emit()
 
+    def _news(self) -> tuple[Any, ...]:
+        """Return what tells that there may be other pictures, or another model."""
+        return self._session.form_changed, self._session.images.changed, self.base.changed
+
     def _follow_form(self) -> None:
         """Take the form of the panel; when a window closes, it goes without a word."""
         if self._session.form is not self._form:
@@ -172,8 +177,9 @@ class OwnClasses(QObject):
                 self._form.native.destroyed.connect(partial(self._on_form_gone, self._form))
 
     def _on_form_gone(self, form: Any, _: object = None) -> None:
-        if self._form is form:
+        if self._form is form:  # it was not closed: the whole window goes
             self._form = None
+            self.rest()
 
     def try_again(self) -> None:
         """Read those pictures again that could not be read."""
@@ -255,7 +261,13 @@ class OwnClasses(QObject):
         self._task.start()
 
     def rest(self) -> None:
-        """End all work, and write what is not written yet: the window is gone."""
+        """End all work for good, and write what is not written yet: the window is gone.
+
+        A timer that ran when another thread collects this object as garbage would end the program.
+        """
+        for signal in self._news() if self._following else ():
+            signal.disconnect(self._timer.start)
+        self._following = False
         self._timer.stop()
         self.learning.rest()
         self.features.rest()

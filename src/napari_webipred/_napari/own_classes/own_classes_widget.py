@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QSize, QTimer
-from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import QCheckBox, QFormLayout, QMainWindow, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QFormLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.images.file_drop import FileDrop
 from napari_webipred._napari.own_classes.class_editor import ClassEditor
-from napari_webipred._napari.own_classes.items import MOST, Item
+from napari_webipred._napari.own_classes.items import Item
 from napari_webipred._napari.own_classes.judged_view import JudgedView
 from napari_webipred._napari.own_classes.label_files import LabelFiles
 from napari_webipred._napari.own_classes.label_taking import Taken, words_of
 from napari_webipred._napari.own_classes.label_view import LabelView
+from napari_webipred._napari.own_classes.listed_view import ListedView
 from napari_webipred._napari.own_classes.model_box import ModelBox
 from napari_webipred._napari.own_classes.picture_image import PictureImage
 from napari_webipred._napari.own_classes.picture_table import PictureTable
@@ -24,9 +24,7 @@ from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.dock import InDock
 from napari_webipred._napari.widgets.focus import focus_sheet
-from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
-from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import Section
 from napari_webipred._napari.widgets.theme import Theme
@@ -36,11 +34,8 @@ from napari_webipred.names import readable
 
 WIDTH, HEIGHT = 380, 560
 SHARE = 0.62  # of the height of the window
-NO_PICTURES = "Choose images in step 2 of the panel, or drop files and folders here."
 NO_PANEL = "Images are chosen in the panel."
 OPEN_PANEL = "Open the panel"
-NO_CLASSES = "Name two classes above, then label by keyboard: the first few images are enough for a first model."
-SHOWN_FAULTS = 3  # the table lists all
 BETWEEN = 60  # milliseconds between two refreshes of all that is shown
 
 
@@ -64,11 +59,7 @@ class OwnClassesWidget(QWidget):
         self.message = Message(theme)
         self.classes = ClassEditor(own)
         self.several = QCheckBox("An image can have several classes")
-        self.pictures = MutedLabel()
-        self.progress = ProgressLine("looking at images")
-        self.progress.cancel.hide()
-        self.unreadable = Message(theme)
-        self.guide = MutedLabel()
+        self.listed = ListedView(own, theme)
         self.labels = LabelView(own, theme)
         self.table = PictureTable(own)
         self.files = LabelFiles(napari_viewer, own, theme)
@@ -82,7 +73,6 @@ class OwnClassesWidget(QWidget):
         self._fresh.setInterval(BETWEEN)
         self._fresh.timeout.connect(self._refresh)
         self._connect()
-        self._window: QMainWindow | None = None
         self._listening = False
         self._listen(True)
         InDock(self, self._listen, SHARE)
@@ -98,12 +88,7 @@ class OwnClassesWidget(QWidget):
         theme = self._theme
         self.sections = [
             Section("1", "Classes", _column(form, self.classes, below), theme),
-            Section(
-                "2",
-                "Labels",
-                _column(self.pictures, self.progress, self.unreadable, self.guide, self.labels, self.table),
-                theme,
-            ),
+            Section("2", "Labels", _column(self.listed, self.labels, self.table), theme),
             Section("", "Labels in files, groups", self.files, theme),
             Section("3", "Model", _column(self.judged, self.model), theme),
         ]
@@ -118,8 +103,6 @@ class OwnClassesWidget(QWidget):
         self.base.activated.connect(lambda _: own.base.choose(self.base.currentData()))
         self.several.clicked.connect(self._on_several)
         self.message.accepted.connect(self._open_panel)
-        self.message.retried.connect(own.try_again)
-        self.unreadable.accepted.connect(own.try_again)
         self.labels.shown.connect(self._show)
         self.table.chosen.connect(self._on_chosen)
         self.image.failed.connect(self.labels.form.message.show_error)
@@ -129,14 +112,6 @@ class OwnClassesWidget(QWidget):
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)
-
-    def showEvent(self, event: QShowEvent | None) -> None:
-        """Let all work end with the window, which closes without a word."""
-        super().showEvent(event)
-        window = self.window()
-        if isinstance(window, QMainWindow) and window is not self._window:
-            self._window = window
-            window.destroyed.connect(self.own.rest)
 
     def _listen(self, listening: bool) -> None:
         if listening == self._listening:
@@ -205,41 +180,15 @@ class OwnClassesWidget(QWidget):
 
     def _refresh(self) -> None:
         """Show what is known now."""
-        self._say_state()
+        self._say_fault()
+        self.listed.refresh()
         self.labels.refresh()
+        self.table.setVisible(bool(self.own.project.classes and self.own.items))
         self.table.pictures.refresh()
         self.table.show_current()
         self.judged.refresh()
         self.model.refresh()
         self._summarise()
-
-    def _say_state(self) -> None:
-        own, features = self.own, self.own.features
-        total, usable = len(own.items), bool(own.project.classes and own.items)
-        self.guide.setVisible(bool(own.items) and not own.project.classes)
-        self.guide.setText(NO_CLASSES)
-        self.table.setVisible(usable)
-        more = f" Only the first {MOST:,} can be labelled." if own.more else ""
-        away = own.elsewhere
-        kept = f" {away:,} label{'s' * (away != 1)} of images that are not listed now." if away else ""
-        count = f"{total:,} image{'s' * (total != 1)} from step 2 of the panel." if total else NO_PICTURES
-        self.pictures.setText(f"{count}{more}{kept}")
-        if features.busy and total:
-            self.progress.report(f"Looking at images: {features.done:,} of {total:,}", features.done, total)
-        else:
-            self.progress.hide()
-        if features.faults:
-            faults = [features.faults[row] for row in sorted(features.faults)]
-            words = (
-                "1 image cannot be read and is"
-                if len(faults) == 1
-                else f"{len(faults):,} images cannot be read and are"
-            )
-            further = " …" if len(faults) > SHOWN_FAULTS else ""
-            self.unreadable.show_note(f"{words} left out.", " ".join(faults[:SHOWN_FAULTS]) + further, "Try again")
-        else:
-            self.unreadable.clear()
-        self._say_fault()
 
     def _say_fault(self) -> None:
         own, fault = self.own, self.own.base.fault or self.own.fault or self.own.features.error
