@@ -115,9 +115,22 @@ def test_a_run_on_a_cluster_that_is_killed_goes_on_and_loses_nothing(tmp_path: P
     assert there.read_bytes() == (tmp_path / "here.csv").read_bytes()
 
 
+def test_ctrl_c_ends_a_run_on_this_computer_without_a_word_of_the_workers(pictures: Path, tmp_path: Path) -> None:
+    table = tmp_path / "x.csv"
+    arguments = ["classify", *[str(pictures)] * 20, "--model", "demo", "--output", str(table), "--dask", "local"]
+    with running(*arguments, stderr=subprocess.PIPE, text=True, start_new_session=True) as program:
+        wait_for_lines(table, 30, program)
+        os.killpg(program.pid, signal.SIGINT)  # as a terminal does
+        said = program.communicate(timeout=120)[1]
+        assert program.returncode == 130
+    assert "stopped by Ctrl-C" in said
+    assert "Traceback" not in said
+
+
 @contextmanager
-def running(*arguments: str) -> Iterator[Any]:
-    program = psutil.Popen([sys.executable, "-m", "napari_webipred.cli", *arguments], stderr=subprocess.DEVNULL)
+def running(*arguments: str, **how: Any) -> Iterator[Any]:
+    how = {"stderr": subprocess.DEVNULL} | how
+    program = psutil.Popen([sys.executable, "-m", "napari_webipred.cli", *arguments], **how)
     try:
         yield program
     finally:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -117,16 +118,34 @@ def _of_this_computer() -> Iterator[Any]:
     with (
         TemporaryDirectory(prefix="napari-webipred-") as folder,
         dask.config.set(_CONFIGURATION),
-        LocalCluster(
-            n_workers=available_cores(),
-            threads_per_worker=1,
-            host=HOST,
-            dashboard_address=None,
-            scheduler_kwargs={"dashboard_address": f"{HOST}:0", "dashboard": False},
-            security=Security.temporary(),
-            local_directory=folder,
-            silence_logs=logging.CRITICAL,
-        ) as cluster,
-        Client(cluster, set_as_default=False) as client,
+        ExitStack() as stack,
     ):
-        yield client
+        with _uninterrupted():
+            cluster = LocalCluster(
+                n_workers=available_cores(),
+                threads_per_worker=1,
+                host=HOST,
+                dashboard_address=None,
+                scheduler_kwargs={"dashboard_address": f"{HOST}:0", "dashboard": False},
+                security=Security.temporary(),
+                local_directory=folder,
+                silence_logs=logging.CRITICAL,
+            )
+        stack.enter_context(cluster)
+        yield stack.enter_context(Client(cluster, set_as_default=False))
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Keep Ctrl-C from the processes that are started within; this one ends them. On Windows they hear of it, too."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    from multiprocessing import resource_tracker  # Windows has none
+
+    resource_tracker.ensure_running()  # else Python starts it with the first process, and lets Ctrl-C through again
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
