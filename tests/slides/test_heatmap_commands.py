@@ -135,6 +135,17 @@ def test_other_images_and_arrays_have_maps_as_well(tmp_path: Path) -> None:
         np.testing.assert_array_equal(each, maps[0])
 
 
+def test_a_file_that_is_read_as_a_whole_has_the_range_that_was_asked_for(tmp_path: Path) -> None:
+    from PIL import Image
+
+    pixels = np.random.default_rng(0).integers(100, 3000, (200, 300)).astype(np.uint16)
+    Image.fromarray(pixels).save(tmp_path / "x.png")
+    low, high = (float(each) for each in np.percentile(pixels, (1, 99)))
+    for asked, expected in (("percentiles", (low, high)), ((5, 900), (5, 900)), ("plane", (100, 2999))):
+        found = wp.heatmap(tmp_path / "x.png", "demo", tile=100, stride=100, intensity=asked)  # type: ignore[arg-type]
+        assert found.started.intensity_range == pytest.approx(expected)
+
+
 WITHOUT = """
 import sys
 class Blocked:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import Any
@@ -65,6 +65,8 @@ class Pyramid:
         Changes if the file does.
     intensity_range : tuple of float, optional
         The intensities that it shows as black and white itself, such as the contrast limits of a layer.
+    settled : bool
+        Whether that range counts whatever the user asks for, who was asked when the pixels were read.
     details : Any
         What the opener needs.
     """
@@ -80,7 +82,8 @@ class Pyramid:
     pixel_size: tuple[float, float] | None = None
     stamp: tuple[int, ...] = ()
     intensity_range: tuple[float, float] | None = None
-    details: Any = field(default=None)
+    settled: bool = False
+    details: Any = None
 
     @property
     def pixel_bytes(self) -> int:

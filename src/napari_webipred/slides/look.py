@@ -45,6 +45,8 @@ def range_of(pyramid: Pyramid, plane: Index, asked: Intensity) -> tuple[float, f
     ImageError
         The level cannot be read, or has no sensible range.
     """
+    if pyramid.settled and pyramid.intensity_range is not None:
+        return pyramid.intensity_range
     if not isinstance(asked, str):
         return asked
     if pyramid.intensity_range is not None and asked in ("auto", *OF_THE_SOURCE):

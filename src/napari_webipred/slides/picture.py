@@ -71,7 +71,7 @@ def picture_of(
     if lazy is not None:
         return replace(lazy, intensity_range=source.intensity_range), index
     pixels, black_and_white = shown_pixels(Plane(0, source, index), intensity)
-    return replace(pyramid_of_arrays(pixels, source.name), intensity_range=black_and_white), ()
+    return replace(pyramid_of_arrays(pixels, source.name), intensity_range=black_and_white, settled=True), ()
 
 
 def _of_array(image: Any, name: str, rgb: bool | None) -> Pyramid | Source:
