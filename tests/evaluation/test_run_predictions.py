@@ -6,6 +6,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+pytest.importorskip("qtpy.QtWidgets", exc_type=ImportError)
+
 from napari_webipred._napari.evaluation import run_predictions
 from napari_webipred._napari.evaluation.class_mapping import differing, likely
 from napari_webipred._napari.evaluation.comparison import comparing
