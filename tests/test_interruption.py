@@ -115,7 +115,7 @@ def test_a_signal_that_ends_a_run_leaves_its_rows_and_a_record_that_says_so(tmp_
     assert (record["complete"], record["stopped"]) == (False, f"stopped by {said}")
     assert record["planes"] == {"asked": 5, "done": 3, "failed": 0}
     assert {path.name for path in tmp_path.glob("*out*")} | {path.name for path in tmp_path.glob(".*")} == {
-        *("out.csv", "out.csv.json")
+        *("out.csv", "out.csv.json", "out.csv.inputs.jsonl")
     }
 
 
@@ -185,7 +185,7 @@ import os, signal
 write, written = os.write, []
 def hit(descriptor, content):
     written.append(content)
-    if len(written) == 4:  # the first row, the record, the second row, the third row
+    if len(written) == 7:  # the journal, the first row, the record; then a line of journal and table for each row
         os.kill(os.getpid(), signal.SIGTERM)
     return write(descriptor, content)
 os.write = hit
