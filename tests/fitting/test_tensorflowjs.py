@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 import os
@@ -13,12 +14,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred.fitting.head import Head
 from napari_webipred.fitting.own_model import own_model
 from napari_webipred.imaging.preprocess import prepare
-from napari_webipred.self_test import _image
 
 SCRIPT = """
 const fs = require('fs'), path = require('path');
@@ -44,7 +45,7 @@ const shape = JSON.parse(fs.readFileSync(path.join(folder, 'shape.json'), 'utf8'
 @pytest.fixture(scope="module")
 def packages() -> Path:
     """The folder with TensorFlow.js; see the Makefile."""
-    folder = Path(os.environ.get("TFJS_FOLDER", Path(sys.prefix) / "tfjs")) / "node_modules"
+    folder = Path(sys.prefix) / "tfjs" / "node_modules"
     if shutil.which("node") is None or not (folder / "@tensorflow" / "tfjs").is_dir():
         pytest.skip("TensorFlow.js is not installed; `make servers` does that")
     return folder
@@ -100,6 +101,9 @@ def compare(base: wp.Model, task: str, packages: Path, place: Path) -> None:
     assert json.loads((place / "model.json").read_text())["userDefinedMetadata"] == {"labels": ["b", "c", "a"]}
     assert made.card.preprocessing is not None
     assert made.card.input is not None
-    tensor, _ = prepare(_image(card["test"]["image"], {}), made.card.input, made.card.preprocessing)
+    content = base64.b64decode(card["test"]["image"].partition(",")[2])
+    with Image.open(io.BytesIO(content)) as opened:
+        picture = np.asarray(opened)
+    tensor, _ = prepare(picture, made.card.input, made.card.preprocessing)
     (found,) = in_a_browser(made, tensor[None], packages, place)
     np.testing.assert_allclose(found, card["test"]["probabilities"], atol=1e-4)
