@@ -382,6 +382,35 @@ def changed(source: Path, target: Path, change: Any) -> Path:
     return target
 
 
+@pytest.mark.parametrize(("keepdims", "converted"), [(False, True), (True, False)])
+def test_a_model_for_browsers_that_they_refuse_is_written_anew_or_published_as_it_is(
+    keepdims, converted, tmp_path, zenodo
+) -> None:
+    """TensorFlow.js refuses what Keras 3 has saved, and reads no ``keepdims``."""
+    path = tmp_path / "model.zip"
+    with zipfile.ZipFile(BytesIO(model_zip(3, 16))) as old, zipfile.ZipFile(path, "w") as new:
+        for name in old.namelist():
+            content = old.read(name)
+            if name.endswith(".json"):
+                document = json.loads(content)
+                document["modelTopology"]["keras_version"] = "3.0.0"
+                layers = document["modelTopology"]["model_config"]["config"]["layers"]
+                layers[1]["config"]["keepdims"] = keepdims
+                layers[2:2] = [{"class_name": "Flatten", "config": {"name": "flat"}}]
+                content = json.dumps(document).encode()
+            new.writestr(name, content)
+    model = opened(path)
+    said = SAID | {"name": "Net"}
+    deposit = wp.pack(model, tmp_path / "deposit", card=said, verify=False)
+    assert any("keepdims" in item.text for item in deposit.items) is not converted
+    with zipfile.ZipFile(BytesIO(deposit.files["net_model_converted.zip"])) as archive:
+        version = json.loads(archive.read("model.json"))["modelTopology"]["keras_version"]
+    assert version.startswith("tfjs-layers" if converted else "3.0")
+    assert ("tf.loadLayersModel" in deposit.files["README.md"].decode()) is converted
+    before = predictions(model)
+    np.testing.assert_allclose(predictions(from_zenodo(zenodo, tmp_path / "deposit")), before, atol=2e-6)
+
+
 def test_a_conversion_with_other_numbers_is_never_published(tmp_path, monkeypatch) -> None:
     right = weights.browser
 
@@ -390,7 +419,7 @@ def test_a_conversion_with_other_numbers_is_never_published(tmp_path, monkeypatc
         assert shown is not None
         name = "group1-shard1of1.bin"
         values = np.frombuffer(shown.files[name], "<f4") * np.float32(1.5)
-        return weights.Browser({**shown.files, name: values.tobytes()}, shown.form), reason
+        return weights.Browser({**shown.files, name: values.tobytes()}, shown.form, converted=True), reason
 
     monkeypatch.setattr(weights, "browser", wrong)
     with pytest.raises(ModelError, match="converted network gives other numbers"):

@@ -111,7 +111,7 @@ def packing(material: Material, wishes: Wishes) -> Generator[str, None, Deposit]
     card = published_card(model.card, model.path, wishes.said, golden.self_test(probabilities, model.card.task))
     yield "Writing the network"
     shown, reason = weights.browser(material)
-    if shown is not None and material.form not in tensorflowjs.FORMATS:
+    if shown is not None and shown.converted:
         weights.same_numbers(shown.files, batch, np.concatenate([material.model.predict(each[None]) for each in batch]))
     verifications, unverified = yield from _compared(material, shown, batch, probabilities, wishes)
     if verifications:
@@ -127,9 +127,9 @@ def packing(material: Material, wishes: Wishes) -> Generator[str, None, Deposit]
         CARD_FILE: as_json(card_values(card)),
         **measured,
         **golden.golden_files(card, batch, probabilities),
-        readme.FILE: readme.readme(card, _described(material, model_files), known, verifications),
+        readme.FILE: readme.readme(card, _described(material, model_files, loadable=not reason), known, verifications),
         **({readme.LICENCE: readme.licence(card)} if card.license else {}),
-        ZENODO: zenodo_file(card, for_browsers=shown is not None),
+        ZENODO: zenodo_file(card, for_browsers=shown is not None and not reason),
     }
     files[SUMS] = _sums(files)
     looks = [*_looks(material), *([reason] if reason else []), *traces(files, material.model.path)]
@@ -153,7 +153,7 @@ def _compared(
     if material.form in tensorflow.FORMATS:
         ways.append((tensorflow.NAME, tensorflow.asking(material, batch)))
     if shown is not None:
-        output = material.output if material.form in tensorflowjs.FORMATS else 0
+        output = 0 if shown.converted else material.output
         asked = tensorflowjs.asking(shown.files, "model.json", batch, output, wishes.packages)
         ways.append((tensorflowjs.NAME, asked))
     for name, steps in ways:
@@ -192,14 +192,14 @@ def _model_files(
     return files, ModelCard.model_validate({**card_values(card), "weights": entries})
 
 
-def _described(material: Material, files: Mapping[str, bytes]) -> list[tuple[str, str]]:
+def _described(material: Material, files: Mapping[str, bytes], *, loadable: bool) -> list[tuple[str, str]]:
     """Say of each file with the network what it is."""
     graph = "graph" if material.form == "tfjs-graph" else "Layers"
     made = BY_ID[material.form].label
-    return [
-        (name, f"TensorFlow.js {graph} model, zipped" if name.endswith(weights.CONVERTED) else f"The model: {made}")
-        for name in files
-    ]
+    zipped_model = f"TensorFlow.js {graph} model, zipped" + (
+        "" if loadable else "; TensorFlow.js itself cannot load it"
+    )
+    return [(name, zipped_model if name.endswith(weights.CONVERTED) else f"The model: {made}") for name in files]
 
 
 def _looks(material: Material) -> list[str]:

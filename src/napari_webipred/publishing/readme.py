@@ -137,7 +137,7 @@ def _use(card: ModelCard, files: Sequence[tuple[str, str]]) -> str:
         "In napari, with the plugin napari-webipred: *Add model…*, and the DOI of this record. In a terminal:\n\n"
         f"```\npip install napari-webipred\nnapari-webipred classify images/ --model {model}\n```"
     ]
-    if zips and any("TensorFlow.js Layers" in what for _, what in files):
+    if zips and any(what == "TensorFlow.js Layers model, zipped" for _, what in files):
         parts.append(
             "In a web page, with TensorFlow.js, after unpacking the archive:\n\n"
             "```js\nconst model = await tf.loadLayersModel('model.json');\n"

@@ -34,10 +34,13 @@ class Browser:
         ``model.json`` and the weights.
     form : str
         ``"tfjs-layers"`` or ``"tfjs-graph"``.
+    converted : bool
+        Whether it was written here, with the one output that gives the classes.
     """
 
     files: dict[str, bytes]
     form: str
+    converted: bool = False
 
 
 def browser(material: Material) -> tuple[Browser | None, str]:
@@ -47,13 +50,14 @@ def browser(material: Material) -> tuple[Browser | None, str]:
     -------
     Browser or None
     str
-        Why there is none; empty if there is one.
+        Why TensorFlow.js cannot load the model; empty if it can. A model that was written for it is returned even so.
     """
-    if material.form in {"tfjs-layers", "tfjs-graph"} and not _is_refused(material):
-        return Browser(_tfjs_files(material), material.form), ""
+    given = Browser(_tfjs_files(material), material.form) if material.form in {"tfjs-layers", "tfjs-graph"} else None
+    if given is not None and not _is_refused(material):
+        return given, ""
     network = material.network()
     if network is None:
-        return None, "The network is not made of Keras layers, so it cannot be written for TensorFlow.js."
+        return given, "The network is not made of Keras layers, so it cannot be written for TensorFlow.js."
     from napari_webipred.runtime.browser import browser_model
     from napari_webipred.runtime.compiler import traced
     from napari_webipred.runtime.layers_file import layers_files
@@ -61,9 +65,9 @@ def browser(material: Material) -> tuple[Browser | None, str]:
     try:
         written = browser_model(traced(*network))
         named = replace(written, metadata={"labels": material.model.classes})
-        return Browser(layers_files(named), "tfjs-layers"), ""
+        return Browser(layers_files(named), "tfjs-layers", converted=True), ""
     except ModelError as error:
-        return None, error.message
+        return given, error.message
 
 
 def _is_refused(material: Material) -> bool:
@@ -82,9 +86,7 @@ def _tfjs_files(material: Material) -> dict[str, bytes]:
     }
 
 
-def same_numbers(
-    files: Mapping[str, bytes], batch: NDArray[np.float32], numbers: NDArray[np.float32], allow_slow: bool = True
-) -> float:
+def same_numbers(files: Mapping[str, bytes], batch: NDArray[np.float32], numbers: NDArray[np.float32]) -> float:
     """Open a converted network, and return how far its numbers are from those of the model that it was made of.
 
     Parameters
@@ -103,7 +105,7 @@ def same_numbers(
     from napari_webipred.runtime.readers import compile_files
     from napari_webipred.runtime.session import Session
 
-    session = Session(with_bounds(compile_files(files, "folder", "model.json")), 1, allow_slow=allow_slow)
+    session = Session(with_bounds(compile_files(files, "folder", "model.json")), 1, allow_slow=True)
     ours = np.concatenate([session.predict(image[None]) for image in batch])
     scale = max(1.0, float(np.abs(numbers).max()))
     if ours.shape != numbers.shape or not (found := float(np.abs(ours - numbers).max()) / scale) <= _SAME:
