@@ -513,10 +513,13 @@ def test_the_command_takes_what_is_missing_and_tells_what_it_did(tmp_path, capsy
         (["--card", "{tmp}/odd.json"], "has no field colour"),
         (["--card", "{tmp}/input.json"], "input cannot be said"),
         (["--card", "{tmp}/wrong.json"], "authors"),
+        (["--card", "{tmp}/short.json"], "1 names of classes are given"),
+        (["--card", "{tmp}/scaled.json"], "preprocessing cannot be said"),
     ],
 )
-def test_what_cannot_be_used_is_told_before_anything_is_computed(words, said, tmp_path, capsys) -> None:
+def test_what_cannot_be_used_is_told_and_nothing_is_written(words, said, tmp_path, capsys) -> None:
     documents = {"list": [1], "odd": {"colour": "red"}, "input": {"input": {}}, "wrong": {"authors": "me"}}
+    documents |= {"short": {"classes": [{"index": 0, "name": "a"}]}, "scaled": {"preprocessing": {}}}
     for name, value in documents.items():
         (tmp_path / f"{name}.json").write_text(json.dumps(value), encoding="utf-8")
     words = [word.replace("{tmp}", str(tmp_path)) for word in words]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import licences
 from napari_webipred.card import Base, ModelCard, PartialCard, Provenance
 from napari_webipred.catalogue import local_model
+from napari_webipred.errors import OptionError
 from napari_webipred.merge import merge
 from napari_webipred.publishing.checklist import UNNAMED, slug
 
@@ -38,6 +39,11 @@ def published_card(
     -------
     ModelCard
         The name of a file is no name of a model: where nobody has named it, it is called `UNNAMED`.
+
+    Raises
+    ------
+    OptionError
+        The user names another number of classes than the model has.
     """
     update: dict[str, Any] = {
         "test": test,
@@ -51,6 +57,11 @@ def published_card(
         of_file = local_model.card_of_path(path)
         if (card.name, card.id) == (of_file.name, of_file.id):
             update["name"] = UNNAMED
+    if said.classes and len(said.classes) != len(card.classes):
+        raise OptionError(
+            f"{len(said.classes)} names of classes are given, but the model has {len(card.classes)} classes.",
+            "Give one name for each class, in the order of the outputs.",
+        )
     card = merge(card.model_copy(update=update), said, overrule=True)
     named = {"id": slug(card.name), "license": licences.known(card.license) if card.license else None}
     return card.model_copy(update=named)

@@ -13,7 +13,18 @@ from napari_webipred.card import PartialCard
 from napari_webipred.errors import OptionError
 
 # What stands on a card because of the network; the settings of the model say it.
-_NOT_SAID = {"schema_version", "input", "output", "weights", "test", "provenance", "base", "fitted_to"}
+_NOT_SAID = {
+    "schema_version",
+    "task",
+    "input",
+    "preprocessing",
+    "output",
+    "weights",
+    "test",
+    "provenance",
+    "base",
+    "fitted_to",
+}
 
 
 def said_in(file: Path | None, values: Mapping[str, Any], authors: Sequence[Mapping[str, str]] = ()) -> PartialCard:
