@@ -348,3 +348,17 @@ def test_tifffile_does_not_log_about_a_file_while_it_is_read(tmp_path: Path, cap
     assert not [record for record in caplog.records if record.name == "tifffile"]
     logging.getLogger("tifffile").warning("from elsewhere")
     assert "from elsewhere" in caplog.text
+
+
+def test_a_page_is_read_without_going_through_those_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "many.tif"
+    with tifffile.TiffWriter(path) as writer:
+        for number in range(20):
+            writer.write(np.full((8, 8), number, np.uint8), metadata=None, contiguous=False)
+    source = file_source(str(path))
+    with tifffile.TiffFile(path) as file:
+        start = file.pages[10].offset
+    content = bytearray(path.read_bytes())
+    content[start : start + 60] = bytes(60)  # from here on, nobody finds the way to the next page
+    path.write_bytes(content)
+    assert [int(read(source, (number,)).max()) for number in (9, 11, 19)] == [9, 11, 19]

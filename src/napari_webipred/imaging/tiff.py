@@ -88,12 +88,15 @@ class Stack:
         Length of all planes, if there is an offset.
     memory : tuple of int
         Bytes that reading each page takes at most.
+    directories : tuple of int
+        Where the directory of each page starts: tifffile would go through all pages before it.
     """
 
     axes: tuple[str, ...]
     shape: tuple[int, ...]
     pages: tuple[int, ...]
     memory: tuple[int, ...]
+    directories: tuple[int, ...]
     inside: int = 1
     offset: int | None = None
     bytes: int = 0
@@ -121,7 +124,8 @@ def _stack_of_series(file: TiffFile) -> Stack | None:
         return None
     pages = tuple(page for part in alike for page in part.pages)
     memory = tuple(size for part in alike for size in part.memory)
-    return Stack(("series", *first.axes), (len(parts), *first.shape), pages, memory, first.inside)
+    directories = tuple(place for part in alike for place in part.directories)
+    return Stack(("series", *first.axes), (len(parts), *first.shape), pages, memory, directories, first.inside)
 
 
 def _stack_of(series: TiffPageSeries) -> Stack | None:
@@ -134,20 +138,26 @@ def _stack_of(series: TiffPageSeries) -> Stack | None:
     if any(page is None or len(page.treeindex) > 1 for page in pages):
         return None  # parts of the stack lie in other files
     numbers = tuple(page.index for page in pages if page is not None)
+    starts = tuple(int(page.offset) for page in pages if page is not None)
     planes, held = math.prod(shape), series.keyframe.size
     memory = (_memory(series.keyframe),) * len(numbers)
     if len(numbers) * held == series.size and planes % len(numbers) == 0:
-        return Stack(axes, shape, numbers, memory, planes // len(numbers))
+        return Stack(axes, shape, numbers, memory, starts, planes // len(numbers))
     if series.dataoffset is not None and held * planes == series.size:
-        return Stack(axes, shape, numbers[:1], memory[:1], offset=series.dataoffset, bytes=series.nbytes)
+        return Stack(axes, shape, numbers[:1], memory[:1], starts[:1], offset=series.dataoffset, bytes=series.nbytes)
     return None
 
 
 def _stack_of_pages(file: TiffFile) -> Stack:
-    pages = {n: _memory(page) for n, page in enumerate(file.pages) if not (page.is_reduced or page.is_mask)}
-    if len(pages) <= 1:
-        return Stack((), (), tuple(pages) or (0,), tuple(pages.values()) or (0,))
-    return Stack(("page",), (len(pages),), tuple(pages), tuple(pages.values()))
+    pages = {
+        n: (_memory(page), int(page.offset))
+        for n, page in enumerate(file.pages)
+        if not (page.is_reduced or page.is_mask)
+    } or {0: (0, int(file.pages.first.offset))}
+    memory, starts = zip(*pages.values(), strict=True)
+    if len(pages) == 1:
+        return Stack((), (), tuple(pages), memory, starts)
+    return Stack(("page",), (len(pages),), tuple(pages), memory, starts)
 
 
 def _memory(page: TiffPage) -> int:
@@ -170,7 +180,7 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
     stack: Stack = source.details
     place, part = stack.place(index)
     with opened_tiff(path) as file:
-        page = file.pages[stack.pages[place]]
+        page = _page(file, stack.pages[place], stack.directories[place])
         _check_page(page, path.stat().st_size)
         if stack.offset is not None:
             offset = stack.offset + part * page.nbytes
@@ -188,6 +198,16 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
         else:
             pixels = _in_colour(pixels, page)
         return upright(_black_is_zero(pixels, page), _orientation(page))
+
+
+def _page(file: TiffFile, number: int, directory: int) -> TiffPage:
+    """Return a page that begins at a known place in the file."""
+    from tifffile import TiffPage
+
+    if number == 0:
+        return file.pages.first
+    file.filehandle.seek(directory)
+    return TiffPage(file, index=number)
 
 
 def _is_for_tifffile(page: TiffPage) -> bool:
