@@ -93,8 +93,8 @@ def fit_head(  # noqa: PLR0913 - each is given by its name
     >>> flat = [np.full((64, 64), 40 * i + 20, np.uint8) for i in range(6)]
     >>> noisy = [random.integers(0, 256, (64, 64), dtype=np.uint8) for i in range(6)]
     >>> own = wp.fit_head([*flat, *noisy], ["flat"] * 6 + ["noise"] * 6, base="demo")
-    >>> own.classes, round(own.card.performance["accuracy"], 2)
-    (['flat', 'noise'], 0.92)
+    >>> own.classes, own.card.performance["accuracy"] > 0.8
+    (['flat', 'noise'], True)
     >>> wp.classify(noisy[0], own)["prediction"].item()
     'noise'
     """

@@ -39,7 +39,7 @@ class ReadingAhead:
         self._read = read or read_and_drop
         self._changed = Condition()
         self._sizes: dict[int, int] = {}  # of files that are read, by the number of their plane
-        self._asking: set[int] = set()  # planes whose files wait for room
+        self._asking: set[int] = set()  # planes whose files are announced and wait for room
         self._passed = -1  # the plane whose turn it is
         self._closed = False
 
@@ -58,6 +58,8 @@ class ReadingAhead:
                 location = plane.source.location
                 if plane.source.reader == UNOPENED and isinstance(location, Path):
                     pool = pool or Workers(_READERS, "napari-webipred-reading")
+                    with self._changed:
+                        self._asking.add(number)
                     pool.submit(self._ahead, number, location)
                 if len(waiting) > _FILES:
                     yield self._next(waiting)
@@ -80,31 +82,35 @@ class ReadingAhead:
 
     def _ahead(self, number: int, path: Path) -> None:
         """Read a file when there is room for it, unless its turn has come."""
-        if number <= self._passed:
-            return
-        with suppress(OSError):  # whoever classifies it will say what is wrong with it
-            status = path.stat()
-            size = min(status.st_size, self._most)
-            if not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
-                return
-            if self._admitted(number, size):
+        size = self._size(number, path)
+        if self._is_admitted(number, size) and size is not None:
+            with suppress(OSError):  # whoever classifies it will say what is wrong with it
                 self._read(path, size)
 
-    def _admitted(self, number: int, size: int) -> bool:
-        """Wait until there is room for a file, those before it first; False if its turn has come meanwhile."""
+    def _size(self, number: int, path: Path) -> int | None:
+        """Return how many bytes of a file are to be read; None if none are."""
+        if number <= self._passed:
+            return None
+        try:
+            status = path.stat()
+        except OSError:
+            return None
+        return min(status.st_size, self._most) if stat.S_ISREG(status.st_mode) else None  # a pipe could wait for ever
+
+    def _is_admitted(self, number: int, size: int | None) -> bool:
+        """Wait until there is room for a file, those before it first; False if there is none, or its turn has come."""
 
         def is_over() -> bool:
-            return self._closed or number <= self._passed
+            return size is None or self._closed or number <= self._passed
 
         def has_room() -> bool:
-            return number == min(self._asking) and (not self._sizes or self.in_use + size <= self._most)
+            return number == min(self._asking) and (not self._sizes or self.in_use + (size or 0) <= self._most)
 
         with self._changed:
-            self._asking.add(number)
             self._changed.wait_for(lambda: is_over() or has_room())
             self._asking.remove(number)
             self._changed.notify_all()
-            if is_over():
+            if size is None or is_over():
                 return False
             self._sizes[number] = size
             return True
