@@ -28,7 +28,17 @@ if TYPE_CHECKING:
 else:
     WeightFormat = Literal[tuple(BY_ID)]
 SourceType = Literal[
-    "builtin", "zenodo", "huggingface", "teachable-machine", "url", "doi", "github", "figshare", "dataverse", "local"
+    "builtin",
+    "zenodo",
+    "huggingface",
+    "teachable-machine",
+    "url",
+    "doi",
+    "github",
+    "figshare",
+    "dataverse",
+    "local",
+    "bundle",  # somebody's own file, which came in a bundle and lies nowhere else
 ]
 
 DEEPEST = 20  # objects within objects
@@ -390,6 +400,11 @@ class ModelCard(PartialCard):
     def is_local(self) -> bool:
         """Whether this is the card of a user's own file."""
         return any(weights.source.type == "local" for weights in self.weights)
+
+    @property
+    def is_unpublished(self) -> bool:
+        """Whether this is the card of somebody's own file: of the user, or one that came in a bundle."""
+        return any(weights.source.type in {"local", "bundle"} for weights in self.weights)
 
     @property
     def performance(self) -> dict[str, Any]:

@@ -158,7 +158,7 @@ def keras_network(model: Model) -> tuple[LayersModel, int] | None:
         card.output.tensor_name,
         len(card.classes),
         unpacked=files.unpacked,
-        preferred=weights.format if weights and not card.is_local else None,
+        preferred=weights.format if weights and not card.is_unpublished else None,
     )
 
 
@@ -280,9 +280,9 @@ def _compiled(card: ModelCard, files: ModelFiles, entry_point: str | None) -> by
     from napari_webipred.runtime.bounds import with_bounds  # a graph that is kept needs no compiler
     from napari_webipred.runtime.readers import compile_files
 
-    # Of a file of the user's own nothing is known.
+    # Of somebody's own file nothing is known.
     weights = local_model.opened_weights(card)
-    form = weights.format if weights and not card.is_local else None
+    form = weights.format if weights and not card.is_unpublished else None
     try:
         graph = compile_files(
             files,

@@ -15,8 +15,9 @@ from napari_webipred.formats import BY_ID
 
 CARDS = Path(card_module.__file__).parent / "catalogue" / "cards"
 SCHEMA = json.loads((Path(__file__).parent / "data" / "model_card.schema.json").read_text())
-# The schema is for cards that are passed on; only inside the package are there weights of the type "builtin".
-SCHEMA["properties"]["weights"]["items"]["properties"]["source"]["properties"]["type"]["enum"].append("builtin")
+# The schema is for cards that are passed on; only inside the package are there weights of the type "builtin", and only
+# in bundles and the cache those of the type "bundle".
+SCHEMA["properties"]["weights"]["items"]["properties"]["source"]["properties"]["type"]["enum"] += ["builtin", "bundle"]
 MINIMAL = {
     "id": "a",
     "name": "A",

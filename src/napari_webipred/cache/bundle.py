@@ -12,14 +12,15 @@ import struct
 import zipfile
 from collections.abc import Collection, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, PlainValidator
 
 from napari_webipred import file_errors, limits, safe_json
-from napari_webipred.archive.model_files import open_files
-from napari_webipred.cache import fingerprints, index, store
+from napari_webipred.archive import model_files
+from napari_webipred.cache import fingerprints, index, own_file, store
 from napari_webipred.cache.arrival import accept, changed, place_for
 from napari_webipred.cache.entry import FILES, Entry, KeptFile, Origin, find_entries, read_entry
 from napari_webipred.cache.folders import can_be_folder
@@ -61,22 +62,38 @@ class _Manifest(BaseModel):
     models: list[_Model] = Field(min_length=1, max_length=limits.BUNDLE_MODELS)
 
 
-def write(references: Sequence[str], path: Path) -> Generator[Download, None, Path]:
+@dataclass(frozen=True, slots=True)
+class _Packed:
+    """A model to be written: its card, its files, where they lie, and what is noted of it if it is in the cache."""
+
+    card: ModelCard
+    source: dict[str, Any]
+    files: tuple[tuple[KeptFile, Path], ...]
+    entry: Entry | None = None
+
+    def is_there(self) -> bool:
+        """Tell whether nobody has removed or replaced it since; own files are never touched."""
+        return self.entry is None or self.entry.is_there()
+
+
+def write(references: Sequence[str | Path], path: Path) -> Generator[Download, None, Path]:
     """Write models, fetched first where they are not on this machine, into a bundle.
 
     A generator that tells how far it is and returns the path; closing it leaves nothing behind.
 
     Parameters
     ----------
-    references : sequence of str
-        Names of models, DOIs, addresses.
+    references : sequence of str or Path
+        Names of models, DOIs, addresses, and files of the user's own.
     path : Path
         The bundle to write; it appears when it is complete.
 
     Raises
     ------
     OptionError
-        A model needs no bundle, or there is too much for one.
+        A model needs no bundle, or there is too much for one. An own model is not one file, or is called like another.
+    ArchiveError, ModelError
+        An own model cannot be read, or it is none.
     CatalogueError
         A model cannot be had, or the bundle cannot be written.
     """
@@ -86,39 +103,63 @@ def write(references: Sequence[str], path: Path) -> Generator[Download, None, Pa
             yield from _write(found.values(), path)
             return path
         except (ArchiveError, CatalogueError):
-            if all(entry.is_there() for _, entry in found.values()):
+            if all(each.is_there() for each in found.values()):
                 raise
     raise CatalogueError(
         "Another program keeps removing these models while they are written.", "Try again when it has finished."
     )
 
 
-def _fetched(references: Sequence[str]) -> Generator[Download, None, dict[str, tuple[ModelCard, Entry]]]:
-    """Fetch models; return their cards and notes by their identifiers."""
-    found: dict[str, tuple[ModelCard, Entry]] = {}
+def _fetched(references: Sequence[str | Path]) -> Generator[Download, None, dict[str, _Packed]]:
+    """Fetch models, and look at own files; return them by their identifiers, in lower case."""
+    found: dict[str, _Packed] = {}
     for reference in references:
+        if isinstance(reference, Path) or _is_path(reference):
+            own = own_file.read(Path(reference))
+            _add(found, _Packed(own.card, own_file.SOURCE.model_dump(), ((own.file, own.path),)))
+            continue
         card = index.resolve(reference)
         weights = wanted(card)
         if weights is None:
             raise OptionError(
                 f"The model {card.id} is part of napari-webipred.", "Leave it out: it is already on every machine."
             )
-        while card.id not in found:  # Another program may remove what has just come.
+        entries: list[Entry] = []
+        while not entries:  # Another program may remove what has just come.
             yield from store.fetch(card)
-            found.update((card.id, (card, entry)) for entry in find_entries(card.id, weights)[:1])
+            entries = find_entries(card.id, weights)
+        entry = entries[0]
+        files = tuple((file, entry.folder / FILES / file.name) for file in entry.files)
+        _add(found, _Packed(card, entry.source, files, entry))
     return found
 
 
-def _write(found: Collection[tuple[ModelCard, Entry]], path: Path) -> Generator[Download, None, None]:
-    contents = {file.sha256: (entry, file) for _, entry in found for file in entry.files}
+def _is_path(reference: str) -> bool:
+    """Tell whether a reference means a file of the user's own: names of models come first, as everywhere."""
+    return model_files.exists(Path(reference)) and index.find(reference) is None
+
+
+def _add(found: dict[str, _Packed], model: _Packed) -> None:
+    """Add a model, unless it is there already; two that only share a name cannot be told apart later."""
+    there = found.setdefault(model.card.id.casefold(), model)
+    sums = [[(file.name, file.sha256) for file, _ in each.files] for each in (there, model)]
+    if there.source != model.source or sums[0] != sums[1]:
+        raise OptionError(
+            f"Two of these models are called {model.card.id}.",
+            "Write a bundle for each, or give one another name: rename its file, or change the id in its webipred.json.",
+        )
+
+
+def _write(found: Collection[_Packed], path: Path) -> Generator[Download, None, None]:
+    contents = {file.sha256: (place, file) for model in found for file, place in model.files}
     count = Count(sum(file.size for _, file in contents.values()))
     models = [
         {
-            "card": card.model_dump(mode="json", exclude_unset=True),
-            "source": entry.source,
-            "files": [{key: getattr(file, key) for key in _File.model_fields} for file in entry.files],
+            "card": model.card.model_dump(mode="json", exclude_unset=True),
+            "source": model.source,
+            "files": [{key: getattr(file, key) for key in _File.model_fields} for file, _ in model.files],
         }
-        for card, entry in found
+        for model in found
     ]
     manifest = json.dumps({"format": _FORMAT, "version": 1, "models": models}, indent=1)
     if count.total > limits.BUNDLE_BYTES or len(contents) > limits.BUNDLE_FILES or safe_json.excess(manifest):
@@ -127,9 +168,9 @@ def _write(found: Collection[tuple[ModelCard, Entry]], path: Path) -> Generator[
     try:
         with zipfile.ZipFile(temporary, "w") as bundle:
             bundle.writestr(zipfile.ZipInfo(_MANIFEST), manifest)
-            for digest, (entry, file) in contents.items():
+            for digest, (place, file) in contents.items():
                 with (
-                    (entry.folder / FILES / file.name).open("rb") as source,
+                    place.open("rb") as source,
                     bundle.open(zipfile.ZipInfo(f"{digest}.bin"), "w", force_zip64=True) as target,
                 ):
                     yield from copy(source, target, file.name, file.size, [f"sha256:{digest}"], count)
@@ -206,7 +247,7 @@ def _origin(model: _Model) -> Origin:
 
 def _manifest(path: Path) -> _Manifest:
     """Read what a bundle says that it holds, believing nothing of it."""
-    files = open_files(path)
+    files = model_files.open_files(path)
     if files.kind != "zip" or _MANIFEST not in files:
         raise ArchiveError(
             f"{path.name} is not a bundle of models.",
@@ -233,7 +274,18 @@ def _manifest(path: Path) -> _Manifest:
         weights = wanted(model.card)
         if weights is None or weights.source.model_dump() != model.source:
             raise _unsound(path, f"the card of {model.card.id} does not belong to its files")
+        if model.card.is_unpublished:
+            _check_own(path, model)
     return manifest
+
+
+def _check_own(path: Path, model: _Model) -> None:
+    """Check somebody's own model: nothing but its checksum says which file its card means."""
+    if own_file.belongs_to_catalogue(model.card.id):
+        raise _unsound(path, f"an own model in it is called {model.card.id}, like a model of the catalogue")
+    weights = [(each.source, each.checksum) for each in model.card.weights]
+    if weights != [(own_file.SOURCE, f"sha256:{model.files[0].sha256}")] or len(model.files) > 1:
+        raise _unsound(path, f"the card of {model.card.id} does not belong to its files")
 
 
 def _unsound(path: Path, why: str) -> ArchiveError:

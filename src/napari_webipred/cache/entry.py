@@ -85,7 +85,8 @@ class Entry:
         Date and time, UTC, ISO 8601.
     origin : str
         ``"source"``: the files came from there, or were found equal to what is there; ``"bundle"`` or ``"file"``: they
-        were brought by hand, and only the one who brought them says that they are what lies at the source.
+        were brought by hand, and only the one who brought them says that they are what lies at the source, if there is
+        one.
     card_sha256 : str
         Of the card beside it, in hexadecimal digits.
     written : tuple of int
@@ -115,9 +116,16 @@ class Entry:
     @property
     def doubt(self) -> str:
         """What should be known of files that were brought by hand; empty for those of the source."""
+        if self.is_unpublished:
+            return "The file came in a bundle. It is somebody's own model, and is published nowhere."
         if self.origin == "source":
             return ""
         return f"The files come from a {self.origin}. They have not been compared with a checksum of the source yet."
+
+    @property
+    def is_unpublished(self) -> bool:
+        """True for somebody's own file, which came in a bundle: there is no source that it could be fetched from."""
+        return self.source.get("type") == "bundle"
 
     @property
     def fingerprint(self) -> str:

@@ -132,7 +132,8 @@ def _expected(card: ModelCard, weights: Weights, path: Path) -> RemoteFile:
 def confirm(card: ModelCard) -> Entry | None:
     """Compare a model that was brought by hand with the checksums that its source has; return what is noted then.
 
-    Models that came from their source are not compared again. None if the model is not in the cache.
+    Models that came from their source are not compared again, and somebody's own never. None if the model is not in the
+    cache.
 
     Raises
     ------
@@ -142,7 +143,7 @@ def confirm(card: ModelCard) -> Entry | None:
         The source cannot be asked.
     """
     entry = next(iter(noted(card)), None)
-    if entry is None or entry.origin == "source" or entry.read_only:
+    if entry is None or entry.origin == "source" or entry.read_only or entry.is_unpublished:
         return entry
     files = providers.remote_files(card)
     if None in {file.checksum for file in files}:

@@ -87,6 +87,12 @@ def unknown(reference: str) -> CatalogueError:
     name = reference.strip().casefold()
     ids = [card.id for card in cards()]
     if entry := next((entry for entry in store.entries() if entry.id.casefold() == name), None):
+        if entry.is_unpublished:
+            return CatalogueError(
+                f"The card of the model {entry.id} on this machine is damaged.",
+                "Import the bundle again that it came in.",
+                "import file",
+            )
         source = entry.source
         address = source.get("doi") or source.get("url") or f"hf:{source.get('repo')}@{source.get('revision')}"
         return CatalogueError(

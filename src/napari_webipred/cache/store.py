@@ -86,11 +86,19 @@ def fetch(card: ModelCard, *, replace: bool = False) -> Generator[Download, None
             "Download the model in a browser and open it from disk.",
         )
     there = find_entries(card.id, weights)
-    for entry in () if replace else there:
+    unpublished = card.is_unpublished
+    for entry in () if replace and not unpublished else there:
         if _is_sound(entry):
             entry.use()
             mend_card(entry, card)
             return entry.path
+    if unpublished:
+        raise CatalogueError(
+            f"The file of {card.id} is {'damaged' if there else 'not on this machine'}. It came in a bundle and is "
+            "published nowhere.",
+            "Import that bundle again.",
+            "import file",
+        )
     if settings.current().offline:
         here = ", ".join(["demo", *(entry.id for entry in entries())])
         damaged = bool(there) and not replace

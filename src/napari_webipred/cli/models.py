@@ -65,7 +65,7 @@ def add_cache(parser: Parser) -> None:
 
 def add_bundle(parser: Parser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("models", nargs="+", metavar="MODEL", help="like MODEL of fetch")
+    parser.add_argument("models", nargs="+", metavar="MODEL", help="like MODEL of fetch, or your own model in one file")
     parser.add_argument(
         "-o", "--output", type=Path, default=Path("models.zip"), help="file to write (default: %(default)s)"
     )
@@ -206,6 +206,8 @@ def _place(entry: Entry) -> str:
 
 def _origin(entry: Entry) -> str:
     """Write in a few words where a model came from."""
+    if entry.is_unpublished:
+        return "an own model, from a bundle"
     source = entry.source
     place = source.get("doi") or source.get("repo") or source.get("url") or source.get("type") or ""
     if source.get("record_id"):

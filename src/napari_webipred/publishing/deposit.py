@@ -205,7 +205,7 @@ def _described(material: Material, files: Mapping[str, bytes], *, loadable: bool
 def _looks(material: Material) -> list[str]:
     """Say what the user should look at before the model is published."""
     card = material.model.card
-    if card.is_local or not card.record_doi:
+    if card.is_unpublished or not card.record_doi:
         return []
     return [f"This model is published already: {card.record_doi}. Publish it again only if its authors agree."]
 

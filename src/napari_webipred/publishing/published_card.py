@@ -51,7 +51,7 @@ def published_card(
         "record_doi": None,  # it gets one of its own
         "provenance": _provenance(card),
     }
-    if card.base is None and not card.is_local and not _is_built_in(card):
+    if card.base is None and not card.is_unpublished and not _is_built_in(card):
         update["base"] = Base(name=card.name, id=card.id, doi=card.record_doi, license=card.license)
     if path is not None and card.is_local:
         of_file = local_model.card_of_path(path)

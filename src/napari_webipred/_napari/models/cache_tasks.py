@@ -104,14 +104,14 @@ def limit(most: int) -> Generator[None, None, str]:
     )
 
 
-def export(ids: Sequence[str], path: Path) -> Generator[Download, None, str]:
+def export(references: Sequence[str | Path], path: Path) -> Generator[Download, None, str]:
     """Write models into a bundle."""
     from napari_webipred.cache import bundle
     from napari_webipred.cache.store import Download
 
     yield Download(0, None)
-    yield from bundle.write(ids, path)
-    return f"Exported {len(ids)} model{'s' * (len(ids) != 1)} to {path.name}."
+    yield from bundle.write(references, path)
+    return f"Exported {len(references)} model{'s' * (len(references) != 1)} to {path.name}."
 
 
 def is_bundle(path: Path) -> bool:

@@ -83,11 +83,14 @@ class ModelMenu(QObject):
             self.agreed.emit(entry)
             return
         size = f" ({megabytes(entry.size)})" if entry.size else ""
+        again = f"You can download it again{size}."
+        if entry.card.is_unpublished:
+            again = "It cannot be downloaded again: keep the bundle that it came in."
         ask(
             self._view,
             "Remove model",
             f"Remove “{readable(entry.name, LONGEST)}” from this machine?",
-            f"Its files and settings are deleted. You can download it again{size}.",
+            f"Its files and settings are deleted. {again}",
             [Answer("Remove", lambda: self.agreed.emit(entry), destroys=True)],
         )
 

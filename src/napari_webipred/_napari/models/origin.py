@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari_webipred.cache.entry import Entry as CacheEntry
 
 OWN = "your file"
+FROM_BUNDLE = "own model, from a bundle"
 
 
 def origin(source: dict[str, Any]) -> str:
@@ -26,12 +27,15 @@ def origin(source: dict[str, Any]) -> str:
         return "part of this plugin"
     if kind == "local":
         return OWN
+    if kind == "bundle":
+        return FROM_BUNDLE
     return host(str(source.get("url") or "")) or str(kind)
 
 
 def origin_in_cache(entry: CacheEntry) -> str:
     """Name the origin of a model in the cache, as far as it is known."""
-    return origin(entry.source) if entry.origin == "source" else f"from a {entry.origin}, not verified"
+    known = entry.origin == "source" or entry.is_unpublished
+    return origin(entry.source) if known else f"from a {entry.origin}, not verified"
 
 
 def origin_of(card: ModelCard) -> str:

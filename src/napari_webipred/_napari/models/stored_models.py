@@ -78,13 +78,13 @@ class StoredModels(QDialog):
         self.total = MutedLabel()
         self.export = Button("Export…")
         self.export.setToolTip(
-            "Export the selected downloaded models as a bundle: one file for a machine without a network"
+            "Export the selected models as a bundle: one file for a machine without a network"
         )
         self.import_file = Button("Import…")
         self.import_file.setToolTip("Import a bundle, or a model file that you downloaded in a browser")
         self.remove = Button("Remove")
         self.remove.setToolTip(
-            "Delete the selected models from this machine. You can download them again.\n"
+            "Delete the selected models from this machine. You can download them again, or import their bundle.\n"
             "Your own models are only removed from the list. Their files are not deleted."
         )
         self.remove_all = Button("Remove all…")
@@ -223,8 +223,7 @@ class StoredModels(QDialog):
 
     def _enable(self) -> None:
         ready, chosen = self._task is None, self.chosen()
-        downloaded = [model for model in chosen if isinstance(model.reference, str)]
-        self.export.setEnabled(ready and bool(downloaded) and len(downloaded) == len(chosen))
+        self.export.setEnabled(ready and bool(chosen) and not any(model.gone for model in chosen))
         self.remove.setEnabled(ready and bool(chosen))
         for widget in (self.import_file, self.free_space):
             widget.setEnabled(ready)
@@ -261,8 +260,7 @@ class StoredModels(QDialog):
         if name:
             path = Path(name)
             path = path if path.suffix else path.with_suffix(".zip")
-            ids = [model.reference for model in self.chosen() if isinstance(model.reference, str)]
-            self._work("Exporting", cache_tasks.export(ids, path))
+            self._work("Exporting", cache_tasks.export([model.reference for model in self.chosen()], path))
 
     def _on_import(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{FILES};;All files (*)")

@@ -1,0 +1,88 @@
+"""A model that is the user's own file, as it travels in a bundle: one file, and a card that says where it came from."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_webipred import file_errors, formats
+from napari_webipred.archive.model_files import ModelFiles, open_files
+from napari_webipred.cache.entry import KeptFile
+from napari_webipred.cache.folders import can_be_folder
+from napari_webipred.card import ModelCard, WeightSource
+from napari_webipred.catalogue import built_in, local_model, side_files
+from napari_webipred.download.remote_file import harmless
+from napari_webipred.errors import ArchiveError, OptionError
+from napari_webipred.merge import merge
+
+SOURCE = WeightSource(type="bundle")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnFile:
+    """A model that is one file of the user's own.
+
+    Attributes
+    ----------
+    path : Path
+        Where it lies; that goes nowhere.
+    card : ModelCard
+        What the file, and the small files beside it, say of the model; nothing that the user has entered.
+    file : KeptFile
+        What it is called in the bundle, its size and its checksum.
+    """
+
+    path: Path
+    card: ModelCard
+    file: KeptFile
+
+
+def read(path: Path) -> OwnFile:
+    """Look at a file of the user's own, and make the card with which it travels.
+
+    Raises
+    ------
+    OptionError
+        It is not one file, or cannot have the name that it has on another machine.
+    ArchiveError, ModelError
+        It cannot be read, it is no model, or its card is not valid.
+    """
+    files = open_files(path)
+    if not _is_one_file(files):
+        raise OptionError(
+            f"{path.name} is not a single file, and a bundle takes only own models that are one file.",
+            "Put all files of the model into a zip archive of their own, and give that one.",
+        )
+    if files.kind == "zip" and not any(map(formats.format_of, files)):
+        raise ArchiveError(f"{path.name} contains no model.", "Choose another file.")
+    try:
+        size, digest = path.stat().st_size, files.checksum.removeprefix("sha256:")
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise ArchiveError(f"{path.name} cannot be read: {reason}.", remedy) from error
+    card = side_files.completed(local_model.card_of_path(path), files, files.entry)
+    card = merge(card, local_model.describe_choice(card, files.entry))
+    _check_name(card, path)
+    sent = {"source": SOURCE, "size": size, "checksum": f"sha256:{digest}"}
+    card = card.model_copy(update={"weights": (card.weights[0].model_copy(update=sent),)})
+    return OwnFile(path, card, KeptFile(harmless(path.name), SOURCE.type, None, size, digest))
+
+
+def belongs_to_catalogue(id: str) -> bool:  # noqa: A002
+    """Tell whether a built-in card has this identifier, which would hide any other model of this name."""
+    return id.casefold() in {card.id.casefold() for card in built_in.cards()}
+
+
+def _is_one_file(files: ModelFiles) -> bool:
+    """Tell whether the numbers of a model depend on one file alone, and all of that file is the model."""
+    if files.kind == "zip":
+        return files.entry is None
+    return files.kind not in {"folder", "json"} and len(files.on_disk()) == 1
+
+
+def _check_name(card: ModelCard, path: Path) -> None:
+    rename = "Rename the file. If it contains a webipred.json, change the id there."
+    if belongs_to_catalogue(card.id):
+        raise OptionError(f"{path.name} is called {card.id}, like a model of the catalogue.", rename)
+    if not can_be_folder(card.id):
+        raise OptionError(f"{path.name} is called {card.id}, which is no file name on some systems.", rename)
