@@ -17,7 +17,7 @@ import napari_webipred as wp
 from heads import body, write
 from labelled_images import image, images
 from napari_webipred import cli, settings
-from napari_webipred.cache import bundle, importer, index, local_models, store
+from napari_webipred.cache import bundle, importer, index, local_models, packing, store
 from napari_webipred.errors import (
     ArchiveError,
     CatalogueError,
@@ -224,6 +224,33 @@ def test_another_model_of_the_same_name_is_replaced_only_if_the_user_says_so(
     assert entry.path.read_bytes() == two.read_bytes()
 
 
+def test_other_names_of_the_classes_are_another_model(tmp_path: Path, move: Callable[[], Path]) -> None:
+    path = onnx_file(tmp_path / "cells.onnx")
+    bundles = []
+    for number, names in enumerate(("a\nb\nc", "c\nb\na")):
+        (tmp_path / "labels.txt").write_text(names)
+        bundles.append(written(tmp_path / f"{number}.zip", path))
+    move()
+    result_of(bundle.read(bundles[0]))
+    with pytest.raises(ChangedModelError):
+        result_of(bundle.read(bundles[1]))
+    assert [card.class_names for card in store.cards()] == [["a", "b", "c"]]
+    result_of(bundle.read(bundles[1], replace=True))
+    assert [card.class_names for card in store.cards()] == [["c", "b", "a"]]
+
+
+def test_a_topology_can_have_any_name(tmp_path: Path, move: Callable[[], Path]) -> None:
+    with zipfile.ZipFile(tmp_path / "t.zip", "w") as target:
+        (tmp_path / "s.zip").write_bytes(model_zip())
+        with zipfile.ZipFile(tmp_path / "s.zip") as source:
+            for name in source.namelist():
+                target.writestr(name.replace("model.json", "network.json"), source.read(name))
+    carried = written(tmp_path / "b.zip", tmp_path / "t.zip")
+    move()
+    result_of(bundle.read(carried))
+    assert len(wp.open_model("t").classes) == 2
+
+
 def test_an_own_model_does_not_replace_one_that_was_downloaded(
     tmp_path: Path, zenodo: ZenodoServer, move: Callable[[], Path]
 ) -> None:
@@ -349,13 +376,13 @@ def test_a_file_that_changes_while_it_is_written_gives_no_bundle(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = onnx_file(tmp_path / "cells.onnx")
-    steps = bundle._write
+    steps = packing._write
 
     def changed_before(found: Any, target: Path) -> Any:
         path.write_bytes(path.read_bytes()[:-1] + b"?")
         return steps(found, target)
 
-    monkeypatch.setattr(bundle, "_write", changed_before)
+    monkeypatch.setattr(packing, "_write", changed_before)
     with pytest.raises(ArchiveError, match="its checksum is different"):
         written(tmp_path / "b.zip", path)
     assert not list(tmp_path.glob("*b.zip*"))
@@ -375,7 +402,7 @@ def test_a_damaged_own_model_can_only_be_imported_again(
     assert importer.confirm(card) == store.entries()[0]
     content = sound.read_bytes()
     sound.write_bytes(content[:-1] + b"?")
-    with pytest.raises(CatalogueError, match="The file of cells is damaged. It came in a bundle") as caught:
+    with pytest.raises(CatalogueError, match=r"The file of cells is damaged\. It came in a bundle") as caught:
         result_of(store.fetch(card, replace=replace))
     assert caught.value.hint == "Import that bundle again."
     result_of(bundle.read(carried))

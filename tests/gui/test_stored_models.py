@@ -18,7 +18,7 @@ from napari_webipred._napari.models.which_model import WhichModel
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import REMARK, SECOND_LINE
 from napari_webipred._napari.widgets.two_line_list import ITEM
-from napari_webipred.cache import bundle, importer, index, store
+from napari_webipred.cache import bundle, importer, index, local_models, store
 from zenodo_server import CONVERTED, ZenodoServer, model_zip
 
 DAY = 24 * 60 * 60
@@ -442,3 +442,32 @@ def test_a_model_is_said_to_come_from_a_bundle_until_its_source_has_confirmed_it
     panel._session.loading.choose(panel._session.loading.entry)
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert "bundle" not in panel.model.about.text()
+
+
+def test_an_own_model_is_exported_and_can_be_chosen_on_the_other_machine(
+    page, qtbot, monkeypatch, tmp_path, open_panel, choose
+):
+    own = tmp_path / "cells.zip"
+    own.write_bytes(model_zip(4))
+    gone = tmp_path / "gone.zip"
+    for path in (own, gone):
+        local_models.remember(path, path.stem)
+    path = tmp_path / "carried.zip"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+    dialog = page()
+    choose_row(qtbot, dialog, names(dialog).index("gone"))
+    assert not dialog.export.isEnabled()
+    choose_row(qtbot, dialog, names(dialog).index("cells"))
+    press(qtbot, dialog, dialog.export)
+    assert "Exported 1 model to carried.zip." in dialog.message.text
+    monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "other"))
+    monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
+    own.unlink()
+    dialog = page()
+    press(qtbot, dialog, dialog.import_file)
+    assert names(dialog) == ["cells"]
+    assert dialog.stored.items[0].facts.startswith("own model, from a bundle · used")
+    panel = open_panel()
+    choose(panel, "cells")
+    assert panel.model.model.classes == ["0", "1", "2", "3"]

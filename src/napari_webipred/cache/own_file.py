@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from napari_webipred import file_errors, formats
+from napari_webipred.archive.label_files import SIDE_FILES
 from napari_webipred.archive.model_files import ModelFiles, open_files
 from napari_webipred.cache.entry import KeptFile
 from napari_webipred.cache.folders import can_be_folder
-from napari_webipred.card import ModelCard, WeightSource
-from napari_webipred.catalogue import built_in, local_model, side_files
+from napari_webipred.cache.manifest import NAME, OWN, belongs_to_catalogue
+from napari_webipred.card import ModelCard
+from napari_webipred.catalogue import local_model, side_files
 from napari_webipred.download.remote_file import harmless
 from napari_webipred.errors import ArchiveError, OptionError
 from napari_webipred.merge import merge
-
-SOURCE = WeightSource(type="bundle")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +53,8 @@ def read(path: Path) -> OwnFile:
             f"{path.name} is not a single file, and a bundle takes only own models that are one file.",
             "Put all files of the model into a zip archive of their own, and give that one.",
         )
-    if files.kind == "zip" and not any(map(formats.format_of, files)):
-        raise ArchiveError(f"{path.name} contains no model.", "Choose another file.")
+    if files.kind == "zip" and not any(map(_may_be_model, files)):
+        raise ArchiveError(f"{path.name} contains no model that can go into a bundle.", "Choose another file.")
     try:
         size, digest = path.stat().st_size, files.checksum.removeprefix("sha256:")
     except OSError as error:
@@ -63,14 +63,9 @@ def read(path: Path) -> OwnFile:
     card = side_files.completed(local_model.card_of_path(path), files, files.entry)
     card = merge(card, local_model.describe_choice(card, files.entry))
     _check_name(card, path)
-    sent = {"source": SOURCE, "size": size, "checksum": f"sha256:{digest}"}
+    sent = {"source": OWN, "size": size, "checksum": f"sha256:{digest}"}
     card = card.model_copy(update={"weights": (card.weights[0].model_copy(update=sent),)})
-    return OwnFile(path, card, KeptFile(harmless(path.name), SOURCE.type, None, size, digest))
-
-
-def belongs_to_catalogue(id: str) -> bool:  # noqa: A002
-    """Tell whether a built-in card has this identifier, which would hide any other model of this name."""
-    return id.casefold() in {card.id.casefold() for card in built_in.cards()}
+    return OwnFile(path, card, KeptFile(harmless(path.name), OWN.type, None, size, digest))
 
 
 def _is_one_file(files: ModelFiles) -> bool:
@@ -78,6 +73,13 @@ def _is_one_file(files: ModelFiles) -> bool:
     if files.kind == "zip":
         return files.entry is None
     return files.kind not in {"folder", "json"} and len(files.on_disk()) == 1
+
+
+def _may_be_model(name: str) -> bool:
+    """Tell by the name of a file in a zip archive whether it may be a model; a topology can have any name."""
+    last = PurePosixPath(name).name
+    is_topology = last.endswith(".json") and last not in {*SIDE_FILES, NAME}
+    return is_topology or formats.format_of(name) is not None
 
 
 def _check_name(card: ModelCard, path: Path) -> None:

@@ -77,9 +77,7 @@ class StoredModels(QDialog):
         self.empty = MutedLabel("No models yet. Downloaded models and your own models are listed here.")
         self.total = MutedLabel()
         self.export = Button("Export…")
-        self.export.setToolTip(
-            "Export the selected models as a bundle: one file for a machine without a network"
-        )
+        self.export.setToolTip("Export the selected models as a bundle: one file for a machine without a network")
         self.import_file = Button("Import…")
         self.import_file.setToolTip("Import a bundle, or a model file that you downloaded in a browser")
         self.remove = Button("Remove")
