@@ -470,4 +470,6 @@ def test_an_own_model_is_exported_and_can_be_chosen_on_the_other_machine(
     assert dialog.stored.items[0].facts.startswith("own model, from a bundle · used")
     panel = open_panel()
     choose(panel, "cells")
-    assert panel.model.model.classes == ["0", "1", "2", "3"]
+    qtbot.waitUntil(lambda: panel._session.loading.model is not None)
+    assert len(panel._session.loading.model.card.classes) == 4
+    assert panel._session.loading.entry.subtitle == "own model, from a bundle"
