@@ -113,6 +113,26 @@ def test_unknown_values_are_kept_and_written_again() -> None:
     assert outer != Outer(kind="a")
 
 
+@pytest.mark.parametrize(
+    "name", ["self", "model_dump", "model_fields_set", "before", "_written", "__reduce_ex__", "__dict__"]
+)
+def test_no_unknown_value_hides_a_method(name: str) -> None:
+    outer = Outer.model_validate({"kind": "a", name: 1})
+    assert outer.model_copy(update={"kind": "b"}).kind == "b"
+    assert outer.model_fields_set >= {"kind"}
+    assert Outer.model_validate_json(outer.model_dump_json()) == outer
+    assert copy.deepcopy(outer) == outer
+
+
+@pytest.mark.parametrize("name", ["facts", "unknown"])
+def test_what_is_nested_too_deeply_to_be_written_again_is_refused(name: str) -> None:
+    deep: Any = 1
+    for _ in range(900):
+        deep = [deep]
+    with pytest.raises(ValidationError, match="nested too deeply"):
+        Outer.model_validate({"kind": "a", name: {"x": deep}})
+
+
 def test_what_is_written_can_be_chosen() -> None:
     outer = Outer(kind="a", share=None, many=(Inner(size=2),))
     assert outer.model_dump(exclude_unset=True) == {"kind": "a", "share": None, "many": ({"size": 2},)}

@@ -12,7 +12,7 @@ from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
 from napari_webipred.formats import BY_ID
 from napari_webipred.names import readable, visible
-from napari_webipred.schema import Before, Part, ValidationError, between, long, matching
+from napari_webipred.schema import DEEPEST, Before, Part, ValidationError, between, long, matching
 
 SCHEMA_VERSION = "1.0"
 
@@ -41,7 +41,6 @@ SourceType = Literal[
     "bundle",  # somebody's own file, which came in a bundle and lies nowhere else
 ]
 
-DEEPEST = 20  # objects within objects
 MOST_BYTES = 2**63 - 1  # of a file, as every file system counts
 PROSE_AT_MOST = 10_000  # characters; the longest description on our own cards has 2,000
 

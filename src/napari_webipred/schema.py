@@ -29,6 +29,7 @@ Convert = Callable[[Any], Any]
 Made = TypeVar("Made", bound="Part")
 _MISSING: Any = object()
 _SHOWN = 60  # characters of a value
+DEEPEST = 20  # values within values
 
 
 class ValidationError(ValueError):
@@ -132,7 +133,7 @@ class Part:
         cls.model_fields = tuple(dict.fromkeys((*cls.model_fields, *own)))
         cls._defaults = {**cls._defaults, **{name: vars(cls).get(name, _MISSING) for name in own}}
 
-    def __init__(self, **values: Any) -> None:
+    def __init__(self, /, **values: Any) -> None:
         given = self.before(values)
         fields = _fields(type(self))
         made: dict[str, Any] = {}
@@ -152,9 +153,8 @@ class Part:
                 faults.append(((name,), str(error)))
         if faults:
             raise ValidationError(faults)
-        for name, value in given.items():
-            if name not in fields:
-                made[name] = value
+        # What an attribute or method is called here would hide it.
+        made |= {name: value for name, value in given.items() if name not in fields and not hasattr(type(self), name)}
         self._set(made, frozenset(given))
 
     @classmethod
@@ -197,6 +197,8 @@ class Part:
             return values
         if not isinstance(values, dict) or not all(isinstance(name, str) for name in values):
             raise ValidationError([((), f"must be an object with named values, not {_shown(values)}")])
+        if _is_deep(values):
+            raise ValidationError([((), "is nested too deeply")])
         return cls(**values)
 
     @classmethod
@@ -410,6 +412,15 @@ _SIMPLE: dict[Any, Convert] = {
     bool: _truth,
     Any: _as_it_is,
 }
+
+
+def _is_deep(values: Any, depth: int = 0) -> bool:
+    """Tell whether values are nested more deeply than `DEEPEST`: whoever writes them would run out of stack."""
+    if isinstance(values, dict):
+        values = values.values()
+    elif not isinstance(values, (list, tuple)):
+        return False
+    return depth == DEEPEST or any(_is_deep(each, depth + 1) for each in values)
 
 
 def _finite(value: Any) -> Any:
