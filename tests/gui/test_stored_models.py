@@ -15,6 +15,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from napari_webipred import settings
 from napari_webipred._napari.models.stored_models import StoredModels
 from napari_webipred._napari.models.which_model import WhichModel
+from napari_webipred._napari.widgets.label import BREAK
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import REMARK, SECOND_LINE
 from napari_webipred._napari.widgets.two_line_list import ITEM
@@ -473,3 +474,14 @@ def test_an_own_model_is_exported_and_can_be_chosen_on_the_other_machine(
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     assert len(panel._session.loading.model.card.classes) == 4
     assert panel._session.loading.entry.subtitle == "own model, from a bundle"
+    own.write_bytes(model_zip(4))
+    panel._session.catalogue.add(own)
+    said = "cells.zip is “cells”, which came in a bundle."
+    qtbot.waitUntil(lambda: said in panel.model.opening.message.text.replace(BREAK, ""))
+    qtbot.keyClick(panel.model.choice.list, Qt.Key.Key_Delete)
+    question = panel.model.choice.list.findChild(QMessageBox)
+    assert "It cannot be downloaded again" in question.informativeText()
+    (button,) = (button for button in question.buttons() if button.text().replace("&", "") == "Remove")
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "cells" not in listed(panel))
+    assert store.entries() == []

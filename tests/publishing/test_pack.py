@@ -20,6 +20,7 @@ from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import cli, formats
+from napari_webipred.cache import bundle
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.evaluation import performance
 from napari_webipred.publishing import own_names, weights
@@ -264,6 +265,17 @@ def test_no_name_of_a_file_or_of_this_computer_is_published(tmp_path) -> None:
         for each in inner:
             for word in ("Q4711Z", "Mustermann", "labels.txt", str(tmp_path)):
                 assert word.encode() not in each, (name, word)
+
+
+def test_an_own_model_that_came_in_a_bundle_is_published_like_a_file(tmp_path) -> None:
+    path = tmp_path / "patient-Q4711Z.keras"
+    path.write_bytes(FLAT.read_bytes())
+    result_of(bundle.read(result_of(bundle.write([path], tmp_path / "b.zip"))))
+    path.unlink()
+    model = wp.open_model("patient-Q4711Z", classes=["a", "b", "c"], standardize="tf")
+    card = wp.pack(model, tmp_path / "deposit", verify=False).card
+    assert card.base is None, "it was never published"
+    assert "Q4711Z" not in card.model_dump_json()
 
 
 def test_the_name_of_a_file_is_kept_where_the_card_gives_it_on_purpose(tmp_path) -> None:

@@ -53,7 +53,7 @@ def published_card(
     }
     if card.base is None and not card.is_unpublished and not _is_built_in(card):
         update["base"] = Base(name=card.name, id=card.id, doi=card.record_doi, license=card.license)
-    if path is not None and card.is_local:
+    if path is not None and card.is_unpublished:
         of_file = local_model.card_of_path(path)
         if (card.name, card.id) == (of_file.name, of_file.id):
             update["name"] = UNNAMED

@@ -40,7 +40,8 @@ def look_up(reference: str | Path, *, replace: bool = False) -> Generator[Downlo
     if (known := (yield from known_file.known_model(reference))) is not None:
         if store.path_of(known) is None:
             yield from importer.take(reference, known.id, replace=replace)
-        note = f"{reference.name} is “{known.name}” from the catalogue."
+        where = ", which came in a bundle" if known.is_unpublished else " from the catalogue"
+        note = f"{reference.name} is “{known.name}”{where}."
         return Added((Entry(known, known.id, here=True),), note)
     name = local_model.card_of_path(reference).name
     listed = is_there(reference) and local_models.remember(reference, name)
