@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
+from onnx import helper
 from PIL import Image
 
 import napari_webipred as wp
@@ -61,8 +63,6 @@ def move(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[], Path]:
 
 
 def onnx_file(path: Path, seed: int = 0) -> Path:
-    from onnx import helper
-
     random = np.random.default_rng(seed)
     nodes, weights = body(random)
     weights |= {"w": random.normal(size=(6, 3)).astype(np.float32), "shape": np.array([0, 6], np.int64)}
@@ -239,6 +239,33 @@ def test_other_names_of_the_classes_are_another_model(tmp_path: Path, move: Call
     assert [card.class_names for card in store.cards()] == [["c", "b", "a"]]
 
 
+def test_a_card_that_describes_another_file_is_remarked_on_there_too(tmp_path: Path, move: Callable[[], Path]) -> None:
+    path = onnx_file(tmp_path / "cells.onnx")
+    weights = [{"format": "onnx", "source": {"type": "local"}, "entry_point": "other.onnx"}]
+    (tmp_path / "webipred.json").write_text(json.dumps({"id": "cells", "name": "Cells", "weights": weights}))
+    remark = "The card beside cells.onnx describes other.onnx. The card is used, but cells.onnx is the model."
+    assert remark in wp.open_model(path).card.provenance.remarks
+    carried = written(tmp_path / "b.zip", path)
+    move()
+    result_of(bundle.read(carried))
+    assert remark in wp.open_model("cells").card.provenance.remarks
+
+
+def test_no_model_is_chosen_there_where_none_would_be_chosen_here(tmp_path: Path, move: Callable[[], Path]) -> None:
+    path = tmp_path / "two.zip"
+    path.write_bytes(model_zip())
+    onnx_file(tmp_path / "m.onnx")
+    with zipfile.ZipFile(path, "a") as archive:
+        archive.write(tmp_path / "m.onnx", "m.onnx")
+    with pytest.raises(ModelError, match="There are 2 models here"):
+        wp.open_model(path)
+    carried = written(tmp_path / "b.zip", path)
+    move()
+    result_of(bundle.read(carried))
+    with pytest.raises(ModelError, match="There are 2 models here"):
+        wp.open_model("two")
+
+
 def test_a_topology_can_have_any_name(tmp_path: Path, move: Callable[[], Path]) -> None:
     with zipfile.ZipFile(tmp_path / "t.zip", "w") as target:
         (tmp_path / "s.zip").write_bytes(model_zip())
@@ -255,7 +282,12 @@ def test_an_own_model_does_not_replace_one_that_was_downloaded(
     tmp_path: Path, zenodo: ZenodoServer, move: Callable[[], Path]
 ) -> None:
     zenodo.publish("123", {"other.zip": model_zip(3)})
-    carried = written(tmp_path / "b.zip", onnx_file(tmp_path / "zenodo-123.onnx"))
+    own = onnx_file(tmp_path / "zenodo-123.onnx")
+    for both in ((own, "123"), ("123", own)):
+        with pytest.raises(OptionError, match="Two of these models are called zenodo-123"):
+            written(tmp_path / "b.zip", *both)
+    store.remove("zenodo-123")
+    carried = written(tmp_path / "b.zip", own)
     result_of(store.fetch(index.resolve("123")))
     with pytest.raises(ChangedModelError, match="zenodo-123"):
         result_of(bundle.read(carried))
@@ -338,7 +370,13 @@ def test_what_is_not_one_file_should_be_zipped(tmp_path: Path) -> None:
     (tmp_path / "t.zip").write_bytes(model_zip())
     shutil.unpack_archive(tmp_path / "t.zip", folder)
     topology = next(folder.rglob("model.json"))
-    for path in (folder, topology, tmp_path / "z.zip" / "small" / "m.onnx"):
+    alone = tmp_path / "alone" / "model.json"
+    alone.parent.mkdir()
+    shutil.copy(topology, alone)
+    with_weights = tmp_path / "large.onnx"
+    network = onnx.load(tmp_path / "m.onnx")
+    onnx.save(network, with_weights, save_as_external_data=True, location="large.data", size_threshold=0)
+    for path in (folder, topology, alone, with_weights, tmp_path / "z.zip" / "small" / "m.onnx"):
         with pytest.raises(OptionError, match="takes only own models that are one file") as caught:
             written(tmp_path / "b.zip", str(path))
         assert "into a zip archive" in caught.value.hint

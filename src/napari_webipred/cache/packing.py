@@ -102,8 +102,8 @@ def _is_path(reference: str) -> bool:
 def _add(found: dict[str, _Packed], model: _Packed) -> None:
     """Add a model, unless it is there already; two that only share a name cannot be told apart later."""
     there = found.setdefault(model.card.id.casefold(), model)
-    sums = [[(file.name, file.sha256) for file, _ in each.files] for each in (there, model)]
-    if there.source != model.source or sums[0] != sums[1] or (model.card.is_unpublished and there.card != model.card):
+    # The card of an own model has its checksum; that of a published one may have been read in two ways.
+    if there.source != model.source or (model.card.is_unpublished and there.card != model.card):
         raise OptionError(
             f"Two of these models are called {model.card.id}.",
             "Write a bundle for each, or rename the file of one. If it contains a webipred.json, change the id there.",
