@@ -15,7 +15,7 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred import cli, limits, opening, settings
-from napari_webipred.cache import bundle, eviction, importer, index, lock, store
+from napari_webipred.cache import bundle, eviction, importer, index, lock, packing, store
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, ModelError
 from napari_webipred.steps import result_of
@@ -136,7 +136,7 @@ def test_a_model_that_is_removed_again_and_again_is_given_up_in_words(
 def test_a_model_that_is_removed_while_a_bundle_is_written_is_fetched_again(
     card: ModelCard, zenodo: ZenodoServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bundle, "_write", first(bundle._write, lambda: store.remove(card.id)))
+    monkeypatch.setattr(packing, "_write", first(packing._write, lambda: store.remove(card.id)))
     path = result_of(bundle.write([card.id], tmp_path / "models.zip"))
     assert bundle.is_bundle(path)
     assert zenodo.requests.count(FILE) == 2
