@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.typing import NDArray
 from sklearn.linear_model import LogisticRegression
@@ -46,6 +47,37 @@ def test_classes_that_do_not_exclude_each_other_are_fitted_one_by_one() -> None:
         odds = odds[:, 1] - odds[:, 0]
         expected = head.calibration.slopes[index] * odds + head.calibration.offsets[index]
         np.testing.assert_allclose(head.logits(features)[:, index], expected, atol=2e-3)
+
+
+def noise(n: int, seed: int) -> tuple[NDArray[np.float32], list[set[str]]]:
+    """Return features without a meaning, and labels by chance of classes that do not exclude each other."""
+    random = np.random.default_rng(seed)
+    features = np.maximum(random.normal(size=(n, 40)), 0).astype(np.float32)
+    return features, [{name for name in "ab" if random.random() < 0.5} for _ in range(n)]
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_few_labels_by_chance_never_turn_a_head_upside_down(seed: int) -> None:
+    features, labels = noise(16, seed)
+    head = fit(features, labels, ["a", "b"], task="multi")
+    assert head.calibration is not None
+    assert min(head.calibration.slopes) >= 0
+    probabilities = head.probabilities(features)
+    for index, name in enumerate(head.classes):
+        has = np.array([name in each for each in labels])
+        assert probabilities[has, index].mean() > probabilities[~has, index].mean() - 1e-6
+
+
+def test_a_class_of_which_nothing_can_be_told_is_as_likely_as_it_is_common() -> None:
+    """The two groups contradict each other, so that what one of them teaches is wrong for the other."""
+    features, labels = noise(40, 0)
+    groups = np.repeat([0, 1], 20)
+    labels = [{"a"} if row % 2 else set() for row in range(40)]
+    features[:, :20] = ((np.arange(40) % 2) ^ groups)[:, None] * 4
+    head = fit(features, labels, task="multi", groups=groups)
+    assert head.calibration is not None
+    assert head.calibration.slopes == (0.0,)
+    np.testing.assert_allclose(head.probabilities(features), 0.5, atol=0.05)
 
 
 def test_the_same_images_give_the_same_head() -> None:
@@ -158,3 +190,13 @@ def test_an_image_without_a_group_is_a_group_of_its_own() -> None:
     found = labels_of(["a", "b", "a", "b"], groups=["p", "", "p", None])
     assert found.groups is not None
     assert found.groups.tolist() == [0, 1, 0, 2]
+
+
+def test_images_whose_group_is_missing_are_groups_of_their_own() -> None:
+    groups = [None, "", float("nan"), np.float32("nan"), pd.NA, pd.NaT, "p", "p", "nan", "None"]
+    found = labels_of(["a", "b"] * 5, groups=groups).groups
+    assert found is not None
+    assert found.tolist() == [0, 1, 2, 3, 4, 5, 6, 6, 7, 8]
+    numbers = labels_of(["a", "b"] * 2, groups=np.array([1.0, np.nan, np.nan, 1.0])).groups
+    assert numbers is not None
+    assert numbers.tolist() == [0, 1, 2, 0]

@@ -274,7 +274,7 @@ def _calibration(logits: Numbers, labels: Labels, rows: NDArray[np.intp], seed: 
     folds = len(np.unique(labels.units)) if labels.groups is not None else len(labels)
     folds = min(FOLDS, folds)
     if labels.task == "multi":
-        pairs = [platt(logits[:, index], truth[:, index], weights[:, index]) for index in range(len(labels.classes))]
+        pairs = [_rising(logits[:, index], truth[:, index], weights[:, index]) for index in range(len(labels.classes))]
         slopes, offsets = zip(*pairs, strict=True)
         return Calibration("platt", labels.classes, slopes=slopes, offsets=offsets, folds=folds, seed=seed)
     # Targets are a little off 0 and 1, as in Platt's method: else a few images that are all right make it quite sure.
@@ -284,6 +284,16 @@ def _calibration(logits: Numbers, labels: Labels, rows: NDArray[np.intp], seed: 
     target = np.where(truth, (truth @ hit)[:, None], (truth @ off)[:, None])
     found = temperature(logits, target, weights[:, 0])
     return Calibration("temperature", labels.classes, found, folds=folds, seed=seed)
+
+
+def _rising(logits: Numbers, truth: NDArray[np.bool_], weights: Numbers) -> tuple[float, float]:
+    """Return slope and offset of one class; a slope of 0 where a negative one would fit best.
+
+    Logits of few images that were held out often point the wrong way, as each fit is pushed away from what it lacks.
+    That tells that they are worth nothing: the head that is fitted to all images would be turned upside down by it.
+    """
+    slope, offset = platt(logits, truth, weights)
+    return (slope, offset) if slope >= 0 else platt(np.zeros_like(logits), truth, weights)
 
 
 def _applied(calibration: Calibration, line: tuple[Numbers, Numbers]) -> tuple[Numbers, Numbers]:
