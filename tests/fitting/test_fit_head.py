@@ -96,6 +96,12 @@ def test_groups_are_a_column_of_the_table_or_a_list(demo: wp.Model, tmp_path: Pa
         given(demo, images(2, TWO)[0], list("abab"), groups=[1, 2, 3])
 
 
+def test_images_without_a_group_are_not_one_group(demo: wp.Model) -> None:
+    missing = [None, float("nan"), pd.NA, ""]
+    found = given(demo, images(3, TWO)[0], list("ababab"), groups=["p", "p", *missing])
+    assert found.groups == ("p", "p", "", "", "", "")
+
+
 def test_images_without_a_label_are_left_out_and_labels_without_an_image_are_told(
     demo: wp.Model, tmp_path: Path
 ) -> None:

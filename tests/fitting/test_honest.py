@@ -10,8 +10,10 @@ import pytest
 from clouds import clouds
 from napari_webipred.errors import OptionError
 from napari_webipred.fitting.head import fit
-from napari_webipred.fitting.honest import honest
+from napari_webipred.fitting.honest import honest, judging
+from napari_webipred.fitting.labels import labels_of
 from napari_webipred.fitting.learning import LearningCurve
+from napari_webipred.steps import result_of
 
 DRAWS = 50
 
@@ -91,3 +93,16 @@ def test_classes_that_do_not_exclude_each_other_have_figures_of_their_own() -> N
     told = honest(features, labels, task="multi", draws=DRAWS)
     assert told.evaluation.metric("auc", "a").value > 0.5
     assert "confusion_matrix" not in told.as_metrics()
+
+
+def test_a_group_of_which_no_image_could_be_read_counts_nowhere() -> None:
+    features, names = clouds(48)
+    groups = np.arange(48) // 6
+    kept = groups != 3
+    left = labels_of(names, groups=groups).part(kept)
+    part = result_of(judging(features[kept], left, draws=DRAWS))
+    alone = judging(
+        features[kept], labels_of([n for n, k in zip(names, kept, strict=True) if k], groups=groups[kept]), draws=DRAWS
+    )
+    assert "of 7 groups" in part.as_metrics()["test_set"]
+    assert part.as_metrics() == result_of(alone).as_metrics()

@@ -12,7 +12,7 @@ from napari_webipred.evaluation import truth
 from napari_webipred.evaluation.cohort import Label
 from napari_webipred.evaluation.matching import paired
 from napari_webipred.execution.plane import Plane, planes_of
-from napari_webipred.fitting.labels import Task
+from napari_webipred.fitting.labels import Task, group_name
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.imaging.source import Source
 from napari_webipred.results.export import without_apostrophe
@@ -131,7 +131,7 @@ def _in_order(
         )
     if isinstance(groups, str):
         raise OptionError(f"There is no column {groups}: the labels are no table.", "Give a group for each image.")
-    names = [""] * len(labels) if groups is None else [str(group) for group in groups]
+    names = [""] * len(labels) if groups is None else [group_name(group) for group in groups]
     if len(names) != len(labels):
         raise OptionError(f"There are {len(labels):,} labels, but {len(names):,} groups.", "Give one for each image.")
     return [

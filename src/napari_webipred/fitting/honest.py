@@ -130,6 +130,8 @@ def _cohort(given: NDArray[np.float64], labels: Labels) -> Cohort:
     else:
         assigned = given >= 0.5
     rows = np.arange(len(labels))
+    # Those of a part of the images have gaps in their numbers, which would count as groups without images.
+    groups = None if labels.groups is None else np.unique(labels.groups, return_inverse=True)[1].reshape(-1)
     return Cohort(
         rows,
         tuple(str(row) for row in rows),
@@ -138,8 +140,8 @@ def _cohort(given: NDArray[np.float64], labels: Labels) -> Cohort:
         given,
         labels.truth,
         assigned,
-        labels.groups,
-        "" if labels.groups is None else "group",
+        groups,
+        "" if groups is None else "group",
     )
 
 

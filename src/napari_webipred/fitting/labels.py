@@ -14,6 +14,7 @@ from napari_webipred.runtime.connections import listed
 
 Task = Literal["single", "multi"]
 Label: TypeAlias = str | Collection[str]
+_MISSING = {"None", "nan", "NaT", "<NA>"}  # values that are no texts, as they are written
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,6 +126,14 @@ def labels_of(
     return Labels(names, task, truth, None if groups is None else _numbered(groups))
 
 
+def group_name(group: object) -> str:
+    """Return a group as a text; empty if there is none: None, or what NumPy and pandas have for a missing value."""
+    if isinstance(group, str):
+        return group
+    text = str(group)
+    return "" if text in _MISSING else text
+
+
 def _check_classes(names: tuple[str, ...], truth: NDArray[np.bool_], task: Task) -> None:
     if len(names) < (2 if task == "single" else 1):
         what = f"There is one class only, {names[0]}" if names else "There are no labels"
@@ -143,6 +152,7 @@ def _check_classes(names: tuple[str, ...], truth: NDArray[np.bool_], task: Task)
 
 def _numbered(groups: Sequence[object] | NDArray[np.generic]) -> NDArray[np.intp]:
     """Give groups numbers in the order in which they come; an image whose group is empty is a group of its own."""
-    keys = [(str(group), -1) if group not in {None, ""} else ("", row) for row, group in enumerate(groups)]
+    names = map(group_name, groups)
+    keys = [(name, -1) if name else ("", row) for row, name in enumerate(names)]
     numbers = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([numbers[key] for key in keys], np.intp)
