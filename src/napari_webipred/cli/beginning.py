@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from napari_webipred.cli import terminal
 from napari_webipred.cli.summary import Summary
+from napari_webipred.errors import OptionError
 from napari_webipred.results.models_record import ModelsRecord
-from napari_webipred.results.record import Record
+from napari_webipred.results.record import Record, file_facts
 
 if TYPE_CHECKING:
     from napari_webipred.imaging.selection import Selection
@@ -78,9 +79,8 @@ def beginning(
     Raises
     ------
     OptionError
-        It is to go on with rows of another run.
+        It is to go on with rows of another run, or within a stack that is not what it was.
     """
-    from napari_webipred.imaging.unopened import opened
     from napari_webipred.results.journal import LISTED_AT_MOST, Journal, journal_path
     from napari_webipred.results.resuming import failed_when_done, head_of, verifying
 
@@ -111,9 +111,36 @@ def beginning(
         terminal.message("There are no rows to go on with: the run begins with the first image.")
         return found
     image, rows = earlier.latest
-    whole = rows >= len(opened(sources.choosing(what)[image]))
+    whole = not earlier.ends_with_part or rows == _count(output, earlier, sources, what)
     found.offset = image + 1 if whole else image
     found.sources = sources.after(found.offset, 0 if whole else rows)
     found.earlier, found.rows = earlier, record.done
     terminal.message(f"{record.done:,} rows are there already; the run goes on behind them.")
     return found
+
+
+def _count(output: Path, earlier: Earlier, sources: Sources, what: Selection) -> int:
+    """Count the rows that come of the stack that has the last row, if it still is the file that they are of.
+
+    Raises
+    ------
+    OptionError
+        It is not, or cannot be read any more.
+    """
+    from napari_webipred.imaging import unreadable
+    from napari_webipred.imaging.unopened import opened
+
+    image, rows = earlier.latest
+    source, stack = sources[image], opened(sources.choosing(what)[image])
+    now = file_facts(source.location) if earlier.facts and isinstance(source.location, Path) else {}
+    if stack.reader == unreadable.READER.id:
+        why = "cannot be read"
+    elif earlier.facts != now or rows > len(stack):
+        why = "has changed since"
+    else:
+        return len(stack)
+    raise OptionError(
+        f"The run of {output} cannot go on: {source.name}, of which {rows:,} rows are there, {why}.",
+        "Bring back the file as it was.",
+        "begin anew",
+    )

@@ -44,6 +44,10 @@ class Earlier:
         How many bytes of the table and of its journal are good.
     latest : tuple of int
         The last image that has rows, and how many; (-1, 0) if none has.
+    last : Row, optional
+        The last row, without its numbers.
+    facts : mapping
+        What is known of its file.
     failed : list of int
         The images of which a plane has failed.
     """
@@ -53,6 +57,8 @@ class Earlier:
     size: int = 0
     journal_size: int = 0
     latest: tuple[int, int] = (-1, 0)
+    last: Row | None = None
+    facts: Mapping[str, Any] = field(default_factory=dict)
     failed: list[int] = field(default_factory=list)
 
     @property
@@ -60,9 +66,15 @@ class Earlier:
         """Whether there is a row."""
         return self.rows > 0
 
-    def add(self, row: Row) -> None:
-        """Count a row that is there."""
+    @property
+    def ends_with_part(self) -> bool:
+        """Whether the last row is about a plane or a region, of which its image may have more."""
+        return self.last is not None and bool(self.last.position or self.last.region)
+
+    def add(self, row: Row, facts: Mapping[str, Any]) -> None:
+        """Count a row that is there, and note what is known of its file."""
         self.rows += 1
+        self.last, self.facts = row, facts
         self.axes = (*self.axes, *(axis for axis in row.position if axis not in self.axes))
         image, rows = self.latest
         self.latest = (row.source, rows + 1 if row.source == image else 1)
@@ -173,7 +185,7 @@ def _verifying_rows(
             end += len(line)
             row, facts = row_of(entry)
             found.size, found.journal_size = end, journal_end
-            found.add(row)
+            found.add(row, facts)
             note(row, facts)
             if number % _STEP == 0:
                 yield number
