@@ -7,20 +7,21 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.content import is_dicom_file
-from napari_webipred.imaging.dicom.instance import Instance
-from napari_webipred.imaging.dicom.other import presentation_of
 from napari_webipred.imaging.dicom.reader import READER, Slice, stack_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unreadable import READER as UNREADABLE
 from napari_webipred.names import escape
 from napari_webipred.steps import result_of
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.dicom.instance import Instance
 
 SLICED = {"CT", "MR", "PT", "NM"}  # modalities of which images are slices, also where they do not say where they lie
 SAME_PLACE = 1e-3  # mm
@@ -69,7 +70,7 @@ def collected(files: Iterable[str], called: Callable[[Path], str] = spelled) -> 
     for number, file in enumerate(files, start=1):
         path = Path(file)
         source = replace(file_source(file), name=called(path))
-        states = presentation_of(path) if source.reader == UNREADABLE.id and is_dicom_file(path) else None
+        states = _states_of(path) if source.reader == UNREADABLE.id and is_dicom_file(path) else None
         if states is None:
             found.append((path, source))
         else:
@@ -77,6 +78,12 @@ def collected(files: Iterable[str], called: Callable[[Path], str] = spelled) -> 
             left_out.append(file)
         yield number
     return Collected(tuple(_in_series(found, called, presented)), tuple(left_out))
+
+
+def _states_of(path: Path) -> set[str] | None:
+    from napari_webipred.imaging.dicom.other import presentation_of
+
+    return presentation_of(path)
 
 
 def series_source(files: Iterable[str]) -> Source:

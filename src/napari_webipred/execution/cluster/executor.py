@@ -11,11 +11,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.errors import OptionError
-from napari_webipred.execution.cluster.batch import Batch
-from napari_webipred.execution.cluster.run import Run
 from napari_webipred.execution.plane import Plane, Unfolded, classify_plane
 from napari_webipred.hardware import USUAL
-from napari_webipred.imaging.transport import portable
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
@@ -23,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import ModelCard
+    from napari_webipred.execution.cluster.batch import Batch
     from napari_webipred.model import Model
     from napari_webipred.options import Options
 
@@ -145,6 +143,8 @@ class Cluster:
         CancelledError
             The `napari_webipred.cancellation.Cancellation` that the calling thread works under was cancelled.
         """
+        from napari_webipred.execution.cluster.run import Run  # programs without a cluster start sooner
+
         cancellation = Cancellation()
         run: Run[Item, Result] = Run(self.client, model, work, options.memory, sent, lost, cancellation)
 
@@ -180,6 +180,8 @@ def classified(card: ModelCard, options: Options, predict: Predict, plane: Plane
 
 def moved(planes: Sequence[Plane]) -> list[Plane]:
     """Describe planes so that a worker can read them."""
+    from napari_webipred.imaging.transport import portable
+
     sources = portable((plane.source, plane.index) for plane in planes)
     return [replace(plane, source=source) for plane, source in zip(planes, sources, strict=True)]
 

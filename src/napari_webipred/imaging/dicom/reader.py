@@ -10,15 +10,16 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.imaging.dicom.content import is_dicom
-from napari_webipred.imaging.dicom.instance import Instance, instance_of
-from napari_webipred.imaging.dicom.pixels import in_colours, stored_values
-from napari_webipred.imaging.dicom.syntax import decoding
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_webipred.imaging.dicom.instance import Instance
+
+# What reads the files is imported with the first one: most programs start for other images.
 
 # Bytes per sample while a frame is decoded: as numbers of 4 bytes in a decoder, then as intensities of 8 bytes, and as
 # levels of 8 bytes that become 8 bits.
@@ -52,6 +53,8 @@ def describe(path: Path, name: str) -> Source:
     Exception
         Of pydicom, if it is damaged.
     """
+    from napari_webipred.imaging.dicom.instance import instance_of
+
     return source_of_instance(instance_of(path), name)
 
 
@@ -96,6 +99,8 @@ def _number(source: Source, index: Index) -> int:
 
 
 def _read(source: Source, index: Index) -> NDArray[Any]:
+    from napari_webipred.imaging.dicom.pixels import in_colours, stored_values
+
     chosen = slice_of(source, index)
     layout = chosen.instance.layout
     values = stored_values(chosen.instance.path, layout, chosen.frame)
@@ -112,6 +117,8 @@ def _memory(source: Source, index: Index) -> int:
 
 
 def _header(source: Source, index: Index) -> Header:
+    from napari_webipred.imaging.dicom.syntax import decoding
+
     chosen = slice_of(source, index)
     instance = chosen.instance
     return Header(
