@@ -448,4 +448,4 @@ def test_a_damaged_own_model_can_only_be_imported_again(
     (store.entries()[0].folder / "card.json").write_text("{}")
     with pytest.raises(WebIPredError, match="card of the model cells on this machine is damaged") as caught_again:
         index.resolve("cells")
-    assert "Import the bundle again" in caught_again.value.hint
+    assert caught_again.value.hint == "Import the bundle that it came in again."

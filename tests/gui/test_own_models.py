@@ -11,7 +11,7 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtGui import QContextMenuEvent
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_webipred._napari.models.stored_models import StoredModels
 from napari_webipred._napari.widgets.label import BREAK
@@ -262,7 +262,6 @@ def test_own_models_stand_on_the_page_of_this_machine_and_can_be_removed_there(f
     assert first.data(SECOND_LINE).startswith("your file · used ")
     assert str(folder.parent) in unbroken(first.data(Qt.ItemDataRole.ToolTipRole))
     qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=dialog.list.visualRect(first).center())
-    assert not dialog.export.isEnabled()
     if how == "button":
         qtbot.mouseClick(dialog.remove, Qt.MouseButton.LeftButton)
     else:
@@ -270,6 +269,19 @@ def test_own_models_stand_on_the_page_of_this_machine_and_can_be_removed_there(f
     qtbot.waitUntil(lambda: line(panel, "My model") is None)
     assert dialog.stored.rowCount() == 0
     assert (folder / "webipred.json").exists()
+
+
+def test_an_own_folder_is_not_exported_but_should_be_zipped(folder, new_panel, qtbot, tmp_path, monkeypatch):
+    target = tmp_path / "carried.zip"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(target), ""))
+    panel = new_panel()
+    add(panel, qtbot, folder)
+    dialog = open_page(panel, qtbot)
+    first = dialog.list.visualRect(dialog.stored.index(0, 0))
+    qtbot.mouseClick(dialog.list.viewport(), Qt.MouseButton.LeftButton, pos=first.center())
+    qtbot.mouseClick(dialog.export, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "zip archive of their own" in unbroken(dialog.message.text))
+    assert not target.exists()
 
 
 def test_removing_all_models_empties_the_list_and_the_question_says_so(folder, new_panel, qtbot):

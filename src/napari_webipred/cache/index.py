@@ -90,7 +90,7 @@ def unknown(reference: str) -> CatalogueError:
         if entry.is_unpublished:
             return CatalogueError(
                 f"The card of the model {entry.id} on this machine is damaged.",
-                "Import the bundle again that it came in.",
+                "Import the bundle that it came in again.",
                 "import file",
             )
         source = entry.source
