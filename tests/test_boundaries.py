@@ -88,7 +88,7 @@ ALLOWED = {
     "ensembles": GROUND | DATA | {"results"},
     "reports": GROUND | DATA | {"execution", "imaging", "pacs", "results"},
     "evaluation": GROUND | {"cache", "results"},
-    "slides": GROUND | DATA | {"options", "model", "execution", "imaging", "results", "runtime"},
+    "slides": GROUND | DATA | {"difference", "options", "model", "execution", "imaging", "results", "runtime"},
     "fitting": GROUND
     | DATA
     | {"archive", "cache", "engine", "evaluation", "execution", "imaging", "model", "opening", "options"}

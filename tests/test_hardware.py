@@ -173,6 +173,18 @@ def test_the_command_line_says_it_first_notes_it_and_repeats_it(
     SavedOptions.model_validate(options)  # a session file takes it
 
 
+def test_the_record_of_a_heat_map_says_what_computed_it(runtime: Runtime, picture: Path) -> None:
+    asked = ["heatmap", "noise.png", "-m", "demo", "--tile", "64", "-o", "map.csv", "--device"]
+    assert cli.main([*asked, "auto"]) == 0
+    record = json.loads(Path("map.csv.json").read_text())
+    assert record["provider"] == "CUDAExecutionProvider"
+    assert record["options"]["device"] == "auto"
+    assert record["options"]["difference"]["device"] == "cuda"
+    assert wp.heatmap(NOISE, "demo", tile=64, device="cuda").facts["provider"] == "CUDAExecutionProvider"
+    assert cli.main([*asked, "cpu"]) == 0
+    assert json.loads(Path("map.csv.json").read_text())["provider"] == "CPUExecutionProvider"
+
+
 def test_what_is_preferred_counts_where_nothing_else_is_chosen(
     runtime: Runtime, picture: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.checksums import sha256_of
+from napari_webipred.difference import measured
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
 from napari_webipred.results.export import harmless
@@ -71,7 +72,8 @@ def facts_of(
     given : ModelInput, optional
         What opens the model again.
     """
-    record = Record(model.card, model.checksum, options.as_dict(), heat.started.total, given)
+    noted = {**options.as_dict(), **measured(model, options.hardware)}
+    record = Record(model.card, model.checksum, noted, heat.started.total, given)
     of_run = record.of_run()
     started = heat.started
     counts = {words: int(np.count_nonzero(heat.states == state)) for state, words in STATES.items()}
