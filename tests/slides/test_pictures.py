@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -89,6 +90,29 @@ def test_grey_of_any_type_is_read_as_it_is(tmp_path: Path, dtype: str) -> None:
     if dtype != "bool":
         write_tiff(tmp_path / "x.tif", [grey])
         np.testing.assert_array_equal(all_of(tmp_path / "x.tif"), grey)
+
+
+@pytest.mark.parametrize("slide_first", [False, True])
+def test_the_pixel_size_is_that_of_the_largest_picture_of_an_ome_tiff(tmp_path: Path, slide_first: bool) -> None:
+    images = [(PIXELS[:60, :80], 16.0), (PIXELS, 0.5)]
+    with tifffile.TiffWriter(tmp_path / "x.ome.tif", ome=True) as file:
+        for pixels, size in reversed(images) if slide_first else images:
+            known = {"axes": "YXS", "PhysicalSizeX": size, "PhysicalSizeY": 2 * size, "PhysicalSizeXUnit": "µm"}
+            file.write(pixels, photometric="rgb", tile=(64, 64), metadata=known)
+    picture = tiff_pyramid(tmp_path / "x.ome.tif", "x")
+    assert picture.levels[0].shape == PIXELS.shape[:2]
+    assert picture.pixel_size == (1.0, 0.5)
+
+
+def test_no_pixel_size_is_known_where_the_images_of_an_ome_tiff_are_not_those_of_its_text(tmp_path: Path) -> None:
+    path, size = tmp_path / "x.ome.tif", {"PhysicalSizeX": 0.5, "PhysicalSizeY": 0.5}
+    with tifffile.TiffWriter(path, ome=True) as file:
+        file.write(PIXELS, photometric="rgb", tile=(64, 64), metadata={"axes": "YXS", **size})
+    text = tifffile.tiffcomment(path)
+    begin, end = text.index("<Image"), text.index("</OME>")
+    without = re.sub("<TiffData[^>]*/>|<TiffData.*?</TiffData>", "", text[begin:end]).replace("0.5", "16")
+    tifffile.tiffcomment(path, (text[:begin] + without + text[begin:]).encode())
+    assert tiff_pyramid(path, "x").pixel_size is None
 
 
 def test_white_is_zero_is_inverted(tmp_path: Path) -> None:

@@ -92,7 +92,7 @@ def describe(path: Path, name: str) -> Pyramid:
                 int(page.samplesperpixel) if page.samplesperpixel > 1 else 0,
                 axis_names(leading),
                 tuple(int(n) for n in series.shape[: len(leading)]),
-                _pixel_size(file, series),
+                _pixel_size(file, number),
                 (status.st_size, status.st_mtime_ns),
                 details=Place(number),
             )
@@ -155,21 +155,25 @@ def _leading(series: TiffPageSeries) -> str:
     return letters
 
 
-def _pixel_size(file: TiffFile, series: TiffPageSeries) -> tuple[float, float] | None:
-    """Return the micrometres along a pixel that the file tells, down and across, if they can be true."""
-    found = _of_ome(file) if file.is_ome else _of_svs(series.keyframe) if file.is_svs else None
-    found = found or _of_resolution(series.keyframe)
+def _pixel_size(file: TiffFile, number: int) -> tuple[float, float] | None:
+    """Return the micrometres along a pixel of a series that the file tells, down and across, if they can be true."""
+    page = file.series[number].keyframe
+    found = _of_ome(file, number) if file.is_ome else _of_svs(page) if file.is_svs else None
+    found = found or _of_resolution(page)
     if found is None or not all(SMALLEST_PIXEL <= each <= LARGEST_PIXEL for each in found):
         return None
     return found
 
 
-def _of_ome(file: TiffFile) -> tuple[float, float] | None:
+def _of_ome(file: TiffFile, number: int) -> tuple[float, float] | None:
+    """Return what the text says of the image that is a series; None if it tells of more or fewer than there are."""
     sizes = []
-    pixels = re.search(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or "")
+    images = re.findall(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or "")
+    if len(images) != len(file.series):
+        return None
     for letter in "YX":
-        size = re.search(rf"""\bPhysicalSize{letter}\s*=\s*["']([\d.eE+-]{{1,30}})["']""", pixels[0] if pixels else "")
-        unit = re.search(rf"""\bPhysicalSize{letter}Unit\s*=\s*["']([^"']{{1,5}})["']""", pixels[0] if pixels else "")
+        size = re.search(rf"""\bPhysicalSize{letter}\s*=\s*["']([\d.eE+-]{{1,30}})["']""", images[number])
+        unit = re.search(rf"""\bPhysicalSize{letter}Unit\s*=\s*["']([^"']{{1,5}})["']""", images[number])
         factor = UNITS.get(unit[1] if unit else "µm")
         if size is None or factor is None:
             return None
