@@ -339,6 +339,12 @@ def test_pictures_that_cannot_be_read_are_listed_and_skipped(viewer, panel, dock
     assert "1 image cannot be read and is left out" in dock.listed.unreadable.text
     assert pictures[1].name in dock.listed.unreadable.text
     assert shown_in(dock.table)[1][2] == "cannot be read"
+    dock.own.change(lambda: dock.own.project.label(dock.own.pictures[1], ("dark",)))
+    dock.own.change(lambda: dock.own.project.label(dock.own.pictures[0], ("light",)))
+    wait(qtbot, lambda: settled(dock) and dock.own.learning.learned.head is not None)
+    assert dock.own.wanted().unread == 1
+    dock.own.undo()
+    dock.own.undo()
     Image.fromarray(flat(200)).save(pictures[1])
     qtbot.mouseClick(dock.listed.unreadable.accept, LEFT)
     wait(qtbot, lambda: settled(dock) and not dock.own.features.faults)

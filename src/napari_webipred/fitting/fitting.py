@@ -104,7 +104,7 @@ def own_fitting(
         with closing(judging(features, labels, seed)) as steps:
             honest = yield from _judged(steps)
     yield Step("write", 0, 1)
-    remarks = _remarks(len(failed), options) + (() if honest else tuple(warnings(labels)))
+    remarks = remarks_of(len(failed), options) + (() if honest else tuple(warnings(labels)))
     prepared = base.card.preprocessing_under(options.profile)
     model = own_model(base, head, labels=labels, honest=honest, name=name, preprocessing=prepared, remarks=remarks)
     return OwnFit(model, head, labels, honest, tuple(failed.values()))
@@ -154,8 +154,16 @@ def _judged(steps: Generator[tuple[int, int], None, Honest]) -> Generator[Step, 
         yield Step("judge", done, total)
 
 
-def _remarks(failed: int, options: Options) -> tuple[str, ...]:
-    """Say what should be known of the images; never names of files."""
+def remarks_of(failed: int, options: Options) -> tuple[str, ...]:
+    """Say what should be known of the images that a head was fitted to; never names of files.
+
+    Parameters
+    ----------
+    failed : int
+        How many images have a label, and could not be read.
+    options : Options
+        How the others were read.
+    """
     found = []
     if failed:
         counted = (

@@ -14,7 +14,9 @@ import numpy as np
 
 from napari_webipred._napari.images.place import Target
 from napari_webipred.fitting.project import Picture, place_of
+from napari_webipred.imaging.planes import ArrayLayout
 from napari_webipred.imaging.region import Region
+from napari_webipred.imaging.selection import Projection
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.names import readable
 
@@ -140,7 +142,15 @@ def _picture(target: Target, source: Source, index: Index, region: Region | None
 
 def _held(source: Source) -> tuple[Any, ...]:
     """Return what tells where pixels come from; arrays are held weakly."""
-    return source.reader, source.shape, source.intensity_range, _place_held(source.location)
+    place = _place_held(source.location)
+    return source.reader, source.shape, source.intensity_range, source.scaled, _made(source), place
+
+
+def _made(source: Source) -> Any:
+    """Return how planes are made of what is held, such as by a projection, and which axis holds colours."""
+    if isinstance(source.details, ArrayLayout):
+        return source.details.colours
+    return source.details if isinstance(source.location, (Source, tuple)) else None
 
 
 def _place_held(place: Any) -> Any:
@@ -161,7 +171,7 @@ def _same(one: Any, other: Any) -> bool:
         return isinstance(other, tuple) and len(one) == len(other) and all(map(_same, one, other))
     if isinstance(one, weakref.ref):
         return isinstance(other, weakref.ref) and one() is not None and one() is other()
-    return one is other or (isinstance(one, (str, Path, int, float)) and bool(one == other))
+    return one is other or (isinstance(one, (str, Path, int, float, Projection)) and bool(one == other))
 
 
 def _alike(one: Region | None, other: Region | None) -> bool:

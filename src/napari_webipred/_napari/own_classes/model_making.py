@@ -40,6 +40,8 @@ class Wanted:
         How images were read.
     name : str
         What the model is called.
+    unread : int
+        How many images have a label, and could not be read.
     """
 
     base: Model
@@ -48,6 +50,7 @@ class Wanted:
     judged: Honest | None
     options: Options
     name: str
+    unread: int = 0
 
 
 def making(wanted: Wanted, path: Path | None) -> Generator[Any, None, Path]:
@@ -70,6 +73,7 @@ def making(wanted: Wanted, path: Path | None) -> Generator[Any, None, Path]:
     OptionError
         The file cannot be written.
     """
+    from napari_webipred.fitting.fitting import remarks_of
     from napari_webipred.fitting.honest import FEW_GROUPS, warnings
     from napari_webipred.fitting.own_model import own_model, save
 
@@ -87,7 +91,7 @@ def making(wanted: Wanted, path: Path | None) -> Generator[Any, None, Path]:
         honest=judged,
         name=wanted.name,
         preprocessing=wanted.base.card.preprocessing_under(wanted.options.profile),
-        remarks=() if judged is not None else tuple(warnings(labels)),
+        remarks=remarks_of(wanted.unread, wanted.options) + (() if judged is not None else tuple(warnings(labels))),
     )
     yield 0, 0
     target = _own_file(wanted.name) if path is None else path

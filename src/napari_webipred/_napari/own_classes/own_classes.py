@@ -248,7 +248,9 @@ class OwnClasses(QObject):
         if learned is None or learned.head is None or model is None or options is None:
             return None
         judged = self.learning.judged if self.learning.is_judged else None
-        return Wanted(model, learned, self.features.values, judged, options, self.name.strip() or MODEL_NAME)
+        unread = sum(bool(self.project.labels.get(self._pictures[row])) for row in self.features.faults)
+        name = self.name.strip() or MODEL_NAME
+        return Wanted(model, learned, self.features.values, judged, options, name, unread)
 
     def take(self, make: Callable[[Listed], Generator[None, None, Taken]], file: Path | None = None) -> None:
         """Take labels from elsewhere, beside the window; from a file, further labels may be written to it."""
