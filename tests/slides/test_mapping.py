@@ -122,6 +122,20 @@ def test_the_range_of_a_picture_without_small_levels_is_taken_all_over_it(model:
     assert started.intensity_range == (0, 1000)
 
 
+@pytest.mark.parametrize("upright", [False, True])
+@pytest.mark.parametrize(("narrow", "bright"), [(257, 256), (500, 499), (700, 350)])
+def test_the_range_of_a_narrow_picture_is_that_of_its_whole_width(
+    model: wp.Model, narrow: int, bright: int, upright: bool
+) -> None:
+    image = np.zeros((narrow, 2**23 // narrow), np.uint16)
+    image[bright] = 1000
+    events = mapping(model, picture_of(image.T if upright else image)[0], Request(tile=256, stride=256))
+    started = next(events)
+    events.close()
+    assert isinstance(started, Started)
+    assert started.intensity_range == (0, 1000)
+
+
 def test_a_run_that_is_cancelled_goes_on_where_it_was(model: wp.Model) -> None:
     levels = levels_of(spotted((900, 900), at=(450, 450)), 2)
     picture, _ = picture_of(levels)

@@ -38,7 +38,7 @@ def range_of(pyramid: Pyramid, plane: Index, asked: Intensity) -> tuple[float, f
     plane : tuple of int
     asked : Intensity
         As of `Options`. What depends on pixels is taken from the finest level of at most `PIXELS_OF_A_LOOK`, or, if
-        there is none, from 64 windows all over the coarsest; so single pixels may be darker or brighter.
+        there is none, from up to 64 windows all over the coarsest; so single pixels may be darker or brighter.
 
     Raises
     ------
@@ -68,8 +68,8 @@ def _sample(pyramid: Pyramid, plane: Index) -> NDArray[Any]:
             return without_alpha(read_part(pyramid, number, plane, (0, 0, *level.shape)))
     last = len(pyramid.levels) - 1
     height, width = (min(SAMPLE, n) for n in pyramid.levels[last].shape)
-    tops, lefts = (
-        np.linspace(0, n - length, min(SAMPLES, n // length)).astype(int)
+    tops, lefts = (  # so many that they cover a side, edge to edge, unless it is too long for that
+        np.linspace(0, n - length, min(SAMPLES, -(-n // length))).astype(int)
         for n, length in zip(pyramid.levels[last].shape, (height, width), strict=True)
     )
     parts = []
