@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from napari_webipred.imaging.files import natural
 from napari_webipred.imaging.path_list import BLOCK, PathList
+from napari_webipred.imaging.unopened import Sources
 
 PATHS = st.lists(st.text(st.characters(exclude_characters="\0"), max_size=8), max_size=40)
 
@@ -28,6 +29,20 @@ def test_a_list_gives_back_what_was_put_into_it(count: int) -> None:
             found[number]
     assert found == PathList(paths) == paths
     assert found != [*paths, "x"]
+
+
+@pytest.mark.parametrize("path", ["a\0b.png", "\ud83d.png", "\ud83d\ude00.png", "caf\udce9.png", "\0", ""])
+def test_a_path_that_no_system_takes_changes_no_other(path: str) -> None:
+    paths = [*(f"{number}.png" for number in range(BLOCK - 2)), path, "next.png", "last.png"]
+    found = PathList(paths)
+    assert list(found) == paths
+    assert [found[number] for number in range(len(found))] == paths
+
+
+def test_images_whose_paths_no_system_takes_have_an_identity() -> None:
+    one, other = Sources(["\ud83d.png"]), Sources(["\udcff.png"])
+    assert one.identity["count"] == 1
+    assert one.identity != other.identity
 
 
 def test_a_million_paths_take_a_few_megabytes() -> None:

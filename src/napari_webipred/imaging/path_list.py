@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import overload
 
 BLOCK = 1024  # paths that are packed together
-_END = "\0"  # what no path contains
+_END = b"\xff"  # in no text as UTF-8, whatever is in it
 _FASTEST = 1  # of the levels of zlib; the others take longer and gain little
 
 
@@ -31,7 +31,8 @@ class PathList(Sequence[str]):
         """Put a path at the end."""
         self._last.append(path)
         if len(self._last) == BLOCK:
-            self._packed.append(zlib.compress(_END.join(self._last).encode(errors="surrogateescape"), _FASTEST))
+            content = _END.join(path.encode(errors="surrogatepass") for path in self._last)
+            self._packed.append(zlib.compress(content, _FASTEST))
             self._last = []
 
     def __len__(self) -> int:
@@ -78,4 +79,4 @@ class PathList(Sequence[str]):
 
 
 def _unpacked(packed: bytes) -> list[str]:
-    return zlib.decompress(packed).decode(errors="surrogateescape").split(_END)
+    return [path.decode(errors="surrogatepass") for path in zlib.decompress(packed).split(_END)]

@@ -92,7 +92,7 @@ class Sources:
         digest = hashlib.sha256()
         for number, path in enumerate(self._paths.after(self._first), self._first):
             name = self._described[number].name if number in self._described else path
-            digest.update(name.encode(errors="surrogateescape") + b"\0")
+            digest.update(name.encode(errors="surrogatepass") + b"\0")
         return {"count": len(self), "sha256": digest.hexdigest()}
 
     @property
