@@ -296,6 +296,30 @@ def test_parquet_says_what_to_install(here: Path, monkeypatch, capsys) -> None:
     assert list(here.iterdir()) == []
 
 
+def test_a_parquet_file_that_cannot_be_put_in_its_place_is_made_later(here: Path, monkeypatch, capsys) -> None:
+    monkeypatch.chdir(here)
+    (here / "scans").mkdir()
+    for number in range(3):  # none of them fails: of failed ones the journal stays in any case
+        Image.fromarray(np.full((20, 24), 50 * number, np.uint8)).save(here / "scans" / f"{number}.png")
+    whole, late = here / "whole.parquet", here / "late.parquet"
+    assert cli.main(classify("-o", str(whole))) == 0
+    replace = Path.replace
+
+    def refused(self: Path, target: Path) -> Path:
+        if target == late:
+            raise PermissionError(13, "open in another program")
+        return replace(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "replace", refused)
+        assert cli.main(classify("-o", str(late), "--resume")) == 2
+    assert not late.exists()
+    assert cli.main(classify("-o", str(late), "--resume")) == 0, capsys.readouterr().err
+    assert late.read_bytes() == whole.read_bytes()
+    assert record_of(late) == record_of(whole)
+    assert sorted(path.name for path in here.glob("late*")) == ["late.parquet", "late.parquet.json"]
+
+
 def test_all_formats_have_the_same_cells(here: Path) -> None:
     import pyarrow.parquet as pq
 

@@ -19,10 +19,11 @@ from napari_webipred.download import remote_file
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.files import image_suffixes
 from napari_webipred.names import visible
+from napari_webipred.results.journal import is_journal, journal_path
 from napari_webipred.results.record import RUNNING, Record, read_record, record_path
 from napari_webipred.results.result_file import ResultFile
 from napari_webipred.results.row import Row
-from napari_webipred.results.table_path import TABLE, claimed_table
+from napari_webipred.results.table_path import COHORT, TABLE, claimed_table
 
 CARD = ModelCard(id="test", name="Test", classes=[{"index": 0, "name": "A"}, {"index": 1, "name": "B"}])
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="a matter of POSIX")
@@ -247,6 +248,17 @@ def test_what_is_not_a_result_of_ours_is_replaced_only_when_the_user_says_so(out
 def test_a_record_that_cannot_be_understood_is_not_ours(out: Path, content: str) -> None:
     record_path(out).write_text(content)
     assert read_record(record_path(out)) is None
+
+
+def test_what_is_nested_too_deeply_is_not_ours(out: Path) -> None:
+    write(out)
+    table = out.with_suffix(".jsonl")
+    shutil.copy(record_path(out), record_path(table))
+    for path in (table, journal_path(out)):
+        path.write_bytes(b"[" * 200_000 + b"\n")
+        with pytest.raises(OptionError, match="is not replaced"), claimed_table(path, lambda _: False, kind=COHORT):
+            pass
+    assert not is_journal(journal_path(out))
 
 
 def test_a_write_protected_result_is_not_replaced(out: Path) -> None:

@@ -127,7 +127,7 @@ def head_and_rows(path: Path) -> Iterator[tuple[dict[str, Any], int]]:
         while (line := file.readline(_LONGEST_LINE)).endswith(b"\n"):
             try:
                 found = json.loads(line)
-            except ValueError:
+            except (ValueError, RecursionError):
                 return
             if not isinstance(found, dict):
                 return

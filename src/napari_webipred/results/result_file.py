@@ -235,7 +235,7 @@ class ResultFile:
         except OSError as error:
             raise unwritable(self._path, error) from error
         if self._grown == self._path:
-            self._complete(as_checksum(self._digest.hexdigest()))
+            self._end_journal(keep=self._complete(as_checksum(self._digest.hexdigest())))
         elif self._record.complete:
             self._write_parquet()
         if size != self._size:
@@ -251,20 +251,23 @@ class ResultFile:
             with kept_unless_written(record_path(self._path)), being_replaced(self._path) as file:
                 write_parquet(file, self._grown, self._columns(axes=self._axes), self._axes, self._numbers)
                 file.seek(0)
-                self._complete(checksum_of(file))
+                keep = self._complete(checksum_of(file))
         except OSError as error:
             raise unwritable(self._path, error) from error
+        # Not before the file is in its place: until then, another run must be able to go on.
+        self._end_journal(keep=keep)
         if not self._record.failures:
             self._grown.unlink()
 
-    def _complete(self, checksum: str) -> None:
-        """Write the record, and keep the journal if it is the list of inputs, or if another run can go on."""
-        if self._journal is None:
-            self._record.write(self._path, checksum)
-            return
-        keep = self._record.note_journal(self._journal.facts)
+    def _complete(self, checksum: str) -> bool:
+        """Write the record, and tell whether the journal stays: as the list of inputs, or for a run that goes on."""
+        keep = self._journal is not None and self._record.note_journal(self._journal.facts)
         self._record.write(self._path, checksum)
-        self._journal.close(keep=keep)
+        return keep
+
+    def _end_journal(self, *, keep: bool) -> None:
+        if self._journal is not None:
+            self._journal.close(keep=keep)
 
 
 def _reason(error: BaseException) -> str:

@@ -39,7 +39,7 @@ def _is_first_line(line: bytes, path: Path) -> bool:
     """Tell whether this may be the first line of a table."""
     try:
         found: Iterable[str] = json.loads(line) if is_json(path) else cells_of(line, path)
-    except (ValueError, csv.Error):  # a cell is larger than any name
+    except (ValueError, RecursionError, csv.Error):  # a cell is larger than any name
         return False
     names = list(found) if isinstance(found, (dict, list)) else []
     return names[:1] == ["image"] and {"prediction", "error"} <= set(names)
