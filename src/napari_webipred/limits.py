@@ -27,6 +27,8 @@ LARGE_PIXELS_PER_BYTE = 100
 PAGE_AT_MOST = 4 * 2**30
 # Pages of a TIFF file. Each takes time and memory before the first is read; a long recording has some ten thousand.
 PAGES_AT_MOST = 100_000
+# Planes of a folder of Zarr. None costs anything before it is read, but each is a row of the results.
+PLANES_AT_MOST = 10**6
 # Pixels of the level of a slide that is classified as one image, 8192 x 8192: no model sees more of it.
 LEVEL_PIXELS = 2**26
 # Bytes of a block (tile, strip, chunk) of a picture that is read in parts. Usual ones have 0.2 to 4 MB.

@@ -272,3 +272,26 @@ def test_facts_of_an_array_name_what_zarr_would_read(tmp_path: Path) -> None:
     assert (facts.shape, facts.chunks, facts.dtype) == ((3, 300, 300), (3, 128, 128), "<u1")
     assert facts.shard_index == 4 * 16 + 4
     assert facts.chunk_bytes == 3 * 128 * 128
+
+
+@pytest.mark.parametrize("leading", [(2**40, 2**40), (2**40,), (1000, 1001)])
+def test_a_folder_that_claims_more_planes_than_can_be_rows_is_one_image_that_cannot_be_read(
+    tmp_path: Path, leading: tuple[int, ...]
+) -> None:
+    head = {
+        "zarr_format": 3,
+        "node_type": "array",
+        "shape": [*leading, 8, 8],
+        "data_type": "uint8",
+        "chunk_grid": {"name": "regular", "configuration": {"chunk_shape": [1] * len(leading) + [8, 8]}},
+        "chunk_key_encoding": {"name": "default"},
+        "fill_value": 0,
+        "codecs": ["bytes"],
+    }
+    path = tmp_path / "x.zarr"
+    path.mkdir()
+    (path / "zarr.json").write_text(json.dumps(head))
+    assert len(file_source(path)) == 1
+    assert "planes" in refusal(path)
+    (path / "zarr.json").write_text(json.dumps({**head, "shape": [1000, *[1] * (len(leading) - 1), 8, 8]}))
+    assert len(file_source(path)) == 1000

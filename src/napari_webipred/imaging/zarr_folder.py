@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred import safe_json
+from napari_webipred import limits, safe_json
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.planes import colour_axis
 from napari_webipred.imaging.pyramid import Pyramid, check_block, levels_of
@@ -109,6 +109,10 @@ def _pyramid(
     shapes = [each.shape[down : down + 2] for each, _ in kept]
     blocks = [each.chunks[down : down + 2] for each, _ in kept]
     leading = tuple(n for i, n in enumerate(full.shape[:before]) if i != place)
+    if (planes := math.prod(leading)) > limits.PLANES_AT_MOST:
+        raise ImageError(
+            f"The array has {planes:,} planes; {limits.PLANES_AT_MOST:,} are the most.", "Save it as several folders."
+        )
     pyramid = Pyramid(
         name,
         "zarr",
