@@ -1,4 +1,4 @@
-"""Classify images with published deep-learning models, on this machine alone.
+"""Classify images with published deep-learning models, on this machine unless you name a cluster.
 
 >>> import numpy as np
 >>> import napari_webipred as wp

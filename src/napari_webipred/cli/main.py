@@ -71,7 +71,7 @@ def _run(options: argparse.Namespace, ending: ExitStack) -> int:
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = Parser(
         prog="napari-webipred",
-        description="Classify images with published deep-learning models, on this machine alone.",
+        description="Classify images with published deep-learning models, on this machine unless you name a cluster.",
         epilog="Exit status: 0 all done, 1 some images failed, 2 wrong use or unusable model, 130 stopped by Ctrl-C.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version of the program")
