@@ -332,6 +332,16 @@ def test_the_map_of_a_large_image_is_made_by_clicks_and_has_a_slider_of_classes(
     assert over not in [unwrapped(layer) for layer in panel.form.images.value]
 
 
+def test_tiles_are_classified_as_they_are_whatever_views_the_panel_takes(panel, slide, dock, qtbot):
+    """The shell and Python have no views of tiles, so that a map can be made again there."""
+    widget = dock()
+    panel.form.views.value = "flip"
+    assert panel.form.options().views == "flip"
+    settled(widget, qtbot)
+    run = make(widget, qtbot)
+    assert run.wanted.options.views is None
+
+
 def test_small_images_are_offered_no_heat_map(viewer, panel):
     viewer.add_image(flat(90), name="small")
     assert panel.classify.heat_map.isHidden()

@@ -166,7 +166,7 @@ class HeatMapWidget(QWidget):
             if form is None
             else form.options()
         )
-        options = replace(options, reference=False, identify=False)
+        options = replace(options, views=None, reference=False, identify=False)  # as in the shell and in Python
         understanding = self._understanding(layer)
         limits = options.intensity == "limits"
         picture, index = picture_of(layer, self._viewer.dims, understanding, limits=limits)
@@ -295,5 +295,5 @@ class HeatMapWidget(QWidget):
 def _pace_key(wanted: Wanted) -> tuple[Any, ...]:
     """Return what the speed of a run depends on."""
     options, request = wanted.options, wanted.request
-    how = options.views, options.device, options.precision, options.workers
+    how = options.device, options.precision, options.workers
     return wanted.model.checksum, wanted.picture.name, request.tile, request.level, request.microns_per_pixel, *how
