@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--regions",
         metavar="FILE",
-        help="classify each label of this label image (0 is the background) instead of the whole image",
+        help="use each label of this label image (0 is the background) as an image of its own",
     )
     blank = "make black what is outside a label but in the box around it"
     parser.add_argument("--blank", action="store_true", help=blank)
