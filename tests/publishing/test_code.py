@@ -69,12 +69,84 @@ def function(name: str, *nodes: bytes) -> bytes:
     return field(1, field(1, name)) + b"".join(field(3, each) for each in nodes)
 
 
-def saved(nodes: list[bytes], functions: list[bytes] = [], initialised: str = "") -> bytes:  # noqa: B006
+def saved(
+    nodes: list[bytes],
+    functions: list[bytes] = [],  # noqa: B006
+    initialised: str = "",
+    *,
+    objects: bytes = b"",
+    more: bytes = b"",
+) -> bytes:
     library = field(2, b"".join(field(1, each) for each in functions))
     graph = b"".join(field(1, each) for each in nodes) + library
     signature = field(5, field(1, "serving_default") + field(2, field(2, field(1, "y") + field(2, field(1, "out:0")))))
     started = field(4, field(1, "saved_model_main_op") + field(2, field(1, field(1, initialised))))
-    return field(2, field(2, graph) + signature + (started if initialised else b""))
+    known = field(7, objects) if objects else b""
+    return field(2, field(2, graph) + signature + (started if initialised else b"") + known + more)
+
+
+def child(name: str, number: int) -> bytes:
+    return field(1, field(1, number) + field(2, name))
+
+
+WRITES = [function("init", node("w", "WriteFile"))]
+CALLED = field(1, field(6, field(1, "init")))  # an object that is a function
+HARMLESS = [node("out", "Relu", "x"), node("x", "Placeholder")]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        saved(HARMLESS, WRITES, objects=field(1, child("_initialize", 1) + field(10, b"")) + CALLED),
+        saved(
+            HARMLESS, WRITES, objects=field(1, child("table", 1)) + field(1, child("made", 2) + field(10, b"")) + CALLED
+        ),
+        saved(
+            HARMLESS,
+            WRITES,
+            objects=field(1, child("_initialize", 1) + field(10, b"")) + field(1, child("__call__", 2)) + CALLED,
+        ),
+        saved(HARMLESS, WRITES, objects=field(1, child("_restore_from_tensors", 1) + field(4, b"")) + CALLED),
+        saved(
+            HARMLESS,
+            WRITES,
+            objects=field(1, field(11, field(1, "x") + field(2, field(2, 2) + field(3, 1)))) + CALLED,
+        ),
+        saved(
+            HARMLESS,
+            WRITES,
+            objects=field(1, field(11, field(1, "x") + field(2, field(2, 1) + field(3, 2)))) + CALLED,
+        ),
+        saved(HARMLESS, WRITES, objects=field(1, child("_initialize", 1)) + field(1, field(8, field(1, "init")))),
+        saved([*HARMLESS, node("r", "NoOp", "^w"), node("w", "WriteFile")], more=field(3, field(3, "r"))),
+        saved(
+            [*HARMLESS, node("r", "NoOp", "^w"), node("w", "WriteFile")],
+            more=field(4, field(1, "local_variables") + field(2, field(2, field(1, field(2, "r"))))),
+        ),
+        saved(
+            HARMLESS,
+            [field(1, field(1, "same")) + field(3, node("w", "WriteFile")) + field(5, field(1, "api_implements"))],
+        ),
+        # Two graphs are joined; and of two texts for one name, the second is none, for it stands in a number.
+        saved([*HARMLESS, node("w", "WriteFile")], more=field(2, field(1, node("x", "Relu", "^w")))),
+        saved([node("out", "Relu", "x"), field(1, "x") + field(2, "WriteFile") + bytes([2 << 3 | 1]) + b"Identity"]),
+    ],
+    ids=[
+        *("the start of a resource", "a function of a resource", "an object that is called", "a method", "restoring"),
+        *("saving", "a single function", "restoring in TensorFlow 1", "local variables", "another implementation"),
+        *("a second graph", "a second name"),
+    ],
+)
+def test_what_tensorflow_runs_when_it_opens_a_saved_model_is_found(content: bytes) -> None:
+    assert foreign_operations(content) == ["WriteFile"]
+
+
+def test_what_is_never_called_is_no_reason_to_refuse_a_saved_model() -> None:
+    saving = [function("init", node("s", "SaveV2"))]
+    objects = field(1, child("signatures", 1) + field(4, b"")) + field(1, child("__call__", 2) + field(4, b"")) + CALLED
+    restoring = [node("r", "NoOp", "^a"), node("a", "AssignVariableOp", "v", "t"), node("t", "RestoreV2")]
+    content = saved([*HARMLESS, *restoring], saving, objects=objects, more=field(3, field(2, "s:0") + field(3, "r")))
+    assert foreign_operations(content) == []
 
 
 @pytest.mark.parametrize(

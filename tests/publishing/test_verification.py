@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Generator
@@ -221,6 +222,31 @@ def test_without_node_it_is_said_how_to_install_it(monkeypatch, capsys) -> None:
 def test_a_folder_without_the_package_is_told(packages: Path, tmp_path: Path, capsys) -> None:
     assert cli.main(["verify", "demo", "--node-packages", str(tmp_path)]) == 2
     assert "Node.js does not find the package @tensorflow/tfjs" in capsys.readouterr().err
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is not installed")
+@pytest.mark.parametrize("node_path", [None, "node_modules"])
+def test_a_folder_with_a_model_does_not_bring_packages(
+    tmp_path: Path, monkeypatch, demo: Material, node_path: str | None
+) -> None:
+    package = tmp_path / "node_modules" / "@tensorflow" / "tfjs"
+    package.mkdir(parents=True)
+    (package / "index.js").write_text("require('fs').writeFileSync(__dirname + '/executed', '')", encoding="utf-8")
+    (tmp_path / "model").mkdir()
+    monkeypatch.chdir(tmp_path if node_path else tmp_path / "model")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    if node_path is None:
+        monkeypatch.delenv("NODE_PATH", raising=False)
+    else:
+        monkeypatch.setenv("NODE_PATH", node_path)
+    with pytest.raises(OptionError, match="does not find the package"):
+        result_of(verifying(demo))
+    assert not (package / "executed").exists()
+
+
+def test_packages_are_found_where_node_path_says(packages: Path, monkeypatch, demo: Material) -> None:
+    monkeypatch.setenv("NODE_PATH", str(packages / "node_modules"))
+    assert result_of(verifying(demo)).passed
 
 
 def test_tensorflow_js_itself_gives_the_same_numbers(packages: Path, capsys) -> None:

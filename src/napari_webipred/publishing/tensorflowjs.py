@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Generator
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -44,7 +45,7 @@ def asking(
     output : int
         Which of several outputs is wanted.
     packages : Path, optional
-        A folder with ``node_modules``; by default Node looks where NODE_PATH says.
+        A folder with ``node_modules``; by default Node looks where NODE_PATH says, and never in the current folder.
 
     Raises
     ------
@@ -69,7 +70,8 @@ def asking(
     }
     content = question(header, *weights, np.ascontiguousarray(batch, "<f4").tobytes())
     script = Path(__file__).with_name("tensorflowjs_child.mjs")
-    found = yield from child.answering(NAME, [node, str(script)], content, environment(), packages or Path.cwd())
+    with tempfile.TemporaryDirectory() as place:  # what NODE_PATH has relative to a folder is not to be found, either
+        found = yield from child.answering(NAME, [node, str(script)], content, environment(), packages or Path(place))
     answer = read(NAME, found, len(batch))
     if "missing" in answer:
         raise OptionError("Node.js does not find the package @tensorflow/tfjs.", "", "install tensorflow.js")

@@ -10,8 +10,9 @@ const asked = JSON.parse(given.subarray(0, end).toString('utf8'));
 const bytes = given.buffer.slice(given.byteOffset + end + 1, given.byteOffset + given.length);
 for (const name of ['log', 'warn', 'error', 'info']) console[name] = () => {};
 
-// The user's own packages: below a folder, or wherever Node looks for them by itself (NODE_PATH).
-const require = createRequire(path.join(asked.packages ?? process.cwd(), 'index.js'));
+// The user's own packages: below a folder, or wherever Node looks for them by itself (NODE_PATH). Never in the folder
+// in which the user happens to be: that may be a model, which could bring a package of this name.
+const require = createRequire(asked.packages === null ? import.meta.url : path.join(asked.packages, 'index.js'));
 
 async function answer() {
   const tf = require('@tensorflow/tfjs');

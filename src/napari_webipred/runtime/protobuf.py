@@ -48,9 +48,9 @@ class Message:
         return (Message(view) for view in self.views(number))
 
     def message(self, number: int) -> Message:
-        """Read a nested message; an empty one if there is none."""
+        """Read a nested message; an empty one if there is none. Of several, the format makes one."""
         views = self.views(number)
-        return Message(views[-1] if views else b"")
+        return Message(views[0] if len(views) == 1 else b"".join(views))
 
     def views(self, number: int) -> list[memoryview]:
         """Return the contents of a field."""
