@@ -5,6 +5,7 @@ from __future__ import annotations
 import getpass
 import hashlib
 import json
+import os
 import socket
 import zipfile
 from base64 import b64decode
@@ -296,6 +297,37 @@ def test_names_of_this_computer_in_a_network_are_told(monkeypatch, tmp_path) -> 
         "a.h5 holds the name of your account.",
         "b.onnx holds the name of this computer.",
     ]
+
+
+def zip_of(content: bytes) -> bytes:
+    file = BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("saved_model.pb", content)
+    return file.getvalue()
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        zip_of(b"File /srv/erika/net.py"),
+        zip_of(bytes(2**20 - 5) + b"/srv/erika/net.py"),  # across the end of what is read at once
+        zip_of(json.dumps({"file": "C:\\Users\\erika\\net.py"}).encode()),
+    ],
+    ids=["deflated", "across chunks", "deflated JSON"],
+)
+def test_names_are_found_in_archives(monkeypatch, content: bytes) -> None:
+    monkeypatch.setattr(getpass, "getuser", lambda: "erika")
+    monkeypatch.setattr(socket, "gethostname", lambda: "ward-7-pc")
+    monkeypatch.setattr(Path, "home", lambda: Path("/home/else"))
+    assert own_names.traces({"a": content}) == ["a holds the name of your account."]
+
+
+@pytest.mark.parametrize("ascii_only", [True, False])
+@pytest.mark.parametrize("home", ["/home/jürgen", "C:\\Users\\jürgen"])
+def test_a_path_is_found_as_json_writes_it(monkeypatch, home: str, ascii_only: bool) -> None:
+    monkeypatch.setattr(Path, "home", lambda: Path(home))
+    content = json.dumps({"file": f"{home}{os.sep}net.py"}, ensure_ascii=ascii_only).encode()
+    assert own_names.traces({"a": content}) == ["a holds the path of your home folder."]
 
 
 def test_notes_of_exporters_are_left_out_of_onnx_files(tmp_path) -> None:

@@ -18,6 +18,10 @@ _MODULES = re.compile(
     r"(tf_)?keras((\.src)?\.(layers|models|engine|initializers|regularizers|constraints|activations|dtype_policies|"
     r"mixed_precision|ops)(\.\w+)*)?"
 )
+_LAYERS = re.compile(r"(tf_)?keras(\.src)?\.layers(\.\w+)*")
+_NETWORKS = {"InputLayer", "Functional", "Model", "Sequential"}
+# What runs code of its own, or files that it names, wherever it stands.
+_RUNNING = {"Lambda", "__lambda__", "TFSMLayer", "TorchModuleWrapper", "JaxLayer", "FlaxLayer"}
 _FOR_TRAINING = {"compile_config", "training_config"}  # what is not read for predictions
 
 
@@ -73,17 +77,20 @@ def _foreign(part: dict[str, Any], layers: set[str], functions: set[str]) -> Ite
     if not isinstance(kind, str):
         return
     name = str(part.get("name") or kind)[:80]
+    of_keras = module is None or (isinstance(module, str) and _MODULES.fullmatch(module) is not None)
     if kind == "function":
-        if part.get("config") not in functions:
-            yield f"the function {str(part.get('config'))[:80]}"
+        function = str(part.get("config"))
+        if function not in functions or not (of_keras or module == "builtins"):
+            yield f"the function {function[:80]}"
         return
-    if kind.rpartition(">")[2] in {"Lambda", "__lambda__"}:
-        yield f"{name} (Lambda)"
+    known = kind in layers | _NETWORKS
+    if (last := kind.rpartition(">")[2]) in _RUNNING:
+        yield f"{name} ({'Lambda' if last == '__lambda__' else last})"
     elif ">" in kind or (isinstance(registered, str) and ">" in registered):
         yield f"{name} ({kind[:80]})"
-    elif module is not None and not _MODULES.fullmatch(str(module)):
+    elif not of_keras:
         yield f"{name} ({str(module)[:80]}.{kind[:80]})"
-    elif "inbound_nodes" in part and kind not in layers | {"InputLayer", "Functional", "Model", "Sequential"}:
+    elif not known and ("inbound_nodes" in part or _LAYERS.fullmatch(str(module))):
         yield f"{name} ({kind[:80]})"
     elif kind in {"TFOpLambda", "SlicingOpLambda"} and not _is_arithmetic(part.get("config")):
         yield f"{name} ({kind})"
