@@ -120,13 +120,33 @@ def test_a_table_from_elsewhere_is_no_project(tmp_path):
     assert project_file.read(path) is None
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{", '{"version": 1}', '{"version": 2, "classes": [], "axes": []}'])
+@pytest.mark.parametrize(
+    "text", ["", "{", '{"version": 1, "classes": []}', '{"version": 2, "classes": [], "axes": []}']
+)
 def test_a_damaged_note_beside_the_table_is_told(tmp_path, text):
     path = tmp_path / "labels.csv"
     path.write_text("image,label\na.png,cat\n")
-    (tmp_path / "labels.csv.json").write_text(text)
-    with pytest.raises(OptionError, match=r"labels\.csv\.json"):
+    (tmp_path / "labels.csv.labels.json").write_text(text)
+    with pytest.raises(OptionError, match=r"labels\.csv\.labels\.json"):
         project_file.read(path)
+
+
+@pytest.mark.parametrize("text", ["[]", '{"version": 1}', '{"model": {"name": "Net"}, "table_checksum": "sha256:0"}'])
+def test_json_of_something_else_beside_a_table_makes_it_no_project(tmp_path, text):
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label\na.png,cat\n")
+    (tmp_path / "labels.csv.labels.json").write_text(text)
+    assert project_file.read(path) is None
+
+
+def test_the_record_of_a_table_of_results_is_neither_read_nor_replaced(tmp_path):
+    path, record = tmp_path / "results.csv", tmp_path / "results.csv.json"
+    path.write_text("image,label\na.png,cat\n")
+    record.write_text('{"table_checksum": "sha256:0"}')
+    assert project_file.read(path) is None
+    project_file.write(path, labelled().contents())
+    assert record.read_text() == '{"table_checksum": "sha256:0"}'
+    assert project_file.read(path) == labelled().contents()
 
 
 def test_a_folder_that_is_gone_is_told_and_costs_no_label(tmp_path):

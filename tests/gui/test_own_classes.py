@@ -252,8 +252,8 @@ def test_a_saved_project_goes_on_where_it_was_also_from_another_folder(viewer, p
     wait(qtbot, lambda: settled(dock))
     text = (tmp_path / "labels.csv").read_text().replace(str(tmp_path), "/elsewhere")
     (tmp_path / "moved.csv").write_text(text)
-    beside = (tmp_path / "labels.csv.json").read_text()
-    (tmp_path / "moved.csv.json").write_text(beside.replace(str(tmp_path), "/elsewhere"))
+    beside = (tmp_path / "labels.csv.labels.json").read_text()
+    (tmp_path / "moved.csv.labels.json").write_text(beside.replace(str(tmp_path), "/elsewhere"))
     before = dict(dock.own.project.labels)
     while dock.own.project.can_undo:
         dock.own.undo()

@@ -1,7 +1,7 @@
 """A project in files of the user: a table of labels, and beside it what a table cannot say.
 
 ``labels.csv`` has the columns image, the axes of stacks, region, label and group, as `napari_webipred.evaluation.truth`
-reads them. ``labels.csv.json`` has the order of the classes, the model, and the pictures of which nobody knew.
+reads them. ``labels.csv.labels.json`` has the order of the classes, the model, and the pictures of which nobody knew.
 """
 
 from __future__ import annotations
@@ -104,7 +104,7 @@ def _axes(labels: Mapping[Picture, Answer]) -> tuple[str, ...]:
 
 
 def _beside(path: Path) -> Path:
-    return path.with_name(f"{path.name}.json")
+    return path.with_name(f"{path.name}.labels.json")  # NAME.json is the record of a table of results
 
 
 def _has_lines(path: Path) -> bool:
@@ -128,7 +128,9 @@ def _said(path: Path) -> dict[str, Any] | None:
         raise OptionError(f"{readable(path.name)} cannot be read: {reason}.", remedy) from error
     except ValueError as error:
         raise _damaged(path) from error
-    texts = isinstance(said, dict) and all(
+    if not isinstance(said, dict) or not {"classes", "unsure"} & said.keys():
+        return None  # it is about something else
+    texts = all(
         isinstance(said.get(name), list) and all(isinstance(each, str) for each in said[name])
         for name in ("classes", "axes")
     )
@@ -136,8 +138,7 @@ def _said(path: Path) -> dict[str, Any] | None:
         raise _damaged(path)
     if not (isinstance(said.get("several"), bool) and isinstance(said.get("base"), str) and _are_pictures(said)):
         raise _damaged(path)
-    found: dict[str, Any] = said
-    return found
+    return dict(said)
 
 
 def _are_pictures(said: Mapping[str, Any]) -> bool:
