@@ -91,7 +91,7 @@ ALLOWED = {
     "slides": GROUND | DATA | {"difference", "options", "model", "execution", "imaging", "results", "runtime"},
     "fitting": GROUND
     | DATA
-    | {"archive", "cache", "engine", "evaluation", "execution", "imaging", "model", "opening", "options"}
+    | {"archive", "cache", "catalogue", "engine", "evaluation", "execution", "imaging", "model", "opening", "options"}
     | {"results", "runtime", "self_test"},
     "publishing": GROUND
     | DATA

@@ -26,6 +26,8 @@ from napari_webipred.fitting.labels import labels_of
 from napari_webipred.fitting.licence import forbids_derivatives
 from napari_webipred.fitting.own_model import is_own, own_model
 
+FLAT = Path(__file__).parents[1] / "goldens" / "keras" / "keras3-flat.keras"
+
 
 def batch(model: wp.Model, count: int = 6) -> np.ndarray:
     height, width, channels = model.input_shape
@@ -95,6 +97,18 @@ def test_it_opens_from_its_file_as_it_was_in_memory(own: wp.Model, tmp_path: Pat
     assert is_own(path)
 
 
+def test_a_damaged_archive_is_no_own_model(own: wp.Model, tmp_path: Path) -> None:
+    path = tmp_path / "own.zip"
+    own.save(path)
+    whole = path.read_bytes()
+    with zipfile.ZipFile(path) as archive:
+        entry = archive.getinfo("webipred.json")
+    start = entry.header_offset + 30 + len(entry.filename)
+    for damage in (b"\xff" * 40, b"\x03\x00"):  # no stream of Deflate; one that ends at once
+        path.write_bytes(whole[:start] + damage + whole[start + len(damage) :])
+        assert not is_own(path)
+
+
 def test_the_same_model_is_written_with_the_same_bytes(demo: wp.Model) -> None:
     head = head_for(demo)
     assert own_model(demo, head).archive == own_model(demo, head).archive
@@ -144,6 +158,26 @@ def test_the_base_is_cited(demo: wp.Model) -> None:
     assert made.card.base is not None
     assert made.card.base.doi == "10.5281/zenodo.1"
     assert made.card.record_doi is None, "it is another model, which nobody has published"
+
+
+@pytest.mark.parametrize("given", [{}, {"name": "Leaves"}], ids=["unnamed", "named by a card"])
+def test_the_name_of_the_file_of_a_base_is_told_to_nobody(
+    demo: wp.Model, tmp_path: Path, given: dict[str, str]
+) -> None:
+    folder = tmp_path / "Mustermann Q4711Z"
+    folder.mkdir()
+    path = folder / "Mustermann Q4711Z.keras"
+    path.write_bytes(FLAT.read_bytes())
+    if given:
+        (folder / "webipred.json").write_text(json.dumps({"schema_version": "1.0", **given}), encoding="utf-8")
+    base = wp.open_model(folder if given else path, standardize="tf")
+    made = own_model(base, head_for(base))
+    assert made.card.base is not None
+    assert made.card.base.name == given.get("name", "Unnamed model")
+    assert made.card.base.id is None
+    text = json.dumps(card_in(made))
+    assert "Mustermann" not in text
+    assert "Q4711Z" not in text.upper()
 
 
 def test_a_model_made_of_an_own_one_has_the_same_base(own: wp.Model) -> None:

@@ -10,6 +10,10 @@ from napari_webipred.card import ModelCard, PartialCard, Provenance, Weights, We
 from napari_webipred.download.remote_file import wanted
 from napari_webipred.names import visible
 
+UNNAMED = (
+    "Unnamed model"  # what a model is called in public that nobody has named: a file may be called after a patient
+)
+
 
 def card_of_path(path: Path) -> ModelCard:
     """Make a card for the user's own file, of its name alone; what it is, is known once it is opened."""

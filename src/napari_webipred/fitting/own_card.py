@@ -11,10 +11,13 @@ import numpy as np
 
 from napari_webipred import __version__
 from napari_webipred.card import SCHEMA_VERSION, Base, Citation, FittedTo, named
+from napari_webipred.catalogue import local_model
 from napari_webipred.fitting.licence import licence_remark
 from napari_webipred.runtime.connections import listed
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from numpy.typing import NDArray
 
     from napari_webipred.card import ModelCard, Preprocessing
@@ -70,7 +73,7 @@ def own_card(
     """
     card = base.card
     title = (name.strip() or f"Own classes: {', '.join(head.classes)}")[:_LONGEST_NAME]
-    body, prepared = body_of(card, base.checksum), preprocessing or card.preprocessing
+    body, prepared = body_of(card, base.checksum, base.path), preprocessing or card.preprocessing
     warned = honest.warnings if honest else ()
     notes = tuple(filter(None, (*remarks, *warned, licence_remark(card))))
     fitted = None if labels is None else _fitted(head, labels)
@@ -119,11 +122,17 @@ def synthetic_picture() -> NDArray[np.uint8]:
     return np.round(picture).astype(np.uint8)
 
 
-def body_of(card: ModelCard, checksum: str) -> Base:
-    """Say whose body a model has that is made of this one: its own, or that of its base."""
+def body_of(card: ModelCard, checksum: str, path: Path | None = None) -> Base:
+    """Say whose body a model has that is made of this one: its own, or that of its base; never the name of a file."""
     if card.base is not None:
         return card.base
-    return Base(name=card.name, id=card.id, doi=card.record_doi, license=card.license, checksum=checksum)
+    name: str = card.name
+    identifier: str | None = card.id
+    if path is not None and card.is_unpublished:
+        of_file = local_model.card_of_path(path)
+        name = local_model.UNNAMED if name == of_file.name else name
+        identifier = None if identifier == of_file.id else identifier
+    return Base(name=name, id=identifier, doi=card.record_doi, license=card.license, checksum=checksum)
 
 
 def slug(name: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import zipfile
+import zlib
 from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -126,7 +127,7 @@ def is_own(path: Path) -> bool:
                 if archive.getinfo(CARD_FILE).file_size < MAX_SIDE_BYTES
                 else {}
             )
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError):
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError):
         return False
     return isinstance(card, dict) and "fitted_to" in card
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from napari_webipred import licences
+from napari_webipred.catalogue.local_model import UNNAMED
 
 if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
@@ -118,9 +119,6 @@ def _short(text: str) -> str:
 
 def _of_base(card: ModelCard) -> list[str]:
     return [] if card.base is None else licences.doubts(card.base.license, card.license)
-
-
-UNNAMED = "Unnamed model"  # what a model is called that nobody has named
 
 
 def slug(name: str) -> str:

@@ -9,7 +9,7 @@ from napari_webipred.card import Base, ModelCard, PartialCard, Provenance
 from napari_webipred.catalogue import local_model
 from napari_webipred.errors import OptionError
 from napari_webipred.merge import merge
-from napari_webipred.publishing.checklist import UNNAMED, slug
+from napari_webipred.publishing.checklist import slug
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,7 +38,7 @@ def published_card(
     Returns
     -------
     ModelCard
-        The name of a file is no name of a model: where nobody has named it, it is called `UNNAMED`.
+        The name of a file is no name of a model: where nobody has named it, it is called `local_model.UNNAMED`.
 
     Raises
     ------
@@ -56,7 +56,7 @@ def published_card(
     if path is not None and card.is_unpublished:
         of_file = local_model.card_of_path(path)
         if (card.name, card.id) == (of_file.name, of_file.id):
-            update["name"] = UNNAMED
+            update["name"] = local_model.UNNAMED
     if said.classes and len(said.classes) != len(card.classes):
         raise OptionError(
             f"{len(said.classes)} names of classes are given, but the model has {len(card.classes)} classes.",

@@ -24,8 +24,9 @@ from napari_webipred._napari.widgets.question import Answer, ask
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.card import ModelCard, PartialCard
+from napari_webipred.catalogue.local_model import UNNAMED
 from napari_webipred.errors import OptionError
-from napari_webipred.publishing.checklist import UNNAMED, Item, listed
+from napari_webipred.publishing.checklist import Item, listed
 from napari_webipred.publishing.published_card import published_card
 from napari_webipred.publishing.said import said_in
 
