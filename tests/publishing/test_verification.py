@@ -244,6 +244,18 @@ def test_a_folder_with_a_model_does_not_bring_packages(
     assert not (package / "executed").exists()
 
 
+def test_a_program_in_the_folder_of_a_model_is_not_node(tmp_path: Path, monkeypatch, demo: Material) -> None:
+    program = tmp_path / "node"
+    program.write_text("#!/bin/sh\necho executed > executed\n", encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PATH", os.curdir)
+    assert shutil.which("node") is not None
+    assert not tensorflowjs.is_here()
+    with pytest.raises(OptionError, match="not installed"):
+        result_of(verifying(demo))
+
+
 def test_packages_are_found_where_node_path_says(packages: Path, monkeypatch, demo: Material) -> None:
     monkeypatch.setenv("NODE_PATH", str(packages / "node_modules"))
     assert result_of(verifying(demo)).passed

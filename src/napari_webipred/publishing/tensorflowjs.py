@@ -28,7 +28,7 @@ _KEPT = ("format", "generatedBy", "convertedBy", "modelTopology", "signature", "
 
 def is_here() -> bool:
     """Tell whether Node is there, in which TensorFlow.js runs."""
-    return shutil.which("node") is not None
+    return _node() is not None
 
 
 def asking(
@@ -54,7 +54,7 @@ def asking(
     ModelError
         TensorFlow.js refuses the model.
     """
-    node = shutil.which("node")
+    node = _node()
     if node is None:
         raise OptionError("Node.js is not installed, which TensorFlow.js runs in.", "", "install tensorflow.js")
     document = tfjs.parse(name, files[name])
@@ -76,6 +76,12 @@ def asking(
     if "missing" in answer:
         raise OptionError("Node.js does not find the package @tensorflow/tfjs.", "", "install tensorflow.js")
     return answer_of(answer)
+
+
+def _node() -> str | None:
+    """Return where Node is; never below the current folder, where Windows looks first: that may be a model."""
+    found = shutil.which("node")
+    return found if found is not None and Path(found).is_absolute() else None
 
 
 def _weights(files: Mapping[str, bytes], name: str, document: dict[str, Any]) -> Generator[bytes, None, None]:
