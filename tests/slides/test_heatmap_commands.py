@@ -198,6 +198,41 @@ def test_what_is_done_is_written_when_the_run_is_interrupted(
     assert len((tmp_path / "map.csv").read_text().splitlines()) == 6
 
 
+@pytest.mark.parametrize("suffix", [".zarr", ".csv"])
+def test_a_run_that_ends_before_its_first_tile_leaves_the_map_of_another_one(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, suffix: str
+) -> None:
+    from napari_webipred.cli.interruption import Interrupted
+    from napari_webipred.slides.tile_map import TileMap
+
+    def interrupted(self: TileMap, tile: object) -> object:
+        raise Interrupted(signal.SIGINT)
+
+    def there() -> dict[Path, bytes]:
+        return {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file() and "cache" not in path.parts}
+
+    given = ["heatmap", str(slide), "--model", "demo", "--tile", "300", "--stride", "300", "--level", "0"]
+    assert main([*given, "-o", str(tmp_path / f"map{suffix}")]) == 0
+    before = there()
+    monkeypatch.setattr(TileMap, "add", interrupted)
+    assert main([*given, "-o", str(tmp_path / f"map{suffix}")]) == 130
+    assert there() == before
+
+
+def test_an_output_that_cannot_be_written_costs_no_other(
+    slide: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from napari_webipred.slides import saving
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "open in another program")
+
+    monkeypatch.setattr(saving, "_write_tiff", refused)
+    given = ["heatmap", str(slide), "--model", "demo", "--tile", "300", "--stride", "300", "--level", "0"]
+    assert main([*given, "-o", str(tmp_path / "map.tif"), "-o", str(tmp_path / "map.csv")]) == 2
+    assert sorted(path.name for path in tmp_path.glob("map*")) == ["map.csv", "map.csv.json"]
+
+
 def test_a_card_says_whether_a_model_may_be_used_on_tiles(tmp_path: Path) -> None:
     from test_card_fields import write
 

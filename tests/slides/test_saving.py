@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 import napari_webipred as wp
 from napari_webipred.errors import OptionError
-from napari_webipred.slides.saving import SUFFIXES
+from napari_webipred.slides.saving import SUFFIXES, claimed_output
 from pictures import levels_of, spotted, write_ome_zarr
 
 PIXEL = 0.5
@@ -117,6 +118,100 @@ def test_what_is_not_ours_is_not_replaced(heat: Any, tmp_path: Path, suffix: str
     heat.save(path, overwrite=True)
     heat.save(path)  # now it is ours
     assert not [each for each in tmp_path.iterdir() if each.name.startswith(".")]
+
+
+def content_of(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def annotate(folder: Path) -> None:
+    (folder / "labels").mkdir()
+    (folder / "labels" / "zarr.json").write_text("{}")
+
+
+def test_what_the_user_has_put_into_the_folder_of_a_map_stays(heat: Any, tmp_path: Path) -> None:
+    path = tmp_path / "map.zarr"
+    heat.save(path)
+    annotate(path)
+    before = content_of(path)
+    with pytest.raises(OptionError, match="is not replaced"):
+        heat.save(path)
+    assert content_of(path) == before
+    heat.save(path, overwrite=True)
+    assert not (path / "labels").exists()
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_what_the_user_puts_there_during_a_run_stays_and_the_map_lies_beside_it(
+    heat: Any, tmp_path: Path, there: bool
+) -> None:
+    path = tmp_path / "map.zarr"
+    if there:
+        heat.save(path)
+    with claimed_output(path, lambda _: False) as write:
+        path.mkdir(exist_ok=True)
+        annotate(path)
+        before = content_of(path)
+        for name in ("map (2).zarr", "map (3).zarr"):
+            with pytest.raises(OptionError, match=re.escape(name)):
+                write(heat, heat.facts)
+    assert content_of(path) == before
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["map (2).zarr", "map (3).zarr", "map.zarr"]
+    assert (tmp_path / "map (3).zarr" / "tiles").is_dir()
+
+
+def test_two_runs_never_write_the_same_folder(heat: Any, tmp_path: Path) -> None:
+    with claimed_output(tmp_path / "map.zarr", lambda _: True) as write:
+        with pytest.raises(OptionError, match="written by another run"):
+            heat.save(tmp_path / "map.zarr", overwrite=True)
+        write(heat, heat.facts)
+    heat.save(tmp_path / "map.zarr")
+    assert [each.name for each in tmp_path.iterdir()] == ["map.zarr"]
+
+
+@pytest.mark.parametrize("fails", ["to move the old one away", "to move the new one there"])
+def test_a_map_that_cannot_be_replaced_stays(
+    heat: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, fails: str
+) -> None:
+    path, rename = tmp_path / "map.zarr", Path.rename
+    heat.save(path)
+    before = content_of(path)
+
+    def refused(self: Path, target: Path) -> Path:
+        if self == path if fails == "to move the old one away" else (target == path and self.suffix == ".tmp"):
+            raise PermissionError(13, "open in another program")
+        return rename(self, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "rename", refused)
+        with pytest.raises(OptionError, match="cannot be written"):
+            heat.save(path)
+    assert content_of(path) == before
+    assert [each.name for each in tmp_path.iterdir()] == ["map.zarr"]
+
+
+def test_a_map_that_a_killed_run_had_moved_away_comes_back(heat: Any, tmp_path: Path) -> None:
+    path = tmp_path / "map.zarr"
+    heat.save(path)
+    annotate(path)
+    before = content_of(path)
+    path.rename(tmp_path / ".map.zarr.napari-webipred.old")
+    with pytest.raises(OptionError, match="is not replaced"):
+        heat.save(path)
+    assert content_of(path) == before
+
+
+def test_a_link_to_a_folder_stays_a_link(heat: Any, tmp_path: Path) -> None:
+    (tmp_path / "disk").mkdir()
+    link = tmp_path / "map.zarr"
+    try:
+        link.symlink_to(tmp_path / "disk" / "map.zarr", target_is_directory=True)
+    except OSError:
+        pytest.skip("links need a permission here")
+    for _ in range(2):
+        heat.save(link)
+        assert link.is_symlink()
+        assert [each.name for each in (tmp_path / "disk").iterdir()] == ["map.zarr"]
 
 
 @pytest.mark.parametrize("name", ["map.png", "map", "nowhere/map.zarr"])

@@ -129,8 +129,9 @@ def _heatmap(options: argparse.Namespace) -> int:
 
         def write() -> None:
             facts = facts_of(model, request, how, heat, picture, given)
-            for each in writes:
-                each(heat, facts)
+            with ExitStack() as outputs:  # one that cannot be written costs no other
+                for each in reversed(writes):
+                    outputs.callback(each, heat, facts)
 
         progress = terminal.ProgressLine("tiles")
         try:
@@ -140,8 +141,9 @@ def _heatmap(options: argparse.Namespace) -> int:
                     progress.show(f"Tile {event.done} of {event.total}", event.done, event.total)
         finally:  # also of a run that is interrupted: what is there stays
             progress.clear()
-            with uninterrupted():
-                write()
+            if heat.done or heat.is_finished:  # one that has no tile yet replaces no map
+                with uninterrupted():
+                    write()
     return _end(heat, options.output)
 
 

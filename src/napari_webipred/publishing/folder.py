@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Mapping
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_webipred.errors import OptionError
 from napari_webipred.publishing.deposit import SUMS
-from napari_webipred.results.lock import locked
-from napari_webipred.results.output import OURS, to_disk, unwritable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from napari_webipred.results.output import to_disk, unwritable
+from napari_webipred.results.output_folder import alone, folder_being_replaced
 
 
 def check(folder: Path, *, overwrite: bool) -> None:
@@ -55,29 +49,13 @@ def write(folder: Path, files: Mapping[str, bytes], *, overwrite: bool = False) 
     For the parameters and errors see `check`.
     """
     target = Path(os.path.realpath(folder))
-    beside = target.with_name(f".{target.name}.{OURS}.tmp")
-    before = target.with_name(f".{target.name}.{OURS}.old")
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with _alone(target):
-            for left in (beside, before):  # of a run that was killed
-                _recover(left, target)
+        with alone(target), folder_being_replaced(target) as new:
             check(folder, overwrite=overwrite)
-            try:
-                _fill(beside, files)
-                _replace(target, beside, before)
-            finally:
-                shutil.rmtree(beside, ignore_errors=True)
+            _fill(new, files)
     except OSError as error:
         raise unwritable(folder, error) from error
-
-
-@contextmanager
-def _alone(target: Path) -> Iterator[None]:
-    with locked(target.with_name(f".{target.name}.{OURS}.lock")) as free:
-        if not free:
-            raise OptionError(f"{target} is being written by another run of napari-webipred.", "Wait until it ends.")
-        yield
 
 
 def _written(folder: Path) -> set[str]:
@@ -96,27 +74,3 @@ def _fill(folder: Path, files: Mapping[str, bytes]) -> None:
             file.write(content)
             file.flush()
             to_disk(file.fileno())
-
-
-def _replace(target: Path, beside: Path, before: Path) -> None:
-    """Put a new folder in the place of another one, which comes back if that fails."""
-    had = target.exists()
-    if had:
-        target.rename(before)
-    try:
-        beside.rename(target)
-    except OSError:
-        if had:
-            before.rename(target)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
-
-
-def _recover(left: Path, target: Path) -> None:
-    """Remove what a run has left that was killed; a deposit that it had moved away comes back."""
-    if not left.exists():
-        return
-    if left.suffix == ".old" and not target.exists():
-        left.rename(target)
-    else:
-        shutil.rmtree(left)

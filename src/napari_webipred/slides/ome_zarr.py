@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
-import shutil
-from collections.abc import Callable, Iterable
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +15,8 @@ import numpy as np
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.tiff_levels import INSTALL
 from napari_webipred.names import visible
-from napari_webipred.results.output import OURS, check_input
+from napari_webipred.results.output import OURS, check_input, unwritable
+from napari_webipred.results.output_folder import alone, folder_being_replaced
 from napari_webipred.results.record import made
 from napari_webipred.slides.colours import COLOURS
 
@@ -23,10 +26,21 @@ if TYPE_CHECKING:
     from napari_webipred.slides.tile_map import TileMap
 
 CHUNK = 512  # cells along a chunk of OME-Zarr
+HEAD, MAP, TILES, STATES = "zarr.json", "0", "tiles", "states"
+NAMES = {HEAD, MAP, TILES, STATES}  # all that a folder of ours holds
 
 
-def check_folder(path: Path, inputs: Iterable[str | Path], may_replace: Callable[[Path], bool]) -> None:
+@contextmanager
+def claimed_folder(
+    path: Path, inputs: Iterable[str | Path], may_replace: Callable[[Path], bool]
+) -> Iterator[Callable[[TileMap, dict[str, Any]], None]]:
     """Make sure that a folder may be written, as `napari_webipred.results.output.claimed` does for files.
+
+    Yields
+    ------
+    callable
+        Writes a map, the tiles and their states as OME-Zarr 0.5. What the user has put into the folder since stays; the
+        map is then written beside it, and OptionError says where.
 
     Raises
     ------
@@ -38,15 +52,47 @@ def check_folder(path: Path, inputs: Iterable[str | Path], may_replace: Callable
         import zarr  # noqa: F401
     except ImportError as error:
         raise OptionError("What writes OME-Zarr is not installed.", INSTALL) from error
-    if not path.parent.is_dir():
-        raise OptionError(f"{path} cannot be written: there is no folder {path.parent}.", "Make the folder first.")
-    if path.exists() and not (path.is_dir() and _is_our_folder(path)) and not may_replace(path):
-        raise OptionError(f"{path} is not replaced: it is no heat map of napari-webipred.", "Choose another name.")
+    target = Path(os.path.realpath(path)) if path.is_symlink() else path
+    if not target.parent.is_dir():
+        raise OptionError(f"{path} cannot be written: there is no folder {target.parent}.", "Make the folder first.")
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(target))
+            replaces_all = _has_more(target)
+            if replaces_all and not may_replace(path):
+                raise OptionError(
+                    f"{path} is not replaced: it is no heat map of napari-webipred, or holds something else, too.",
+                    "Choose another name.",
+                )
+        except OSError as error:
+            raise unwritable(path, error) from error
+
+        def write(heat: TileMap, facts: dict[str, Any]) -> None:
+            with folder_being_replaced(target) as new:
+                _fill(new, heat, facts)
+                if not replaces_all and _has_more(target):
+                    kept = _free(target)
+                    new.rename(kept)
+                    raise OptionError(
+                        f"{path} is not replaced: it has got something else since the run began. The map is in {kept}.",
+                        "Choose another name next time.",
+                    )
+
+        yield write
 
 
-def _is_our_folder(path: Path) -> bool:
-    head = _read_head(path / "zarr.json")
-    return OURS in head.get("attributes", {}) or not any(path.iterdir())
+def _has_more(path: Path) -> bool:
+    """Tell whether something is there that is no map of ours, or whether the folder of one has got more."""
+    if not path.is_dir():
+        return path.exists()
+    names = {each.name for each in path.iterdir()}
+    return bool(names) and not (names <= NAMES and OURS in _read_head(path / HEAD).get("attributes", {}))
+
+
+def _free(path: Path) -> Path:
+    """Return a name like another one that nothing has yet."""
+    names = (path.with_name(f"{path.stem} ({number}){path.suffix}") for number in count(2))
+    return next(name for name in names if not name.exists())
 
 
 def _read_head(path: Path) -> dict[str, Any]:
@@ -58,28 +104,13 @@ def _read_head(path: Path) -> dict[str, Any]:
     return found if isinstance(found, dict) and isinstance(found.get("attributes", {}), dict) else {}
 
 
-def write_folder(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
-    """Write an OME-Zarr 0.5 beside its place, with the map, the tiles and their states, and move it there."""
-    temporary = path.with_name(f".{path.name}.{OURS}.tmp")
-    shutil.rmtree(temporary, ignore_errors=True)
-    try:
-        _fill(temporary, heat, facts)
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        elif path.exists():
-            path.unlink()
-        temporary.rename(path)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
 def _fill(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
     import zarr
 
     group = zarr.open_group(path, mode="w", zarr_format=3)
-    _array(group, "0", heat.values, ["c", "y", "x"])
-    _array(group, "tiles", heat.tiles, ["row", "column", "c"])
-    _array(group, "states", heat.states, ["row", "column"])
+    _array(group, MAP, heat.values, ["c", "y", "x"])
+    _array(group, TILES, heat.tiles, ["row", "column", "c"])
+    _array(group, STATES, heat.states, ["row", "column"])
     scale, translate = heat.world_scale or heat.scale, heat.world_translate or heat.translate
     unit = {"unit": "micrometer"} if heat.world_scale else {}
     axes = [{"name": "c", "type": "channel"}, *({"name": name, "type": "space", **unit} for name in "yx")]
@@ -93,7 +124,7 @@ def _fill(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
         {"label": name, "color": colour, "active": i == 0, "window": {"min": 0, "max": 1, "start": 0, "end": 1}}
         for i, (name, colour) in enumerate(zip(names, colours, strict=True))
     ]
-    multiscales = [{"name": "heat map", "axes": axes, "datasets": [{"path": "0", "coordinateTransformations": place}]}]
+    multiscales = [{"name": "heat map", "axes": axes, "datasets": [{"path": MAP, "coordinateTransformations": place}]}]
     group.attrs.update(
         {
             "ome": {"version": "0.5", "multiscales": multiscales, "omero": {"channels": channels}},

@@ -7,6 +7,7 @@ import io
 import json
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -35,7 +36,7 @@ from napari_webipred.results.record import (
     record_path,
 )
 from napari_webipred.slides.colours import COLOURS
-from napari_webipred.slides.ome_zarr import check_folder, write_folder
+from napari_webipred.slides.ome_zarr import claimed_folder
 from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED, TileMap
 
 if TYPE_CHECKING:
@@ -148,18 +149,14 @@ def claimed_output(
         )
     with ExitStack() as stack:
         if suffix == ZARR:
-            check_folder(path, inputs, may_replace)
-            target = path
+            put = stack.enter_context(claimed_folder(path, inputs, may_replace))
         else:
             kind = Kind("a heat map is saved in a file of its own", (suffix,), _is_ours)
-            target = stack.enter_context(claimed(path, kind, may_replace, inputs))
+            put = partial(_write_file, stack.enter_context(claimed(path, kind, may_replace, inputs)))
 
         def write(heat: TileMap, facts: dict[str, Any]) -> None:
             try:
-                if suffix == ZARR:
-                    write_folder(target, heat, facts)
-                else:
-                    _write_file(target, heat, facts)
+                put(heat, facts)
             except OSError as error:
                 raise unwritable(path, error) from error
 
