@@ -174,9 +174,13 @@ def test_whatever_pictures_are_called_their_labels_come_back(labels):
 
 def test_labels_go_with_pictures_that_are_called_otherwise_also_when_changes_are_taken_back():
     project, one, two, three = Project(), *(Picture("cells", (), str(number)) for number in (1, 2, 3))
+    gone = Picture("cells", (), "gone")
     project.take({one: ("a",), two: ("b",), three: ("a",)})
     project.label(three, ("b",))
-    project.move({one: None, two: one, three: two})
-    assert project.labels == {one: ("b",), two: ("b",)}
+    assert project.named == {one, two, three}
+    project.move({one: gone, two: one, three: two})
+    assert project.labels == {gone: ("a",), one: ("b",), two: ("b",)}
     assert project.undo() == [two]
-    assert project.labels == {one: ("b",), two: ("a",)}
+    assert project.labels == {gone: ("a",), one: ("b",), two: ("a",)}
+    project.undo()
+    assert (project.labels, project.named) == ({}, set())

@@ -16,6 +16,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from tests.gui.conftest import flat
 
+from napari_webipred._napari.own_classes.label_taking import Taken
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.task import under_way
@@ -529,3 +530,65 @@ def test_planes_of_a_stack_are_labelled_one_by_one_and_the_slider_follows(viewer
     assert [row[2] for row in shown_in(dock.table)] == ["dark", "light"] * 3
     assert shown_in(dock.table)[5][0].startswith("stack · ")
     assert sum(dict(picture.place) != {} for picture in dock.own.project.labels) == 4
+
+
+def said_in(dock) -> dict[str, str]:
+    dock._refresh()
+    return {row[0]: row[1] for row in shown_in(dock.table)}
+
+
+def test_a_new_shape_or_layer_has_no_label_of_one_before_it_with_its_name(viewer, panel, dock, qtbot):
+    viewer.add_image(np.full((60, 60, 3), 90, np.uint8), name="image")
+    boxes = [np.array([[5, l], [5, l + 9], [14, l + 9], [14, l]]) for l in (5, 20, 35)]  # noqa: E741
+    cells = viewer.add_shapes(boxes, name="cells")
+    panel.form.regions.value = unwrapped(cells)
+    wait(qtbot, lambda: len(dock.own.items) == 3 and settled(dock))
+    name_classes(dock, "dark", "light")
+    for picture in list(dock.own.pictures):
+        dock.own.change(lambda picture=picture: dock.own.project.label(picture, ("dark",)))
+    cells.selected_data = {2}
+    cells.remove_selected()
+    wait(qtbot, lambda: len(dock.own.items) == 2 and settled(dock))
+    cells.add(boxes[2] + 20)
+    wait(qtbot, lambda: len(dock.own.items) == 3 and settled(dock))
+    assert [*said_in(dock).values()] == ["dark", "dark", ""]
+    assert "1 label of images that are not listed now" in dock.listed.words.text()
+    assert len(dock.own.learning.learned.given.rows) == 2
+
+
+def test_labels_follow_a_layer_that_is_renamed_and_not_its_name(viewer, panel, dock, qtbot):
+    first, second = (viewer.add_image(flat(value), name=name) for value, name in ((20, "A"), (200, "C")))
+    wait(qtbot, lambda: len(dock.own.items) == 2 and settled(dock))
+    name_classes(dock, "dark", "light")
+    for item, answer in zip(list(dock.own.items), ("dark", "light"), strict=True):
+        dock.own.change(lambda item=item, answer=answer: dock.own.project.label(item.picture, (answer,)))
+    first.name, second.name = "B", "A"
+    wait(qtbot, lambda: [item.name for item in dock.own.items] == ["B", "A"] and settled(dock))
+    assert said_in(dock) == {"B": "dark", "A": "light"}
+    viewer.layers.remove(second)
+    wait(qtbot, lambda: len(dock.own.items) == 1 and settled(dock))
+    viewer.add_image(flat(210), name="A")
+    wait(qtbot, lambda: len(dock.own.items) == 2 and settled(dock))
+    assert said_in(dock) == {"B": "dark", "A": ""}
+    assert "1 label of images that are not listed now" in dock.listed.words.text()
+
+
+def test_labels_for_shapes_that_have_changed_meanwhile_are_not_taken(viewer, panel, dock, qtbot):
+    viewer.add_image(np.full((60, 60, 3), 90, np.uint8), name="image")
+    boxes = [np.array([[5, l], [5, l + 9], [14, l + 9], [14, l]]) for l in (5, 20)]  # noqa: E741
+    cells = viewer.add_shapes(boxes, name="cells", features={"kind": ["d", "l"]})
+    panel.form.regions.value = unwrapped(cells)
+    wait(qtbot, lambda: len(dock.own.items) == 2 and settled(dock))
+    pictures = list(dock.own.pictures)
+
+    def reading(listed):
+        while dock.own.items is listed.items:
+            yield
+        return Taken(dict.fromkeys(pictures, ("a",)))
+
+    dock.own.take(reading)
+    cells.selected_data = {0}
+    cells.remove_selected()
+    wait(qtbot, lambda: dock.message.text != "")
+    assert "changed while labels were read" in dock.message.text
+    assert dock.own.project.labels == {}

@@ -204,17 +204,22 @@ class Project:
         for picture, answer in labels.items():
             self._set(picture, answer)
 
-    def move(self, names: Mapping[Picture, Picture | None]) -> None:
+    def move(self, names: Mapping[Picture, Picture]) -> None:
         """Let labels go with pictures that are called otherwise now, also those that can be brought back.
 
         Parameters
         ----------
-        names : mapping of Picture to Picture or None
-            The new name of each; None of one that is gone.
+        names : mapping of Picture to Picture
+            The new name of each; no two may get the same.
         """
         self.labels = _moved(self.labels, names)
         self.groups = _moved(self.groups, names)
         self._changes = [replace(change, labels=_moved(change.labels, names)) for change in self._changes]
+
+    @property
+    def named(self) -> set[Picture]:
+        """The pictures of which there are labels or groups, also those that can be brought back."""
+        return set().union(self.labels, self.groups, *(change.labels for change in self._changes))
 
     @property
     def can_undo(self) -> bool:
@@ -261,9 +266,8 @@ class Project:
         del self._changes[:-MOST_CHANGES]
 
 
-def _moved(said: Mapping[Picture, Said], names: Mapping[Picture, Picture | None]) -> dict[Picture, Said]:
-    pairs = ((names.get(picture, picture), each) for picture, each in said.items())
-    return {picture: each for picture, each in pairs if picture is not None}
+def _moved(said: Mapping[Picture, Said], names: Mapping[Picture, Picture]) -> dict[Picture, Said]:
+    return {names.get(picture, picture): each for picture, each in said.items()}
 
 
 def place_of(position: Mapping[str, int]) -> tuple[tuple[str, int], ...]:

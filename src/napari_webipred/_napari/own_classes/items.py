@@ -5,14 +5,15 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.fitting.project import Picture, place_of
 from napari_webipred.imaging.planes import ArrayLayout
 from napari_webipred.imaging.region import Region
@@ -21,6 +22,7 @@ from napari_webipred.imaging.source import Index, Source
 from napari_webipred.names import readable
 
 MOST = 10_000
+Subject: TypeAlias = tuple[Any, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -38,6 +40,9 @@ class Item:
     region : Region or None
     name : str
         A short name for people.
+    subject : Subject
+        What a label is given to, whatever it is called: the path or the layers, the plane, the layer of regions, and
+        the box and outline of the region. Layers are held weakly.
     """
 
     picture: Picture
@@ -46,15 +51,7 @@ class Item:
     index: Index
     region: Region | None
     name: str = ""
-
-    @property
-    def drawn(self) -> tuple[Any, ...] | None:
-        """What tells a region of a Shapes layer from others, however they are called; None of all else."""
-        region = self.region
-        if region is None or region.inside is not None:
-            return None
-        outline = None if region.outline is None else region.outline.tobytes()
-        return self.picture.image, self.picture.place, region.box, outline
+    subject: Subject = ()
 
 
 class Mark:
@@ -81,7 +78,7 @@ def items_of(form: Any) -> tuple[list[Item], bool]:
     """Return the pictures that are chosen in the form of the panel, and whether there are more than can be labelled."""
     targets, sources = form.sources()
     parts = (
-        Item(_picture(target, source, index, region), target, source, index, region)
+        _item(target, source, index, region, form.regions.value)
         for target, source in zip(targets, sources, strict=True)
         for index, region in source.parts()
     )
@@ -101,21 +98,11 @@ def unchanged(before: Sequence[Item], now: Sequence[Item]) -> bool:
             known[pair] = _same(_held(one.source), _held(other.source))
         if not (known[pair] and one.picture == other.picture and one.index == other.index):
             return False
+        if one.subject != other.subject:
+            return False
         if not _alike(one.region, other.region):
             return False
     return True
-
-
-def renumbered(before: Sequence[Item], now: Sequence[Item]) -> dict[Picture, Picture | None]:
-    """Return how regions are called now that were called otherwise before; None if such a one is gone.
-
-    Shapes without names are numbered, so that those behind one that is deleted get other numbers.
-    """
-    by_shape = {item.drawn: item.picture for item in now if item.drawn is not None}
-    known = {item.picture: by_shape.get(item.drawn) for item in before if item.drawn is not None}
-    moved = {old: new for old, new in known.items() if new is not None and new != old}
-    gone = {old: None for old, new in known.items() if new is None and old in moved.values()}
-    return {**moved, **gone}
 
 
 def _named(items: Sequence[Item]) -> list[Item]:
@@ -131,13 +118,23 @@ def _named(items: Sequence[Item]) -> list[Item]:
         places = (f"{axis} {place}" for axis, place in zip(item.source.axes, item.index, strict=True))
         parts = (shown[item.picture.image], *places, item.picture.region)
         name = readable(" · ".join(part for part in parts if part))
-        named.append(Item(item.picture, item.target, item.source, item.index, item.region, name))
+        named.append(replace(item, name=name))
     return named
 
 
-def _picture(target: Target, source: Source, index: Index, region: Region | None) -> Picture:
+def _item(target: Target, source: Source, index: Index, region: Region | None, drawing: Any) -> Item:
     image = source.name if target.path is None else str(target.path)
-    return Picture(image, place_of(source.position(index)), "" if region is None else region.name)
+    picture = Picture(image, place_of(source.position(index)), "" if region is None else region.name)
+    where = image if target.path is not None else tuple(map(_weakly, target.layers))
+    what = None if region is None else (region.box, None if region.outline is None else region.outline.tobytes())
+    layer = None if drawing is None else _weakly(drawing)
+    return Item(picture, target, source, index, region, subject=(where, picture.place, layer, what))
+
+
+def _weakly(layer: Any) -> weakref.ref[Any]:
+    reference = weakref.ref(unwrapped(layer))
+    hash(reference)  # which it remembers when the layer is gone
+    return reference
 
 
 def _held(source: Source) -> tuple[Any, ...]:

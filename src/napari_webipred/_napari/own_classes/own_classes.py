@@ -12,15 +12,16 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred._napari.evaluation.grouping import group_of
 from napari_webipred._napari.own_classes.base import Base
-from napari_webipred._napari.own_classes.items import Item, items_of, renumbered, unchanged
+from napari_webipred._napari.own_classes.items import Item, items_of, unchanged
 from napari_webipred._napari.own_classes.keeping import Keeping
 from napari_webipred._napari.own_classes.label_taking import Listed, Taken
 from napari_webipred._napari.own_classes.learning import Learning, given_of
 from napari_webipred._napari.own_classes.model_making import Wanted
 from napari_webipred._napari.own_classes.picture_features import PictureFeatures
+from napari_webipred._napari.own_classes.subjects import Subjects
 from napari_webipred._napari.own_classes.walk import Walk
 from napari_webipred._napari.task import Task
-from napari_webipred.errors import WebIPredError
+from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.fitting.project import Answer, Picture, Project
 
 if TYPE_CHECKING:
@@ -86,6 +87,7 @@ class OwnClasses(QObject):
         self.features = PictureFeatures(self)
         self.learning = Learning(self.features, self)
         self.walk = Walk(self.project)
+        self._subjects = Subjects()
         self.keeping = Keeping(self.project.contents, self)
         self.items: list[Item] = []
         self.rows: dict[Picture, int] = {}
@@ -152,9 +154,8 @@ class OwnClasses(QObject):
         again = others or model is not self._model or options != self._options
         self._options, self._model, self.fault = options, model, fault
         if others:
-            if names := renumbered(self.items, items):
-                self.project.move(names)
-                self.keeping.write()
+            if items or fault is None:
+                self._follow(items)
             self.items = items
             self._pictures = [item.picture for item in items]
             self.rows = {picture: row for row, picture in enumerate(self._pictures)}
@@ -164,6 +165,13 @@ class OwnClasses(QObject):
             if options is not None:
                 self.features.look(model, options, self.items)
         self.pictures_changed.emit()
+
+    def _follow(self, items: Sequence[Item]) -> None:
+        """Let labels go with layers and shapes that have other names now, and not with what has their names."""
+        names = self._subjects.look(items, self.project.named)
+        if names:
+            self.project.move(names)
+            self.keeping.write()
 
     def _news(self) -> tuple[Any, ...]:
         """Return what tells that there may be other pictures, or another model."""
@@ -258,7 +266,7 @@ class OwnClasses(QObject):
             self._task.cancel()
         listed = Listed(self.items, self.project.classes, self.project.several)
         self._task = Task(make(listed))
-        self._task.done.connect(lambda taken: self._on_taken(taken, file))
+        self._task.done.connect(lambda taken: self._on_taken(taken, file, listed.items))
         self._task.failed.connect(self._on_not_taken)
         self._task.start()
 
@@ -275,9 +283,13 @@ class OwnClasses(QObject):
         self.features.rest()
         self.keeping.finish()
 
-    def _on_taken(self, taken: Taken, file: Path | None) -> None:
+    def _on_taken(self, taken: Taken, file: Path | None, items: Sequence[Item]) -> None:
         self._task = None
+        if self._subjects.are_others(items, taken.labels):
+            self.failed.emit(OptionError("The images have changed while labels were read.", "Take the labels again."))
+            return
         by_path, groups = self.grouped_by, self.project.groups
+        self._subjects.forget(taken.labels)
         if taken.groups:
             self.grouped_by, self.project.groups = "", {**groups, **taken.groups}
         if taken.project is not None and not self.project.labels and not self.project.classes:
