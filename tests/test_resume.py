@@ -320,6 +320,29 @@ def test_a_parquet_file_that_cannot_be_put_in_its_place_is_made_later(here: Path
     assert sorted(path.name for path in here.glob("late*")) == ["late.parquet", "late.parquet.json"]
 
 
+@pytest.mark.parametrize("ended", ["early", "when it was about to replace the file"])
+def test_a_run_goes_on_that_was_to_replace_another_parquet_file(here: Path, monkeypatch, ended: str) -> None:
+    whole, table = here / "whole.parquet", here / "out.parquet"
+    assert cli.main(classify("-o", str(whole))) == 1
+    assert cli.main(["classify", "scans/1.png", "--model", "demo", "-o", str(table)]) == 0
+    if ended == "early":
+        ended_early(table, monkeypatch)
+    else:
+        replace = Path.replace
+
+        def killed_then(self: Path, target: Path) -> Path:
+            if target == table:
+                raise KeyboardInterrupt
+            return replace(self, target)
+
+        with monkeypatch.context() as patched:
+            patched.setattr(Path, "replace", killed_then)
+            assert cli.main(classify("-o", str(table))) == 130
+    assert cli.main(classify("-o", str(table), "--resume", "--overwrite")) == 1
+    assert table.read_bytes() == whole.read_bytes()
+    assert record_of(table) == record_of(whole)
+
+
 def test_all_formats_have_the_same_cells(here: Path) -> None:
     import pyarrow.parquet as pq
 
