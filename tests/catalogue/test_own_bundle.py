@@ -449,3 +449,13 @@ def test_a_damaged_own_model_can_only_be_imported_again(
     with pytest.raises(WebIPredError, match="card of the model cells on this machine is damaged") as caught_again:
         index.resolve("cells")
     assert caught_again.value.hint == "Import the bundle that it came in again."
+
+
+def test_the_limit_of_the_cache_leaves_what_cannot_be_downloaded_again(
+    own: Path, tmp_path: Path, move: Callable[[], Path]
+) -> None:
+    path = written(tmp_path / "b.zip", own)
+    move()
+    assert cli.main(["import", str(path)]) == 0
+    assert store.limit(0) == []
+    assert wp.open_model("grain-of-cells").card.is_unpublished

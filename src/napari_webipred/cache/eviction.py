@@ -51,12 +51,16 @@ _NOTED = re.compile(rf"[0-9a-f]{{64}}(\.json|{REFERENCE_SUFFIX})")
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """What is removed at once: a model with its graphs, or (without a name) a graph of a model from elsewhere."""
+    """What is removed at once: a model with its graphs, or (without a name) a graph of a model from elsewhere.
+
+    A model of somebody's own can be downloaded nowhere, so it is not ``replaceable``.
+    """
 
     last_use: float
     name: str
     files: tuple[Path, ...]
     size: int
+    replaceable: bool = True
 
 
 def remove(id: str) -> int:  # noqa: A002
@@ -203,6 +207,8 @@ def usage() -> int:
 def limit(most: int, keep: str | None = None) -> list[str]:
     """Remove what has not been used for longest until the cache takes no more than `most` bytes.
 
+    Models of somebody's own, which came in a bundle, stay.
+
     Parameters
     ----------
     most : int
@@ -220,7 +226,7 @@ def limit(most: int, keep: str | None = None) -> list[str]:
     for piece in pieces:
         if taken <= most:
             break
-        if (piece.name and piece.name == keep) or not _remove(piece):
+        if (piece.name and piece.name == keep) or not piece.replaceable or not _remove(piece):
             continue
         taken -= piece.size
         if piece.name:
@@ -249,7 +255,8 @@ def _pieces() -> list[_Piece]:
         if entry is not None:
             made = _compiled_of(entry.checksum.removeprefix("sha256:"))
             graphs -= set(made)
-            pieces.append(_Piece(entry.last_use, entry.id, (*files, *made), _size([*files, *made])))
+            found = (*files, *made)
+            pieces.append(_Piece(entry.last_use, entry.id, found, _size(found), not entry.is_unpublished))
         elif files:
             pieces.append(_Piece(0.0, folder.name, tuple(files), _size(files)))  # left of a download that was killed
     for path in graphs:
