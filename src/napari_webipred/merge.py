@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 from napari_webipred.card import ModelCard, PartialCard, Provenance
+from napari_webipred.names import plain
 
 _SHOWN = 3
 # What this program finds out for itself; nobody else can say it.
@@ -83,11 +83,7 @@ def _differing(card: ModelCard, part: PartialCard) -> Sequence[str]:
     if not names or not card.classes or source in {None, used}:
         return []
     for known in (card.class_names, [entry.label or entry.name for entry in card.classes]):
-        if list(map(_plain, known)) == list(map(_plain, names)):
+        if list(map(plain, known)) == list(map(plain, names)):
             return []
     shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
     return [f"{source} names the classes differently ({shown}); those of {used} are used."]
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()

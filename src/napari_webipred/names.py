@@ -24,6 +24,8 @@ _SEQUENCE = re.compile(
     r"\\(?:x([01][0-9a-f]|5c|7f|[89a-f][0-9a-f])"
     r"|u(00[89][0-9a-f]|00ad|061c|180e|200[bef]|202[89a-e]|206[0-9a-f]|d[89a-f][0-9a-f]{2}|feff|fff[9ab]))"
 )
+# A spreadsheet takes a cell that begins with one of these for a formula and runs it.
+FORMULA_STARTS = ("=", "+", "-", "@")
 _LONGEST = 1000  # characters of a text for people; all that a card of ours or a file system has is shorter
 _BYTES = 0xDC00  # a byte that is no UTF-8 is this many above its value
 
@@ -47,6 +49,22 @@ def readable(text: str, longest: int = _LONGEST) -> str:
     """Write a text for people as `visible` does, but lines stay lines, and what is very long ends in an ellipsis."""
     text = "\n".join(map(visible, text[: longest + 1].split("\n")))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def plain(name: str) -> str:
+    """Write a name, such as that of a class, so that case, spaces, hyphens and underscores do not matter."""
+    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+
+
+def harmless(text: str) -> str:
+    """Escape what cannot be seen, and put an apostrophe before what a spreadsheet would run as a formula."""
+    text = visible(text)
+    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
+
+
+def without_apostrophe(text: str) -> str:
+    """Take away the apostrophe that `harmless` has put before a text."""
+    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text
 
 
 def _sequence(found: re.Match[str]) -> str:

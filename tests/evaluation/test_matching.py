@@ -13,6 +13,7 @@ from cohorts import Label, joined, table
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import truth
 from napari_webipred.evaluation.matching import paired
+from napari_webipred.names import plain
 
 
 def test_the_same_path_comes_before_the_same_file_name() -> None:
@@ -108,7 +109,7 @@ def test_labels_are_read_from_the_tables_that_people_have(tmp_path: Path, text: 
     path = tmp_path / "labels.csv"
     path.write_bytes(text.encode())
     labels, _ = truth.of(path, ["a", "b"])
-    assert [(label.image, [truth.plain(name) for name in label.classes]) for label in labels] == [
+    assert [(label.image, [plain(name) for name in label.classes]) for label in labels] == [
         ("1.png", ["a"]),
         ("2.png", ["b"]),
     ]

@@ -25,10 +25,9 @@ from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.intervals import LEVEL
 from napari_webipred.evaluation.metric import Metric
 from napari_webipred.evaluation.thresholds import Thresholds
-from napari_webipred.names import visible
+from napari_webipred.names import harmless, visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.columns import calibrated as named_calibrated
-from napari_webipred.results.export import harmless
 from napari_webipred.results.prediction import as_cell
 
 RECORD = "evaluation.json"

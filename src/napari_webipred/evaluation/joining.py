@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Cohort, Label, Predictions, Reason, Unmatched
 from napari_webipred.evaluation.matching import paired
-from napari_webipred.evaluation.truth import plain
+from napari_webipred.names import plain
 from napari_webipred.results.prediction import as_cell
 
 Key = tuple[str, tuple[str, ...]]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
@@ -12,13 +11,14 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Label
+from napari_webipred.names import plain
 from napari_webipred.results.columns import READER
 from napari_webipred.results.reading import parsed
+from napari_webipred.table_header import image_column, separator
 
 if TYPE_CHECKING:
     import pandas as pd
 
-IMAGE_COLUMNS = ("image", "file", "filename", "file_name", "path", "filepath", "image_path", "sample", "name")
 LABEL_COLUMNS = ("label", "labels", "class", "truth", "true", "target", "diagnosis", "ground_truth")
 MOST_BYTES = 2**28
 FOLDERS = "folders"
@@ -84,8 +84,7 @@ def groups_from(path: Path, column: str) -> dict[str, str]:
         It cannot be read, or an image has several groups.
     """
     header, rows = _file(path)
-    names = [plain(name).replace(" ", "_") for name in header]
-    image, group = _first(names, IMAGE_COLUMNS) or 0, _group(header, column)
+    image, group = image_column(header) or 0, _group(header, column)
     if group is None:
         raise OptionError(f"{path.name} has no column {column}.", f"It has {_list(header)}.")
     found: dict[str, str] = {}
@@ -98,16 +97,6 @@ def groups_from(path: Path, column: str) -> dict[str, str]:
     return found
 
 
-def is_of_images(column: str) -> bool:
-    """Tell whether a column of a table names the images."""
-    return plain(column).replace(" ", "_") in IMAGE_COLUMNS
-
-
-def plain(name: str) -> str:
-    """Write a class so that case, spaces, hyphens and underscores do not matter."""
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
-
-
 def _labels(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
@@ -116,11 +105,11 @@ def _labels(
     group: str | None,
     multi_label: bool,
 ) -> tuple[list[Label], tuple[str, ...]]:
-    names = [plain(name).replace(" ", "_") for name in header]
-    image = _first(names, IMAGE_COLUMNS)
+    image = image_column(header)
     if image is not None and {*READER} <= {*header}:
         return _answers(header, rows, classes, axes, group, image)
-    label = _first(names, LABEL_COLUMNS)
+    names = [plain(name).replace(" ", "_") for name in header]
+    label = next((names.index(name) for name in LABEL_COLUMNS if name in names), None)
     flags = {name: header.index(name) for name in classes if name in header}
     groups = _group(header, group)
     shared = tuple(axis for axis in axes if axis in header)
@@ -164,10 +153,6 @@ def _answers(
             place = tuple(cells[header.index(axis)] for axis in shared)
             found.append(Label(cells[image], shown, place, cells[groups] if groups is not None else ""))
     return found, shared
-
-
-def _first(names: Sequence[str], wanted: Sequence[str]) -> int | None:
-    return next((names.index(name) for name in wanted if name in names), None)
 
 
 def _group(header: Sequence[str], group: str | None) -> int | None:
@@ -214,10 +199,9 @@ def _file(path: Path) -> tuple[list[str], list[list[str]]]:
         raise OptionError(f"The labels {path.name} cannot be read: {reason}.", remedy) from error
     except UnicodeDecodeError as error:
         raise OptionError(f"The labels {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
-    first = text.partition("\n")[0]
-    separator = max(",;\t", key=first.count)
+    between = separator(text.partition("\n")[0], path.name)
     try:
-        lines = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=separator) if cells]
+        lines = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=between) if cells]
     except csv.Error as error:
         raise OptionError(f"The labels {path.name} are no CSV table: {error}.", "Save the table as CSV.") from error
     if len(lines) < 2 or len(lines[0]) < 2:

@@ -15,7 +15,7 @@ from napari_webipred.execution.plane import Plane, planes_of
 from napari_webipred.fitting.labels import Task, group_name
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.imaging.source import Source
-from napari_webipred.results.export import without_apostrophe
+from napari_webipred.names import without_apostrophe
 
 _SHOWN = 5
 

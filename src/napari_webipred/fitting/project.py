@@ -8,8 +8,7 @@ from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
 
 from napari_webipred.errors import OptionError
-from napari_webipred.evaluation.truth import plain
-from napari_webipred.names import readable
+from napari_webipred.names import plain, readable
 from napari_webipred.results.reading import NONE
 
 LONGEST = 100  # characters of a name

@@ -19,9 +19,8 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import truth
 from napari_webipred.evaluation.cohort import Label
 from napari_webipred.fitting.project import SEPARATOR, UNSURE, Answer, Contents, Picture, place_of
-from napari_webipred.names import readable
+from napari_webipred.names import harmless, readable, without_apostrophe
 from napari_webipred.results.columns import REGION
-from napari_webipred.results.export import harmless, without_apostrophe
 from napari_webipred.results.reading import NONE
 
 VERSION = 1

@@ -12,11 +12,11 @@ from typing import BinaryIO
 
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
-from napari_webipred.names import unescape, visible
+from napari_webipred.names import unescape, visible, without_apostrophe
+from napari_webipred.table_header import image_column, separator
 
 LONGEST_LINE = 2**16  # bytes; no system takes a longer path
 TABLES = (".csv", ".tsv")
-COLUMNS = ("image", "path", "file", "filename", "file_name", "filepath", "file_path", "image_path")
 _OURS = {"prediction", "error"}  # columns of a table of results, in which names are escaped
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _BOM = b"\xef\xbb\xbf"
@@ -31,7 +31,7 @@ def listed(path: Path, column: str | None = None) -> Iterator[str]:
     path : Path
         It may be a pipe.
     column : str, optional
-        Name of the column; by default the first of `COLUMNS` that there is, in whatever case, or the only one.
+        Name of the column; by default that which `table_header.image_column` finds, or the only one.
 
     Raises
     ------
@@ -107,14 +107,14 @@ def _cells(file: BinaryIO, name: str, column: str | None) -> Iterator[str]:
     texts = (line.decode("utf-8-sig", "surrogateescape") for line in iter(lambda: _line(file, name), b""))
     try:
         header = next(texts, "")
-        separator = "\t" if Path(name).suffix.lower() == ".tsv" else ";" if ";" in header and "," not in header else ","
-        titles = next(csv.reader([header], delimiter=separator), [])
+        between = separator(header, name)
+        titles = next(csv.reader([header], delimiter=between), [])
         place = _place(titles, column, name)
         ours, before = {*titles} >= _OURS and titles[place] == "image", None
-        for row in csv.reader(texts, delimiter=separator):
+        for row in csv.reader(texts, delimiter=between):
             cell = row[place] if len(row) > place else ""
             if ours:
-                cell, last, before = (unescape(_without_apostrophe(cell)), before, cell)
+                cell, last, before = (unescape(without_apostrophe(cell)), before, cell)
                 if last == before:
                     continue
             if cell:
@@ -133,12 +133,9 @@ def _place(titles: Sequence[str], column: str | None, name: str) -> int:
                 f"{visible(name)} has no column {column!r}; it has {_shown(titles)}.", "Name one of these."
             )
         return titles.index(column)
-    for each in COLUMNS:
-        for place, title in enumerate(titles):
-            if title.strip().casefold() == each:
-                return place
-    if len(titles) == 1:
-        return 0
+    place = image_column(titles) if len(titles) > 1 else 0 if titles else None
+    if place is not None:
+        return place
     raise OptionError(
         f"It is not known which column of {visible(name)} has the images; it has {_shown(titles)}.",
         "Call that column image or path, or say its name.",
@@ -148,10 +145,6 @@ def _place(titles: Sequence[str], column: str | None, name: str) -> int:
 def _shown(titles: Iterable[str]) -> str:
     names = [visible(title) for title in titles]
     return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") or "none"
-
-
-def _without_apostrophe(cell: str) -> str:
-    return cell[1:] if cell[:1] == "'" and cell[1:2] in ("=", "+", "-", "@") else cell
 
 
 @contextmanager

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import file_errors
 from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
-from napari_webipred.names import unescape
+from napari_webipred.names import unescape, without_apostrophe
 from napari_webipred.results.columns import IDENTITY, MODEL, READER, REGION, RUN
-from napari_webipred.results.export import as_text, without_apostrophe
+from napari_webipred.results.export import as_text
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.reading import Reading, parsed

@@ -8,7 +8,7 @@ from math import isnan
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO, TypeAlias
 
-from napari_webipred.names import visible
+from napari_webipred.names import harmless
 from napari_webipred.results.columns import IDENTITY, columns
 from napari_webipred.results.row import Row
 
@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Cell: TypeAlias = "str | int | np.float32 | None"
-
-# A spreadsheet takes a cell that begins with one of these for a formula and runs it.
-FORMULA_STARTS = ("=", "+", "-", "@")
 
 
 class Tabs(csv.excel_tab):
@@ -120,14 +117,3 @@ def cells(
 def as_text(cells: Iterable[Cell]) -> list[str]:
     """Write cells as text, as it stands in a CSV file; numbers have so many digits that they can be read back."""
     return [harmless(cell) if isinstance(cell, str) else "" if cell is None else str(cell) for cell in cells]
-
-
-def harmless(text: str) -> str:
-    """Escape what cannot be seen, and put an apostrophe before what a spreadsheet would run as a formula."""
-    text = visible(text)
-    return f"'{text}" if text.startswith(FORMULA_STARTS) else text
-
-
-def without_apostrophe(text: str) -> str:
-    """Take away the apostrophe that `harmless` has put before a text."""
-    return text[1:] if text[:1] == "'" and text[1:].startswith(FORMULA_STARTS) else text

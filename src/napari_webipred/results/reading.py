@@ -8,9 +8,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from napari_webipred.errors import OptionError
-from napari_webipred.names import readable
+from napari_webipred.names import readable, without_apostrophe
 from napari_webipred.results.columns import READER
-from napari_webipred.results.export import as_text, without_apostrophe
+from napari_webipred.results.export import as_text
 from napari_webipred.results.prediction import as_cell, classes_in
 
 if TYPE_CHECKING:

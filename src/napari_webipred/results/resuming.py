@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
+from napari_webipred.names import without_apostrophe
 from napari_webipred.results.columns import IDENTITY
-from napari_webipred.results.export import without_apostrophe
 from napari_webipred.results.journal import HEAD, head_and_rows, journal_path, row_of
 from napari_webipred.results.line import cells_of, check_of, is_json
 from napari_webipred.results.record import Record, plain, read_record, record_path

@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
-from napari_webipred.names import readable
+from napari_webipred.names import plain, readable
 from napari_webipred.results.session_table import RunDetails
 
 MOST = 40  # classes that can be mapped here
@@ -47,8 +47,6 @@ def differing(runs: Sequence[RunDetails]) -> list[Differing]:
 
 def likely(name: str, names: tuple[str, ...]) -> str:
     """Return which of the names is the same but for capitals, spaces, hyphens and underscores; empty if none is."""
-    from napari_webipred.evaluation.truth import plain
-
     return next((other for other in names if plain(other) == plain(name)), "")
 
 

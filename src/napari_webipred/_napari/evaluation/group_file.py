@@ -13,6 +13,7 @@ from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import ElidedLabel
+from napari_webipred.table_header import names_images
 
 FILTER = "Tables (*.csv *.tsv *.txt);;All files (*)"
 NO_FILE = "Columns: image and group"
@@ -68,9 +69,7 @@ class GroupFile(QWidget):
         self.changed.emit()
 
     def _on_header(self, names: list[str]) -> None:
-        from napari_webipred.evaluation.truth import is_of_images
-
-        fill(self.column, [name for name in names if not is_of_images(name)])
+        fill(self.column, [name for name in names if not names_images(name)])
         self.changed.emit()
 
     def _on_browse(self) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
+from napari_webipred.table_header import separator
 
 MOST_BYTES = 2**20  # of the line that names the columns
 MOST_COLUMNS = 200
@@ -31,5 +32,5 @@ def header_of(path: Path) -> Generator[None, None, list[str]]:
         raise OptionError(f"The labels {path.name} cannot be read: {reason}.", remedy) from error
     except UnicodeDecodeError as error:
         raise OptionError(f"The labels {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
-    separator = max(",;\t", key=line.count)
-    return [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=separator), [])][:MOST_COLUMNS]
+    between = separator(line, path.name)
+    return [name.strip() for name in next(csv.reader(io.StringIO(line), delimiter=between), [])][:MOST_COLUMNS]

@@ -20,6 +20,7 @@ from napari_webipred.evaluation.published import Published
 from napari_webipred.results.columns import REGION
 from napari_webipred.results.probabilities import reached
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
+from napari_webipred.table_header import IMAGE_COLUMNS
 
 Known = tuple[list[Label], tuple[str, ...], Mapping[str, Any]]
 
@@ -177,7 +178,7 @@ def labels_in_features(
             if classes or several
         ]
         return labels, (REGION,)
-    name = next((name for name in truth.IMAGE_COLUMNS if name in columns), None)
+    name = next((name for name in IMAGE_COLUMNS if name in columns), None)
     if name is None:
         raise OptionError(
             f"The features of {layer} do not say which images they are about.",

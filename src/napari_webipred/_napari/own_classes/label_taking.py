@@ -16,6 +16,7 @@ from napari_webipred.evaluation.cohort import Label, Predictions, Reason
 from napari_webipred.evaluation.joining import joined
 from napari_webipred.fitting import project_file
 from napari_webipred.fitting.project import UNSURE, Answer, Contents, Picture
+from napari_webipred.names import plain
 from napari_webipred.results.columns import REGION
 from napari_webipred.results.reading import NONE
 
@@ -135,10 +136,10 @@ def _fitting(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> Ta
     """Give each picture its label."""
     if not listed.several:
         labels = [label for label in labels if label.classes]
-    names: dict[str, str] = {truth.plain(name): name for name in listed.classes}
+    names: dict[str, str] = {plain(name): name for name in listed.classes}
     for label in labels:
         for name in label.classes:
-            names.setdefault(truth.plain(name), name)
+            names.setdefault(plain(name), name)
     if not labels or not listed.items:
         raise OptionError(
             "There are no labels." if listed.items else "There are no images.",
