@@ -23,8 +23,8 @@ from napari_webipred.fitting import own_model as module
 from napari_webipred.fitting.head import Head, fit
 from napari_webipred.fitting.honest import honest
 from napari_webipred.fitting.labels import labels_of
-from napari_webipred.fitting.licence import forbids_derivatives
 from napari_webipred.fitting.own_model import is_own, own_model
+from napari_webipred.licences import forbids_derivatives
 
 FLAT = Path(__file__).parents[1] / "goldens" / "keras" / "keras3-flat.keras"
 
@@ -190,7 +190,7 @@ def test_a_model_made_of_an_own_one_has_the_same_base(own: wp.Model) -> None:
 
 @pytest.mark.parametrize(
     ("licence", "words"),
-    [("CC-BY-ND-4.0", "allows no derivatives"), (None, "No licence"), ("CC-BY-4.0", ""), ("BSD-3-Clause", "")],
+    [("CC-BY-ND-4.0", "does not allow you to share"), (None, "is not known"), ("CC-BY-4.0", ""), ("BSD-3-Clause", "")],
 )
 def test_a_licence_that_forbids_derivatives_is_told_not_judged(demo: wp.Model, licence: str | None, words: str) -> None:
     base = published_as(demo, license=licence)

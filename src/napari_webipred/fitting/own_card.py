@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_webipred import __version__
+from napari_webipred import __version__, licences
 from napari_webipred.card import SCHEMA_VERSION, Base, Citation, FittedTo, named
 from napari_webipred.catalogue import local_model
-from napari_webipred.fitting.licence import licence_remark
 from napari_webipred.runtime.connections import listed
 
 if TYPE_CHECKING:
@@ -75,7 +74,7 @@ def own_card(
     title = (name.strip() or f"Own classes: {', '.join(head.classes)}")[:_LONGEST_NAME]
     body, prepared = body_of(card, base.checksum, base.path), preprocessing or card.preprocessing
     warned = honest.warnings if honest else ()
-    notes = tuple(filter(None, (*remarks, *warned, licence_remark(card))))
+    notes = (*remarks, *warned, *licences.doubts(card.license, card.license))
     fitted = None if labels is None else _fitted(head, labels)
     return {
         "schema_version": SCHEMA_VERSION,
@@ -96,7 +95,7 @@ def own_card(
         "metrics": honest.as_metrics() if honest else {},
         "base": body.model_dump(mode="json", exclude_none=True),
         **({"fitted_to": fitted.model_dump(mode="json", exclude_none=True)} if fitted else {}),
-        "provenance": {"notes": list(notes)},
+        "provenance": {"notes": list(filter(None, notes))},
     }
 
 
