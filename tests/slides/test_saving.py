@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 import napari_webipred as wp
+from napari_webipred.class_colours import rgb
 from napari_webipred.errors import OptionError
 from napari_webipred.slides.saving import SUFFIXES, claimed_output
 from pictures import levels_of, spotted, write_ome_zarr
@@ -99,7 +100,8 @@ def test_outlines_for_qupath_are_closed_squares_that_do_not_overlap(heat: Any, t
         row, column = int((top - 100) // 100), int((left - 100) // 100)
         values = heat.values[:, row, column]
         properties = feature["properties"]
-        assert properties["classification"]["name"] == heat.classes[int(values.argmax())]
+        best = int(values.argmax())
+        assert properties["classification"] == {"name": heat.classes[best], "color": [*rgb(best)]}
         assert [np.float32(properties["measurements"][name]) for name in heat.classes] == values.tolist()
     assert seen.max() == 1
     assert not seen[650:].any()  # beyond the region

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred.class_colours import COLOURS
 from napari_webipred.evaluation.confusion import Mode, normalised
 from napari_webipred.evaluation.curves import Curve, Reliability
 from napari_webipred.evaluation.metric import Metric
@@ -56,12 +57,12 @@ class Colours:
     full: str
 
 
-# The colours of Okabe and Ito, which people with any colour vision tell apart.
+# Yellow is darker here, because nobody sees thin lines in it on white paper.
 PAPER = Colours(
     "#ffffff",
     "#1a1a1a",
     "#c4c4c4",
-    ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#7a5c00", "#444444"),
+    (*COLOURS[:-1], "#7a5c00", "#444444"),
     "#0b4f7d",
 )
 

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_webipred.class_colours import rgb
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.tiff_levels import INSTALL
 from napari_webipred.names import visible
 from napari_webipred.results.output import OURS, check_input, unwritable
 from napari_webipred.results.output_folder import alone, folder_being_replaced
 from napari_webipred.results.record import made
-from napari_webipred.slides.colours import COLOURS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -119,7 +119,7 @@ def _fill(path: Path, heat: TileMap, facts: dict[str, Any]) -> None:
         {"type": "translation", "translation": [0.0, *translate]},
     ]
     names = [visible(name) for name in heat.classes]
-    colours = ["{:02X}{:02X}{:02X}".format(*COLOURS[i % len(COLOURS)]) for i in range(len(names))]
+    colours = [bytes(rgb(i)).hex().upper() for i in range(len(names))]
     channels = [
         {"label": name, "color": colour, "active": i == 0, "window": {"min": 0, "max": 1, "start": 0, "end": 1}}
         for i, (name, colour) in enumerate(zip(names, colours, strict=True))

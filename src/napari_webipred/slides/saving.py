@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.checksums import sha256_of
+from napari_webipred.class_colours import rgb
 from napari_webipred.difference import measured
 from napari_webipred.errors import OptionError
-from napari_webipred.names import visible
-from napari_webipred.results.export import harmless
+from napari_webipred.names import harmless, visible
 from napari_webipred.results.output import (
     Kind,
     being_replaced,
@@ -35,7 +35,6 @@ from napari_webipred.results.record import (
     read_record,
     record_path,
 )
-from napari_webipred.slides.colours import COLOURS
 from napari_webipred.slides.ome_zarr import claimed_folder
 from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED, TileMap
 
@@ -224,7 +223,7 @@ def _outlines(heat: TileMap) -> Iterator[str]:
             "geometry": {"type": "Polygon", "coordinates": [corners]},
             "properties": {
                 "objectType": "detection",
-                "classification": {"name": names[best], "color": list(COLOURS[best % len(COLOURS)])},
+                "classification": {"name": names[best], "color": list(rgb(best))},
                 "measurements": {name: float(str(value)) for name, value in zip(names, values, strict=True)},
             },
         }

@@ -8,14 +8,13 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 
 from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, Theme, blended, readable
+from napari_webipred.class_colours import COLOURS
 
 # Charts are mirrored by our own code. Without this flag Qt mirrors texts once more, if the whole application is.
 ABSOLUTE = Qt.AlignmentFlag.AlignAbsolute.value
 FAINT = 0.66
 GRID = 0.18
-# Colours of Okabe and Ito (Color Universal Design), which all kinds of colour vision can tell apart. Black is
-# last: on a dark background it becomes grey.
-LINES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9", "#f0e442", "#000000")
+LINES = (*COLOURS, "#000000")  # on a dark background black becomes grey
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,11 +10,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_webipred._napari.charts.chart_look import LINES
 from napari_webipred._napari.regions.region_layer import Drawing
+from napari_webipred.class_colours import COLOURS
 
 Step = Callable[[], None]
-CLASSES = LINES[:-1]  # without black
 NO_CLASS = (0.5, 0.5, 0.5, 1.0)
 WHITE = 255
 FACE = 0.25  # how much of the colour covers the image
@@ -38,8 +37,8 @@ class Former:
 
 def class_colours(numbers: Sequence[int | None]) -> NDArray[np.float32]:
     """Return the colour of each class, RGBA; grey where there is none."""
-    palette = np.array([*map(_rgba, CLASSES), NO_CLASS], np.float32)
-    places = [len(CLASSES) if number is None else number % len(CLASSES) for number in numbers]
+    palette = np.array([*map(_rgba, COLOURS), NO_CLASS], np.float32)
+    places = [len(COLOURS) if number is None else number % len(COLOURS) for number in numbers]
     return palette[np.array(places, np.intp)]
 
 
