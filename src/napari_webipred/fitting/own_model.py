@@ -6,7 +6,6 @@ import json
 import logging
 import zipfile
 import zlib
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import numpy as np
 from napari_webipred import opening, safe_json, self_test
 from napari_webipred.archive.entry import MAX_SIDE_BYTES
 from napari_webipred.archive.label_files import CARD_FILE
+from napari_webipred.archive.new_zip import zipped
 from napari_webipred.card import PartialCard, Provenance
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.fitting import own_card
@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from napari_webipred.model import Model
 
 SAME = 1e-4  # how far a written network may be from body and head
-_WHEN = (1980, 1, 1, 0, 0, 0)  # of all files in an archive, so that the same model is the same archive
 _NAME = "own.zip"
 _log = logging.getLogger(__name__)
 
@@ -147,13 +146,4 @@ def _tested(model: Model, card: dict[str, Any], files: Mapping[str, bytes]) -> M
 
 
 def _archive(card: dict[str, Any], files: Mapping[str, bytes]) -> bytes:
-    """Put files and card into a zip archive; the same ones give the same bytes. Weights hardly compress."""
-    written = BytesIO()
-    content = {CARD_FILE: json.dumps(card, indent=1, ensure_ascii=False).encode(), **files}
-    with zipfile.ZipFile(written, "w") as archive:
-        for name, data in content.items():
-            entry = zipfile.ZipInfo(name, _WHEN)
-            entry.compress_type = zipfile.ZIP_DEFLATED if name.endswith(".json") else zipfile.ZIP_STORED
-            entry.external_attr = 0o644 << 16
-            archive.writestr(entry, data)
-    return written.getvalue()
+    return zipped({CARD_FILE: json.dumps(card, indent=1, ensure_ascii=False).encode(), **files})

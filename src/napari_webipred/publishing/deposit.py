@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from napari_webipred.archive.label_files import CARD_FILE
+from napari_webipred.archive.new_zip import zipped
 from napari_webipred.card import ModelCard, PartialCard
 from napari_webipred.errors import WebIPredError
 from napari_webipred.evaluation import performance
@@ -24,7 +25,6 @@ from napari_webipred.publishing.published_card import card_values, published_car
 from napari_webipred.publishing.verification import Verification, computed, judged
 from napari_webipred.publishing.zenodo_metadata import FILE as ZENODO
 from napari_webipred.publishing.zenodo_metadata import zenodo_file
-from napari_webipred.publishing.zip_archive import zipped
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

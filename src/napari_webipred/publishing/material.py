@@ -10,11 +10,11 @@ from typing import Any
 from napari_webipred import formats
 from napari_webipred.archive import model_files
 from napari_webipred.archive.model_files import ModelFiles
+from napari_webipred.archive.new_zip import zipped
 from napari_webipred.catalogue import local_model
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.model import Model
 from napari_webipred.opening import Progress, keras_network, opening
-from napari_webipred.publishing.zip_archive import zipped
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.runtime import keras_file
 from napari_webipred.runtime.readers import READERS, find_model

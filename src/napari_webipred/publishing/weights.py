@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_webipred.archive.new_zip import zipped
 from napari_webipred.errors import ModelError
 from napari_webipred.publishing.checklist import slug
 from napari_webipred.publishing.published_card import is_refusal
-from napari_webipred.publishing.zip_archive import zipped
 from napari_webipred.runtime import tfjs
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""Zip archives of which the same files give the same bytes."""
+"""Zip archives that are written here: the same files give the same bytes."""
 
 from __future__ import annotations
 
