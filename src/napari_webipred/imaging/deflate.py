@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tifffile import TiffPage
 
 DEFLATE = {8, 32946}  # numbers of the compression
+PLAIN = {1, *DEFLATE, 32773}  # compressions that tifffile reads without a package of codecs: none, Deflate, PackBits
+DEFLATE_RATIO = 1032  # no Deflate stream grows by more
 STEP = 2**20  # bytes that are inflated at a time
 LARGE_STRIP = 8 * STEP  # from here on it matters that tifffile has a decoded strip in memory three times
 NO_PREDICTOR, HORIZONTAL = 1, 2

@@ -13,7 +13,15 @@ import numpy as np
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging import tiff_levels, windows
 from napari_webipred.imaging.decoding import decode
-from napari_webipred.imaging.deflate import DEFLATE, STEP, inflated, is_in_large_strips, read_large_strips
+from napari_webipred.imaging.deflate import (
+    DEFLATE,
+    DEFLATE_RATIO,
+    PLAIN,
+    STEP,
+    inflated,
+    is_in_large_strips,
+    read_large_strips,
+)
 from napari_webipred.imaging.raster import check_pixels, memory_of_lines, open_image, upright
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
@@ -25,9 +33,7 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-PLAIN = {1, *DEFLATE, 32773}  # compressions that tifffile reads without a package of codecs: none, Deflate, PackBits
 FLOAT_PREDICTOR = 3
-DEFLATE_RATIO = 1032  # no Deflate stream grows by more
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 ALPHA = {1, 2}
 PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags

@@ -19,7 +19,7 @@ import numpy as np
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging.deflate import DEFLATE
+from napari_webipred.imaging.deflate import DEFLATE, DEFLATE_RATIO, PLAIN
 from napari_webipred.imaging.pyramid import Pyramid, check_block, levels_of
 from napari_webipred.imaging.source import Index
 from napari_webipred.imaging.stored import Box, Stored
@@ -32,13 +32,11 @@ if TYPE_CHECKING:
 
 WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
 LZW, ZSTANDARD = 5, 50000
-WITHOUT_CODECS = {1, 32773, *DEFLATE}
 # Aperio's 33003 is JPEG 2000 whose colours come out as YCbCr, without a word of it.
-CODECS = {*WITHOUT_CODECS, LZW, ZSTANDARD, *JPEG, *JPEG_2000, WEBP}
+CODECS = {*PLAIN, LZW, ZSTANDARD, *JPEG, *JPEG_2000, WEBP}
 DECODES_COLOURS = {*JPEG, *JPEG_2000, WEBP}  # of these codecs YCbCr comes out as RGB
 NOT_FOR_PILLOW = {*JPEG_2000, 33007, WEBP}
 INSTALL = 'Install it: pip install "napari-webipred[slides]"'
-DEFLATE_RATIO = 1032  # no Deflate stream grows by more
 MARGIN = 2  # some writers fill up the last tile to a multiple of 16
 SEPARATE = 2
 ORIENTATION = 274
@@ -218,7 +216,7 @@ def opened(pyramid: Pyramid, level: int, plane: Index) -> Stored:
 
 
 def _check_codec(page: TiffPage) -> None:
-    if page.compression in WITHOUT_CODECS and page.predictor in {1, 2}:
+    if page.compression in PLAIN and page.predictor in {1, 2}:
         return
     try:
         import imagecodecs  # noqa: F401

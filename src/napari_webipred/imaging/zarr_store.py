@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging.deflate import DEFLATE_RATIO
 
 if TYPE_CHECKING:
     from napari_webipred.imaging.zarr_metadata import ArrayFacts
 
-DEFLATE_RATIO = 1032  # no Deflate stream grows by more
 ZSTD_BLOCK = 2**17  # bytes that a block of Zstandard decodes to at most
 ZSTD_MAGIC, SKIPPED = 0xFD2FB528, range(0x184D2A50, 0x184D2A60)
 ROOM = 2**16  # bytes that headers may add
