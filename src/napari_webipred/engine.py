@@ -11,8 +11,6 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-import numpy as np
-
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
 from napari_webipred.execution.cluster.executor import Cluster
@@ -21,8 +19,9 @@ from napari_webipred.execution.readiness import check_card
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.finding import finding
+from napari_webipred.imaging.place import Place, at_place
 from napari_webipred.imaging.planes import array_source, given_source
-from napari_webipred.imaging.selection import WHOLE, Selection, rename, take_planes
+from napari_webipred.imaging.selection import WHOLE, Selection, rename
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unopened import Sources
 from napari_webipred.model import Model
@@ -249,9 +248,7 @@ def differences(models: Sequence[Model], options: Options) -> list[Difference | 
     return [difference(model, options.hardware) for model in models]
 
 
-def chosen_plane(
-    model: Model, image: ImageLike, place: int | Sequence[int] | Mapping[str, int] | None, options: Options = DEFAULTS
-) -> Plane:
+def chosen_plane(model: Model, image: ImageLike, place: Place | None, options: Options = DEFAULTS) -> Plane:
     """Choose one plane of one image, as `napari_webipred.execution.plane.prepared_plane` takes it.
 
     Parameters
@@ -272,27 +269,9 @@ def chosen_plane(
         An array is no image.
     """
     check_card(model, options)
-    source = one_source(image)
-    if place is not None:
-        source = take_planes(source, _by_axis(source, place))
-    if len(source) != 1:
-        raise OptionError(
-            f"{source.name} has {len(source)} planes along {', '.join(source.axes)}.", "Give the place of one `plane`."
-        )
+    source = at_place(one_source(image), place)
     ((index, region),) = source.parts()
     return Plane(0, ranged(source) if options.intensity == "stack" else source, index, region)
-
-
-def _by_axis(source: Source, place: int | Sequence[int] | Mapping[str, int]) -> Mapping[str, int]:
-    if isinstance(place, Mapping):
-        return place
-    places = (place,) if isinstance(place, (int, np.integer)) else tuple(place)
-    if len(places) != len(source.axes):
-        raise OptionError(
-            f"{source.name} has no plane {places}: it has {len(source.axes)} leading axes.",
-            "Give one place, counted from 0, for each of them.",
-        )
-    return dict(zip(source.axes, places, strict=True))
 
 
 def find_sources(images: ImageLike | Iterable[ImageLike]) -> tuple[list[Source], Sequence[str]]:

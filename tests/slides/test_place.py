@@ -146,7 +146,9 @@ def test_one_plane_of_a_stack_is_chosen() -> None:
     stack = np.zeros((4, 2, 100, 100), np.uint8)
     assert picture_of(stack, place={"axis_0": 3, "axis_1": 1})[1] == (3, 1)
     assert picture_of(stack, place=(3, 1))[1] == (3, 1)
+    assert picture_of(stack, place=(-1, -1))[1] == (3, 1)  # from the end, as everywhere
     assert picture_of(stack[:1, :1])[1] == (0, 0)
+    assert picture_of(stack[:, :1], place={"axis_0": 2})[1] == (2, 0)
     for place in (None, 2, (4, 0), {"axis_0": 1}, {"z": 1}):
         with pytest.raises(OptionError):
             picture_of(stack, place=place)

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from napari_webipred.errors import ImageError, OptionError
+from napari_webipred.errors import ImageError
 from napari_webipred.execution.plane import Plane, shown_pixels
 from napari_webipred.imaging import tiff, unreadable, windows
 from napari_webipred.imaging.array_levels import pyramid_of_arrays, pyramid_of_source
 from napari_webipred.imaging.intensity import Intensity
+from napari_webipred.imaging.place import Place, at_place
 from napari_webipred.imaging.planes import READER as ARRAY
 from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.pyramid import Pyramid
@@ -24,7 +25,7 @@ def picture_of(
     image: Any,
     name: str = "array 0",
     *,
-    place: int | Sequence[int] | Mapping[str, int] | None = None,
+    place: Place | None = None,
     intensity: Intensity = "auto",
     rgb: bool | None = None,
 ) -> tuple[Pyramid, Index]:
@@ -62,11 +63,11 @@ def picture_of(
     else:
         found = _of_array(image, name, rgb)
         if isinstance(found, Pyramid):
-            return found, _index(found.name, found.axes, found.shape, place)
+            return found, _index(Source(found.name, ARRAY.id, found.location, found.axes, found.shape), place)
         source = found
     if source.reader == unreadable.READER.id:
         read(source, ())  # which says why
-    index = _index(source.name, source.axes, source.shape, place, source)
+    index = _index(source, place)
     lazy = _lazily(source)
     if lazy is not None:
         return replace(lazy, intensity_range=source.intensity_range), index
@@ -96,30 +97,6 @@ def _lazily(source: Source) -> Pyramid | None:
     return None
 
 
-def _index(
-    name: str,
-    axes: Sequence[str],
-    shape: Sequence[int],
-    place: int | Sequence[int] | Mapping[str, int] | None,
-    source: Source | None = None,
-) -> Index:
-    """Return the index of the plane that is chosen, or of the only one."""
-    if place is None:
-        taken = list(source.indices()) if source is not None and len(source) == 1 else []
-        if len(taken) == 1 or all(n == 1 for n in shape):
-            return taken[0] if taken else (0,) * len(axes)
-        raise OptionError(f"{name} has several planes along {', '.join(axes)}.", "Give the place of one `plane`.")
-    if isinstance(place, Mapping):
-        unknown = [axis for axis in place if axis not in axes]
-        missing = [axis for axis, n in zip(axes, shape, strict=True) if axis not in place and n > 1]
-        if unknown or missing:
-            raise OptionError(f"{name} has the axes {', '.join(axes) or 'none'}.", "Give a place along each of them.")
-        places = tuple(int(place.get(axis, 0)) for axis in axes)
-    else:
-        places = (int(place),) if isinstance(place, int) else tuple(map(int, place))
-    if len(places) != len(axes) or any(not 0 <= i < n for i, n in zip(places, shape, strict=True)):
-        raise OptionError(
-            f"{name} has no plane {places}: it has the leading axes ({', '.join(axes)}) of lengths {tuple(shape)}.",
-            "Give one place, counted from 0, for each of them.",
-        )
-    return places
+def _index(source: Source, place: Place | None) -> Index:
+    (index,) = at_place(replace(source, regions=None), place).indices()
+    return index
