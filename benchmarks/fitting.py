@@ -24,8 +24,10 @@ from napari_webipred import engine
 from napari_webipred.execution.features import features_of_planes
 from napari_webipred.execution.plane import planes_of
 from napari_webipred.fitting.head import fit
-from napari_webipred.fitting.honest import honest
+from napari_webipred.fitting.honest import judging
+from napari_webipred.fitting.labels import labels_of
 from napari_webipred.fitting.suggestion import suggest
+from napari_webipred.steps import result_of
 
 IMAGES, CHANNELS, CLASSES = 1000, 1024, 10
 
@@ -92,7 +94,7 @@ def main() -> None:
             {
                 **features_against_classes(model, files, rounds),
                 f"fit, {IMAGES} x {CHANNELS} x {CLASSES}, s": median(times),
-                "honest figures, s": seconds(lambda: honest(features, labels)),
+                "honest figures, s": seconds(lambda: result_of(judging(features, labels_of(labels)))),
                 "suggestions, s": median(
                     seconds(lambda: suggest(head.probabilities(features), features, known, 10)) for _ in range(rounds)
                 ),

@@ -33,7 +33,9 @@ from napari_webipred import engine
 from napari_webipred.execution.features import features_of_planes
 from napari_webipred.execution.plane import planes_of
 from napari_webipred.fitting.head import fit
-from napari_webipred.fitting.honest import honest
+from napari_webipred.fitting.honest import judging
+from napari_webipred.fitting.labels import labels_of
+from napari_webipred.steps import result_of
 
 PAGE = Path(__file__).parents[1] / "docs" / "own-classes.md"
 SIZES, DRAWS = (5, 10, 20, 50), 3
@@ -153,7 +155,8 @@ def answers(question: Question, features: NDArray[np.float32]) -> Iterator[dict[
             same = plain.fit((x - centre) / scale, y).predict((features[others] - centre) / scale)
             usual = make_pipeline(StandardScaler(), plain).fit(x, y).predict(features[others])
             near = make_pipeline(StandardScaler(), NearestCentroid()).fit(x, y).predict(features[others])
-            told = honest(features[rows], y, groups=own, draws=200).evaluation.metric("accuracy")
+            judged = result_of(judging(features[rows], labels_of(y, groups=own), draws=200))
+            told = judged.evaluation.metric("accuracy")
             right = float(np.mean(mine == classes[others]))
             values = {
                 "own": right,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from clouds import clouds
 from napari_webipred.errors import OptionError
 from napari_webipred.fitting.head import fit
-from napari_webipred.fitting.honest import honest, judging
+from napari_webipred.fitting.honest import Honest, judging
 from napari_webipred.fitting.labels import labels_of
 from napari_webipred.fitting.learning import LearningCurve
 from napari_webipred.steps import result_of
@@ -18,9 +19,13 @@ from napari_webipred.steps import result_of
 DRAWS = 50
 
 
+def honest(features: Any, labels: Any, **how: Any) -> Honest:
+    return result_of(judging(features, labels_of(labels, **how), draws=DRAWS))
+
+
 def test_an_estimate_holds_for_images_that_nobody_has_labelled() -> None:
     features, labels = clouds(200, apart=0.3)
-    told = honest(features, labels, draws=DRAWS).evaluation.metric("accuracy")
+    told = honest(features, labels).evaluation.metric("accuracy")
     new, truth = clouds(3000, apart=0.3, seed=1)
     head = fit(features, labels)
     right = float(np.mean(np.array(head.classes)[head.probabilities(new).argmax(1)] == truth))
@@ -33,7 +38,7 @@ def test_an_estimate_holds_for_images_that_nobody_has_labelled() -> None:
 def test_labels_by_chance_are_not_told_to_be_better_than_chance() -> None:
     random = np.random.default_rng(0)
     features = random.normal(size=(100, 200)).astype(np.float32)
-    told = honest(features, ["ab"[i] for i in random.integers(0, 2, 100)], draws=DRAWS)
+    told = honest(features, ["ab"[i] for i in random.integers(0, 2, 100)])
     assert told.evaluation.metric("accuracy").low < 0.5
 
 
@@ -43,18 +48,18 @@ def test_a_group_is_never_judged_by_a_head_that_knows_it() -> None:
     groups = np.repeat(np.arange(24), 6)
     labels = ["ab"[group % 2] for group in groups]
     features = (random.normal(size=(24, 30))[groups] * 3 + random.normal(size=(144, 30))).astype(np.float32)
-    apart = honest(features, labels, draws=DRAWS).evaluation.metric("accuracy")
-    together = honest(features, labels, groups=groups, draws=DRAWS).evaluation.metric("accuracy")
+    apart = honest(features, labels).evaluation.metric("accuracy")
+    together = honest(features, labels, groups=groups).evaluation.metric("accuracy")
     assert apart.value > 0.9
     assert together.value < 0.7
     assert together.interval == "grouped wilson"
 
 
 def test_the_learning_curve_tells_whether_more_labels_would_help() -> None:
-    few = honest(*clouds(40, apart=0.35, channels=100), draws=DRAWS).curve
+    few = honest(*clouds(40, apart=0.35, channels=100)).curve
     assert few.sizes == tuple(sorted(few.sizes))
     assert few.scores[-1] > few.scores[0]
-    many = honest(*clouds(300, apart=1.5), draws=DRAWS).curve
+    many = honest(*clouds(300, apart=1.5)).curve
     assert many.helps is False
     assert "flat" in many.words
     assert LearningCurve((10, 20), (0.5, 0.8), 0.3, 0.05).helps is True
@@ -64,10 +69,10 @@ def test_the_learning_curve_tells_whether_more_labels_would_help() -> None:
 
 def test_few_labels_and_groups_are_warned_of() -> None:
     features, labels = clouds(20)
-    (few,) = honest(features[:12], labels[:12], draws=DRAWS).warnings
+    (few,) = honest(features[:12], labels[:12]).warnings
     assert "class 0 (4)" in few
     groups = ["x" if label == "class 1" else f"p{row % 4}" for row, label in enumerate(labels)]
-    (alone,) = honest(features, labels, groups=groups, draws=DRAWS).warnings
+    (alone,) = honest(features, labels, groups=groups).warnings
     assert "All images of class 1 are of one group" in alone
     with pytest.raises(OptionError, match="one group") as caught:
         honest(features, labels, groups=["p"] * 20)
@@ -76,7 +81,7 @@ def test_few_labels_and_groups_are_warned_of() -> None:
 
 def test_figures_go_into_a_card_as_plain_values() -> None:
     features, labels = clouds(45)
-    metrics = honest(features, labels, groups=np.arange(45) // 3, draws=DRAWS).as_metrics()
+    metrics = honest(features, labels, groups=np.arange(45) // 3).as_metrics()
     assert json.loads(json.dumps(metrics)) == metrics
     assert metrics["images"] == 45
     assert "15 groups" in metrics["test_set"]
@@ -90,7 +95,7 @@ def test_figures_go_into_a_card_as_plain_values() -> None:
 def test_classes_that_do_not_exclude_each_other_have_figures_of_their_own() -> None:
     features, _ = clouds(60)
     labels = [{name for name, channel in (("a", 0), ("b", 1)) if row[channel] > 2.5} for row in features]
-    told = honest(features, labels, task="multi", draws=DRAWS)
+    told = honest(features, labels, task="multi")
     assert told.evaluation.metric("auc", "a").value > 0.5
     assert "confusion_matrix" not in told.as_metrics()
 

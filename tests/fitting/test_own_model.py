@@ -21,10 +21,11 @@ from napari_webipred.card import Citation
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.fitting import own_model as module
 from napari_webipred.fitting.head import Head, fit
-from napari_webipred.fitting.honest import honest
+from napari_webipred.fitting.honest import judging
 from napari_webipred.fitting.labels import labels_of
 from napari_webipred.fitting.own_model import is_own, own_model
 from napari_webipred.licences import forbids_derivatives
+from napari_webipred.steps import result_of
 
 FLAT = Path(__file__).parents[1] / "goldens" / "keras" / "keras3-flat.keras"
 
@@ -70,8 +71,9 @@ def own(demo: wp.Model) -> wp.Model:
     features = demo.features(prepared)
     groups = np.arange(len(labels)) // 4
     head = fit(features, labels, groups=groups)
-    told = honest(features, labels, groups=groups, draws=50)
-    return own_model(demo, head, labels=labels_of(labels, groups=groups), honest=told)
+    known = labels_of(labels, groups=groups)
+    told = result_of(judging(features, known, draws=50))
+    return own_model(demo, head, labels=known, honest=told)
 
 
 @pytest.mark.parametrize("task", ["single", "multi"])

@@ -58,7 +58,7 @@ def add_fit(parser: Parser) -> None:
 def _fit(options: argparse.Namespace) -> int:
     from napari_webipred import engine
     from napari_webipred.fitting.fitting import own_fitting
-    from napari_webipred.fitting.own_model import is_own, save
+    from napari_webipred.fitting.own_model import is_own
     from napari_webipred.results.output import Kind, claimed
 
     classes = [name.strip() for name in options.classes.split(",")] if options.classes else None
@@ -74,7 +74,7 @@ def _fit(options: argparse.Namespace) -> int:
         steps = own_fitting(base, given, reading, classes=classes, task=task, seed=options.seed, name=options.name)
         with closing(steps):
             found = terminal.shown(steps, _line)
-        save(found.model, output)
+        found.model.save(output)
     for failure in found.failed:
         terminal.message(failure)
     _show(found)

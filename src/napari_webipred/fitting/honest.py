@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from napari_webipred.evaluation.evaluation import Evaluation, evaluating
 from napari_webipred.evaluation.folds import FOLDS
 from napari_webipred.evaluation.resampling import DRAWS
 from napari_webipred.fitting.head import check
-from napari_webipred.fitting.labels import Label, Labels, Task, labels_of
+from napari_webipred.fitting.labels import Labels
 from napari_webipred.fitting.learning import LearningCurve, learning
 from napari_webipred.runtime.connections import listed
 from napari_webipred.steps import result_of
@@ -66,26 +66,6 @@ class Honest:
             counts = self.evaluation.confusion.to_numpy()[:, : len(cohort.classes)]
             found["confusion_matrix"] = {"rows": "true", "classes": list(cohort.classes), "counts": counts.tolist()}
         return {**found, "learning_curve": self.curve.as_dict(), "warnings": list(self.warnings)}
-
-
-def honest(
-    features: NDArray[np.float32],
-    labels: Sequence[Label],
-    classes: Sequence[str] | None = None,
-    *,
-    task: Task = "single",
-    groups: Sequence[object] | NDArray[np.generic] | None = None,
-    seed: int = 0,
-    draws: int = DRAWS,
-) -> Honest:
-    """Tell how good a head would be that is fitted to labelled images; parameters as for `fit`.
-
-    Raises
-    ------
-    OptionError
-        Labels or features cannot be used, or all images are of one group.
-    """
-    return result_of(judging(features, labels_of(labels, classes, task=task, groups=groups), seed, draws))
 
 
 def judging(

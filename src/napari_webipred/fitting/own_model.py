@@ -72,7 +72,7 @@ def own_model(
     Returns
     -------
     Model
-        In memory; `save` writes it.
+        In memory; `Model.save` writes it.
 
     Raises
     ------
@@ -129,11 +129,6 @@ def is_own(path: Path) -> bool:
     except (OSError, ValueError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, zlib.error, EOFError):
         return False
     return isinstance(card, dict) and "fitted_to" in card
-
-
-def save(model: Model, path: str | Path) -> Path:
-    """Write a model that `own_model` has made as a zip archive; see `Model.save`."""
-    return model.save(path)
 
 
 def _tested(model: Model, card: dict[str, Any], files: Mapping[str, bytes]) -> Model:
