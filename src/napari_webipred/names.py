@@ -51,6 +51,11 @@ def readable(text: str, longest: int = _LONGEST) -> str:
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
 
 
+def slug(name: str, otherwise: str) -> str:
+    """Make an identifier of a name, which can begin names of files: letters and digits of ASCII with ``-`` between."""
+    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:60].strip("-") or otherwise
+
+
 def plain(name: str) -> str:
     """Write a name, such as that of a class, so that case, spaces, hyphens and underscores do not matter."""
     return re.sub(r"[\s_-]+", " ", name).strip().casefold()

@@ -57,6 +57,11 @@ class Beginning:
             each.total = self.rows + coming
 
 
+def verified(count: int) -> tuple[str, int, None]:
+    """Say how many rows are verified, for the line of progress."""
+    return f"Verifying the rows that are there: {count:,}", count, None
+
+
 def beginning(
     output: Path,
     record: Record,
@@ -103,10 +108,7 @@ def beginning(
             record.add_file(row.image, facts)
         summary.add(row)
 
-    def words(count: int) -> tuple[str, int, None]:
-        return f"Verifying the rows that are there: {count:,}", count, None
-
-    earlier = terminal.shown(verifying(output, head, note), words)
+    earlier = terminal.shown(verifying(output, head, note), verified)
     if not earlier.began:
         terminal.message("There are no rows to go on with: the run begins with the first image.")
         return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -107,7 +106,4 @@ def _say(what: str, numbers: Mapping[str, float]) -> None:
 
 
 def _cell(metric: Metric | None) -> str:
-    if metric is None or math.isnan(metric.value):
-        return ""
-    interval = "" if math.isnan(metric.low) else f" ({metric.low:.3f} to {metric.high:.3f})"
-    return f"{metric.value:.3f}{interval}"
+    return "" if metric is None else metric.words

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.cli import terminal
+from napari_webipred.cli.beginning import verified
 from napari_webipred.cli.columns import Columns
 from napari_webipred.cli.interruption import uninterrupted
 from napari_webipred.results.record import Record, file_facts
@@ -44,12 +45,9 @@ class Retrying:
     ) -> None:
         from napari_webipred.results.resuming import verifying
 
-        def words(count: int) -> tuple[str, int, None]:
-            return f"Verifying the rows that are there: {count:,}", count, None
-
         self._output, self._head, self._columns, self._record = output, head, columns, record
         record.entries.at_most = 0  # the record of the run says what is to be said of each image
-        self._earlier = terminal.shown(verifying(output, head, lambda row, facts: None), words)
+        self._earlier = terminal.shown(verifying(output, head, lambda row, facts: None), verified)
         self.failed: Sequence[int] = self._earlier.failed
         self.sources = sources.only(self.failed)
 

@@ -53,6 +53,13 @@ class Metric:
     interval: Interval = ""
     note: str = ""
 
+    @property
+    def words(self) -> str:
+        """The value and its interval, such as ``0.912 (0.853 to 0.951)``; empty if it is not defined."""
+        if math.isnan(self.value):
+            return ""
+        return f"{self.value:.3f}" + ("" if math.isnan(self.low) else f" ({self.low:.3f} to {self.high:.3f})")
+
 
 def named(metrics: Sequence[Metric], name: str, class_name: str = "") -> Metric:
     """Return one metric, of one class or of all together.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import re
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +11,8 @@ import numpy as np
 from napari_webipred import __version__, licences
 from napari_webipred.card import SCHEMA_VERSION, Base, Citation, FittedTo, named
 from napari_webipred.catalogue import local_model
+from napari_webipred.fitting.project import LONGEST
+from napari_webipred.names import slug
 from napari_webipred.runtime.connections import listed
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from napari_webipred.model import Model
 
 TOLERANCE = 1e-3  # of the self-test: other programs and processors round differently
-_LONGEST_NAME = 100
+OWN = "own-classes"  # the identifier of a model whose name has no letter of ASCII
 _USE = (
     "Images like those that the head was fitted to, made in the same way. For research; not for diagnosis unless the "
     "model is evaluated for it."
@@ -71,14 +72,14 @@ def own_card(
         What else should be known.
     """
     card = base.card
-    title = (name.strip() or f"Own classes: {', '.join(head.classes)}")[:_LONGEST_NAME]
+    title = (name.strip() or f"Own classes: {', '.join(head.classes)}")[:LONGEST]
     body, prepared = body_of(card, base.checksum, base.path), preprocessing or card.preprocessing
     warned = honest.warnings if honest else ()
     notes = (*remarks, *warned, *licences.doubts(card.license, card.license))
     fitted = None if labels is None else _fitted(head, labels)
     return {
         "schema_version": SCHEMA_VERSION,
-        "id": slug(title),
+        "id": slug(title, OWN),
         "name": title,
         "version": "1",
         "description": _description(head, body, labels),
@@ -132,11 +133,6 @@ def body_of(card: ModelCard, checksum: str, path: Path | None = None) -> Base:
         name = local_model.UNNAMED if name == of_file.name else name
         identifier = None if identifier == of_file.id else identifier
     return Base(name=name, id=identifier, doi=card.record_doi, license=card.license, checksum=checksum)
-
-
-def slug(name: str) -> str:
-    """Make an identifier of a name."""
-    return re.sub(r"[^A-Za-z0-9._-]+", "-", name).strip("-._")[:64].strip("-._").lower() or "own-classes"
 
 
 def _format(entry: str) -> str:

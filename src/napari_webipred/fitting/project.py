@@ -11,7 +11,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import plain, readable
 from napari_webipred.results.reading import NONE
 
-LONGEST = 100  # characters of a name
+LONGEST = 100  # characters of the name of a class, or of a model for own classes
 MOST = 200  # classes
 SEPARATOR = ";"  # between the classes of one picture, in a file
 MOST_CHANGES = 2000  # that can be taken back

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from napari_webipred import licences
+from napari_webipred import licences, names
 from napari_webipred.catalogue.local_model import UNNAMED
 
 if TYPE_CHECKING:
@@ -122,7 +121,5 @@ def _of_base(card: ModelCard) -> list[str]:
 
 
 def slug(name: str) -> str:
-    """Make the beginning of file names of the name of a model: letters and digits with ``-`` between them."""
-    if name == UNNAMED:
-        return "unnamed"
-    return re.sub(r"[^a-z0-9]+", "-", name.casefold()).strip("-")[:60].strip("-") or "unnamed"
+    """Make the beginning of file names of the name of a model, which may be `UNNAMED`."""
+    return names.slug("" if name == UNNAMED else name, "unnamed")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -120,10 +119,7 @@ def _performance(published: Published) -> str:
 
 
 def _number(metric: Metric | None) -> str:
-    if metric is None or math.isnan(metric.value):
-        return ""
-    interval = "" if math.isnan(metric.low) else f" ({metric.low:.3f} to {metric.high:.3f})"
-    return f"{metric.value:.3f}{interval}"
+    return "" if metric is None else metric.words
 
 
 def _files(files: Sequence[tuple[str, str]]) -> str:

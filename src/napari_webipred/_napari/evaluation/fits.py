@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from typing import TYPE_CHECKING
 
 from napari_webipred._napari.evaluation.part import Lines, Plot
@@ -63,6 +62,4 @@ def fit_plots(own: Evaluation) -> list[Plot]:
 
 
 def _bounded(metric: Metric) -> str:
-    if math.isnan(metric.value):
-        return "undefined"
-    return f"{metric.value:.3f}" + ("" if math.isnan(metric.low) else f" ({metric.low:.3f} to {metric.high:.3f})")
+    return metric.words or "undefined"

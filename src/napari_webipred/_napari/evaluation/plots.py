@@ -95,8 +95,7 @@ def _text(metric: Metric | None) -> str:
         return ""
     if math.isnan(metric.value):
         return f"undefined: {metric.note}" if metric.note else "undefined"
-    interval = "" if math.isnan(metric.low) else f" ({metric.low:.3f} to {metric.high:.3f})"
-    return f"{metric.value:.3f}{interval}"
+    return metric.words
 
 
 def _confusion(own: Evaluation | None, published: Sequence[Published], numbers: NDArray[np.intp] | None) -> Plot | None:

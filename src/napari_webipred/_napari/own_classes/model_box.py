@@ -16,10 +16,10 @@ from napari_webipred._napari.widgets.button import Button, MainButton
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred.fitting.project import LONGEST
 from napari_webipred.names import readable
 
 FILTER = "Models (*.zip)"
-LONGEST = 100
 MAKING = "Writing the model"
 
 

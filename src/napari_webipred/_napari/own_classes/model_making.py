@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import file_errors, settings
 from napari_webipred._napari.own_classes.learning import Learned, judging_of, labels_of_given
 from napari_webipred.errors import OptionError
-from napari_webipred.names import readable
+from napari_webipred.names import readable, slug
 
 if TYPE_CHECKING:
     import numpy as np
@@ -75,7 +75,7 @@ def making(wanted: Wanted, path: Path | None) -> Generator[Any, None, Path]:
     """
     from napari_webipred.fitting.fitting import remarks_of
     from napari_webipred.fitting.honest import FEW_GROUPS, warnings
-    from napari_webipred.fitting.own_model import own_model, save
+    from napari_webipred.fitting.own_model import own_model
 
     yield 0, 0
     head, given, judged = wanted.learned.head, wanted.learned.given, wanted.judged
@@ -95,15 +95,14 @@ def making(wanted: Wanted, path: Path | None) -> Generator[Any, None, Path]:
     )
     yield 0, 0
     target = _own_file(wanted.name) if path is None else path
-    save(model, target)
-    return target
+    return model.save(target)
 
 
 def _own_file(name: str) -> Path:
     """Return where a model is kept that the user has not saved."""
-    from napari_webipred.fitting.own_card import slug
+    from napari_webipred.fitting.own_card import OWN
 
-    path = settings.current().cache_folder / FOLDER / f"{slug(name)}.zip"
+    path = settings.current().cache_folder / FOLDER / f"{slug(name, OWN)}.zip"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
