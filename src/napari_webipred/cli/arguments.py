@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.cli import inputs, selection, terminal
+from napari_webipred.cli.parser import whole_number
 from napari_webipred.errors import OptionError
 from napari_webipred.hardware import Hardware
 
@@ -28,6 +29,7 @@ RANGES: dict[str, Intensity] = {
     "full": "full",
 }
 
+REFERENCE = "catalogue id, Zenodo DOI, hf:owner/name, URL or path"  # what names a model
 NAMES = "class names in output order, for a model without class names"
 
 
@@ -55,9 +57,23 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
         "--model",
         required=True,
         action="append" if several else "store",
-        help=f"catalogue id, Zenodo DOI, hf:owner/name, URL or path{repeated}",
+        help=f"{REFERENCE}{repeated}",
     )
     add_settings(parser)
+
+
+def add_known(parser: argparse.ArgumentParser, option: str) -> None:
+    """Add two options, one of which says what classes images have: a table, or the names of folders."""
+    known = parser.add_mutually_exclusive_group(required=True)
+    known.add_argument(option, type=Path, metavar="FILE", help="CSV file with the columns image and label")
+    folders = "take the name of the folder of each image as its label"
+    known.add_argument(f"{option}-from-folders", action="store_true", help=folders)
+
+
+def add_seed(parser: argparse.ArgumentParser) -> None:
+    """Add the option that makes random numbers the same again."""
+    seed = "what the random numbers begin with (default: %(default)s)"
+    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help=seed)
 
 
 def add_reading(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,7 @@ from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from napari_webipred.cli import terminal
+from napari_webipred.cli import arguments, terminal
 from napari_webipred.cli.parser import Parser, whole_number
 from napari_webipred.errors import OptionError
 
@@ -25,10 +25,7 @@ _SHOWN = 10  # rows and labels that do not count; the file has all
 def add_evaluate(parser: Parser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("results", type=Path, metavar="RESULTS", help="CSV file that classify has written")
-    truth = parser.add_mutually_exclusive_group(required=True)
-    truth.add_argument("--truth", type=Path, metavar="FILE", help="CSV file with the columns image and label")
-    folders = "take the name of the folder of each image as its label"
-    truth.add_argument("--truth-from-folders", action="store_true", help=folders)
+    arguments.add_known(parser, "--truth")
     group = "column of either table: images with the same value, such as a patient, count together"
     parser.add_argument("--group", metavar="COLUMN", help=group)
     parser.add_argument("--ordinal", action="store_true", help="the classes have an order, such as grades")
@@ -42,8 +39,7 @@ def add_evaluate(parser: Parser) -> None:
     parser.add_argument("--calibrate", action="store_true", help=calibrated)
     draws = "how often the images are resampled for intervals (default: %(default)s)"
     parser.add_argument("--draws", type=whole_number, default=1000, metavar="N", help=draws)
-    seed = "what the random numbers begin with (default: %(default)s)"
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help=seed)
+    arguments.add_seed(parser)
     parser.set_defaults(run=_evaluate)
 
 

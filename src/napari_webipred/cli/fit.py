@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from napari_webipred.cli import arguments, inputs, selection, terminal
-from napari_webipred.cli.parser import Parser, whole_number
+from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
 
@@ -34,12 +34,9 @@ def add_fit(parser: Parser) -> None:
     helped = f"{inputs.HELP} (default: the images that the labels name)"
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help=helped)
     parser.set_defaults(column=None)
-    base = "published model whose features are used: catalogue id, Zenodo DOI, hf:owner/name, URL or path"
+    base = f"published model whose features are used: {arguments.REFERENCE}"
     parser.add_argument("-b", "--base", required=True, metavar="MODEL", help=base)
-    labels = parser.add_mutually_exclusive_group(required=True)
-    labels.add_argument("--labels", type=Path, metavar="FILE", help="CSV file with the columns image and label")
-    folders = "take the name of the folder of each image as its label"
-    labels.add_argument("--labels-from-folders", action="store_true", help=folders)
+    arguments.add_known(parser, "--labels")
     groups = "column of the labels: images with the same value, such as a patient, are held out together"
     parser.add_argument("--groups", metavar="COLUMN", help=groups)
     several = "an image can have several classes, or none; in the file, ; stands between them"
@@ -47,8 +44,7 @@ def add_fit(parser: Parser) -> None:
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FILE", help="model to write, a .zip file")
     parser.add_argument("--overwrite", action="store_true", help="replace the output even if it is another file")
     parser.add_argument("--name", default="", help="what the model is called (default: its classes)")
-    seed = "what the random numbers begin with (default: %(default)s)"
-    parser.add_argument("--seed", type=whole_number, default=0, metavar="N", help=seed)
+    arguments.add_seed(parser)
     arguments.add_settings(parser, "own classes in the order of the model's outputs (default: that of the alphabet)")
     arguments.add_reading(parser)
     selection.add_arguments(parser)

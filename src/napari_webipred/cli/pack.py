@@ -33,7 +33,7 @@ def add_pack(parser: Parser) -> None:
         " model card, metrics, charts, README, licence. Nothing is uploaded, and nothing is invented: what is missing "
         "is listed."
     )
-    parser.add_argument("model", metavar="MODEL", help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
+    parser.add_argument("model", metavar="MODEL", help=arguments.REFERENCE)
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="FOLDER", help="folder to make")
     parser.add_argument("--overwrite", action="store_true", help="replace an earlier deposit in the folder")
     parser.add_argument("--name", metavar="TEXT", help="name of the model, which becomes the title of the record")

@@ -24,7 +24,7 @@ def add_verify(parser: Parser) -> None:
         "Compare the numbers of a model with those of TensorFlow (Keras files, SavedModels) or TensorFlow.js, for the "
         "same synthetic pictures. TensorFlow and TensorFlow.js run in a process of their own."
     )
-    parser.add_argument("model", metavar="MODEL", help="catalogue id, Zenodo DOI, hf:owner/name, URL or path")
+    parser.add_argument("model", metavar="MODEL", help=arguments.REFERENCE)
     arguments.add_settings(parser)
     add_node(parser)
     parser.set_defaults(run=_verify)

@@ -64,18 +64,8 @@ class LabelView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        form.list.chosen.connect(self.choose)
-        form.find.found.connect(self.choose)
-        form.find.left.connect(self.setFocus)
-        for button, do in (
-            (form.agree, self.confirm),
-            (form.unsure, self.unsure),
-            (form.skip, self.skip),
-            (form.back, self.back),
-            (form.undo, self.undo),
-            (form.again, partial(self._and_stay, own.go_to_skipped)),
-        ):
-            button.clicked.connect(do)
+        form.serve(self)
+        form.again.clicked.connect(partial(self._and_stay, own.go_to_skipped))
 
     def choose(self, index: int) -> None:
         """Label with a class; where a picture can have several, tick it or take the tick away."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
@@ -16,6 +18,18 @@ from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 HINT = "Keys: Enter or A agree, 1 to 9 class, U unsure, S skip, Left back, C comment, F find, Ctrl+Z undo, Esc leave"
 ELSEWHERE = "The keyboard is elsewhere. Click here to review by keys again."
+
+
+class View(Protocol):
+    """What answers: `ReviewView`, and the view that labels for own classes."""
+
+    def choose(self, index: int) -> None: ...
+    def confirm(self) -> None: ...
+    def unsure(self) -> None: ...
+    def skip(self) -> None: ...
+    def back(self) -> None: ...
+    def undo(self) -> None: ...
+    def setFocus(self) -> None: ...
 
 
 class ReviewForm(QWidget):
@@ -47,6 +61,17 @@ class ReviewForm(QWidget):
         self.again = _button("Review skipped rows", "Go to the first row without an answer")
         self.row = QWidget()
         self._lay_out()
+
+    def serve(self, view: View) -> None:
+        """Let what is chosen and pressed do what the view has for it."""
+        self.list.chosen.connect(view.choose)
+        self.find.found.connect(view.choose)
+        self.find.left.connect(view.setFocus)
+        self.agree.clicked.connect(view.confirm)
+        self.unsure.clicked.connect(view.unsure)
+        self.skip.clicked.connect(view.skip)
+        self.back.clicked.connect(view.back)
+        self.undo.clicked.connect(view.undo)
 
     def _lay_out(self) -> None:
         top, row, below = QHBoxLayout(), QVBoxLayout(self.row), QVBoxLayout(self)

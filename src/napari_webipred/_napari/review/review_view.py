@@ -52,21 +52,11 @@ class ReviewView(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(form)
-        form.list.chosen.connect(self.choose)
-        form.find.found.connect(self.choose)
-        form.find.left.connect(self.setFocus)
+        form.serve(self)
         form.comment.textEdited.connect(self._on_text)
         form.comment.ended.connect(self._on_comment)
-        for button, do in (
-            (form.agree, self.confirm),
-            (form.unsure, self.unsure),
-            (form.skip, self.skip),
-            (form.back, self.back),
-            (form.undo, self.undo),
-            (form.again, self.review_skipped),
-            (form.leave, self.leave),
-        ):
-            button.clicked.connect(do)
+        form.again.clicked.connect(self.review_skipped)
+        form.leave.clicked.connect(self.leave)
         session.row_read.connect(self._on_read)
 
     @property
