@@ -185,20 +185,15 @@ def ready_card(session: ViewerSession) -> ModelCard:
 
     Raises
     ------
-    OptionError
+    WebIPredError
         There is none yet; in words what to do.
     """
     loading = session.loading
-    if loading.entry is None:
-        raise OptionError("No model is chosen.", "Choose one in the panel: Plugins > Classify images.")
     if loading.progress is not None:
         raise OptionError("The model is being opened.", "What it sees is shown here when it is ready.")
-    if loading.needs_settings:
-        raise OptionError("Some settings of the model are missing.", "Complete them in step 1 of the panel.")
-    if loading.error is not None:
-        raise OptionError("The model cannot be used.", "Step 1 of the panel says why.")
-    if loading.model is None:
-        raise OptionError("The model is not on this machine.", "Download it in step 1 of the panel.")
+    if loading.fault is not None:
+        raise loading.fault
+    assert loading.model is not None
     return loading.model.card
 
 

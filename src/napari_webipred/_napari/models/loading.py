@@ -11,7 +11,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.models.entry import Entry
 from napari_webipred._napari.task import Task
-from napari_webipred.errors import ModelError, OptionError
+from napari_webipred.errors import ModelError, OptionError, WebIPredError
 from napari_webipred.results.inputs import ModelInput
 
 if TYPE_CHECKING:
@@ -114,6 +114,23 @@ class Loading(QObject):
             overridden = self.entry is not None and bool(self.entry.overrides)
             return isinstance(self.error, OptionError) or (overridden and type(self.error) is ModelError)
         return self.model.needs_settings
+
+    @property
+    def fault(self) -> WebIPredError | None:
+        """Why the model cannot be used, and what to do next; None if it can be, or is being opened."""
+        if self.progress is not None:
+            return None
+        if self.entry is None:
+            return OptionError("No model is chosen.", "Choose one in step 1 of the panel: Plugins > Classify images.")
+        if self.needs_settings:
+            return OptionError("Some settings of the model are missing.", "Complete them in step 1 of the panel.")
+        if isinstance(self.error, WebIPredError):
+            return self.error
+        if self.error is not None:
+            return OptionError(f"{self.entry.name} cannot be used: {self.error}", "Choose another model.")
+        if self.model is None:
+            return OptionError(f"{self.entry.name} is not on this machine.", "Download it in step 1 of the panel.")
+        return None
 
     def model_input(self) -> ModelInput:
         """Return what opens the chosen model again, as plain data."""

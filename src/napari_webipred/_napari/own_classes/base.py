@@ -8,7 +8,7 @@ from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.models.entry import Entry
 from napari_webipred._napari.models.loading import Loading
-from napari_webipred.errors import OptionError, WebIPredError
+from napari_webipred.errors import WebIPredError
 
 if TYPE_CHECKING:
     from napari_webipred.model import Model
@@ -60,10 +60,7 @@ class Base(QObject):
         if entry is self._entry and entry is not None:
             return
         self._entry, self.model = entry, None
-        if entry is not None and entry is not self._session.loading.entry and entry.here:
-            self._apart.choose(entry)  # tells by itself
-        else:
-            self._apart.choose(None)
+        self._apart.choose(None if entry is self._session.loading.entry else entry)  # tells by itself
 
     def choose_named(self, key: str) -> None:
         """Choose the model that opens by this identifier or path, if it is on this machine."""
@@ -78,18 +75,7 @@ class Base(QObject):
     @property
     def fault(self) -> WebIPredError | None:
         """Why there is no model, and what to do next; None if there is one, or it is being opened."""
-        loading, entry = self._loading, self.entry
-        if self.model is not None or loading.progress is not None:
-            return None
-        if entry is None:
-            return OptionError("No model is chosen.", "Choose one in step 1 of the panel, or here.")
-        if loading.needs_settings:
-            return OptionError("Some settings of the model are missing.", "Complete them in step 1 of the panel.")
-        if isinstance(loading.error, WebIPredError):
-            return loading.error
-        if loading.error is not None:
-            return OptionError(f"{entry.name} cannot be used: {loading.error}", "Choose another model.")
-        return OptionError(f"{entry.name} is not on this machine.", "Download it in step 1 of the panel.")
+        return None if self.model is not None else self._loading.fault
 
     @property
     def _loading(self) -> Loading:
