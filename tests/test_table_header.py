@@ -23,11 +23,8 @@ def test_a_column_that_names_images_does_so_everywhere(tmp_path: Path, title: st
     assert truth.groups_from(path, "age") == {"a.png": "40", "b.png": "50"}
 
 
-@pytest.mark.parametrize("mark", [",", ";", "\t"])
-@pytest.mark.parametrize("suffix", [".csv", ".tsv"])
-def test_the_cells_of_a_table_are_told_apart_in_the_same_way_everywhere(tmp_path: Path, mark: str, suffix: str) -> None:
-    if suffix == ".tsv" and mark != "\t":
-        pytest.skip("cells of a TSV file are separated by tabs")
+@pytest.mark.parametrize(("suffix", "mark"), [(".csv", ","), (".csv", ";"), (".csv", "\t"), (".tsv", "\t")])
+def test_the_cells_of_a_table_are_told_apart_in_the_same_way_everywhere(tmp_path: Path, suffix: str, mark: str) -> None:
     path = tmp_path / f"cohort{suffix}"
     path.write_text(f'label{mark}path{mark}"size; of, it"\nx{mark}a.png{mark}1\n')
     assert list(listed(path)) == ["a.png"]
