@@ -82,7 +82,9 @@ def test_a_reader_who_types_what_the_page_says_gets_a_model(cells: Path) -> None
 def test_the_messages_of_the_page_are_those_of_the_program() -> None:
     source = PAGE.parents[1] / "src" / "napari_webipred"
     said = " ".join(
-        re.sub(r'"\s+f?"', "", path.read_text(encoding="utf-8")) for path in (source / "fitting").glob("*.py")
+        re.sub(r'"\s+f?"', "", path.read_text(encoding="utf-8"))
+        for room in ("fitting", "_napari/own_classes")
+        for path in (*(source / room).glob("*.py"), source / "licences.py")
     )
     table = re.search(r"\| message \|.*?\n\n", PAGE.read_text(encoding="utf-8"), re.DOTALL)
     assert table is not None
