@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
 
-from napari_webipred.schema import Before, Part, ValidationError, between, long, matching
+from napari_webipred.field_values import Before, ValidationError, between, long, matching
+from napari_webipred.schema import Part
 
 
 class Inner(Part):

@@ -10,9 +10,10 @@ from urllib.parse import urlsplit
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CatalogueError
+from napari_webipred.field_values import Before, ValidationError, between, long, matching
 from napari_webipred.formats import BY_ID
 from napari_webipred.names import readable, visible
-from napari_webipred.schema import DEEPEST, Before, Part, ValidationError, between, long, matching
+from napari_webipred.schema import DEEPEST, Part
 
 SCHEMA_VERSION = "1.0"
 

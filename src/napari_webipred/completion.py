@@ -9,10 +9,10 @@ from napari_webipred.catalogue import onnx_properties
 from napari_webipred.catalogue.local_model import opened_weights
 from napari_webipred.catalogue.side_files import TEACHABLE_MACHINE
 from napari_webipred.errors import ModelError
+from napari_webipred.field_values import ValidationError
 from napari_webipred.merge import merge
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import choose, outputs_in
-from napari_webipred.schema import ValidationError
 
 if TYPE_CHECKING:
     from napari_webipred.runtime.session import Session

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 
 from napari_webipred.errors import ActivationError, ModelError, WebIPredError
+from napari_webipred.field_values import ValidationError, between, long
 from napari_webipred.imaging.decoding import to_array
 from napari_webipred.imaging.preprocess import prepare
 from napari_webipred.imaging.raster import open_image
 from napari_webipred.results.probabilities import class_probabilities
-from napari_webipred.schema import Part, ValidationError, between, long
+from napari_webipred.schema import Part
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -24,7 +24,7 @@ from napari_webipred.card import ModelCard, Weights
 from napari_webipred.checksums import sha256_of
 from napari_webipred.download.remote_file import is_harmless
 from napari_webipred.errors import CatalogueError
-from napari_webipred.schema import ValidationError
+from napari_webipred.field_values import ValidationError
 
 # What a download that was killed leaves behind: temporary files (of older versions, too) and a part of a file.
 LEFT_OVER = re.compile(r"tmp[a-z0-9_]{8}|\..+\.tmp|\.[0-9a-f]{16}\.(part|version)")

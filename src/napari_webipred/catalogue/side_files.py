@@ -14,8 +14,8 @@ from napari_webipred.archive.label_files import CARD_FILE, LABEL_FILES, SIDE_FIL
 from napari_webipred.card import ModelCard, Output, PartialCard, Preprocessing, Provenance, named
 from napari_webipred.catalogue import bioimageio
 from napari_webipred.errors import ModelError, TooLargeError
+from napari_webipred.field_values import ValidationError
 from napari_webipred.merge import merge
-from napari_webipred.schema import ValidationError
 
 # How Teachable Machine prepares images, and what comes out of its image models, wherever they are used.
 TEACHABLE_MACHINE = PartialCard(

@@ -15,8 +15,8 @@ from napari_webipred.catalogue.providers import teachable_machine
 from napari_webipred.download import client
 from napari_webipred.download.remote_file import RemoteFile, format_of, harmless, layers_files, name_in, read_side_file
 from napari_webipred.errors import CatalogueError
+from napari_webipred.field_values import ValidationError
 from napari_webipred.merge import merge
-from napari_webipred.schema import ValidationError
 
 _MAX_LENGTH = 2000
 _CHECKSUM = "sha256="
