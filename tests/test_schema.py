@@ -9,7 +9,7 @@ import pickle
 from typing import Annotated, Any, ClassVar, Literal
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel
 from pydantic import ValidationError as PydanticError
@@ -202,6 +202,7 @@ _scalars = (
 _values = _scalars | st.lists(_scalars, max_size=3) | st.dictionaries(st.text(max_size=2), _scalars, max_size=2)
 
 
+@settings(deadline=None)  # the first case builds the fields
 @given(st.dictionaries(st.sampled_from(Judged.model_fields), _values, max_size=3))
 def test_json_values_are_taken_and_refused_as_pydantic_does(values: dict[str, Any]) -> None:
     assert outcome(Judged, values, ValidationError) == outcome(Judge, values, PydanticError)
