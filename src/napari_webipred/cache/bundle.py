@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from napari_webipred.cache.arrival import accept, changed, place_for
-from napari_webipred.cache.entry import KeptFile, Origin, read_entry
+from napari_webipred.cache.entry import Entry, KeptFile, Origin, read_entry
 from napari_webipred.cache.importer import Count, is_another, is_confirmed, place, put
 from napari_webipred.cache.manifest import Model, read_manifest, unsound
 from napari_webipred.cache.packing import write as write
@@ -46,7 +46,7 @@ def read(path: Path, *, replace: bool = False) -> Generator[Download, None, list
     """
     manifest = read_manifest(path)
     count = Count(sum(file.size for model in manifest.models for file in model.files))
-    others = [m.card.id for m in manifest.models if is_another(m.card, m.source, m.fingerprint) or _has_new_card(m)]
+    others = [model.card.id for model in manifest.models if _is_another(model)]
     if others and not replace:
         raise changed(others)
     with _opened(path) as bundle:
@@ -86,6 +86,11 @@ def _origin(model: Model) -> Origin:
     return "source" if sure else "bundle"
 
 
+def _is_another(model: Model) -> bool:
+    there = read_entry(model.card.id)
+    return is_another(model.card, there, model.source, model.fingerprint) or _has_new_card(model, there)
+
+
 def _is_here(model: Model) -> bool:
     there = read_entry(model.card.id)
     return (
@@ -93,14 +98,13 @@ def _is_here(model: Model) -> bool:
         and {(file.name, file.sha256) for file in there.files} == {(file.name, file.sha256) for file in model.files}
         and there.source == model.source
         and there.is_sound()
-        and not _has_new_card(model)
+        and not _has_new_card(model, there)
     )
 
 
-def _has_new_card(model: Model) -> bool:
+def _has_new_card(model: Model, there: Entry | None) -> bool:
     """Tell whether somebody's own model has another card than here: classes may be known from nowhere else."""
-    there = read_entry(model.card.id) if model.card.is_unpublished else None
-    return there is not None and there.card() not in (None, model.card)
+    return model.card.is_unpublished and there is not None and there.card() not in (None, model.card)
 
 
 @contextmanager

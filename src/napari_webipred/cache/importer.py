@@ -96,7 +96,7 @@ def take(path: Path, reference: str, *, replace: bool = False) -> Generator[Down
             if compared and expected.checksum not in sums.values():
                 raise _another(path.name)
             digest = sums["sha256"].removeprefix("sha256:")
-            if not replace and is_another(card, source, digest):
+            if not replace and is_another(card, read_entry(card.id), source, digest):
                 raise changed([card.id])
             stream.seek(0)
             with place(card):
@@ -184,9 +184,8 @@ def _are_those(entry: Entry, files: Sequence[RemoteFile]) -> bool:
     return True
 
 
-def is_another(card: ModelCard, source: dict[str, Any], fingerprint: str) -> bool:
+def is_another(card: ModelCard, there: Entry | None, source: dict[str, Any], fingerprint: str) -> bool:
     """Tell whether files are not those that are here, or came from the source before, under the same name."""
-    there = read_entry(card.id)
     differs = there is not None and (there.source, there.fingerprint) != (source, fingerprint)
     return differs or is_other(card, source, fingerprint)
 

@@ -40,8 +40,8 @@ def suggest(
         most = np.argsort(-doubt, kind="stable")[: max(CANDIDATES * count, 1)]
         open_, doubt = open_[most], doubt[most]
     scaled = _standardised(features)
-    known = scaled[np.flatnonzero(labelled)]
-    apart = _nearest(scaled[open_], known) if len(known) else _distances(scaled[open_], scaled.mean(0)[None])[:, 0]
+    pool, known = scaled[open_], scaled[np.flatnonzero(labelled)]
+    apart = _distances(pool, known).min(1) if len(known) else _distances(pool, scaled.mean(0)[None])[:, 0]
     if not len(known) and len(open_):  # begin in the middle: with what is typical
         apart = apart.max() - apart + 1e-6
     chosen: list[int] = []
@@ -50,7 +50,7 @@ def suggest(
         best = int(np.argmax(np.where(left, (doubt + 1e-3) * (apart + 1e-6), -1)))
         chosen.append(best)
         left[best] = False
-        new = _distances(scaled[open_], scaled[open_[best]][None])[:, 0]
+        new = _distances(pool, pool[best][None])[:, 0]
         apart = new if len(chosen) == 1 and not len(known) else np.minimum(apart, new)
     return np.asarray(open_[chosen], np.intp)
 
@@ -82,7 +82,3 @@ def _distances(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDAr
     """Return the distance of each point from each other one."""
     squares = (points**2).sum(1)[:, None] - 2 * points @ others.T + (others**2).sum(1)
     return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float64)
-
-
-def _nearest(points: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float64]:
-    return np.asarray(_distances(points, others).min(1), np.float64)
