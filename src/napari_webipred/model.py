@@ -83,6 +83,7 @@ class Model:
         self._sessions = {available_cores(): session}
         self._elsewhere: dict[tuple[int, Hardware], Session] = {}
         self.differences: dict[Hardware, Any] = {}
+        self._feature_tensor = ""
         self._feature_sessions: dict[int, Session] = {}
         self._reference: Reference | None = None
         self._lock = Lock()
@@ -108,6 +109,14 @@ class Model:
         'sharp'
         """
         return self.card.class_names
+
+    @property
+    def image_size(self) -> tuple[int, int, int]:
+        """(height, width, channels) of the images that it gets; 224 pixels where neither network nor card say."""
+        height, width, channels = self.input_shape
+        if self.card.input is not None:
+            height, width = self.card.input.height, self.card.input.width
+        return height or 224, width or 224, channels
 
     def with_thresholds(self, chosen: Thresholds) -> Model:
         """Return the same model, which assigns classes by thresholds that were chosen by own labels."""
@@ -179,6 +188,21 @@ class Model:
         found = self.feature_session(threads or available_cores()).predict(batch, [FEATURES])
         return pooled(found[FEATURES])
 
+    def feature_tensor(self) -> str:
+        """Name the tensor of the compiled graph that holds the features; found when first asked for.
+
+        Raises
+        ------
+        ModelError
+            The network has no features, or the graph cannot be read.
+        """
+        from napari_webipred.runtime.features import feature_tensor
+
+        with self._lock:
+            if not self._feature_tensor:
+                self._feature_tensor = feature_tensor(self.graph(), self.image_size)
+            return self._feature_tensor
+
     def feature_session(self, threads: int) -> Session:
         """Return the session that gives the features as well; made when first asked for.
 
@@ -189,15 +213,11 @@ class Model:
         ModelError
             The network has no features, or there is no memory for its weights a second time.
         """
-        from napari_webipred.runtime.features import FEATURES, feature_tensor
+        from napari_webipred.runtime.features import FEATURES
 
+        tensor = self.feature_tensor()
         with self._lock:
             if threads not in self._feature_sessions:
-                height, width, channels = self.input_shape
-                if self.card.input is not None:
-                    height, width = self.card.input.height, self.card.input.width
-                assert channels is not None
-                tensor = feature_tensor(self.graph(), (height or 224, width or 224, channels))
                 try:
                     self._feature_sessions[threads] = self.session_with({FEATURES: tensor}, threads)
                 except ModelError:

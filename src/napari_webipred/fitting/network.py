@@ -9,7 +9,6 @@ from napari_webipred import opening
 from napari_webipred.errors import ModelError
 from napari_webipred.fitting.head import Head
 from napari_webipred.runtime.browser import NewHead
-from napari_webipred.runtime.features import feature_tensor
 
 if TYPE_CHECKING:
     from napari_webipred.model import Model
@@ -31,7 +30,7 @@ def browser_files(base: Model, head: Head) -> dict[str, bytes] | None:
     if found is None:
         return None
     trace = traced(*found)
-    features = _features(base)
+    features = base.feature_tensor()
     last = next((index for index, tensor in enumerate(trace.tensors) if tensor.name == features), None)
     if last is None or len(trace.tensors[last].shape) == 2:  # there is no layer here that takes the mean of places
         _log.info("No layer of %s gives its features.", base.card.id)
@@ -52,24 +51,11 @@ def onnx_files(base: Model, head: Head) -> dict[str, bytes]:
     from napari_webipred.runtime.onnx_head import with_onnx_head
     from napari_webipred.runtime.shapes import infer
 
-    graph, features = base.graph(), _features(base)
+    graph, features = base.graph(), base.feature_tensor()
     network = read_network(graph)
-    shapes = infer(network, dict.fromkeys(network.inputs, (1, *_size(base))))
+    shapes = infer(network, dict.fromkeys(network.inputs, (1, *base.image_size)))
     return {ONNX: with_onnx_head(graph, features, len(shapes[features].shape), _new_head(head))}
 
 
 def _new_head(head: Head) -> NewHead:
     return NewHead(head.kernel, head.bias, "softmax" if head.task == "single" else "sigmoid")
-
-
-def _size(base: Model) -> tuple[int, int, int]:
-    """Return (height, width, channels) of the images that a model takes."""
-    height, width, channels = base.input_shape
-    if base.card.input is not None:
-        height, width = base.card.input.height, base.card.input.width
-    assert channels is not None
-    return height or 224, width or 224, channels
-
-
-def _features(base: Model) -> str:
-    return feature_tensor(base.graph(), _size(base))
