@@ -25,7 +25,6 @@ from napari_webipred._napari.results.result_columns import ColumnChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
 from napari_webipred._napari.review.review_choice import ReviewChoice
-from napari_webipred._napari.slides.heat_maps import HeatMaps
 from napari_webipred.results.autosave import Destination
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.history import Change, Read
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.ensemble_run import EnsembleRun
     from napari_webipred._napari.images.place import Target
     from napari_webipred._napari.own_classes.own_classes import OwnClasses
+    from napari_webipred._napari.slides.heat_maps import HeatMaps
     from napari_webipred.imaging.source import Source
     from napari_webipred.model_overrides import Thresholds
     from napari_webipred.options import Options
@@ -80,8 +80,6 @@ class ViewerSession(QObject):
         What the user has chosen about the columns of the table.
     maps : Maps
         What explains rows.
-    heat_maps : HeatMaps
-        The heat maps of large pictures.
     regions : RegionResults
         What is written to the layers with regions.
     run : Run or None
@@ -130,7 +128,6 @@ class ViewerSession(QObject):
         self.table = SessionTable()
         self.regions = RegionResults(self)
         self.maps = Maps(self.table)
-        self.heat_maps = HeatMaps()
         self.rows_changed.connect(self.maps.keep)
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
@@ -155,6 +152,13 @@ class ViewerSession(QObject):
         from napari_webipred._napari.own_classes.own_classes import OwnClasses
 
         return OwnClasses(self)
+
+    @cached_property
+    def heat_maps(self) -> HeatMaps:
+        """The heat maps of large pictures, made when the user first asks for them."""
+        from napari_webipred._napari.slides.heat_maps import HeatMaps
+
+        return HeatMaps()
 
     @property
     def running(self) -> bool:

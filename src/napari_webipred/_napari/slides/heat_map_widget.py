@@ -36,7 +36,8 @@ from napari_webipred.options import Options, preferred_hardware, preferred_inten
 
 WIDTH, HEIGHT = 380, 460
 SHARE = 0.5  # of the height of the window
-LAYER_EVENTS = ("data", "scale", "units", "rotate", "shear", "affine", "translate", "contrast_limits")
+LAYER_EVENTS = ("data", "scale", "units", "rotate", "shear", "affine", "translate")
+LIMITS_EVENTS = ("contrast_limits",)
 SHAPES_EVENTS = ("data", "scale", "rotate", "shear", "affine", "translate")
 
 
@@ -279,6 +280,7 @@ class HeatMapWidget(QWidget):
             return
         for layer, names, callback in (
             (self.layer, LAYER_EVENTS, self._on_picture),
+            (self.layer, LIMITS_EVENTS, self.look),  # which change what is read, not what can be chosen
             (self.form.shapes, SHAPES_EVENTS, self.look),
         ):
             if layer is not None:

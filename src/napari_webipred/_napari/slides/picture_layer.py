@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
@@ -16,10 +16,11 @@ from napari_webipred._napari.images.place import place_shown
 from napari_webipred._napari.images.understanding import BY_ITSELF, Understanding
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.array_levels import pyramid_of_arrays
 from napari_webipred.imaging.planes import READER as ARRAYS
-from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.imaging.source import Index, Source
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.pyramid import Pyramid
 
 LARGE = 1024  # pixels along a side, from which on a heat map is offered
 MICROMETRE = "micrometer"
@@ -50,6 +51,8 @@ def picture_of(
     WebIPredError
         It cannot be read in parts.
     """
+    from napari_webipred.imaging.array_levels import pyramid_of_arrays
+
     axes = axes_of(layer, understanding)
     if any(not axis.in_rows and axis.use != "rgb" for axis in axes):
         raise OptionError(
