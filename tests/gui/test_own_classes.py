@@ -13,7 +13,7 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QFileDialog
 from tests.gui.conftest import flat
 
 from napari_webipred._napari.own_classes.label_taking import Taken
@@ -228,6 +228,26 @@ def test_every_change_is_in_the_file_that_the_user_has_named(viewer, panel, dock
     dock.own.keeping.finish()  # the end of the program, before anything could be written
     assert project_file.read(path).labels == dock.own.project.labels
     assert path.name in dock.files.state.text()
+
+
+def test_no_labels_are_replaced_that_the_dialog_has_not_asked_about(
+    viewer, panel, dock, pictures, tmp_path, qtbot, monkeypatch
+):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    there = tmp_path / "labels.csv"
+    there.write_text("of somebody else")
+    chosen = [str(tmp_path / "labels"), str(there)]
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (chosen.pop(0), ""))
+    dock.files.save.click()
+    dock.own.keeping.finish()
+    assert there.read_text() == "of somebody else"
+    assert dock.own.keeping.path is None
+    assert "labels.csv already exists.</b>" in dock.files.message.text
+    dock.files.save.click()
+    wait(qtbot, lambda: settled(dock))
+    assert project_file.read(there) == dock.own.project.contents()
+    assert dock.files.message.text == ""
 
 
 def test_labels_that_cannot_be_written_are_told_and_written_later(viewer, panel, dock, pictures, tmp_path, qtbot):
@@ -492,6 +512,11 @@ def test_the_model_comes_into_the_list_and_into_a_file_and_classifies_as_it_said
     wait(qtbot, lambda: settled(dock) and dock.own.learning.is_judged)
     dock._refresh()
     dock.model.name.setText("Dark or light")
+    (tmp_path / "mine.v1.zip").write_text("another model")
+    dock.model.save_to(tmp_path / "mine.v1")
+    assert "mine.v1.zip already exists." in dock.model.message.text
+    assert not dock.model.busy
+    assert (tmp_path / "mine.v1.zip").read_text() == "another model"
     dock.model.save_to(tmp_path / "mine")
     wait(qtbot, lambda: not dock.model.busy)
     assert "Saved as mine.zip" in dock.model.message.text

@@ -161,6 +161,11 @@ def test_a_bundle_carries_models_to_an_empty_cache_without_a_network(fetched, pa
     choose_row(qtbot, dialog, 1, Qt.KeyboardModifier.ControlModifier)
     press(qtbot, dialog, dialog.export)
     assert "Exported 2 models to carried.zip." in dialog.message.text
+    path.write_bytes(carried := path.read_bytes() + b" and what the user has added")
+    choose_row(qtbot, dialog, 0)
+    press(qtbot, dialog, dialog.export)  # the dialog has asked about "carried" alone
+    assert "carried.zip already exists.</b>" in dialog.message.text
+    assert path.read_bytes() == carried
     monkeypatch.setenv("NAPARI_WEBIPRED_CACHE", str(tmp_path / "other"))
     monkeypatch.setenv("NAPARI_WEBIPRED_OFFLINE", "1")
     dialog = page()

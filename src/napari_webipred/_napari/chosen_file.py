@@ -50,8 +50,17 @@ def completed(path: Path, suffix: str) -> Path:
     OptionError
         There is a file of that name, which the dialog has not asked about.
     """
-    if path.suffix:
-        return path
+    return path if path.suffix else extended(path, suffix)
+
+
+def extended(path: Path, suffix: str) -> Path:
+    """Add a suffix to a name, whatever it ends with.
+
+    Raises
+    ------
+    OptionError
+        There is a file of that name, which the dialog has not asked about.
+    """
     path = path.with_name(path.name + suffix)
     if path.exists():
         raise OptionError(f"{path.name} already exists.", "To replace it, type its full name.")

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_webipred import settings
+from napari_webipred._napari.chosen_file import completed
 from napari_webipred._napari.models import cache_tasks
 from napari_webipred._napari.models.entry import megabytes
 from napari_webipred._napari.models.stored_model import StoredModel, stored_lines
@@ -37,7 +38,7 @@ from napari_webipred._napari.widgets.question import Answer, ask, ask_to_replace
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import list_view
 from napari_webipred._napari.widgets.two_line_list import ITEM, TwoLineList
-from napari_webipred.errors import ChangedModelError
+from napari_webipred.errors import ChangedModelError, OptionError
 from napari_webipred.formats import PATTERNS
 
 if TYPE_CHECKING:
@@ -255,10 +256,14 @@ class StoredModels(QDialog):
 
     def _on_export(self) -> None:
         name, _ = QFileDialog.getSaveFileName(self, "Export models", "models.zip", BUNDLES)
-        if name:
-            path = Path(name)
-            path = path if path.suffix else path.with_suffix(".zip")
-            self._work("Exporting", cache_tasks.export([model.reference for model in self.chosen()], path))
+        if not name:
+            return
+        try:
+            path = completed(Path(name), ".zip")
+        except OptionError as error:
+            self.message.show_error(error)
+            return
+        self._work("Exporting", cache_tasks.export([model.reference for model in self.chosen()], path))
 
     def _on_import(self) -> None:
         name, _ = QFileDialog.getOpenFileName(self, "Import models", "", f"{FILES};;All files (*)")

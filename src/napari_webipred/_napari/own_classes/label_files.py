@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QLabel, QMenu, QVBoxLayout, QWidget
 
+from napari_webipred._napari.chosen_file import completed
 from napari_webipred._napari.evaluation.group_file import FILTER
 from napari_webipred._napari.evaluation.grouping import ABOVE, FOLDER, GROUPINGS, NAME
 from napari_webipred._napari.evaluation.label_layer import LabelLayer
@@ -20,6 +21,7 @@ from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
+from napari_webipred.errors import OptionError
 from napari_webipred.names import readable
 
 SAVE_FILTER = "Tables (*.csv)"
@@ -137,5 +139,13 @@ class LabelFiles(QWidget):
         start = str(self._own.keeping.path or FILE_NAME)
         name, _ = QFileDialog.getSaveFileName(self, "Save labels", start, SAVE_FILTER)
         if name:
-            path = Path(name)
-            self._own.keeping.choose(path if path.suffix else path.with_suffix(".csv"))
+            self.save_to(Path(name))
+
+    def save_to(self, path: Path) -> None:
+        """Write labels to a file of the user, from now on."""
+        try:
+            path = completed(path, ".csv")
+        except OptionError as error:
+            self.message.show_error(error)
+            return
+        self._own.keeping.choose(path)

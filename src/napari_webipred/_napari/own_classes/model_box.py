@@ -8,6 +8,7 @@ from typing import Any
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QFormLayout, QHBoxLayout, QLineEdit, QVBoxLayout, QWidget
 
+from napari_webipred._napari.chosen_file import extended
 from napari_webipred._napari.own_classes.model_making import making
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.task import Task
@@ -16,6 +17,7 @@ from napari_webipred._napari.widgets.button import Button, MainButton
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred.errors import OptionError
 from napari_webipred.fitting.project import LONGEST
 from napari_webipred.names import readable
 
@@ -85,7 +87,10 @@ class ModelBox(QWidget):
 
     def save_to(self, path: Path) -> None:
         """Write the model to a file of the user."""
-        self._make(path if path.suffix.lower() == ".zip" else path.with_name(f"{path.name}.zip"))
+        try:
+            self._make(path if path.suffix.lower() == ".zip" else extended(path, ".zip"))
+        except OptionError as error:
+            self.message.show_error(error)
 
     def cancel(self) -> None:
         """Write no model."""
