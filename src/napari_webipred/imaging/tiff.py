@@ -25,7 +25,17 @@ from napari_webipred.imaging.deflate import (
 from napari_webipred.imaging.raster import check_pixels, memory_of_lines, open_image, upright
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
-from napari_webipred.imaging.tiff_file import axis_names, check_file, opened_tiff
+from napari_webipred.imaging.tiff_file import (
+    ORIENTATION,
+    PALETTE,
+    PHOTOMETRIC,
+    RGB,
+    WHITE_IS_ZERO,
+    axis_names,
+    check_file,
+    check_ome,
+    opened_tiff,
+)
 from napari_webipred.limits import PAGE_AT_MOST, STRIP_AT_MOST
 
 if TYPE_CHECKING:
@@ -34,9 +44,7 @@ if TYPE_CHECKING:
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 FLOAT_PREDICTOR = 3
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE = range(4)
 ALPHA = {1, 2}
-PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags
 
 
 def describe(path: Path, name: str) -> Source:
@@ -64,6 +72,7 @@ def describe(path: Path, name: str) -> Source:
     """
     check_file(path)
     with opened_tiff(path) as file:
+        check_ome(file, path.stat().st_size)
         if tiff_levels.is_slide(file):
             return windows.whole(tiff_levels.describe(path, name), windows.SLIDE.id)
         stack = _stack_of_series(file)

@@ -18,23 +18,18 @@ if TYPE_CHECKING:
     from tifffile import TiffFile
 
 BIG_TIFF = 43
+PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of the former
 # Readers of tifffile that open other files beside the given one.
 NOT_ALONE = {"is_mmstack": False, "is_ndtiff": False}
 
 
 @contextmanager
 def opened_tiff(path: Path) -> Iterator[TiffFile]:
-    """Open a TIFF file that `check_file` has passed.
-
-    Raises
-    ------
-    ImageError
-        It claims to hold planes that cannot be in it.
-    """
+    """Open a TIFF file that `check_file` has passed; `check_ome` comes before its series are looked at."""
     from tifffile import TiffFile
 
     with TiffFile(path, _multifile=False, **NOT_ALONE) as file:
-        _check_ome(file, path.stat().st_size)
         yield file
 
 
@@ -69,8 +64,14 @@ def check_file(path: Path) -> None:
             file.seek(tag * struct.unpack(count, tags)[0], os.SEEK_CUR)
 
 
-def _check_ome(file: TiffFile, file_size: int) -> None:
-    """Refuse numbers of planes in OME-XML that cannot be, before tifffile makes a list of so many."""
+def check_ome(file: TiffFile, file_size: int) -> None:
+    """Refuse numbers of planes in OME-XML that cannot be, before tifffile makes a list of so many for the series.
+
+    Raises
+    ------
+    ImageError
+        The file claims to hold planes that cannot be in it.
+    """
     for pixels in re.findall(r"<(?:\w+:)?Pixels\b[^>]*", file.ome_metadata or ""):
         planes = math.prod(int(size) for size in re.findall(r"""\bSize[^XY\s=]+\s*=\s*["'](\d{1,18})""", pixels))
         if planes > file_size:

@@ -9,7 +9,6 @@ import math
 import re
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
@@ -23,14 +22,23 @@ from napari_webipred.imaging.deflate import DEFLATE, DEFLATE_RATIO, PLAIN
 from napari_webipred.imaging.pyramid import Pyramid, check_block, levels_of
 from napari_webipred.imaging.source import Index
 from napari_webipred.imaging.stored import Box, Stored
-from napari_webipred.imaging.tiff_file import axis_names, check_file, opened_tiff
+from napari_webipred.imaging.tiff_file import (
+    BLACK_IS_ZERO,
+    ORIENTATION,
+    RGB,
+    WHITE_IS_ZERO,
+    YCBCR,
+    axis_names,
+    check_file,
+    check_ome,
+    opened_tiff,
+)
 from napari_webipred.imaging.tile_sizes import JPEG, JPEG_2000, SIZES, WEBP
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, YCBCR = 0, 1, 2, 6
 LZW, ZSTANDARD = 5, 50000
 # Aperio's 33003 is JPEG 2000 whose colours come out as YCbCr, without a word of it.
 CODECS = {*PLAIN, LZW, ZSTANDARD, *JPEG, *JPEG_2000, WEBP}
@@ -39,17 +47,9 @@ NOT_FOR_PILLOW = {*JPEG_2000, 33007, WEBP}
 INSTALL = 'Install it: pip install "napari-webipred[slides]"'
 MARGIN = 2  # some writers fill up the last tile to a multiple of 16
 SEPARATE = 2
-ORIENTATION = 274
 MICROMETRES = {2: 25_400.0, 3: 10_000.0}  # of an inch and a centimetre, by the number of TIFF's unit
 UNITS = {"nm": 1e-3, "µm": 1.0, "um": 1.0, "\u03bcm": 1.0, "mm": 1e3, "cm": 1e4, "m": 1e6}
 SMALLEST_PIXEL, LARGEST_PIXEL = 0.01, 100.0  # micrometres; 72 dots per inch, which means nothing, are 353
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Which of the series of a file the picture is."""
-
-    series: int
 
 
 def describe(path: Path, name: str) -> Pyramid:
@@ -64,6 +64,8 @@ def describe(path: Path, name: str) -> Pyramid:
     """
     check_file(path)
     with opened_tiff(path) as file:
+        status = path.stat()
+        check_ome(file, status.st_size)
         found = _largest(file)
         if found is None:
             raise ImageError(
@@ -77,7 +79,6 @@ def describe(path: Path, name: str) -> Pyramid:
             page = level.keyframe
             shapes.append((int(page.imagelength), int(page.imagewidth)))
             blocks.append((int(page.chunks[0]), int(page.chunks[1])))
-        status = path.stat()
         leading = _leading(series)
         page = series.keyframe
         return check_block(
@@ -92,7 +93,7 @@ def describe(path: Path, name: str) -> Pyramid:
                 tuple(int(n) for n in series.shape[: len(leading)]),
                 _pixel_size(file, number),
                 (status.st_size, status.st_mtime_ns),
-                details=Place(number),
+                details=number,  # of the series that the picture is
             )
         )
 
@@ -203,7 +204,8 @@ def opened(pyramid: Pyramid, level: int, plane: Index) -> Stored:
     if (status.st_size, status.st_mtime_ns) != pyramid.stamp:
         raise ImageError(f"{pyramid.name} has changed since it was opened.", "Start again.")
     with opened_tiff(path) as tiff:
-        series = tiff.series[pyramid.details.series].levels[level]
+        check_ome(tiff, status.st_size)
+        series = tiff.series[pyramid.details].levels[level]
         number = int(np.ravel_multi_index(plane, pyramid.shape)) if plane else 0
         page, frame = series.keyframe, series.pages[number]
         segments = list(zip(frame.dataoffsets, frame.databytecounts, strict=True))
