@@ -15,6 +15,7 @@ from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
 from napari_webipred.checksums import sha256_of
 from napari_webipred.hardware import PROVIDERS, Device
+from napari_webipred.installed import version_of
 from napari_webipred.names import escape, visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.input_entries import InputEntries
@@ -304,7 +305,7 @@ def made(table_checksum: str | None) -> dict[str, Any]:
     return {
         "made": datetime.now(UTC).isoformat(timespec="seconds"),
         "table_checksum": table_checksum,
-        "versions": {name: _version(name) for name in LIBRARIES},
+        "versions": {name: version_of(name) for name in LIBRARIES},
         "python": platform.python_version(),
         "platform": platform.platform(),
     }
@@ -332,12 +333,3 @@ def _write_in_place(path: Path, content: bytes) -> None:
         size = os.fstat(file.fileno()).st_size
         if len(content) <= size:
             write_all(file.fileno(), content.ljust(size))
-
-
-def _version(name: str) -> str | None:
-    from importlib.metadata import PackageNotFoundError, version  # takes as long as all else that is imported here
-
-    try:
-        return version(name)
-    except PackageNotFoundError:
-        return None

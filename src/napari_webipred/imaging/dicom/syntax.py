@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cache
 
 from napari_webipred.errors import ImageError
+from napari_webipred.installed import version_of
 
 ROOT = "1.2.840.10008.1.2"
 DEFLATED = f"{ROOT}.1.99"
@@ -143,7 +144,7 @@ def decoding(uid: str, bits: int) -> str:
         return ""
     if decoder is None:
         return ""
-    return f"{SYNTAXES[uid].name} decoded by {decoder.package} {_version(decoder.package)}"
+    return f"{SYNTAXES[uid].name} decoded by {decoder.package} {version_of(decoder.package)}"
 
 
 @cache
@@ -152,14 +153,4 @@ def _is_there(uid: str, decoder: Decoder) -> bool:
     from pydicom.pixels import get_decoder
 
     plugin = decoder.plugin in get_decoder(uid).available_plugins  # type: ignore[arg-type, unused-ignore]
-    return plugin and bool(_version(decoder.package))
-
-
-@cache
-def _version(package: str) -> str:
-    from importlib.metadata import PackageNotFoundError, version  # slow to import, and needed for compressed files only
-
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return ""
+    return plugin and bool(version_of(decoder.package))
