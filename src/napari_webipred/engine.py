@@ -102,7 +102,6 @@ class Finished:
 
 
 Event: TypeAlias = Started | Recounted | RowDone | Finished
-DESCRIBING = [classify_planes]  # executors that can do with files that nobody has looked into
 ImageLike: TypeAlias = Any  # str, Path, Source, an image of Pillow or anything like a NumPy array
 
 
@@ -146,14 +145,14 @@ def classify(
         Whatever an iterable of images raises: nothing is classified by then.
     """
     check_card(model, options)
-    executor = _suitable(executor, model, options)
+    executor, takes_unopened = _suitable(executor, model, options)
     budget = options.budget  # a setting that is wrong is refused before anything is read
     on_cluster = isinstance(executor, Cluster)  # whose workers have memory of their own
     options = options if on_cluster else replace(options, memory=budget)
     (apart,) = differences([model], options)
     begin = time.perf_counter()
     sources = found(images).choosing(selection)
-    if selection.regions is not None or not (on_cluster or options.reference or executor in DESCRIBING):
+    if selection.regions is not None or not takes_unopened:
         sources = sources.opened()
     total, typical, classes = sources.rows, sources.typical, tuple(model.classes)
     axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
@@ -184,18 +183,25 @@ def classify(
     yield Finished(done, failed, time.perf_counter() - begin)
 
 
-def _suitable(executor: Executor, model: Model, options: Options) -> Executor:
-    """Return the executor that does what the options ask for, or refuse them."""
+def _suitable(executor: Executor, model: Model, options: Options) -> tuple[Executor, bool]:
+    """Return the executor that does what the options ask for, or refuse them.
+
+    Returns
+    -------
+    executor : callable
+    takes_unopened : bool
+        Whether it can do with files that nobody has looked into.
+    """
     if isinstance(executor, Cluster):
         executor.check(options)
-        return executor
+        return executor, True
     if options.hardware != USUAL and (options.reference or executor is not classify_planes):
         raise OptionError(
             "Maps and distances from reference images are computed in float32 on the processor only.",
             "Choose the precision float32 and the device cpu, or do without them.",
         )
     if not options.reference:
-        return executor
+        return executor, executor is classify_planes
     if executor is not classify_planes:
         raise OptionError(
             "Images cannot be explained and compared with reference images at the same time.",
@@ -204,7 +210,7 @@ def _suitable(executor: Executor, model: Model, options: Options) -> Executor:
     from napari_webipred.references.executor import measure_planes, reference_of  # they take time to import
 
     reference_of(model, options)
-    return measure_planes
+    return measure_planes, True
 
 
 def classify_with_each(
