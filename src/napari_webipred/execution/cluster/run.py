@@ -7,8 +7,8 @@ import math
 import pickle
 import queue
 import time
-from collections.abc import Callable, Sequence
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from uuid import uuid4
 
@@ -238,19 +238,17 @@ class Run(Generic[Item, Result]):
         futures = [batch.future for batch in self._under_way]
         self._under_way.clear()
         if futures and self._client.status == "running":
-            with suppress(OSError, TimeoutError):  # there is no cluster any more
+            with suppress(OSError):  # there is no cluster any more
                 self._client.cancel(futures)
 
 
-class _connected:  # noqa: N801 - used like a function
-    """Says in plain words that the cluster cannot be reached any more."""
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> None:
-        if isinstance(error, (OSError, TimeoutError)):
-            raise _lost_cluster() from error
+@contextmanager
+def _connected() -> Iterator[None]:
+    """Say in plain words that the cluster cannot be reached any more."""
+    try:
+        yield
+    except OSError as error:
+        raise _lost_cluster() from error
 
 
 def _lost_cluster() -> OptionError:
