@@ -191,6 +191,26 @@ def own_classes(theme: str, folder: Path) -> None:
     viewer.close()
 
 
+def publishing(theme: str, folder: Path) -> None:
+    """Make a model of own classes, and show the form that publishes it."""
+    import napari_webipred as wp
+    from napari_webipred._napari.publishing.publish_dialog import PublishDialog
+
+    images = known_images(folder / f"published-{theme}")
+    labels = ["good" if path.parent.name == "sharp" else "spoilt" for path in images]
+    own = folder / f"good-or-spoilt-{theme}.zip"
+    wp.fit_head([str(path) for path in images], labels, base="demo", name="Good or spoilt").save(own)
+    viewer, panel = opened(theme)
+    panel._session.catalogue.add(own)
+    wait(lambda: panel._session.loading.model is not None)
+    panel.model._on_publish(panel._session.loading.entry)
+    dialog = panel.window().findChild(PublishDialog)
+    wait(lambda: not dialog.form.isHidden())
+    shot(dialog, f"publish-{theme}")
+    dialog.reject()
+    viewer.close()
+
+
 def maps(theme: str, folder: Path) -> None:
     """Show what speaks for a class: over an image that is scaled and turned, over a plane of a stack, by occlusion."""
     from napari_webipred.imaging.readers import file_source, read
@@ -849,6 +869,7 @@ SCENES = (
     heatmap,
     review,
     own_classes,
+    publishing,
     performance,
     evaluation,
     comparison,
