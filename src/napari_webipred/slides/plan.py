@@ -64,9 +64,24 @@ class Plan:
 
     def full_box(self, index: tuple[int, int]) -> tuple[float, float, float, float]:
         """Return the edges of a tile, (top, left, bottom, right), in full-size pixels from the upper left corner."""
-        top, left, bottom, right = self.tiling.box(index)
-        down, across = self.factor
-        return top * down, left * across, bottom * down, right * across
+        return full_box(self.tiling, self.factor, index)
+
+
+def full_box(tiling: Tiling, factor: tuple[float, float], index: tuple[int, int]) -> tuple[float, float, float, float]:
+    """Return the edges of a tile, (top, left, bottom, right), in full-size pixels from the upper left corner.
+
+    Parameters
+    ----------
+    tiling : Tiling
+        In pixels of a level.
+    factor : tuple of float
+        Full-size pixels along a pixel of the level.
+    index : tuple of int
+        Row and column of the tile.
+    """
+    top, left, bottom, right = tiling.box(index)
+    down, across = factor
+    return top * down, left * across, bottom * down, right * across
 
 
 def plan_of(pyramid: Pyramid, request: Request, model_size: tuple[int, int]) -> Plan:

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_webipred.slides.plan import full_box
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -86,9 +88,7 @@ class TileMap:
 
     def box(self, index: Place) -> tuple[float, float, float, float]:
         """Return where a tile lies, in full-size pixels from the upper left corner: (top, left, bottom, right)."""
-        top, left, bottom, right = self.started.tiling.box(index)
-        down, across = self.started.factor
-        return top * down, left * across, bottom * down, right * across
+        return full_box(self.started.tiling, self.started.factor, index)
 
     def cell_box(self, cell: Place) -> tuple[float, float, float, float]:
         """Return where a cell of the map lies, as `box`; one at the edge ends where the region does."""
