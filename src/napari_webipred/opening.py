@@ -136,19 +136,24 @@ def opened_archive(name: str, archive: bytes) -> Model:
     return model
 
 
-def keras_network(model: Model) -> tuple[LayersModel, int] | None:
+def files_of(model: Model) -> ModelFiles | None:
+    """Open the files that a model was read from; None if it is not known where they are."""
+    if model.archive is not None:
+        return model_files.in_memory(model.card.name, model.archive)
+    return None if model.path is None else model_files.open_files(model.path)
+
+
+def keras_network(model: Model, files: ModelFiles | None = None) -> tuple[LayersModel, int] | None:
     """Read the network of a model again, layer by layer, and which of its outputs gives the classes.
 
-    Returns None if it is no Keras network, or its files are not there any more.
+    Returns None if it is no Keras network, or its files are not there any more; `files` are these, if they are open.
     """
     from napari_webipred.runtime.readers import layers_of
 
     card = model.card
-    if model.archive is not None:
-        files = model_files.in_memory(card.name, model.archive)
-    elif model.path is not None and model_files.exists(model.path):
-        files = model_files.open_files(model.path)
-    else:
+    if files is None and (model.archive is not None or (model.path is not None and model_files.exists(model.path))):
+        files = files_of(model)
+    if files is None:
         return None
     weights = local_model.opened_weights(card)
     return layers_of(

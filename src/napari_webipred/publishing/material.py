@@ -8,13 +8,12 @@ from pathlib import Path
 from typing import Any
 
 from napari_webipred import formats
-from napari_webipred.archive import model_files
 from napari_webipred.archive.model_files import ModelFiles
 from napari_webipred.archive.new_zip import zipped
 from napari_webipred.catalogue import local_model
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.model import Model
-from napari_webipred.opening import Progress, keras_network, opening
+from napari_webipred.opening import Progress, files_of, keras_network, opening
 from napari_webipred.results.probabilities import missing_activation
 from napari_webipred.runtime import keras_file
 from napari_webipred.runtime.readers import READERS, find_model
@@ -47,7 +46,7 @@ class Material:
 
     def network(self) -> tuple[LayersModel, int] | None:
         """Read a Keras network layer by layer, and which of its outputs gives the classes; None of another one."""
-        return keras_network(self.model)
+        return keras_network(self.model, self.files)
 
     def as_one_file(self) -> tuple[str, bytes]:
         """Return what the name of the model's file ends in, and its content; a Keras archive is packed again.
@@ -103,17 +102,11 @@ def preparing(reference: str | Path | Model, **settings: Any) -> Generator[Progr
         raise OptionError(f"It is not known of {card.name}: {missing}.", "", "complete settings")
     if model.needs_activation:
         raise missing_activation(card)
-    files = _files(model)
+    files = files_of(model)
+    if files is None:
+        raise ModelError(f"It is not known where the files of {card.name} are.", "Open the model again.")
     named = files.model_file(local_model.entry_point(card))
     weights = local_model.opened_weights(card)
     if weights is None:
         raise ModelError(f"The card of {card.name} names no file.", "Correct the card.")
     return Material(model, files, weights.format, named or find_model(files, weights.format).name)
-
-
-def _files(model: Model) -> ModelFiles:
-    if model.archive is not None:
-        return model_files.in_memory(model.card.name, model.archive)
-    if model.path is None:
-        raise ModelError(f"It is not known where the files of {model.card.name} are.", "Open the model again.")
-    return model_files.open_files(model.path)
