@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
+from contextlib import closing
 from typing import Any, TypeVar
 
+Step = TypeVar("Step")
+Said = TypeVar("Said")
 Result = TypeVar("Result")
 
 
@@ -16,3 +19,15 @@ def result_of(steps: Generator[Any, None, Result]) -> Result:
         except StopIteration as finished:
             result: Result = finished.value
             return result
+
+
+def told(steps: Generator[Step, None, Result], words: Callable[[Step], Said]) -> Generator[Said, None, Result]:
+    """Do all steps, say something else of each, and return what they return; closing this closes them."""
+    with closing(steps):
+        while True:
+            try:
+                step = next(steps)
+            except StopIteration as finished:
+                result: Result = finished.value
+                return result
+            yield words(step)

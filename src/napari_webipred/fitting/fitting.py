@@ -15,6 +15,7 @@ from napari_webipred.fitting.head import Head, fitted
 from napari_webipred.fitting.honest import FEW_GROUPS, Honest, judging, warnings
 from napari_webipred.fitting.labels import Labels, Task, labels_of
 from napari_webipred.fitting.own_model import own_model
+from napari_webipred.steps import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -101,8 +102,7 @@ def own_fitting(
     head = fitted(features, labels, seed)
     honest = None
     if len(np.unique(labels.units)) >= FEW_GROUPS:
-        with closing(judging(features, labels, seed)) as steps:
-            honest = yield from _judged(steps)
+        honest = yield from told(judging(features, labels, seed), lambda step: Step("judge", *step))
     yield Step("write", 0, 1)
     remarks = remarks_of(len(failed), options) + (() if honest else tuple(warnings(labels)))
     prepared = base.card.preprocessing_under(options.profile)
@@ -142,16 +142,6 @@ def _readable(labels: Labels, rows: NDArray[np.intp], failed: dict[int, str]) ->
             "Repair or replace these images.",
         )
     return kept
-
-
-def _judged(steps: Generator[tuple[int, int], None, Honest]) -> Generator[Step, None, Honest]:
-    while True:
-        try:
-            done, total = next(steps)
-        except StopIteration as finished:
-            honest: Honest = finished.value
-            return honest
-        yield Step("judge", done, total)
 
 
 def remarks_of(failed: int, options: Options) -> tuple[str, ...]:

@@ -8,8 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from napari_webipred.archive.label_files import CARD_FILE
 from napari_webipred.archive.new_zip import zipped
 from napari_webipred.card import ModelCard, PartialCard
@@ -25,8 +23,10 @@ from napari_webipred.publishing.published_card import card_values, published_car
 from napari_webipred.publishing.verification import Verification, computed, judged
 from napari_webipred.publishing.zenodo_metadata import FILE as ZENODO
 from napari_webipred.publishing.zenodo_metadata import zenodo_file
+from napari_webipred.steps import told
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
     from napari_webipred.publishing.material import Material
@@ -106,13 +106,13 @@ def packing(material: Material, wishes: Wishes) -> Generator[str, None, Deposit]
         The model has files that cannot be published as they are.
     """
     yield "Computing the golden output"
-    batch, probabilities = computed(material)
+    batch, probabilities, numbers = computed(material)
     model = material.model
     card = published_card(model.card, model.path, wishes.said, golden.self_test(probabilities, model.card.task))
     yield "Writing the network"
     shown, reason = weights.browser(material)
     if shown is not None and shown.converted:
-        weights.same_numbers(shown.files, batch, np.concatenate([material.model.predict(each[None]) for each in batch]))
+        weights.same_numbers(shown.files, batch, numbers)
     verifications, unverified = yield from _compared(material, shown, batch, probabilities, wishes)
     if verifications:
         card = card.model_copy(update={"verification": [each.as_dict() for each in verifications]})
@@ -131,7 +131,7 @@ def packing(material: Material, wishes: Wishes) -> Generator[str, None, Deposit]
         **({readme.LICENCE: readme.licence(card)} if card.license else {}),
         ZENODO: zenodo_file(card, for_browsers=shown is not None and not reason),
     }
-    files[SUMS] = _sums(files)
+    files[SUMS] = _sums(files, card)
     looks = [*_looks(material), *([reason] if reason else []), *traces(files, material.model.path)]
     items = listed(card, verifications, unverified, measured=bool(known), looks=looks)
     return Deposit(card, files, items, verifications)
@@ -151,22 +151,18 @@ def _compared(
     reasons: list[str] = []
     ways = []
     if material.form in tensorflow.FORMATS:
-        ways.append((tensorflow.NAME, tensorflow.asking(material, batch)))
+        ways.append(told(tensorflow.asking(material, batch), lambda _: f"{tensorflow.NAME} is computing"))
     if shown is not None:
         output = 0 if shown.converted else material.output
         asked = tensorflowjs.asking(shown.files, "model.json", batch, output, wishes.packages)
-        ways.append((tensorflowjs.NAME, asked))
-    for name, steps in ways:
+        ways.append(told(asked, lambda _: f"{tensorflowjs.NAME} is computing"))
+    for steps in ways:
         try:
-            while True:
-                next(steps)
-                yield f"{name} is computing"
-        except StopIteration as finished:
-            found.append(judged(finished.value, probabilities, material.model.card))
+            answer = yield from steps
         except WebIPredError as error:
             reasons.append(error.message)
-        finally:
-            steps.close()
+        else:
+            found.append(judged(answer, probabilities, material.model.card))
     return tuple(found), tuple(reasons if ways else [_NOBODY])
 
 
@@ -188,7 +184,7 @@ def _model_files(
         entries.append(weights.card_weights(material.form, name))
     for entry in entries:
         content = files[entry["source"]["file_key"]]
-        entry |= {"size": len(content), "checksum": f"sha256:{hashlib.sha256(content).hexdigest()}"}
+        entry |= {"size": len(content), "checksum": _checksum(content)}
     return files, ModelCard.model_validate({**card_values(card), "weights": entries})
 
 
@@ -210,7 +206,12 @@ def _looks(material: Material) -> list[str]:
     return [f"This model is published already: {card.record_doi}. Publish it again only if its authors agree."]
 
 
-def _sums(files: Mapping[str, bytes]) -> bytes:
-    """List the SHA-256 of each file, as ``sha256sum`` does."""
-    lines = (f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files.items())
-    return "".join(lines).encode()
+def _sums(files: Mapping[str, bytes], card: ModelCard) -> bytes:
+    """List the SHA-256 of each file, as ``sha256sum`` does; the card has those of the files with the network."""
+    known = {each.source.file_key: each.checksum for each in card.weights}
+    sums = {name: known.get(name) or _checksum(content) for name, content in files.items()}
+    return "".join(f"{checksum.removeprefix('sha256:')}  {name}\n" for name, checksum in sums.items()).encode()
+
+
+def _checksum(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

@@ -15,6 +15,7 @@ from napari_webipred.imaging.preprocess import prepare
 from napari_webipred.publishing import tensorflow, tensorflowjs
 from napari_webipred.publishing.pictures import RECIPE, pictures
 from napari_webipred.results.probabilities import class_probabilities
+from napari_webipred.steps import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -136,16 +137,9 @@ def verifying(material: Material, packages: Path | None = None) -> Generator[str
         The network contains code, or the other program refuses it.
     """
     card = material.model.card
-    batch, ours = computed(material)
-    steps = _asking(material, batch, packages)
-    try:
-        while True:
-            next(steps)
-            yield tensorflow.NAME if material.form in tensorflow.FORMATS else tensorflowjs.NAME
-    except StopIteration as finished:
-        answer: Answer = finished.value
-    finally:
-        steps.close()
+    batch, ours, _ = computed(material)
+    judge = tensorflow.NAME if material.form in tensorflow.FORMATS else tensorflowjs.NAME
+    answer = yield from told(_asking(material, batch, packages), lambda _: judge)
     return judged(answer, ours, card)
 
 
@@ -155,19 +149,22 @@ def judged(answer: Answer, ours: NDArray[np.float32], card: ModelCard) -> Verifi
     return Verification(answer.judge, tuple(card.class_names), ours, theirs, card.task == "regression")
 
 
-def computed(material: Material) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+def computed(material: Material) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     """Prepare the pictures for a model, and compute what it says of them.
 
     Returns
     -------
     batch : ndarray of float32, shape (pictures, height, width, channels)
     probabilities : ndarray of float32, shape (pictures, classes)
+    numbers : ndarray of float32, shape (pictures, outputs)
+        What the probabilities are made of.
     """
     model, card = material.model, material.model.card
     assert card.input is not None
     assert card.preprocessing is not None
     batch = np.stack([prepare(picture, card.input, card.preprocessing)[0] for picture in pictures()])
-    return batch, np.stack([class_probabilities(model.predict(image[None])[0], card) for image in batch])
+    numbers = np.concatenate([model.predict(image[None]) for image in batch])
+    return batch, np.stack([class_probabilities(each, card) for each in numbers]), numbers
 
 
 def _asking(material: Material, batch: NDArray[np.float32], packages: Path | None) -> Generator[None, None, Answer]:
