@@ -31,25 +31,24 @@ class Beginning:
         The images that are still to be classified.
     offset : int
         How many images of the run stand before them.
-    rows : int
-        How many rows are there already.
     earlier : Earlier, optional
         What of the table is good.
     journal : Journal, optional
         Notes each row.
-    done : bool
-        Whether nothing is left to do.
-    failed : int
-        How many rows have failed then.
+    failed : int, optional
+        How many rows have failed, if nothing is left to do.
     """
 
     sources: Sources
     offset: int = 0
-    rows: int = 0
     earlier: Earlier | None = None
     journal: Journal | None = None
-    done: bool = False
-    failed: int = 0
+    failed: int | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows are there already."""
+        return self.earlier.rows if self.earlier else 0
 
     def count(self, record: Record | ModelsRecord, coming: int) -> None:
         """Tell a record how many rows there will be, if so many are coming."""
@@ -96,7 +95,7 @@ def beginning(
         return found
     failed = failed_when_done(output, head)
     if failed == 0 or (failed is not None and not again):
-        found.done, found.failed = True, failed
+        found.failed = failed
         return found
 
     if again:
@@ -116,7 +115,7 @@ def beginning(
     whole = not earlier.ends_with_part or rows == _count(output, earlier, sources, what)
     found.offset = image + 1 if whole else image
     found.sources = sources.after(found.offset, 0 if whole else rows)
-    found.earlier, found.rows = earlier, record.done
+    found.earlier = earlier
     terminal.message(f"{record.done:,} rows are there already; the run goes on behind them.")
     return found
 

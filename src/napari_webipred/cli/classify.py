@@ -22,7 +22,6 @@ from napari_webipred.hardware import Device, Precision
 
 if TYPE_CHECKING:
     from napari_webipred.engine import ImageLike
-    from napari_webipred.execution import Executor
 
 DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
@@ -170,7 +169,7 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
                 terminal.message(weakness)
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
-        executor = stack.enter_context(_on_cluster(options))
+        executor = stack.enter_context(on_cluster(_cluster(options)))
         wishes = Wishes(
             show,
             arguments.given_models(options),
@@ -184,17 +183,12 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         return run(models, find(), output, how, what, wishes)
 
 
-@contextmanager
-def _on_cluster(options: argparse.Namespace) -> Iterator[Executor | None]:
-    """Connect with the cluster that is named, if one is."""
-    where = getattr(options, "dask", None)  # images of archives are on this computer only
-    if where is None:
-        yield None
-        return
-    if options.explain:
+def _cluster(options: argparse.Namespace) -> str | None:
+    """Return the name of the cluster to work on, if there is one."""
+    where: str | None = getattr(options, "dask", None)  # images of archives are on this computer only
+    if where is not None and options.explain:
         raise OptionError("Maps are made on this computer only.", "Use --explain without --dask.")
-    with on_cluster(where) as executor:
-        yield executor
+    return where
 
 
 def _threshold(text: str) -> tuple[float, str]:

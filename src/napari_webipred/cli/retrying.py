@@ -13,7 +13,8 @@ from napari_webipred.cli import terminal
 from napari_webipred.cli.beginning import verified
 from napari_webipred.cli.columns import Columns
 from napari_webipred.cli.interruption import uninterrupted
-from napari_webipred.results.record import Record, file_facts
+from napari_webipred.cli.row_output import Files
+from napari_webipred.results.record import Record
 
 if TYPE_CHECKING:
     from napari_webipred.engine import Event
@@ -56,6 +57,7 @@ class Retrying:
         from napari_webipred.results.journal import Journal, journal_path
         from napari_webipred.results.record import record_path
         from napari_webipred.results.result_file import ResultFile
+        from napari_webipred.results.resuming import first_axes
         from napari_webipred.results.table_path import growing_path
 
         grown = growing_path(self._output)
@@ -66,7 +68,7 @@ class Retrying:
             target,
             self._record,
             columns.classes.names,
-            self._first_axes(),
+            first_axes(self._output),
             regions,
             columns.measures.names,
             identify=columns.identify,
@@ -84,11 +86,6 @@ class Retrying:
                 with suppress(FileNotFoundError):
                     each.unlink()
 
-    def _first_axes(self) -> tuple[str, ...]:
-        from napari_webipred.results.resuming import first_axes
-
-        return first_axes(self._output)
-
     def _merged(self, events: Iterator[Event]) -> Generator[Noted, None, None]:
         """Yield the rows that are there and the new ones in the order of the images."""
         from napari_webipred.results.resuming import rows_in
@@ -101,19 +98,14 @@ class Retrying:
 
     def _new(self, events: Iterator[Event]) -> Iterator[Noted]:
         from napari_webipred.engine import RowDone
-        from napari_webipred.imaging.unopened import opened
 
-        progress, latest, facts = terminal.ProgressLine("images"), -1, {}
+        progress, files = terminal.ProgressLine("images"), Files(self.sources, several=False)
         try:
             for event in events:
                 if not isinstance(event, RowDone):
                     continue
                 row = event.row
-                if row.source != latest:
-                    latest, source = row.source, self.sources[row.source]
-                    location = (opened(source) if row.failed else source).location
-                    facts = file_facts(location) if isinstance(location, Path) else {}
-                yield replace(row, source=self.failed[row.source]), facts
+                yield replace(row, source=self.failed[row.source]), files.facts(row, row.source)
                 progress.show(f"Trying again: {event.done:,} of {event.total:,} images", event.done, event.total)
         finally:
             progress.clear()

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_webipred.results.row import Row
 
 
-class _Files:
+class Files:
     """The size and checksum of the file that a row is of, read once for each image."""
 
     def __init__(self, sources: Sources, *, several: bool) -> None:
@@ -101,7 +101,7 @@ def _written_to_file(
     from napari_webipred.results.table_path import growing_path
 
     models, called = isinstance(record, ModelsRecord), [*columns.names, columns.ensemble]
-    files = _Files(begin.sources, several=models)
+    files = Files(begin.sources, several=models)
     file = ResultFile(
         output,
         record,

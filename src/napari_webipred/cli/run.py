@@ -137,7 +137,7 @@ def run(
 
     begin = _beginning(output, record, sources, what, summary, wishes, again=again)
     this = _Run(models, columns, record, begin, summary, wishes)
-    if this.begin.done:
+    if this.begin.failed is not None:
         terminal.message(f"All images were classified before, and written to {output}.")
         return SOME_FAILED if this.begin.failed else DONE
     with (
