@@ -7,8 +7,9 @@ from collections.abc import Generator, Iterable
 from pathlib import Path
 from typing import Any
 
+from napari_webipred.imaging.dicom.directory import is_directory, listed_files
 from napari_webipred.imaging.dicom.reader import READER as DICOM
-from napari_webipred.imaging.files import find_images, is_folder, walked
+from napari_webipred.imaging.files import is_folder, walked
 from napari_webipred.imaging.path_list import PathList
 from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.readers import file_source
@@ -71,7 +72,8 @@ def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
             if len(files) % _STEP == 0:
                 yield before + len(files)
     else:
-        listed, refused = find_images([path])
+        found, refused = listed_files(path) if is_directory(path) else ([path], [])
+        listed = [*map(str, found)]
         if listed == [str(path)]:
             _add_file(str(path), sources)
             return
