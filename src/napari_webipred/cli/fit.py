@@ -33,7 +33,6 @@ def add_fit(parser: Parser) -> None:
     """Add the arguments of the command."""
     helped = f"{inputs.HELP} (default: the images that the labels name)"
     parser.add_argument("inputs", nargs="*", metavar="INPUT", help=helped)
-    parser.set_defaults(column=None)
     base = f"published model whose features are used: {arguments.REFERENCE}"
     parser.add_argument("-b", "--base", required=True, metavar="MODEL", help=base)
     arguments.add_known(parser, "--labels")

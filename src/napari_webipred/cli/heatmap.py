@@ -78,7 +78,7 @@ def add_heatmap(parser: Parser) -> None:
     parser.add_argument("--device", choices=get_args(Device), help="what computes the model; as for classify")
     parser.add_argument("--precision", choices=get_args(Precision), help="as for classify")
     parser.add_argument("--dask", metavar="CLUSTER", help=DASK)
-    parser.set_defaults(run=_heatmap, inputs=[], regions=None)
+    parser.set_defaults(run=_heatmap)
 
 
 def _heatmap(options: argparse.Namespace) -> int:

@@ -6,9 +6,11 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from napari_webipred.table_header import IMAGE_COLUMNS
+
 LIST = "@"
 STANDARD_INPUT = "-"
-USUAL = ("image", "path", "file")
+USUAL = IMAGE_COLUMNS[:3]
 HELP = (
     "image file, folder of images, pattern such as 'scans/**/*.png', @LIST (a text file with a path in each line), CSV "
     "or TSV table with a column of paths, or - (paths from standard input)"

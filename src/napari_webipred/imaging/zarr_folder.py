@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred import limits, safe_json
+from napari_webipred.atomic_file import read_small
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.planes import colour_axis
 from napari_webipred.imaging.pyramid import Pyramid, check_block, levels_of
@@ -105,9 +106,8 @@ def _pyramid(
         for each, below in zip(facts, paths, strict=True)
         if each.dtype == full.dtype and len(each.shape) == count and each.shape[:before] == full.shape[:before]
     ]
-    down = before
-    shapes = [each.shape[down : down + 2] for each, _ in kept]
-    blocks = [each.chunks[down : down + 2] for each, _ in kept]
+    shapes = [each.shape[before : before + 2] for each, _ in kept]
+    blocks = [each.chunks[before : before + 2] for each, _ in kept]
     leading = tuple(n for i, n in enumerate(full.shape[:before]) if i != place)
     if (planes := math.prod(leading)) > limits.PLANES_AT_MOST:
         raise ImageError(
@@ -162,7 +162,7 @@ def _json(path: Path) -> dict[str, Any]:
             raise ImageError(f"{path.name} is not a file.")
         if status.st_size > safe_json.MAX_BYTES:
             raise ImageError(f"{path.name} has {status.st_size} bytes, far more than metadata need.")
-        found = safe_json.parse(path.read_bytes())
+        found = safe_json.parse(read_small(path))
     except FileNotFoundError:
         raise ImageError(f"The folder is incomplete: there is no {path.name}.", "Copy it again.") from None
     except ValueError as error:

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TextIO
+from typing import Protocol
 
 from napari_webipred.results.export import CsvWriter, dialect_of
 from napari_webipred.results.json_lines import SUFFIX, JsonLinesWriter
@@ -23,13 +23,7 @@ class RowWriter(Protocol):
 
 def writer_for(path: Path) -> Callable[..., RowWriter]:
     """Return what makes the writer of the lines of a file of this name; see `CsvWriter`."""
-
-    def make(stream: TextIO, *given: Any, **more: Any) -> RowWriter:
-        if is_json(path):
-            return JsonLinesWriter(stream, *given, **more)
-        return partial(CsvWriter, dialect=dialect_of(path))(stream, *given, **more)
-
-    return make
+    return JsonLinesWriter if is_json(path) else partial(CsvWriter, dialect=dialect_of(path))
 
 
 def is_json(path: Path) -> bool:
