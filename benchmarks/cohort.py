@@ -15,13 +15,12 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image
+
+from process import timed
 
 SOME = 50  # different images; the others are links to these
 MILLION = 1_000_000
@@ -40,13 +39,6 @@ def make(folder: Path, count: int) -> Path:
         below.mkdir(parents=True, exist_ok=True)
         os.link(few / f"{number % SOME}.jpg", below / f"{number}.jpg")
     return folder
-
-
-def timed(work: Callable[[], Any]) -> tuple[float, float]:
-    """Return the seconds and the processor seconds that something takes."""
-    begin, used = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - begin, time.process_time() - used
 
 
 def rate(folder: Path, files: int, rounds: int) -> None:

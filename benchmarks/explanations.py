@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from statistics import median
@@ -20,15 +19,9 @@ from napari_webipred import engine
 from napari_webipred.explanations import occlusion
 from napari_webipred.explanations.executor import explaining
 from napari_webipred.explanations.request import Request
+from process import timed
 
 ROUNDS = int(sys.argv[3]) if len(sys.argv) > 3 else 5
-
-
-def seconds(work: Callable[[], object]) -> tuple[float, float]:
-    """Time `work` once: by the clock, and what processors were busy with it, which depends less on other programs."""
-    begin, busy = time.perf_counter(), time.process_time()
-    work()
-    return time.perf_counter() - begin, time.process_time() - busy
 
 
 def in_turn(first: Callable[[], object], second: Callable[[], object]) -> dict[str, object]:
@@ -37,9 +30,9 @@ def in_turn(first: Callable[[], object], second: Callable[[], object]) -> dict[s
     rounds = []
     for number in range(ROUNDS):
         if number % 2:
-            one, other = seconds(first), seconds(second)
+            one, other = timed(first), timed(second)
         else:
-            other, one = seconds(second), seconds(first)
+            other, one = timed(second), timed(first)
         rounds.append((one, other))
     clock, processors = (median(one[i] / other[i] for one, other in rounds) for i in (0, 1))
     return {"rounds": rounds, "ratio by the clock": clock, "ratio of processors": processors}

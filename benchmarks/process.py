@@ -117,6 +117,22 @@ def cost(*command: str | Path, program: str = sys.executable) -> Cost:
     return Cost(first or whole, whole, kilobytes / 1024)
 
 
+def timed(work: Callable[[], object]) -> tuple[float, float]:
+    """Return the seconds that something takes, and those that processors were busy with it.
+
+    The latter depend less on what else the machine does.
+    """
+    begin, busy = time.perf_counter(), time.process_time()
+    work()
+    return time.perf_counter() - begin, time.process_time() - busy
+
+
+def peak() -> float:
+    """Return the peak memory of this process in MB; what `resource` tells includes that of the process before it."""
+    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) / 1024
+
+
 def in_turns(rounds: int, *acts: Callable[[], Cost]) -> list[tuple[Cost, ...]]:
     """Measure A B, B A, A B ...; the first round fills the caches of the operating system and does not count."""
     found = []

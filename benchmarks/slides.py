@@ -22,6 +22,8 @@ from typing import Any
 
 import numpy as np
 
+from process import peak
+
 LARGE, SMALL, TILE, BLOCK = 40_000, 4_000, 512, 512
 PERIOD = 4_096  # pixels after which the picture repeats itself
 ROUNDS, PART = 5, 6_144  # pixels along the part that is timed
@@ -99,12 +101,6 @@ def write_tiff(path: Path, size: int) -> None:
 
 
 WRITERS = {"OME-Zarr": (".zarr", write_zarr), "TIFF in JPEG": (".tif", write_tiff)}
-
-
-def peak() -> float:
-    """Return the peak memory of this process in MB; what `resource` tells includes that of the process before it."""
-    (line,) = (line for line in Path("/proc/self/status").read_text().splitlines() if line.startswith("VmHWM:"))
-    return int(line.split()[1]) / 1024
 
 
 def mapped(path: str, stride: int) -> None:
