@@ -251,7 +251,7 @@ def test_a_program_in_the_folder_of_a_model_is_not_node(tmp_path: Path, monkeypa
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", os.curdir)
     assert shutil.which("node") is not None
-    assert not tensorflowjs.is_here()
+    assert tensorflowjs._node() is None
     with pytest.raises(OptionError, match="not installed"):
         result_of(verifying(demo))
 

@@ -118,7 +118,9 @@ class Project:
         OptionError
             It cannot have this name, or there are too many.
         """
-        self._name(name, self.classes)
+        name = checked(name, self.classes)
+        self._note({})
+        self.classes = (*self.classes, name)
 
     def rename(self, before: str, name: str) -> None:
         """Call a class otherwise; its pictures keep it.
@@ -248,11 +250,6 @@ class Project:
         if pictures is None:
             return self.labels.values()
         return (self.labels[picture] for picture in pictures if picture in self.labels)
-
-    def _name(self, name: str, others: tuple[str, ...]) -> None:
-        name = checked(name, others)
-        self._note({})
-        self.classes = (*self.classes, name)
 
     def _set(self, picture: Picture, answer: Answer | None) -> None:
         if answer is None:

@@ -76,13 +76,13 @@ def listed(
 
 def _needed(card: ModelCard) -> Iterator[Item]:
     authors = ", ".join(author.name for author in card.authors)
-    names = ", ".join(card.class_names[:6]) + (", …" if len(card.classes) > 6 else "") if card.is_named else ""
+    classes = ", ".join(card.class_names[:6]) + (", …" if len(card.classes) > 6 else "") if card.is_named else ""
     count = len(card.classes)
     yield _item("name", "Name", "" if card.name == UNNAMED else card.name, "The title of the record.")
     yield _item(
         "description", "Description", _short(card.description), "What the model tells apart, and how it was made."
     )
-    yield _item("classes", "Classes", names, f"The names of its {count} classes, in the order of its outputs.")
+    yield _item("classes", "Classes", classes, f"The names of its {count} classes, in the order of its outputs.")
     yield _item("authors", "Authors", authors, "Who is named, as “Family, Given”.")
     yield _item("license", "Licence", card.license or "", "What others may do with it, such as CC-BY-4.0.")
 

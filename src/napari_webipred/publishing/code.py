@@ -38,7 +38,7 @@ def refuse(material: Material) -> None:
     if material.form == "saved-model":
         found = saved_model_code.foreign_operations(material.files[material.name])
     else:
-        found = list(dict.fromkeys(foreign_parts(_topology(material))))
+        found = list(dict.fromkeys(foreign_parts(material.topology())))
     if found:
         names = ", ".join(found[:10]) + (", ..." if len(found) > 10 else "")
         raise ModelError(
@@ -46,10 +46,6 @@ def refuse(material: Material) -> None:
             f"{names}.",
             "Compare a model without Lambda layers and layers of your own.",
         )
-
-
-def _topology(material: Material) -> Any:
-    return material.topology()
 
 
 def foreign_parts(topology: Any) -> Iterator[str]:

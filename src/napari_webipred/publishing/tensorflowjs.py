@@ -26,11 +26,6 @@ FORMATS = {"tfjs-layers", "tfjs-graph"}
 _KEPT = ("format", "generatedBy", "convertedBy", "modelTopology", "signature", "userDefinedMetadata")
 
 
-def is_here() -> bool:
-    """Tell whether Node is there, in which TensorFlow.js runs."""
-    return _node() is not None
-
-
 def asking(
     files: Mapping[str, bytes], name: str, batch: NDArray[np.float32], output: int = 0, packages: Path | None = None
 ) -> Generator[None, None, Answer]:
