@@ -249,7 +249,7 @@ class Project:
     def _of(self, pictures: Iterable[Picture] | None) -> Iterable[Answer]:
         if pictures is None:
             return self.labels.values()
-        return (self.labels[picture] for picture in pictures if picture in self.labels)
+        return (answer for picture in pictures if (answer := self.labels.get(picture)) is not None)
 
     def _set(self, picture: Picture, answer: Answer | None) -> None:
         if answer is None:

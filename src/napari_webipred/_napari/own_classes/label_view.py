@@ -77,7 +77,7 @@ class LabelView(QWidget):
             return
         classes.toggle(index)
         self.form.list.go_to(index)
-        self._name_confirm()
+        self._name_confirm(self._said())
         self._take_keyboard()
 
     def confirm(self) -> None:
@@ -139,7 +139,7 @@ class LabelView(QWidget):
     def refresh(self) -> None:
         """Show what is known of the picture now."""
         own, form = self._own, self.form
-        total, decided = len(own.items), own.project.decided(own.pictures)
+        total, decided = len(own.items), own.decided
         usable = bool(own.project.classes and own.items)
         item = own.item if usable else None  # nothing is shown before there is a class that it could have
         self.setVisible(usable)
@@ -186,7 +186,7 @@ class LabelView(QWidget):
         if moved:
             form.list.clearSelection()
             form.list.setCurrentIndex(form.list.rootIndex())
-        self._name_confirm()
+        self._name_confirm(said)
 
     def _verdict(self, said: Row | None) -> str:
         if said is not None and said.probabilities is not None:
@@ -208,9 +208,9 @@ class LabelView(QWidget):
             return None
         return said_of(numbers, learned.head.classes, self._own.project, item.name)
 
-    def _name_confirm(self) -> None:
+    def _name_confirm(self, said: Row | None) -> None:
         """Say what Enter does."""
-        agree, classes, said = self.form.agree, self.form.list.classes, self._said()
+        agree, classes = self.form.agree, self.form.list.classes
         if classes.several:
             count = len(classes.ticked)
             agree.setText(f"Label: {count} class{'es' * (count != 1)}" if count else "Label: none")

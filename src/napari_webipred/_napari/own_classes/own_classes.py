@@ -48,6 +48,8 @@ class OwnClasses(QObject):
         The pictures that are chosen in the panel; they stay when the panel is closed.
     more : bool
         Whether there are more than can be labelled.
+    decided : int
+        To how many items somebody has given classes, or none of them.
     fault : Exception or None
         Why there are no pictures.
     features : PictureFeatures
@@ -97,6 +99,7 @@ class OwnClasses(QObject):
         self.name = MODEL_NAME
         self._options: Options | None = None
         self._pictures: list[Picture] = []
+        self.decided = 0
         self._model: object = None
         self._task: Task | None = None
         self._timer = QTimer(self)
@@ -159,6 +162,7 @@ class OwnClasses(QObject):
             self.items = items
             self._pictures = [item.picture for item in items]
             self.rows = {picture: row for row, picture in enumerate(self._pictures)}
+            self.decided = self.project.decided(self._pictures)
             self._group()
         if again:
             self.learning.forget()
@@ -309,6 +313,7 @@ class OwnClasses(QObject):
         self.failed.emit(error)
 
     def _on_labels(self) -> None:
+        self.decided = self.project.decided(self._pictures)
         self.project.base = "" if self.base.entry is None else str(self.base.entry.key)
         self.keeping.write()
         self._learn()

@@ -200,7 +200,7 @@ class OwnClassesWidget(QWidget):
     def _summarise(self) -> None:
         own = self.own
         classes, labels, files, model = (section.header for section in self.sections)
-        count, decided = len(own.project.classes), own.project.decided(own.pictures)
+        count, decided = len(own.project.classes), own.decided
         classes.summarise(f"{count} class{'es' * (count != 1)}" if count else "", count > 1)
         learned = own.learning.learned
         ready = learned is not None and learned.head is not None

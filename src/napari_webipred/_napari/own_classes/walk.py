@@ -26,6 +26,7 @@ class Walk:
         self._before: list[Picture] = []
         self._after: list[Picture] = []
         self._skipped: set[Picture] = set()
+        self._pictures: Sequence[Picture] = ()  # as they were offered last: comparing them all takes long
         self._mixed: list[Picture] = []
         self._listed: set[Picture] = set()
         self._unusable: set[Picture] = set()
@@ -33,12 +34,13 @@ class Walk:
     def offer(self, pictures: Sequence[Picture], unusable: Iterable[Picture]) -> None:
         """Take over which pictures there are, and which cannot be read."""
         self._unusable = {*unusable}
-        if self._listed != {*pictures}:
+        if pictures is not self._pictures and self._listed != {*pictures}:
             self._listed = {*pictures}
             order = np.random.default_rng(SEED).permutation(len(pictures))
             self._mixed = [pictures[row] for row in order]
             self._before = [each for each in self._before if each in self._listed]
             self._after = [each for each in self._after if each in self._listed]
+        self._pictures = pictures
         if self.picture not in self._listed or self.picture in self._unusable:
             self.picture = None
 
