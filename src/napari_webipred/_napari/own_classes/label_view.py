@@ -12,7 +12,9 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari.own_classes.items import Item
+from napari_webipred._napari.own_classes.learning import assigned
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
+from napari_webipred._napari.results import result_columns
 from napari_webipred._napari.review.keyboard import Keyboard
 from napari_webipred._napari.review.review_form import ELSEWHERE, ReviewForm
 from napari_webipred._napari.widgets.theme import Theme
@@ -26,7 +28,6 @@ from napari_webipred.results.row import Row
 ACTIONS = frozenset({"confirm", "agree", "unsure", "skip", "back", "find", "undo"})
 HINT = "Keys: 1 to 9 class, Enter or A agree, U unsure, S skip, Left back, F find, Ctrl+Z undo"
 AWAY = ELSEWHERE.replace("review", "label")
-THRESHOLD = 0.5
 
 
 class LabelView(QWidget):
@@ -172,7 +173,8 @@ class LabelView(QWidget):
         answer = project.labels.get(item.picture)
         form.name.hide()
         form.verdict.setText(self._verdict(said))
-        form.answer.setText("You: no label yet" if answer is None else f"You: {as_cell(answer) or 'unsure'}")
+        label = "no label yet" if answer is None else as_cell(answer) or result_columns.UNSURE
+        form.answer.setText(f"You: {label}")
         before, self._card = self._card, card_of(project, self._card)
         if self._card is not before:
             form.find.offer(self._card.classes)
@@ -238,8 +240,5 @@ def said_of(numbers: NDArray[np.float32], names: tuple[str, ...], project: Proje
     places = [project.classes.index(name) for name in names]
     probabilities = np.full(len(project.classes), np.nan, np.float32)
     probabilities[places] = numbers
-    if project.several:
-        chosen = tuple(sorted(place for place, number in zip(places, numbers, strict=True) if number >= THRESHOLD))
-    else:
-        chosen = (places[int(numbers.argmax())],)
+    chosen = tuple(sorted(places[index] for index in assigned(numbers, project.several)))
     return Row(0, image, probabilities=probabilities, assigned=chosen)

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 SUGGESTED = 24  # pictures at a time
 QUIET = 700  # milliseconds without a label, after which the figures are computed again
 SEED = 0
+THRESHOLD = 0.5  # from which on a picture that can have several classes has one
 DRAWS = 400  # of the resampling: intervals are shown with two digits
 
 
@@ -215,6 +216,11 @@ class Learning(QObject):
     def _on_not_judged(self, error: Exception) -> None:
         self.judged, self.fault = None, error
         self.judged_changed.emit()
+
+
+def assigned(numbers: NDArray[np.float32], several: bool) -> tuple[int, ...]:
+    """Return which classes a picture has by its probabilities, none of which is NaN."""
+    return tuple(np.flatnonzero(numbers >= THRESHOLD).tolist()) if several else (int(numbers.argmax()),)
 
 
 def given_of(project: Project, pictures: Sequence[Any], known: NDArray[np.bool_]) -> Given:

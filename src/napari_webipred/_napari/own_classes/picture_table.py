@@ -10,7 +10,9 @@ from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from qtpy.QtGui import QFont, QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
+from napari_webipred._napari.own_classes.learning import assigned
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
+from napari_webipred._napari.results.result_columns import UNSURE
 from napari_webipred._napari.widgets.label import tip
 from napari_webipred.fitting.project import Picture
 from napari_webipred.fitting.suggestion import uncertainty
@@ -28,7 +30,6 @@ HEADING_TIPS = (
 )
 RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 ROWS = 8
-THRESHOLD = 0.5
 SHARES = {PICTURE: 0.42, LABEL: 0.29, MODEL: 0.29}  # of the width
 Role = Qt.ItemDataRole
 
@@ -122,7 +123,7 @@ class PictureModel(QAbstractTableModel):
             return self._own.items[row].name
         if column == LABEL:
             answer = self._own.project.labels.get(self._own.pictures[row])
-            return "" if answer is None else as_cell(answer) or "unsure"
+            return "" if answer is None else as_cell(answer) or UNSURE
         if row in self._own.features.faults:
             return "cannot be read" if column == MODEL else ""
         return self._said(row, column)
@@ -137,9 +138,7 @@ class PictureModel(QAbstractTableModel):
         if column == NUMBER:
             return f"{numbers.max():.2f}"
         names = learned.head.classes
-        if not learned.given.several:
-            return names[int(numbers.argmax())]
-        return as_cell(name for name, number in zip(names, numbers, strict=True) if number >= THRESHOLD) or NONE
+        return as_cell(names[index] for index in assigned(numbers, learned.given.several)) or NONE
 
 
 class PictureTable(QTableView):
