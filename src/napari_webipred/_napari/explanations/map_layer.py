@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import weakref
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from napari.layers import Image
 
 from napari_webipred._napari.explanations.map_array import MapArray
 from napari_webipred._napari.explanations.map_colours import limits, look
-from napari_webipred._napari.explanations.map_place import TRANSFORMS, transforms_over
+from napari_webipred._napari.explanations.map_place import Over, transforms_over
 from napari_webipred._napari.explanations.row_map import RowMap
 from napari_webipred._napari.images.layers import MAP, name_of, shape_of
 from napari_webipred._napari.images.place import Target, leading_lengths
@@ -44,6 +44,11 @@ class Look:
     signed: bool
     bright: bool
 
+    @property
+    def words(self) -> str:
+        """What stands before the name of the layer below in that of the maps."""
+        return f"{readable(self.class_name)} · "
+
 
 class MapLayer:
     """A layer that lies over another one and moves with it.
@@ -66,14 +71,12 @@ class MapLayer:
     """
 
     def __init__(self, under: Image, array: MapArray, look: Look, forget: Callable[[Image], None]) -> None:
-        self._under = weakref.ref(under)
         self._forget = forget
         self.look = look
         self.hidden = False
-        self._given = self._name(under)
         self.layer = Image(
             array,
-            name=self._given,
+            name=f"{look.words}{name_of(under)}",
             rgb=False,
             multiscale=False,
             interpolation2d="linear",
@@ -83,22 +86,20 @@ class MapLayer:
             **_colours(look),
             **transforms_over(under, array.factors),
         )
-        self._named = self.layer.name
-        self._array, self._factors = array, array.factors
-        for event, callback in self._followed(under):
-            event.connect(callback)
+        self._array = array
+        self._over = Over(self.layer, under, look.words, partial(transforms_over, factors=array.factors))
+        under.events.data.connect(self._drop)
 
     @property
     def under(self) -> Image | None:
         """The layer that was classified, if it is still there."""
-        return self._under()
+        return self._over.under
 
     def show(self, array: MapArray, look: Look) -> None:
         """Show other maps, or the same in another way; what the user has changed about the layer stays."""
         before, self.look = self.look, look
         if self._array.shape != array.shape:
-            self._factors = array.factors
-            self._move()
+            self._over.place(partial(transforms_over, factors=array.factors))
         if not self._array.same(array):
             self._array = self.layer.data = array
         if (before.signed, before.bright) != (look.signed, look.bright):
@@ -107,37 +108,17 @@ class MapLayer:
         if (before.signed, before.scale) != (look.signed, look.scale):
             self.layer.contrast_limits_range = limits(look.scale, look.signed)
             self.layer.contrast_limits = limits(look.scale, look.signed)
-        self._rename()
+        self._over.call(look.words)
 
     def release(self) -> None:
         """Stop moving with the layer below."""
+        self._over.release()
         if (under := self.under) is not None:
-            for event, callback in self._followed(under):
-                event.disconnect(callback)
-
-    def _followed(self, under: Image) -> list[tuple[Any, Callable[..., None]]]:
-        events = under.events
-        moves = [(getattr(events, name), self._move) for name in TRANSFORMS if hasattr(events, name)]
-        return [*moves, (events.name, self._rename), (events.data, self._drop)]
-
-    def _name(self, under: Image) -> str:
-        return f"{readable(self.look.class_name)} · {name_of(under)}"
-
-    def _rename(self, event: Any = None) -> None:
-        """Call the layer after its class and the layer below, unless the user has called it something else."""
-        under = self.under
-        if under is not None and self.layer.name == self._named and self._name(under) != self._given:
-            self.layer.name = self._given = self._name(under)
-            self._named = self.layer.name  # napari numbers equal names
+            under.events.data.disconnect(self._drop)
 
     def _drop(self, event: Any = None) -> None:
         if (under := self.under) is not None:
             self._forget(under)
-
-    def _move(self, event: Any = None) -> None:
-        if (under := self.under) is not None:
-            for name, value in transforms_over(under, self._factors).items():
-                setattr(self.layer, name, value)
 
 
 def map_array(layer: Image, target: Target, maps: Sequence[RowMap], class_index: int) -> MapArray:

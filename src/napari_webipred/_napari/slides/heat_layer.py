@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import time
-import weakref
-from collections.abc import Callable
-from functools import cache
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Image
 from numpy.typing import NDArray
 
-from napari_webipred._napari.explanations.map_place import TRANSFORMS, transforms_over
+from napari_webipred._napari.explanations.map_place import Over, transforms_over
 from napari_webipred._napari.images.layers import MAP, name_of
 from napari_webipred._napari.images.place import leading_lengths
 from napari_webipred._napari.regions.region_look import is_bright
@@ -48,16 +46,15 @@ class HeatLayer:
     """
 
     def __init__(self, under: Image, heat: TileMap, index: tuple[int, ...], axes: tuple[int, ...]) -> None:
-        self._under = weakref.ref(under)
-        self._heat = heat
-        self._places = dict(zip(axes, index, strict=True))
-        self._class = 0
+        self._classes = heat.classes
         self._next = 0.0
-        self._given = self._name(under)
+        places = dict(zip(axes, index, strict=True))
+        words = _words(heat.classes[0])
+        transforms = partial(_transforms, heat=heat, places=places)
         bright = is_bright([under])
         self.layer = Image(
-            _with_axes(heat.values, leading_lengths(under), self._places),
-            name=self._given,
+            _with_axes(heat.values, leading_lengths(under), places),
+            name=f"{words}{name_of(under)}",
             rgb=False,
             multiscale=False,
             contrast_limits=(0, 1),
@@ -66,16 +63,13 @@ class HeatLayer:
             colormap=_colormap(),
             blending="translucent" if bright else "additive",
             metadata={MAP: "map", "classes": heat.classes},
-            **self._transforms(under),
+            **transforms(under),
         )
-        self._named = self.layer.name
-        for event, callback in self._followed(under):
-            event.connect(callback)
+        self._over = Over(self.layer, under, words, transforms)
 
     def show_class(self, number: int) -> None:
         """Call the layer after the class that is shown, unless the user has called it something else."""
-        self._class = number
-        self._rename()
+        self._over.call(_words(self._classes[number]))
 
     def refresh(self, now: bool = False) -> None:
         """Paint the map again, unless it was painted just now and painting takes long."""
@@ -86,32 +80,17 @@ class HeatLayer:
 
     def release(self) -> None:
         """Stop moving with the picture."""
-        if (under := self._under()) is not None:
-            for event, callback in self._followed(under):
-                event.disconnect(callback)
+        self._over.release()
 
-    def _followed(self, under: Image) -> list[tuple[Any, Callable[..., None]]]:
-        events = under.events
-        moves = [(getattr(events, name), self._move) for name in TRANSFORMS if hasattr(events, name)]
-        return [*moves, (events.name, self._rename)]
 
-    def _name(self, under: Image) -> str:
-        return f"{readable(self._heat.classes[self._class])} · heat map of {name_of(under)}"
+def _words(name: str) -> str:
+    """Return what stands before the name of the picture while a class is shown."""
+    return f"{readable(name)} · heat map of "
 
-    def _rename(self, event: Any = None) -> None:
-        under = self._under()
-        if under is not None and self.layer.name == self._named and self._name(under) != self._given:
-            self.layer.name = self._given = self._name(under)
-            self._named = self.layer.name  # napari numbers equal names
 
-    def _move(self, event: Any = None) -> None:
-        if (under := self._under()) is not None:
-            for name, value in self._transforms(under).items():
-                setattr(self.layer, name, value)
-
-    def _transforms(self, under: Image) -> dict[str, Any]:
-        first = [float(self._places.get(axis, 0)) for axis in range(under.ndim - 2)]
-        return _after_classes(transforms_over(under, self._heat.scale, (*first, *self._heat.translate)))
+def _transforms(under: Image, heat: TileMap, places: dict[int, int]) -> dict[str, Any]:
+    first = [float(places.get(axis, 0)) for axis in range(under.ndim - 2)]
+    return _after_classes(transforms_over(under, heat.scale, (*first, *heat.translate)))
 
 
 def _with_axes(values: NDArray[np.float32], lengths: tuple[int, ...], places: dict[int, int]) -> NDArray[np.float32]:
