@@ -582,3 +582,23 @@ def test_a_download_tells_how_long_it_takes_and_why_it_waits(tmp_path, monkeypat
     assert next(steps) == Progress("download", 1, 10, 3.5)
     assert next(steps) == Progress("download", 1, 10, None, "The server is busy.")
     steps.close()
+
+
+def test_the_tensor_with_the_features_is_looked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    model = wp.open_model("demo")
+    found = model.feature_tensor()
+    graph = onnx.load_from_string(model.graph()).graph
+    assert found in {name for node in graph.node for name in node.output}
+
+    def gone() -> bytes:
+        raise ModelError("The graph was removed.", "Open the model again.")
+
+    monkeypatch.setattr(model, "graph", gone)
+    assert model.feature_tensor() == found
+
+
+def test_a_model_for_images_of_any_size_gets_some_of_224_pixels(tmp_path: Path) -> None:
+    write_tfjs(tmp_path / "any", shape=(None, None, 1))
+    write_tfjs(tmp_path / "small", shape=(2, 3, 1))
+    assert wp.open_model(tmp_path / "any").image_size == (224, 224, 1)
+    assert wp.open_model(tmp_path / "small").image_size == (2, 3, 1)
