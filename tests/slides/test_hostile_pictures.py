@@ -254,6 +254,22 @@ def test_tiles_of_an_unknown_codec_are_not_tried(tmp_path: Path) -> None:
         tiff_levels.describe(path, "x.tif")
 
 
+def test_planes_for_which_a_file_is_too_small_are_refused(tmp_path: Path) -> None:
+    import tifffile
+
+    from napari_webipred.imaging import tiff_levels
+
+    path = tmp_path / "x.ome.tif"
+    claim = (
+        '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06"><Image ID="Image:0">'
+        '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint8" SizeX="64" SizeY="64" SizeC="1" SizeZ="100000" '
+        'SizeT="1"><TiffData IFD="0" PlaneCount="1"/></Pixels></Image></OME>'
+    )
+    tifffile.imwrite(path, np.zeros((64, 64), np.uint8), tile=(16, 16), description=claim, metadata=None)
+    with pytest.raises(ImageError, match="claims to hold 100000 planes"):
+        tiff_levels.describe(path, "x.ome.tif")
+
+
 def test_a_file_that_has_changed_is_not_read_on(tmp_path: Path) -> None:
     from napari_webipred.imaging.readers import read_part
     from napari_webipred.slides.picture import picture_of
