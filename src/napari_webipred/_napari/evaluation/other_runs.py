@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
 from qtpy.QtGui import QResizeEvent
-from qtpy.QtWidgets import QCheckBox, QSizePolicy, QStyle, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.widgets.label import tip
+from napari_webipred._napari.widgets.wrapped_text import beside_words
 
 
 class _RunBox(QCheckBox):
@@ -26,10 +27,7 @@ class _RunBox(QCheckBox):
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         super().resizeEvent(event)
-        style = self.style()
-        beside = style.pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth, None, self)
-        beside += 2 * style.pixelMetric(QStyle.PixelMetric.PM_CheckBoxLabelSpacing, None, self)
-        room = max(self.width() - beside, 0)
+        room = max(self.width() - beside_words(self), 0)
         shown = self.fontMetrics().elidedText(self._words, Qt.TextElideMode.ElideMiddle, room)
         self.setText(shown.replace("&", "&&"))
 

@@ -7,7 +7,6 @@ from functools import partial
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QAbstractItemView,
     QHBoxLayout,
     QHeaderView,
     QLineEdit,
@@ -22,6 +21,7 @@ from napari_webipred._napari.review.review_keys import MOST_DIGITS
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.delete_key import DeleteKey
 from napari_webipred._napari.widgets.label import MutedLabel, tip
+from napari_webipred._napari.widgets.list_table import as_list
 from napari_webipred._napari.widgets.question import Answer, ask
 from napari_webipred.fitting.project import LONGEST
 from napari_webipred.names import readable
@@ -75,17 +75,9 @@ class ClassEditor(QWidget):
         table, header = self.table, self.table.horizontalHeader()
         table.setAccessibleName("Classes")
         table.setToolTip("Double-click a class, or press F2, to rename it")
-        table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        table.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        table.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        table.setShowGrid(False)
-        table.setWordWrap(False)
-        table.setTabKeyNavigation(False)
-        table.verticalHeader().hide()
-        table.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        as_list(table)
         header.hide()
         header.setMinimumSectionSize(12)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
 
     def refresh(self) -> None:

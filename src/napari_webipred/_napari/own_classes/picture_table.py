@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import NDArray
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt, Signal
 from qtpy.QtGui import QFont, QResizeEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QTableView, QWidget
 
 from napari_webipred._napari.own_classes.learning import assigned
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.results.result_columns import UNSURE
 from napari_webipred._napari.widgets.label import tip
+from napari_webipred._napari.widgets.list_table import as_list
 from napari_webipred.fitting.project import Picture
 from napari_webipred.fitting.suggestion import uncertainty
 from napari_webipred.results.prediction import as_cell
@@ -158,21 +159,13 @@ class PictureTable(QTableView):
         self.pictures = PictureModel(own, self)
         self.setModel(self.pictures)
         self.setAccessibleName("Images")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setWordWrap(False)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        as_list(self)
         header = self.horizontalHeader()
         header.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
         header.setSortIndicatorClearable(True)
         header.setHighlightSections(False)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setSortingEnabled(True)
         self.clicked.connect(lambda index: self.chosen.emit(self.pictures.picture(index.row())))

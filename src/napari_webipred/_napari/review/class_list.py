@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred._napari.review.review_keys import MOST_DIGITS
 from napari_webipred._napari.widgets.label import tip
+from napari_webipred._napari.widgets.list_table import as_list
 from napari_webipred.card import ModelCard
 from napari_webipred.names import readable
 from napari_webipred.results.row import Row
@@ -124,17 +125,9 @@ class ClassList(QTableView):
         self.classes = ClassModel(self)
         self.setModel(self.classes)
         self.setAccessibleName("Classes")
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.setShowGrid(False)
-        self.setWordWrap(False)
-        self.setTabKeyNavigation(False)
+        as_list(self)
         self.horizontalHeader().hide()
-        self.verticalHeader().hide()
-        self.verticalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         self.horizontalHeader().setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         self.clicked.connect(lambda index: self.chosen.emit(index.row()))
         self.classes.modelReset.connect(self._fit)

@@ -102,7 +102,7 @@ class MapRun(QObject):
     ----------
     heat : TileMap or None
         The map, as soon as its tiles are laid.
-    running, cancelled : bool
+    cancelled : bool
     error : Exception or None
         Why it has ended early.
     done : int
@@ -136,7 +136,7 @@ class MapRun(QObject):
         self.wanted = wanted
         self.given = given
         self.shown: Any = None
-        self.running = self.cancelled = False
+        self.cancelled = False
         self.error: Exception | None = None
         self.done = 0
         self._layer: weakref.ref[Image] | None = weakref.ref(layer)
@@ -145,6 +145,11 @@ class MapRun(QObject):
         self._task: Task | None = None
         self._computed = self._before = 0
         self._begun = self._seconds = 0.0
+
+    @property
+    def running(self) -> bool:
+        """Whether it is being computed."""
+        return self._task is not None
 
     @property
     def heat(self) -> TileMap | None:
@@ -203,7 +208,7 @@ class MapRun(QObject):
 
     def begin(self) -> None:
         """Compute it, or what is left of it."""
-        self.error, self.cancelled, self.running = None, False, True
+        self.error, self.cancelled = None, False
         heat = self.heat
         self.done = self._before = 0 if heat is None else len(heat.done)
         self._computed, self._begun = 0, time.monotonic()
@@ -244,7 +249,7 @@ class MapRun(QObject):
         self._on_ended()
 
     def _on_ended(self, result: object = None) -> None:
-        self._task, self.running = None, False
+        self._task = None
         if self.heat is not None:
             self.done = len(self.heat.done) + self.failed  # also those that nobody was told about any more
         self.ended.emit()

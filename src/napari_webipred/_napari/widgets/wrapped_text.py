@@ -31,6 +31,13 @@ def broken(words: str, room: int, width_of: Callable[[str], int]) -> str:
     return "\n".join(lines)
 
 
+def beside_words(box: QCheckBox) -> int:
+    """Return how many pixels a check box needs beside its words."""
+    style = box.style()
+    indicator = style.pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth, None, box)
+    return int(indicator + 2 * style.pixelMetric(QStyle.PixelMetric.PM_CheckBoxLabelSpacing, None, box))
+
+
 class WrappedText(QObject):
     """Breaks the text of a button or check box whenever its width changes."""
 
@@ -56,9 +63,7 @@ class WrappedText(QObject):
     def _break(self) -> None:
         button, beside = self._button, AROUND
         if isinstance(button, QCheckBox):
-            style = button.style()
-            beside = style.pixelMetric(QStyle.PixelMetric.PM_IndicatorWidth, None, button)
-            beside += 2 * style.pixelMetric(QStyle.PixelMetric.PM_CheckBoxLabelSpacing, None, button)
+            beside = beside_words(button)
         text = broken(self.words, button.width() - beside, button.fontMetrics().horizontalAdvance)
         if text != button.text():
             button.setText(text)
