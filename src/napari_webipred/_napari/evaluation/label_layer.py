@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QComboBox
 from napari_webipred._napari.evaluation.label_file import MOST_COLUMNS
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.region_layer import shape_names
-from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
@@ -46,14 +46,8 @@ class LabelLayer(QObject):
 
     def list_layers(self) -> None:
         """List the layers that have features."""
-        before = self.layer.currentData()
         layers = [layer for layer in map(unwrapped, self._viewer.layers) if _has_features(layer)]
-        self.layer.blockSignals(True)
-        self.layer.clear()
-        for layer in layers:
-            self.layer.addItem(readable(layer.name), layer)
-        self.layer.setCurrentIndex(layers.index(before) if before in layers else min(len(layers), 1) - 1)
-        self.layer.blockSignals(False)
+        offer(self.layer, ((readable(layer.name), layer) for layer in layers), self.layer.currentData())
         self._fill_columns()
 
     def _fill_columns(self) -> None:
@@ -111,12 +105,7 @@ def fill(box: QComboBox, names: Iterable[str] | Mapping[str, str], nothing: str 
     nothing : str
         What is offered before them for no name.
     """
-    before = box.currentData()
-    box.blockSignals(True)
-    box.clear()
-    if nothing:
-        box.addItem(nothing, "")
+    items = [(nothing, "")] if nothing else []
     for name, data in (names if isinstance(names, Mapping) else {name: name for name in names}).items():
-        box.addItem(readable(name), data)
-    box.setCurrentIndex(max(box.findData(before), 0) if box.count() else -1)
-    box.blockSignals(False)
+        items.append((readable(name), data))
+    offer(box, items, box.currentData())

@@ -19,7 +19,7 @@ from napari_webipred._napari.evaluation.rendering import Area, Picture, picturin
 from napari_webipred._napari.latest import Latest
 from napari_webipred._napari.task import Task
 from napari_webipred._napari.widgets.button import Button
-from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.theme import Theme
@@ -128,14 +128,10 @@ class PlotPane(QWidget):
             self.variant.setCurrentIndex(self.variant.findData(variant))
 
     def _fill_variants(self) -> None:
-        number, before = self.plot.currentIndex(), self.variant.currentData()
+        number = self.plot.currentIndex()
         variants = self._plots[number].variants if 0 <= number < len(self._plots) else {}
-        self.variant.blockSignals(True)
-        self.variant.clear()
-        for key, words in variants.items():
-            self.variant.addItem(readable(words)[:LONGEST], key)
-        self.variant.setCurrentIndex(max(self.variant.findData(before), 0) if variants else -1)
-        self.variant.blockSignals(False)
+        items = ((readable(words)[:LONGEST], key) for key, words in variants.items())
+        offer(self.variant, items, self.variant.currentData())
         self.variant.setVisible(len(variants) > 1)
         self.draw()
 

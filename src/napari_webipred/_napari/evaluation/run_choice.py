@@ -6,21 +6,20 @@ from collections import Counter
 
 from qtpy.QtWidgets import QComboBox
 
+from napari_webipred._napari.widgets.choice import offer
 from napari_webipred.names import readable
 from napari_webipred.results.session_table import SessionTable
 
 
 def list_runs(box: QComboBox, table: SessionTable) -> None:
     """Offer the runs of a table that have rows, the last one first; the chosen one stays chosen if it has some."""
-    before, kept = box.currentData(), Counter(table.run_numbers[table.numbers].tolist())
-    box.blockSignals(True)
-    box.clear()
+    kept = Counter(table.run_numbers[table.numbers].tolist())
+    runs: list[tuple[str, int]] = []
     for run in reversed(table.runs):
         if count := kept[run.number]:
             rows = f"{count:,} row{'s' * (count != 1)}"
-            box.addItem(f"{run.number}: {readable(run.card.name)} · {rows}", run.number)
-    box.setCurrentIndex(max(box.findData(before), 0) if box.count() else -1)
-    box.blockSignals(False)
+            runs.append((f"{run.number}: {readable(run.card.name)} · {rows}", run.number))
+    offer(box, runs, box.currentData())
 
 
 def others(box: QComboBox) -> list[tuple[str, int]]:

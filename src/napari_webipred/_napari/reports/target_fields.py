@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QCheckBox, QFormLayout, QLabel, QLineEdit
 
 from napari_webipred._napari.pacs import work
 from napari_webipred._napari.task import Task
-from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred.errors import WebIPredError
 from napari_webipred.names import readable
 
@@ -131,16 +131,12 @@ class TargetFields(QObject):
         self._offer()
 
     def _offer(self) -> None:
-        before = self.where.currentData()
-        self.where.blockSignals(True)
-        self.where.clear()
-        self.where.addItem("a file", FILE)
+        places = [("a file", FILE)]
         if self._kind == "fhir":
-            self.where.addItem("a FHIR server", FHIR)
+            places.append(("a FHIR server", FHIR))
         for name in self.archives if self._kind == "sr" else ():
-            self.where.addItem(f"the archive {readable(name)}", f"{ARCHIVE}{name}")
-        self.where.setCurrentIndex(max(self.where.findData(before), 0))
-        self.where.blockSignals(False)
+            places.append((f"the archive {readable(name)}", f"{ARCHIVE}{name}"))
+        offer(self.where, places, self.where.currentData())
         self._show()
 
     def _show(self) -> None:

@@ -12,7 +12,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QH
 
 from napari_webipred._napari.images.layers import name_of
 from napari_webipred._napari.regions.region_layer import region_layers
-from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.names import readable
 from napari_webipred.slides.request import Background, Request
@@ -142,7 +142,7 @@ class RequestForm(QWidget):
         chosen = self.shapes
         layers = [layer for layer in region_layers(viewer) if isinstance(layer, Shapes)]
         self._shapes = list(map(weakref.ref, layers))
-        _fill(self.region, [(WHOLE, None), *((f"Shapes: {readable(name_of(layer))}", None) for layer in layers)])
+        offer(self.region, [(WHOLE, None), *((f"Shapes: {readable(name_of(layer))}", None) for layer in layers)], None)
         self.choose_shapes(chosen)
         if chosen is not self.shapes:
             self.changed.emit()
@@ -153,7 +153,7 @@ class RequestForm(QWidget):
         self._picture = picture
         levels = [] if picture is None else list(enumerate(picture.levels))
         known = picture is not None and picture.pixel_size is not None
-        _fill(
+        offer(
             self.resolution,
             [
                 ("Automatic", AUTOMATIC),
@@ -162,7 +162,7 @@ class RequestForm(QWidget):
             ],
             before,
         )
-        _fill(self.unit, [("pixels", "pixels"), *([("µm", "µm")] if known else [])], unit)
+        offer(self.unit, [("pixels", "pixels"), *([("µm", "µm")] if known else [])], unit)
         self._show()
 
     def _pixels(self) -> int:
@@ -185,13 +185,3 @@ class RequestForm(QWidget):
         self._form.setRowVisible(self.microns, self.resolution.currentData() == MICRONS)
         self.unit.setVisible(self.unit.count() > 1)
         self.tile.setSuffix("" if self.unit.count() > 1 else " pixels")
-
-
-def _fill(box: QComboBox, items: list[tuple[str, Any]], chosen: Any = None) -> None:
-    """Offer these items, and choose the one with this data, or else the first."""
-    before = box.blockSignals(True)
-    box.clear()
-    for words, data in items:
-        box.addItem(words, data)
-    box.setCurrentIndex(max(next((i for i, (_, data) in enumerate(items) if data == chosen), 0), 0))
-    box.blockSignals(before)

@@ -1,6 +1,9 @@
-"""A combo box that may be narrower than its longest choice."""
+"""A combo box that may be narrower than its longest choice, and what it offers."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
 
 from qtpy.QtWidgets import QComboBox, QSizePolicy
 
@@ -15,3 +18,22 @@ def choice(name: str) -> QComboBox:
     box.setMinimumContentsLength(LETTERS)
     box.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
     return box
+
+
+def offer(box: QComboBox, items: Iterable[tuple[str, Any]], chosen: Any) -> None:
+    """Offer other items without a signal, and choose the one that has this data, or else the first.
+
+    Parameters
+    ----------
+    box : QComboBox
+    items : iterable of (str, object)
+        The words of each, and its data.
+    chosen : object
+    """
+    items = list(items)
+    before = box.blockSignals(True)
+    box.clear()
+    for words, data in items:
+        box.addItem(words, data)
+    box.setCurrentIndex(next((i for i, (_, data) in enumerate(items) if data == chosen), min(len(items), 1) - 1))
+    box.blockSignals(before)
