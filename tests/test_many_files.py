@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Generator
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,10 @@ from napari_webipred import cli, engine
 from napari_webipred.imaging import unopened
 from napari_webipred.imaging.finding import FIRST
 from napari_webipred.imaging.selection import Selection
+from napari_webipred.imaging.source import Source
+from napari_webipred.imaging.unopened import Sources
 from napari_webipred.options import Options
+from napari_webipred.steps import result_of
 from test_engine import MeanModel
 
 COUNT = FIRST + 24
@@ -168,6 +173,7 @@ def test_a_pipe_is_a_failed_row_or_left_out_and_nobody_waits_for_it(tmp_path: Pa
     assert all("is not a file" in error for _, error in failed)
     assert sorted(Path(name).name for name in found[0].left_out) == ["DICOMDIR", "gone", "pipe"]
     assert len(rows(found)) == FIRST + 3 + 4
+    same(rows(events(result_of(engine.found(given).looking_for_stacks()))), rows(found))
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])
@@ -186,6 +192,128 @@ def test_table_and_record_are_those_of_files_that_were_all_described_before(
     assert records[0] | {"made": ""} == records[1] | {"made": ""}
     assert records[0]["planes"] == {"asked": COUNT + 6, "done": COUNT + 6, "failed": 1}
     assert records[0]["complete"]
+
+
+def frames(count: int, kind: str) -> bytes:
+    """An animation, or a plain image of a format that can have some."""
+    first, *others = (Image.fromarray(np.full((20, 24, 3), 40 * i, np.uint8)) for i in range(count))
+    stream = BytesIO()
+    first.save(stream, kind, **({"save_all": True, "append_images": others} if others else {}))
+    return stream.getvalue()
+
+
+def stack_of_pages(count: int) -> bytes:
+    stream = BytesIO()
+    tifffile.imwrite(stream, np.zeros((count, 20, 24), np.uint8), photometric="minisblack")
+    return stream.getvalue()
+
+
+@pytest.fixture
+def misnamed(tmp_path: Path) -> Path:
+    """Many small images, after them files whose names say nothing of what is in them; two of them have axes."""
+    path = tmp_path / "misnamed"
+    path.mkdir()
+    for number in range(FIRST):
+        (path / f"a{number:02}.png").write_bytes(frames(1, "PNG"))
+    late = {
+        "b.jpg": frames(1, "PNG"),
+        "c.png": stack_of_pages(3),
+        "d.bmp": frames(1, "JPEG"),
+        "e.jpg": frames(4, "PNG"),
+        "f.png": frames(1, "WEBP"),
+        "g.png": b"",
+        "h.jpg": b"nonsense",
+        "i.png": frames(1, "PNG")[:30],
+        "j.png": frames(1, "BMP"),
+        "k.png": stack_of_pages(1),
+        "l.png": frames(1, "GIF"),
+    }
+    for name, content in late.items():
+        (path / name).write_bytes(content)
+    return path
+
+
+def printed(folder: Path, capsys: pytest.CaptureFixture[str]) -> str:
+    """What a run writes to standard output."""
+    capsys.readouterr()
+    assert cli.main(["classify", str(folder), "--model", "demo"]) == 1
+    return capsys.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["folder", "misnamed"])
+def test_standard_output_is_that_of_files_that_were_all_described_before(
+    kind: str, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images: Path = request.getfixturevalue(kind)
+    late = printed(images, capsys)
+    monkeypatch.setattr(engine, "searching", lambda images, searching=engine.searching: opening(searching(images)))
+    assert late == printed(images, capsys)
+    assert late.startswith("image,page,frame,")
+    if kind == "misnamed":
+        assert late.count("\n") == 1 + FIRST + 3 + 4 + 9
+
+
+def opening(steps: Generator[int, None, Sources]) -> Generator[int, None, Sources]:
+    """Describe all that is found."""
+    return (yield from steps).opened()
+
+
+def test_before_the_table_has_columns_only_files_are_described_that_may_be_stacks(
+    misnamed: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    described: list[str] = []
+    describe = unopened.file_source
+    monkeypatch.setattr(unopened, "file_source", lambda path: described.append(Path(path).name) or describe(path))
+    sources = result_of(engine.found(misnamed).looking_for_stacks())
+    assert described == ["c.png", "e.jpg", "g.png", "h.jpg", "i.png", "k.png", "l.png"]
+    assert sources.rows == FIRST + 3 + 4 + 9
+    found = events(sources)
+    assert (found[0].total, found[0].estimated, found[0].axes) == (FIRST + 16, False, ("page", "frame"))
+    assert {event.total for event in found if isinstance(event, engine.RowDone)} == {FIRST + 16}
+    same(rows(found), rows(events(engine.found(misnamed).opened())))
+
+
+def test_plain_images_are_counted_as_such_behind_many_stacks(tmp_path: Path) -> None:
+    for number in range(FIRST):
+        (tmp_path / f"a{number:02}.tif").write_bytes(stack_of_pages(3))
+    for number in range(2):
+        (tmp_path / f"b{number}.png").write_bytes(frames(1, "PNG"))
+    assert result_of(engine.found(tmp_path).looking_for_stacks()).rows == 3 * FIRST + 2
+
+
+def test_axes_are_in_the_order_of_the_images_whenever_they_were_described(tmp_path: Path) -> None:
+    for number in range(FIRST):
+        (tmp_path / f"a{number:02}.png").write_bytes(frames(1, "PNG"))
+    (tmp_path / "b.gif").write_bytes(frames(2, "GIF"))
+    made = dataset(np.zeros((2, 8, 8), np.int16), "CT")
+    written(tmp_path / "c.dcm", made)  # described when it is found
+    (tmp_path / "d.tif").write_bytes(stack_of_pages(2))
+    sources = engine.found([tmp_path, Source("array", "array", None, ("z",), (2,))])
+    expected = ["frame", "frame", "page", "z"]
+    for known in (sources.opened(), result_of(sources.looking_for_stacks())):
+        assert [axis for source in known.described for axis in source.axes] == expected
+
+
+def test_a_file_that_becomes_a_stack_after_the_columns_are_written_ends_the_run(
+    misnamed: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("c.png", "e.jpg", "k.png"):
+        (misnamed / name).write_bytes(frames(1, "PNG"))
+    look = Sources.looking_for_stacks
+
+    def looking(sources: Sources) -> Generator[tuple[int, int], None, Sources]:
+        known = yield from look(sources)
+        (misnamed / "c.png").write_bytes(stack_of_pages(3))
+        return known
+
+    monkeypatch.setattr(Sources, "looking_for_stacks", looking)
+    assert cli.main(["classify", str(misnamed), "--model", "demo"]) == 2
+    told = capsys.readouterr()
+    assert "c.png has become a stack since the run began" in told.err
+    assert "--output" in told.err
+    header, *lines = told.out.splitlines()
+    assert header.startswith("image,sharp,")
+    assert [Path(line.split(",")[0]).name for line in lines][-1] == "b.jpg"
 
 
 def test_the_total_is_estimated_by_the_first_files_and_corrected_by_each_row(tmp_path: Path) -> None:

@@ -54,7 +54,8 @@ class Started:
     measures : tuple of str
         Names of what else is measured of each image.
     estimated : bool
-        Whether there are files that nobody has looked into. Those that prove to be stacks are told of by `Recounted`.
+        Whether there are files of which nobody knows how many planes they hold. `Recounted` tells of those that prove
+        to be stacks.
     difference : Difference or None
         How far the numbers are from those in float32 on the processor, if something else computes them.
     """
@@ -157,7 +158,7 @@ def classify(
     total, typical, classes = sources.rows, sources.typical, tuple(model.classes)
     axes = tuple(dict.fromkeys(axis for source in sources.described for axis in source.axes))
     regions = any(source.regions is not None for source in sources.described)
-    estimated = len(sources.described) < len(sources)
+    estimated = not sources.is_counted
     measured = measures(classes, options.as_dict())
     yield Started(total, classes, axes, sources.left_out, regions, measured, estimated, apart)
     done = failed = 0

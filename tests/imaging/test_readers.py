@@ -14,7 +14,9 @@ import numpy as np
 import pytest
 import tifffile
 from PIL import Image
+from PIL.PngImagePlugin import PngInfo
 
+from dicom_maker import dataset, written
 from imaging.all_planes import all_planes
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging import raster
@@ -22,7 +24,7 @@ from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.pillow import pillow_source
 from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.reader import FileFormat, Reader
-from napari_webipred.imaging.readers import READERS, file_source, read
+from napari_webipred.imaging.readers import PAGE, READERS, file_source, is_single, read
 from napari_webipred.imaging.selection import one_plane
 from napari_webipred.imaging.source import Source
 
@@ -218,3 +220,60 @@ def test_what_a_new_reader_cannot_read_is_explained_as_of_all_others(tmp_path: P
     (tmp_path / "text.txt").write_text("hello")
     with pytest.raises(ImageError, match="LATE, TIFF, OME-Zarr, pages, PNG, JPEG, GIF, BMP and WebP"):
         read(file_source(tmp_path / "text.txt"), ())
+
+
+@pytest.mark.parametrize("kind", FILES)
+@pytest.mark.parametrize("name", ["x", "x.png", "x.tif"])
+def test_a_file_that_passes_for_one_plane_by_its_first_bytes_is_one(kind: str, name: str, tmp_path: Path) -> None:
+    path = tmp_path / name
+    made = file(tmp_path, kind)
+    if made.exists():
+        made.rename(path)
+    assert is_single(str(path)) == (kind in SINGLE)
+    assert not (is_single(str(path)) and file_source(path).axes)
+
+
+SINGLE = {"png", "16-bit.png", "jpg", "turned.jpg", "turned.png", "bmp"}
+
+
+@pytest.mark.parametrize("count", [1, 2])
+@pytest.mark.parametrize("kind", ["PNG", "WEBP"])
+@pytest.mark.parametrize("exif", [True, False])
+def test_of_formats_that_can_be_animations_the_first_bytes_tell(
+    count: int, kind: str, exif: bool, tmp_path: Path
+) -> None:
+    path, image = tmp_path / "x", Image.fromarray(COLOUR)
+    others = [Image.fromarray(np.roll(COLOUR, i, axis=1)) for i in range(1, count)]
+    image.save(path, kind, save_all=count > 1, append_images=others, **({"exif": turned()} if exif else {}))
+    assert (is_single(str(path)), len(file_source(path))) == (count == 1, count)
+
+
+def test_pixels_that_begin_late_do_not_tell_that_a_file_is_no_animation(tmp_path: Path) -> None:
+    path, image = tmp_path / "x.png", Image.fromarray(COLOUR)
+    other = Image.fromarray(np.roll(COLOUR, 1, axis=1))
+    for size, told in ((PAGE - 200, True), (PAGE, False)):
+        image.save(path, icc_profile=RANDOM.bytes(size))
+        assert is_single(str(path)) == told
+    text = PngInfo()
+    text.add_text("Comment", "xxxxIDAT" * PAGE)
+    image.save(path, pnginfo=text, save_all=True, append_images=[other])
+    assert not is_single(str(path))
+    assert len(file_source(path)) == 2
+
+
+def test_a_medical_file_that_begins_like_another_image_does_not_pass_for_one_plane(tmp_path: Path) -> None:
+    for beginning in (b"\xff\xd8\xff", b"BM", b"\x89PNG\r\n\x1a\n"):
+        path = tmp_path / "x.jpg"
+        written(path, dataset(np.zeros((2, 8, 8), np.int16)))
+        content = path.read_bytes()
+        path.write_bytes(beginning + content[len(beginning) :])
+        assert not is_single(str(path))
+        assert file_source(path).shape == (2,)
+
+
+@pytest.mark.usefixtures("more_readers")
+def test_a_new_reader_need_not_know_whether_a_file_holds_one_plane(tmp_path: Path) -> None:
+    late = tmp_path / "b.late"
+    late.write_bytes(b"BM".ljust(128) + b"LATE" + bytes(24))
+    assert not is_single(str(late))
+    assert not is_single(str(tmp_path))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from napari_webipred.cli import terminal
 from napari_webipred.cli.columns import ENSEMBLE, Columns
 from napari_webipred.cli.interruption import uninterrupted
+from napari_webipred.errors import ImageError
 from napari_webipred.results.models_record import ModelsRecord
 from napari_webipred.results.record import Record, file_facts
 
@@ -83,9 +84,14 @@ def _written_to_stream(
         models=models,
         identify=columns.identify,
     )
-    called = [*columns.names, columns.ensemble]
+    called, axes = [*columns.names, columns.ensemble], set(started.axes)
 
     def write(row: Row, number: int) -> None:
+        if not row.position.keys() <= axes:  # lines that are written cannot get more columns
+            raise ImageError(
+                f"{row.image} has become a stack since the run began, for which the table has no columns.",
+                "Begin anew when no other program writes the images, or give --output.",
+            )
         writer.write(row, called[number])
         target.flush()
 

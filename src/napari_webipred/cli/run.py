@@ -120,7 +120,11 @@ def run(
     maps = wishes.maps
     columns = Columns.of(models, options, wishes.together)
     _tell_differences(models, options)
-    sources = _found(inputs, with_stacks=output is None or maps is not None or len(models) > 1)
+    sources = _found(inputs)
+    if maps is not None or len(models) > 1:
+        sources = sources.opened()
+    elif output is None:  # a column for each axis has to be there before the first row
+        sources = terminal.counted(sources.looking_for_stacks(), "Looking for stacks")
     facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
     record, summary = _record(models, wishes.given, columns.names, facts, options.hardware), Summary()
     executor = wishes.maps.executor if wishes.maps else wishes.executor or classify_planes
@@ -217,15 +221,14 @@ def _beginning(
     return Beginning(sources)
 
 
-def _found(inputs: Iterable[ImageLike], *, with_stacks: bool) -> Sources:
-    """Find the images; and which of them are stacks, if that has to be known before the first row."""
+def _found(inputs: Iterable[ImageLike]) -> Sources:
+    """Find the images."""
     from napari_webipred import engine
 
     def words(count: int) -> tuple[str, int, None]:
         return f"Listing images: {count:,}", count, None
 
-    sources = terminal.shown(engine.searching(inputs), words)
-    return sources.opened() if with_stacks else sources
+    return terminal.shown(engine.searching(inputs), words)
 
 
 def _tell_differences(models: Sequence[Model], options: Options) -> None:

@@ -12,6 +12,7 @@ from threading import Condition
 
 from napari_webipred import limits
 from napari_webipred.execution.plane import Plane
+from napari_webipred.imaging.handle import READ_ONLY
 from napari_webipred.imaging.unopened import UNOPENED
 from napari_webipred.workers import Workers
 
@@ -118,7 +119,7 @@ class ReadingAhead:
 
 def read_and_drop(path: Path, size: int) -> None:
     """Read so many bytes of a file at most."""
-    descriptor = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0))
+    descriptor = os.open(path, READ_ONLY)
     try:
         while size > 0 and (piece := os.read(descriptor, min(size, _PIECE))):
             size -= len(piece)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -10,6 +12,10 @@ from typing import IO, TYPE_CHECKING
 
 if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
+
+
+# Opening a pipe would else wait for ever, and Windows would change the ends of lines.
+READ_ONLY = os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NONBLOCK", 0)
 
 
 class Handle:
@@ -75,3 +81,14 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         return
     with path.open("rb") as file:
         yield file
+
+
+def beginning(path: str, size: int) -> bytes:
+    """Read the first bytes of a file, several times faster than with a file object; none of what is no file."""
+    if not stat.S_ISREG(os.stat(path).st_mode):  # noqa: PTH116 - see above
+        return b""
+    descriptor = os.open(path, READ_ONLY)
+    try:
+        return os.read(descriptor, size)
+    finally:
+        os.close(descriptor)

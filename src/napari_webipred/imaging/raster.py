@@ -6,6 +6,7 @@ import warnings
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
+from struct import Struct
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -36,6 +37,9 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second image in a JPEG is a thumbnail or a depth map
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
+PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"RIFF"  # first bytes
+CHUNK = Struct(">I4s")  # of a PNG: the length of its content, and its kind
+WEBP_ANIMATION = 0b10  # among the flags of an extended WebP
 # Raw modes of 16-bit colours in a PNG, of which Pillow gives 8 bits, and their number of channels.
 DEEP = {"LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
 
@@ -75,6 +79,29 @@ def describe(path: Path, name: str) -> Source:
     if frames * BYTES_OF_A_FRAME > size:
         raise ImageError(f"{path.name} claims to hold {frames} frames, which do not fit into it.")
     return Source(name, READER.id, path, ("frame",), (frames,), details=memory)
+
+
+def is_still(head: bytes) -> bool:
+    """Tell by the first bytes of a file whether it is no animation.
+
+    False of a GIF, which does not say so before its end, and of what does not say so in these bytes.
+    """
+    if head.startswith(PNG):
+        return _is_still_png(head)
+    if head.startswith(RIFF):  # of WebP, only the extended kind can be an animation
+        return head[8:12] == b"WEBP" and len(head) > 20 and not (head[12:16] == b"VP8X" and head[20] & WEBP_ANIMATION)
+    return head.startswith((JPEG, BMP))
+
+
+def _is_still_png(head: bytes) -> bool:
+    """Tell whether the pixels of a PNG come before anything that says that it is an animation."""
+    at = len(PNG)
+    while at + CHUNK.size <= len(head):
+        length, kind = CHUNK.unpack_from(head, at)
+        if kind in (b"IDAT", b"acTL"):
+            return bool(kind == b"IDAT")
+        at += CHUNK.size + length + 4  # behind the content is its checksum
+    return False
 
 
 def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
@@ -266,5 +293,6 @@ READER = Reader(
         recognises=lambda path, head: bool(head),  # Pillow itself tells these formats apart, and refuses all others
         describe=describe,
         priority=-1,
+        is_single=is_still,
     ),
 )

@@ -24,6 +24,11 @@ def no_header(source: Source, index: Index) -> Header | None:
     return None
 
 
+def unknown(head: bytes) -> bool:
+    """Say that the first bytes of a file do not show that it holds one plane."""
+    return False
+
+
 @dataclass(frozen=True, slots=True)
 class FileFormat:
     """How the files of a reader are recognised and described.
@@ -35,8 +40,8 @@ class FileFormat:
     suffixes : frozenset of str
         Which files of a folder are images, in lower case: ``{".tif", ".tiff"}``. The content decides how they are read.
     recognises : callable
-        Takes the path and the first bytes (`napari_webipred.imaging.readers.HEAD` of them; none of a folder) and tells
-        whether the file is of this format.
+        Takes the path and the first bytes (`napari_webipred.imaging.readers.HEAD` of them or more; none of a folder)
+        and tells whether the file is of this format.
     describe : callable
         Takes the path and the name of the source and returns the Source. It reads no pixels. It may raise anything;
         the user is told that the file is damaged.
@@ -44,14 +49,18 @@ class FileFormat:
         Formats with a larger number are asked first.
     folder_suffixes : frozenset of str
         Which folders are one image each, such as ``{".zarr"}``.
+    is_single : callable
+        Takes the first bytes of a file of this format and tells whether they show that it holds one plane. Where they
+        do not, only `describe` knows.
     """
 
     names: tuple[str, ...]
     suffixes: frozenset[str]
-    recognises: Callable[[Path, bytes], bool]
+    recognises: Callable[[str | Path, bytes], bool]
     describe: Callable[[Path, str], Source]
     priority: int = 0
     folder_suffixes: frozenset[str] = frozenset()
+    is_single: Callable[[bytes], bool] = unknown
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from napari_webipred import file_errors
 from napari_webipred.errors import CancelledError, ImageError
 from napari_webipred.imaging import derived, pillow, planes, raster, tiff, tiff_levels, unreadable, windows
 from napari_webipred.imaging.dicom import reader as dicom
-from napari_webipred.imaging.handle import opened
+from napari_webipred.imaging.handle import beginning, opened
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.imaging.quiet import quiet
@@ -29,6 +29,7 @@ READERS: dict[str, Reader] = {
     **{reader.id: reader for reader in (windows.ZARR, windows.SLIDE, windows.TILE)},
 }
 HEAD = 512  # bytes of a file by which its format is recognised
+PAGE = 4096  # bytes that any disk reads at least; in most PNG files, the pixels begin within them
 ANOTHER_FILE = "Choose another file, or download or copy this one again."
 
 
@@ -100,6 +101,16 @@ def file_source(path: str | Path) -> Source:
             return _format_of(path).describe(path, name)
     except ImageError as error:
         return unreadable.unreadable(name, error)
+
+
+def is_single(path: str) -> bool:
+    """Tell whether the first bytes of a file show that it holds one plane; where they do not, describing it tells."""
+    try:
+        head = beginning(path, PAGE)
+    except OSError:  # describing it will say what is wrong with it
+        return False
+    found = next((each for each in file_formats() if head and each.recognises(path, head)), None)
+    return found is not None and found.is_single(head)
 
 
 def _format_of(path: Path) -> FileFormat:

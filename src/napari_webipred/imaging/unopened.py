@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -14,11 +14,12 @@ from typing import Any, TypeAlias
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging import raster, tiff, unreadable
 from napari_webipred.imaging.path_list import PathList
-from napari_webipred.imaging.readers import file_source
+from napari_webipred.imaging.readers import file_source, is_single
 from napari_webipred.imaging.selection import WHOLE, Selection, selected
 from napari_webipred.imaging.source import Source
 from napari_webipred.names import escape
 
+_STEP = 1000  # files
 UNOPENED = "unopened"  # in place of the id of a reader
 Image: TypeAlias = Source | str  # described, or the path of a file
 
@@ -49,6 +50,7 @@ class Sources:
         self._paths = PathList()
         self._described: dict[int, Source] = {}
         self._first = 0  # images before it are left out
+        self._single = False  # whether it is known of all files that are not described that they hold one plane
         self.begun = 0
         for image in images:
             self.add(image)
@@ -97,8 +99,15 @@ class Sources:
 
     @property
     def typical(self) -> int:
-        """How many rows a file gives, going by the images that are described."""
+        """How many rows a file gives that is not described, going by the images that are, if it is not known."""
+        if self._single:
+            return 1
         return median_low(map(len, self._described.values())) if self._described else 1
+
+    @property
+    def is_counted(self) -> bool:
+        """Whether it is known how many rows will come."""
+        return self._single or len(self.described) == len(self)
 
     @property
     def rows(self) -> int:
@@ -136,10 +145,27 @@ class Sources:
         same.begun = self.begun
         return same
 
+    def looking_for_stacks(self) -> Generator[tuple[int, int], None, Sources]:
+        """Return the same images, described but for files that hold one plane by their first bytes.
+
+        Yields
+        ------
+        int and int
+            How many are looked at, every thousand, and how many there are.
+        """
+        same = self._copy(self._selection)
+        same._described, same._single = {}, True
+        for number, path in enumerate(self._paths.after(self._first), self._first):
+            if number in self._described or not is_single(path):
+                same._described[number] = opened(self._given(number, path))
+            if number % _STEP == 0:
+                yield number - self._first, len(self)
+        return same
+
     def _copy(self, selection: Selection) -> Sources:
         same = Sources(selection=selection)
         same.left_out, same._paths, same._described = self.left_out, self._paths, self._described
-        same._first, same.begun = self._first, self.begun
+        same._first, same.begun, same._single = self._first, self.begun, self._single
         return same
 
 

@@ -156,7 +156,7 @@ ZARR = Reader(
     FileFormat(
         names=("OME-Zarr",),
         suffixes=frozenset(),
-        recognises=lambda path, head: not head and zarr_folder.is_zarr(path),
+        recognises=lambda path, head: not head and zarr_folder.is_zarr(Path(path)),
         describe=lambda path, name: whole(zarr_folder.describe(path, name), "zarr"),
         folder_suffixes=frozenset({".zarr"}),
     ),
