@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -155,3 +156,21 @@ def test_what_is_no_record_of_a_run_on_files_is_refused_in_words(folder: Path, c
     shutil.rmtree(folder)
     assert cli.main(["rerun", str(record)]) == 2
     assert "None of the 3 images of this run is here" in capsys.readouterr().err
+
+
+def test_the_same_number_in_another_notation_is_no_difference_but_a_text_is(folder: Path, capsys) -> None:
+    first_run()
+    names, first, *others = csv.reader(Path("out.csv").read_text(encoding="utf-8").splitlines())
+    number = names.index("sharp")
+
+    def rerun_with(changed: list[str]) -> list[list[str]]:
+        with Path("out.csv").open("w", encoding="utf-8", newline="") as file:
+            csv.writer(file).writerows([names, changed, *others])
+        capsys.readouterr()
+        cli.main(["rerun", "out.csv.json"])
+        return list(csv.reader(capsys.readouterr().out.splitlines()))[1:]
+
+    assert rerun_with([f"{Decimal(cell):e}" if place == number else cell for place, cell in enumerate(first)]) == []
+    for place, cell in ((number, f"-{first[number]}"), (number, "none"), (names.index("prediction"), "none")):
+        ((row, _, column, before, now),) = rerun_with([*first[:place], cell, *first[place + 1 :]])
+        assert (row, column, before, now) == ("1", names[place], cell, first[place])

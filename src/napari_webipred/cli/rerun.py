@@ -23,6 +23,7 @@ from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
 from napari_webipred.model_overrides import Thresholds
 from napari_webipred.names import unescape
+from napari_webipred.results.columns import IDENTITY, REGION, RUN
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.record import made, plain, read_record, record_path
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 OURS = "Give the record that `classify --output` has written, such as results.csv.json."
 _FACTS = ("checksum", "task", "classes", "output")  # of a model
 _SHOWN = 200  # characters of a value
+_TEXTS = {"image", REGION, *IDENTITY, *RUN, "prediction", "error"}  # columns
 
 
 def add_rerun(parser: Parser) -> None:
@@ -250,4 +252,14 @@ def _differences(table: Path, lines: Iterator[list[str]]) -> Iterator[tuple[str,
     for number, (old, new) in enumerate(zip_longest(before, lines, fillvalue=nothing), 1):
         image = (old or new)[0] if old or new else ""
         cells = zip_longest(names, old, new, fillvalue="")
-        yield from ((str(number), image, name, a, b) for name, a, b in cells if a != b)
+        yield from ((str(number), image, name, a, b) for name, a, b in cells if not _are_same(name, a, b))
+
+
+def _are_same(column: str, before: str, now: str) -> bool:
+    """Tell whether two cells say the same; versions of this program write the same number in several ways."""
+    if before == now or column in _TEXTS:
+        return before == now
+    try:
+        return str(float(before)) == str(float(now))
+    except ValueError:
+        return False
