@@ -39,6 +39,16 @@ def cells_of(line: bytes, path: Path) -> list[str]:
 def check_of(line: bytes, path: Path, axes: int) -> int:
     """Return the checksum of a line; that of CSV leaves out the cells of so many axes, which may be added later."""
     if not is_json(path):
-        cells = cells_of(line, path)
-        line = "\0".join([*cells[:1], *cells[1 + axes :]]).encode()
+        cells = _without_quotes(line, dialect_of(path)).split(b"\0", 1 + axes)
+        line = b"\0".join([*cells[:1], *cells[1 + axes :]])
     return zlib.crc32(line)
+
+
+def _without_quotes(line: bytes, dialect: type[csv.Dialect]) -> bytes:
+    """Return the cells of a line, NUL between them: a line with many numbers takes long to read cell by cell."""
+    pieces = line.rstrip(b"\r\n").split(b'"')
+    # Every second piece stands in quotes. Nothing between two of these was a quote in a cell, which is doubled.
+    delimiter = dialect.delimiter.encode()
+    pieces[::2] = [piece.replace(delimiter, b"\0") for piece in pieces[::2]]
+    pieces[2:-1:2] = [piece or b'"' for piece in pieces[2:-1:2]]
+    return b"".join(pieces)
