@@ -192,7 +192,7 @@ class _Columns:
         self._places = {name: place for place, name in enumerate(names)}
         self._end = self._places.get("prediction", -1)
         self._first = self._end - len(self._classes)
-        written = as_text(self._classes)
+        written = [*map(as_text, self._classes)]
         own = names[self._first : self._end] if self._first > 0 else []
         if "image" not in self._places or "error" not in self._places or not self._classes:
             raise OptionError("The table lacks one of the columns image, prediction and error.", _OURS)
@@ -244,7 +244,7 @@ def _is_named(column: str, written: str, name: str) -> bool:
 
 def _chosen(text: str, classes: Sequence[str]) -> tuple[str, ...]:
     """Return the classes that a prediction names."""
-    known = {without_apostrophe(written): name for written, name in zip(as_text(classes), classes, strict=True)}
+    known = {without_apostrophe(written): name for written, name in zip(map(as_text, classes), classes, strict=True)}
     found = classes_in(without_apostrophe(text), known)
     if found is None:
         raise OptionError(f"The prediction {text} names no class of the model.", _OURS)

@@ -7,9 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO
 from zipfile import ZIP_DEFLATED, ZipFile
 
+import numpy as np
+
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
-from napari_webipred.results.export import Cell
+from napari_webipred.results.digits import decimals
+from napari_webipred.results.export import Part
 
 if TYPE_CHECKING:
     from openpyxl.cell import WriteOnlyCell
@@ -23,7 +26,7 @@ _NO_XML = re.compile("[\ufffe\uffff]")
 _OTHERWISE = "Save it as a CSV file, or save fewer rows."
 
 
-def write(file: BinaryIO, names: Sequence[str], rows: Iterable[Sequence[Cell]], count: int) -> Iterator[None]:
+def write(file: BinaryIO, names: Sequence[str], rows: Iterable[Sequence[Part]], count: int) -> Iterator[None]:
     """Write a sheet with a line of names and a line for each row, step by step.
 
     Texts are written as texts, so that none of them runs as a formula. Numbers are those that stand in a CSV file.
@@ -34,7 +37,7 @@ def write(file: BinaryIO, names: Sequence[str], rows: Iterable[Sequence[Cell]], 
         Open for writing, and empty.
     names : sequence of str
         Names of the columns.
-    rows : iterable of sequences of str, int, float32 or None
+    rows : iterable of sequences of str, int, None or numbers of several cells
     count : int
         How many rows there are.
 
@@ -63,7 +66,7 @@ def write(file: BinaryIO, names: Sequence[str], rows: Iterable[Sequence[Cell]], 
         _the_rest(archive, book)
 
 
-def _rows_into(archive: ZipFile, sheet: Any, names: Sequence[str], rows: Iterable[Sequence[Cell]]) -> Iterator[None]:
+def _rows_into(archive: ZipFile, sheet: Any, names: Sequence[str], rows: Iterable[Sequence[Part]]) -> Iterator[None]:
     """Write the rows straight into the archive: left to itself, openpyxl first writes them to a temporary file."""
     from openpyxl.worksheet._writer import WorksheetWriter
 
@@ -71,8 +74,8 @@ def _rows_into(archive: ZipFile, sheet: Any, names: Sequence[str], rows: Iterabl
         sheet._writer = WorksheetWriter(sheet, part)
         sheet._writer.write_top()
         sheet.append([_text(sheet, name) for name in names])
-        for cells in rows:
-            sheet.append([_cell(sheet, cell) for cell in cells])
+        for row in rows:
+            sheet.append([cell for part in row for cell in _cells(sheet, part)])
             yield
         sheet.close()
 
@@ -89,12 +92,10 @@ def _the_rest(archive: ZipFile, book: Any) -> None:
     Writer(book, archive).write_data()
 
 
-def _cell(sheet: Any, cell: Cell) -> Any:
-    if isinstance(cell, str):
-        return _text(sheet, cell) if cell else None
-    if cell is None or isinstance(cell, int):
-        return cell
-    return float(str(cell))  # the digits of a CSV file, of which a reader makes the same 32-bit float
+def _cells(sheet: Any, part: Part) -> Sequence[Any]:
+    if isinstance(part, np.ndarray):
+        return decimals(part)  # the digits of a CSV file, of which a reader makes the same 32-bit float
+    return (_text(sheet, part) if part else None,) if isinstance(part, str) else (part,)
 
 
 def _text(sheet: Any, text: str) -> WriteOnlyCell:

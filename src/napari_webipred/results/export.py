@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from math import isnan
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
+
+import numpy as np
 
 from napari_webipred.names import harmless
 from napari_webipred.results.columns import IDENTITY, columns
+from napari_webipred.results.digits import digits
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
-Cell: TypeAlias = "str | int | np.float32 | None"
+Cell: TypeAlias = str | int | None
+Part: TypeAlias = "Cell | NDArray[np.float32]"  # a cell, or the numbers of several side by side
+QUOTE = '"'
+
+
+class Stream(Protocol):
+    """Takes text."""
+
+    def write(self, text: str, /) -> object:
+        """Take a text."""
 
 
 class Tabs(csv.excel_tab):
@@ -39,7 +49,7 @@ class CsvWriter:
     Parameters
     ----------
     stream : text stream
-        Opened with ``newline=""``, so that line ends stay as RFC 4180 wants them.
+        A file is opened with ``newline=""``, so that line ends stay as RFC 4180 wants them.
     classes, axes : sequences of str
         Names of the classes in the model's order, and of the axes of stacks.
     dialect : type of csv.Dialect
@@ -56,7 +66,7 @@ class CsvWriter:
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Stream,
         classes: Sequence[str],
         axes: Sequence[str] = (),
         dialect: type[csv.Dialect] = csv.excel,
@@ -66,7 +76,8 @@ class CsvWriter:
         identify: bool = False,
         models: bool = False,
     ) -> None:
-        self._writer = csv.writer(stream, dialect)
+        self._stream = stream
+        self._dialect = dialect
         self._classes = len(classes)
         self._axes = tuple(axes)
         self._regions = regions
@@ -74,18 +85,21 @@ class CsvWriter:
         self._models = models
         self._measures = len(measures)
         names = columns(axes, classes, regions, models=models, measures=measures, identify=identify)
-        self._writer.writerow(as_text(names))
+        stream.write(line(names, dialect))
 
     def write(self, row: Row, model: str = "") -> None:
         """Write one row, of one of several models; a failed one has empty cells for its numbers."""
         run = (*(identity(row) if self._identify else ()), *((model,) if self._models else ()))
         probabilities, measured = numbers(row.probabilities, self._classes), numbers(row.measures, self._measures)
-        self._writer.writerow(as_text(cells(row, self._axes, probabilities, self._regions, run, measured)))
+        found = parts(row, self._axes, probabilities, self._regions, run, measured)
+        self._stream.write(line(found, self._dialect))
 
 
-def numbers(values: NDArray[np.float32] | None, count: int) -> Sequence[np.float32 | None]:
-    """Return numbers as cells; None for each that a row does not have, because it has failed or has no such class."""
-    return [None] * count if values is None else [None if isnan(value) else value for value in values]
+def numbers(values: NDArray[np.float32] | None, count: int) -> Sequence[NDArray[np.float32]]:
+    """Return the numbers of so many columns as parts of a line: NaN for a row that has none, because it has failed."""
+    if not count:
+        return ()
+    return (np.full(count, np.nan, np.float32) if values is None else values,)
 
 
 def identity(row: Row) -> Sequence[str]:
@@ -93,19 +107,19 @@ def identity(row: Row) -> Sequence[str]:
     return row.identity or ("",) * len(IDENTITY)
 
 
-def cells(
+def parts(
     row: Row,
     axes: Sequence[str],
-    probabilities: Sequence[Cell],
+    probabilities: Sequence[Part],
     regions: bool = False,
-    run: Sequence[Cell] = (),
-    measures: Sequence[Cell] = (),
-) -> list[Cell]:
+    run: Sequence[Part] = (),
+    measures: Sequence[Part] = (),
+) -> list[Part]:
     """Return what stands in the columns that `columns` names, up to the measures."""
     return [
         row.image,
         *(row.position.get(axis) for axis in axes),
-        *([row.region] if regions else []),
+        *((row.region,) if regions else ()),
         *run,
         *probabilities,
         row.prediction,
@@ -114,6 +128,35 @@ def cells(
     ]
 
 
-def as_text(cells: Iterable[Cell]) -> list[str]:
-    """Write cells as text, as it stands in a CSV file; numbers have so many digits that they can be read back."""
-    return [harmless(cell) if isinstance(cell, str) else "" if cell is None else str(cell) for cell in cells]
+def line(parts: Iterable[Part], dialect: type[csv.Dialect]) -> str:
+    """Write a line of a text file; numbers have so many digits that they can be read back."""
+    delimiter = dialect.delimiter
+    texts = [
+        in_cells(part, delimiter) if isinstance(part, np.ndarray) else _quoted(as_text(part), delimiter)
+        for part in parts
+    ]
+    return delimiter.join(texts) + dialect.lineterminator
+
+
+def as_text(cell: Cell) -> str:
+    """Write a cell as text that has no line end and that no spreadsheet runs."""
+    if isinstance(cell, str):
+        return harmless(cell)
+    return "" if cell is None else str(cell)
+
+
+def in_cells(values: NDArray[np.float32], delimiter: str) -> str:
+    """Write numbers into cells side by side; NaN leaves its cell empty."""
+    text = digits(values)
+    if "n" in text:  # some are not finite
+        text = text.replace("null", "")
+        if (infinite := np.flatnonzero(np.isinf(values))).size:
+            cells = text.split(",")
+            for place in infinite:
+                cells[place] = str(values[place])
+            text = ",".join(cells)
+    return text if delimiter == "," else text.replace(",", delimiter)
+
+
+def _quoted(text: str, delimiter: str) -> str:
+    return f'"{text.replace(QUOTE, 2 * QUOTE)}"' if delimiter in text or QUOTE in text else text

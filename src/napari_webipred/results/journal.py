@@ -23,6 +23,7 @@ from napari_webipred.results.row import Row
 HEAD = "run"
 LISTED_AT_MOST = 5000  # images in the record itself
 _LONGEST_LINE = 2**20
+_ENCODER = json.JSONEncoder(separators=(",", ":"))
 _NO_NUMBERS = np.empty(0, np.float32)
 
 
@@ -207,7 +208,7 @@ def _entry(row: Row, facts: Mapping[str, Any], check: int) -> dict[str, Any]:
 
 
 def _as_line(value: Mapping[str, Any]) -> bytes:
-    return (json.dumps(value, separators=(",", ":")) + "\n").encode()
+    return f"{_ENCODER.encode(value)}\n".encode()
 
 
 def remove(path: Path) -> None:

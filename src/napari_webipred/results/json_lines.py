@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from math import isfinite
-from typing import TextIO
+
+import numpy as np
 
 from napari_webipred.names import visible
 from napari_webipred.results.columns import columns
-from napari_webipred.results.export import Cell, cells, identity, numbers
+from napari_webipred.results.digits import digits
+from napari_webipred.results.export import Cell, Stream, identity, numbers, parts
 from napari_webipred.results.row import Row
 
 SUFFIX = ".jsonl"
+_ENCODER = json.JSONEncoder(ensure_ascii=False)
 
 
 class JsonLinesWriter:
@@ -23,7 +25,7 @@ class JsonLinesWriter:
 
     def __init__(
         self,
-        stream: TextIO,
+        stream: Stream,
         classes: Sequence[str],
         axes: Sequence[str] = (),
         *,
@@ -37,23 +39,24 @@ class JsonLinesWriter:
         self._classes, self._measures = len(classes), len(measures)
         self._regions, self._identify, self._models = regions, identify, models
         names = columns(axes, classes, regions, models=models, measures=measures, identify=identify)
-        self._keys = [f"{json.dumps(visible(name), ensure_ascii=False)}: " for name in names]
+        self._keys = [f"{', ' if place else '{'}{_as_json(name)}: " for place, name in enumerate(names)]
 
     def write(self, row: Row, model: str = "") -> None:
         """Write one row, of one of several models; a failed one has ``null`` for its numbers."""
         run = (*(identity(row) if self._identify else ()), *((model,) if self._models else ()))
         probabilities, measured = numbers(row.probabilities, self._classes), numbers(row.measures, self._measures)
-        found = cells(row, self._axes, probabilities, self._regions, run, measured)
-        last = len(self._axes)
-        parts = (
-            f"{key}{_as_json(cell)}"
-            for place, (key, cell) in enumerate(zip(self._keys, found, strict=True))
-            if cell is not None or not 0 < place <= last
-        )
-        self._stream.write(f"{{{', '.join(parts)}}}\n")
+        place, last = 0, len(self._axes)
+        pieces: list[str] = []
+        for part in parts(row, self._axes, probabilities, self._regions, run, measured):
+            values = digits(part).split(",") if isinstance(part, np.ndarray) else [_as_json(part)]
+            end = place + len(values)
+            if part is not None or not 0 < place <= last:
+                pairs = [""] * (2 * len(values))
+                pairs[::2], pairs[1::2] = self._keys[place:end], values
+                pieces += pairs
+            place = end
+        self._stream.write(f"{''.join(pieces)}}}\n")
 
 
 def _as_json(cell: Cell) -> str:
-    if isinstance(cell, str):
-        return json.dumps(visible(cell), ensure_ascii=False)
-    return str(cell) if cell is not None and isfinite(cell) else "null"
+    return _ENCODER.encode(visible(cell) if isinstance(cell, str) else cell)

@@ -141,6 +141,6 @@ def _named(text: str, classes: Sequence[str]) -> tuple[str, ...]:
 
 def _as_written(classes: Sequence[str]) -> Mapping[str, str]:
     """Return the classes by what stands in a table for them, in which some characters are escaped."""
-    escaped = dict(zip(as_text([*classes]), classes, strict=True))
+    escaped = dict(zip(map(as_text, classes), classes, strict=True))
     inside = {text.removeprefix("'") if name not in escaped else text: name for text, name in escaped.items()}
     return {NONE: NONE, **inside, **escaped, **{name: name for name in classes}}

@@ -58,7 +58,7 @@ class ResultFile:
         self._path, self._grown = path, growing_path(path)
         self._record = record
         self._journal: Journal | None = None
-        self._text = io.StringIO(newline="")
+        self._text = _Text()
         self._axes = tuple(axes)
         self._numbers = len(classes), len(measures)
         self._columns = partial(
@@ -103,7 +103,7 @@ class ResultFile:
             self._size = size
         except OSError as error:
             raise unwritable(self._path, error) from error
-        self._taken()
+        self._text.take()
 
     def write(self, row: Row, model: str = "", facts: Mapping[str, Any] | None = None) -> None:
         """Write one row, of one of several models, and note what is known of its file.
@@ -119,7 +119,7 @@ class ResultFile:
             if new := [axis for axis in row.position if axis not in self._axes]:
                 self._add_axes(new)
             self._writer.write(row, model)
-            content = self._taken()
+            content = self._text.take()
             if self._file is None:
                 self._file = self._begin(content)
             else:
@@ -143,19 +143,12 @@ class ResultFile:
             file.seek(self._size)
             raise
 
-    def _taken(self) -> bytes:
-        """Return what the writer has written since."""
-        content = self._text.getvalue().encode()
-        self._text.seek(0)
-        self._text.truncate()
-        return content
-
     def _add_axes(self, new: Sequence[str]) -> None:
         """Write the table again, with columns for these axes behind those of the others."""
         end = 1 + len(self._axes)
         before = self._axes
         self._axes = (*before, *new)
-        self._taken()
+        self._text.take()
         self._writer = self._writer_of(axes=self._axes)  # which writes the names of the columns
         if self._file is None or is_json(self._grown):
             return
@@ -168,7 +161,7 @@ class ResultFile:
                 next(rows)
                 for cells in rows:
                     writer.writerow([*cells[:end], *[""] * len(new), *cells[end:]])
-                    content = self._taken()
+                    content = self._text.take()
                     wider.write(content)
                     digest.update(content)
                     size += len(content)
@@ -268,6 +261,23 @@ class ResultFile:
     def _end_journal(self, *, keep: bool) -> None:
         if self._journal is not None:
             self._journal.close(keep=keep)
+
+
+class _Text:
+    """What writers have written since it was taken the last time."""
+
+    def __init__(self) -> None:
+        self._pieces: list[str] = []
+
+    def write(self, text: str, /) -> None:
+        """Add a text."""
+        self._pieces.append(text)
+
+    def take(self) -> bytes:
+        """Return all of it, in UTF-8."""
+        content = "".join(self._pieces).encode()
+        self._pieces.clear()
+        return content
 
 
 def _reason(error: BaseException) -> str:

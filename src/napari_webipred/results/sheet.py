@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_webipred.results.columns import COMMENT, READER, Shared, calibrated, columns, measures, unique
-from napari_webipred.results.export import Cell, cells, numbers
+from napari_webipred.results.export import Part, numbers, parts
 from napari_webipred.results.session_table import Entry, RunDetails
 
 
@@ -54,16 +54,16 @@ class Sheet:
     def __len__(self) -> int:
         return len(self._entries)
 
-    def __iter__(self) -> Iterator[list[Cell]]:
-        """Yield the cells of each row."""
-        return map(self._cells, self._entries)
+    def __iter__(self) -> Iterator[list[Part]]:
+        """Yield what stands in the cells of each row."""
+        return map(self._parts, self._entries)
 
-    def _cells(self, entry: Entry) -> list[Cell]:
+    def _parts(self, entry: Entry) -> list[Part]:
         row, run = entry.row, entry.run
         which = (run.number, run.card.name) if self._several else ()
         probabilities = numbers(self._classes.spread(run.number, row.probabilities), len(self._classes.names))
         measured = numbers(self._measures.spread(run.number, _measured(entry)), len(self._measures.names))
-        found = cells(row, self._axes, probabilities, self._regions, which, measured)
+        found = parts(row, self._axes, probabilities, self._regions, which, measured)
         said = {COMMENT: entry.comment, **dict(zip(READER, entry.reading.cells if entry.reading else (), strict=False))}
         return [*found, *(said.get(name, "") for name in self._said)]
 

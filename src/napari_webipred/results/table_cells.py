@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from napari_webipred.results.export import as_text, dialect_of
+from napari_webipred.results.export import as_text, dialect_of, in_cells
 from napari_webipred.results.line import is_json
 from napari_webipred.results.table_path import PARQUET
 
@@ -59,12 +59,14 @@ def _of_json(path: Path) -> Iterator[list[str]]:
                 after = found[found.index(new[-1]) + 1 :]  # new axes stand before what all rows have
                 end = columns.index(after[0]) if columns and after else len(columns)
                 columns[end:end] = new
-    yield as_text(columns)
+    yield [*map(as_text, columns)]
     with path.open(encoding="utf-8") as file:
         for line in file:
             row = json.loads(line)
             yield _as_text([row.get(name) for name in columns])
 
 
-def _as_text(cells: list[object]) -> list[str]:
-    return as_text(np.float32(cell) if isinstance(cell, float) else cell for cell in cells)  # type: ignore[misc]
+def _as_text(cells: list[str | int | float | None]) -> list[str]:
+    numbers = np.array([cell for cell in cells if isinstance(cell, float)], np.float32)
+    written = iter(in_cells(numbers, ",").split(","))
+    return [next(written) if isinstance(cell, float) else as_text(cell) for cell in cells]

@@ -9,7 +9,7 @@ from itertools import chain
 from pathlib import Path
 
 from napari_webipred.results import excel
-from napari_webipred.results.export import Cell, as_text, dialect_of
+from napari_webipred.results.export import Part, dialect_of, line
 from napari_webipred.results.output import being_replaced, replacing, unwritable
 from napari_webipred.results.record import Record, as_json, kept_unless_written, of_runs, record_path
 from napari_webipred.results.session_table import Entry
@@ -56,8 +56,8 @@ def save(
 def text(entries: Sequence[Entry], dialect: type[csv.Dialect], header: bool = True) -> Generator[None, None, str]:
     """Return rows as text, made step by step, with the same cells as in a file."""
     lines = []
-    for line in _lines(Sheet(entries), dialect):
-        lines.append(line)
+    for each in _lines(Sheet(entries), dialect):
+        lines.append(each)
         yield
     return "".join(lines if header else lines[1:])
 
@@ -66,21 +66,15 @@ def _write(file: io.BufferedRandom, path: Path, sheet: Sheet) -> Iterator[None]:
     if path.suffix.lower() == EXCEL:
         yield from excel.write(file, sheet.names, sheet, len(sheet))
         return
-    for line in _lines(sheet, dialect_of(path)):
-        file.write(line.encode())
+    for each in _lines(sheet, dialect_of(path)):
+        file.write(each.encode())
         yield
 
 
 def _lines(sheet: Sheet, dialect: type[csv.Dialect]) -> Iterator[str]:
-    """Yield the line of names, and that of each row."""
-    stream = io.StringIO(newline="")
-    writer = csv.writer(stream, dialect)
-    lines: Iterable[Sequence[Cell]] = chain([sheet.names], sheet)
-    for cells in lines:
-        writer.writerow(as_text(cells))
-        yield stream.getvalue()
-        stream.seek(0)
-        stream.truncate()
+    """Return the line of names, and that of each row."""
+    rows: Iterable[Sequence[Part]] = chain([sheet.names], sheet)
+    return (line(row, dialect) for row in rows)
 
 
 def _records(entries: Sequence[Entry], sheet: Sheet, reasons: Mapping[int, str]) -> dict[int, Record]:
