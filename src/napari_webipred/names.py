@@ -42,6 +42,8 @@ def unescape(text: str) -> str:
 
 def visible(text: str) -> str:
     """Write a text that nobody has to turn back, such as a message: as `escape` does, but backslashes stay."""
+    if text.isascii() and text.isprintable():  # as nearly all are, which this tells at once
+        return text
     return _UNSEEN.sub(_sequence, text)
 
 
