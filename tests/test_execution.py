@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from msgspec.structs import replace
 from PIL import Image
 
 import napari_webipred as wp

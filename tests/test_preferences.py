@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, get_args
 
@@ -13,6 +12,7 @@ import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import asdict
 
 import napari_webipred
 from napari_webipred import cli, limits, preferences, settings
@@ -36,14 +36,16 @@ def choose(content: str | bytes) -> Path:
 
 def test_the_page_and_the_reader_know_the_same_preferences_defaults_and_bounds():
     page = {(section, name): each for section, known in PAGE.items() for name, each in known["properties"].items()}
-    assert list(page) == [(each.metadata["section"], each.name) for each in fields(Preferences)]
-    for each in fields(Preferences):
-        shown, bounds = page[each.metadata["section"], each.name], each.metadata
-        assert TYPES[shown["type"]] is type(each.default), each.name
-        assert shown["default"] == each.default, each.name
-        assert (shown.get("minimum"), shown.get("maximum")) == (bounds.get("least"), bounds.get("most")), each.name
-        if each.name != "intensity":
-            assert tuple(shown.get("enum", ())) == bounds.get("choices", ()), each.name
+    defaults = asdict(Preferences())
+    assert list(page) == [(preferences.section_of(name), name) for name in defaults]
+    assert defaults.keys() >= preferences.CHOICES.keys() | preferences.RANGES.keys()
+    for name, default in defaults.items():
+        shown = page[preferences.section_of(name), name]
+        assert TYPES[shown["type"]] is type(default), name
+        assert shown["default"] == default, name
+        assert (shown.get("minimum"), shown.get("maximum")) == preferences.RANGES.get(name, (None, None)), name
+        if name != "intensity":
+            assert tuple(shown.get("enum", ())) == preferences.CHOICES.get(name, ()), name
 
 
 def test_every_intensity_range_with_a_name_can_be_preferred_and_no_other(caplog):
@@ -174,16 +176,15 @@ WRONG = {
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in WRONG for value in WRONG[name]])
 def test_a_value_that_cannot_be_is_left_out_and_the_others_count(name, value, caplog):
-    section = next(each.metadata["section"] for each in fields(Preferences) if each.name == name)
     document = {"results": {"intensity": "dtype"}}
-    document.setdefault(section, {})[name] = value
+    document.setdefault(preferences.section_of(name), {})[name] = value
     assert Preferences.of(document) == Preferences(intensity="dtype")
     assert name in caplog.text
 
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20)
 ANYTHING = SCALARS | st.lists(SCALARS, max_size=2) | st.dictionaries(st.text(max_size=5), SCALARS, max_size=2)
-NAMES = st.sampled_from([each.name for each in fields(Preferences)])
+NAMES = st.sampled_from(list(asdict(Preferences())))
 
 
 @given(

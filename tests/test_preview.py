@@ -65,7 +65,7 @@ def same_as_predicted(data: np.ndarray, model_card: ModelCard, options: Options,
     source = array_source(data, "stack")
     if region is not None:
         source = engine.find_sources([source])[0][0]
-        from dataclasses import replace
+        from msgspec.structs import replace
 
         source = replace(source, regions=(region,))
     model = Listening(model_card)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from napari_webipred.hardware import USUAL, Hardware
 from napari_webipred.imaging.preprocess import prepare
@@ -24,8 +25,7 @@ IMAGES = 10
 _COARSE, _SIDE = 8, 128
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
+class Difference(Struct, frozen=True):
     """How far probabilities are from those in float32 on the processor, measured on images that are made for it.
 
     Attributes

@@ -7,9 +7,11 @@ import os
 import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
-from dataclasses import dataclass, replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
     from napari_webipred.difference import Difference
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The images are found; nothing is read yet.
 
     Attributes
@@ -70,8 +71,7 @@ class Started:
     difference: Difference | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Recounted:
+class Recounted(Struct, frozen=True):
     """The next image is a stack that was not counted: ``total`` rows will come, and ``axes`` are those of all images.
 
     Both as far as is known by now.
@@ -81,8 +81,7 @@ class Recounted:
     axes: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class RowDone:
+class RowDone(Struct, frozen=True):
     """A plane is classified, or has failed (``row.failed``); rows come in the order of the images.
 
     Of ``total`` rows that will come, as far as is known by now, so many are ``done``.
@@ -93,8 +92,7 @@ class RowDone:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """All rows have come: ``done`` of them, of which ``failed`` without probabilities, in so many ``seconds``."""
 
     done: int

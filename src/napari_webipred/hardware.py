@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 
@@ -26,8 +27,7 @@ PROVIDERS: dict[Device, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Hardware:
+class Hardware(Struct, frozen=True):
     """What computes a network. Everything but float32 on the processor gives other numbers.
 
     Attributes

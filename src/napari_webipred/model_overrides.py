@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
 from typing import Any, get_args
+
+from msgspec import Struct, field
+from msgspec.structs import asdict, replace
 
 from napari_webipred.card import Input, ModelCard, Output, PartialCard, Preprocessing, StandardizeMode, named
 from napari_webipred.errors import OptionError
@@ -18,8 +20,7 @@ NAME = re.compile(r"(?![\d.]+$)[\w-][\w.-]{0,63}")  # no number, which would be 
 ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOverrides:
+class ModelOverrides(Struct, frozen=True):
     """Settings of a model that the user has given; None is not given.
 
     Attributes
@@ -85,7 +86,7 @@ class ModelOverrides:
 
     def over(self, older: ModelOverrides) -> ModelOverrides:
         """Return both; where both say something, this one counts."""
-        return replace(older, **{f.name: value for f in fields(self) if (value := getattr(self, f.name)) is not None})
+        return replace(older, **{name: value for name, value in asdict(self).items() if value is not None})
 
     def applied_to(self, card: ModelCard) -> ModelCard:
         """Return the card with these settings.
@@ -112,8 +113,7 @@ class ModelOverrides:
         return merge(card, PartialCard(**said), overrule=True) if said else card
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """From which probabilities on the classes of a model are assigned, as the user has chosen by own labels.
 
     Attributes

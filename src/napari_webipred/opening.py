@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from napari_webipred import card_check, completion, limits, self_test
 from napari_webipred.archive import model_files
@@ -30,8 +31,7 @@ if TYPE_CHECKING:
     from napari_webipred.runtime.tfjs import LayersModel
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far the opening of a model has come.
 
     ``done`` and ``total`` are bytes while downloading, else 0 and None. A total of None is not known.

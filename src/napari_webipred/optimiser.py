@@ -9,11 +9,11 @@ import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from msgspec.structs import asdict
 
 from napari_webipred import settings
 from napari_webipred.cache import eviction, graphs

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
-from dataclasses import asdict, dataclass
 from typing import Any, get_args
+
+from msgspec import Struct
+from msgspec.structs import asdict, force_setattr
 
 from napari_webipred import settings
 from napari_webipred.card import Profile, Views
@@ -16,8 +18,7 @@ from napari_webipred.limits import bytes_of, image_budget
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(Struct, frozen=True):
     """How images are classified.
 
     Attributes
@@ -75,11 +76,11 @@ class Options:
                 "The first number becomes black and must be smaller than the second, which becomes white.",
             )
         if isinstance(self.intensity, str):
-            object.__setattr__(self, "intensity", understood(self.intensity))
+            force_setattr(self, "intensity", understood(self.intensity))
         if self.workers is not None and self.workers < 1:
             raise OptionError(f"The number of workers must be at least 1, not {self.workers}.")
         if isinstance(self.memory, str):
-            object.__setattr__(self, "memory", bytes_of(self.memory))
+            force_setattr(self, "memory", bytes_of(self.memory))
         if self.memory is not None and self.budget < 1:
             raise OptionError("The memory for images must be more than nothing.", "Write it as 8GB or 500MB.")
         if self.profile not in (None, *get_args(Profile)):

@@ -13,10 +13,12 @@ import os
 import re
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from napari_webipred.hardware import Device, Precision
 
@@ -30,8 +32,7 @@ _LONGEST = 4096  # characters of a text
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Preferences:
+class Preferences(Struct, frozen=True):
     """The page of preferences.
 
     Attributes
@@ -64,50 +65,64 @@ class Preferences:
         What happens to rows that are not saved when napari's window is closed.
     """
 
-    cache_folder: str = field(default="", metadata={"section": MODELS, "folder": True})
-    cache_limit: float = field(default=0.0, metadata={"section": MODELS, "least": 0, "most": 100_000})
-    offline: bool = field(default=False, metadata={"section": MODELS})
-    private_session: bool = field(default=False, metadata={"section": MODELS})
-    intensity: str = field(default="auto", metadata={"section": RESULTS})
-    workers: int = field(default=0, metadata={"section": RESULTS, "least": 0, "most": 256})
-    memory: float = field(default=0.0, metadata={"section": RESULTS, "least": 0, "most": 100_000})
-    device: Device = field(default="cpu", metadata={"section": RESULTS, "choices": get_args(Device)})
-    precision: Precision = field(default="float32", metadata={"section": RESULTS, "choices": get_args(Precision)})
-    decimals: int = field(default=3, metadata={"section": RESULTS, "least": 1, "most": 8})
-    chart_order: Order = field(default="model", metadata={"section": RESULTS, "choices": get_args(Order)})
-    closing: str = field(default=FORGET, metadata={"section": RESULTS, "choices": (FORGET, ASK)})
+    cache_folder: str = ""
+    cache_limit: float = 0.0
+    offline: bool = False
+    private_session: bool = False
+    intensity: str = "auto"
+    workers: int = 0
+    memory: float = 0.0
+    device: Device = "cpu"
+    precision: Precision = "float32"
+    decimals: int = 3
+    chart_order: Order = "model"
+    closing: str = FORGET
 
     @classmethod
     def of(cls, document: Any, place: str = "the preferences") -> Preferences:
         """Take from a document that may hold anything what is understood; the rest has its default, with a warning."""
         chosen: dict[str, Any] = {}
-        for each in fields(cls):
-            default: Any = each.default
-            section = document.get(each.metadata["section"]) if isinstance(document, Mapping) else None
-            if isinstance(section, Mapping) and each.name in section:
-                if why := _fault(section[each.name], default, each.metadata):
-                    _log.warning("%s in %s is not used: %s.", each.name, place, why)
+        for name, default in asdict(DEFAULTS).items():
+            section = document.get(section_of(name)) if isinstance(document, Mapping) else None
+            if isinstance(section, Mapping) and name in section:
+                if why := _fault(name, section[name], default):
+                    _log.warning("%s in %s is not used: %s.", name, place, why)
                 else:
-                    chosen[each.name] = type(default)(section[each.name])
+                    chosen[name] = type(default)(section[name])
         return cls(**chosen)
 
 
 DEFAULTS = Preferences()
 
+# What may be chosen; the other preferences are texts, or yes and no.
+CHOICES: dict[str, tuple[str, ...]] = {
+    "device": get_args(Device),
+    "precision": get_args(Precision),
+    "chart_order": get_args(Order),
+    "closing": (FORGET, ASK),
+}
+RANGES = {"cache_limit": (0, 100_000), "workers": (0, 256), "memory": (0, 100_000), "decimals": (1, 8)}
+_OF_MODELS = {"cache_folder", "cache_limit", "offline", "private_session"}
 
-def _fault(value: Any, default: Any, bounds: Mapping[str, Any]) -> str:
+
+def section_of(name: str) -> str:
+    """Return the section of the page and of the file that a preference stands in."""
+    return MODELS if name in _OF_MODELS else RESULTS
+
+
+def _fault(name: str, value: Any, default: Any) -> str:
     """Tell why this is no value of a preference with such a default; empty if it is one."""
     fits = type(value) in (int, float) if type(default) is float else type(value) is type(default)
     if not fits:
         return f"it is no {type(default).__name__}"
     if isinstance(value, str) and (len(value) > _LONGEST or not value.isprintable()):
         return "the text is too long or has control characters"
-    if value and "folder" in bounds and not (value.startswith("~") or Path(value).is_absolute()):
+    if value and name == "cache_folder" and not (value.startswith("~") or Path(value).is_absolute()):
         return "it is no absolute path"
-    if "choices" in bounds and value not in bounds["choices"]:
-        return f"it is none of {', '.join(bounds['choices'])}"
-    if "least" in bounds and not bounds["least"] <= value <= bounds["most"]:
-        return f"it is not from {bounds['least']} to {bounds['most']}"
+    if name in CHOICES and value not in CHOICES[name]:
+        return f"it is none of {', '.join(CHOICES[name])}"
+    if name in RANGES and not RANGES[name][0] <= value <= RANGES[name][1]:
+        return f"it is not from {RANGES[name][0]} to {RANGES[name][1]}"
     return ""
 
 

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred import preferences
 from napari_webipred.preferences import Preferences
@@ -25,8 +26,7 @@ _preferred: Preferences | None = None
 _private_folder: Path | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """The settings of this process.
 
     Attributes

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import log_loss
 

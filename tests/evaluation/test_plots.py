@@ -5,6 +5,7 @@ import io
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from tests import cohorts
 
 from napari_webipred._napari.evaluation.part import Plot
@@ -38,8 +39,8 @@ def published() -> list[Published]:
 
 @pytest.fixture(scope="module")
 def plots(published) -> dict[str, Plot]:
-    cohort = cohorts.exclusive(60, 3)
-    object.__setattr__(cohort, "unmatched", (Unmatched("x.png", "no label"), Unmatched("y.png", "no row", "b")))
+    unmatched = (Unmatched("x.png", "no label"), Unmatched("y.png", "no row", "b"))
+    cohort = replace(cohorts.exclusive(60, 3), unmatched=unmatched)
     return {plot.key: plot for plot in plots_of(evaluated(cohort, 20), published, cohort.rows)}
 
 

@@ -77,7 +77,7 @@ def test_a_layer_gives_the_same_input_as_its_files_and_follows_its_contrast_limi
     of_layer = source_of(layer)
     tensors = [prepared_plane(Plane(0, each, (1,)), card, Options()).tensor for each in (of_files, of_layer)]
     np.testing.assert_array_equal(*tensors)
-    from dataclasses import replace
+    from msgspec.structs import replace
 
     narrow = replace(of_layer, intensity_range=(0.0, 10.0))
     assert not np.array_equal(prepared_plane(Plane(0, narrow, (1,)), card, Options("limits")).tensor, tensors[0])

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import re
 import threading
 from pathlib import Path
@@ -76,7 +75,7 @@ def test_a_script_chooses_model_and_images_and_classifies(viewer, panel, ended):
 
 def test_every_option_of_the_engine_has_a_widget_and_is_passed_on(viewer, panel, ended):
     not_here = {"workers", "identify", "memory"}  # which nobody chooses in a window
-    names = {field.name for field in dataclasses.fields(Options)} - not_here
+    names = set(Options.__struct_fields__) - not_here
     assert names | {"model", "images", "planes", "regions", "outside", "thresholds"} == set(panel.form.asdict())
     assert panel.form.options() == Options()
     viewer.add_image(flat(102))

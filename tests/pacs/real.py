@@ -10,13 +10,13 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import pytest
 from faults import SEEN
+from msgspec.structs import replace
 
 import napari_webipred as wp
 import orthanc

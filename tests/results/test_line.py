@@ -15,7 +15,7 @@ from napari_webipred.results.export import dialect_of, line
 from napari_webipred.results.line import check_of
 
 TABLES = [Path("out.csv"), Path("out.tsv")]
-CELLS = st.lists(st.text(st.sampled_from('",;\t \'a1ü')) | st.floats().map(str), min_size=1, max_size=9)
+CELLS = st.lists(st.text(st.sampled_from("\",;\t 'a1ü")) | st.floats().map(str), min_size=1, max_size=9)
 
 
 @pytest.mark.parametrize("path", TABLES, ids=str)

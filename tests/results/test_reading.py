@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import csv
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import gc
-from dataclasses import fields
 from typing import get_args
 
 import numpy as np
@@ -29,7 +28,7 @@ ROWS = [
 
 
 def content(row: Row) -> list[object]:
-    return [getattr(row, field.name) for field in fields(Row)]
+    return [getattr(row, name) for name in Row.__struct_fields__]
 
 
 def test_each_row_comes_back_as_it_was():

@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from msgspec.structs import replace
 from PIL import Image
 
 import napari_webipred as wp

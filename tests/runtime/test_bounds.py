@@ -229,13 +229,14 @@ def test_the_memory_of_onnx_runtime_has_a_limit_of_its_own(tmp_path: Path) -> No
     path = tmp_path / "network.onnx"
     path.write_bytes(written(*enlarged(64), scales=scales(64)))
     code = """
-import dataclasses, sys
+import sys
+from msgspec.structs import replace
 from pathlib import Path
 import numpy as np
 from napari_webipred.errors import LimitError
 from napari_webipred.runtime import session
 honest = session.first_bounds
-session.first_bounds = lambda network: dataclasses.replace(honest(network), run=1)
+session.first_bounds = lambda network: replace(honest(network), run=1)
 opened = session.Session(Path(sys.argv[1]), 1)
 try:
     opened.predict(np.ones((1, 64, 64, 3)))

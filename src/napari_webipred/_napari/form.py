@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import fields, replace
 from typing import TYPE_CHECKING, Any, get_type_hints
 
 from magicgui.widgets import ComboBox, Container, create_widget
+from msgspec.structs import replace
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.images.image_choice import ImageChoice
@@ -268,8 +268,7 @@ class ClassifyForm(Container):
 
     def options(self) -> Options:
         """Return the options of a run: those that the form has a widget for."""
-        names = {field.name for field in fields(Options)}
-        return Options(**{widget.name: widget.value for widget in self if widget.name in names})
+        return Options(**{widget.name: widget.value for widget in self if widget.name in Options.__struct_fields__})
 
     def kept_thresholds(self) -> Thresholds | None:
         """Return the thresholds that are chosen by their name, if some are."""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
@@ -17,8 +17,7 @@ from napari_webipred._napari.review.review_keys import LINES as REVIEW
 NATIVE = QKeySequence.SequenceFormat.NativeText
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(Struct, frozen=True):
     """Keys that work wherever the keyboard is in the panel.
 
     Attributes

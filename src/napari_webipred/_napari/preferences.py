@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Generator
-from dataclasses import replace
 from typing import Any
 
 import napari.settings
+from msgspec.structs import replace
 from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QApplication, QListWidget, QMainWindow
 

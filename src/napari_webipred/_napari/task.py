@@ -5,9 +5,9 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from napari.qt.threading import GeneratorWorker, create_worker
 from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
 
@@ -19,8 +19,7 @@ SECONDS_BETWEEN_EVENTS = 0.25
 _under_way: set[Task] = set()  # so that a task that nobody holds any more is finished, too
 
 
-@dataclass(frozen=True, slots=True)
-class _Failure:
+class _Failure(Struct, frozen=True):
     error: Exception
 
 

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from msgspec import Struct
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred import settings
@@ -44,8 +44,7 @@ if TYPE_CHECKING:
     from napari_webipred.results.saved_session import SavedRun
 
 
-@dataclass
-class Request:
+class Request(Struct):
     """A run that starts when the model is ready, and whether the model is being downloaded for it."""
 
     targets: Sequence[Target]

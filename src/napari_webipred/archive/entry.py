@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from napari_webipred import file_errors
 from napari_webipred.errors import ArchiveError
@@ -16,8 +17,7 @@ MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; the 1000 classes of Ima
 CHUNK = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class ArchiveEntry:
+class ArchiveEntry(Struct, frozen=True):
     """A file: its declared size, a function that reads its content in chunks, and its path if it is on disk."""
 
     size: int

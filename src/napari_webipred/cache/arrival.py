@@ -9,10 +9,11 @@ import logging
 import shutil
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from napari_webipred.archive.model_files import open_files
 from napari_webipred.atomic_file import patiently

@@ -11,10 +11,12 @@ import logging
 import re
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, get_args
+
+from msgspec import Struct, to_builtins
+from msgspec.structs import asdict
 
 from napari_webipred import file_errors, safe_json, settings
 from napari_webipred.atomic_file import read_note, read_small, write_note, write_whole
@@ -40,8 +42,7 @@ _SHA256 = re.compile(r"[0-9a-f]{64}")
 _DAY = 24 * 60 * 60
 
 
-@dataclass(frozen=True, slots=True)
-class KeptFile:
+class KeptFile(Struct, frozen=True):
     """A file in the cache, as it was when it came.
 
     Attributes
@@ -65,8 +66,7 @@ class KeptFile:
     sha256: str
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Struct, frozen=True):
     """A model in the cache.
 
     Attributes
@@ -101,7 +101,7 @@ class Entry:
     fetched: str
     origin: Origin
     card_sha256: str
-    written: tuple[int, int] = field(default=(0, 0))
+    written: tuple[int, int] = (0, 0)
 
     @property
     def path(self) -> Path:
@@ -278,7 +278,7 @@ def all_entries() -> list[Entry]:
 
 def write_entry(entry: Entry) -> Entry:
     """Write the note of a model; return it as it stands on the disk."""
-    content = {key: value for key, value in asdict(entry).items() if key not in {"folder", "written"}}
+    content = {key: to_builtins(value) for key, value in asdict(entry).items() if key not in {"folder", "written"}}
     write_note(entry.folder / NOTE, content)
     return read_entry(entry.id) or entry
 

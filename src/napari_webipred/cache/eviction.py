@@ -11,8 +11,9 @@ import logging
 import re
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred import file_errors, settings
 from napari_webipred.atomic_file import patiently
@@ -49,8 +50,7 @@ _log = logging.getLogger(__name__)
 _NOTED = re.compile(rf"[0-9a-f]{{64}}(\.json|{REFERENCE_SUFFIX})")
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
+class _Piece(Struct, frozen=True):
     """What is removed at once: a model with its graphs, or (without a name) a graph of a model from elsewhere.
 
     A model of somebody's own can be downloaded nowhere, so it is not ``replaceable``.

@@ -6,10 +6,11 @@ import hashlib
 import os
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
-from dataclasses import replace as replace_fields
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
+from msgspec.structs import replace as replace_fields
 
 from napari_webipred import file_errors, settings
 from napari_webipred.cache import fingerprints, index
@@ -29,8 +30,7 @@ from napari_webipred.errors import ArchiveError, CatalogueError, ChangedModelErr
 _CHUNK = 2**20
 
 
-@dataclass(slots=True)
-class Count:
+class Count(Struct):
     """Bytes done of those that there are."""
 
     total: int

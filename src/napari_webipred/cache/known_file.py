@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
+
+from msgspec import Struct
 
 from napari_webipred import file_errors
 from napari_webipred.cache import index
@@ -22,8 +23,7 @@ Likeness = Literal["checksum", "size", "name", "nothing"]
 _CHUNK = 2**20
 
 
-@dataclass(frozen=True, slots=True)
-class Proposal:
+class Proposal(Struct, frozen=True):
     """A model that a file may be.
 
     Attributes
@@ -63,8 +63,7 @@ def known_model(path: Path) -> Generator[Download, None, ModelCard | None]:
     return next((card for card in cards if found[card.id] == "checksum"), None)
 
 
-@dataclass(frozen=True, slots=True)
-class _Facts:
+class _Facts(Struct, frozen=True):
     """What is known of the file of a model: its name, and sizes with checksums, either of which may not be known."""
 
     name: str

@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from napari_webipred.cache import shared_file
 
@@ -16,8 +17,7 @@ _LONGEST = 4096  # characters of a path
 _MOST = 20  # settings
 
 
-@dataclass(frozen=True)
-class LastChoice:
+class LastChoice(Struct, frozen=True):
     """What was chosen last.
 
     Attributes

@@ -8,10 +8,12 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from napari_webipred.cache import shared_file
 
@@ -23,8 +25,7 @@ _CHECKSUM = re.compile(r"(sha256:[0-9a-f]{64})?")
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[T0-9:.+]{0,24}")
 
 
-@dataclass(frozen=True, slots=True)
-class OwnModel:
+class OwnModel(Struct, frozen=True):
     """A model of the user's own.
 
     Attributes

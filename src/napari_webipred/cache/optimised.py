@@ -22,9 +22,10 @@ import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
+
+from msgspec import Struct
 
 from napari_webipred import limits, settings
 from napari_webipred.atomic_file import write_whole
@@ -41,8 +42,7 @@ _PIECE = 2**22
 _MOST_BESIDE_WEIGHTS = 2**27
 
 
-@dataclass(frozen=True, eq=False)
-class Stored:
+class Stored(Struct, frozen=True, eq=False):
     """An optimised network in the cache.
 
     Attributes

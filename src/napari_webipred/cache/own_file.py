@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+
+from msgspec import Struct
 
 from napari_webipred import file_errors, formats
 from napari_webipred.archive.label_files import SIDE_FILES
@@ -18,8 +19,7 @@ from napari_webipred.errors import ArchiveError, OptionError
 from napari_webipred.merge import merge
 
 
-@dataclass(frozen=True, slots=True)
-class OwnFile:
+class OwnFile(Struct, frozen=True):
     """A model that is one file of the user's own.
 
     Attributes

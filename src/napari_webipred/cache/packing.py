@@ -6,9 +6,10 @@ import json
 import os
 import zipfile
 from collections.abc import Collection, Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred import file_errors, limits, safe_json
 from napari_webipred.archive import model_files
@@ -22,8 +23,7 @@ from napari_webipred.download.remote_file import wanted
 from napari_webipred.errors import ArchiveError, CatalogueError, OptionError
 
 
-@dataclass(frozen=True, slots=True)
-class _Packed:
+class _Packed(Struct, frozen=True):
     """A model to be written: its card, its files, where they lie, and what is noted of it if it is in the cache."""
 
     card: ModelCard

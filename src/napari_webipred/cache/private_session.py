@@ -16,9 +16,10 @@ import re
 import secrets
 import shutil
 import threading
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred import settings
 from napari_webipred.cache.lock import delete_lock, hold
@@ -32,8 +33,7 @@ _NAME = re.compile(r"[0-9a-f]{16}")
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class _Session:
+class _Session(Struct, frozen=True):
     folder: Path
     lock: filelock.BaseFileLock | None
     process: int

@@ -12,8 +12,9 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred import settings
 from napari_webipred.cache import remembered
@@ -36,8 +37,7 @@ from napari_webipred.errors import CatalogueError
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Download:
+class Download(Struct, frozen=True):
     """How far a download is.
 
     Attributes

@@ -5,10 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import unquote, urlsplit
+
+from msgspec import Struct
 
 from napari_webipred.archive.label_files import usable_names_in
 from napari_webipred.card import (
@@ -33,8 +34,7 @@ _SPACE = {"x", "y", "z", "t", "time", "space", "index"}
 _MAX_ITEMS = 1000
 
 
-@dataclass(frozen=True, slots=True)
-class ZooWeights:
+class ZooWeights(Struct, frozen=True):
     """A file with weights that can be used here: its format, its name, where it lies (relative or URL), its SHA-256."""
 
     format: WeightFormat

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from napari_webipred.cli import terminal
 from napari_webipred.cli.summary import Summary
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from napari_webipred.results.row import Row
 
 
-@dataclass(slots=True)
-class Beginning:
+class Beginning(Struct):
     """Where a run begins.
 
     Attributes

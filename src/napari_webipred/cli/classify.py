@@ -6,10 +6,11 @@ import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, get_args
+
+from msgspec.structs import replace
 
 from napari_webipred.cache import overrides
 from napari_webipred.cli import arguments, explain, selection, several, terminal

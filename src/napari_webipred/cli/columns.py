@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.results.columns import Shared, measures, unique
 
@@ -17,8 +19,7 @@ if TYPE_CHECKING:
 ENSEMBLE = -1  # in place of the number of a model
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True):
     """The columns of the classes and measures of all models, and what the models and their ensemble are called."""
 
     names: list[str]

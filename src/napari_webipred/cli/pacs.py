@@ -8,9 +8,10 @@ import json
 import sys
 from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
+
+from msgspec.structs import asdict
 
 from napari_webipred.cli import classify, terminal
 from napari_webipred.cli.parser import Parser, whole_number

@@ -5,9 +5,11 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, nullcontext
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from napari_webipred.cli import arguments, terminal
 from napari_webipred.cli.beginning import Beginning, beginning
@@ -37,8 +39,7 @@ if TYPE_CHECKING:
     from napari_webipred.results.row import Row
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the user wants of a run besides its rows.
 
     Attributes
@@ -74,8 +75,7 @@ class Wishes:
     retry_failed: bool = False
 
 
-@dataclass(slots=True)
-class _Run:
+class _Run(Struct):
     """What belongs to a run."""
 
     models: Sequence[Model]

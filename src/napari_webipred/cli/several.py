@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct, field
 
 from napari_webipred.cli import terminal
 from napari_webipred.errors import OptionError
@@ -18,8 +19,7 @@ if TYPE_CHECKING:
 MOST_DIFFERENT = 5
 
 
-@dataclass(frozen=True, slots=True)
-class Together:
+class Together(Struct, frozen=True):
     """What is made of the rows of several models.
 
     Attributes

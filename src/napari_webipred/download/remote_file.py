@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 from urllib.parse import quote, unquote, urljoin, urlsplit
+
+from msgspec import Struct
 
 from napari_webipred import formats, safe_json
 from napari_webipred.archive.entry import MAX_FILES, MAX_SIDE_BYTES
@@ -20,8 +21,7 @@ _RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
 _PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._()+=@,-]{0,199}(?<![ .])")
 
 
-@dataclass(frozen=True, slots=True)
-class RemoteFile:
+class RemoteFile(Struct, frozen=True):
     """A file on a server.
 
     Attributes

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.results.prediction import as_cell
 
 if TYPE_CHECKING:
     import pandas as pd
     from numpy.typing import NDArray
+    from pandas import DataFrame
 
     from napari_webipred.ensembles.opinions import Opinions
+else:
+    DataFrame = Any  # pandas takes long to import, and the fields of a public class have to be known to `help`
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Agreement:
+class Agreement(Struct, frozen=True, eq=False):
     """How far several models agree. Images that one of them could not classify do not count.
 
     Attributes
@@ -47,8 +49,8 @@ class Agreement:
     share: float
     kappa: float
     kind: Literal["cohen", "fleiss"]
-    pairs: pd.DataFrame
-    rows: pd.DataFrame
+    pairs: DataFrame
+    rows: DataFrame
 
     def as_dict(self) -> dict[str, Any]:
         """Return it as plain JSON values, without the images; None where a number is not defined."""

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
@@ -22,8 +22,7 @@ _SHOWN = 20
 _NEEDED = "Give the table that classify() returns for several models, or the CSV file that classify writes for them."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opinions:
+class Opinions(Struct, frozen=True, eq=False):
     """What several models say of the same images.
 
     Attributes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,8 +23,7 @@ REASONS: dict[Reason, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Predictions:
+class Predictions(Struct, frozen=True, eq=False):
     """What a model said of images: a row per image, plane or region.
 
     Attributes
@@ -56,8 +56,7 @@ class Predictions:
     groups: Sequence[str] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Label:
+class Label(Struct, frozen=True):
     """What is known of an image.
 
     Attributes
@@ -78,8 +77,7 @@ class Label:
     group: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Unmatched:
+class Unmatched(Struct, frozen=True):
     """A row or a label that does not count, and why.
 
     Attributes
@@ -99,8 +97,7 @@ class Unmatched:
     row: int | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cohort:
+class Cohort(Struct, frozen=True, eq=False):
     """The rows whose classes are known.
 
     Attributes
@@ -131,7 +128,7 @@ class Cohort:
     groups: NDArray[np.intp] | None = None
     grouped_by: str = ""
     ordinal: bool = False
-    unmatched: tuple[Unmatched, ...] = field(default=())
+    unmatched: tuple[Unmatched, ...] = ()
 
     def __len__(self) -> int:
         return len(self.rows)

@@ -6,9 +6,9 @@ An undefined value, 0 / 0, is NaN.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.evaluation.cohort import Cohort
@@ -16,8 +16,7 @@ from napari_webipred.evaluation.cohort import Cohort
 Numbers = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Counts:
+class Counts(Struct, frozen=True, eq=False):
     """True and false positives and negatives of classes, one against the rest.
 
     Attributes

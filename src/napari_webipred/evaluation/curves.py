@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.evaluation import bounds, intervals, scores
@@ -20,8 +20,7 @@ Weight = NDArray[np.floating]
 Line = tuple[Numbers, Numbers, Numbers]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Curve:
+class Curve(Struct, frozen=True, eq=False):
     """A curve, and the band around it at fixed places.
 
     Attributes
@@ -42,8 +41,7 @@ class Curve:
     high: Numbers
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reliability:
+class Reliability(Struct, frozen=True, eq=False):
     """How often images have a class, by its probability: a row for each bin that has images.
 
     Attributes
@@ -136,8 +134,7 @@ def reliability(cohort: Cohort, index: int | None = None) -> Reliability:
     )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Steps:
+class _Steps(Struct, frozen=True, eq=False):
     """Where the probability of sorted images changes, the highest first.
 
     Attributes

@@ -6,10 +6,10 @@ Names of classes come from anywhere: they are never read as formulas, and long o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.class_colours import COLOURS
@@ -35,8 +35,7 @@ MODES: Mapping[Mode, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Colours:
+class Colours(Struct, frozen=True):
     """The colours of a figure, each as matplotlib takes it.
 
     Attributes

@@ -8,13 +8,14 @@ import json
 import math
 import platform
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from napari_webipred import file_errors
 from napari_webipred.atomic_file import write_whole
@@ -39,8 +40,7 @@ LIBRARIES = ("napari-webipred", "numpy")
 Cell = str | int | float | None
 
 
-@dataclass(frozen=True, slots=True)
-class Fitted:
+class Fitted(Struct, frozen=True):
     """What was fitted to the labels; see `napari_webipred.evaluation.evaluation.Evaluation`."""
 
     thresholds: Thresholds | None = None
@@ -48,12 +48,15 @@ class Fitted:
     calibrated: Cohort | None = None
 
 
+NOTHING_FITTED = Fitted()
+
+
 def save(
     folder: Path,
     cohort: Cohort,
     metrics: Sequence[Metric],
     made: Mapping[str, Any],
-    fitted: Fitted = Fitted(),  # it cannot change
+    fitted: Fitted = NOTHING_FITTED,
     may_replace: Callable[[Path], bool] = lambda folder: False,
     *,
     figures: bool = True,

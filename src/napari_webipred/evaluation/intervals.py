@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 LEVEL = 0.95
@@ -52,8 +52,7 @@ def grouped_wilson(successes: NDArray[np.float64], trials: NDArray[np.float64]) 
     return wilson(p * effective, effective)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Placements:
+class Placements(Struct, frozen=True, eq=False):
     """The area under a ROC curve, and how much each image contributes to it.
 
     Attributes

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from napari_webipred.names import unescape
 
 _QUOTED = ("'=", "'+", "'-", "'@")  # how a CSV file of ours writes what a spreadsheet would run as a formula
 
 
-@dataclass(frozen=True, slots=True)
-class Names:
+class Names(Struct, frozen=True):
     """Which name of one list each name of another list is.
 
     Attributes

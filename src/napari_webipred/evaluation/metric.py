@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.evaluation import bounds, counts, intervals
@@ -20,8 +20,7 @@ NAMES = (
 Interval = Literal["", "wilson", "grouped wilson", "delong", "newcombe", "bootstrap", "reversed bootstrap", "bound"]
 
 
-@dataclass(frozen=True, slots=True)
-class Metric:
+class Metric(Struct, frozen=True):
     """A number that says how well a model does.
 
     Attributes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from napari_webipred.evaluation import counts, intervals
@@ -15,8 +15,7 @@ from napari_webipred.evaluation.curves import Curve
 from napari_webipred.evaluation.metric import Metric
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Published:
+class Published(Struct, frozen=True, eq=False):
     """What one source says about how good a model is.
 
     Attributes

@@ -7,9 +7,9 @@ are, so that a draw costs a few passes over the rows.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.evaluation.cohort import Cohort
@@ -22,8 +22,7 @@ _BLOCK = 32  # classes that are worked on together
 Weights = NDArray[np.float32]
 
 
-@dataclass(slots=True, eq=False)
-class Draws:
+class Draws(Struct, eq=False):
     """What was counted in each draw.
 
     Attributes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.evaluation.cohort import Cohort
@@ -14,8 +14,7 @@ BINS = 10  # of equal width, for the expected calibration error and the reliabil
 Weight = NDArray[np.floating]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Sorted:
+class Sorted(Struct, frozen=True, eq=False):
     """Images sorted by the probability of a class, the highest first.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
@@ -19,8 +19,7 @@ ROUNDING = 1e-12
 _FORMS = "Choose youden, sensitivity=0.95, specificity=0.9, or cost=5 (a missed image costs five false alarms)."
 
 
-@dataclass(frozen=True, slots=True)
-class Rule:
+class Rule(Struct, frozen=True):
     """How a threshold is chosen.
 
     Attributes
@@ -39,8 +38,7 @@ class Rule:
         return self.kind if self.kind == "youden" else f"{self.kind}={self.target:g}"
 
 
-@dataclass(frozen=True, slots=True)
-class Threshold:
+class Threshold(Struct, frozen=True):
     """The threshold of a class.
 
     Attributes
@@ -65,8 +63,7 @@ class Threshold:
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Thresholds:
+class Thresholds(Struct, frozen=True):
     """The thresholds of a model, and how they were chosen.
 
     Attributes

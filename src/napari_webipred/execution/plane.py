@@ -6,10 +6,11 @@ import math
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import ActivationError, CancelledError, ImageError
@@ -49,8 +50,7 @@ if TYPE_CHECKING:
 _latest = threading.local()  # the plane with regions that this thread has read last
 
 
-@dataclass(frozen=True, slots=True)
-class Plane:
+class Plane(Struct, frozen=True):
     """One plane to classify, or one region of it.
 
     Attributes
@@ -70,8 +70,7 @@ class Plane:
     region: Region | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Unfolded:
+class Unfolded(Struct, frozen=True):
     """A file that nobody had looked into and that is a stack: its planes take its place."""
 
     number: int
@@ -82,8 +81,7 @@ class Unfolded:
         yield from (Plane(self.number, self.source, index, region) for index, region in self.source.parts())
 
 
-@dataclass(frozen=True, slots=True)
-class _Pixels:
+class _Pixels(Struct, frozen=True):
     """The pixels of a plane, and what makes black and white of them.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.execution.plane import Plane, prepared_plane, shown_pixels
 from napari_webipred.execution.prepared import Prepared
@@ -38,8 +38,7 @@ PROFILES = {
 COLOURS = ("red", "green", "blue")
 
 
-@dataclass(frozen=True, slots=True)
-class Values:
+class Values(Struct, frozen=True):
     """The smallest value, the mean and the largest value of a channel of a model's input."""
 
     name: str
@@ -48,8 +47,7 @@ class Values:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
+class Preview(Struct, frozen=True):
     """What a model sees of a plane, and how that came about.
 
     Attributes

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import CancelledError, ImageError
@@ -24,8 +26,7 @@ if TYPE_CHECKING:
 OF_A_PLANE: tuple[Literal["auto", "dtype", "plane", "percentiles"], ...] = ("auto", "dtype", "plane", "percentiles")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Statistics:
+class Statistics(Struct, frozen=True, eq=False):
     """The intensities of some planes.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.explanations.head import Head
 
@@ -18,8 +18,7 @@ TOLERANCE = 1e-4  # relative to the largest logit
 CLASSES_AT_ONCE = 64
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ClassMaps:
+class ClassMaps(Struct, frozen=True, eq=False):
     """Maps of sums of logits.
 
     Attributes
@@ -36,8 +35,7 @@ class ClassMaps:
     completeness: NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Line:
+class Line(Struct, frozen=True, eq=False):
     """A head that is affine after pooling: logits are the mean features over all places, times weights, plus a bias.
 
     Attributes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any
+
+from msgspec.structs import asdict
 
 from napari_webipred.errors import CancelledError, OptionError, WebIPredError
 from napari_webipred.execution.plane import classify_plane
@@ -27,8 +28,7 @@ if TYPE_CHECKING:
     Use = Callable[[Prepared, list[Explanation]], Any]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class ExplainedRow(Row):
+class ExplainedRow(Row, frozen=True, eq=False):
     """A row with what was made of the explanations of its plane.
 
     Attributes
@@ -105,5 +105,4 @@ def explaining(
 
 
 def _with(row: Row, made: Any = None, unexplained: str = "") -> ExplainedRow:
-    known = {field.name: getattr(row, field.name) for field in fields(Row)}
-    return ExplainedRow(**known, made=made, unexplained=unexplained)
+    return ExplainedRow(**asdict(row), made=made, unexplained=unexplained)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
-    from napari_webipred.explanations.placing import Placing
+from napari_webipred.explanations.placing import Placing
 
 Method = Literal["cam", "hirescam", "occlusion"]
 Target = Literal["logit", "log-odds", "output"]
@@ -17,8 +16,7 @@ CAPTION = "A map is no localisation: it shows what the network uses, not where a
 DISAGREEMENT = 0.3  # Spearman's correlation with occlusion; below it, a map is not to be trusted
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Explanation:
+class Explanation(Struct, frozen=True, eq=False):
     """A map for one class of one image. A map is no localisation: see `caption`.
 
     Attributes

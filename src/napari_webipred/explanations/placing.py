@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.imaging.span import Span, spans
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     Places = tuple[NDArray[np.floating], NDArray[np.floating]]
 
 
-@dataclass(frozen=True, slots=True)
-class Placing:
+class Placing(Struct, frozen=True):
     """Where the cells of a grid lie on an image; see `placed`.
 
     Attributes

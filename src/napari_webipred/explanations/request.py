@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from napari_webipred.explanations.explanation import Method
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Struct, frozen=True):
     """Which classes are explained.
 
     Attributes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 from napari_webipred.execution.features import features_of_planes
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 Stage = Literal["features", "fit", "judge", "write"]
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """How far the work is: images, or parts of the cross-validation, that are done."""
 
     stage: Stage
@@ -36,8 +35,7 @@ class Step:
     total: int
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OwnFit:
+class OwnFit(Struct, frozen=True, eq=False):
     """A model for own classes, and what came out on the way.
 
     Attributes

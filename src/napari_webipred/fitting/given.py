@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import truth
@@ -20,8 +21,7 @@ from napari_webipred.names import without_apostrophe
 _SHOWN = 5
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labelled:
+class Labelled(Struct, frozen=True, eq=False):
     """Planes that have labels.
 
     Attributes

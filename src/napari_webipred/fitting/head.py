@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
@@ -27,8 +27,7 @@ STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 USUAL = 1e-2  # where there are too few images to choose
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Head:
+class Head(Struct, frozen=True, eq=False):
     """What makes probabilities of own classes from the features of an image: ``features @ kernel + bias``.
 
     The standardisation of the features and the calibration are part of kernel and bias.
@@ -210,8 +209,7 @@ def _loss(logits: Numbers, labels: Labels, rows: NDArray[np.intp]) -> float:
     return float(np.average(loss, weights=weights[:, 0]))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Standardised:
+class _Standardised(Struct, frozen=True, eq=False):
     """Features with a mean of 0 and a standard deviation of 1, of few images.
 
     Channels that hardly vary in these are divided by the median deviation of all channels instead of by their own. So

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
@@ -26,8 +26,7 @@ FEW_GROUPS = 2
 WHOLE = {"accuracy", "balanced_accuracy", "auc", "brier", "ece", "cohen_kappa", "matthews_correlation"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Honest:
+class Honest(Struct, frozen=True, eq=False):
     """How good a head is, told by images that it has not seen.
 
     Attributes

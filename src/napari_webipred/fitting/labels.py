@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
@@ -17,8 +17,7 @@ Label: TypeAlias = str | Collection[str]
 _MISSING = {"None", "nan", "NaT", "<NA>"}  # values that are no texts, as they are written
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Labels:
+class Labels(Struct, frozen=True, eq=False):
     """Which classes images have, and which of the images belong together.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.fitting.head import fitted, held_out
@@ -18,8 +18,7 @@ FLAT = 0.01  # a doubling that brings less is not worth the labels
 LIKELY = 1.0  # standard errors
 
 
-@dataclass(frozen=True, slots=True)
-class LearningCurve:
+class LearningCurve(Struct, frozen=True):
     """How good heads are that were fitted to fewer images.
 
     Attributes

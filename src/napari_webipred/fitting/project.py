@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeAlias, TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import plain, readable
@@ -22,8 +24,7 @@ UNSURE: Answer = ()
 Said = TypeVar("Said")
 
 
-@dataclass(frozen=True, slots=True)
-class Picture:
+class Picture(Struct, frozen=True):
     """An image, a plane of a stack, or a region: what gets a label.
 
     Attributes
@@ -41,8 +42,7 @@ class Picture:
     region: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Contents:
+class Contents(Struct, frozen=True):
     """All that a project says at one moment, to be written by another thread.
 
     Attributes
@@ -65,8 +65,7 @@ class Contents:
     base: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class _Change:
+class _Change(Struct, frozen=True):
     """What was there before a change."""
 
     classes: tuple[str, ...]

@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 from bisect import bisect_right
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property
 from itertools import accumulate, pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
+
+from msgspec import Struct
 
 from napari_webipred.cancellation import current
 from napari_webipred.imaging.memory import image_memory
@@ -26,8 +27,7 @@ _locks: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _locks_lock = Lock()
 
 
-@dataclass(frozen=True)
-class Blocks:
+class Blocks(Struct, frozen=True, dict=True):
     """Where the blocks of an array begin along its leading axes.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.intensity import WINDOW, Intensity, intensity_range
@@ -17,8 +17,7 @@ Function: TypeAlias = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 LARGEST_TABLE = 2**16  # values of which the levels are computed once rather than for each pixel
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(Struct, frozen=True):
     """The intensities that are shown from black to white, as a file or a user says.
 
     Attributes
@@ -63,8 +62,7 @@ class Window:
         return f"window{name} {self.centre:.6g}/{self.width:.6g} ({self.function})"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Table:
+class Table(Struct, frozen=True, eq=False):
     """A table that gives the level of each intensity, as a file has it (VOI LUT).
 
     Attributes
@@ -96,8 +94,7 @@ class Table:
         return f"table {self.name}".rstrip()
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Display:
+class Display(Struct, frozen=True, eq=False):
     """What a file says about how a grey plane is displayed.
 
     Attributes
@@ -146,8 +143,7 @@ class Display:
         return [window.name or str(number) for number, window in enumerate(self.windows, start=1)]
 
 
-@dataclass(frozen=True, slots=True)
-class Displayed:
+class Displayed(Struct, frozen=True):
     """A plane as it is displayed.
 
     Attributes
@@ -187,8 +183,7 @@ def displayed(pixels: NDArray[Any], display: Display, asked: Intensity) -> Displ
     return Displayed(found, window.range, words + (", inverted" if display.inverted else ""))
 
 
-@dataclass(frozen=True, slots=True)
-class _Range:
+class _Range(Struct, frozen=True):
     range: tuple[float, float]
 
     def levels(self, values: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from msgspec import Struct
 
 from napari_webipred.imaging.display import Display
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Header:
+class Header(Struct, frozen=True, eq=False):
     """What the file of a plane says of it. Nothing here says who the patient is, but for ``identity``.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.imaging.decoding import bands
 from napari_webipred.imaging.intensity import LARGEST
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 BINS = 512  # more than a narrow panel has pixels, so that histograms of several planes can be added
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Histogram:
+class Histogram(Struct, frozen=True, eq=False):
     """Counts of intensities.
 
     Attributes

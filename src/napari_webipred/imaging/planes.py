@@ -6,11 +6,12 @@ import math
 import operator
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError, OptionError, WebIPredError
 from napari_webipred.imaging.blocks import Blocks, block_plane, blocks_of, fits
@@ -29,8 +30,7 @@ CHANNEL_AXES = {"c", "channel", "channels"}
 WHAT_IS_AN_IMAGE = "Give the path of a file, an array, or an image of Pillow."
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayLayout:
+class ArrayLayout(Struct, frozen=True):
     """How the planes of an array are cut.
 
     Attributes

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from itertools import pairwise
 from math import prod
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError
@@ -16,8 +16,7 @@ from napari_webipred.imaging.source import Index
 ROUNDING = 1.01  # files tell the size of their pixels with few digits
 
 
-@dataclass(frozen=True, slots=True)
-class Level:
+class Level(Struct, frozen=True):
     """One of the sizes in which a picture is stored.
 
     All levels show the same part of the world, so their outer edges coincide, not the centres of their first pixels.
@@ -37,8 +36,7 @@ class Level:
     block: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Pyramid:
+class Pyramid(Struct, frozen=True, eq=False, weakref=True):
     """A picture, described without reading its pixels; `napari_webipred.imaging.windows.window` reads parts of it.
 
     It can be pickled if its location can. That of a file is its path: another process opens it anew.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.source import Index, Source
@@ -29,8 +30,7 @@ def unknown(head: bytes) -> bool:
     return False
 
 
-@dataclass(frozen=True, slots=True)
-class FileFormat:
+class FileFormat(Struct, frozen=True):
     """How the files of a reader are recognised and described.
 
     Attributes
@@ -63,8 +63,7 @@ class FileFormat:
     is_single: Callable[[bytes], bool] = unknown
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
+class Reader(Struct, frozen=True):
     """One way to read images.
 
     Attributes

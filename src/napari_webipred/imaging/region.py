@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice, product
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError, OptionError
@@ -26,8 +26,7 @@ FORMS = (
 )
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Region:
+class Region(Struct, frozen=True, eq=False):
     """A part of a plane, as plain data.
 
     Attributes

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.imaging.span import Span
 
@@ -20,8 +20,7 @@ REPEATED = 3 / 4  # of the neighbours: if fewer are different, each is read once
 KEPT = 16  # plans for images of so many sizes
 
 
-@dataclass(frozen=True, slots=True)
-class Neighbours:
+class Neighbours(Struct, frozen=True):
     """The lines of an image along one axis that a bilinear resize reads, and how it mixes them.
 
     Attributes
@@ -56,8 +55,7 @@ class Neighbours:
         return cls(places, of_pairs[:count], of_pairs[count:], weights)
 
 
-@dataclass(frozen=True, slots=True)
-class Grid:
+class Grid(Struct, frozen=True):
     """Which pixels of an image a bilinear resize reads, and how it mixes them.
 
     Attributes

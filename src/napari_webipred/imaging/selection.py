@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
 from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.planes import CHANNEL_AXES
@@ -33,8 +34,7 @@ MORE_COLOURS = ("cyan", "magenta", "yellow", "red", "green", "blue", "gray")
 MOST_CHANNELS = 16
 
 
-@dataclass(frozen=True, slots=True)
-class Channel:
+class Channel(Struct, frozen=True):
     """A channel of a merged image.
 
     Attributes
@@ -53,8 +53,7 @@ class Channel:
     range: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Projection:
+class Projection(Struct, frozen=True):
     """What makes one plane of many along an axis."""
 
     axis: int
@@ -62,8 +61,7 @@ class Projection:
     how: Projected
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Selection:
+class Selection(Struct, frozen=True, eq=False):
     """What of each image is classified.
 
     Attributes

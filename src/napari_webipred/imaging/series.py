@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass, replace
 from itertools import pairwise
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.content import is_dicom_file
@@ -29,8 +30,7 @@ GAP = 1.5  # times the usual distance
 NOT_APPLIED = "A presentation state, which says how the image is to be displayed, is not applied."
 
 
-@dataclass(frozen=True, slots=True)
-class Collected:
+class Collected(Struct, frozen=True):
     """What files contain.
 
     Attributes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 from itertools import product
 from math import prod
 from operator import attrgetter
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred.imaging.region import Region
 
@@ -16,8 +17,7 @@ from napari_webipred.imaging.region import Region
 Index: TypeAlias = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False, weakref_slot=True)
-class Source:
+class Source(Struct, frozen=True, eq=False, weakref=True):
     """An image or a stack of images, described without reading its pixels.
 
     It is plain data, which another process can read as well: it can be pickled if `location` can.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred.errors import ImageError, OptionError
 
@@ -11,8 +12,7 @@ if TYPE_CHECKING:
     from napari_webipred.card import Preprocessing
 
 
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(Struct, frozen=True):
     """The stretch of an image's axis that becomes the whole axis of the model input.
 
     Attributes

@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.cancellation import current
 
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
 Box = tuple[int, int, int, int]  # first row and column, and those behind the last ones
 
 
-@dataclass(frozen=True, slots=True)
-class Stored:
+class Stored(Struct, frozen=True):
     """One plane of one level, as it is stored.
 
     Attributes

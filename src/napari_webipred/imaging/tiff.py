@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging import tiff_levels, windows
@@ -87,8 +87,7 @@ def describe(path: Path, name: str) -> Source:
     return Source(name, READER.id, path, stack.axes, stack.shape, details=stack)
 
 
-@dataclass(frozen=True, slots=True)
-class Stack:
+class Stack(Struct, frozen=True):
     """Where the planes of a file are.
 
     Attributes

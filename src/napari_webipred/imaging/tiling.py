@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.imaging.source import Index
 from napari_webipred.imaging.stored import Box
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True)
-class Steps:
+class Steps(Struct, frozen=True):
     """Tiles along one axis.
 
     Attributes
@@ -78,8 +77,7 @@ class Steps:
         return np.asarray(np.maximum(pixels, 0), np.float64)
 
 
-@dataclass(frozen=True, slots=True)
-class Tiling:
+class Tiling(Struct, frozen=True):
     """The tiles of a part of a level, in pixels of that level.
 
     Attributes

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.imaging import planes, unreadable
 from napari_webipred.imaging.dicom import reader as dicom
@@ -19,8 +21,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class OnePlane:
+class OnePlane(Struct, frozen=True, eq=False):
     """Stands for an array of which only one plane is here; whatever is asked for, it is that one."""
 
     pixels: NDArray[Any]

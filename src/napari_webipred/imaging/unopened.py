@@ -5,11 +5,12 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Generator, Iterable, Iterator
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from statistics import median_low
 from typing import Any, TypeAlias
+
+from msgspec.structs import replace
 
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging import raster, tiff, unreadable

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from napari_webipred.imaging import array_levels, tiff_levels, zarr_folder
 from napari_webipred.imaging.pyramid import Pyramid, at_index
@@ -36,8 +37,7 @@ _open: OrderedDict[Any, tuple[Windows, Pyramid]] = OrderedDict()
 _lock = Lock()
 
 
-@dataclass(frozen=True, slots=True)
-class Tiled:
+class Tiled(Struct, frozen=True):
     """What the reader of tiles needs to know.
 
     Attributes

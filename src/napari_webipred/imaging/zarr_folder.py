@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 import stat
-from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import limits, safe_json
 from napari_webipred.atomic_file import read_small
@@ -37,8 +37,7 @@ MICROMETRES = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Places:
+class Places(Struct, frozen=True):
     """Where the arrays are.
 
     Attributes

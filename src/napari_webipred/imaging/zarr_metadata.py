@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError
@@ -23,8 +24,7 @@ LENGTH_AT_MOST = 2**40
 SHARD_CHUNKS = 2**22  # the index of a shard has 16 bytes for each of its chunks
 
 
-@dataclass(frozen=True, slots=True)
-class ArrayFacts:
+class ArrayFacts(Struct, frozen=True):
     """An array of Zarr.
 
     Attributes

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Protocol
+
+from msgspec import Struct
 
 from napari_webipred.errors import PacsError
 from napari_webipred.pacs.connection import Connection
@@ -18,8 +19,7 @@ LOOKED_THROUGH = 10_000
 INSTANCES = 50_000  # of a series
 
 
-@dataclass(frozen=True, slots=True)
-class Retrieved:
+class Retrieved(Struct, frozen=True):
     """An instance that has come, as a file of DICOM has it, or the reason why it has not."""
 
     instance: Instance

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Any, Literal, get_args
 from urllib.parse import urlsplit
+
+from msgspec import Struct
+from msgspec.structs import asdict
 
 from napari_webipred.errors import PacsError
 
@@ -18,8 +20,7 @@ _NAME = re.compile(r"[\w][\w .-]{0,63}")
 _TITLE = re.compile(r"[ -\[\]-~]{1,16}")  # ASCII without a backslash
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Struct, frozen=True):
     """How an archive is reached.
 
     Attributes
@@ -52,15 +53,15 @@ class Connection:
     name: str
     kind: Kind = "dicomweb"
     address: str = ""
-    title: str = field(default="", metadata={"kind": "dimse"})
-    own_title: str = field(default=OWN_TITLE, metadata={"kind": "dimse"})
-    own_port: int = field(default=0, metadata={"kind": "dimse"})
-    user: str = field(default="", metadata={"kind": "dicomweb"})
-    token: bool = field(default=False, metadata={"kind": "dicomweb"})
-    tls: bool = field(default=False, metadata={"kind": "dimse"})
+    title: str = ""
+    own_title: str = OWN_TITLE
+    own_port: int = 0
+    user: str = ""
+    token: bool = False
+    tls: bool = False
     ca_file: str = ""
     plain: bool = False
-    keyring: bool = field(default=False, metadata={"kind": "dicomweb"})
+    keyring: bool = False
 
     @classmethod
     def of(cls, name: str, document: Any) -> Connection:
@@ -73,7 +74,7 @@ class Connection:
         """
         if not isinstance(document, dict):
             raise PacsError(f"The archive {name} has no settings.", "Add it again.")
-        defaults = {each.name: each.default for each in fields(cls)[1:]}
+        defaults = cls("").settings
         for key, value in document.items():
             if key not in defaults:
                 raise PacsError(f"{key} is no setting of an archive.", f"Remove it from the archive {name}.")
@@ -84,6 +85,11 @@ class Connection:
         found = cls(name, **document)
         found.check()
         return found
+
+    @property
+    def settings(self) -> dict[str, Any]:
+        """All but the name."""
+        return {key: value for key, value in asdict(self).items() if key != "name"}
 
     @property
     def host(self) -> str:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import tomllib
-from dataclasses import fields
 from pathlib import Path
 
 from napari_webipred import file_errors, preferences
@@ -102,10 +101,6 @@ def _write(known: dict[str, Connection]) -> None:
 
 def _settings(made: Connection) -> str:
     """Write what differs from the defaults; strings of JSON are strings of TOML, too."""
-    chosen = {each.name: getattr(made, each.name) for each in fields(made)[1:]}
-    kept = {key: value for key, value in chosen.items() if key == "kind" or value != _default(key)}
+    defaults = Connection("").settings
+    kept = {key: value for key, value in made.settings.items() if key == "kind" or value != defaults[key]}
     return "".join(f"{key} = {json.dumps(value, ensure_ascii=False)}\n" for key, value in kept.items())
-
-
-def _default(key: str) -> object:
-    return next(each.default for each in fields(Connection) if each.name == key)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -45,8 +46,7 @@ LONGEST = 1000  # characters of a value
 Hit: TypeAlias = Mapping[str, tuple[str, ...]]  # the values of an answer, by their keywords
 
 
-@dataclass(frozen=True, slots=True)
-class Study:
+class Study(Struct, frozen=True):
     """A study of a patient.
 
     Attributes
@@ -89,8 +89,7 @@ class Study:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Series:
+class Series(Struct, frozen=True):
     """A series of a study; see `Study`."""
 
     study: str
@@ -114,8 +113,7 @@ class Series:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Instance:
+class Instance(Struct, frozen=True):
     """An image, or something else, of a series. ``kind`` is the identifier of its class (SOP class)."""
 
     study: str

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from dataclasses import dataclass
 from datetime import date
+
+from msgspec import Struct
 
 from napari_webipred.errors import PacsError
 from napari_webipred.pacs.found import Study
@@ -16,8 +17,7 @@ _DATES = re.compile(r"(\d{4}-?\d{2}-?\d{2})?\s*(?:(-|\.\.|/|:)\s*(\d{4}-?\d{2}-?
 _MODALITY = re.compile(r"[A-Z0-9_]{2,16}")
 
 
-@dataclass(frozen=True, slots=True)
-class Query:
+class Query(Struct, frozen=True):
     """Which studies are searched for; what is empty does not matter.
 
     Attributes

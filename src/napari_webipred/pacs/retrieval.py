@@ -5,8 +5,9 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Generator, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred import file_errors, limits
 from napari_webipred.errors import PacsError
@@ -22,16 +23,14 @@ NO_IMAGES = {"SR", "PR", "KO", "DOC", "AU", "ECG", "PLAN", "RTPLAN", "RTSTRUCT",
 _ODD = re.compile(r"[^A-Z0-9]")
 
 
-@dataclass(frozen=True, slots=True)
-class Progress:
+class Progress(Struct, frozen=True):
     """How far a retrieval is: ``done`` of ``total`` images; total is 0 while they are being listed."""
 
     done: int = 0
     total: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
+class Wanted(Struct, frozen=True):
     """An instance, and what its row is called: a name without anything of the patient."""
 
     instance: Instance

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from msgspec import Struct
 
 from napari_webipred import licences, names
 from napari_webipred.catalogue.local_model import UNNAMED
@@ -18,8 +19,7 @@ State = Literal["there", "missing", "advised", "look"]
 # readers; "look" asks the user to look at something.
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """One line of the list.
 
     Attributes

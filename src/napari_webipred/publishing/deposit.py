@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from napari_webipred.archive.label_files import CARD_FILE
 from napari_webipred.archive.new_zip import zipped
@@ -36,8 +37,7 @@ _NOBODY = "There is no other program to compare the numbers with."
 _OFF = "The numbers were not compared with those of another program."
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the user says about a model that is to be published.
 
     Attributes
@@ -58,8 +58,7 @@ class Wishes:
     packages: Path | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Deposit:
+class Deposit(Struct, frozen=True, eq=False):
     """A record that is ready for Zenodo, in memory.
 
     Attributes

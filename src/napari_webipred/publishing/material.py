@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred import formats
 from napari_webipred.archive.model_files import ModelFiles
@@ -20,8 +21,7 @@ from napari_webipred.runtime.readers import READERS, find_model
 from napari_webipred.runtime.tfjs import LayersModel
 
 
-@dataclass(frozen=True, slots=True)
-class Material:
+class Material(Struct, frozen=True):
     """A model with its files.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred import __version__, formats
 from napari_webipred.errors import OptionError, WebIPredError
@@ -18,8 +19,6 @@ from napari_webipred.results.probabilities import class_probabilities
 from napari_webipred.steps import told
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_webipred.card import ModelCard
     from napari_webipred.publishing.answer import Answer
     from napari_webipred.publishing.material import Material
@@ -28,8 +27,7 @@ _NEAR = 1e-3  # probabilities that are no farther apart tell nothing of a networ
 TOLERANCE = 1e-4  # of a probability; of values, as a share of the largest one
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verification:
+class Verification(Struct, frozen=True, eq=False):
     """The numbers of a model in this program and in another one, for the same pictures.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.archive.new_zip import zipped
 from napari_webipred.errors import ModelError
@@ -24,8 +25,7 @@ CONVERTED = "_model_converted.zip"  # what the names of WebIPred's archives for 
 _SAME = 1e-4
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Browser:
+class Browser(Struct, frozen=True, eq=False):
     """A network for TensorFlow.js.
 
     Attributes

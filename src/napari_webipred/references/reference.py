@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 import numpy as np
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
+from msgspec import Struct
+from numpy.typing import NDArray
 
 Method = Literal["mahalanobis", "neighbours"]
 AT_LEAST = 50  # images
@@ -30,8 +28,7 @@ METHODS: dict[Method, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cloud:
+class Cloud(Struct, frozen=True, eq=False):
     """Where the features of images lie as a whole, for the Mahalanobis distance.
 
     Attributes
@@ -58,8 +55,7 @@ class Cloud:
         return np.asarray(np.sqrt(np.maximum(squares, 0)), np.float64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Neighbours:
+class Neighbours(Struct, frozen=True, eq=False):
     """The features of each image, for the distance from the nearest of them (Sun et al., 2022).
 
     Attributes
@@ -84,8 +80,7 @@ class Neighbours:
         return np.asarray(np.sqrt(np.maximum(2 - 2 * nearest, 0)), np.float64)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reference:
+class Reference(Struct, frozen=True, eq=False):
     """Where the features of reference images lie for one model.
 
     Attributes

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 
@@ -15,8 +16,7 @@ _VALUE = re.compile(r"[A-Za-z0-9.-]{1,16}")
 _LONGEST = 64  # characters of what a code means, in DICOM
 
 
-@dataclass(frozen=True, slots=True)
-class Code:
+class Code(Struct, frozen=True):
     """A code.
 
     Attributes

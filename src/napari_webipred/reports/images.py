@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
@@ -22,8 +22,7 @@ from napari_webipred.reports.results import Result, Results, path_of
 _WHERE = "Give the folder that the images are in, or classify them again with their identifiers in the table."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Place:
+class Place(Struct, frozen=True, eq=False):
     """What a row is of: a plane of an image, or several of which its plane was made."""
 
     source: Source

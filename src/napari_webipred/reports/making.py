@@ -6,9 +6,10 @@ import importlib.util
 import io
 import json
 from collections.abc import Generator, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct, field
 
 from napari_webipred.errors import OptionError
 from napari_webipred.execution.plane import Plane
@@ -28,8 +29,7 @@ _REFERRING = ("StudyInstanceUID", "SeriesInstanceUID", "SOPInstanceUID")
 _SHOWN = (*PERSONAL, "PatientID", "AccessionNumber", "StudyDate")  # on a page, if the name is
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Wishes:
+class Wishes(Struct, frozen=True, eq=False):
     """What the user wants of a report.
 
     Attributes

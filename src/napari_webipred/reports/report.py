@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 from napari_webipred.results.output import Kind, claimed, replacing, unwritable
@@ -20,8 +21,7 @@ _CONTENT = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Report:
+class Report(Struct, frozen=True, eq=False):
     """A report that was made; nothing is written or sent yet.
 
     Attributes

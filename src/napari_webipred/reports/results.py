@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from napari_webipred import file_errors
 from napari_webipred.checksums import sha256_of
@@ -30,8 +31,7 @@ _OURS = "Give a table that napari-webipred has written, with the record beside i
 _ONE_RUN = "Save the rows of each run by themselves."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Result:
+class Result(Struct, frozen=True, eq=False):
     """A row of a table of results.
 
     Attributes
@@ -75,8 +75,7 @@ class Result:
         return ", ".join([*parts, *([self.region] if self.region else [])])
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Results:
+class Results(Struct, frozen=True, eq=False):
     """The rows of one run.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 Method = Literal["temperature", "platt"]
@@ -14,8 +14,7 @@ Numbers = NDArray[np.float64]
 LEAST = 1e-7  # of a probability, before its logarithm is taken
 
 
-@dataclass(frozen=True, slots=True)
-class Calibration:
+class Calibration(Struct, frozen=True):
     """How raw probabilities become calibrated ones. The raw ones stay as they are.
 
     Attributes

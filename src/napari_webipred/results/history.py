@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.results.reading import Reading
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Deleted:
+class Deleted(Struct, frozen=True, eq=False):
     """Rows were deleted."""
 
     numbers: NDArray[np.intp]
 
 
-@dataclass(frozen=True, slots=True)
-class Commented:
+class Commented(Struct, frozen=True):
     """The comment on a row was changed."""
 
     number: int
@@ -27,8 +25,7 @@ class Commented:
     after: str
 
 
-@dataclass(frozen=True, slots=True)
-class Read:
+class Read(Struct, frozen=True):
     """A reader has answered about a row, answered otherwise, or taken the answer back."""
 
     number: int

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Literal, TypeAlias
+
+from msgspec import Struct, field
 
 # How a stack is read, in the order in which it is done: the places along axes that are taken, as (first, last + 1,
 # step); a projection along an axis, of such places; one place along an axis, which is then gone; several places along
@@ -16,8 +17,7 @@ Merged: TypeAlias = tuple[Literal["merge"], str, tuple[int, ...], tuple[tuple[fl
 Step: TypeAlias = Taken | Projected | Chosen | Merged
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInput:
+class ModelInput(Struct, frozen=True):
     """The model of a run.
 
     Attributes
@@ -35,8 +35,7 @@ class ModelInput:
     settings: Mapping[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInput:
+class ImageInput(Struct, frozen=True):
     """One image of a run; `Row.source` counts them.
 
     Attributes
@@ -78,8 +77,7 @@ class ImageInput:
     steps: tuple[Step, ...] | None = ()
 
 
-@dataclass(frozen=True, slots=True)
-class RegionInput:
+class RegionInput(Struct, frozen=True):
     """A region of an image, as `napari_webipred.imaging.region.Region` has it; only its mask is left out.
 
     Attributes
@@ -95,8 +93,7 @@ class RegionInput:
     masked: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ChannelInput:
+class ChannelInput(Struct, frozen=True):
     """A layer that was merged with others: what was taken of it, its name now, its colour, and its black and white."""
 
     image: ImageInput
@@ -105,8 +102,7 @@ class ChannelInput:
     range: tuple[float, float] | None
 
 
-@dataclass(frozen=True, slots=True)
-class Parts:
+class Parts(Struct, frozen=True):
     """What an image of a run consists of, where `ImageInput.steps` cannot say it.
 
     Attributes
@@ -127,8 +123,7 @@ class Parts:
     regions: tuple[RegionInput, ...] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Inputs:
+class Inputs(Struct, frozen=True):
     """The model and the images of a run, or how its rows were made of those of other runs, as plain JSON values."""
 
     model: ModelInput

@@ -8,8 +8,9 @@ import os
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
@@ -18,8 +19,7 @@ from napari_webipred.results.lock import locked
 OURS = "napari-webipred"
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """A kind of file that this program writes.
 
     Attributes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred.results.row import Row
 
@@ -13,8 +14,7 @@ BLACK_AND_WHITE = (0.0, 255.0)  # of an 8-bit image that is used as it is
 REMEDY = "To compare planes, choose the range of the whole stack."
 
 
-@dataclass(frozen=True, slots=True)
-class Spread:
+class Spread(Struct, frozen=True):
     """From which to which intensity black and white go in several planes.
 
     Attributes
@@ -48,8 +48,7 @@ class Spread:
         return f"black {_between(self.black)}, white {_between(self.white)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Varying:
+class Varying(Struct, frozen=True):
     """A stack whose planes have different ranges."""
 
     image: str

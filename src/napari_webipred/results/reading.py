@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import readable, without_apostrophe
@@ -20,8 +21,7 @@ NONE = "none"  # the answer that the image has none of the classes of a multi-la
 _HINT = "Correct this cell, or leave all three columns of the reader empty."
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(Struct, frozen=True):
     """The answer of a reader.
 
     Attributes

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
@@ -30,8 +31,7 @@ Noted: TypeAlias = tuple[Row, Mapping[str, Any]]  # a row, and what is known of 
 Note: TypeAlias = Callable[[Row, Mapping[str, Any]], None]
 
 
-@dataclass(slots=True)
-class Earlier:
+class Earlier(Struct):
     """What an earlier run has left.
 
     Attributes

@@ -9,9 +9,10 @@ lazy stack would have to be read.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+from msgspec import Struct, field
 
 from napari_webipred.card import ModelCard
 from napari_webipred.results.calibration import Calibration
@@ -29,8 +30,7 @@ MOST_RUNS = 1000
 BEGIN, BETWEEN, END = b', "parts": [\n', b",\n", b"]}\n"
 
 
-@dataclass(frozen=True, slots=True)
-class SavedRun:
+class SavedRun(Struct, frozen=True):
     """A run with its rows.
 
     Attributes
@@ -66,8 +66,7 @@ class SavedRun:
     ensemble: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class SavedSession:
+class SavedSession(Struct, frozen=True):
     """The runs, and the settings of the form as plain JSON values."""
 
     runs: tuple[SavedRun, ...]

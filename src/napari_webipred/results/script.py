@@ -200,7 +200,7 @@ def _range(places: tuple[int, int, int]) -> str:
 
 # Where the functions are from that expressions call.
 _FROM = {
-    "replace": "dataclasses",
+    "replace": "msgspec.structs",
     "array_source": "napari_webipred.imaging.planes",
     "file_source": "napari_webipred.imaging.readers",
     "Region": "napari_webipred.imaging.region",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Collection, Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct, field
 
 from napari_webipred.results.row import Row
 
@@ -47,8 +47,7 @@ def varying_axes(row_of: Callable[[int], Row], stack: range) -> list[str]:
     return [axis for axis in first if first[axis] != last.get(axis)]
 
 
-@dataclass(frozen=True, slots=True)
-class Line:
+class Line(Struct, frozen=True):
     """The planes of a stack along one axis.
 
     Attributes

@@ -5,12 +5,13 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Generator, Iterator
-from dataclasses import dataclass, field, replace
 from datetime import UTC
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
@@ -73,8 +74,7 @@ def load(path: Path) -> Generator[None, None, SavedSession]:
         raise OptionError(f"The session {path.name} is damaged: {error}.", ANOTHER) from error
 
 
-@dataclass(slots=True)
-class _Begun:
+class _Begun(Struct):
     """A run whose rows are still coming."""
 
     run: Run

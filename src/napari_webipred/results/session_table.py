@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, TypeVar, overload
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from napari_webipred.card import ModelCard
@@ -25,8 +26,7 @@ Numbers = NDArray[np.intp]
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunDetails:
+class RunDetails(Struct, frozen=True, eq=False):
     """What is known about a run before its first row.
 
     Attributes
@@ -73,8 +73,7 @@ class RunDetails:
         return None if self.inputs is None or self.inputs.ensemble else self.inputs.model
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Entry:
+class Entry(Struct, frozen=True, eq=False):
     """A row with its run, the user's comment on it, and what a reader has said of the image."""
 
     run: RunDetails

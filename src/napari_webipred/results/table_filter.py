@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.results.prediction import SEPARATOR
@@ -18,8 +18,7 @@ _TEXTS = (Column("image"), Column("region"), Column("prediction"), Column("remar
 _SAID = (Column("comment"), Column("reader_class"), Column("reader_comment"))
 
 
-@dataclass(frozen=True, slots=True)
-class Filter:
+class Filter(Struct, frozen=True):
     """What a row must have to be shown; the default shows all rows.
 
     Attributes

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import asdict, replace
 
 from napari_webipred import limits
 from napari_webipred.errors import LimitError, ModelError, SlowModelError
@@ -14,8 +16,7 @@ from napari_webipred.runtime.onnx_graph import OnnxGraph, read_graph
 # The rules for shapes, memory and work are imported late: a graph with stored bounds is opened without them.
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(Struct, frozen=True):
     """The memory and work of a model for a batch of images.
 
     Attributes

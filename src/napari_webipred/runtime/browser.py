@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.tfjs import LayersModel
@@ -67,8 +69,7 @@ _LEFT_OUT = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class NewHead:
+class NewHead(Struct, frozen=True, eq=False):
     """A head that takes the place of another: ``pooled features @ kernel + bias``, then softmax or sigmoid.
 
     Attributes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred import limits
@@ -27,8 +27,7 @@ _MAX_CHARACTERS = 2**24  # of all keys, after prefixes shared with the previous 
 _AGAIN = "Get the model again from its source."
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     dtype: int
     shape: tuple[int, ...]
     shard: int

@@ -7,10 +7,10 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
@@ -92,8 +92,7 @@ def compile_model(model: LayersModel, output: int = -1) -> bytes:
     return serialise(built.graph, arrays, built.image, built.size)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Trace:
+class Trace(Struct, frozen=True, eq=False):
     """A network layer by layer, with what the compiler makes of each call.
 
     Attributes
@@ -123,8 +122,7 @@ def traced(model: LayersModel, output: int = -1) -> Trace:
     return Trace(built.network, built.tensors, weights, _keras_major(model.keras_version))
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class _Built:
+class _Built(Struct, frozen=True, eq=False):
     """What has been made of a model, before its weights are written."""
 
     graph: Graph

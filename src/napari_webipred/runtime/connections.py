@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred.errors import ModelError
 
@@ -14,8 +15,7 @@ MODEL_CLASSES = {"Functional", "Model", "Sequential"}
 BROKEN = "Ask the publisher of the model to convert it again."
 
 
-@dataclass(frozen=True, slots=True)
-class Item:
+class Item(Struct, frozen=True):
     """A layer or nested model in a list of layers."""
 
     name: str
@@ -24,8 +24,7 @@ class Item:
     inbound: list[Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Reference:
+class Reference(Struct, frozen=True):
     """A tensor of the same functional model: the name of a layer, the index of its call, the index of the output."""
 
     name: str
@@ -33,8 +32,7 @@ class Reference:
     output: int
 
 
-@dataclass(frozen=True, slots=True)
-class Inbound:
+class Inbound(Struct, frozen=True):
     """The inputs of a call: operands and named arguments, each of which may be a `Reference`."""
 
     operands: tuple[Any, ...]

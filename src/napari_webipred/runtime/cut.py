@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred.runtime.bounds import read_network
 from napari_webipred.runtime.graph import OUTPUT
@@ -22,8 +23,7 @@ ACTIVATIONS = {"Softmax": "softmax", "Sigmoid": "sigmoid"}
 TO_ROWS_LAST = [0, 2, 3, 1]  # the permutation that TensorFlow's order of axes needs before a layer that flattens
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Cut:
+class Cut(Struct, frozen=True, eq=False):
     """A network in two parts.
 
     Attributes

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
 from functools import reduce
 from typing import Any, Literal, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from napari_webipred.runtime import ranges
@@ -23,8 +24,7 @@ Ending = Literal["softmax", "sigmoid", "log-softmax", "clipped", "linear", "unkn
 _FLOATS = {1, 10, 11, 16}
 
 
-@dataclass(frozen=True, slots=True)
-class End:
+class End(Struct, frozen=True):
     """An output of a network.
 
     Attributes
@@ -92,8 +92,7 @@ def _within_0_and_1(numbers: Range) -> bool:
     return numbers.low >= -NEARLY and numbers.high <= 1 + NEARLY
 
 
-@dataclass(slots=True)
-class _Reading:
+class _Reading(Struct):
     """The value ranges of all tensors so far; None if nothing is known.
 
     ``origins`` maps a tensor to the one that it comes from without computation. Tensors in ``consumed`` are used by

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from io import BytesIO
 from itertools import groupby
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.initializer import write_initializer
@@ -28,8 +29,7 @@ _TYPES = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
-class ExternalTensor:
+class ExternalTensor(Struct, frozen=True):
     """A tensor, its name in the model file, and where its values are: a file, an offset and a size in bytes."""
 
     tensor: TensorProto

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from napari_webipred import limits
@@ -23,8 +23,7 @@ COMPILER_VERSION = 12
 Attribute = int | float | str | Sequence[int]
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """A tensor on its way through the graph.
 
     Attributes
@@ -42,8 +41,7 @@ class Tensor:
     nchw: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Node:
+class Node(Struct, frozen=True):
     """One ONNX operation."""
 
     op: str
@@ -52,8 +50,7 @@ class Node:
     attributes: dict[str, Attribute]
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(Struct, frozen=True):
     """A trained tensor that a layer needs.
 
     Attributes
@@ -72,8 +69,7 @@ class Weight:
     shape: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Initializer:
+class Initializer(Struct, frozen=True):
     """How a constant of the graph is computed from weights, once all weights are found."""
 
     weights: tuple[Weight, ...]
@@ -83,8 +79,7 @@ class Initializer:
 Rewrite: TypeAlias = Callable[[Sequence[Node], Mapping[str, NDArray[Any]]], list[Node]]
 
 
-@dataclass(slots=True)
-class Graph:
+class Graph(Struct):
     """A graph with one image as its input.
 
     Names are generated, because those of a model file may hold anything.

@@ -6,10 +6,10 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
 
 import numpy as np
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from napari_webipred import limits

@@ -5,8 +5,9 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct, field
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.shards import read_weights
@@ -26,8 +27,7 @@ _MAX_NAME = 2000
 Edge: TypeAlias = tuple[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Operation:
+class Operation(Struct, frozen=True):
     """One operation of a TensorFlow graph.
 
     Attributes
@@ -47,8 +47,7 @@ class Operation:
     attributes: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class GraphModel:
+class GraphModel(Struct, frozen=True):
     """A TensorFlow graph that has been read, but not checked.
 
     Attributes

@@ -9,10 +9,10 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
@@ -33,8 +33,7 @@ _FLOAT, _STRING, _VARIABLE_LENGTH = 1, 3, 9
 _IEEE = {2: (10, 5, 0, 10, 15), 4: (23, 8, 0, 23, 127), 8: (52, 11, 0, 52, 1023)}
 
 
-@dataclass(frozen=True, slots=True)
-class _Type:
+class _Type(Struct, frozen=True):
     """A datatype: its class, the bytes of an element, and the NumPy dtype if it is a float."""
 
     kind: int

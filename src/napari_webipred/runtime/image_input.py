@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.graph import INPUT, Graph, Tensor
@@ -36,8 +36,7 @@ def image_sizes(shape: Any) -> tuple[int | None, ...] | None:
     return sizes if all(size is None or (type(size) is int and least <= size < _MAX_SIZE) for size in sizes) else None
 
 
-@dataclass(frozen=True, slots=True)
-class ImageInput:
+class ImageInput(Struct, frozen=True):
     """The image input of a network.
 
     Attributes

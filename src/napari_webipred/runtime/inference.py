@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import mmap
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import LimitError, ModelError
@@ -19,8 +20,7 @@ BROKEN = "Open the model again; if that does not help, it cannot be used."
 _FATAL_ONLY = 4
 
 
-@dataclass(frozen=True, slots=True)
-class Signature:
+class Signature(Struct, frozen=True):
     """What goes into a network and what comes out.
 
     Attributes

@@ -6,7 +6,8 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.runtime.onnx_graph import FLOAT, FLOAT16, OnnxGraph, Operation
@@ -38,8 +39,7 @@ _UNFOLDED = 16_384
 _THREADS = min(os.cpu_count() or 1, 16)
 
 
-@dataclass(frozen=True, slots=True)
-class Memory:
+class Memory(Struct, frozen=True):
     """The memory of a model, in bytes.
 
     Attributes

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct, field
 from numpy.typing import NDArray
 
 from napari_webipred import limits
@@ -25,8 +25,7 @@ _FLOAT_DATA, _INT32_DATA, _INT64_DATA, _DOUBLE_DATA, _UINT64_DATA = 4, 5, 7, 10,
 _BROKEN = "Get the file again from its source."
 
 
-@dataclass(frozen=True, slots=True)
-class ElementType:
+class ElementType(Struct, frozen=True):
     """The type of the elements of a tensor: ONNX' name, bytes of one element, and the NumPy dtype if there is one."""
 
     name: str
@@ -65,8 +64,7 @@ _TYPED: dict[int, tuple[int, str | None]] = {
 Attribute: TypeAlias = "int | float | str | list[int] | list[float] | Constant | None"
 
 
-@dataclass(frozen=True)
-class Constant:
+class Constant(Struct, frozen=True):
     """A tensor in the file.
 
     Attributes
@@ -80,7 +78,7 @@ class Constant:
     name: str
     element_type: int
     shape: tuple[int, ...]
-    _message: Message = field(repr=False)
+    _message: Message
 
     @property
     def size(self) -> int:
@@ -121,8 +119,7 @@ class Constant:
         return flat.reshape(self.shape)
 
 
-@dataclass(frozen=True)
-class Operation:
+class Operation(Struct, frozen=True, dict=True):
     """A node of the graph.
 
     Attributes
@@ -136,7 +133,7 @@ class Operation:
     kind: str
     inputs: tuple[str, ...]
     outputs: tuple[str, ...]
-    _attributes: list[memoryview] = field(repr=False)
+    _attributes: list[memoryview]
 
     @cached_property
     def attributes(self) -> Mapping[str, Attribute]:
@@ -144,16 +141,14 @@ class Operation:
         return dict(map(_attribute, map(Message, self._attributes)))
 
 
-@dataclass(frozen=True, slots=True)
-class GraphInput:
+class GraphInput(Struct, frozen=True):
     """An input of the graph: ONNX' number of its element type, and its sizes, None if they are open."""
 
     element_type: int
     sizes: tuple[int | None, ...] | None
 
 
-@dataclass(slots=True)
-class OnnxGraph:
+class OnnxGraph(Struct):
     """The graph in a file.
 
     Attributes

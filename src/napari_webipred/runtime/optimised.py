@@ -7,12 +7,12 @@ import math
 import threading
 from collections.abc import Iterator
 from concurrent.futures import Future
-from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct, field
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.inference import Signature, disabled_optimizers, opened_with, options_for
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 _ALIGNED = 64
 
 
-@dataclass(frozen=True, slots=True)
-class Tensor:
+class Tensor(Struct, frozen=True):
     """Where a weight lies: its name, NumPy's name for its type, its shape, and its first byte among the weights."""
 
     name: str
@@ -42,8 +41,7 @@ class Tensor:
         return math.prod(self.shape) * np.dtype(self.dtype).itemsize
 
 
-@dataclass(frozen=True, eq=False)
-class Optimised:
+class Optimised(Struct, frozen=True, eq=False, weakref=True):
     """An optimised network. Its weights are read beside other work, once for all sessions of the network.
 
     Attributes

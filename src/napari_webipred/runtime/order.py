@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from graphlib import CycleError, TopologicalSorter
+
+from msgspec.structs import replace
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.onnx_graph import OnnxGraph, Operation

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred.errors import ModelError, OptionError
 from napari_webipred.runtime.ending import ends
@@ -30,8 +31,7 @@ NO_LIST: Shape = (None,)
 _WHOLE_IMAGE = "Choose a model that gives its classes for the whole image."
 
 
-@dataclass(frozen=True, slots=True)
-class ModelOutput:
+class ModelOutput(Struct, frozen=True):
     """One output of a model.
 
     Attributes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred import formats
 from napari_webipred.errors import ModelError
@@ -21,8 +22,7 @@ _LOOKED_FOR = f"Looked for: {formats.listed('and')}, and Keras weights with thei
 _CHOOSE = "Give the path of one of them; that of a file in a zip archive is archive.zip/FILE."
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """A model among files.
 
     Attributes

@@ -5,11 +5,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
@@ -24,8 +24,7 @@ _AGAIN = "Get the model again from its source; the download may be incomplete."
 _BROKEN = "Ask the publisher of the model to convert it again."
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(Struct, frozen=True):
     """One tensor in the manifest. ``scale`` is None unless the tensor is quantised to integers."""
 
     name: str
@@ -45,8 +44,7 @@ class _Entry:
         return self.count * self.stored.itemsize
 
 
-@dataclass(frozen=True, slots=True)
-class _Group:
+class _Group(Struct, frozen=True):
     files: tuple[str, ...]
     entries: tuple[_Entry, ...]
 

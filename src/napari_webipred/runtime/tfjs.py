@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from napari_webipred import safe_json
 from napari_webipred.errors import ModelError
@@ -21,8 +22,7 @@ _CHOOSE = "Choose a model in the TensorFlow.js Layers format."
 _MAX_FOUND = 20
 
 
-@dataclass(frozen=True, slots=True)
-class LayersModel:
+class LayersModel(Struct, frozen=True):
     """A TensorFlow.js Layers model that has been read, but not checked.
 
     Attributes

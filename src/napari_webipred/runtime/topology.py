@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any, TypeAlias
+
+from msgspec import Struct, field
 
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
@@ -23,8 +24,7 @@ from napari_webipred.runtime.connections import (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Layer:
+class Layer(Struct, frozen=True):
     """A layer with its config. A layer that is called twice has one set of weights.
 
     Attributes
@@ -48,8 +48,7 @@ class Layer:
         return "/".join((*self.scope, self.name))
 
 
-@dataclass(frozen=True, slots=True)
-class Ref:
+class Ref(Struct, frozen=True):
     """A tensor: the index of a call, and the index of an output of that call."""
 
     call: int
@@ -59,8 +58,7 @@ class Ref:
 Operand: TypeAlias = Ref | float
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(Struct, frozen=True):
     """A layer applied to tensors (or numbers). Named arguments may be tensors, too."""
 
     layer: Layer
@@ -75,8 +73,7 @@ class Call:
                 yield value
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """Calls in an order in which they can run, and the output tensors."""
 
     calls: tuple[Call, ...]
@@ -131,8 +128,7 @@ def ancestors(network: Network, *outputs: Ref) -> Network:
 # --- models ----------------------------------------------------------------------------------------------------------
 
 
-@dataclass(slots=True)
-class _Work:
+class _Work(Struct):
     """The calls so far, and how many layers have been read for them."""
 
     calls: list[Call]

@@ -6,10 +6,11 @@ import time
 from collections import deque
 from collections.abc import Collection, Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred import limits
 from napari_webipred.cancellation import current
@@ -40,8 +41,7 @@ OFF_LABEL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Started:
+class Started(Struct, frozen=True):
     """The tiles are laid; none is read yet.
 
     Attributes
@@ -83,8 +83,7 @@ class Started:
     remark: str
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class TileDone:
+class TileDone(Struct, frozen=True, eq=False):
     """A tile is classified, was skipped, or has failed.
 
     Attributes
@@ -112,8 +111,7 @@ class TileDone:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Finished:
+class Finished(Struct, frozen=True):
     """All tiles have come, in so many ``seconds``; of those of this run, some were skipped, and some have failed."""
 
     done: int

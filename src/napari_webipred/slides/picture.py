@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError
 from napari_webipred.execution.plane import Plane, shown_pixels

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError, OptionError
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 KEPT_BLOCKS = 12 * 2**20  # bytes of stored blocks; a strip of tiles is as wide as goes with them
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plan:
+class Plan(Struct, frozen=True, eq=False):
     """Where the tiles of a map lie.
 
     Attributes

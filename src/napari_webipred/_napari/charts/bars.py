@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred import settings
 from napari_webipred._napari.models.about import is_code
@@ -18,8 +18,7 @@ FEW = 12  # classes of a model: so many are all shown
 FIRST = 10  # classes of a model with more, those with the highest probabilities
 
 
-@dataclass(frozen=True, slots=True)
-class Bar:
+class Bar(Struct, frozen=True):
     """One class: its name, its label, its probability and whether it is assigned to the image.
 
     Attributes

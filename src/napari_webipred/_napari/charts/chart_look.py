@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor
 
@@ -17,8 +16,7 @@ GRID = 0.18
 LINES = (*COLOURS, "#000000")  # on a dark background black becomes grey
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """The colours of a chart or plot. All can be told from the background; texts can be read on it."""
 
     background: QColor

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cached_property
 from heapq import nlargest
 
+from msgspec import Struct
 from qtpy.QtCore import QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
 
@@ -19,8 +19,7 @@ THIN = 0.5  # of a line is the thickness of a bar
 TICKS = (0.0, 0.25, 0.5, 0.75, 1.0)
 
 
-@dataclass(frozen=True)
-class Sheet:
+class Sheet(Struct, frozen=True, dict=True):
     """A chart without a size; see `Rows` and `Columns`. Names take at most the share `room` of its width or height."""
 
     bars: tuple[Bar, ...]

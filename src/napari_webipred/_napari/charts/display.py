@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 from napari_webipred._napari.charts.bars import FIRST, Order
 
 
-@dataclass
-class Display:
+class Display(Struct):
     """The choices for the chart and the plot.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from msgspec import Struct
 from qtpy.QtCore import QBuffer, QIODevice, QRect, QSize
 from qtpy.QtGui import QColor, QFont, QImage, QPainter
 from qtpy.QtSvg import QSvgGenerator
@@ -29,8 +29,7 @@ INCH = 96  # pixels of the drawing
 METRE = 39.37  # inches
 
 
-@dataclass(frozen=True, slots=True)
-class Figure:
+class Figure(Struct, frozen=True):
     """What can be painted: its size in pixels, and a function that paints it, which any thread may call."""
 
     size: QSize

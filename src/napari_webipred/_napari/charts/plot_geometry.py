@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -17,8 +17,7 @@ ROUNDING = 1e-6  # of a number of steps
 MOST_PERIODS = 400  # of dashes in one line
 
 
-@dataclass(frozen=True, slots=True)
-class Scale:
+class Scale(Struct, frozen=True):
     """Maps numbers from `low` to `high` to pixels from `start` to `stop`, which may be the smaller one."""
 
     low: float

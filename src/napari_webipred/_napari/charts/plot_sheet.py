@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 from qtpy.QtCore import QLineF, QPointF, QRectF, QSize, Qt
 from qtpy.QtGui import QColor, QFont, QFontMetrics, QPainter, QPen
@@ -31,8 +31,7 @@ CENTRE = Qt.AlignmentFlag.AlignCenter.value
 MIDDLE = ABSOLUTE | Qt.AlignmentFlag.AlignVCenter.value
 
 
-@dataclass(frozen=True, slots=True)
-class Curve:
+class Curve(Struct, frozen=True):
     """The numbers of one class at `planes`, NaN where there are none; `place` gives its colour, dashes and mark."""
 
     name: str
@@ -45,8 +44,7 @@ class Curve:
         return float(self.values[self.planes.index(plane)]) if plane in self.planes else math.nan
 
 
-@dataclass(frozen=True)
-class PlotSheet:
+class PlotSheet(Struct, frozen=True, dict=True):
     """A plot.
 
     Attributes

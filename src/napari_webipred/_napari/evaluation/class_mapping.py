@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QVBoxLayout, QWidget
 
@@ -19,8 +19,7 @@ OF_RUN = "Classes of run {}: {}"
 TOO_MANY = "{:,} classes have different names, too many to choose here. In Python, ensemble() takes a mapping."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Differing:
+class Differing(Struct, frozen=True, eq=False):
     """Classes of a run that another one does not have.
 
     Attributes

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred._napari.evaluation.run_predictions import RunPredictions, predictions_of
@@ -18,8 +18,7 @@ from napari_webipred.results.session_table import RunDetails, SessionTable
 NUMBERS = "number"  # the place of an image among the images that all runs have
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Comparison:
+class Comparison(Struct, frozen=True, eq=False):
     """Runs side by side.
 
     Attributes

@@ -5,10 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.card import ModelCard, named
 from napari_webipred.ensembles.ensemble import Method, as_dict, combined, weights_of
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from napari_webipred.results.session_table import RunDetails, SessionTable
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class EnsembleRun:
+class EnsembleRun(Struct, frozen=True, eq=False):
     """An ensemble, ready to be added to the table.
 
     Attributes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -17,8 +18,7 @@ OWN = "your images"  # the name of their numbers beside others
 ALL = ""  # the key of the variant that is about all classes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Matrix:
+class Matrix(Struct, frozen=True, eq=False):
     """The cells of a confusion matrix, which can be chosen.
 
     Attributes
@@ -45,8 +45,7 @@ class Matrix:
         return self.rows is not None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Part:
+class Part(Struct, frozen=True, eq=False):
     """One coordinate system of a figure.
 
     Attributes
@@ -70,8 +69,7 @@ class Part:
     matrix: Matrix | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Plot:
+class Plot(Struct, frozen=True, eq=False):
     """Something to look at: a figure, or a table of texts.
 
     Attributes

@@ -6,10 +6,10 @@ import io
 import threading
 import warnings
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred._napari.evaluation.part import Matrix, Part, Plot
@@ -25,8 +25,7 @@ SIDE_BY_SIDE = 300  # pixels that each part needs at least
 _drawing = threading.Lock()  # matplotlib reads fonts and formulas with one state for the whole process
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Area:
+class Area(Struct, frozen=True, eq=False):
     """A cell of a matrix, and where it is in a picture, in pixels of the screen."""
 
     matrix: Matrix
@@ -38,8 +37,7 @@ class Area:
     height: float
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Picture:
+class Picture(Struct, frozen=True, eq=False):
     """A figure as pixels.
 
     Attributes

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import performance, truth
@@ -25,8 +26,7 @@ from napari_webipred.table_header import IMAGE_COLUMNS
 Known = tuple[list[Label], tuple[str, ...], Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RunPredictions:
+class RunPredictions(Struct, frozen=True, eq=False):
     """Rows of a run that are not deleted.
 
     Attributes
@@ -46,8 +46,7 @@ class RunPredictions:
     paths: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Outcome:
+class Outcome(Struct, frozen=True, eq=False):
     """An evaluation of a run, and what was published about its model.
 
     Attributes

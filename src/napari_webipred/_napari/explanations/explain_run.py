@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, replace
 from functools import partial
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred._napari.explanations.row_map import RowMap, row_map
 from napari_webipred.errors import CancelledError, ImageError, ModelError, OptionError, WebIPredError
@@ -27,8 +28,7 @@ _NOTED = {"difference", "reference"}  # what a run notes beside its options, and
 SAME = 1e-3  # by how much numbers of the same image may differ that were computed on other numbers of threads
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class Wanted(Struct, frozen=True, eq=False):
     """Rows that are to be explained.
 
     Attributes
@@ -51,24 +51,21 @@ class Wanted:
     check: bool = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Opened:
+class Opened(Struct, frozen=True, eq=False):
     """The model of a run was opened again."""
 
     run: int
     model: Model
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Explained:
+class Explained(Struct, frozen=True, eq=False):
     """A row has maps, or an error says why not."""
 
     number: int
     result: RowMap | Exception
 
 
-@dataclass
-class Progress:
+class Progress(Struct):
     """How far rows are explained; `part` of `parts` is about the occlusion of the row that is worked on."""
 
     done: int

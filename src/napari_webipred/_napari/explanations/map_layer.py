@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+from msgspec import Struct
 from napari.layers import Image
 
 from napari_webipred._napari.explanations.map_array import MapArray
@@ -21,8 +21,7 @@ from napari_webipred.names import readable
 OPACITY = 0.7
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Struct, frozen=True):
     """What of the maps is shown, and how.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from napari_webipred.explanations.placing import Placing
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class RowMap:
+class RowMap(Struct, frozen=True, eq=False):
     """The maps of all classes of a row.
 
     Attributes

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import final
 
+from msgspec import Struct
+from msgspec.structs import replace
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.images.understanding import Axis, Planes, in_words, taken
@@ -17,8 +18,7 @@ from napari_webipred.limits import FILES_IN_A_FOLDER
 from napari_webipred.names import escape, visible
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Struct, frozen=True):
     """The images of a file or folder with their paths, and how many other files are in the folder."""
 
     paths: tuple[Path, ...]

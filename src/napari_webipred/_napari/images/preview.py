@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from qtpy.QtCore import QSize
 from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
 from math import prod
 from typing import Any
 
+from msgspec import Struct
+from msgspec.structs import replace
 from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
@@ -29,8 +30,7 @@ from napari_webipred.options import Options, preferred_intensity
 LAYER_EVENTS = ("data", "contrast_limits", "colormap", "axis_labels")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Stack:
+class Stack(Struct, frozen=True, eq=False):
     """All planes of a source, to see whether another one has the same pixels.
 
     Attributes
@@ -53,8 +53,7 @@ class Stack:
         return self.version == other.version and _same(self.source, other.source)
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(Struct, frozen=True):
     """A plane, or a region of it.
 
     Attributes

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal, TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred.imaging.planes import colour_axis
 from napari_webipred.imaging.selection import MOST_CHANNELS, PROJECTED, default_colours
@@ -16,8 +17,7 @@ IN_ROWS = frozenset({"stack", "all", "current", "range"})
 IN_PART = frozenset({"range", "max", "mean"})  # which take only some places if the user wants so
 
 
-@dataclass(frozen=True, slots=True)
-class AxisChoice:
+class AxisChoice(Struct, frozen=True):
     """What the user has chosen for one leading axis; the defaults are what the program does by itself.
 
     Attributes
@@ -40,15 +40,13 @@ class AxisChoice:
     channels: tuple[tuple[int, str], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Understanding:
+class Understanding(Struct, frozen=True):
     """What the user has chosen for the leading axes of a layer; none of it counts for another number of axes."""
 
     axes: tuple[AxisChoice, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Axis:
+class Axis(Struct, frozen=True):
     """A leading axis as it is understood.
 
     Attributes

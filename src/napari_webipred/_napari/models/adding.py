@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred._napari.models.cache_tasks import is_bundle
 from napari_webipred._napari.models.entry import Entry, is_there, local_entry
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
     from napari_webipred.cache.store import Download
 
 
-@dataclass(frozen=True, slots=True)
-class Added:
+class Added(Struct, frozen=True):
     """Models for the list, and what the user should know about them."""
 
     entries: tuple[Entry, ...]

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred._napari.models.entry import Entry, is_there, megabytes
 from napari_webipred._napari.models.origin import OWN, origin_in_cache
@@ -21,8 +22,7 @@ if TYPE_CHECKING:
     from napari_webipred.cache.store import Download
 
 
-@dataclass(frozen=True, slots=True)
-class CacheSnapshot:
+class CacheSnapshot(Struct, frozen=True):
     """What is on this machine: the models, and how many bytes those in the cache take, compiled ones included."""
 
     models: tuple[StoredModel, ...]
@@ -168,8 +168,7 @@ def import_as(
     return f"Imported {card.name}.{doubt}"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(Struct, frozen=True):
     """What was recorded about a model that was opened, or could not be opened."""
 
     here: bool

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec import Struct
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.models import cache_tasks
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 Reference = str | Path
 
 
-@dataclass(eq=False)
-class LookUp:
+class LookUp(Struct, eq=False):
     """A model that is being looked up, and how many bytes of its file are read."""
 
     reference: Reference

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from msgspec import Struct, field
 
 from napari_webipred._napari.models.origin import format_of, origin_of
 from napari_webipred._napari.widgets.two_line_list import Lines
 from napari_webipred.card import ModelCard
 
 
-@dataclass(eq=False)
-class Entry:
+class Entry(Struct, eq=False):
     """A line of the model list.
 
     Attributes

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred._napari.models.entry import megabytes
 from napari_webipred._napari.widgets.two_line_list import Lines
 
 
-@dataclass(frozen=True, slots=True)
-class StoredModel:
+class StoredModel(Struct, frozen=True):
     """A model in the cache, or one of the user's own models.
 
     Attributes

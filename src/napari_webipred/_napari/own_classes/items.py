@@ -5,12 +5,13 @@ from __future__ import annotations
 import weakref
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
@@ -25,8 +26,7 @@ MOST = 10_000
 Subject: TypeAlias = tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Item:
+class Item(Struct, frozen=True, eq=False):
     """A picture, and where it is.
 
     Attributes

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from napari_webipred._napari.own_classes.items import Item
 from napari_webipred.errors import OptionError
@@ -28,8 +29,7 @@ WORDS: dict[Reason, tuple[str, str]] = {
 }
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Taken:
+class Taken(Struct, frozen=True, eq=False):
     """Labels for pictures.
 
     Attributes
@@ -48,8 +48,7 @@ class Taken:
     project: Contents | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Listed:
+class Listed(Struct, frozen=True, eq=False):
     """The pictures that labels are looked for.
 
     Attributes

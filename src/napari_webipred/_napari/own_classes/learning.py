@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
+from msgspec import Struct
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred._napari.latest import Latest
@@ -28,8 +28,7 @@ THRESHOLD = 0.5  # from which on a picture that can have several classes has one
 DRAWS = 400  # of the resampling: intervals are shown with two digits
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Given:
+class Given(Struct, frozen=True, eq=False):
     """What a head is fitted to: the labelled pictures whose features are known.
 
     Attributes
@@ -72,8 +71,7 @@ class Given:
         return f"Label images of a class other than {self.classes[0]}, too." if len(self.classes) < 2 else ""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Learned:
+class Learned(Struct, frozen=True, eq=False):
     """What is known of all pictures after the latest labels.
 
     Attributes

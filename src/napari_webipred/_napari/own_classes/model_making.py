@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from msgspec import Struct
 
 from napari_webipred import file_errors, settings
 from napari_webipred._napari.own_classes.learning import Learned, judging_of, labels_of_given
@@ -24,8 +25,7 @@ if TYPE_CHECKING:
 FOLDER = "own"  # in the cache folder, for models that are used before they are saved
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class Wanted(Struct, frozen=True, eq=False):
     """What a model is made of.
 
     Attributes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from msgspec.structs import replace
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred._napari.evaluation.grouping import group_of

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from msgspec import Struct
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,8 +27,7 @@ Result = TypeVar("Result")
 Chosen = tuple["Series", tuple["Instance", ...]]  # a series, and which of its images; none of them means all
 
 
-@dataclass(frozen=True, slots=True)
-class Taken:
+class Taken(Struct, frozen=True):
     """Images that were retrieved into a folder: the folder in it of each study, with the images there."""
 
     made: Path

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from qtpy.QtCore import QEvent, Qt, Signal
 from qtpy.QtWidgets import QCompleter, QFormLayout, QLineEdit, QPlainTextEdit, QWidget
 
@@ -17,8 +17,7 @@ from napari_webipred.publishing.said import author_of
 LINES = 3  # that a field for a longer text shows
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """What a field is called, an example of what stands in it, and whether that can be longer than a line."""
 
     label: str

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred.publishing.checklist import slug
 
@@ -17,8 +18,7 @@ if TYPE_CHECKING:
     from napari_webipred.publishing.material import Material
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the user wants.
 
     Attributes
@@ -39,8 +39,7 @@ class Asked:
     overwrite: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """What was made: the folder, how many files are in it, and the check list."""
 
     folder: Path

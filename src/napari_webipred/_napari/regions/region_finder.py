@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable, Generator, Iterable
-from dataclasses import dataclass
 from typing import Any
 
+from msgspec import Struct
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred._napari.images.place import Target
@@ -31,8 +31,7 @@ LAYER_EVENTS = (
 IMAGE_EVENTS = ("data", "scale", "translate", "rotate", "shear", "affine")
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class UsedRegions:
+class UsedRegions(Struct, frozen=True, eq=False):
     """What the regions of a run were, so that its rows can be brought back to them.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from napari.layers import Image, Labels, Shapes
 from numpy.typing import NDArray
 
@@ -18,8 +18,7 @@ from napari_webipred.results.columns import unique
 NAMES = ("name", "label")  # columns of features that name shapes, the first one counts
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Grid:
+class Grid(Struct, frozen=True, eq=False):
     """How the pixels of an image lie in the world.
 
     Attributes
@@ -42,8 +41,7 @@ class Grid:
         return self.matrix.tobytes(), self.shape, self.axes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawing:
+class Drawing(Struct, frozen=True, eq=False):
     """The shapes of a layer.
 
     Attributes
@@ -72,8 +70,7 @@ class Drawing:
             first = end
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Painting:
+class Painting(Struct, frozen=True, eq=False):
     """The labels of a layer: its array, of which nothing was read yet, and the way from it to the world."""
 
     name: str

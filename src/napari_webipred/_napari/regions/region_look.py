@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred._napari.regions.region_layer import Drawing
@@ -25,8 +25,7 @@ TOO_MANY = (
 TEXT = {"size": 12, "anchor": "upper_left"}
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Former:
+class Former(Struct, frozen=True, eq=False):
     """How a Shapes layer looked before."""
 
     shapes: list[tuple[str, bytes]]

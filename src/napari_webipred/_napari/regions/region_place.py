@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
 from itertools import product
 from math import prod
 from typing import Any
 
 import numpy as np
+from msgspec import Struct, field
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from napari_webipred._napari.regions.region_layer import Grid
@@ -20,8 +21,7 @@ Index = tuple[int, ...]
 SAME = 1e-6  # pixels; napari keeps corners with 7 digits
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Search:
+class Search(Struct, frozen=True, eq=False):
     """What was found.
 
     Attributes

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from msgspec import Struct
 from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -36,8 +36,7 @@ if TYPE_CHECKING:
 CHANGED = "{:,} region{} changed or removed after the start, so the layer does not show that result; the table does."
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Shown:
+class Shown(Struct, frozen=True, eq=False):
     """What was last written to a layer: a verdict for each shape or label, by its name at that time."""
 
     used: UsedRegions

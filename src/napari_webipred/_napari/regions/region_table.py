@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred import limits
@@ -21,8 +21,7 @@ OWN = ("class", "probability", "rows", "index")  # columns that are not called l
 PAUSE = 200  # regions between two chances to cancel
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
+class Verdict(Struct, frozen=True, eq=False):
     """What a model said of a region: the mean over all its rows, of planes and images.
 
     Attributes

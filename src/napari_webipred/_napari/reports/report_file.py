@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred._napari.chosen_file import completed, named_briefly
 from napari_webipred.errors import OptionError
@@ -13,8 +14,7 @@ from napari_webipred.reports.report import SUFFIXES, Report, ReportKind
 from napari_webipred.results.session_table import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class Asked(Struct, frozen=True):
     """What the user wants: see `napari_webipred.reports.making.Wishes`."""
 
     kind: ReportKind
@@ -25,8 +25,7 @@ class Asked:
     patient_system: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Saved:
+class Saved(Struct, frozen=True):
     """The files, and what in them tells of the patient."""
 
     files: Sequence[Path]

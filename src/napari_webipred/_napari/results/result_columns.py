@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from napari_webipred._napari.results.measures import (
     MEANINGS,
@@ -43,8 +44,7 @@ UNSURE = "unsure"
 REMARK = "⚠"  # stands before the class of a row that has one
 
 
-@dataclass
-class ColumnChoice:
+class ColumnChoice(Struct):
     """What the user has chosen about columns; kept while the viewer lives.
 
     Attributes

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 
+from msgspec.structs import replace
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
@@ -125,7 +125,7 @@ class ResultFilter(QWidget):
 
     def _set(self, **facts: object) -> None:
         if not self._clearing:
-            self.changed.emit(replace(self._model.filter, **facts))  # type: ignore[arg-type]
+            self.changed.emit(replace(self._model.filter, **facts))
 
     def _on_bounds(self) -> None:
         least, most = self.probability.bounds or (0.0, 1.0)

@@ -199,7 +199,7 @@ def _source(layer: Image | None) -> Source | None:
 
 def _model(run: RunDetails, inputs: Inputs) -> Any:
     """Return the model with all settings of the user, also those that are stored in the cache."""
-    from dataclasses import asdict, replace
+    from msgspec.structs import asdict, replace
 
     from napari_webipred.cache import overrides
 

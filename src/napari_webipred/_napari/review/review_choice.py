@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from msgspec import Struct, field
 
 
-@dataclass
-class ReviewChoice:
+class ReviewChoice(Struct):
     """Kept while the viewer lives, so that a closed panel loses nothing.
 
     Attributes

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
+from msgspec import Struct
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 
@@ -12,8 +11,7 @@ from napari_webipred._napari.key_list import Line
 MOST_DIGITS = 9
 
 
-@dataclass(frozen=True, slots=True)
-class ReviewKey:
+class ReviewKey(Struct, frozen=True):
     """Keys that work while the keyboard is in the review and not in a text.
 
     Attributes

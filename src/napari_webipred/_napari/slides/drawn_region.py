@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from napari.layers import Image, Shapes
 
 from napari_webipred._napari.regions.drawing_search import of_drawing
@@ -15,8 +16,7 @@ from napari_webipred.errors import ImageError
 from napari_webipred.names import visible
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Drawn:
+class Drawn(Struct, frozen=True, eq=False):
     """Shapes over a picture, as they are at one moment.
 
     Attributes

@@ -6,10 +6,11 @@ import math
 import time
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred._napari.slides.drawn_region import Drawn, region_of
 from napari_webipred._napari.widgets.progress import duration
@@ -25,8 +26,7 @@ PROBE, WARMING = 4, 4  # tiles along a side of what is measured, and those of th
 LONGEST = 0.5  # seconds after which no further tile is begun for it
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
+class Wanted(Struct, frozen=True, eq=False):
     """All that a heat map is made from.
 
     Attributes
@@ -53,8 +53,7 @@ class Wanted:
     options: Options
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
+class Estimate(Struct, frozen=True):
     """What would be computed.
 
     Attributes

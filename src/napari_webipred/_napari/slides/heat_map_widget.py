@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import weakref
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
+from msgspec.structs import replace
 from napari.layers import Image
 from qtpy.QtCore import QSize, QTimer
 from qtpy.QtWidgets import QWidget

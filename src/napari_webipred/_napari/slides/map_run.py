@@ -6,10 +6,11 @@ import time
 import weakref
 from collections.abc import Generator
 from contextlib import closing
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.slides.estimate import Wanted, requested
@@ -25,8 +26,7 @@ if TYPE_CHECKING:
 ENOUGH = 20  # tiles that tell how long one takes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Laid:
+class Laid(Struct, frozen=True, eq=False):
     """The tiles are laid.
 
     Attributes
@@ -41,8 +41,7 @@ class Laid:
     heat: TileMap
 
 
-@dataclass(frozen=True, slots=True)
-class Grown:
+class Grown(Struct, frozen=True):
     """So many tiles are done, of which so many of this part of the run were not skipped."""
 
     done: int

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
+from msgspec import Struct
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox, QWidget
 
@@ -12,8 +12,7 @@ from napari_webipred.errors import ChangedModelError
 from napari_webipred.names import readable
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(Struct, frozen=True):
     """A button of a question.
 
     Attributes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from msgspec import Struct
 from qtpy.QtCore import QAbstractListModel, QModelIndex, QObject, Qt
 
 from napari_webipred._napari.widgets.label import tip
@@ -17,8 +17,7 @@ ITEM = Qt.ItemDataRole.UserRole + 10
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Lines:
+class Lines(Struct, frozen=True):
     """What is shown of an item.
 
     Attributes

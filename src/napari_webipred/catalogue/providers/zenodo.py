@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import PurePosixPath
 from urllib.parse import quote, unquote, urlencode
+
+from msgspec import Struct
 
 from napari_webipred import formats, settings
 from napari_webipred.archive import label_files
@@ -38,8 +39,7 @@ _QUERY = (
 _log = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class SearchPage:
+class SearchPage(Struct, frozen=True):
     """One page of what Zenodo has found.
 
     Attributes

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote, urlsplit
+
+from msgspec import Struct
 
 from napari_webipred import settings
 from napari_webipred.card import file_size
@@ -16,8 +17,7 @@ _NUMBER = re.compile(r"[0-9]{1,12}")
 _CHECKSUM = re.compile(r"(md5|sha1|sha256|sha512):[0-9a-f]+")
 
 
-@dataclass(frozen=True, slots=True)
-class RecordFile:
+class RecordFile(Struct, frozen=True):
     """One file of a record.
 
     Attributes
@@ -39,8 +39,7 @@ class RecordFile:
     url: str
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Struct, frozen=True):
     """One version of a Zenodo record; texts are plain, without markup. ``concept`` is the number of all versions."""
 
     id: str

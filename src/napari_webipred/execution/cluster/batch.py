@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
+
+from msgspec import Struct
 
 # A task takes about so long, that what Dask does for each is little beside it, and has so many things at most.
 SECONDS, FIRST, MOST = 0.5, 4, 128
@@ -13,8 +14,7 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 
 
-@dataclass(slots=True, eq=False)
-class Batch(Generic[Item, Result]):
+class Batch(Struct, Generic[Item, Result], eq=False):
     """Things that go to a worker together.
 
     Attributes
@@ -40,8 +40,7 @@ class Batch(Generic[Item, Result]):
     tries: int = 0
 
 
-@dataclass(slots=True)
-class Pace:
+class Pace(Struct):
     """How many seconds a thing takes, and how many bytes travel with it, going by the latest."""
 
     seconds: float | None = None

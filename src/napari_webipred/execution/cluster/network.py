@@ -5,9 +5,10 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from msgspec import Struct
 
 from napari_webipred import settings
 from napari_webipred.cache import graphs
@@ -22,8 +23,7 @@ PIECE = 16 * 2**20  # bytes of a copy that are sent at a time
 OPEN = 2  # networks that a worker keeps open: those of the latest runs
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """Which network it is.
 
     Attributes

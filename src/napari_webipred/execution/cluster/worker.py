@@ -6,10 +6,11 @@ import pickle
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import lru_cache
 from io import BytesIO
 from typing import Any, TypeAlias
+
+from msgspec import Struct
 
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError
@@ -22,8 +23,7 @@ from napari_webipred.limits import image_budget
 SHARE_OF_WORKER = 1 / 4
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class Packed:
+class Packed(Struct, frozen=True):
     """Plain data as bytes, of which nothing is shown in logs."""
 
     content: bytes
@@ -41,8 +41,7 @@ class Packed:
         return f"<{len(self.content)} bytes>"
 
 
-@dataclass(frozen=True, slots=True)
-class Task:
+class Task(Struct, frozen=True):
     """Some planes to classify.
 
     Attributes
@@ -62,8 +61,7 @@ class Task:
     memory: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class Order:
+class Order(Struct, frozen=True):
     """A task for a worker with these versions. A worker that unpickles it does it: what comes out is the answer.
 
     So the worker of a cluster needs nothing but Python to take it: a worker that lacks this program says so. If Dask
@@ -81,31 +79,27 @@ class Order:
         return BytesIO(pickle.dumps(self, pickle.HIGHEST_PROTOCOL))
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(Struct, frozen=True):
     """What has come of each thing, as a list, and how many seconds that took."""
 
     results: Packed
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Struct, frozen=True):
     """The network is not on the computer of the worker with this address."""
 
     address: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unlike:
+class Unlike(Struct, frozen=True):
     """The worker with this address has other versions of these programs."""
 
     address: str
     versions: dict[str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(Struct, frozen=True):
     """Nothing has come of it. The error is sent like a result, because Dask would write more than it into logs."""
 
     error: Exception

@@ -9,9 +9,10 @@ import warnings
 import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
+
+from msgspec import Struct
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.syntax import BIG_ENDIAN, DEFLATED, ROOT
@@ -46,8 +47,7 @@ ATTRIBUTES = (
 _hushed: list[Any] = []  # our entry among the filters of warnings, once it is there
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where the pixels of a file lie.
 
     Attributes
@@ -68,8 +68,7 @@ class Place:
     words: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Struct, frozen=True):
     """What was read of a file: its transfer syntax, some attributes, and where its pixels are, if it has any."""
 
     syntax: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, get_args
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.imaging.dicom.attribute import items, number, numbers, text, texts, value, whole
 from napari_webipred.imaging.dicom.content import content_of
@@ -25,8 +25,7 @@ OFTEN_BURNED_IN = {"US", "SC", "XA", "XC", "ES", "GM", "DMS", "OT", "OP", "RF"}
 Vector = tuple[float, float, float]
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Rescale:
+class Rescale(Struct, frozen=True, eq=False):
     """What makes intensities, such as Hounsfield units, of stored values.
 
     Attributes
@@ -57,8 +56,7 @@ class Rescale:
         return stored.astype(np.float64) * self.slope + self.intercept
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class Frame(Struct, frozen=True, eq=False):
     """What the header says of a frame.
 
     Attributes
@@ -81,8 +79,7 @@ class Frame:
     spacing: tuple[float, float] | None = None
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Instance:
+class Instance(Struct, frozen=True, eq=False):
     """An image file.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.attribute import number, order, text, value, whole
@@ -26,8 +26,7 @@ RLE_AT_MOST = 64  # bytes that a byte stands for: two say that one is repeated 1
 FRAME_AT_LEAST = 8  # bytes that a compressed frame takes: the head of its item
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Layout:
+class Layout(Struct, frozen=True, eq=False):
     """How the pixels of a file are laid out.
 
     Attributes

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.imaging.dicom.attribute import order, text, value
 from napari_webipred.imaging.display import Table
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 MOST = 2**16
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Lookup:
+class Lookup(Struct, frozen=True, eq=False):
     """A table as it is stored.
 
     Attributes

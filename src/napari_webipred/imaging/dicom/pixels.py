@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
+from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom import codestream

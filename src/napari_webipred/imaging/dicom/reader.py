@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.imaging.dicom.content import is_dicom
 from napari_webipred.imaging.header import Header
@@ -26,8 +27,7 @@ if TYPE_CHECKING:
 WHILE_DECODING, AS_INTENSITIES = 4, 17
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Slice:
+class Slice(Struct, frozen=True, eq=False):
     """A plane of a stack: a frame of a file.
 
     Attributes

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
+
+from msgspec import Struct
 
 from napari_webipred.errors import ImageError
 from napari_webipred.installed import version_of
@@ -18,8 +19,7 @@ HIGH_THROUGHPUT = tuple(f"{ROOT}.4.20{i}" for i in (1, 2, 3))
 DECODES_12_BIT = "pylibjpeg-libjpeg"  # not ours to install: its licence is the GPL
 
 
-@dataclass(frozen=True, slots=True)
-class Decoder:
+class Decoder(Struct, frozen=True):
     """A plugin of pydicom, and the package that does its work."""
 
     plugin: str
@@ -35,8 +35,7 @@ CHARLS = Decoder("pyjpegls", "pyjpegls")
 PYDICOM = Decoder("pydicom", "pydicom")
 
 
-@dataclass(frozen=True, slots=True)
-class Syntax:
+class Syntax(Struct, frozen=True):
     """A transfer syntax.
 
     Attributes

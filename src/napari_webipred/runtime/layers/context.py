@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
@@ -18,8 +18,7 @@ UNSUPPORTED = "Choose another model, or ask the developers of napari-webipred to
 _MAX_INTEGER = 2**24
 
 
-@dataclass(frozen=True, slots=True)
-class LayerContext:
+class LayerContext(Struct, frozen=True):
     """One call of a layer that is being compiled to nodes.
 
     Attributes

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Any
+
+from msgspec import Struct
 
 from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
@@ -14,8 +15,7 @@ from napari_webipred.runtime.topology import Layer
 Function = Callable[..., Tensor]
 
 
-@dataclass(frozen=True, slots=True)
-class Kind:
+class Kind(Struct, frozen=True):
     """How a class of layers is built.
 
     Attributes

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
@@ -22,8 +22,7 @@ UNSUPPORTED = "Choose another model, or ask the developers of napari-webipred to
 Sizes: TypeAlias = tuple[int | None, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class SpaceToBatch:
+class SpaceToBatch(Struct, frozen=True):
     """The result of SpaceToBatchND, with which TensorFlow writes a convolution with dilations.
 
     Attributes
@@ -38,8 +37,7 @@ class SpaceToBatch:
     dilations: tuple[int, int]
 
 
-@dataclass(frozen=True, slots=True)
-class FlattenedBatch:
+class FlattenedBatch(Struct, frozen=True):
     """A tensor that TensorFlow has reshaped to (-1, channels), to multiply it by a matrix.
 
     Attributes
@@ -73,8 +71,7 @@ def operation(*names: str) -> Callable[[Function], Function]:
     return register
 
 
-@dataclass(frozen=True, slots=True)
-class OpContext:
+class OpContext(Struct, frozen=True):
     """One operation that is being compiled to nodes.
 
     Attributes

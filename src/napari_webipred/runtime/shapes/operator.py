@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
+from msgspec import Struct
 
 from napari_webipred.errors import LimitError, ModelError
 from napari_webipred.runtime.onnx_graph import Constant, Operation
@@ -16,8 +16,7 @@ _BROKEN = "Export the model again, or ask its publisher to do so."
 _DYNAMIC = "Export the model again with a fixed image size, and without operators of dynamic output size."
 
 
-@dataclass(frozen=True, slots=True)
-class Operator:
+class Operator(Struct, frozen=True):
     """An operation with its inputs.
 
     Attributes

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.runtime.onnx_graph import ELEMENT_TYPES
@@ -13,8 +13,7 @@ from napari_webipred.runtime.onnx_graph import ELEMENT_TYPES
 Shape: TypeAlias = tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Value:
+class Value(Struct, frozen=True):
     """A tensor.
 
     Attributes
