@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred.card import FIRST_CLASS, Input, ModelCard, PartialCard, Provenance, Task, named, numbered
 from napari_webipred.catalogue import onnx_properties
 from napari_webipred.catalogue.local_model import opened_weights
-from napari_webipred.catalogue.side_files import TEACHABLE_MACHINE
 from napari_webipred.errors import ModelError
 from napari_webipred.field_values import ValidationError
 from napari_webipred.merge import merge
@@ -50,6 +49,8 @@ def complete(card: ModelCard, session: Session) -> ModelCard:
         card = merge(card, *onnx_properties.class_names(session.properties))
     card = merge(card, onnx_properties.pixel_range(session.properties))
     if session.properties.get(facts.PROFILE) == "teachable-machine" and card.classes and card.preprocessing is None:
+        from napari_webipred.catalogue.side_files import TEACHABLE_MACHINE
+
         card = merge(card, TEACHABLE_MACHINE, _assuming(_BUILT_AS_THERE))
     card = merge(card, PartialCard(input=_input(card, session)), overrule=True)
     card = merge(card, _ending(card, session), overrule=True)

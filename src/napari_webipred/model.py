@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred import atomic_file, file_errors, optimiser, optimising
-from napari_webipred.cache import graphs, references
+from napari_webipred.cache import graphs
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import ActivationError, ModelError
 from napari_webipred.hardware import USUAL, Hardware
@@ -231,11 +231,15 @@ class Model:
         """Where the user's reference images lie, if some were given; see `napari_webipred.fit_reference`."""
         with self._lock:
             if self._reference is None:
+                from napari_webipred.cache import references
+
                 self._reference = references.load(self.checksum)
             return self._reference
 
     @reference.setter
     def reference(self, reference: Reference) -> None:
+        from napari_webipred.cache import references
+
         references.save(self.checksum, reference)
         with self._lock:
             self._reference = reference

@@ -15,7 +15,7 @@ from napari_webipred.archive import model_files
 from napari_webipred.archive.model_files import ModelFiles
 from napari_webipred.cache import graphs, index, overrides, remembered, store
 from napari_webipred.card import ModelCard, PartialCard, Provenance
-from napari_webipred.catalogue import local_model, side_files
+from napari_webipred.catalogue import local_model
 from napari_webipred.errors import CatalogueError, LimitError, ModelError, SlowModelError, WebIPredError
 from napari_webipred.limits import available_cores
 from napari_webipred.merge import merge
@@ -127,6 +127,8 @@ def opened_archive(name: str, archive: bytes) -> Model:
     ModelError
         The archive holds no model that can be used.
     """
+    from napari_webipred.catalogue import side_files
+
     files = model_files.in_memory(name, archive)
     card = side_files.completed(local_model.card_of_path(Path(name)), files)
     with _named(card):
@@ -173,10 +175,12 @@ class _ChangedError(Exception):
 
 def _located(reference: str | Path, replace: bool) -> Generator[Progress, None, tuple[ModelCard, Path]]:
     """Find the card and the files of a model; download them if they are not on this machine."""
-    known = None if isinstance(reference, Path) else index.find(reference)
-    if isinstance(reference, Path) or (known is None and model_files.exists(Path(reference))):
+    # No model of the catalogue is called as an absolute path is.
+    is_path = isinstance(reference, Path) or (Path(reference).is_absolute() and model_files.exists(Path(reference)))
+    known = None if is_path else index.find(str(reference))
+    if is_path or (known is None and model_files.exists(Path(reference))):
         return local_model.card_of_path(Path(reference)), Path(reference)
-    card = known or index.resolve(reference)
+    card = known or index.resolve(str(reference))
     download = store.fetch(card, replace=replace)
     try:
         while True:
@@ -203,6 +207,8 @@ def _opened(
     saved = ModelOverrides()
     is_complete = card.preprocessing is not None and bool(card.classes)
     if not is_complete:
+        from napari_webipred.catalogue import side_files
+
         card = side_files.completed(card, files, files.entry)
         saved = overrides.load(checksum)
     settings = given.over(saved)

@@ -8,7 +8,10 @@ from __future__ import annotations
 import atexit
 import os
 import threading
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 # How many networks are optimised at the end of a program; the turn of others comes the next time.
 MOST = 4

@@ -6,7 +6,6 @@ name, and passed over if room is made. Programs that are reading a model find ou
 
 from __future__ import annotations
 
-import difflib
 import logging
 import re
 from collections.abc import Iterable
@@ -121,6 +120,8 @@ def _not_removable(id: str) -> CatalogueError:  # noqa: A002
         )
     if id in there:
         return CatalogueError(f"The model {id!r} is in the shared cache, which is read-only.", "", "list stored models")
+    import difflib
+
     similar = difflib.get_close_matches(id, there, n=2)
     hint = f"Did you mean {' or '.join(similar)}?" if similar else "Choose one of the models that you have downloaded."
     return CatalogueError(f"There is no downloaded model {id!r} to remove.", hint, "list stored models")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-
 from napari_webipred.cache import store
 from napari_webipred.card import ModelCard, WeightSource
 from napari_webipred.catalogue import built_in, providers
@@ -99,6 +97,8 @@ def unknown(reference: str) -> CatalogueError:
             f"The card of the model {entry.id} on this machine is damaged.",
             f"Download it again from its source: {address}.",
         )
+    import difflib
+
     similar = [known for known in ids if name and name in known.casefold()]
     similar += difflib.get_close_matches(name, ids, n=3, cutoff=0.5)
     if similar:

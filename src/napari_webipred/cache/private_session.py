@@ -13,7 +13,6 @@ import atexit
 import logging
 import os
 import re
-import secrets
 import shutil
 import threading
 from pathlib import Path
@@ -79,6 +78,8 @@ def _begin(parent: Path) -> None:
     global _session
     if _session is None:
         atexit.register(end)
+    import secrets
+
     folder, lock = parent / secrets.token_hex(8), None
     try:
         if parent.is_symlink():

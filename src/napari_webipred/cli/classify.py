@@ -131,7 +131,6 @@ def _classify(options: argparse.Namespace) -> int:
 def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[ImageLike]]) -> int:
     """Classify images that are found when the models are open and the table may be written."""
     from napari_webipred.engine import Options
-    from napari_webipred.explanations.folder import claimed_folder
 
     terminal.speak("quiet" if options.quiet else "json" if options.json_progress else "plain")
     threshold, name = _threshold(options.threshold)
@@ -158,7 +157,11 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         raise OptionError("--explain explains one model.", "Give --model once.")
     with ExitStack() as stack:
         output = stack.enter_context(_claimed(options.output, options.overwrite, arguments.files(options)))
-        folder = options.explain and stack.enter_context(claimed_folder(options.explain, arguments.files(options)))
+        folder = None
+        if options.explain:
+            from napari_webipred.explanations.folder import claimed_folder
+
+            folder = stack.enter_context(claimed_folder(options.explain, arguments.files(options)))
         models = arguments.models(options)
         if name:
             models = [model.with_thresholds(overrides.chosen(model.checksum, name)) for model in models]

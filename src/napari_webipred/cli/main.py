@@ -75,12 +75,14 @@ def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
         epilog="Exit status: 0 all done, 1 some images failed, 2 wrong use or unusable model, 130 stopped by Ctrl-C.",
     )
     parser.add_argument("--version", action=_Version, nargs=0, help="show the version of the program")
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+    # Given `prog`, argparse does not have to format the usage of the program to learn it.
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", prog=parser.prog)
     chosen = next((each for each in arguments if not each.startswith("-")), "")
-    for name, command in COMMANDS.items():
-        own = commands.add_parser(name, help=command.summary)
+    # The others are listed only if something stands before the command, such as --help, or there is no such command.
+    for name in [chosen] if chosen in COMMANDS and chosen == arguments[0] else COMMANDS:
+        own = commands.add_parser(name, help=COMMANDS[name].summary)
         if name == chosen:
-            command.add_arguments(own)
+            COMMANDS[name].add_arguments(own)
     return parser.parse(arguments, commands.choices)
 
 

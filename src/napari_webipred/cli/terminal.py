@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, TextIO, TypeAlias, TypeVar
 
 from napari_webipred.errors import OptionError, Remedy, WebIPredError
 from napari_webipred.names import readable, visible
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from napari_webipred.card import ModelCard
     from napari_webipred.results.row import Row
 
@@ -122,6 +121,8 @@ def show_table(header: Sequence[str], rows: Sequence[Sequence[str]], stream: Tex
     """
     rows = [(first, *(readable(cell, _WIDEST_CELL) for cell in others)) for first, *others in rows]
     widths = [min(max(len(line[i]) for line in (header, *rows)), _WIDEST_CELL) for i in range(len(header))]
+    import shutil  # this and others when they are needed: every command imports this module
+
     available = shutil.get_terminal_size((120, 24)).columns if stream.isatty() else 10_000
     for line in (header, *rows):
         text = "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip()
@@ -174,6 +175,8 @@ def error(text: str) -> None:
 
 def emit(event: str, **facts: object) -> None:
     """Write an event as a line of JSON on standard error."""
+    import json
+
     _write_message(f"{json.dumps({'event': event, **facts})}\n")
 
 

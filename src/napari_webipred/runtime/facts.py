@@ -6,10 +6,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from napari_webipred.runtime.graph_model import GraphModel
-from napari_webipred.runtime.teachable_machine import is_teachable_machine
-
 if TYPE_CHECKING:
+    from napari_webipred.runtime.graph_model import GraphModel
     from napari_webipred.runtime.tfjs import LayersModel
 
 # Names of the properties: the format of the model, as in cards; the image input of its file; what its outputs are; its
@@ -80,6 +78,9 @@ def facts_of(model: LayersModel | GraphModel, *, published_for_browsers: bool) -
         ``FAMILY``: such as ``"MobileNetV2 tf"``; ``BROWSER``: a reason; ``PROFILE``: ``"teachable-machine"``;
         ``LAMBDAS``: such as ``"40 block35_1"``.
     """
+    from napari_webipred.runtime.graph_model import GraphModel  # a graph that is kept says its facts itself
+    from napari_webipred.runtime.teachable_machine import is_teachable_machine
+
     if isinstance(model, GraphModel):
         names = {part for name in model.operations for part in name.split("/")}
         return _family(names, scales_itself=False)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from msgspec import Struct
 
 from napari_webipred.errors import ModelError, OptionError
-from napari_webipred.runtime.ending import ends
-from napari_webipred.runtime.graph import Node
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+    from napari_webipred.runtime.graph import Node
 
 # Names of properties of a compiled graph: the outputs of the model, if there are several, and the one it computes.
 OUTPUTS = "webipred.outputs"
@@ -113,6 +113,8 @@ def described(
     ModelError
         There are absurdly many.
     """
+    from napari_webipred.runtime.ending import ends  # a graph that is kept has its outputs noted
+
     if len(tensors) > _MOST:
         raise ModelError(f"{file} has {len(tensors)} outputs; {_MOST} are the most.", _WHOLE_IMAGE)
     names = _good_names([name for name, _ in tensors])
