@@ -387,7 +387,7 @@ import onnxruntime
 def test_every_way_into_the_program_leads_through_the_package() -> None:
     """So the variable that keeps the runtime silent is always set first."""
     project = (SOURCE.parents[1] / "pyproject.toml").read_text(encoding="utf-8")
-    assert f'napari-webipred = "{PACKAGE}.cli:main"' in project
+    assert f'napari-webipred = "{PACKAGE}.cli.main:program"' in project
     assert f'napari-webipred = "{PACKAGE}:napari.yaml"' in project
     first = next(node for node in ast.walk(tree_of("__init__")) if isinstance(node, ast.Assign))
     assert ast.unparse(first) == "os.environ['ORT_DISABLE_TELEMETRY'] = '1'"

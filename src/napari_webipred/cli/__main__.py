@@ -1,6 +1,6 @@
 """``python -m napari_webipred.cli``."""
 
-from napari_webipred.cli.main import main
+from napari_webipred.cli.main import program
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    program()

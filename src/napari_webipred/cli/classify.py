@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from textwrap import fill
 from typing import TYPE_CHECKING, get_args
@@ -13,16 +13,17 @@ from typing import TYPE_CHECKING, get_args
 from msgspec.structs import replace
 
 from napari_webipred.cache import overrides
-from napari_webipred.cli import arguments, explain, selection, several, terminal
+from napari_webipred.cli import arguments, explain, inputs, selection, several, terminal
 from napari_webipred.cli.cluster import DASK, on_cluster
 from napari_webipred.cli.maps import Maps
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
-from napari_webipred.hardware import Device, Precision
+from napari_webipred.hardware import USUAL, Device, Precision
+from napari_webipred.limits import available_cores
 
 if TYPE_CHECKING:
-    from napari_webipred.engine import ImageLike
+    from napari_webipred.engine import ImageLike, Options
 
 DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
@@ -130,22 +131,9 @@ def _classify(options: argparse.Namespace) -> int:
 
 def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[ImageLike]]) -> int:
     """Classify images that are found when the models are open and the table may be written."""
-    from napari_webipred.engine import Options
-
     terminal.speak("quiet" if options.quiet else "json" if options.json_progress else "plain")
     threshold, name = _threshold(options.threshold)
-    hardware = arguments.hardware(options)
-    how = Options(
-        intensity=arguments.intensity(options.range),
-        threshold=threshold,
-        profile=options.profile,
-        views=options.views,
-        reference=options.reference,
-        identify=options.identify,
-        memory=options.memory,
-        precision=hardware.precision,
-        device=hardware.device,
-    )
+    how = _options(options, threshold)
     what = selection.selection(options)
     drawing = explain.drawing(options)
     if options.explain is None:
@@ -157,11 +145,7 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         raise OptionError("--explain explains one model.", "Give --model once.")
     with ExitStack() as stack:
         output = stack.enter_context(_claimed(options.output, options.overwrite, arguments.files(options)))
-        folder = None
-        if options.explain:
-            from napari_webipred.explanations.folder import claimed_folder
-
-            folder = stack.enter_context(claimed_folder(options.explain, arguments.files(options)))
+        folder = stack.enter_context(_folder_of_maps(options)) if options.explain else None
         models = arguments.models(options)
         if name:
             models = [model.with_thresholds(overrides.chosen(model.checksum, name)) for model in models]
@@ -174,6 +158,8 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
         executor = stack.enter_context(on_cluster(_cluster(options)))
+        if executor is None and how.hardware == USUAL and inputs.is_one_file(options.inputs):
+            models[0].session(available_cores()).begin()
         wishes = Wishes(
             show,
             arguments.given_models(options),
@@ -185,6 +171,29 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
             retry_failed=options.retry_failed,
         )
         return run(models, find(), output, how, what, wishes)
+
+
+def _options(options: argparse.Namespace, threshold: float) -> Options:
+    from napari_webipred.engine import Options
+
+    hardware = arguments.hardware(options)
+    return Options(
+        intensity=arguments.intensity(options.range),
+        threshold=threshold,
+        profile=options.profile,
+        views=options.views,
+        reference=options.reference,
+        identify=options.identify,
+        memory=options.memory,
+        precision=hardware.precision,
+        device=hardware.device,
+    )
+
+
+def _folder_of_maps(options: argparse.Namespace) -> AbstractContextManager[Path]:
+    from napari_webipred.explanations.folder import claimed_folder
+
+    return claimed_folder(options.explain, arguments.files(options))
 
 
 def _cluster(options: argparse.Namespace) -> str | None:

@@ -60,6 +60,11 @@ def list_of(given: str) -> Path | None:
     return Path(given) if _suffix(given) in TABLES else None
 
 
+def is_one_file(given: Sequence[str]) -> bool:
+    """Tell whether a single file is given, and no list of others."""
+    return len(given) == 1 and list_of(given[0]) is None and Path(given[0]).is_file()
+
+
 def files(given: Sequence[str]) -> list[str]:
     """Return the files and folders that are read, also those with lists."""
     return [str(list_of(each) or each) for each in given if each != STANDARD_INPUT]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import atexit
 import os
 import sys
 from collections.abc import Sequence
@@ -58,6 +59,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             optimising.forget()
             terminal.error("napari-webipred: cancelled.")
             return CANCELLED
+
+
+def program() -> NoReturn:
+    """Run the program and end the process, without taking apart what the operating system frees at once.
+
+    For Python's modules and ONNX Runtime that takes longer than to classify an image. What is registered for the end,
+    such as to optimise a model, is done before.
+    """
+    status = main()
+    atexit._run_exitfuncs()
+    terminal.release_streams()
+    os._exit(status)
 
 
 def _run(options: argparse.Namespace, ending: ExitStack) -> int:

@@ -6,7 +6,7 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, overload
@@ -128,6 +128,18 @@ class Session:
             if self._session is None:
                 self._session = self._of_optimised() or self._plain()
             return self._session
+
+    def begin(self) -> None:
+        """Open the network in a thread, so that an image can be read meanwhile; what goes wrong, `predict` says.
+
+        A program does not end before the thread has, because ONNX Runtime must not be left in the middle of it.
+        """
+
+        def open_ahead() -> None:
+            with suppress(ModelError):
+                self._ready()
+
+        threading.Thread(target=open_ahead, name="open").start()
 
     def _of_optimised(self) -> Any:
         """Open the optimised network; None if it is not what was written, or cannot be opened."""
