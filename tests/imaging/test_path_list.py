@@ -31,7 +31,7 @@ def test_a_list_gives_back_what_was_put_into_it(count: int) -> None:
     assert found != [*paths, "x"]
 
 
-@pytest.mark.parametrize("path", ["a\0b.png", "\ud83d.png", "\ud83d\ude00.png", "caf\udce9.png", "\0", ""])
+@pytest.mark.parametrize("path", ["a\0b.png", "a\0\1b", "\ud83d.png", "\ud83d\ude00.png", "caf\udce9.png", "\0", ""])
 def test_a_path_that_no_system_takes_changes_no_other(path: str) -> None:
     paths = [*(f"{number}.png" for number in range(BLOCK - 2)), path, "next.png", "last.png"]
     found = PathList(paths)

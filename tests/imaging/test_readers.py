@@ -24,7 +24,7 @@ from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.pillow import pillow_source
 from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.reader import FileFormat, Reader
-from napari_webipred.imaging.readers import PAGE, READERS, file_source, is_single, read
+from napari_webipred.imaging.readers import PAGE, READERS, file_formats, file_source, is_single, read
 from napari_webipred.imaging.selection import one_plane
 from napari_webipred.imaging.source import Source
 
@@ -229,8 +229,8 @@ def test_a_file_that_passes_for_one_plane_by_its_first_bytes_is_one(kind: str, n
     made = file(tmp_path, kind)
     if made.exists():
         made.rename(path)
-    assert is_single(str(path)) == (kind in SINGLE)
-    assert not (is_single(str(path)) and file_source(path).axes)
+    assert is_single(str(path), file_formats()) == (kind in SINGLE)
+    assert not (is_single(str(path), file_formats()) and file_source(path).axes)
 
 
 SINGLE = {"png", "16-bit.png", "jpg", "turned.jpg", "turned.png", "bmp"}
@@ -245,7 +245,7 @@ def test_of_formats_that_can_be_animations_the_first_bytes_tell(
     path, image = tmp_path / "x", Image.fromarray(COLOUR)
     others = [Image.fromarray(np.roll(COLOUR, i, axis=1)) for i in range(1, count)]
     image.save(path, kind, save_all=count > 1, append_images=others, **({"exif": turned()} if exif else {}))
-    assert (is_single(str(path)), len(file_source(path))) == (count == 1, count)
+    assert (is_single(str(path), file_formats()), len(file_source(path))) == (count == 1, count)
 
 
 def test_pixels_that_begin_late_do_not_tell_that_a_file_is_no_animation(tmp_path: Path) -> None:
@@ -253,11 +253,11 @@ def test_pixels_that_begin_late_do_not_tell_that_a_file_is_no_animation(tmp_path
     other = Image.fromarray(np.roll(COLOUR, 1, axis=1))
     for size, told in ((PAGE - 200, True), (PAGE, False)):
         image.save(path, icc_profile=RANDOM.bytes(size))
-        assert is_single(str(path)) == told
+        assert is_single(str(path), file_formats()) == told
     text = PngInfo()
     text.add_text("Comment", "xxxxIDAT" * PAGE)
     image.save(path, pnginfo=text, save_all=True, append_images=[other])
-    assert not is_single(str(path))
+    assert not is_single(str(path), file_formats())
     assert len(file_source(path)) == 2
 
 
@@ -267,7 +267,7 @@ def test_a_medical_file_that_begins_like_another_image_does_not_pass_for_one_pla
         written(path, dataset(np.zeros((2, 8, 8), np.int16)))
         content = path.read_bytes()
         path.write_bytes(beginning + content[len(beginning) :])
-        assert not is_single(str(path))
+        assert not is_single(str(path), file_formats())
         assert file_source(path).shape == (2,)
 
 
@@ -275,5 +275,5 @@ def test_a_medical_file_that_begins_like_another_image_does_not_pass_for_one_pla
 def test_a_new_reader_need_not_know_whether_a_file_holds_one_plane(tmp_path: Path) -> None:
     late = tmp_path / "b.late"
     late.write_bytes(b"BM".ljust(128) + b"LATE" + bytes(24))
-    assert not is_single(str(late))
-    assert not is_single(str(tmp_path))
+    assert not is_single(str(late), file_formats())
+    assert not is_single(str(tmp_path), file_formats())

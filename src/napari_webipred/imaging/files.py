@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
+from itertools import repeat
 from pathlib import Path
 
 from napari_webipred.cancellation import current
@@ -80,32 +81,34 @@ def walked(folder: Path) -> Iterator[tuple[str, bool]]:
     CancelledError
         The computation that this thread does was cancelled.
     """
-    suffixes = image_suffixes()
+    suffixes, check, plain = image_suffixes(), current().check, Kind.FILE
     begin = "" if folder == Path() else str(folder)
     listed = entries(begin or os.curdir)
     if listed is None:
         yield str(folder), True
         return
-    open_folders, parents = [listed], [begin]
+    open_folders = [(listed, os.path.join(begin, ""))]  # noqa: PTH118 - several times faster, as all that follows
     while open_folders:
-        entry = next(open_folders[-1], None)
-        if entry is None:
+        inside, begin = open_folders[-1]
+        for name, kind in inside:
+            check()
+            path = begin + name
+            if kind is plain:
+                yield path, suffix(name) in suffixes or is_dicom_file(path)
+            elif kind is Kind.FOLDER:
+                if (deeper := entries(path)) is not None:
+                    open_folders.append((deeper, os.path.join(path, "")))  # noqa: PTH118
+                    break
+                yield path, True  # reading it as an image will say why it cannot be listed
+            elif kind is not Kind.LINKED_FOLDER:
+                yield path, kind is Kind.IMAGE or suffix(name) in suffixes
+        else:
             open_folders.pop()
-            parents.pop()
-            continue
-        current().check()
-        name, kind = entry
-        path = os.path.join(parents[-1], name)  # noqa: PTH118 - several times faster
-        if kind is Kind.FOLDER:
-            inside = entries(path)
-            if inside is None:  # reading it as an image will say why it cannot be listed
-                yield path, True
-                continue
-            open_folders.append(inside)
-            parents.append(path)
-        elif kind is not Kind.LINKED_FOLDER:
-            is_image = kind is Kind.IMAGE or os.path.splitext(name)[1].lower() in suffixes  # noqa: PTH122
-            yield path, is_image or (kind is Kind.FILE and is_dicom_file(path))
+
+
+def suffix(path: str) -> str:
+    """Return the suffix of a path in lower case; what is in no set of suffixes if it has none."""
+    return path[path.rfind(".") :].lower()
 
 
 class Kind(Enum):
@@ -120,19 +123,33 @@ class Kind(Enum):
 
 def entries(folder: str) -> Iterator[tuple[str, Kind]] | None:
     """Return what is in a folder and not hidden, in natural order; None if it cannot be listed."""
+    names: list[str] = []
+    others: dict[str, Kind] = {}  # than files; a pair for each of these would let Python search them for garbage
     try:
         with os.scandir(folder) as found:
-            unsorted = [(entry.name, _kind(entry)) for entry in found if not entry.name.startswith(".")]
+            for entry in found:
+                if not entry.name.startswith("."):
+                    names.append(entry.name)
+                    if not _is_file(entry):
+                        others[entry.name] = _kind(entry)
     except OSError:
         return None
-    unsorted.sort(key=lambda entry: natural(entry[0]))
-    return iter(unsorted)
+    names.sort(key=natural)
+    return zip(names, map(others.get, names, repeat(Kind.FILE)), strict=True)
+
+
+def _is_file(entry: os.DirEntry[str]) -> bool:
+    try:
+        return entry.is_file()
+    except OSError:  # such as a link that leads to itself
+        return False
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
+    """Tell what something is that is no file."""
     try:
         if not entry.is_dir():
-            return Kind.FILE if entry.is_file() else Kind.OTHER
+            return Kind.OTHER
     except OSError:  # such as a link that leads to itself
         return Kind.OTHER
     if is_one_image(Path(entry.name)):
@@ -150,4 +167,4 @@ _DIGITS = re.compile(r"\d+")
 
 def _number(found: re.Match[str]) -> str:
     digits = str(int(found[0]))
-    return f"\0{len(digits):03}{digits}"
+    return f"\0{chr(len(digits))}{digits}"

@@ -67,9 +67,9 @@ def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
     """Add a file, the files that a DICOMDIR lists, or those of a folder."""
     files, before = PathList(), len(sources)
     if is_folder(path):
-        for file, is_image in walked(path):
+        for number, (file, is_image) in enumerate(walked(path)):
             (files if is_image else sources.left_out).append(file)
-            if len(files) % _STEP == 0:
+            if number % _STEP == 0:
                 yield before + len(files)
     else:
         found, refused = listed_files(path) if is_directory(path) else ([path], [])
@@ -93,11 +93,10 @@ def _add_files(files: PathList, sources: Sources) -> Generator[int, None, None]:
         found = yield from collected(files)
     places = {files[place]: place for place in looked_at}
     by_place = {min(places[str(each)] for each in _files_of(path, source)): source for path, source in found.sources}
+    described = {place: by_place.get(place) for place in looked_at}  # nothing comes of a slice that is not the first
     for place, file in enumerate(files):
-        if place in by_place:
-            sources.add(by_place[place])
-        elif file not in places:
-            sources.add(file)
+        if (image := described.get(place, file)) is not None:
+            sources.add(image)
         if place % _STEP == 0:
             yield before + place
     for file in found.left_out:

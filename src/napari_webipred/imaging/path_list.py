@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import count
 from typing import overload
 
 BLOCK = 1024  # paths that are packed together
-_END = b"\xff"  # in no text as UTF-8, whatever is in it
 _FASTEST = 1  # of the levels of zlib; the others take longer and gain little
 
 
@@ -31,8 +31,7 @@ class PathList(Sequence[str]):
         """Put a path at the end."""
         self._last.append(path)
         if len(self._last) == BLOCK:
-            content = _END.join(path.encode(errors="surrogatepass") for path in self._last)
-            self._packed.append(zlib.compress(content, _FASTEST))
+            self._packed.append(_packed(self._last))
             self._last = []
 
     def __len__(self) -> int:
@@ -78,5 +77,13 @@ class PathList(Sequence[str]):
         return f"<{len(self)} paths>"
 
 
+def _packed(paths: list[str]) -> bytes:
+    """Pack paths as one text; between them, and before, stands a character that none of them has."""
+    together = "".join(paths)
+    end = next(each for each in map(chr, count()) if each not in together)
+    return zlib.compress(f"{end}{end.join(paths)}".encode(errors="surrogatepass"), _FASTEST)
+
+
 def _unpacked(packed: bytes) -> list[str]:
-    return [path.decode(errors="surrogatepass") for path in zlib.decompress(packed).split(_END)]
+    text = zlib.decompress(packed).decode(errors="surrogatepass")
+    return text[1:].split(text[0])

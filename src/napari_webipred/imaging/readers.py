@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,14 +103,24 @@ def file_source(path: str | Path) -> Source:
         return unreadable.unreadable(name, error)
 
 
-def is_single(path: str) -> bool:
-    """Tell whether the first bytes of a file show that it holds one plane; where they do not, describing it tells."""
+def is_single(path: str, formats: Iterable[FileFormat]) -> bool:
+    """Tell whether the first bytes of a file show that it holds one plane; where they do not, describing it tells.
+
+    Parameters
+    ----------
+    path : str
+    formats : iterable of FileFormat
+        See `file_formats`, which takes time for a million files.
+    """
     try:
         head = beginning(path, PAGE)
     except OSError:  # describing it will say what is wrong with it
         return False
-    found = next((each for each in file_formats() if head and each.recognises(path, head)), None)
-    return found is not None and found.is_single(head)
+    if head:
+        for each in formats:
+            if each.recognises(path, head):
+                return each.is_single(head)
+    return False
 
 
 def _format_of(path: Path) -> FileFormat:

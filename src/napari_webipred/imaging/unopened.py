@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Generator, Iterable, Iterator
 from functools import cache
 from pathlib import Path
@@ -14,8 +13,9 @@ from msgspec.structs import replace
 
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging import raster, tiff, unreadable
+from napari_webipred.imaging.files import suffix
 from napari_webipred.imaging.path_list import PathList
-from napari_webipred.imaging.readers import file_source, is_single
+from napari_webipred.imaging.readers import file_formats, file_source, is_single
 from napari_webipred.imaging.selection import WHOLE, Selection, selected
 from napari_webipred.imaging.source import Source
 from napari_webipred.names import escape
@@ -60,7 +60,8 @@ class Sources:
         """Put an image at the end."""
         if isinstance(image, Source):
             self._described[len(self._paths)] = image
-        self._paths.append("" if isinstance(image, Source) else image)
+            image = ""
+        self._paths.append(image)
 
     def __len__(self) -> int:
         return len(self._paths) - self._first
@@ -156,8 +157,9 @@ class Sources:
         """
         same = self._copy(self._selection)
         same._described, same._single = {}, True
+        formats = file_formats()
         for number, path in enumerate(self._paths.after(self._first), self._first):
-            if number in self._described or not is_single(path):
+            if number in self._described or not is_single(path, formats):
                 same._described[number] = opened(self._given(number, path))
             if number % _STEP == 0:
                 yield number - self._first, len(self)
@@ -190,7 +192,7 @@ def _chosen(source: Source, selection: Selection) -> Source:
 
 def is_alone(path: str) -> bool:
     """Tell by its name whether a file is an image for itself; one of DICOM may be a slice of a stack."""
-    return os.path.splitext(path)[1].lower() in _suffixes()  # noqa: PTH122 - several times faster
+    return suffix(path) in _suffixes()
 
 
 @cache
