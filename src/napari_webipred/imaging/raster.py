@@ -6,7 +6,6 @@ import warnings
 from contextlib import suppress
 from io import BytesIO
 from pathlib import Path
-from struct import Struct
 from threading import Lock
 from typing import IO, TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -37,8 +36,7 @@ FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second image in a JPEG is a thumbnail or a depth map
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
-PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"BM", b"RIFF"  # first bytes
-CHUNK = Struct(">I4s")  # of a PNG: the length of its content, and its kind
+PNG, JPEG, BMP, RIFF = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", b"\xff\xd8\xff", b"BM", b"RIFF"  # first bytes
 WEBP_ANIMATION = 0b10  # among the flags of an extended WebP
 # Raw modes of 16-bit colours in a PNG, of which Pillow gives 8 bits, and their number of channels.
 DEEP = {"LA;16B": 2, "RGB;16B": 3, "RGBA;16B": 4}
@@ -86,22 +84,16 @@ def is_still(head: bytes) -> bool:
 
     False of a GIF, which does not say so before its end, and of what does not say so in these bytes.
     """
-    if head.startswith(PNG):
-        return _is_still_png(head)
+    if head.startswith(PNG):  # the pixels come first, or what says that it is an animation
+        at = len(PNG) + 17  # the rest of the header
+        while (kind := head[at + 4 : at + 8]) not in (b"IDAT", b"acTL", b""):
+            at += (
+                int.from_bytes(head[at : at + 4], "big") + 12
+            )  # the length does not count itself, the kind and a checksum
+        return kind == b"IDAT"
     if head.startswith(RIFF):  # of WebP, only the extended kind can be an animation
         return head[8:12] == b"WEBP" and len(head) > 20 and not (head[12:16] == b"VP8X" and head[20] & WEBP_ANIMATION)
     return head.startswith((JPEG, BMP))
-
-
-def _is_still_png(head: bytes) -> bool:
-    """Tell whether the pixels of a PNG come before anything that says that it is an animation."""
-    at = len(PNG)
-    while at + CHUNK.size <= len(head):
-        length, kind = CHUNK.unpack_from(head, at)
-        if kind in (b"IDAT", b"acTL"):
-            return bool(kind == b"IDAT")
-        at += CHUNK.size + length + 4  # behind the content is its checksum
-    return False
 
 
 def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
