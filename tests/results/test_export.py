@@ -10,6 +10,7 @@ from hypothesis.extra import numpy as npst
 
 from napari_webipred.names import visible
 from napari_webipred.results.export import CsvWriter
+from napari_webipred.results.json_lines import JsonLinesWriter
 from napari_webipred.results.row import Row
 
 
@@ -37,6 +38,17 @@ def test_a_failed_image_has_empty_probabilities_and_its_error():
 
 def test_an_image_without_an_axis_leaves_its_cell_empty():
     assert written([row()], axes=("t", "z")).splitlines()[1] == "a.png,,,0.25,0.75,B,"
+
+
+def test_a_line_of_json_has_a_key_for_each_axis_of_its_image_and_null_for_what_a_failed_one_lacks():
+    stream = io.StringIO()
+    writer = JsonLinesWriter(stream, ("A", "B"), ("t", "z"))
+    writer.write(row(position={"z": 3}))
+    writer.write(Row(0, 'ü"\n', error="damaged"))
+    assert stream.getvalue().splitlines() == [
+        '{"image": "a.png", "z": 3, "A": 0.25, "B": 0.75, "prediction": "B", "error": ""}',
+        r'{"image": "ü\"\\x0a", "A": null, "B": null, "prediction": "", "error": "damaged"}',
+    ]
 
 
 def test_a_text_that_a_spreadsheet_would_run_is_made_harmless():

@@ -45,12 +45,12 @@ class JsonLinesWriter:
         """Write one row, of one of several models; a failed one has ``null`` for its numbers."""
         run = (*(identity(row) if self._identify else ()), *((model,) if self._models else ()))
         probabilities, measured = numbers(row.probabilities, self._classes), numbers(row.measures, self._measures)
-        place, last = 0, len(self._axes)
+        place = 0
         pieces: list[str] = []
         for part in parts(row, self._axes, probabilities, self._regions, run, measured):
             values = digits(part).split(",") if isinstance(part, np.ndarray) else [_as_json(part)]
             end = place + len(values)
-            if part is not None or not 0 < place <= last:
+            if part is not None:  # as an axis may be
                 pairs = [""] * (2 * len(values))
                 pairs[::2], pairs[1::2] = self._keys[place:end], values
                 pieces += pairs
