@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
 
+import numpy as np
+
 from napari_webipred.errors import OptionError
+from napari_webipred.names import visible
 
 if TYPE_CHECKING:
     import pyarrow as pa
+    from numpy.typing import NDArray
 
 GROUP = 10_000  # rows that are written together
 
@@ -56,11 +59,24 @@ def write_parquet(
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = _schema(columns, len(axes), *numbers)
-    with pq.ParquetWriter(file, schema, compression="zstd") as writer, lines.open(encoding="utf-8") as text:
-        while rows := [json.loads(line) for line in islice(text, GROUP)]:
-            arrays = [pa.array([row.get(field.name) for row in rows], field.type) for field in schema]
-            writer.write_batch(pa.record_batch(arrays, schema=schema), row_group_size=GROUP)
+    names = [visible(name) for name in columns]  # as the lines have them
+    schema = _schema(names, len(axes), *numbers)
+    computed = [field.name for field in schema if field.type == pa.float32()]
+    others = [(field.name, field.type) for field in schema if field.type != pa.float32()]
+    with pq.ParquetWriter(file, schema, compression="zstd") as writer, lines.open("rb") as text:
+        while rows := [_read(line, computed) for line in islice(text, GROUP)]:
+            arrays = {name: pa.array([row.get(name) for row, _ in rows], type_) for name, type_ in others}
+            for name, values in zip(computed, np.stack([values for _, values in rows], axis=1), strict=True):
+                arrays[name] = pa.array(values, from_pandas=True)  # NaN is null
+            writer.write_batch(pa.record_batch([arrays[name] for name in names], schema=schema), row_group_size=GROUP)
+
+
+def _read(line: bytes, computed: Sequence[str]) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Return the cells of a row, and its numbers by themselves: as objects, those of many rows would take gigabytes."""
+    import orjson
+
+    row: dict[str, Any] = orjson.loads(line)
+    return row, np.array([row.pop(name) for name in computed], np.float32)
 
 
 def cells_in(path: Path) -> Iterator[list[Any]]:
