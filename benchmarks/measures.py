@@ -180,7 +180,10 @@ def warm(place: Place) -> Iterator[Line]:
 def first_row(place: Place) -> Iterator[Line]:
     """Row 3: how long many files let wait for the first row."""
     count = 20_000 if place.quick else 100_000
-    lots, one = place.linked("lots", sorted((place.folder / "tiny").iterdir()), count), _first(place.folder / "tiny")
+    lots, one = (
+        place.linked(f"lots-{count}", sorted((place.folder / "tiny").iterdir()), count),
+        _first(place.folder / "tiny"),
+    )
     listing = "import os, sys; print(len(sorted(entry.path for entry in os.scandir(sys.argv[1]) if entry.is_file())))"
     ratios = []
     for _ in range(place.rounds):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from collections.abc import Generator
 from io import BytesIO
 from pathlib import Path
@@ -292,6 +293,16 @@ def test_axes_are_in_the_order_of_the_images_whenever_they_were_described(tmp_pa
     expected = ["frame", "frame", "page", "z"]
     for known in (sources.opened(), result_of(sources.looking_for_stacks())):
         assert [axis for source in known.described for axis in source.axes] == expected
+
+
+def test_a_signal_ends_the_look_for_stacks(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(unopened, "is_single", lambda path, formats: signal.raise_signal(signal.SIGINT))
+    assert cli.main(["classify", str(folder), "--model", "demo"]) == 130
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert "stopped by Ctrl-C" in told.err
 
 
 def test_a_file_that_becomes_a_stack_after_the_columns_are_written_ends_the_run(
