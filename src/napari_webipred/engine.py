@@ -8,6 +8,7 @@ import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
@@ -26,6 +27,7 @@ from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.selection import WHOLE, Selection, rename
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unopened import Sources
+from napari_webipred.limits import available_cores
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
@@ -150,6 +152,8 @@ def classify(
     options = options if on_cluster else replace(options, memory=budget)
     (apart,) = differences([model], options)
     begin = time.perf_counter()
+    if executor is classify_planes and options.hardware == USUAL and _is_one_file(images):
+        model.session(available_cores()).begin()  # while the file is looked into
     sources = found(images).choosing(selection)
     if selection.regions is not None or not takes_unopened:
         sources = sources.opened()
@@ -352,6 +356,10 @@ def _items(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
     if hasattr(images, "shape"):
         return images if _is_column(images) else [images]
     return images if hasattr(images, "__iter__") else [images]
+
+
+def _is_one_file(images: Any) -> bool:
+    return isinstance(images, (str, os.PathLike)) and Path(images).is_file()
 
 
 def _is_column(images: Any) -> bool:
