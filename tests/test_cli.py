@@ -318,6 +318,18 @@ def test_a_profile_changes_the_numbers_is_recorded_and_is_that_of_python(folder,
         assert [np.float32(cell) for cell in read(out)[1][1:-2]] == list(table.iloc[0, 1:-2])
 
 
+@pytest.mark.parametrize(("name", "status"), [("a.png", 0), ("no such file.png", 1)])
+def test_the_process_ends_with_the_status_after_all_that_is_registered_for_its_end(folder, name, status):
+    code = (
+        "import atexit, sys; from napari_webipred.cli.main import program; "
+        "atexit.register(print, 'the end'); sys.argv[1:] = ['classify', *sys.argv[1:], '--model', 'demo']; program()"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(folder / name)], capture_output=True, text=True)
+    assert done.returncode == status
+    header, row, end = done.stdout.splitlines()
+    assert (header.split(",")[0], row.split(",")[0], end) == ("image", str(folder / name), "the end")
+
+
 def test_the_catalogue_is_listed_and_searched(capsys):
     assert cli.main(["models"]) == 0
     listed = capsys.readouterr().out

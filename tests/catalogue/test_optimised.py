@@ -15,11 +15,14 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import pytest
+from PIL import Image
 
 import napari_webipred as wp
-from napari_webipred import atomic_file, optimiser, optimising, settings
+from napari_webipred import atomic_file, engine, optimiser, optimising, settings
 from napari_webipred.cache import eviction, store
 from napari_webipred.cache import optimised as kept
+from napari_webipred.errors import ModelError
+from napari_webipred.limits import available_cores
 from napari_webipred.model import Model
 from napari_webipred.runtime import optimised as network
 from napari_webipred.runtime import session
@@ -90,6 +93,52 @@ def test_all_sessions_share_its_weights(path: Path, file: Path, expected: np.nda
     others = [model.session(threads) for threads in (1, 2)]
     others[0].predict(IMAGES)
     assert others[1]._session is None, "a session that computes nothing is not made"
+
+
+def opened_ahead() -> None:
+    for thread in threading.enumerate():
+        if thread.name == "open":
+            thread.join()
+
+
+def test_a_network_that_is_opened_ahead_is_the_one_that_predicts(path: Path, file: Path, expected: np.ndarray) -> None:
+    ahead = wp.open_model(path).session(1)
+    ahead.begin()
+    opened_ahead()
+    opened = ahead._session
+    assert opened is not None
+    np.testing.assert_allclose(ahead.predict(IMAGES), expected, rtol=0, atol=1e-6)
+    assert ahead._session is opened
+
+
+def test_what_is_wrong_with_a_network_that_is_opened_ahead_is_said_by_the_prediction(
+    path: Path, file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ahead = wp.open_model(path).session(1)
+    for name in ("open_optimised", "open_graph"):
+        monkeypatch.setattr(session, name, broken)
+    ahead.begin()
+    opened_ahead()
+    with pytest.raises(ModelError, match="It is broken"):
+        ahead.predict(IMAGES)
+
+
+def broken(*_: object, **__: object) -> None:
+    raise ModelError("It is broken.")
+
+
+def test_the_only_file_opens_the_network_ahead_and_many_do_not(
+    path: Path, file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun: list[object] = []
+    monkeypatch.setattr(session.Session, "begin", lambda each: begun.append(each))
+    Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
+    model = wp.open_model(path, standardize="none")
+    list(engine.classify(model, [tmp_path / "a.png"] * 9))
+    list(engine.classify(model, tmp_path / "no such file.png"))
+    assert not begun
+    list(engine.classify(model, tmp_path / "a.png"))
+    assert begun == [model.session(available_cores())]
 
 
 def test_a_model_is_not_optimised_twice(path: Path, file: Path) -> None:

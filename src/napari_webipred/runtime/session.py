@@ -126,7 +126,7 @@ class Session:
         """Return the session of ONNX Runtime."""
         with self._opening:
             if self._session is None:
-                self._session = self._of_optimised() or self._plain()
+                self._session = (self._of_optimised() if self.optimised else None) or self._plain()
             return self._session
 
     def begin(self) -> None:
