@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QWidget
 
 from napari_webipred._napari.form import VIEWS, ClassifyForm
 from napari_webipred._napari.hardware_note import HardwareNote
@@ -17,6 +17,7 @@ from napari_webipred._napari.results.result_columns import REMARK
 from napari_webipred._napari.slides.picture_layer import is_large
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button, MainButton
+from napari_webipred._napari.widgets.column import Column
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.progress import ProgressLine
@@ -67,16 +68,11 @@ class ClassifyStep(QWidget):
         self.hardware = HardwareNote(session, form, theme)
         self.reference = ReferenceRow(session, form, theme)
         self.autosave = QCheckBox()
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(self.threshold)
-        for widget in (self.profile, self.views, self.device, self.precision, self.reference):
-            layout.addWidget(widget)
-        layout.addWidget(self.autosave, alignment=Qt.AlignmentFlag.AlignLeft)
+        self._rows = [self.threshold, self.profile, self.views, self.device, self.precision]
+        self._column = Column(self, [*self._rows, self.reference, self.autosave], at_left=[self.autosave])
         for widget in (self.hardware, self.button, self.why, self.progress, self.message):
-            layout.addWidget(widget)
-        layout.addLayout(WrappingRow([self.more, self.heat_map]))
+            self._column.addWidget(widget)
+        self._column.addLayout(WrappingRow([self.more, self.heat_map]))
         self._autosave = autosave
         autosave.changed.connect(self._show_autosave)
         self.autosave.clicked.connect(autosave.trigger)
@@ -108,7 +104,9 @@ class ClassifyStep(QWidget):
 
     def _on_more(self) -> None:
         self._options_shown = not self._options_shown
-        _align([self.threshold, self.profile, self.views, self.device, self.precision])
+        for row in self._rows:
+            self._column.show(row)  # only then the style tells how wide its words are
+        _align(self._rows)
         self._refresh()
 
     def _refresh(self) -> None:
@@ -123,9 +121,9 @@ class ClassifyStep(QWidget):
         model = self._session.loading.model
         self._show_threshold(model is not None and model.card.task == "multi-label", running)
         for widget in (self.profile, self.views, self.reference, self.autosave):
-            widget.setVisible(self._options_shown and not running)
-        self.device.setVisible(self.hardware.offers(self._form.device) and self._options_shown and not running)
-        self.precision.setVisible(self.hardware.offers(self._form.precision) and self._options_shown and not running)
+            self._column.show(widget, self._options_shown and not running)
+        for row, choice in ((self.device, self._form.device), (self.precision, self._form.precision)):
+            self._column.show(row, self.hardware.offers(choice) and self._options_shown and not running)
         self._mark_views(None if model is None else model.card)
         self.reference.refresh()
         self.more.setVisible(not running)
@@ -157,7 +155,7 @@ class ClassifyStep(QWidget):
         native.setVisible(by_number)
         native.setEnabled(self._form.thresholds.value is None)
         self._form.thresholds.native.setVisible(kept)
-        self.threshold.setVisible((by_number or kept) and not running)
+        self._column.show(self.threshold, (by_number or kept) and not running)
 
     def _on_kept(self) -> None:
         self._form.offer_kept()

@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QAbstractButton, QLabel, QWidget
 
 from napari_webipred._napari.key_list import KeyList, Line
 from napari_webipred._napari.review.review_keys import LINES as REVIEW
+from napari_webipred._napari.widgets.column import Column
 
 NATIVE = QKeySequence.SequenceFormat.NativeText
 
@@ -107,6 +108,8 @@ def _name(key: Key, widget: QWidget) -> None:
 def lines(panel: Any) -> list[Line]:
     """Return all keys and what they do, as the panel has bound them."""
     found = [Line(" or ".join(map(_native, key.keys)), key.words) for key in KEYS]
+    for column in panel.findChildren(Column):
+        column.place_all()
     for label in panel.findChildren(QLabel):
         mnemonic = QKeySequence.mnemonic(label.text()).toString(NATIVE) if label.buddy() is not None else ""
         if mnemonic:

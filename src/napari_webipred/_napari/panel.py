@@ -38,7 +38,7 @@ from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import FIRST, Section
 from napari_webipred._napari.widgets.slices import in_slices
-from napari_webipred._napari.widgets.tab_order import tab_after
+from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import show_rows
 from napari_webipred._napari.widgets.wheel import WheelGuard
@@ -104,7 +104,8 @@ class ClassifyPanel(QWidget):
         self._prefer(None, settings.current().preferences)
         self.memory = Memory(self.form, session, self)
         self.first_use = FirstUse(napari_viewer, session, self.form, self.memory, self.classify.message)
-        self.images.choice.layout().insertWidget(1, self.first_use)
+        beside = self.images.choice.layout()
+        beside.insertWidget(beside.indexOf(self.images.choice.file_buttons), self.first_use)
         page().changed.connect(self._prefer)
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)
@@ -148,7 +149,7 @@ class ClassifyPanel(QWidget):
         self.__dict__["results"] = results  # those who are told below look for it here
         section, menu = self.sections[-1], results.buttons.menu
         section.fill(results)
-        tab_after(section.header, results)
+        tab_in_place(results)
         WheelGuard(results)
         RunCode(self._viewer, self._session, self._run, menu, results.buttons.message)
         menu.save_session.triggered.connect(lambda: self.session_files.save())
@@ -220,7 +221,7 @@ class ClassifyPanel(QWidget):
         self.sections[3].header.toggled.connect(lambda shown: layout.setStretchFactor(self.sections[3], FIRST * shown))
         self.foot = Foot()
         layout.addWidget(self.foot)
-        self._wheel = WheelGuard(self.scroll.widget())
+        self._wheel = WheelGuard(self.model)  # the other steps guard what they show
 
     def sizeHint(self) -> QSize:
         return QSize(WIDTH, HEIGHT)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qtpy.QtCore import QModelIndex, Qt, Signal
-from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QCheckBox, QWidget
 
 from napari_webipred._napari.images.file_buttons import FileButtons
 from napari_webipred._napari.images.image_files import ImageFiles
@@ -20,6 +20,7 @@ from napari_webipred._napari.images.understanding_form import UnderstandingForm
 from napari_webipred._napari.pacs.archive_images import ArchiveImages
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.column import Column
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.theme import Theme
@@ -68,7 +69,10 @@ class ImageChoice(QWidget):
         self.merge = Button("Merge as one image")
         self.merge.setToolTip("Classify the selected layers as the channels of one image, in the colours they show")
         self.message = Message(theme)
-        self._lay_out()
+        parts = [self.hint, self.file_buttons, self.list, self.editor, self.merge]
+        self._column = Column(self, parts, at_left=[self.merge])
+        self._column.show(self.file_buttons)
+        self._column.addWidget(self.message)
         self.all.clicked.connect(self._on_all)
         self.layers.changed.connect(self._on_layers)
         self.list.itemDelegate().acted.connect(self._on_edit_clicked)
@@ -85,17 +89,6 @@ class ImageChoice(QWidget):
         self.file_buttons.archive_requested.connect(self.archive.show)
         self.editor.closed.connect(self._close_editor)
         self._show_layers()
-
-    def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        layout.addWidget(self.hint)
-        layout.addWidget(self.file_buttons)
-        layout.addWidget(self.list)
-        layout.addWidget(self.editor)
-        layout.addWidget(self.merge, alignment=Qt.AlignmentFlag.AlignLeft)
-        layout.addWidget(self.message)
 
     def value(self) -> list[Item]:
         """Return the ticked entries."""
@@ -138,6 +131,7 @@ class ImageChoice(QWidget):
         items = self._editable()
         if items:
             self.editor.show_items(items)
+            self._column.show(self.editor)
             self.editor.focus_first()
 
     def merge_selected(self) -> None:
@@ -227,8 +221,8 @@ class ImageChoice(QWidget):
 
     def _show_layers(self) -> None:
         usable, ticked, rows = self.layers.usable(), self.layers.ticked(), self.layers.rowCount()
-        self.hint.setVisible(rows == 0)
-        self.list.setVisible(rows > 0)
+        self._column.show(self.hint, rows == 0)
+        self._column.show(self.list, rows > 0)
         self.all.setVisible(rows > 0)
         if not ticked:
             self.all.setCheckState(Qt.CheckState.Unchecked)
@@ -244,7 +238,7 @@ class ImageChoice(QWidget):
     def _show_merge(self) -> None:
         items = self.menu.selected()
         layers = [item for item in items if not isinstance(item, (MergedLayers, ImageFiles))]
-        self.merge.setVisible(len(layers) == len(items) > 1 and fault_of_merging(layers) is None)
+        self._column.show(self.merge, len(layers) == len(items) > 1 and fault_of_merging(layers) is None)
 
 
 def _is_path(item: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.intensity.intensity_statistics import IntensityStatistics
 from napari_webipred._napari.regions.region_part import RegionPart
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.column import Column
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 
@@ -27,18 +28,18 @@ class ImagesStep(QWidget):
         self.choice = form.images.native
         self.statistics = statistics
         self.regions = RegionPart(session, form)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(5)
-        for widget in (self.choice, form.planes.native, form.intensity.native, statistics, self.regions):
-            layout.addWidget(widget)
+        parts = [self.choice, form.planes.native, form.intensity.native, statistics, self.regions]
+        self._column = Column(self, parts)
+        self._column.show(self.choice)
         self.preview = Button("What the model sees")
         self.preview.setToolTip("Show the image in the viewer as the model gets it, beside the original")
         self.open_session = Button("Open session…")
         self.open_session.setToolTip("Go on with the results of a saved session")
-        layout.addLayout(WrappingRow([self.preview, self.open_session], last_at_end=False))
+        self._column.addLayout(WrappingRow([self.preview, self.open_session], last_at_end=False))
         form.images.changed.connect(self._refresh)
+        form.regions.native.offered_changed.connect(self._refresh_regions)
         self._refresh()
+        self._refresh_regions()
 
     @property
     def summary(self) -> str:
@@ -47,8 +48,13 @@ class ImagesStep(QWidget):
         return f"{len(self._form.images.value)} of {count} selected" if count else ""
 
     def _refresh(self) -> None:
-        for widget in (self._form.intensity.native, self.statistics, self.preview):
-            widget.setVisible(self.choice.layers.rowCount() > 0)
+        some = self.choice.layers.rowCount() > 0
+        self._column.show(self._form.intensity.native, some)
+        self._column.show(self.statistics, some)
+        self.preview.setVisible(some)
         lengths = self._form.stack_lengths()
-        self._form.planes.native.setVisible(bool(lengths))
+        self._column.show(self._form.planes.native, bool(lengths))
         self._form.planes.native.show_length(max(lengths, default=1))
+
+    def _refresh_regions(self) -> None:
+        self._column.show(self.regions, bool(self._form.regions.native.offered))

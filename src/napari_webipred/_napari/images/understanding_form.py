@@ -71,7 +71,6 @@ class UnderstandingForm(QWidget):
         self.heading.setText(f"How “{name}” is read" if len(items) == 1 else f"How {len(items)} images are read")
         self._make_rows()
         self._show_reason()
-        self.show()
 
     def refresh(self) -> None:
         """Show the images again, whose data or labels may have changed."""

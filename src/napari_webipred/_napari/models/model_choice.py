@@ -15,7 +15,7 @@ from napari_webipred._napari.models.model_menu import ModelMenu
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
-from napari_webipred._napari.widgets.tab_order import tab_after
+from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import list_view
 from napari_webipred._napari.widgets.two_line_list import ITEM
@@ -101,7 +101,7 @@ class ModelChoice(QWidget):
         zenodo = ZenodoSearch(self._theme)
         zenodo.hide()
         self.layout().addWidget(zenodo)
-        tab_after(self.known, zenodo)
+        tab_in_place(zenodo)
         zenodo.closed.connect(lambda: self._show_zenodo(False))
         zenodo.requested.connect(self._catalogue.download)
         return zenodo

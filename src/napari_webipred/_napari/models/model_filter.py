@@ -32,6 +32,7 @@ def search_field() -> QLineEdit:
     """Make the search field for models."""
     field = QLineEdit()
     field.setPlaceholderText("Search models, diseases, classes…")
-    field.setClearButtonEnabled(True)
+    # With the first letter: there is nothing to clear before, and its icon takes milliseconds to be found.
+    field.textChanged.connect(lambda: field.setClearButtonEnabled(True))
     field.setAccessibleName("Search models")
     return field

@@ -15,7 +15,7 @@ from napari_webipred._napari.models.opening_view import OpeningView
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel, first_sentence, rich_text_label
-from napari_webipred._napari.widgets.tab_order import tab_after
+from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wheel import WheelGuard
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
@@ -79,7 +79,7 @@ class ModelStep(QWidget):
         form = SettingsForm(self._loading.start_with, self._theme)
         form.hide()
         self._layout.insertWidget(self._layout.indexOf(self.opening) + 1, form.native)
-        tab_after(self.opening, form.native)
+        tab_in_place(form.native)
         WheelGuard(form.native)
         return form
 

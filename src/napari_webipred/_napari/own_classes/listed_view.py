@@ -24,7 +24,6 @@ class ListedView(QWidget):
         self._own = own
         self.words = MutedLabel()
         self.progress = ProgressLine("looking at images")
-        self.progress.cancel.hide()
         self.unreadable = Message(theme)
         self.guide = MutedLabel(NO_CLASSES)
         layout = QVBoxLayout(self)
@@ -41,6 +40,7 @@ class ListedView(QWidget):
         self.words.setText(words_of(own))
         if features.busy and total:
             self.progress.report(f"Looking at images: {features.done:,} of {total:,}", features.done, total)
+            self.progress.cancel.hide()
         else:
             self.progress.hide()
         if not features.faults:

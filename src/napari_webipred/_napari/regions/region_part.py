@@ -40,7 +40,6 @@ class RegionPart(QWidget):
     def refresh(self, *_: Any) -> None:
         """Show what belongs to the chosen layer."""
         layer, finder = self._form.regions.value, self._form.finder
-        self.setVisible(bool(self._form.regions.native.offered))
         known = layer is not None and not finder.searching and finder.error is None
         filled = known and all(search.filled for search in finder.searches())
         if layer is None or known:

@@ -21,7 +21,7 @@ from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import ElidedLabel
 from napari_webipred._napari.widgets.section import FIRST
-from napari_webipred._napari.widgets.tab_order import tab_after
+from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wheel import WheelGuard
 from napari_webipred.preferences import Order
@@ -156,7 +156,7 @@ class ResultsView(QWidget):
         self.__dict__["detail"] = detail  # those who are told below look for it here
         self._sides.insertWidget(1, detail, 0, Qt.AlignmentFlag.AlignTop)
         self._stretch_sides()
-        tab_after(self._side, detail)
+        tab_in_place(detail)
         WheelGuard(detail)
         detail.moved.connect(self._on_marker)
         for then in self._when_made:

@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout
 from napari_webipred._napari import links
 from napari_webipred._napari.remedies import hint_of
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import SHAPE_CONTRAST, Theme
 from napari_webipred.errors import WebIPredError
 from napari_webipred.names import readable
@@ -23,7 +24,7 @@ WITHOUT = Qt.TextInteractionFlag.TextSelectableByMouse  # Tab passes by where th
 
 
 class Message(QFrame):
-    """A text with a coloured stripe and buttons; hidden while there is no message.
+    """A text with a coloured stripe and buttons; hidden while there is no message, and empty before the first one.
 
     Signals
     -------
@@ -41,6 +42,9 @@ class Message(QFrame):
         self._theme = theme
         self._colour = "error"
         self._details = ""
+        self.hide()
+
+    def _fill(self) -> None:
         self._text = QLabel()
         self._text.setTextFormat(Qt.TextFormat.RichText)
         self._text.setWordWrap(True)
@@ -62,7 +66,7 @@ class Message(QFrame):
         layout.setContentsMargins(STRIPE + 8, 4, 4, 4)
         layout.addWidget(self._text)
         layout.addLayout(buttons)
-        self.hide()
+        tab_in_place(self)
 
     @property
     def text(self) -> str:
@@ -95,6 +99,8 @@ class Message(QFrame):
         self._show(text, "Please report it with the text that “Copy details” copies.", "error", details, retry)
 
     def _show(self, text: str, hint: str, colour: str, details: str, retry: bool) -> None:
+        if self.layout() is None:
+            self._fill()
         self._colour, self._details = colour, details
         text, hint = readable(text), readable(hint)
         body = f"<b>{links.linked(text)}</b><br>{links.linked(hint)}" if hint else f"<b>{links.linked(text)}</b>"

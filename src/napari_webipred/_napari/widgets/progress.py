@@ -7,12 +7,13 @@ from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
 
 from napari_webipred._napari.widgets.button import Button
 from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.tab_order import tab_in_place
 
 STEPS = 1000
 
 
 class ProgressLine(QWidget):
-    """A progress bar with a text and a Cancel button.
+    """A progress bar with a text and a Cancel button; hidden while nothing is reported, and empty before.
 
     Signals
     -------
@@ -24,12 +25,16 @@ class ProgressLine(QWidget):
 
     def __init__(self, what: str, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._what = what
+        self.hide()
+
+    def _fill(self) -> None:
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setAccessibleName(f"Progress of {what}")
+        self.bar.setAccessibleName(f"Progress of {self._what}")
         self.words = MutedLabel()
         self.cancel = Button("Cancel")
-        self.cancel.setToolTip(f"Stop {what}")
+        self.cancel.setToolTip(f"Stop {self._what}")
         self.cancel.clicked.connect(self.cancelled)
         line = QHBoxLayout()
         line.setContentsMargins(0, 0, 0, 0)
@@ -40,10 +45,12 @@ class ProgressLine(QWidget):
         layout.setSpacing(2)
         layout.addLayout(line)
         layout.addWidget(self.words)
-        self.hide()
+        tab_in_place(self)
 
     def report(self, words: str, done: int = 0, total: int | None = None, seconds_left: float | None = None) -> None:
         """Show the progress; with a total of None or 0, the bar is indeterminate."""
+        if self.layout() is None:
+            self._fill()
         self.bar.setUpdatesEnabled(False)  # else the whole window would be painted at once, and then again
         self.bar.setRange(0, STEPS if total else 0)
         self.bar.setValue(round(STEPS * done / total) if total else 0)

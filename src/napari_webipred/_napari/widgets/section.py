@@ -138,6 +138,6 @@ class Section(QWidget):
     def fill(self, body: QWidget) -> None:
         """Show this below the header."""
         self.body = body
-        body.setVisible(self.header.isChecked())
         self.layout().addWidget(body, 1)
+        body.setVisible(self.header.isChecked())  # outside a window, it would become one
         self.header.toggled.connect(body.setVisible)

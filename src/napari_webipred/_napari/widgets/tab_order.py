@@ -2,30 +2,43 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QLayout, QScrollArea, QWidget
+from itertools import pairwise
+
+from qtpy.QtCore import QObject, Qt
+from qtpy.QtWidgets import QDockWidget, QLayout, QScrollArea, QWidget
 
 
-def tab_after(before: QWidget, widget: QWidget) -> None:
-    """Let Tab go from a control, or the last one in a widget, to the first in another one in the same window.
+def tab_in_place(widget: QWidget) -> None:
+    """Let Tab go through a widget where it is laid out; without it, Tab comes last to what was made last."""
+    own, inside = _with_controls(widget), widget
+    while own and (outer := inside.parentWidget()) is not None and not isinstance(inside, QDockWidget):
+        inside = outer
+        controls = _controls(inside)
+        if (place := controls.index(own[0])) > 0:
+            _chain(controls[place - 1 :][: len(own) + 1])
+            return
+    if own:  # nothing comes before
+        _chain(_controls(inside))
 
-    Without it, Tab comes last to what was made last.
-    """
-    place = [before, *_controls(before)][-1]
-    for each in _controls(widget):
-        QWidget.setTabOrder(place, each)
-        place = each
+
+def _chain(controls: list[QWidget]) -> None:
+    for before, after in pairwise(controls):
+        QWidget.setTabOrder(before, after)
 
 
 def _controls(widget: QWidget) -> list[QWidget]:
-    """Return what can have the keyboard in a widget, in the order of its layouts.
+    """Return what can have the keyboard in a widget, in the order of its layouts, or else of its children.
 
     They are not looked for with `nextInFocusChain`: with PySide, a window that was gone through so outlives its end.
     """
     if isinstance(widget, QScrollArea):
         return _with_controls(widget.widget())
     layout = widget.layout()
-    return [] if layout is None else _laid_out(layout)
+    return [found for child in widget.children() for found in _of_child(child)] if layout is None else _laid_out(layout)
+
+
+def _of_child(child: QObject) -> list[QWidget]:
+    return _with_controls(child) if isinstance(child, QWidget) and not child.isWindow() else []
 
 
 def _with_controls(widget: QWidget | None) -> list[QWidget]:
