@@ -13,11 +13,12 @@ pytest.importorskip("napari")
 from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QWidget
 from tests.gui.conftest import card, current_plane, flat
 
 from napari_webipred._napari.images.place import grid
 from napari_webipred._napari.viewer_session import _sessions, session_of, unwrapped
+from napari_webipred._napari.widgets.message import Message
 from napari_webipred.engine import Options
 from napari_webipred.runtime.outputs import ModelOutput
 
@@ -431,3 +432,12 @@ def test_each_viewer_has_a_session_of_its_own(viewer, panel):
     assert session_of(viewer) is session_of(unwrapped(viewer))
     assert unwrapped(viewer) in _sessions
     assert session_of(Viewer()) is not session_of(viewer)
+
+
+def test_what_is_hidden_at_first_is_in_no_window(open_panel):
+    panel = open_panel()
+    late = [panel.form.planes, panel.form.intensity, panel.form.regions, panel.form.threshold, panel.form.views]
+    within = panel.findChildren(QWidget)
+    assert panel.form.model.native in within
+    assert not [widget.name for widget in late if widget.native in within]
+    assert not [child for message in panel.findChildren(Message) for child in message.findChildren(QWidget)]
