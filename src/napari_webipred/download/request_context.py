@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-import random
-import socket
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from contextvars import ContextVar
 from types import TracebackType
+from typing import TYPE_CHECKING
 
 from napari_webipred import limits
 from napari_webipred.errors import CatalogueError, Remedy
+
+if TYPE_CHECKING:
+    import socket
 
 
 class Cancelled(Exception):  # noqa: N818
@@ -130,6 +132,8 @@ class RequestContext:
     def _disconnect(self) -> None:
         with suppress(OSError):  # The connection has ended in the meantime.
             if self._socket is not None:
+                import socket  # every command imports this module, and few use the network
+
                 self._socket.shutdown(socket.SHUT_RDWR)
 
     def raise_if_cancelled(self) -> None:
@@ -153,6 +157,8 @@ class RequestContext:
             raise error
         self.waiting = f"{error.message} Trying again."
         # Those who were turned away together shall not come back together.
+        import random
+
         sleep(self._cancelled, seconds * random.uniform(1.0, 1.3))
         self.waiting = ""
         self.raise_if_cancelled()

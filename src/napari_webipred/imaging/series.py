@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterable
 from itertools import pairwise
 from pathlib import Path
-from statistics import median
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -189,7 +188,7 @@ def _identity(each: Slice) -> str:
 def _remarked(pairs: list[tuple[float, Slice]]) -> list[Slice]:
     """Remark gaps, and slices at the same place, in slices that are sorted by their places."""
     steps = [after - before for (before, _), (after, _) in pairwise(pairs)]
-    usual = median([step for step in steps if step > SAME_PLACE] or [0.0])
+    usual = np.median([step for step in steps if step > SAME_PLACE] or [0.0])
     ordered = [pairs[0][1]]
     for step, (_, each) in zip(steps, pairs[1:], strict=True):
         remark = ""

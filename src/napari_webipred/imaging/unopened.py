@@ -6,7 +6,6 @@ import hashlib
 from collections.abc import Generator, Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from statistics import median_low
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
@@ -104,7 +103,8 @@ class Sources:
         """How many rows a file gives that is not described, going by the images that are, if it is not known."""
         if self._single:
             return 1
-        return median_low(map(len, self._described.values())) if self._described else 1
+        lengths = sorted(map(len, self._described.values()))
+        return lengths[(len(lengths) - 1) // 2] if lengths else 1  # the median, or the lower one of two
 
     @property
     def is_counted(self) -> bool:
