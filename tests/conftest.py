@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,13 @@ from zenodo_server import zenodo  # noqa: F401
 settings.register_profile(
     "quick", derandomize=True, deadline=None, max_examples=25, suppress_health_check=[HealthCheck.too_slow]
 )
+
+
+def pytest_collection_finish() -> None:
+    """Keep garbage collection away from what is imported, which stays and which it would go through again and again."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 @pytest.fixture(autouse=True)

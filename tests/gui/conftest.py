@@ -234,6 +234,7 @@ def viewer(qapp):
     from napari_webipred._napari.own_classes.own_classes_widget import OwnClassesWidget
     from napari_webipred._napari.panel import ClassifyPanel
     from napari_webipred._napari.slides.heat_map_widget import HeatMapWidget
+    from napari_webipred._napari.viewer_session import _sessions
 
     get_settings().reset()
     viewer = LightViewer(
@@ -247,6 +248,7 @@ def viewer(qapp):
     )
     yield PublicOnlyProxy(viewer)
     viewer.close()
+    _sessions.pop(viewer, None)  # with an open panel it holds the viewer, and all collections would go through both
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     get_settings().reset()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -44,10 +45,13 @@ def pictures(tmp_path) -> list[Path]:
     return paths
 
 
-@pytest.fixture(autouse=True)
-def _earlier_viewers_are_gone() -> None:
+@pytest.fixture(scope="module", autouse=True)
+def _viewers_go_in_this_thread() -> Iterator[None]:
     """Let this thread delete what belongs to them, not one that works for the window and comes upon it."""
+    gc.disable()
+    yield
     gc.collect()
+    gc.enable()
 
 
 @pytest.fixture

@@ -30,10 +30,8 @@ def opened_folders(monkeypatch):
 
 
 @pytest.fixture
-def panel(make_napari_viewer_proxy, qtbot):
-    _, made = make_napari_viewer_proxy().window.add_plugin_dock_widget("napari-webipred", "Classify images")
-    qtbot.waitUntil(lambda: made._session.catalogue.models.rowCount() > 0)
-    return made
+def panel(open_panel):
+    return open_panel()
 
 
 def menu_of(panel, qtbot, name: str):
