@@ -382,8 +382,7 @@ def is_plain(text: str) -> bool:
 
 
 @NOT_UTF8
-@pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
-@pytest.mark.parametrize("output", ["out.csv", None])
+@pytest.mark.parametrize(("encoding", "output"), [("utf-8", "out.csv"), ("utf-8", None), ("ascii", None)])
 def test_names_that_are_no_utf8_end_nothing_and_are_found_again(strange, tmp_path, encoding, output):
     environment = {**os.environ, "PYTHONIOENCODING": encoding}
     command = [*PROGRAM, "classify", strange, strange / "gone\udce9", "-m", "demo", *(["-o", output] if output else [])]
@@ -435,9 +434,17 @@ def test_such_names_of_models_and_outputs_end_nothing(strange, tmp_path):
     assert len(read(strange / "out\udce9\x1b[2J.csv")) == 6
 
 
-@pytest.mark.parametrize("command", [["demo"], ["models"], ["classify", str(sample_images()[0]), "-m", "demo"]])
 @pytest.mark.skipif(sys.platform == "win32", reason="the shell of Windows closes no streams")
-@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+@pytest.mark.parametrize(
+    ("command", "closed"),
+    [
+        *((["models"], closed) for closed in ("<&-", ">&-", "2>&-", "<&- >&- 2>&-")),
+        (["demo"], ">&-"),
+        (["demo"], "<&- >&- 2>&-"),
+        (["classify", str(sample_images()[0]), "-m", "demo"], "2>&-"),
+        (["classify", str(sample_images()[0]), "-m", "demo"], "<&- >&- 2>&-"),
+    ],
+)
 def test_a_stream_that_is_closed_ends_nothing(tmp_path, command, closed):
     line = ["sh", "-c", f'exec "$@" {closed}', "sh", *PROGRAM, *command]
     done = subprocess.run(line, capture_output=True, check=False, cwd=tmp_path)
