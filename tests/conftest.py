@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,11 +15,21 @@ settings.register_profile(
 )
 
 
-def pytest_collection_finish() -> None:
-    """Keep garbage collection away from what is imported, which stays and which it would go through again and again."""
+def _leave_out_of_collections() -> None:
+    """Let collections of garbage pass over what there is now: mostly modules, which stay and are much to go through."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_finish() -> None:
+    _leave_out_of_collections()
     gc.set_threshold(20_000, 20, 20)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _what_a_file_has_imported_stays() -> Iterator[None]:
+    yield
+    _leave_out_of_collections()
 
 
 @pytest.fixture(autouse=True)
