@@ -11,6 +11,7 @@ from napari._qt.qt_resources import get_stylesheet
 from napari.components import ViewerModel
 from napari.plugins import _initialize_plugins
 from napari.utils._proxies import PublicOnlyProxy
+from napari.utils.theme import get_theme
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QDockWidget, QMainWindow, QWidget
 
@@ -53,7 +54,8 @@ class LightWindow:
         viewer.events.theme.connect(self._style)
 
     def _style(self) -> None:
-        self._qt_window.setStyleSheet(get_stylesheet(self._viewer.theme))
+        theme = self._viewer.theme
+        self._qt_window.setStyleSheet(_style_of(theme, repr(get_theme(theme).to_rgb_dict())))
 
     def add_plugin_dock_widget(self, plugin: str, name: str) -> tuple[QDockWidget, Any]:
         """Show a widget of the plugin in a dock, unless it is there already."""
@@ -84,3 +86,9 @@ class LightWindow:
         self._viewer.events.theme.disconnect(self._style)
         self._qt_window.close()
         self._qt_window.deleteLater()
+
+
+@cache
+def _style_of(theme: str, colours: str) -> str:
+    """The style that napari makes of a theme and its colours, which may change; making it takes as long as a viewer."""
+    return get_stylesheet(theme)
