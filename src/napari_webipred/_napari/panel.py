@@ -8,7 +8,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize
+from qtpy.QtCore import QEvent, QSize, QTimer
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QWidget
 
@@ -129,6 +129,11 @@ class ClassifyPanel(QWidget):
         self._show_texts()
         self._summarise()
         session.catalogue.read()
+        QTimer.singleShot(0, self._find_page_unseen)
+
+    def _find_page_unseen(self) -> None:
+        if not self.isVisible():
+            page().find()
 
     def _join_docks(self) -> None:
         """Open the other docks, and select the rows that they want."""
@@ -172,7 +177,13 @@ class ClassifyPanel(QWidget):
         return ReviewMode(self._viewer, self._session, self.results, *ways, self._theme)
 
     def _make_the_rest(self) -> Iterator[None]:
-        """Make what the first run shows, so that it need not wait for it."""
+        """Do what is not seen: find napari's page, and make what the first run shows, so that it need not wait.
+
+        Painting would wait for the thread that finds the page: Qt calls Python again and again, and may have to wait
+        5 ms each time until a thread that computes lets it.
+        """
+        page().find()
+        yield
         for name in AFTERWARDS:
             import_module(f"napari_webipred._napari.{name}")
             yield

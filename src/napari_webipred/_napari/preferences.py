@@ -59,24 +59,27 @@ class Page(QObject):
             application.lastWindowClosed.connect(private_session.end)
 
     def follow(self) -> None:
-        """Read what is chosen, and follow it from now on.
-
-        napari makes its page when it is first asked for it, and reads the manifests of all plugins for that, which
-        takes 0.1 s or more. So it does that beside the window, and until then what is in the file counts.
-        """
+        """Read what is chosen in the file, which counts until the page is found."""
         if self._settings is None:
             settings.prefer(preferences.read())
+
+    def find(self) -> None:
+        """Find the page, and follow what is chosen on it from now on.
+
+        napari makes its page when it is first asked for it, and reads the manifests of all plugins for that, which
+        takes 0.1 s or more. So it does that beside the window.
+        """
         if self.there and self._task is None:
             self._task = task.Task(_find())
             self._task.done.connect(self._on_found)
             self._task.failed.connect(self._on_missing)
             self._task.cancelled.connect(self._on_cancelled)
-            QTimer.singleShot(0, self._task.start)  # once the panel is there
+            self._task.start()
 
     @property
     def searching(self) -> bool:
         """Whether it is not known yet if the page is there."""
-        return self._task is not None
+        return self._task is not None or (self.there and self._settings is None)
 
     def _on_found(self, found: Any) -> None:
         self._task = None
