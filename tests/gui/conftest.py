@@ -236,7 +236,6 @@ def viewer(qapp):
     from napari_webipred._napari.slides.heat_map_widget import HeatMapWidget
     from napari_webipred._napari.viewer_session import _sessions
 
-    get_settings().reset()
     viewer = LightViewer(
         {
             "Classify images": ClassifyPanel,
