@@ -269,7 +269,7 @@ def test_the_page_tells_what_the_user_sees(
     waits: list[float] = []
     monkeypatch.setattr(request_context, "sleep", lambda cancelled, seconds: waits.append(seconds))
     monkeypatch.setattr("napari_webipred.limits.DOWNLOAD_CHUNK", 100)
-    monkeypatch.setattr(request_context.random, "uniform", lambda low, high: 1.0)
+    monkeypatch.setattr("random.uniform", lambda low, high: 1.0)
     prepare(fault, zenodo, monkeypatch)
     line = f"| {fault.what} | {seen(tmp_path, waits)} |"
     page = PAGE.read_text(encoding="utf-8")
