@@ -330,6 +330,14 @@ def test_the_process_ends_with_the_status_after_all_that_is_registered_for_its_e
     assert (header.split(",")[0], row.split(",")[0], end) == ("image", str(folder / name), "the end")
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="names are as long as paths there")
+def test_a_single_name_that_no_file_can_have_gives_a_row_with_an_error(capsys):
+    name = f"{'x' * 300}.png"
+    assert cli.main(["classify", name, "--model", "demo"]) == 1
+    assert "its name is too long" in capsys.readouterr().out
+    assert wp.classify(name, "demo")["error"].item()
+
+
 def test_the_catalogue_is_listed_and_searched(capsys):
     assert cli.main(["models"]) == 0
     listed = capsys.readouterr().out

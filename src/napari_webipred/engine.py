@@ -8,7 +8,6 @@ import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from msgspec import Struct
@@ -152,8 +151,8 @@ def classify(
     options = options if on_cluster else replace(options, memory=budget)
     (apart,) = differences([model], options)
     begin = time.perf_counter()
-    if executor is classify_planes and options.hardware == USUAL and _is_one_file(images):
-        model.session(available_cores()).begin()  # while the file is looked into
+    if executor is classify_planes and _is_one_file(images):
+        open_ahead(model, options)  # while the file is looked into
     sources = found(images).choosing(selection)
     if selection.regions is not None or not takes_unopened:
         sources = sources.opened()
@@ -232,12 +231,16 @@ def classify_with_each(
     """
     for model in models:
         check_card(model, options)
-    sources = found(images)
-    if len(models) > 1:
-        sources = sources.opened()
+    given = found(images).opened() if len(models) > 1 else images
     for number, model in enumerate(models):
-        with closing(classify(model, sources, options, selection, executor)) as events:
+        with closing(classify(model, given, options, selection, executor)) as events:
             yield from ((number, event) for event in events)
+
+
+def open_ahead(model: Model, options: Options) -> None:
+    """Begin to open a network, if it is the one that computes a single image under these options."""
+    if options.hardware == USUAL and not options.reference:
+        model.session(available_cores()).begin()
 
 
 def differences(models: Sequence[Model], options: Options) -> list[Difference | None]:
@@ -359,7 +362,7 @@ def _items(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
 
 
 def _is_one_file(images: Any) -> bool:
-    return isinstance(images, (str, os.PathLike)) and Path(images).is_file()
+    return isinstance(images, (str, os.PathLike)) and os.path.isfile(images)  # noqa: PTH113 - it never raises
 
 
 def _is_column(images: Any) -> bool:

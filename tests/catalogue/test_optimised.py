@@ -18,7 +18,7 @@ import pytest
 from PIL import Image
 
 import napari_webipred as wp
-from napari_webipred import atomic_file, engine, optimiser, optimising, settings
+from napari_webipred import atomic_file, cli, optimiser, optimising, settings
 from napari_webipred.cache import eviction, store
 from napari_webipred.cache import optimised as kept
 from napari_webipred.errors import ModelError
@@ -134,11 +134,13 @@ def test_the_only_file_opens_the_network_ahead_and_many_do_not(
     monkeypatch.setattr(session.Session, "begin", lambda each: begun.append(each))
     Image.new("RGB", (8, 8)).save(tmp_path / "a.png")
     model = wp.open_model(path, standardize="none")
-    list(engine.classify(model, [tmp_path / "a.png"] * 9))
-    list(engine.classify(model, tmp_path / "no such file.png"))
+    wp.classify([tmp_path / "a.png"] * 9, model)
+    wp.classify(tmp_path / "no such file.png", model)
     assert not begun
-    list(engine.classify(model, tmp_path / "a.png"))
+    wp.classify(tmp_path / "a.png", model)
     assert begun == [model.session(available_cores())]
+    assert cli.main(["classify", str(tmp_path / "a.png"), "--model", str(path), "--standardize", "none"]) == 0
+    assert len(begun) == 2
 
 
 def test_a_model_is_not_optimised_twice(path: Path, file: Path) -> None:

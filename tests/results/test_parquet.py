@@ -41,3 +41,16 @@ def test_every_number_is_a_float32_of_its_class_and_what_is_missing_is_null(
         wanted = [float(value) if value == value else None for value in numbers[:, place % 3]]
         assert str(table.column(name).type) == "float"
         assert table.column(name).to_pylist() == [*wanted[:2], None, *wanted[2:]]
+
+
+def test_a_class_that_is_called_like_an_axis_keeps_its_numbers_when_the_axis_comes_late(tmp_path: Path) -> None:
+    lines, file, classes = tmp_path / "lines.jsonl", io.BytesIO(), ["frame", "b"]
+    numbers = np.array([[0.25, 0.75], [0.5, 0.5]], np.float32)
+    with lines.open("w", encoding="utf-8") as stream:
+        JsonLinesWriter(stream, classes).write(Row(0, "a.png", probabilities=numbers[0], prediction="b"))
+        JsonLinesWriter(stream, classes, ("frame",)).write(Row(1, "b.gif", {"frame": 3}, probabilities=numbers[1]))
+    parquet.write_parquet(file, lines, columns(("frame",), classes), ("frame",), (2, 0))
+    table = pq.read_table(file)
+    assert table.column("frame").to_pylist() == [None, 3]
+    assert table.column("frame (2)").to_pylist() == [0.25, 0.5]
+    assert table.column("b").to_pylist() == [0.75, 0.5]

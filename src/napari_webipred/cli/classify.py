@@ -19,8 +19,7 @@ from napari_webipred.cli.maps import Maps
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.errors import OptionError
-from napari_webipred.hardware import USUAL, Device, Precision
-from napari_webipred.limits import available_cores
+from napari_webipred.hardware import Device, Precision
 
 if TYPE_CHECKING:
     from napari_webipred.engine import ImageLike, Options
@@ -158,8 +157,10 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         show = output is None and sys.stdout.isatty()
         maps = Maps(folder, drawing, models[0], how) if folder else None
         executor = stack.enter_context(on_cluster(_cluster(options)))
-        if executor is None and how.hardware == USUAL and inputs.is_one_file(options.inputs):
-            models[0].session(available_cores()).begin()
+        if executor is None and maps is None and inputs.is_one_file(options.inputs):
+            from napari_webipred import engine
+
+            engine.open_ahead(models[0], how)  # while the file is looked into
         wishes = Wishes(
             show,
             arguments.given_models(options),

@@ -6,6 +6,7 @@ import argparse
 import atexit
 import os
 import sys
+import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from typing import NoReturn
@@ -68,6 +69,9 @@ def program() -> NoReturn:
     such as to optimise a model, is done before.
     """
     status = main()
+    for thread in threading.enumerate():
+        if not (thread.daemon or thread is threading.main_thread()):
+            thread.join()
     atexit._run_exitfuncs()
     terminal.release_streams()
     os._exit(status)

@@ -64,18 +64,24 @@ def write_parquet(
     computed = [field.name for field in schema if field.type == pa.float32()]
     others = [(field.name, field.type) for field in schema if field.type != pa.float32()]
     with pq.ParquetWriter(file, schema, compression="zstd") as writer, lines.open("rb") as text:
-        while rows := [_read(line, computed) for line in islice(text, GROUP)]:
+        while rows := [_read(line, *numbers) for line in islice(text, GROUP)]:
             arrays = {name: pa.array([row.get(name) for row, _ in rows], type_) for name, type_ in others}
             for name, values in zip(computed, np.stack([values for _, values in rows], axis=1), strict=True):
                 arrays[name] = pa.array(values, from_pandas=True)  # NaN is null
             writer.write_batch(pa.record_batch([arrays[name] for name in names], schema=schema), row_group_size=GROUP)
 
 
-def _read(line: bytes, computed: Sequence[str]) -> tuple[dict[str, Any], NDArray[np.float32]]:
-    """Return the cells of a row, and its numbers by themselves: as objects, those of many rows would take gigabytes."""
+def _read(line: bytes, classes: int, measures: int) -> tuple[dict[str, Any], NDArray[np.float32]]:
+    """Return the cells of a row, and its numbers by themselves: as objects, those of many rows would take gigabytes.
+
+    Numbers are taken by their places: a class that is called like an axis has another name from the first stack on.
+    """
     import orjson
 
     row: dict[str, Any] = orjson.loads(line)
+    names = list(row)
+    last = len(names) - measures - 2  # where the classes end
+    computed = (*names[last - classes : last], *names[last + 2 :])
     return row, np.array([row.pop(name) for name in computed], np.float32)
 
 

@@ -136,7 +136,7 @@ class Session:
         """
 
         def open_ahead() -> None:
-            with suppress(ModelError):
+            with suppress(Exception):  # `predict` tries again
                 self._ready()
 
         threading.Thread(target=open_ahead, name="open").start()
