@@ -314,3 +314,15 @@ def current_plane(panel):
 
     (button,) = (b for b in panel.form.planes.native.findChildren(QRadioButton) if b.text() == "Current")
     return button
+
+
+def with_keyboard(panel, widget, qtbot) -> None:
+    """Give a widget of the panel the keyboard, as Tab does; so the window has to be active."""
+    from qtpy.QtCore import Qt
+    from qtpy.QtWidgets import QApplication
+
+    panel.window().show()
+    panel.window().activateWindow()
+    qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
+    widget.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(widget.hasFocus)

@@ -7,7 +7,8 @@ import pytest
 pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
-from tests.gui.conftest import flat
+from qtpy.QtWidgets import QApplication
+from tests.gui.conftest import flat, with_keyboard
 
 from napari_webipred.cache import last_choice
 from napari_webipred.cache.last_choice import LastChoice
@@ -51,6 +52,15 @@ def test_the_offer_goes_as_soon_as_an_image_is_open_or_a_model_is_chosen(viewer,
     choose(panel, "Brightness")
     assert panel.first_use.isHidden()
     qtbot.waitUntil(lambda: not panel.memory.first)
+
+
+def test_tab_goes_to_the_offer_where_it_stands(viewer, panel, qtbot):
+    restored(panel, qtbot)
+    with_keyboard(panel, panel.sections[1].header, qtbot)
+    qtbot.keyClick(panel.sections[1].header, Qt.Key.Key_Tab)
+    assert panel.first_use.button.hasFocus()
+    qtbot.keyClick(panel.first_use.button, Qt.Key.Key_Tab)
+    assert panel.images.choice.file_buttons.isAncestorOf(QApplication.focusWidget())
 
 
 def test_nothing_is_offered_to_those_who_have_chosen_a_setting_before(fake_catalogue, open_panel, qtbot):

@@ -10,12 +10,13 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QDialog
+from tests.gui.conftest import with_keyboard
 
 from napari_webipred._napari.models.about import about
 from napari_webipred._napari.models.add_model import AddModel
 from napari_webipred._napari.models.entry import Entry, entry_lines
 from napari_webipred._napari.models.model_filter import ModelFilter
-from napari_webipred._napari.widgets.two_line_list import TwoLineList
+from napari_webipred._napari.widgets.two_line_list import ITEM, TwoLineList
 from napari_webipred.cache import index
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import CatalogueError, SlowModelError
@@ -58,9 +59,21 @@ def test_narrowing_the_list_keeps_the_chosen_model(panel, qtbot, choose):
     qtbot.waitUntil(lambda: panel._session.loading.model is not None)
     model = panel._session.loading.model
     qtbot.keyClicks(panel.model.choice.search, "pneumonia")
+    assert panel._session.loading.entry.card.name == "Brightness"
+    assert not panel.model.choice.list.selectedIndexes()
     panel.model.choice.search.clear()
+    assert [index.data() for index in panel.model.choice.list.selectedIndexes()] == ["Brightness"]
     assert panel._session.loading.entry.card.name == "Brightness"
     assert panel._session.loading.model is model
+
+
+def test_tab_chooses_no_model_and_space_does(panel, qtbot):
+    view = panel.model.choice.list
+    with_keyboard(panel, view, qtbot)
+    assert view.currentIndex().row() == 0
+    assert panel.form.model.value is None
+    qtbot.keyClick(view, Qt.Key.Key_Space)
+    assert panel.form.model.value == view.currentIndex().data(ITEM).card.id
 
 
 def test_a_model_that_is_here_is_opened_and_warmed_up_at_once(panel, fake_catalogue, qtbot, choose):

@@ -106,6 +106,7 @@ class ClassifyPanel(QWidget):
         self.first_use = FirstUse(napari_viewer, session, self.form, self.memory, self.classify.message)
         beside = self.images.choice.layout()
         beside.insertWidget(beside.indexOf(self.images.choice.file_buttons), self.first_use)
+        tab_in_place(self.first_use)
         page().changed.connect(self._prefer)
         session.model_changed.connect(self._on_model)
         session.run_changed.connect(self._on_run)

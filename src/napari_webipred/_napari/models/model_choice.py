@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_webipred import settings
@@ -66,7 +66,8 @@ class ModelChoice(QWidget):
         self.search_zenodo.clicked.connect(self._on_search_zenodo)
         self.menu.agreed.connect(self._catalogue.remove)
         self.menu.renamed.connect(self._catalogue.rename)
-        self.list.selectionModel().currentChanged.connect(self._on_current)
+        # Not its current row: Tab makes the first row current, which nobody has chosen by that.
+        self.list.selectionModel().selectionChanged.connect(self._on_selected)
         self._catalogue.listed.connect(self._on_listed)
         self._catalogue.added.connect(self._show_all)
         self._catalogue.changed.connect(self._on_changed)
@@ -142,17 +143,20 @@ class ModelChoice(QWidget):
         entry, models = self._session.loading.entry, self._catalogue.models
         if entry is None:
             self.list.selectionModel().clear()
-        elif entry is not self.list.currentIndex().data(ITEM) and entry in models.items:
-            self.list.setCurrentIndex(self.filter.mapFromSource(models.index(models.items.index(entry))))
+        elif entry in models.items:
+            index = self.filter.mapFromSource(models.index(models.items.index(entry)))
+            if not self.list.selectionModel().isSelected(index):
+                self.list.setCurrentIndex(index)
 
-    def _on_current(self, index: QModelIndex) -> None:
-        if (entry := index.data(ITEM)) is not None:
-            self._catalogue.choose_entry(entry)
+    def _on_selected(self) -> None:
+        for index in self.list.selectedIndexes():
+            self._catalogue.choose_entry(index.data(ITEM))
 
     def _narrow(self) -> None:
         self.filter.narrow(self.search.text(), self.discipline.currentData(), self.procedure.currentData())
         self.no_match.setVisible(self.filter.rowCount() == 0)
         self.list.setVisible(self.filter.rowCount() > 0)
+        self._mark_chosen()  # a row that was hidden is no longer selected
         words = self.search.text().strip()
         self.search_zenodo.setVisible(bool(words))
         shown = self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, WIDEST_WORDS)
