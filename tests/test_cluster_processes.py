@@ -117,7 +117,7 @@ def test_a_run_on_a_cluster_that_is_killed_goes_on_and_loses_nothing(tmp_path: P
 
 def test_ctrl_c_ends_a_run_on_this_computer_without_a_word_of_the_workers(pictures: Path, tmp_path: Path) -> None:
     table = tmp_path / "x.csv"
-    arguments = ["classify", *[str(pictures)] * 20, "--model", "demo", "--output", str(table), "--dask", "local"]
+    arguments = ["classify", *[str(pictures)] * 200, "--model", "demo", "--output", str(table), "--dask", "local"]
     with running(*arguments, stderr=subprocess.PIPE, text=True, start_new_session=True) as program:
         wait_for_lines(table, 30, program)
         os.killpg(program.pid, signal.SIGINT)  # as a terminal does
