@@ -15,6 +15,7 @@ from msgspec.structs import replace
 from napari_webipred.cache import overrides
 from napari_webipred.cli import arguments, explain, inputs, selection, several, terminal
 from napari_webipred.cli.cluster import DASK, on_cluster
+from napari_webipred.cli.commands import imported
 from napari_webipred.cli.maps import Maps
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
@@ -130,6 +131,7 @@ def _classify(options: argparse.Namespace) -> int:
 
 def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[ImageLike]]) -> int:
     """Classify images that are found when the models are open and the table may be written."""
+    imported("onnxruntime", "PIL.Image", "napari_webipred.engine", "napari_webipred.opening")
     terminal.speak("quiet" if options.quiet else "json" if options.json_progress else "plain")
     threshold, name = _threshold(options.threshold)
     how = _options(options, threshold)
@@ -216,12 +218,12 @@ def _threshold(text: str) -> tuple[float, str]:
 @contextmanager
 def _claimed(path: Path | None, overwrite: bool, inputs: Iterable[str] = ()) -> Iterator[Path | None]:
     """Make sure that the table may be written, before anything else takes time."""
-    from napari_webipred.results.parquet import check_installed
-    from napari_webipred.results.table_path import COHORT, PARQUET, claimed_table
-
     if path is None:
         yield None
         return
+    from napari_webipred.results.parquet import check_installed
+    from napari_webipred.results.table_path import COHORT, PARQUET, claimed_table
+
     if path.suffix.lower() == PARQUET:
         check_installed()
     with claimed_table(path, lambda there: terminal.may_replace(there, overwrite), inputs, COHORT) as output:

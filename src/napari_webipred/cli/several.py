@@ -71,14 +71,14 @@ def ensemble(options: argparse.Namespace) -> Together:
     OptionError
         An option is not written as it has to be, or there is only one model.
     """
-    from napari_webipred.ensembles.ensemble import weights_of
-
     weights = _numbers(options.weights) if options.weights else None
     mapping = dict(map(_pair, options.map))
     together = Together(options.ensemble, weights, mapping)
     if len(options.model) < 2 and together.as_dict():
         raise OptionError("--ensemble, --weights and --map need several models.", "Repeat --model.")
     if together.method or weights:
+        from napari_webipred.ensembles.ensemble import weights_of
+
         weights_of(options.model, together.method or "mean", weights)
     return together
 
