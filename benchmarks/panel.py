@@ -365,6 +365,11 @@ def restored(viewer: Any, panel: Any) -> Iterator[Callable[[], object]]:
     session = panel._session
     model = session.loading.model
     options = {"intensity": "auto", "threshold": 0.5, "profile": None}
+    names = model.card.class_names
+    rows = [
+        Row(0, "stack", {"z": i}, np.array([1 - p, p], np.float32), names[p > 0.5], (int(p > 0.5),))
+        for i, p in enumerate(np.random.default_rng(1).random(ROWS).tolist())
+    ]
     saved = SavedRun(
         datetime.now().astimezone(),
         model.card,
@@ -374,15 +379,11 @@ def restored(viewer: Any, panel: Any) -> Iterator[Callable[[], object]]:
         ROWS,
         session.loading.model_input(),
         (),
+        rows,
     )
     run = session.restore(saved, [Target([unwrapped(viewer.layers[0])], (0,))])
-    names = model.card.class_names
-    rows = [
-        Row(0, "stack", {"z": i}, np.array([1 - p, p], np.float32), names[p > 0.5], (int(p > 0.5),))
-        for i, p in enumerate(np.random.default_rng(1).random(ROWS).tolist())
-    ]
     for first in range(0, ROWS, ROWS_AT_ONCE):
-        yield partial(session.restore_rows, run, rows[first : first + ROWS_AT_ONCE], {})
+        yield partial(session.restore_rows, saved, run, range(first, min(first + ROWS_AT_ONCE, ROWS)))
 
 
 def things(viewer: Any, panel: Any) -> Iterator[tuple[str, list[Callable[[], object]]]]:
