@@ -5,17 +5,18 @@ from __future__ import annotations
 import gc
 from importlib import import_module
 from types import ModuleType
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from napari_webipred.cli.parser import Parser
 
 
-class Command(NamedTuple):
+class Command:
     """What a command is for, and which function of which module here adds its arguments, as ``module:function``."""
 
-    summary: str
-    arguments: str
+    def __init__(self, summary: str, arguments: str) -> None:
+        self.summary = summary
+        self.arguments = arguments
 
     def add_arguments(self, parser: Parser) -> None:
         """Add the arguments of the command, and what it does, to its parser."""
