@@ -98,7 +98,8 @@ def _first(folder: Path) -> Path:
 def start(place: Place) -> Iterator[Line]:
     """Row 1: one file, from the start of the process to its end."""
     one = _first(place.folder / "few")
-    found = in_turns(2 * place.rounds, *(lambda who=who: who(one) for who in (place.ours, place.bare, place.tuned)))
+    rounds = 8 * place.rounds  # a process is short, so that what else the machine does counts much
+    found = in_turns(rounds, *(lambda who=who: who(one) for who in (place.ours, place.bare, place.tuned)))
     yield Line(
         "1", "command line, one file, against by hand", "x", "0.85", "1.7", [a.whole / b.whole for a, b, _ in found]
     )
@@ -106,7 +107,7 @@ def start(place: Place) -> Iterator[Line]:
     model = place.folder / "densenet"
     codes = (WITHOUT, PLAIN + WITH, WITH)
     in_python = [lambda code=code: cost("-c", IN_PYTHON.format(code), model, one) for code in codes]
-    found = in_turns(place.rounds, lambda: place.ours(one), *in_python)
+    found = in_turns(3 * place.rounds, lambda: place.ours(one), *in_python)
     yield Line(
         "1",
         "Python without the table, against the command line",
@@ -121,8 +122,16 @@ def start(place: Place) -> Iterator[Line]:
         "1", "the same where pyarrow is installed, which pandas imports", "ms", "", "", [all_ for _, all_ in more]
     )
     for words, goal, before in ((["--version"], "40", "72"), (["--help"], "40", "72"), (["models"], "90", "196")):
-        times = in_turns(2 * place.rounds, lambda words=words: cost("-m", "napari_webipred.cli", *words))
-        yield Line("1", f"`{words[0]}`", "ms", goal, before, [1000 * each.whole for (each,) in times])
+        found = in_turns(3 * place.rounds, lambda words=words: cost("-m", "napari_webipred.cli", *words), _nothing)
+        times = [EMPTY * each.whole / empty.whole for each, empty in found]
+        yield Line("1", f"`{words[0]}`, where an empty program takes {EMPTY} ms", "ms", goal, before, times)
+
+
+EMPTY = 10  # ms, where the goals were set
+
+
+def _nothing() -> Cost:
+    return cost("-c", "pass")
 
 
 IN_PYTHON = """
@@ -193,7 +202,7 @@ def first_row(place: Place) -> Iterator[Line]:
     )
     listing = "import os, sys; print(len(sorted(entry.path for entry in os.scandir(sys.argv[1]) if entry.is_file())))"
     ratios = []
-    for _ in range(place.rounds):
+    for _ in range(3 * place.rounds):
         waited = _until_first_row(lots)
         ratios.append(waited / (place.ours(one, "demo").whole + cost("-c", listing, lots).whole))
     yield Line("3", f"first row of {count:,} files, against one file and listing them", "x", "2", "about 30", ratios)
