@@ -6,8 +6,9 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import median
 
@@ -305,18 +306,27 @@ def contestants(place: Place) -> Iterator[tuple[str, str, str, str]]:
             HERE / "warm.py", place.folder / "densenet", place.folder / "bare.onnx", place.folder / "tuned", one
         ).splitlines()[-1]
     )
-    for name, act, key in (
+    ours = (
         ("napari-webipred, command line", place.ours, "ours"),
         ("ONNX Runtime by hand", place.bare, "bare"),
         ("ONNX Runtime by hand, tuned", place.tuned, "tuned"),
-    ):
-        (cold,), (files,) = in_turns(1, lambda act=act: act(one))[0], in_turns(1, lambda act=act: act(few))[0]
-        yield _told(name, cold, median(times[key]), files)
+    )
+    cold, files = (
+        zip(*in_turns(rounds, *(partial(act, images) for _, act, _ in ours)), strict=True)
+        for images, rounds in ((one, 8 * place.rounds), (few, place.rounds))
+    )
+    for (name, _, key), alone, together in zip(ours, cold, files, strict=True):
+        yield _told(name, _middle(alone), median(times[key]), _middle(together))
     for name, peer in (("Keras, traced (other weights)", _keras), ("TensorFlow.js in Node, without images", _tfjs)):
         try:
             yield _told(name, *peer(place, one, few))
         except (NotMeasuredError, ValueError, IndexError) as error:
             print(f"{name}: not measured: {error}", flush=True)
+
+
+def _middle(costs: Sequence[Cost]) -> Cost:
+    """Return the cost of the median time."""
+    return sorted(costs, key=lambda cost: cost.whole)[len(costs) // 2]
 
 
 def _told(name: str, cold: Cost, warm_ms: float, files: Cost | None) -> tuple[str, str, str, str]:
