@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 from collections.abc import Collection, Sequence
+from contextlib import suppress
+from weakref import WeakSet
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QVBoxLayout, QWidget
@@ -37,6 +40,7 @@ class Column(QVBoxLayout):
         self._at_left = at_left
         self._aside = QWidget()  # Qt deletes what is in it together with the column
         inside.destroyed.connect(self._aside.deleteLater)
+        _columns.add(self)
         for part in parts:
             part.setParent(self._aside)
 
@@ -60,3 +64,18 @@ class Column(QVBoxLayout):
         self.insertWidget(place, part, 0, alignment)
         tab_in_place(part)
         WheelGuard(part)
+
+    def take_back(self) -> None:
+        """Give what is in no window to the window, which deletes it."""
+        with suppress(RuntimeError):  # Qt has deleted it already
+            self._aside.setParent(self.parentWidget())
+
+
+_columns: WeakSet[Column] = WeakSet()
+
+
+@atexit.register
+def _take_back() -> None:
+    """Leave no widget behind that Python would delete after Qt's application: Qt crashes then."""
+    for column in list(_columns):
+        column.take_back()
