@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec import Struct
 from napari.qt.threading import GeneratorWorker, create_worker
-from qtpy.QtCore import QCoreApplication, QObject, QTimer, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred.cancellation import Cancellation, current
 
@@ -44,9 +44,17 @@ class _ClosingWorker(GeneratorWorker):
     def run(self) -> None:
         try:
             super().run()
-        except RuntimeError:  # napari has ended meanwhile, and Qt has deleted what would emit the signals
-            if QCoreApplication.instance() is not None and not QCoreApplication.closingDown():
+        except RuntimeError:
+            if self._can_emit():
                 raise
+
+    def _can_emit(self) -> bool:
+        """Tell whether signals can be emitted: when a program ends, Qt deletes what emits them, also without napari."""
+        try:
+            self.signals.objectName()
+        except RuntimeError:
+            return False
+        return True
 
     def quit(self) -> None:
         super().quit()
