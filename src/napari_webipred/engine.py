@@ -20,6 +20,7 @@ from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
 from napari_webipred.execution.readiness import check_card
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.hardware import USUAL
+from napari_webipred.imaging.files import is_file
 from napari_webipred.imaging.finding import finding
 from napari_webipred.imaging.place import Place, at_place
 from napari_webipred.imaging.planes import array_source, given_source
@@ -362,7 +363,7 @@ def _items(images: ImageLike | Iterable[ImageLike]) -> Iterable[ImageLike]:
 
 
 def _is_one_file(images: Any) -> bool:
-    return isinstance(images, (str, os.PathLike)) and os.path.isfile(images)  # noqa: PTH113 - it never raises
+    return isinstance(images, (str, os.PathLike)) and is_file(images)
 
 
 def _is_column(images: Any) -> bool:

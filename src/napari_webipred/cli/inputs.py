@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -33,7 +32,7 @@ def images(given: Sequence[str], column: str | None = None) -> Iterator[str]:
     OptionError
         A list cannot be read, or nothing matches a pattern.
     """
-    from napari_webipred.imaging.files import image_suffixes
+    from napari_webipred.imaging.files import image_suffixes, suffix
     from napari_webipred.imaging.finding import ListedFile
     from napari_webipred.imaging.lists import lines, listed
     from napari_webipred.imaging.pattern import is_pattern, matching
@@ -43,7 +42,7 @@ def images(given: Sequence[str], column: str | None = None) -> Iterator[str]:
         if (path := list_of(each)) is not None:
             paths = lines(sys.stdin.buffer, "from standard input") if each == STANDARD_INPUT else listed(path, column)
             # Only by names that are not those of images it has to be looked whether they are folders.
-            yield from (ListedFile(found) if _suffix(found) in suffixes else found for found in paths)
+            yield from (ListedFile(found) if suffix(found) in suffixes else found for found in paths)
         elif is_pattern(each):
             yield from (ListedFile(found) if is_file else found for found, is_file in matching(each))
         else:
@@ -52,24 +51,23 @@ def images(given: Sequence[str], column: str | None = None) -> Iterator[str]:
 
 def list_of(given: str) -> Path | None:
     """Return the file with a list that is given in place of images; None if it is none."""
+    from napari_webipred.imaging.files import suffix
     from napari_webipred.imaging.lists import TABLES
 
     if given == STANDARD_INPUT:
         return Path(given)
     if given.startswith(LIST):
         return Path(given.removeprefix(LIST))
-    return Path(given) if _suffix(given) in TABLES else None
+    return Path(given) if suffix(given) in TABLES else None
 
 
 def is_one_file(given: Sequence[str]) -> bool:
     """Tell whether a single file is given, and no list of others."""
-    return len(given) == 1 and list_of(given[0]) is None and os.path.isfile(given[0])  # noqa: PTH113 - it never raises
+    from napari_webipred.imaging.files import is_file
+
+    return len(given) == 1 and list_of(given[0]) is None and is_file(given[0])
 
 
 def files(given: Sequence[str]) -> list[str]:
     """Return the files and folders that are read, also those with lists."""
     return [str(list_of(each) or each) for each in given if each != STANDARD_INPUT]
-
-
-def _suffix(path: str) -> str:
-    return path[path.rfind(".") :].lower()

@@ -71,6 +71,11 @@ def is_folder(path: Path) -> bool:
     return os.path.isdir(path) and not is_one_image(path)  # noqa: PTH112 - unlike `Path.is_dir`, it never raises
 
 
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Tell whether a path is a file."""
+    return os.path.isfile(path)  # noqa: PTH113 - unlike `Path.is_file`, it never raises
+
+
 def walked(folder: Path) -> Iterator[tuple[str, bool]]:
     """Yield the files below a folder, and whether each is an image by its name, or one of DICOM.
 
