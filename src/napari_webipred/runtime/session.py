@@ -126,7 +126,7 @@ class Session:
         """Return the session of ONNX Runtime."""
         with self._opening:
             if self._session is None:
-                self._session = (self._of_optimised() if self.optimised else None) or self._plain()
+                self._session = self._of_optimised() or self._plain()
             return self._session
 
     def begin(self) -> None:
@@ -142,8 +142,9 @@ class Session:
         threading.Thread(target=open_ahead, name="open").start()
 
     def _of_optimised(self) -> Any:
-        """Open the optimised network; None if it is not what was written, or cannot be opened."""
-        assert self.optimised is not None
+        """Open the optimised network; None if there is none, it is not what was written, or cannot be opened."""
+        if self.optimised is None:
+            return None
         try:
             session = open_optimised(self.optimised, self._threads)
             if self.optimised.sound.result():
