@@ -87,9 +87,8 @@ def is_still(head: bytes) -> bool:
     if head.startswith(PNG):  # the pixels come first, or what says that it is an animation
         at = len(PNG) + 17  # the rest of the header
         while (kind := head[at + 4 : at + 8]) not in (b"IDAT", b"acTL", b""):
-            at += (
-                int.from_bytes(head[at : at + 4], "big") + 12
-            )  # the length does not count itself, the kind and a checksum
+            # The length of a chunk counts neither itself nor its kind and checksum.
+            at += int.from_bytes(head[at : at + 4], "big") + 12
         return kind == b"IDAT"
     if head.startswith(RIFF):  # of WebP, only the extended kind can be an animation
         return head[8:12] == b"WEBP" and len(head) > 20 and not (head[12:16] == b"VP8X" and head[20] & WEBP_ANIMATION)
