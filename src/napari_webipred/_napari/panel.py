@@ -33,6 +33,7 @@ from napari_webipred._napari.regions.region_view import RegionView, canvas_below
 from napari_webipred._napari.results.autosaving import Autosaving
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.appearance import appearance
+from napari_webipred._napari.widgets.dock import set_connected
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
@@ -269,8 +270,7 @@ class ClassifyPanel(QWidget):
         self._listening = listening
         if not listening and "review" in vars(self):
             self.review.leave()
-        for emitter, callback in self._emitters():
-            (emitter.connect if listening else emitter.disconnect)(callback)
+        set_connected(self._emitters(), listening)
         layers = self.images.choice.layers
         (layers.follow if listening else layers.leave)()
         self._session.show_form(self.form if listening else None)

@@ -22,7 +22,7 @@ from napari_webipred._napari.viewer_session import ViewerSession, session_of
 from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.button import MainButton
 from napari_webipred._napari.widgets.choice import choice
-from napari_webipred._napari.widgets.dock import InDock
+from napari_webipred._napari.widgets.dock import InDock, set_connected
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -79,15 +79,13 @@ class EvaluationWidget(QWidget):
         self.files = OutcomeFiles(self._session, self.pane)
         self.compared = Joining(self._session, self.message)
         self._lay_out()
-        self._listening = False
         self.run.currentIndexChanged.connect(self._on_run)
         self.labels.changed.connect(self._on_labels)
         self.labels.failed.connect(self.message.show_error)
         self.evaluate.clicked.connect(self.start)
         self.progress.cancelled.connect(self._on_cancel)
         self.pane.rows_chosen.connect(self._on_rows)
-        self._listen(True)
-        InDock(self, self._listen, SHARE)
+        InDock(self, self._listen, SHARE).listen(True)
         self._list_runs()
 
     def _lay_out(self) -> None:
@@ -112,9 +110,6 @@ class EvaluationWidget(QWidget):
         return QSize(WIDTH, HEIGHT)
 
     def _listen(self, listening: bool) -> None:
-        if listening == self._listening:
-            return
-        self._listening = listening
         session, layers = self._session, self._viewer.layers.events
         pairs: list[tuple[Any, Any]] = [
             (session.run_changed, self._list_runs),
@@ -126,8 +121,7 @@ class EvaluationWidget(QWidget):
             (layers.inserted, self._on_layers),
             (layers.removed, self._on_layers),
         ]
-        for signal, slot in pairs:
-            (signal.connect if listening else signal.disconnect)(slot)
+        set_connected(pairs, listening)
         if listening:
             self._on_theme()
         else:

@@ -76,9 +76,7 @@ class PreviewWidget(QWidget):
         for picture in (self.original, self.seen):
             picture.setToolTip("Click to enlarge, and again to see both")
             picture.clicked.connect(self._enlarge)
-        self._listening = False
-        self._listen(True)
-        InDock(self, self._listen, SHARE)
+        InDock(self, self._listen, SHARE).listen(True)
 
     def _lay_out(self) -> None:
         pictures = QHBoxLayout()
@@ -101,9 +99,6 @@ class PreviewWidget(QWidget):
                 other.setVisible(other.isHidden())
 
     def _listen(self, listening: bool) -> None:
-        if listening == self._listening:
-            return
-        self._listening = listening
         if listening:
             self._session.model_changed.connect(self.look)
             self._viewer.events.theme.connect(self._show_focus)

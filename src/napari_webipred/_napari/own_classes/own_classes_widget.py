@@ -22,7 +22,7 @@ from napari_webipred._napari.own_classes.picture_table import PictureTable
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.appearance import appearance
 from napari_webipred._napari.widgets.choice import choice
-from napari_webipred._napari.widgets.dock import InDock
+from napari_webipred._napari.widgets.dock import InDock, set_connected
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
@@ -73,9 +73,7 @@ class OwnClassesWidget(QWidget):
         self._fresh.setInterval(BETWEEN)
         self._fresh.timeout.connect(self._refresh)
         self._connect()
-        self._listening = False
-        self._listen(True)
-        InDock(self, self._listen, SHARE)
+        InDock(self, self._listen, SHARE).listen(True)
         self._on_pictures()
 
     def _lay_out(self) -> None:
@@ -114,9 +112,6 @@ class OwnClassesWidget(QWidget):
         return QSize(WIDTH, HEIGHT)
 
     def _listen(self, listening: bool) -> None:
-        if listening == self._listening:
-            return
-        self._listening = listening
         own, layers = self.own, self._viewer.layers.events
         pairs: list[tuple[Any, Any]] = [
             (own.labels_changed, self._on_labels),
@@ -135,8 +130,7 @@ class OwnClassesWidget(QWidget):
             (layers.inserted, self._on_layers),
             (layers.removed, self._on_layers),
         ]
-        for signal, slot in pairs:
-            (signal.connect if listening else signal.disconnect)(slot)
+        set_connected(pairs, listening)
         self.labels.listen(listening)
         if listening:
             self._on_theme()

@@ -24,7 +24,7 @@ from napari_webipred._napari.slides.request_form import RequestForm
 from napari_webipred._napari.viewer_session import session_of
 from napari_webipred._napari.widgets.button import MainButton
 from napari_webipred._napari.widgets.choice import choice
-from napari_webipred._napari.widgets.dock import InDock
+from napari_webipred._napari.widgets.dock import InDock, set_connected
 from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -76,9 +76,9 @@ class HeatMapWidget(QWidget):
         self.button.clicked.connect(self.make)
         self.latest.done.connect(self._on_estimate)
         self.latest.failed.connect(self._on_fault)
-        self._listening = self._busy = False
-        self._listen(True)
-        InDock(self, self._listen, SHARE)
+        self._busy = False
+        self._dock = InDock(self, self._listen, SHARE)
+        self._dock.listen(True)
 
     def _lay_out(self) -> None:
         self.view.align(self.form.label_width)
@@ -138,7 +138,7 @@ class HeatMapWidget(QWidget):
 
     def reset_choices(self, *_: Any) -> None:
         """List the layers again; napari calls it when some come, go or are renamed, even after the dock was closed."""
-        if not self._listening:
+        if not self._dock.listening:
             return
         chosen = self.layer
         layers = image_layers(self._viewer)
@@ -240,13 +240,7 @@ class HeatMapWidget(QWidget):
         self.scroll.ensureWidgetVisible(self.view)
 
     def _listen(self, listening: bool) -> None:
-        if listening == self._listening:
-            return
-        self._listening = listening
-        for emitter, callback in self._emitters():
-            (emitter.connect if listening else emitter.disconnect)(callback)
-        for signal, slot in self._signals():
-            (signal.connect if listening else signal.disconnect)(slot)
+        set_connected(self._heard_always(), listening)
         if listening:
             self._show_focus()
             self.reset_choices()
@@ -254,15 +248,11 @@ class HeatMapWidget(QWidget):
             self.latest.stop()
             self._hear()
 
-    def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
+    def _heard_always(self) -> list[tuple[Any, Callable[..., None]]]:
+        session, maps = self._session, self._maps
         return [
             (self._viewer.events.theme, self._show_focus),
             (self._viewer.layers.selection.events.active, self._on_active),
-        ]
-
-    def _signals(self) -> list[tuple[Any, Callable[..., None]]]:
-        session, maps = self._session, self._maps
-        return [
             (session.model_changed, self.look),
             (session.form_changed, self.look),
             (session.images.changed, self._on_picture),
@@ -273,10 +263,9 @@ class HeatMapWidget(QWidget):
 
     def _hear(self, *_: Any) -> None:
         """Listen to the picture and to the shapes that are chosen now."""
-        for emitter, callback in self._heard:
-            emitter.disconnect(callback)
+        set_connected(self._heard, connected=False)
         self._heard = []
-        if not self._listening:
+        if not self._dock.listening:
             return
         for layer, names, callback in (
             (self.layer, LAYER_EVENTS, self._on_picture),
