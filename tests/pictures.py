@@ -84,3 +84,10 @@ def write_tiff(path: Path, levels: list[np.ndarray], **options: Any) -> Path:
         for level in levels[1:]:
             file.write(level, subfiletype=1, **how)
     return path
+
+
+def stored(kind: str, folder: Path, levels: list[np.ndarray]) -> list[np.ndarray] | Path:
+    """Give levels as they are (``"arrays"``), or write them into a file (``"zarr"``, ``"tiff"``) and give its path."""
+    if kind == "arrays":
+        return levels
+    return write_ome_zarr(folder / "x.zarr", levels) if kind == "zarr" else write_tiff(folder / "x.tif", levels)

@@ -34,7 +34,7 @@ from napari_webipred.imaging.dicom.reader import slice_of
 from napari_webipred.imaging.readers import read
 from napari_webipred.options import Options
 from napari_webipred.results.row import Row
-from pictures import levels_of, spotted, write_ome_zarr, write_tiff
+from pictures import levels_of, spotted, stored
 
 distributed = pytest.importorskip("distributed")
 RANDOM = np.random.default_rng(4)
@@ -156,11 +156,7 @@ def test_files_travel_as_paths_and_arrays_plane_by_plane(tmp_path: Path, monkeyp
 @pytest.mark.parametrize("kind", ["arrays", "zarr", "tiff"])
 def test_a_heat_map_is_that_of_threads_and_of_files_only_paths_travel(client: Any, tmp_path: Path, kind: str) -> None:
     levels = levels_of(spotted((700, 900), at=(300, 400)), 3)
-    image = {
-        "arrays": lambda: levels,
-        "zarr": lambda: write_ome_zarr(tmp_path / "x.zarr", levels),
-        "tiff": lambda: write_tiff(tmp_path / "x.tif", levels),
-    }[kind]()
+    image = stored(kind, tmp_path, levels)
     watched = Watched(client)
     here = wp.heatmap(image, "demo", tile=160, stride=100)
     there = wp.heatmap(image, "demo", tile=160, stride=100, client=watched)

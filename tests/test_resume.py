@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +16,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from full_disk import file_size_limit
 from napari_webipred import cli
 from napari_webipred.evaluation import predictions
 from napari_webipred.imaging.finding import FIRST
@@ -99,18 +99,6 @@ def test_a_run_that_is_killed_again_and_again_gives_the_file_of_an_undisturbed_o
     assert parts.read_bytes() == whole.read_bytes()
     assert record_of(parts) == record_of(whole)
     assert journal_path(parts).read_bytes() == journal_path(whole).read_bytes()
-
-
-@contextmanager
-def file_size_limit(most: int) -> Iterator[None]:
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")

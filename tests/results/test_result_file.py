@@ -14,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from full_disk import file_size_limit
 from napari_webipred.card import ModelCard
 from napari_webipred.download import remote_file
 from napari_webipred.errors import OptionError
@@ -335,18 +336,6 @@ def test_a_failed_start_leaves_the_old_result_and_nothing_beside_it(out: Path, m
         with pytest.raises(OptionError, match=r"out\.csv cannot be written: "):
             write(out, "xyz")
     assert files(out.parent) == before
-
-
-@contextmanager
-def file_size_limit(most: int) -> Iterator[None]:
-    import resource
-
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @contextmanager

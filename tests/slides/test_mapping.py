@@ -19,7 +19,7 @@ from napari_webipred.slides.mapping import OFF_LABEL, Finished, Started, TileDon
 from napari_webipred.slides.picture import picture_of
 from napari_webipred.slides.request import Request
 from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED, TileMap
-from pictures import BACKGROUND, levels_of, spotted, write_ome_zarr, write_tiff
+from pictures import BACKGROUND, levels_of, spotted, stored, write_ome_zarr
 
 
 @pytest.fixture(scope="module")
@@ -50,11 +50,7 @@ def test_each_tile_has_the_numbers_of_classify_on_the_cut_tile(
     model: wp.Model, tmp_path: Path, kind: str, level: int
 ) -> None:
     levels = levels_of(spotted((700, 900), at=(300, 400)), 3)
-    image = {
-        "arrays": lambda: levels,
-        "zarr": lambda: write_ome_zarr(tmp_path / "x.zarr", levels),
-        "tiff": lambda: write_tiff(tmp_path / "x.tif", levels),
-    }[kind]()
+    image = stored(kind, tmp_path, levels)
     found = mapped(model, image, tile=160, stride=100, level=level, background="keep")
     assert found.level == level
     assert (found.states == DONE).all()
