@@ -11,12 +11,13 @@ import pytest
 pytest.importorskip("napari")
 
 from napari.settings import get_settings
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QFileDialog, QWidget
 from tests.gui.conftest import card, current_plane, flat
 
 from napari_webipred._napari.images.place import grid
+from napari_webipred._napari.task import under_way
 from napari_webipred._napari.viewer_session import _sessions, session_of, unwrapped
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred.engine import Options
@@ -432,6 +433,36 @@ def test_each_viewer_has_a_session_of_its_own(viewer, panel):
     assert session_of(viewer) is session_of(unwrapped(viewer))
     assert unwrapped(viewer) in _sessions
     assert session_of(Viewer()) is not session_of(viewer)
+
+
+class Paintings(QObject):
+    """Notes at each painting of a widget whether something is done beside the window."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.disturbed: list[bool] = []
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802  # Qt calls it so
+        if event is not None and event.type() == QEvent.Type.Paint:
+            self.disturbed.append(under_way())
+        return False
+
+
+def test_nothing_is_read_beside_the_window_until_the_panel_is_painted(viewer, fake_catalogue, qtbot):
+    viewer.window._qt_window.show()
+    paintings = Paintings()
+    _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
+    panel.installEventFilter(paintings)
+    qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
+    assert paintings.disturbed[0] is False
+
+
+def test_the_models_are_listed_in_a_panel_that_is_not_painted(viewer, fake_catalogue, qtbot):
+    viewer.window._qt_window.show()
+    dock, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
+    dock.hide()
+    qtbot.waitUntil(lambda: panel._session.catalogue.models.rowCount() > 0)
+    assert not panel.isVisible()
 
 
 def test_what_is_hidden_at_first_is_in_no_window(open_panel):

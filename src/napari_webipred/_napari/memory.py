@@ -47,6 +47,9 @@ class Memory(QObject):
         form.changed.connect(self._on_changed)
         session.model_changed.connect(self._on_changed)
         session.catalogue.listed.connect(self._restore)
+
+    def read(self) -> None:
+        """Read what was chosen last, beside the window."""
         self._reading = Task(_read())
         self._reading.done.connect(self._on_read)
         self._reading.failed.connect(self._on_read)

@@ -56,6 +56,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
 FEWEST_ITEMS = 3
+BEGIN_UNSEEN = 1000  # ms, in which a panel that can be seen is painted
 AFTERWARDS = [  # what the results need, in parts that take little time each
     "evaluation.line_table",
     "evaluation.performance",
@@ -85,7 +86,7 @@ class ClassifyPanel(QWidget):
         page().follow()
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
-        self._navigating = self._painted = False
+        self._navigating = self._begun = False
         self._regions = RegionView(napari_viewer, self._follow)
         self._theme = theme = Theme(napari_viewer)
         self.form = ClassifyForm(napari_viewer, session, theme)
@@ -130,12 +131,34 @@ class ClassifyPanel(QWidget):
         keys.bind(self)
         self._show_texts()
         self._summarise()
-        session.catalogue.read()
-        QTimer.singleShot(0, self._find_page_unseen)
+        QTimer.singleShot(0, self._begin_unseen)
 
-    def _find_page_unseen(self) -> None:
-        if not self.isVisible():
-            page().find()
+    def _begin_unseen(self) -> None:
+        """Begin also if the panel is not painted: behind another one, or in a window that is not shown."""
+        timer = QTimer(self)
+        timer.setSingleShot(True)
+        timer.timeout.connect(self._begin)
+        timer.start(BEGIN_UNSEEN if self.window().isVisible() else 0)
+
+    def _begin(self) -> None:
+        """Read the models and what was chosen last, once the panel is painted.
+
+        Painting would wait for threads that compute: Qt calls Python again and again, and may have to wait 5 ms each
+        time until a thread lets it.
+        """
+        if self._begun or not self._listening:
+            return
+        self._begun = True
+        set_connected(self._ends_of_reading(), True)
+        self.memory.read()
+        self._session.catalogue.read()
+
+    def _ends_of_reading(self) -> list[tuple[Any, Callable[..., None]]]:
+        return [(self.memory.restored, self._on_read), (self._session.catalogue.failed, self._on_read)]
+
+    def _on_read(self, *_: Any) -> None:
+        set_connected(self._ends_of_reading(), False)
+        in_slices(self._make_the_rest(), self)
 
     def _join_docks(self) -> None:
         """Open the other docks, and select the rows that they want."""
@@ -179,11 +202,7 @@ class ClassifyPanel(QWidget):
         return ReviewMode(self._viewer, self._session, self.results, *ways, self._theme)
 
     def _make_the_rest(self) -> Iterator[None]:
-        """Do what is not seen: find napari's page, and make what the first run shows, so that it need not wait.
-
-        Painting would wait for the thread that finds the page: Qt calls Python again and again, and may have to wait
-        5 ms each time until a thread that computes lets it.
-        """
+        """Do what is not seen: find napari's page, and make what the first run shows, so that it need not wait."""
         page().find()
         yield
         for name in AFTERWARDS:
@@ -255,9 +274,8 @@ class ClassifyPanel(QWidget):
         """Stop following the viewer when the panel leaves its dock, and start again when it returns."""
         if event is not None and event.type() == QEvent.Type.Polish:
             self._show_focus()  # earlier, Qt would look up the styles of all controls twice
-        if event is not None and event.type() == QEvent.Type.Paint and not self._painted:
-            self._painted = True
-            in_slices(self._make_the_rest(), self)
+        if event is not None and event.type() == QEvent.Type.Paint and not self._begun:
+            QTimer.singleShot(0, self._begin)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
         if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
