@@ -18,7 +18,7 @@ from PIL import Image
 from dicom_maker import dataset, written
 from napari_webipred import cli, engine
 from napari_webipred.imaging import unopened
-from napari_webipred.imaging.finding import FIRST
+from napari_webipred.imaging.finding import FIRST, ListedFile
 from napari_webipred.imaging.selection import Selection
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unopened import Sources
@@ -175,6 +175,36 @@ def test_a_pipe_is_a_failed_row_or_left_out_and_nobody_waits_for_it(tmp_path: Pa
     assert sorted(Path(name).name for name in found[0].left_out) == ["DICOMDIR", "gone", "pipe"]
     assert len(rows(found)) == FIRST + 3 + 4
     same(rows(events(result_of(engine.found(given).looking_for_stacks()))), rows(found))
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no pipes in folders")
+@pytest.mark.parametrize("listed", [False, True], ids=["of a folder", "of a list"])
+def test_a_pipe_is_not_opened_to_look_at_it_because_its_writer_would_believe_in_a_reader(
+    tmp_path: Path, listed: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pipe = tmp_path / "z.png"
+    os.mkfifo(pipe)
+    for number in range(FIRST):
+        (tmp_path / f"{number}.png").write_bytes(frames(1, "PNG"))
+    found = engine.found([ListedFile(path) for path in sorted(tmp_path.iterdir())] if listed else tmp_path)
+    assert not found.is_counted
+    opening = os.open
+
+    def opened(path: str, *flags: Any) -> int:
+        assert Path(path) != pipe
+        return opening(path, *flags)
+
+    monkeypatch.setattr(os, "open", opened)
+    assert result_of(found.looking_for_stacks()).described[-1].name == str(pipe)
+
+
+def test_what_a_folder_says_of_its_files_is_not_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(FIRST + 2):
+        (tmp_path / f"{number}.png").write_bytes(frames(1, "PNG"))
+    monkeypatch.setattr(unopened, "is_file", lambda path: pytest.fail(f"{path} was asked for"))
+    found = engine.found(tmp_path)
+    assert not found.is_counted
+    assert result_of(found.looking_for_stacks()).rows == FIRST + 2
 
 
 @pytest.mark.parametrize("suffix", ["csv", "tsv"])

@@ -16,7 +16,6 @@ from PIL import Image
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.files import find_images
-from napari_webipred.imaging.handle import beginning
 from napari_webipred.imaging.readers import file_source, read
 
 GREY = (np.add.outer(3 * np.arange(20), 5 * np.arange(30)) % 256).astype(np.uint8)
@@ -291,16 +290,6 @@ def test_an_empty_file_and_a_folder_are_refused(tmp_path: Path) -> None:
 def test_a_pipe_is_refused_instead_of_waited_for(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "x.png")
     assert "not a file" in refusal(tmp_path / "x.png")
-
-
-@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs pipes")
-def test_a_pipe_is_not_opened_to_look_at_it_because_its_writer_would_believe_in_a_reader(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    os.mkfifo(tmp_path / "x.png")
-    monkeypatch.setattr(os, "open", lambda *_: pytest.fail("it was opened"))
-    with pytest.raises(OSError, match="Invalid argument"):
-        beginning(str(tmp_path / "x.png"), 10)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "BMP", "WEBP", "TIFF"])

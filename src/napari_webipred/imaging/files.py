@@ -6,8 +6,10 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from enum import Enum
-from itertools import repeat
+from itertools import islice, repeat
 from pathlib import Path
+
+from msgspec import Struct
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import OptionError
@@ -15,6 +17,8 @@ from napari_webipred.imaging.dicom.content import is_dicom_file
 from napari_webipred.imaging.dicom.directory import is_directory, listed_files
 from napari_webipred.imaging.readers import file_formats, is_one_image
 from napari_webipred.names import visible
+
+_TOGETHER = 1000  # files
 
 
 def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tuple[list[str], list[str]]:
@@ -52,12 +56,15 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
             images += map(str, listed)
             left_out += refused
             continue
-        for count, (file, is_image) in enumerate(walked(path), 1):
+        count = 0
+        for found in walked(path):
+            count += len(found.images) + len(found.left_out)
             if at_most is not None and count > at_most:
                 raise OptionError(
                     f"{visible(path.name)} has more than {at_most:,} files.", "Choose a folder with fewer files."
                 )
-            (images if is_image else left_out).append(file)
+            images += found.images
+            left_out += found.left_out
     return images, left_out
 
 
@@ -76,8 +83,26 @@ def is_file(path: str | os.PathLike[str]) -> bool:
     return os.path.isfile(path)  # noqa: PTH113 - unlike `Path.is_file`, it never raises
 
 
-def walked(folder: Path) -> Iterator[tuple[str, bool]]:
-    """Yield the files below a folder, and whether each is an image by its name, or one of DICOM.
+class Found(Struct):
+    """Some files below a folder.
+
+    Attributes
+    ----------
+    images : list of str
+        Images by their names, and files of DICOM.
+    left_out : list of str
+        Files that are neither.
+    only_files : bool
+        Whether none of the images is a folder, a pipe, or a link that leads nowhere.
+    """
+
+    images: list[str]
+    left_out: list[str]
+    only_files: bool = True
+
+
+def walked(folder: Path) -> Iterator[Found]:
+    """Yield the files below a folder, some at a time.
 
     Only the names of one folder, and of those that it lies in, are in memory at a time.
 
@@ -90,24 +115,31 @@ def walked(folder: Path) -> Iterator[tuple[str, bool]]:
     begin = "" if folder == Path() else str(folder)
     listed = entries(begin or os.curdir)
     if listed is None:
-        yield str(folder), True
+        yield Found([str(folder)], [], only_files=False)
         return
     open_folders = [(listed, os.path.join(begin, ""))]  # noqa: PTH118 - several times faster, as all that follows
     while open_folders:
+        check()
         inside, begin = open_folders[-1]
-        for name, kind in inside:
-            check()
+        found, name = Found([], []), ""
+        for name, kind in islice(inside, _TOGETHER):
             path = begin + name
             if kind is plain:
-                yield path, suffix(name) in suffixes or is_dicom_file(path)
+                is_image = suffix(name) in suffixes or is_dicom_file(path)
+            elif kind is Kind.LINKED_FOLDER:
+                continue
             elif kind is Kind.FOLDER:
                 if (deeper := entries(path)) is not None:
                     open_folders.append((deeper, os.path.join(path, "")))  # noqa: PTH118
                     break
-                yield path, True  # reading it as an image will say why it cannot be listed
-            elif kind is not Kind.LINKED_FOLDER:
-                yield path, kind is Kind.IMAGE or suffix(name) in suffixes
-        else:
+                is_image = True  # reading it as an image will say why it cannot be listed
+            else:
+                is_image = kind is Kind.IMAGE or suffix(name) in suffixes
+            (found.images if is_image else found.left_out).append(path)
+            if kind is not plain:
+                found.only_files = False
+        yield found
+        if not name:
             open_folders.pop()
 
 
@@ -139,7 +171,7 @@ def entries(folder: str) -> Iterator[tuple[str, Kind]] | None:
                         others[entry.name] = _kind(entry)
     except OSError:
         return None
-    names.sort(key=natural)
+    names = naturally_sorted(names)
     return zip(names, map(others.get, names, repeat(Kind.FILE)), strict=True)
 
 
@@ -162,14 +194,27 @@ def _kind(entry: os.DirEntry[str]) -> Kind:
     return Kind.LINKED_FOLDER if entry.is_symlink() else Kind.FOLDER
 
 
-def natural(name: str) -> str:
-    """Return what sorts names so that ``2.png`` comes before ``10.png``: numbers count before what follows them."""
-    return f"{_DIGITS.sub(_number, name.casefold())}\0\0{name}"
+def naturally_sorted(names: Iterable[str]) -> list[str]:
+    """Sort names of files so that ``2.png`` comes before ``10.png``: numbers count before what follows them.
+
+    All names together are one text meanwhile, because that is several times faster.
+    """
+    ordered = sorted(names)  # as names stay that differ in nothing but upper and lower case
+    text = _BETWEEN.join(ordered).casefold()
+    if text.isascii() and len(set(text.translate(_ZEROS).split(_BETWEEN))) == 1:  # their digits stand at the same places
+        return sorted(ordered, key=str.casefold)
+    parts = _DIGITS.split(text)
+    parts[1::2] = map(_number, parts[1::2])
+    keys = iter("".join(parts).split(_BETWEEN))
+    return sorted(ordered, key=lambda _: next(keys))
 
 
-_DIGITS = re.compile(r"\d+")
+_BETWEEN = "/"  # no name of a file has it
+_DIGITS = re.compile(r"(\d+)")
+_ZEROS = str.maketrans("123456789", "000000000")
 
 
-def _number(found: re.Match[str]) -> str:
-    digits = str(int(found[0]))
+def _number(digits: str) -> str:
+    """Return what sorts numbers by their size."""
+    digits = str(int(digits))
     return f"\0{chr(len(digits))}{digits}"

@@ -65,27 +65,27 @@ def _add_file(path: str, sources: Sources) -> None:
 
 def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
     """Add a file, the files that a DICOMDIR lists, or those of a folder."""
-    files, before = PathList(), len(sources)
+    files, before, only_files = PathList(), len(sources), False
     if is_folder(path):
-        for number, (file, is_image) in enumerate(walked(path)):
-            (files if is_image else sources.left_out).append(file)
-            if number % _STEP == 0:
-                yield before + len(files)
+        only_files = True
+        for found in walked(path):
+            files.extend(found.images)
+            sources.left_out.extend(found.left_out)
+            only_files &= found.only_files
+            yield before + len(files)
     else:
-        found, refused = listed_files(path) if is_directory(path) else ([path], [])
-        listed = [*map(str, found)]
-        if listed == [str(path)]:
+        listed, refused = listed_files(path) if is_directory(path) else ([path], [])
+        if listed == [path]:
             _add_file(str(path), sources)
             return
-        for each, to in ((listed, files), (refused, sources.left_out)):
-            for file in each:
-                to.append(file)
-    yield from _add_files(files, sources)
+        files.extend(map(str, listed))
+        sources.left_out.extend(refused)
+    yield from _add_files(files, sources, only_files=only_files)
 
 
-def _add_files(files: PathList, sources: Sources) -> Generator[int, None, None]:
+def _add_files(files: PathList, sources: Sources, *, only_files: bool) -> Generator[int, None, None]:
     """Add the files of a folder, of which those have to be looked at that may be slices of a stack."""
-    early, before = max(FIRST - len(sources), 0), len(sources)
+    early = max(FIRST - len(sources), 0)
     looked_at = [place for place, file in enumerate(files) if place < early or not is_alone(file)]
     found = yield from collected(files[place] for place in looked_at)
     if len(looked_at) < len(files) and _is_misleading(found):
@@ -93,14 +93,14 @@ def _add_files(files: PathList, sources: Sources) -> Generator[int, None, None]:
         found = yield from collected(files)
     places = {files[place]: place for place in looked_at}
     by_place = {min(places[str(each)] for each in _files_of(path, source)): source for path, source in found.sources}
-    described = {place: by_place.get(place) for place in looked_at}  # nothing comes of a slice that is not the first
-    for place, file in enumerate(files):
-        if (image := described.get(place, file)) is not None:
-            sources.add(image)
-        if place % _STEP == 0:
-            yield before + place
-    for file in found.left_out:
-        sources.left_out.append(file)
+    done = 0
+    for place in looked_at:
+        sources.extend(files[done:place], only_files=only_files)
+        if place in by_place:  # nothing comes of a slice that is not the first
+            sources.add(by_place[place])
+        done = place + 1
+    sources.extend(files.after(done), only_files=only_files)
+    sources.left_out.extend(found.left_out)
 
 
 def _is_misleading(found: Collected) -> bool:

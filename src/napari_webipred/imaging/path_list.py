@@ -24,8 +24,7 @@ class PathList(Sequence[str]):
         self._packed: list[bytes] = []
         self._last: list[str] = []
         self._latest: tuple[int, list[str]] = (-1, [])  # the block that was asked for last
-        for path in paths:
-            self.append(path)
+        self.extend(paths)
 
     def append(self, path: str) -> None:
         """Put a path at the end."""
@@ -33,6 +32,11 @@ class PathList(Sequence[str]):
         if len(self._last) == BLOCK:
             self._packed.append(_packed(self._last))
             self._last = []
+
+    def extend(self, paths: Iterable[str]) -> None:
+        """Put paths at the end."""
+        for path in paths:
+            self.append(path)
 
     def __len__(self) -> int:
         return len(self._packed) * BLOCK + len(self._last)

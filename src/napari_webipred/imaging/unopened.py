@@ -12,7 +12,7 @@ from msgspec.structs import replace
 
 from napari_webipred.errors import WebIPredError
 from napari_webipred.imaging import raster, tiff, unreadable
-from napari_webipred.imaging.files import suffix
+from napari_webipred.imaging.files import is_file, suffix
 from napari_webipred.imaging.path_list import PathList
 from napari_webipred.imaging.readers import file_formats, file_source, is_single
 from napari_webipred.imaging.selection import WHOLE, Selection, selected
@@ -50,7 +50,9 @@ class Sources:
         self._paths = PathList()
         self._described: dict[int, Source] = {}
         self._first = 0  # images before it are left out
-        self._single = False  # whether it is known of all files that are not described that they hold one plane
+        # What is known of all files that are not described:
+        self._single = False  # that they hold one plane
+        self._only_files = True  # that they are no folders or pipes
         self.begun = 0
         for image in images:
             self.add(image)
@@ -59,8 +61,15 @@ class Sources:
         """Put an image at the end."""
         if isinstance(image, Source):
             self._described[len(self._paths)] = image
-            image = ""
-        self._paths.append(image)
+            self._paths.append("")
+        else:
+            self.extend([image], only_files=False)
+
+    def extend(self, paths: Iterable[str], *, only_files: bool) -> None:
+        """Put files at the end that nobody has looked into; if they are `only_files`, none is a folder or pipe."""
+        before = len(self._paths)
+        self._paths.extend(paths)
+        self._only_files &= only_files or len(self._paths) == before
 
     def __len__(self) -> int:
         return len(self._paths) - self._first
@@ -157,9 +166,10 @@ class Sources:
         """
         same = self._copy(self._selection)
         same._described, same._single = {}, True
-        formats = file_formats()
+        formats, only_files = file_formats(), self._only_files
         for number, path in enumerate(self._paths.after(self._first), self._first):
-            if number in self._described or not is_single(path, formats):
+            # Whoever is about to write into a pipe must not believe that it is read.
+            if number in self._described or not ((only_files or is_file(path)) and is_single(path, formats)):
                 same._described[number] = opened(self._given(number, path))
             if number % _STEP == 0:
                 yield number - self._first, len(self)
@@ -169,6 +179,7 @@ class Sources:
         same = Sources(selection=selection)
         same.left_out, same._paths, same._described = self.left_out, self._paths, self._described
         same._first, same.begun, same._single = self._first, self.begun, self._single
+        same._only_files = self._only_files
         return same
 
 
