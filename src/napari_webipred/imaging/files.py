@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
-from itertools import islice, repeat
+from itertools import groupby
 from pathlib import Path
 
 from msgspec import Struct
@@ -111,7 +111,7 @@ def walked(folder: Path) -> Iterator[Found]:
     CancelledError
         The computation that this thread does was cancelled.
     """
-    suffixes, check, plain = image_suffixes(), current().check, Kind.FILE
+    suffixes, check = image_suffixes(), current().check
     begin = "" if folder == Path() else str(folder)
     listed = entries(begin or os.curdir)
     if listed is None:
@@ -119,28 +119,31 @@ def walked(folder: Path) -> Iterator[Found]:
         return
     open_folders = [(listed, os.path.join(begin, ""))]  # noqa: PTH118 - several times faster, as all that follows
     while open_folders:
-        check()
         inside, begin = open_folders[-1]
-        found, name = Found([], []), ""
-        for name, kind in islice(inside, _TOGETHER):
-            path = begin + name
-            if kind is plain:
-                is_image = suffix(name) in suffixes or is_dicom_file(path)
-            elif kind is Kind.LINKED_FOLDER:
-                continue
-            elif kind is Kind.FOLDER:
-                if (deeper := entries(path)) is not None:
-                    open_folders.append((deeper, os.path.join(path, "")))  # noqa: PTH118
-                    break
-                is_image = True  # reading it as an image will say why it cannot be listed
-            else:
-                is_image = kind is Kind.IMAGE or suffix(name) in suffixes
-            (found.images if is_image else found.left_out).append(path)
-            if kind is not plain:
-                found.only_files = False
-        yield found
-        if not name:
+        for names, kind in inside:
+            check()
+            paths = [begin + name for name in names]
+            if kind is Kind.FILE:
+                yield _told_apart(paths, suffixes)
+            elif kind is Kind.FOLDER and (deeper := entries(paths[0])) is not None:
+                open_folders.append((deeper, os.path.join(paths[0], "")))  # noqa: PTH118
+                break
+            elif kind is Kind.OTHER and suffix(names[0]) not in suffixes:
+                yield Found([], paths)
+            elif kind is not Kind.LINKED_FOLDER:  # reading a folder as an image will say why it cannot be listed
+                yield Found(paths, [], only_files=False)
+        else:
             open_folders.pop()
+
+
+def _told_apart(files: list[str], suffixes: frozenset[str]) -> Found:
+    """Tell images from other files, which mostly takes no look into them."""
+    if suffixes.issuperset(map(suffix, files)):
+        return Found(files, [])
+    found = Found([], [])
+    for file in files:
+        (found.images if suffix(file) in suffixes or is_dicom_file(file) else found.left_out).append(file)
+    return found
 
 
 def suffix(path: str) -> str:
@@ -158,28 +161,38 @@ class Kind(Enum):
     OTHER = "neither file nor folder"
 
 
-def entries(folder: str) -> Iterator[tuple[str, Kind]] | None:
-    """Return what is in a folder and not hidden, in natural order; None if it cannot be listed."""
+def entries(folder: str) -> Iterator[tuple[list[str], Kind]] | None:
+    """Return what is in a folder and not hidden, in natural order; None if it cannot be listed.
+
+    Files that follow one another come some at a time, all else one by one.
+    """
     names: list[str] = []
-    others: dict[str, Kind] = {}  # than files; a pair for each of these would let Python search them for garbage
+    others: dict[str, Kind] = {}  # than files
     try:
         with os.scandir(folder) as found:
             for entry in found:
-                if not entry.name.startswith("."):
-                    names.append(entry.name)
-                    if not _is_file(entry):
-                        others[entry.name] = _kind(entry)
+                name = entry.name
+                if not name.startswith("."):
+                    names.append(name)
+                    try:
+                        is_file = entry.is_file()
+                    except OSError:  # such as a link that leads to itself
+                        is_file = False
+                    if not is_file:
+                        others[name] = _kind(entry)
     except OSError:
         return None
-    names = naturally_sorted(names)
-    return zip(names, map(others.get, names, repeat(Kind.FILE)), strict=True)
+    return _by_kind(naturally_sorted(names), others)
 
 
-def _is_file(entry: os.DirEntry[str]) -> bool:
-    try:
-        return entry.is_file()
-    except OSError:  # such as a link that leads to itself
-        return False
+def _by_kind(names: list[str], others: Mapping[str, Kind]) -> Iterator[tuple[list[str], Kind]]:
+    """Yield names of files some at a time, and those of others one by one."""
+    for start in range(0, len(names), _TOGETHER):
+        for kind, some in groupby(names[start : start + _TOGETHER], lambda name: others.get(name, Kind.FILE)):
+            if kind is Kind.FILE:
+                yield list(some), kind
+            else:
+                yield from (([name], kind) for name in some)
 
 
 def _kind(entry: os.DirEntry[str]) -> Kind:
@@ -201,7 +214,8 @@ def naturally_sorted(names: Iterable[str]) -> list[str]:
     """
     ordered = sorted(names)  # as names stay that differ in nothing but upper and lower case
     text = _BETWEEN.join(ordered).casefold()
-    if text.isascii() and len(set(text.translate(_ZEROS).split(_BETWEEN))) == 1:  # their digits stand at the same places
+    patterns = set(text.translate(_ZEROS).split(_BETWEEN))
+    if len(patterns) == 1 and text.isascii():  # digits stand at the same places, so that their numbers sort like text
         return sorted(ordered, key=str.casefold)
     parts = _DIGITS.split(text)
     parts[1::2] = map(_number, parts[1::2])

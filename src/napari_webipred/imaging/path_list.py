@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import count
+from itertools import count, islice
 from typing import overload
 
 BLOCK = 1024  # paths that are packed together
@@ -28,15 +28,16 @@ class PathList(Sequence[str]):
 
     def append(self, path: str) -> None:
         """Put a path at the end."""
-        self._last.append(path)
-        if len(self._last) == BLOCK:
-            self._packed.append(_packed(self._last))
-            self._last = []
+        self.extend([path])
 
     def extend(self, paths: Iterable[str]) -> None:
         """Put paths at the end."""
-        for path in paths:
-            self.append(path)
+        coming = iter(paths)
+        while some := list(islice(coming, BLOCK - len(self._last))):
+            self._last += some
+            if len(self._last) == BLOCK:
+                self._packed.append(_packed(self._last))
+                self._last = []
 
     def __len__(self) -> int:
         return len(self._packed) * BLOCK + len(self._last)

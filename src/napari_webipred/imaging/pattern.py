@@ -56,8 +56,8 @@ def _below(folder: str, parts: Sequence[str]) -> Iterator[tuple[str, bool]]:
     name, *rest = parts
     if name == _BELOW:
         yield from _below(folder, rest)
-        for each, kind in entries(folder or os.curdir) or ():
-            if kind is Kind.FOLDER:
+        for names, kind in entries(folder or os.curdir) or ():
+            for each in names if kind is Kind.FOLDER else ():
                 yield from _below(os.path.join(folder, each), parts)  # noqa: PTH118 - several times faster
         return
     for path, kind in _named(folder, name):
@@ -75,6 +75,5 @@ def _named(folder: str, name: str) -> Iterator[tuple[str, Kind]]:
             yield path, Kind.FOLDER if os.path.isdir(path) else Kind.FILE  # noqa: PTH112
         return
     matches = re.compile(translate(name)).match
-    for each, kind in entries(folder or os.curdir) or ():
-        if matches(each):
-            yield os.path.join(folder, each), kind  # noqa: PTH118
+    for names, kind in entries(folder or os.curdir) or ():
+        yield from ((os.path.join(folder, each), kind) for each in names if matches(each))  # noqa: PTH118
