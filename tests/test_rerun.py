@@ -174,3 +174,46 @@ def test_the_same_number_in_another_notation_is_no_difference_but_a_text_is(fold
     for place, cell in ((number, f"-{first[number]}"), (number, "none"), (names.index("prediction"), "none")):
         ((row, _, column, before, now),) = rerun_with([*first[:place], cell, *first[place + 1 :]])
         assert (row, column, before, now) == ("1", names[place], cell, first[place])
+
+
+def written(path: str, rows: list[list[str]]) -> None:
+    with Path(path).open("w", encoding="utf-8", newline="") as file:
+        csv.writer(file).writerows(rows)
+
+
+def differing_columns(capsys: pytest.CaptureFixture[str]) -> list[str]:
+    capsys.readouterr()
+    cli.main(["rerun", "out.csv.json"])
+    return [line[2] for line in csv.reader(capsys.readouterr().out.splitlines())][1:]
+
+
+def test_the_numbers_of_a_class_are_numbers_whatever_it_is_called(folder: Path, capsys) -> None:
+    first_run("--classes", "model,run,region,series,comment")
+    names, *rows = csv.reader(Path("out.csv").read_text(encoding="utf-8").splitlines())
+    classes = [names.index(name) for name in ("model", "run", "region", "series", "comment")]
+    rewritten = [[f"{Decimal(cell):e}" if place in classes else cell for place, cell in enumerate(row)] for row in rows]
+    written("out.csv", [names, *rewritten])
+    assert rewritten != rows
+    assert differing_columns(capsys) == []
+
+
+def test_cells_are_compared_with_those_below_the_same_name_in_whatever_order_columns_stand(
+    folder: Path, capsys
+) -> None:
+    import tifffile
+
+    stack = np.random.default_rng(0).integers(0, 255, (2, 3, 50, 60), np.uint8)
+    tifffile.imwrite("scans/stack.tif", stack, photometric="minisblack", metadata={"axes": "TZYX"})
+    first_run()
+    rows = [*csv.reader(Path("out.csv").read_text(encoding="utf-8").splitlines())]
+    assert rows[0][:3] == ["image", "t", "z"]
+    turned = [[image, z, t, *others] for image, t, z, *others in rows]
+    written("out.csv", turned)
+    assert differing_columns(capsys) == []
+    turned[4][2] = "7"
+    written("out.csv", turned)
+    assert differing_columns(capsys) == ["t"]
+    turned[4][2] = rows[4][1]
+    turned[0][-3] = "of old"  # a class that is called differently now stands in the same place
+    written("out.csv", turned)
+    assert differing_columns(capsys) == ["names of the columns"]

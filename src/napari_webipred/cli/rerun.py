@@ -24,7 +24,7 @@ from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
 from napari_webipred.model_overrides import Thresholds
 from napari_webipred.names import unescape
-from napari_webipred.results.columns import IDENTITY, REGION, RUN
+from napari_webipred.results.columns import COMMENT, READER, Shared
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.record import made, plain, read_record, record_path
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 OURS = "Give the record that `classify --output` has written, such as results.csv.json."
 _FACTS = ("checksum", "task", "classes", "output")  # of a model
 _SHOWN = 200  # characters of a value
-_TEXTS = {"image", REGION, *IDENTITY, *RUN, "prediction", "error"}  # columns
 
 
 def add_rerun(parser: Parser) -> None:
@@ -83,14 +82,14 @@ def _rerun(options: argparse.Namespace) -> int:
     if options.output is None:
         run(models, images, None, how, what, wishes)
         stream.seek(0)
-        lines = list(_differences(table, csv.reader(stream)))
+        lines = list(_differences(table, csv.reader(stream), runs))
     else:
         kept = [*images, table, options.record]
         with claimed_table(
             options.output, lambda there: terminal.may_replace(there, options.overwrite), kept
         ) as output:
             run(models, images, output, how, what, wishes)
-        lines = list(_differences(table, cells_in(output)))
+        lines = list(_differences(table, cells_in(output), runs))
     return _tell(lines, record, told)
 
 
@@ -243,22 +242,48 @@ def _of_model(model: Model, how: Options, recorded: Mapping[str, Any]) -> list[s
     ]
 
 
-def _differences(table: Path, lines: Iterator[list[str]]) -> Iterator[tuple[str, str, str, str, str]]:
+def _differences(
+    table: Path, lines: Iterator[list[str]], runs: Sequence[Mapping[str, Any]]
+) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield the cells that differ: number and image of the row, column, before and now."""
     before = cells_in(table)
     names, now_names = next(before, []), next(lines, [])
-    if names != now_names:
+    if {*names} != {*now_names}:
         yield "0", "", "names of the columns", ", ".join(names), ", ".join(now_names)
+    pairs, numbers = _paired(names, now_names), _numbers(names, runs)
     nothing: list[str] = []
     for number, (old, new) in enumerate(zip_longest(before, lines, fillvalue=nothing), 1):
         image = (old or new)[0] if old or new else ""
-        cells = zip_longest(names, old, new, fillvalue="")
-        yield from ((str(number), image, name, a, b) for name, a, b in cells if not _are_same(name, a, b))
+        cells = ((name, _cell(old, place), _cell(new, now_place)) for name, place, now_place in pairs)
+        yield from (
+            (str(number), image, name, a, b) for name, a, b in cells if not _are_same(a, b, is_number=name in numbers)
+        )
 
 
-def _are_same(column: str, before: str, now: str) -> bool:
+def _paired(names: Sequence[str], now_names: Sequence[str]) -> list[tuple[str, int | None, int | None]]:
+    """Pair the columns of the same name, wherever they stand, and the others in their order."""
+    places = {name: place for place, name in enumerate(now_names)}
+    new = iter([place for name, place in places.items() if name not in names])
+    found = [(name, place, places[name] if name in places else next(new, None)) for place, name in enumerate(names)]
+    return [*found, *((now_names[place], None, place) for place in new)]
+
+
+def _numbers(names: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the columns with numbers of classes, whatever they are called, and with what was measured."""
+    if "prediction" not in names:
+        return set()
+    classes = Shared({place: [each["name"] for each in run["model"]["classes"]] for place, run in enumerate(runs)})
+    end = names.index("prediction")
+    return {*names[end - len(classes.names) : end], *names[end + 2 :]} - ({COMMENT, *READER} & {*names[end:]})
+
+
+def _cell(row: Sequence[str], place: int | None) -> str:
+    return row[place] if place is not None and place < len(row) else ""
+
+
+def _are_same(before: str, now: str, *, is_number: bool) -> bool:
     """Tell whether two cells say the same; versions of this program write the same number in several ways."""
-    if before == now or column in _TEXTS:
+    if before == now or not is_number:
         return before == now
     try:
         return str(float(before)) == str(float(now))
