@@ -7,11 +7,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import tifffile
 
 import napari_webipred as wp
 from cohorts import Label, joined, table
+from napari_webipred import cli
 from napari_webipred.errors import OptionError
-from napari_webipred.evaluation import truth
+from napari_webipred.evaluation import predictions, truth
 from napari_webipred.evaluation.matching import paired
 from napari_webipred.names import plain
 
@@ -154,3 +156,22 @@ def test_a_table_of_classify_is_evaluated_with_the_classes_that_it_assigned() ->
     assert found.confusion.loc["noisy", "noisy"] == 1
     assert found.confusion.loc["sharp", "underexposed"] == 1
     assert found.made["model"] == {"checksum": wp.open_model("demo").checksum}
+
+
+NAMES_OF_COLUMNS = ["z", "model", "region", "image", "comment"]
+
+
+def test_the_numbers_of_a_class_count_whatever_the_class_is_called(tmp_path: Path) -> None:
+    stack = np.random.default_rng(0).integers(0, 256, (4, 40, 50), np.uint8)
+    tifffile.imwrite(tmp_path / "a.tif", stack, photometric="minisblack", metadata={"axes": "ZYX"})
+    own, image = tmp_path / "own.csv", str(tmp_path / "a.tif")
+    assert cli.main(["classify", image, "-m", "demo", "--classes", ",".join(NAMES_OF_COLUMNS), "-o", str(own)]) == 0
+    expected = wp.classify(image, "demo")
+    numbers = expected[wp.open_model("demo").classes].to_numpy(np.float32)
+    of_table, _ = predictions.of_file(own)
+    frame = wp.classify(image, wp.open_model("demo", classes=NAMES_OF_COLUMNS))
+    for found in (of_table, predictions.of_frame(frame)):
+        assert list(found.classes) == NAMES_OF_COLUMNS
+        assert found.probabilities.tobytes() == numbers.tobytes()
+        assert found.axes == ("z",)
+        assert found.assigned.argmax(1).tolist() == numbers.argmax(1).tolist()

@@ -58,6 +58,18 @@ def test_a_table_that_is_none_is_refused(study, before: str, after: str, said: s
         results.of_file(study.table)
 
 
+def test_a_class_that_is_called_like_a_column_is_a_class(tmp_path: Path) -> None:
+    Image.new("L", (40, 40), 90).save(tmp_path / "a.png")
+    own, classes = tmp_path / "own.csv", ["model", "run", "region", "study", "reader_class"]
+    told = ["classify", str(tmp_path / "a.png"), "-m", "demo", "--classes", ",".join(classes), "-o", str(own)]
+    assert cli.main(told) == 0
+    found = results.of_file(own)
+    (row,) = found.rows
+    assert found.classes == classes
+    assert row.probabilities == pytest.approx(wp.classify(tmp_path / "a.png", "demo").iloc[0, 1:6].to_list())
+    assert (row.region, row.identity, row.reading) == ("", (), None)
+
+
 def test_images_are_found_where_they_were(study) -> None:
     assert instances(study.results()) == ["2.0", "2.1", "2.2", "4.1"]
 

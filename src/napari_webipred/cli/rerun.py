@@ -24,7 +24,7 @@ from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.errors import OptionError
 from napari_webipred.model_overrides import Thresholds
 from napari_webipred.names import unescape
-from napari_webipred.results.columns import COMMENT, READER, Shared
+from napari_webipred.results.columns import COMMENT, READER, Shared, class_places
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.record import made, plain, read_record, record_path
@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 OURS = "Give the record that `classify --output` has written, such as results.csv.json."
 _FACTS = ("checksum", "task", "classes", "output")  # of a model
 _SHOWN = 200  # characters of a value
+_TEXTS = {"prediction", "error", COMMENT, *READER}  # columns behind those of the classes
 
 
 def add_rerun(parser: Parser) -> None:
@@ -270,11 +271,10 @@ def _paired(names: Sequence[str], now_names: Sequence[str]) -> list[tuple[str, i
 
 def _numbers(names: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> set[str]:
     """Return the columns with numbers of classes, whatever they are called, and with what was measured."""
-    if "prediction" not in names:
-        return set()
     classes = Shared({place: [each["name"] for each in run["model"]["classes"]] for place, run in enumerate(runs)})
-    end = names.index("prediction")
-    return {*names[end - len(classes.names) : end], *names[end + 2 :]} - ({COMMENT, *READER} & {*names[end:]})
+    places = class_places(names, classes.names)
+    behind = names[places.stop :] if places else ()
+    return {*(names[place] for place in places), *({*behind} - _TEXTS)}
 
 
 def _cell(row: Sequence[str], place: int | None) -> str:

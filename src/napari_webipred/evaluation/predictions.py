@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Predictions, Task
-from napari_webipred.results.columns import COMMENT, READER, REGION, RUN
+from napari_webipred.results.columns import COMMENT, READER, REGION, RUN, class_places
 from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
@@ -45,12 +45,16 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
     """
     import pandas as pd
 
+    record = read_record(record_path(path)) or {}
+    model = record.get("model") or {}
+    classes = [entry["name"] for entry in model.get("classes") or ()]
     separator = dialect_of(path).delimiter
     try:
         table = text_of(path) if is_converted(path) else None
         with path.open(encoding="utf-8-sig", newline="") if table is None else nullcontext(table) as file:
             header = next(csv.reader(file, delimiter=separator), [])
-        texts: Mapping[str, type[str]] = dict.fromkeys({*_TEXTS, *([group] if group else [])} & {*header}, str)
+        others = {*header} - {header[place] for place in class_places(header, classes)}
+        texts: Mapping[str, type[str]] = dict.fromkeys({*_TEXTS, *([group] if group else [])} & others, str)
         frame = pd.read_csv(
             path if table is None else io.StringIO(table.getvalue()),
             sep=separator,
@@ -64,12 +68,9 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
         raise OptionError(f"The results {path.name} cannot be read: {reason}.", remedy) from error
     except (ValueError, csv.Error) as error:  # of which those of pandas are
         raise OptionError(f"{path.name} is no table of results: {error}.", _NEEDED) from error
-    record = read_record(record_path(path)) or {}
     if "runs" in record:
         raise OptionError(f"{path.name} has the rows of several runs.", "Save the rows of one run, and evaluate these.")
-    model = record.get("model") or {}
-    names = [entry["name"] for entry in model.get("classes") or ()]
-    return of_frame(frame, group, names or None, model.get("task")), record
+    return of_frame(frame, group, classes or None, model.get("task")), record
 
 
 def of_frame(
@@ -97,11 +98,12 @@ def of_frame(
     classes, task = classes or frame.attrs.get("classes"), task or frame.attrs.get("task")
     if "image" not in names:
         raise OptionError(f"The table has no column image; it has {', '.join(names[:_SHOWN])}.", _NEEDED)
-    if "model" in names and frame["model"].nunique() > 1:
+    placed = [names[place] for place in class_places(names, classes or ())]
+    if "model" in names and "model" not in placed and frame["model"].nunique() > 1:
         raise OptionError("The table has the rows of several models.", "Evaluate the rows of each model by themselves.")
     if task == "regression":
         raise OptionError("The model gives values, not classes.", "Evaluate the results of a model with classes.")
-    own = _columns(frame, names, classes, group)
+    own = placed or _columns(frame, names, classes, group)
     probabilities = np.stack([_numbers(frame, name) for name in own], axis=1)
     known = cast("Task", task) if task in {"multi-class", "multi-label", "binary"} else _task(probabilities)
     axes = tuple(name for name in names[1 : names.index(own[0])] if name not in {*RUN, group})
@@ -118,14 +120,9 @@ def of_frame(
 
 
 def _columns(frame: pd.DataFrame, names: list[str], classes: Sequence[str] | None, group: str | None) -> list[str]:
-    """Return the names of the columns of the classes."""
+    """Return the names of the columns of the classes where they do not stand in their place."""
     if classes and {*classes} <= {*names}:
         return list(classes)
-    if classes and "prediction" in names:  # a class that is called like another column has a number behind its name
-        end = names.index("prediction")
-        own = names[end - len(classes) : end]
-        if len(own) == len(classes) and all(map(str.startswith, own, classes)):
-            return own
     before = names[: names.index("prediction")] if "prediction" in names else names
     own = [name for name in before if name not in {*_TEXTS, *RUN, group} and _is_probability(frame[name])]
     whole = [all(value == int(value) for value in frame[name].dropna()) for name in own]

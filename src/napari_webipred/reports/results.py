@@ -15,7 +15,7 @@ from napari_webipred import file_errors
 from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape, without_apostrophe
-from napari_webipred.results.columns import IDENTITY, MODEL, READER, REGION, RUN
+from napari_webipred.results.columns import IDENTITY, READER, REGION, RUN, class_places
 from napari_webipred.results.export import as_text
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.prediction import classes_in
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _OURS = "Give a table that napari-webipred has written, with the record beside it."
+_SEVERAL = "The table has the rows of several runs or models."
 _ONE_RUN = "Save the rows of each run by themselves."
 
 
@@ -174,8 +175,8 @@ def _cell(value: Any) -> str:
 
 
 def _read(names: Sequence[str], lines: Iterable[Sequence[str]], record: Mapping[str, Any]) -> tuple[Result, ...]:
-    if "runs" in record or {*RUN} & {*names}:
-        raise OptionError("The table has the rows of several runs or models.", _ONE_RUN)
+    if "runs" in record:
+        raise OptionError(_SEVERAL, _ONE_RUN)
     columns = _Columns(names, record)
     return tuple(columns.result(cells) for cells in lines if cells)
 
@@ -188,16 +189,17 @@ class _Columns:
             self._classes = [str(entry["name"]) for entry in record["model"]["classes"]]
         except (LookupError, TypeError) as error:
             raise OptionError("The record of the table is damaged.", _OURS) from error
-        self._places = {name: place for place, name in enumerate(names)}
-        self._end = self._places.get("prediction", -1)
-        self._first = self._end - len(self._classes)
-        written = [*map(as_text, self._classes)]
-        own = names[self._first : self._end] if self._first > 0 else []
-        if "image" not in self._places or "error" not in self._places or not self._classes:
+        own = class_places(names, self._classes)
+        self._first, self._end = own.start, own.stop
+        # A class may be called like a column that this table does not have.
+        self._places = {name: place for place, name in enumerate(names) if place not in own}
+        if {*RUN} & {*self._places}:
+            raise OptionError(_SEVERAL, _ONE_RUN)
+        if not {"image", "prediction", "error"} <= {*self._places} or not self._classes:
             raise OptionError("The table lacks one of the columns image, prediction and error.", _OURS)
-        if len(own) != len(written) or not all(map(_is_named, own, written, self._classes)):
+        if not own:
             raise OptionError("The columns of the table are not the classes that its record names.", _OURS)
-        known = {"image", REGION, MODEL, *IDENTITY}
+        known = {"image", REGION, *IDENTITY}
         self._axes = [name for name in names[: self._first] if name not in known]
         self._count = len(names)
 
@@ -234,11 +236,6 @@ class _Columns:
 
     def _cell(self, cells: Sequence[str], name: str) -> str:
         return cells[self._places[name]] if name in self._places else ""
-
-
-def _is_named(column: str, written: str, name: str) -> bool:
-    """Tell whether this is the column of a class; one that is called like another column has a number behind it."""
-    return column.startswith((written, name))
 
 
 def _chosen(text: str, classes: Sequence[str]) -> tuple[str, ...]:

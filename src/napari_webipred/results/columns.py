@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import numpy as np
 
+from napari_webipred.names import harmless
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
@@ -58,6 +60,30 @@ def columns(
     names = unique((*axes, *classes, *measures), {"image", *which, *last, *said})
     first, count = len(axes), len(axes) + len(classes)
     return ["image", *names[:first], *which, *names[first:count], *last, *names[count:], *said]
+
+
+def class_places(names: Sequence[str], classes: Sequence[str]) -> range:
+    """Tell where the columns of the classes stand in a table: by their place, as other columns can have their names.
+
+    Parameters
+    ----------
+    names, classes : sequences of str
+        Names of the columns of a table, and of the classes as its record has them.
+
+    Returns
+    -------
+    range
+        Empty if it is no table that `columns` has named, or one of other classes.
+    """
+    end = names.index("prediction") if "prediction" in names else 0
+    places = range(max(end - len(classes), 0), end)
+    own = [names[place] for place in places]
+    return places if len(own) == len(classes) and all(map(_is_named, own, classes)) else range(0)
+
+
+def _is_named(column: str, name: str) -> bool:
+    """Tell whether this is the column of a class; one that is called like another column has a number behind it."""
+    return column.startswith((harmless(name), name))
 
 
 def measures(classes: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
