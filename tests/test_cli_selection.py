@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -64,6 +65,8 @@ def test_an_image_without_the_chosen_axis_costs_the_others_nothing(folder, tmp_p
         (["--planes", "z"], "Write it like --planes z=10:20."),
         (["--planes", "z=a:b"], "a:b does not say which planes."),
         (["--planes", "z=0:9:0"], "0:9:0 does not say which planes."),
+        (["--planes", "z=1", "--planes", "z=4"], "--planes names the axis z twice."),
+        (["--project", "z=sum"], "sum is no projection. Choose one of max, mean."),
         (["--channels", "a"], "--channels a are no numbers."),
         (["--colours", "mauve"], "'mauve' is not a colour."),
         (["--range", "limits"], "as one of auto, dtype, plane, stack, percentiles, full,"),
@@ -92,3 +95,23 @@ def test_a_region_that_fails_is_named(folder, tmp_path, capsys):
     Image.fromarray(labels).save(tmp_path / "labels.png")
     assert cli.main(["classify", str(folder), "-m", "demo", "--regions", str(tmp_path / "labels.png")]) == 1
     assert "plain.png region=" in capsys.readouterr().err
+
+
+def test_a_label_image_without_labels_is_refused_before_any_image(folder, tmp_path, capsys):
+    Image.fromarray(np.zeros((40, 40), np.uint8)).save(tmp_path / "labels.png")
+    assert cli.main(["classify", str(folder), "-m", "demo", "--regions", str(tmp_path / "labels.png")]) == 2
+    assert "labels.png has no labels." in capsys.readouterr().err
+
+
+def test_links_to_folders_are_not_followed_but_named(folder, tmp_path, capsys):
+    cohort = tmp_path / "cohort"
+    cohort.mkdir()
+    (cohort / "patient").symlink_to(folder, target_is_directory=True)
+    (cohort / "notes.txt").write_text("none")
+    assert cli.main(["classify", str(cohort), str(folder), "-m", "demo"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 2
+    assert f"Links to folders are not followed: {cohort / 'patient'}{os.sep}. " in err
+    assert f"Skipped, because they are not images: {cohort / 'notes.txt'}\n" in err
+    assert cli.main(["classify", f"{cohort}/*", "-m", "demo"]) == 1  # a pattern takes all, also what is no image
+    assert str(cohort / "patient" / "plain.png") in capsys.readouterr().out

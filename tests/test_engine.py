@@ -247,9 +247,11 @@ def test_an_image_that_is_larger_than_the_budget_costs_no_other_its_result(monke
     monkeypatch.setenv("NAPARI_WEBIPRED_MEMORY_LIMIT", "1MB")
     huge = source_of("huge", lambda index: pytest.fail("it was read"), memory=2_000_000)
     done = rows([flat(10), huge, flat(20)])
+    (alone,) = rows([huge], memory="1.5MB")
+    assert alone.error.endswith("or allow this run 2MB.")  # whose own limit counts, and not the setting
     assert [row.failed for row in done] == [False, True, False]
     assert "takes 2 MB of memory, more than the 1 MB" in done[1].error
-    assert "NAPARI_WEBIPRED_MEMORY_LIMIT" in done[1].error
+    assert "allow more with the setting NAPARI_WEBIPRED_MEMORY_LIMIT=2MB" in done[1].error
 
 
 def test_two_runs_share_the_memory(monkeypatch):

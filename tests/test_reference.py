@@ -203,7 +203,7 @@ def test_python_and_the_command_line_measure_the_same_and_remark_on_other_images
     remarks = dict(table.attrs["remarks"])
     assert 0 not in remarks
     assert remarks[1].endswith(NEGATIVE)
-    assert remarks[2].startswith("Unlike the reference images")
+    assert remarks[2].startswith("Unlike the reference images: its features lie farther away than those of all of them")
     assert NEGATIVE not in remarks[2]
     assert any("does not show" in note for note in table.attrs["notes"])
 

@@ -7,7 +7,9 @@ import sys
 
 import pytest
 
+import napari_webipred as wp
 from napari_webipred import cli
+from napari_webipred.errors import OptionError
 
 RITA = ("--reader", "Rita Reader", "--organisation", "Clinic")
 
@@ -34,8 +36,13 @@ def test_nothing_is_replaced_unasked(study, tmp_path, capsys) -> None:
     before = out.read_bytes()
     assert b"data:image/png" in before
     assert run(study.table, "--to", "html", "-o", out) == 2
-    assert "--overwrite" in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"{out} exists." in said
+    assert "--overwrite" in said
+    assert "not written by" not in said
     assert out.read_bytes() == before
+    with pytest.raises(OptionError, match="is not replaced: it is there already"):
+        wp.report(study.table, "html").save(out)
 
 
 @pytest.mark.parametrize(

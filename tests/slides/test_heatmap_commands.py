@@ -118,6 +118,24 @@ def test_classify_takes_slides_and_says_which_level_it_has_read(
     assert record["inputs"][0]["reading"] == "level 1 of 0 to 2, 2 times smaller than the full size"
 
 
+def test_the_place_of_a_plane_can_be_given_axis_by_axis(tmp_path: Path) -> None:
+    import tifffile
+
+    stack = np.random.default_rng(0).integers(0, 256, (2, 3, 60, 70), np.uint8)
+    tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack", metadata={"axes": "TZYX"})
+    given = ["heatmap", str(tmp_path / "stack.tif"), "--model", "demo", "--tile", "30"]
+    assert main([*given, "-o", str(tmp_path / "one.csv"), "--plane", "t=1", "--plane", "z=2"]) == 0
+    assert main([*given, "-o", str(tmp_path / "both.csv"), "--plane", "t=1,z=2"]) == 0
+    assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "both.csv").read_bytes()
+
+
+def test_a_folder_of_images_is_no_picture(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "scans").mkdir()
+    (tmp_path / "scans" / "a.png").touch()
+    assert main(["heatmap", str(tmp_path / "scans"), "--model", "demo", "-o", str(tmp_path / "map.csv")]) == 2
+    assert "scans is a folder, not an image. Give an image in it." in capsys.readouterr().err
+
+
 def test_a_zarr_in_a_folder_is_one_image(slide: Path) -> None:
     table = wp.classify(slide.parent, "demo")
     assert table["image"].tolist() == [str(slide)]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import isfinite
@@ -214,14 +215,23 @@ def _size(text: str) -> tuple[int, int]:
         raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
 
 
+def _few(names: Sequence[str]) -> str:
+    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
+
+
 def started(event: Event, left_out: Sequence[str] = (), *, expected: bool = True) -> Started:
-    """Tell which files are no images, those of the event or others, and make sure that there are others if expected."""
+    """Tell what was left out, as the event or another list says, and make sure that there are images if expected."""
     from napari_webipred.engine import Started
 
     assert isinstance(event, Started)
-    if skipped := left_out or event.left_out:
-        names = ", ".join(skipped[:5]) + (", ..." if len(skipped) > 5 else "")
-        terminal.message(f"Skipped, because they are not images: {names}")
+    skipped = left_out or event.left_out
+    links = [name for name in skipped if name.endswith(os.sep)]
+    if others := [name for name in skipped if not name.endswith(os.sep)]:
+        terminal.message(f"Skipped, because they are not images: {_few(others)}")
+    if links:
+        terminal.message(
+            f"Links to folders are not followed: {_few(links)}. To classify what is there, give them, too."
+        )
     if expected and not event.total:
         raise OptionError("No images found.", "Give image files, or folders with images.")
     return event

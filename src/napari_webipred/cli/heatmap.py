@@ -73,7 +73,11 @@ def add_heatmap(parser: Parser) -> None:
         help="whether tiles that show nothing are left out (default: skip)",
     )
     tiles.add_argument(
-        "--plane", metavar="AXIS=N,...", help="which plane of a stack, counted from 0, for example t=0,z=12"
+        "--plane",
+        action="append",
+        default=[],
+        metavar="AXIS=N,...",
+        help="which plane of a stack, counted from 0, for example t=0,z=12; may be repeated",
     )
     parser.add_argument("--device", choices=get_args(Device), help="what computes the model; as for classify")
     parser.add_argument("--precision", choices=get_args(Precision), help="as for classify")
@@ -199,10 +203,9 @@ def _region(given: list[str] | None) -> list[Any] | None:
     return found
 
 
-def _place(text: str | None) -> dict[str, int] | None:
-    if text is None:
-        return None
+def _place(texts: Sequence[str]) -> dict[str, int] | None:
+    parts = [part.split("=") for text in texts for part in text.split(",")]
     try:
-        return {axis.strip(): int(place) for axis, place in (part.split("=") for part in text.split(","))}
+        return {axis.strip(): int(place) for axis, place in parts} or None
     except ValueError:
-        raise OptionError(f"--plane {text} is no place.", "Write it as t=0,z=12.") from None
+        raise OptionError(f"--plane {' '.join(texts)} is no place.", "Write it as t=0,z=12.") from None

@@ -31,7 +31,7 @@ _KIND_OF = {
 
 def add_report(parser: Parser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="CSV or TSV file that classify has written")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="table that classify has written")
     kinds = "sr: DICOM structured reports; fhir: a FHIR R4 transaction; html: a page for people"
     parser.add_argument("--to", choices=KINDS, required=True, help=kinds)
     parser.add_argument("-o", "--output", type=Path, metavar="PATH", help="file, or folder for several reports")
@@ -81,7 +81,7 @@ def _report(options: argparse.Namespace) -> None:
         terminal.message(note)
     told = f"It tells of the patient: {', '.join(made.attributes) or 'nothing'}."
     if options.output:
-        written = made.save(options.output, lambda there: terminal.may_replace(there, options.overwrite))
+        written = made.save(options.output, lambda there: terminal.may_replace(there, options.overwrite, "exists"))
         terminal.message(f"{len(written)} {'file' if len(written) == 1 else 'files'} written to {options.output}.")
         terminal.message(told)
     if server is not None:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import argparse
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.imaging.selection import Places, Selection
+    from napari_webipred.imaging.selection import Places, Projected, Selection
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -56,10 +56,10 @@ def selection(options: argparse.Namespace) -> Selection:
 
     return Selection(
         axes=_axes(options.axes) if options.axes else None,
-        planes={axis: _places(text) for axis, text in _pairs("--planes", options.planes, "z=10:20")},
+        planes={axis: _places(text) for axis, text in _by_axis("--planes", options.planes, "z=10:20").items()},
         channels=_numbers(options.channels) if options.channels else None,
         colours=tuple(map(colour, options.colours.split(","))) if options.colours else None,
-        projection=dict(_pairs("--project", options.project, "z=max")),  # type: ignore[arg-type]  # checked when used
+        projection={axis: _way(text) for axis, text in _by_axis("--project", options.project, "z=max").items()},
         regions=_labels(options.regions) if options.regions else None,
         outside="blank" if options.blank else "keep",
     )
@@ -73,21 +73,37 @@ def _labels(path: str) -> NDArray[Any]:
 
     source = file_source(path)
     planes = [read(source, index) for index in source.indices()]
-    return np.stack(planes).reshape(*source.shape, *planes[0].shape)
+    labels = np.stack(planes).reshape(*source.shape, *planes[0].shape)
+    if not labels.any():
+        raise OptionError(
+            f"The label image {path} has no labels.", "Give one with other numbers than 0, the background."
+        )
+    return labels
 
 
 def _axes(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if "," in text else tuple(text)
 
 
-def _pairs(option: str, texts: list[str], example: str) -> list[tuple[str, str]]:
-    pairs = []
+def _by_axis(option: str, texts: list[str], example: str) -> dict[str, str]:
+    found: dict[str, str] = {}
     for text in texts:
         axis, equals, value = text.partition("=")
         if not (axis and equals and value):
             raise OptionError(f"{option} {text} cannot be understood.", f"Write it like {option} {example}.")
-        pairs.append((axis, value))
-    return pairs
+        if axis in found:
+            raise OptionError(f"{option} names the axis {axis} twice.", "Give each axis once.")
+        found[axis] = value
+    return found
+
+
+def _way(text: str) -> Projected:
+    from napari_webipred.imaging.selection import Projected
+
+    known: dict[str, Projected] = {how: how for how in get_args(Projected)}
+    if text not in known:
+        raise OptionError(f"{text} is no projection.", f"Choose one of {', '.join(known)}.")
+    return known[text]
 
 
 def _places(text: str) -> Places:

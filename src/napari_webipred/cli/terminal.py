@@ -197,7 +197,9 @@ def _write_message(text: str) -> None:
         sys.stderr.flush()
 
 
-def may_replace(path: Path, overwrite: bool) -> bool:
+def may_replace(
+    path: Path, overwrite: bool, why: str = "exists and was not written by napari-webipred, or was changed since"
+) -> bool:
     """Ask whether a file may be replaced that is not ours, unless the user has said so already or cannot be asked.
 
     Raises
@@ -205,7 +207,7 @@ def may_replace(path: Path, overwrite: bool) -> bool:
     OptionError
         Nobody can be asked.
     """
-    said = f"{path} exists and was not written by napari-webipred, or was changed since."
+    said = f"{path} {why}."
     if overwrite:
         return True
     if not (sys.stdin.isatty() and sys.stderr.isatty()):

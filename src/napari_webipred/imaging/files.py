@@ -39,7 +39,8 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
         as given and its place in it. A folder that cannot be listed stands for itself, so that the user is told.
     left_out : list of str
         Files in folders whose suffix is not that of an image, unless they are DICOM, and what a DICOMDIR lists outside
-        of its folder. Hidden files and folders are not even mentioned, links to folders are not followed.
+        of its folder; links to folders, which are not followed, with a slash at their end. Hidden files and folders
+        are not even mentioned.
 
     Raises
     ------
@@ -91,7 +92,7 @@ class Found(Struct):
     images : list of str
         Images by their names, and files of DICOM.
     left_out : list of str
-        Files that are neither.
+        Files that are neither, and links to folders, with a slash at their end.
     only_files : bool
         Whether none of the images is a folder, a pipe, or a link that leads nowhere.
     """
@@ -130,7 +131,9 @@ def walked(folder: Path) -> Iterator[Found]:
                 break
             elif kind is Kind.OTHER and suffix(names[0]) not in suffixes:
                 yield Found([], paths)
-            elif kind is not Kind.LINKED_FOLDER:  # reading a folder as an image will say why it cannot be listed
+            elif kind is Kind.LINKED_FOLDER:  # it could lead back here; whoever counts on it must be told
+                yield Found([], [os.path.join(path, "") for path in paths])  # noqa: PTH118
+            else:  # reading a folder as an image will say why it cannot be listed
                 yield Found(paths, [], only_files=False)
         else:
             open_folders.pop()

@@ -67,9 +67,12 @@ class ImageMemory:
             return
         budget = self.budget
         if size > budget:
+            enough = amount(size, round_up=True)
+            of_run = budget != self._setting()  # which would not change it
+            how = f"this run {enough}" if of_run else f"more with the setting {MEMORY_SETTING}={enough}"
             raise ImageError(
                 f"Reading the image takes {amount(size)} of memory, more than the {amount(budget)} for all images.",
-                f"Scale it down first, or allow more with the setting {MEMORY_SETTING}={amount(size, round_up=True)}.",
+                f"Scale it down first, or allow {how}.",
             )
         with self._changed:
             self._changed.wait_for(lambda: self._has_room(size, budget))

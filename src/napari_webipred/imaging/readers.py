@@ -128,10 +128,7 @@ def _format_of(path: Path) -> FileFormat:
     if stat.S_ISDIR(status.st_mode):
         head = b""
         if not is_one_image(path):
-            raise ImageError(
-                f"{path.name} is a folder that cannot be read.",
-                "Check its permissions, and that its disk is connected.",
-            )
+            raise _folder(path)
     elif not stat.S_ISREG(status.st_mode):  # opening a pipe could wait for ever
         raise ImageError(f"{path.name} is not a file.")
     elif not status.st_size:
@@ -143,6 +140,15 @@ def _format_of(path: Path) -> FileFormat:
         if each.recognises(path, head):
             return each
     raise _unknown(path)
+
+
+def _folder(path: Path) -> ImageError:
+    try:
+        next(path.iterdir(), None)
+    except OSError:
+        hint = "Check its permissions, and that its disk is connected."
+        return ImageError(f"{path.name} is a folder that cannot be read.", hint)
+    return ImageError(f"{path.name} is a folder, not an image.", "Give an image in it.")
 
 
 def _unknown(path: Path) -> ImageError:

@@ -65,8 +65,8 @@ def measure_planes(
             if percentile >= UNUSUAL:
                 negative = pooled(session.predict(_negative(seen[0])[None], [FEATURES])[FEATURES])
                 is_negative = measure(reference, negative)[1] < UNUSUAL
-                nearer = f"{percentile:.0f} % of" if percentile < 100 else "all"
-                far = f"Unlike the reference images: its features lie farther away than those of {nearer} them."
+                nearer = f"{int(percentile)} %" if percentile < 100 else "all"
+                far = f"Unlike the reference images: its features lie farther away than those of {nearer} of them."
                 remark = f"{far} {NEGATIVE}" if is_negative else far
             numbers = [*(() if row.measures is None else row.measures), distance, percentile]
             said = f"{row.remark} {remark}".strip()

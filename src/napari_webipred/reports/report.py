@@ -65,7 +65,7 @@ class Report(Struct, frozen=True, eq=False):
         """
         path = Path(path)
         paths = self._paths(path)
-        kind = Kind(_CONTENT[self.kind], (SUFFIXES[self.kind],), lambda there: False)
+        kind = Kind(_CONTENT[self.kind], (SUFFIXES[self.kind],), None)
         try:
             if len(paths) > 1 or paths[0] != path:
                 path.mkdir(parents=True, exist_ok=True)

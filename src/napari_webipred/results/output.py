@@ -28,13 +28,14 @@ class Kind(Struct, frozen=True):
         What it holds, in a sentence.
     suffixes : tuple of str
         Those that its name may have, in small letters, the usual one first. None of them is that of an image or model.
-    is_ours : callable
-        Tells whether a file was written by this program, and was not changed since.
+    is_ours : callable, or None
+        Tells whether a file was written by this program, and was not changed since; None if no file of this kind can
+        be told from another one.
     """
 
     content: str
     suffixes: tuple[str, ...]
-    is_ours: Callable[[Path], bool]
+    is_ours: Callable[[Path], bool] | None
 
 
 @contextmanager
@@ -101,7 +102,7 @@ def check_input(path: Path, inputs: Iterable[str | Path]) -> None:
                 raise OptionError(f"{path} is one of the inputs.", "Choose another name for the output.")
 
 
-def check_replaced(path: Path, is_ours: Callable[[Path], bool], may_replace: Callable[[Path], bool]) -> None:
+def check_replaced(path: Path, is_ours: Callable[[Path], bool] | None, may_replace: Callable[[Path], bool]) -> None:
     """Raise OptionError if there is a file that must not be replaced; an empty one holds nothing that could be lost.
 
     For the parameters see `claimed`.
@@ -112,11 +113,10 @@ def check_replaced(path: Path, is_ours: Callable[[Path], bool], may_replace: Cal
         raise OptionError(f"{path} is not a file.", "Choose another name.")
     if not os.access(path, os.W_OK):
         raise OptionError(f"{path} is write-protected.", "Choose another name, or change its permissions.")
-    if path.stat().st_size and not is_ours(path.resolve()) and not may_replace(path):
-        raise OptionError(
-            f"{path} is not replaced: it was not written by napari-webipred, or was changed since.",
-            "Choose another name.",
-        )
+    known = is_ours is not None and is_ours(path.resolve())
+    if path.stat().st_size and not known and not may_replace(path):
+        why = "is there already" if is_ours is None else "was not written by napari-webipred, or was changed since"
+        raise OptionError(f"{path} is not replaced: it {why}.", "Choose another name.")
 
 
 @contextmanager
