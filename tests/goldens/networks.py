@@ -19,6 +19,8 @@ _BOUNDS = {
     "mean": (0.3, 0.6),
     "variance": (0.05, 0.1),
 }
+# NumPy has frozen its numbers. One is seeded for each tensor: making another takes longer than most tensors.
+_random = np.random.RandomState()
 
 
 def weight(name: str, shape: Sequence[int], gain: float) -> NDArray[np.float32]:
@@ -28,9 +30,8 @@ def weight(name: str, shape: Sequence[int], gain: float) -> NDArray[np.float32]:
         return np.zeros(shape, np.float32)
     reach = shape[:2] if role == "depthwise_kernel" or (len(shape) == 4 and shape[-1] == 1) else shape[:-1]
     edge = math.sqrt(3 * gain / math.prod(reach))
-    # NumPy has frozen the numbers of RandomState.
-    random = np.random.RandomState(zlib.crc32(name.encode()))
-    return random.uniform(*_BOUNDS.get(role, (-edge, edge)), shape).astype(np.float32)
+    _random.seed(zlib.crc32(name.encode()))
+    return _random.uniform(*_BOUNDS.get(role, (-edge, edge)), shape).astype(np.float32)
 
 
 def images(shape: Sequence[int], low: float, high: float) -> NDArray[np.float32]:
