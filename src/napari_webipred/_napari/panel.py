@@ -86,7 +86,7 @@ class ClassifyPanel(QWidget):
         page().follow()
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
-        self._navigating = self._begun = False
+        self._navigating = self._begun = self._unprepared = False
         self._regions = RegionView(napari_viewer, self._follow)
         self._theme = theme = Theme(napari_viewer)
         self.form = ClassifyForm(napari_viewer, session, theme)
@@ -158,7 +158,15 @@ class ClassifyPanel(QWidget):
 
     def _on_read(self, *_: Any) -> None:
         set_connected(self._ends_of_reading(), False)
-        in_slices(self._make_the_rest(), self)
+        page().find()
+        self._unprepared = True
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Make what the first run shows, so that it need not wait, unless nobody sees the panel."""
+        if self._unprepared and self.isVisible():
+            self._unprepared = False
+            in_slices(self._make_results(), self)
 
     def _join_docks(self) -> None:
         """Open the other docks, and select the rows that they want."""
@@ -201,10 +209,7 @@ class ClassifyPanel(QWidget):
         ways = self._go_to, self._regions.corners
         return ReviewMode(self._viewer, self._session, self.results, *ways, self._theme)
 
-    def _make_the_rest(self) -> Iterator[None]:
-        """Do what is not seen: find napari's page, and make what the first run shows, so that it need not wait."""
-        page().find()
-        yield
+    def _make_results(self) -> Iterator[None]:
         for name in AFTERWARDS:
             import_module(f"napari_webipred._napari.{name}")
             yield
@@ -276,6 +281,8 @@ class ClassifyPanel(QWidget):
             self._show_focus()  # earlier, Qt would look up the styles of all controls twice
         if event is not None and event.type() == QEvent.Type.Paint and not self._begun:
             QTimer.singleShot(0, self._begin)
+        if event is not None and event.type() == QEvent.Type.Show:
+            QTimer.singleShot(0, self._prepare)
         if event is not None and event.type() == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
         if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
