@@ -4,6 +4,7 @@ import hashlib
 from io import BytesIO
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from napari_webipred.publishing.pictures import SIZES, as_png, fingerprint, pictures
@@ -23,6 +24,11 @@ def test_the_pictures_differ_and_use_the_whole_range() -> None:
         assert picture.dtype == np.uint8
         assert np.ptp(picture) > 120
         assert (picture[..., 0] != picture[..., 2]).mean() > 0.5
+
+
+def test_nobody_can_change_the_pictures_of_others() -> None:
+    with pytest.raises(ValueError, match="read-only"):
+        next(pictures())[0] = 0
 
 
 def test_a_png_holds_the_pixels_and_nothing_else() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -19,7 +20,7 @@ SIZES = ((96, 96), (160, 120), (120, 200), (256, 256), (301, 251), (64, 48))
 
 
 def pictures() -> Iterator[NDArray[np.uint8]]:
-    """Make the pictures, each of shape (height, width, 3), RGB.
+    """Make the pictures, each of shape (height, width, 3), RGB; they are read-only.
 
     They are made of whole numbers only, so that no processor and no version of NumPy rounds them differently.
 
@@ -32,8 +33,12 @@ def pictures() -> Iterator[NDArray[np.uint8]]:
         yield _picture(number, height, width)
 
 
+@cache
 def _picture(number: int, height: int, width: int) -> NDArray[np.uint8]:
-    """Lay discs of different brightness over a coloured slope with stripes; every second one has grain."""
+    """Lay discs of different brightness over a coloured slope with stripes; every second one has grain.
+
+    Publishing a model needs each picture several times, so it is kept, and cannot be written to.
+    """
     rows, columns, channels = (axis.astype(np.int64) for axis in np.ogrid[0:height, 0:width, 0:3])
     x, y = columns * 1000 // width, rows * 1000 // height
     slope = (x * (number % 3) + y * ((number + 2) % 3)) * 40 // 1000 + 30 * ((channels + number) % 3)
@@ -49,6 +54,7 @@ def _picture(number: int, height: int, width: int) -> NDArray[np.uint8]:
         mixed = (rows * 374761393 + columns * 668265263 + channels * 974634777) & 0x7FFFFFFF
         total = total + ((mixed ^ mixed >> 13) * 1274126177 >> 11) % 25 - 12
     picture: NDArray[np.uint8] = np.clip(total, 0, 255).astype(np.uint8)
+    picture.flags.writeable = False
     return picture
 
 
