@@ -4,6 +4,7 @@ import copy
 import gc
 import threading
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -200,6 +201,21 @@ def _manifests_are_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def _forms_of_settings_are_made_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let napari look for plugins once, and make the classes of their settings; what is chosen is of each test."""
+    settings = pytest.importorskip("napari.settings")
+    if hasattr(settings, "plugin_configuration_generator"):  # napari 0.9 and later
+        monkeypatch.setattr(settings, "plugin_configuration_generator", _classes_of_settings)
+
+
+@cache
+def _classes_of_settings() -> dict[str, type]:
+    from napari.settings._plugin_config_generator import plugin_configuration_generator
+
+    return plugin_configuration_generator()
+
+
+@pytest.fixture(autouse=True)
 def _no_collection_for_each_layer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep napari from collecting all garbage whenever a layer goes, which it does against a fault on Windows."""
     monkeypatch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=lambda *_: 0), raising=False)
@@ -224,7 +240,6 @@ def _windows_of_earlier_tests_are_gone(request: pytest.FixtureRequest) -> None:
 @pytest.fixture
 def viewer(qapp):
     """A viewer without a canvas. Tests that need all of napari take `make_napari_viewer_proxy`."""
-    from napari.settings import get_settings
     from napari.utils._proxies import PublicOnlyProxy
     from qtpy.QtCore import QCoreApplication, QEvent
 
@@ -249,7 +264,30 @@ def viewer(qapp):
     viewer.close()
     _sessions.pop(viewer, None)  # with an open panel it holds the viewer, and all collections would go through both
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    _reset_settings()
+
+
+def _reset_settings() -> None:
+    """Reset what a test has chosen in napari's settings; resetting all of them takes longer than looking."""
+    from napari.settings import get_settings
+
+    if _chosen() != _usual():
+        get_settings().reset()
+
+
+def _chosen() -> dict[str, object]:
+    from napari.settings import get_settings
+
+    settings = get_settings()
+    return getattr(settings, "model_dump", settings.dict)()  # napari 0.6 is of pydantic 1
+
+
+@cache
+def _usual() -> dict[str, object]:
+    from napari.settings import get_settings
+
     get_settings().reset()
+    return _chosen()
 
 
 @pytest.fixture
