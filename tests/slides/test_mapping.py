@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pickle
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import cache
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -44,19 +45,33 @@ def numbers(model: wp.Model, image: np.ndarray, **options: Any) -> np.ndarray:
     return wp.classify(image, model, **options)[model.classes].to_numpy(np.float32)[0]
 
 
+def spotted_levels() -> list[np.ndarray]:
+    return levels_of(spotted((700, 900), at=(300, 400)), 3)
+
+
+@pytest.fixture(scope="module")
+def of_cut_tile(model: wp.Model) -> Callable[..., np.ndarray]:
+    """The numbers of `classify` on a cut tile, once for all ways to store the levels."""
+    levels = spotted_levels()
+
+    @cache
+    def classified(level: int, top: int, left: int, bottom: int, right: int) -> np.ndarray:
+        return numbers(model, levels[level][top:bottom, left:right])
+
+    return classified
+
+
 @pytest.mark.parametrize("level", [0, 1, 2])
 @pytest.mark.parametrize("kind", ["arrays", "zarr", "tiff"])
 def test_each_tile_has_the_numbers_of_classify_on_the_cut_tile(
-    model: wp.Model, tmp_path: Path, kind: str, level: int
+    model: wp.Model, of_cut_tile: Callable[..., np.ndarray], tmp_path: Path, kind: str, level: int
 ) -> None:
-    levels = levels_of(spotted((700, 900), at=(300, 400)), 3)
-    image = stored(kind, tmp_path, levels)
+    image = stored(kind, tmp_path, spotted_levels())
     found = mapped(model, image, tile=160, stride=100, level=level, background="keep")
     assert found.level == level
     assert (found.states == DONE).all()
     for index, probabilities in found.classified():
-        top, left, bottom, right = found.started.tiling.box(index)
-        np.testing.assert_array_equal(probabilities, numbers(model, levels[level][top:bottom, left:right]))
+        np.testing.assert_array_equal(probabilities, of_cut_tile(level, *found.started.tiling.box(index)))
 
 
 def test_cells_are_means_of_the_tiles_that_cover_them(model: wp.Model) -> None:
