@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from bombs import gzip_bomb
 from napari_webipred import limits
 from napari_webipred.cache import index, store
 from napari_webipred.card import ModelCard
@@ -234,7 +235,7 @@ def test_a_part_of_what_is_compressed_is_not_taken_for_a_part_of_the_file(
 
 @pytest.mark.parametrize("kind", ["gzip", "x-gzip", "GZIP"])
 def test_a_bomb_in_gzip_takes_little_memory(zenodo: ZenodoServer, kind: str) -> None:
-    bomb = gzip.compress(bytes(200 * 2**20))
+    bomb = gzip_bomb(200 * 2**20)
     url = zenodo.put("/bomb", bomb, **{"Content-Encoding": kind})
     tracemalloc.start()
     try:

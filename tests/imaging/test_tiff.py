@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import logging
 import struct
-import zlib
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from bombs import zlib_bomb
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.readers import file_source, read
 
@@ -288,7 +288,7 @@ def test_fewer_pixels_than_claimed_are_refused(tmp_path: Path) -> None:
 
 
 def test_a_deflate_bomb_is_refused_before_it_fills_the_memory(tmp_path: Path) -> None:
-    bomb = zlib.compress(bytes(700_000_000), 9)
+    bomb = zlib_bomb(700_000_000)
     start = header(100, 100, 0, 0, (259, 3, 1, 8))
     content = header(100, 100, len(start), len(bomb), (259, 3, 1, 8)) + bomb
     (tmp_path / "x.tif").write_bytes(content)

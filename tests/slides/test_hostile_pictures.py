@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
 import json
 import os
 import shutil
@@ -14,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from bombs import gzip_bomb
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.readers import file_source, read
 from napari_webipred.imaging.zarr_metadata import array_facts
@@ -132,7 +132,7 @@ def blosc_bomb() -> bytes:
 
 @pytest.mark.parametrize(
     ("compression", "bomb"),
-    [("zstd", zstd_bomb), ("blosc", blosc_bomb), ("gzip", lambda: gzip.compress(bytes(2**29), 1))],
+    [("zstd", zstd_bomb), ("blosc", blosc_bomb), ("gzip", lambda: gzip_bomb(2**29))],
 )
 def test_a_chunk_that_decodes_to_far_more_than_it_claims_is_not_decoded(
     tmp_path: Path, compression: str, bomb: Callable[[], bytes]
