@@ -388,7 +388,7 @@ def test_the_threshold_begins_with_that_of_the_engine(panel):
     assert panel.form.threshold.value == Options().threshold
 
 
-@pytest.mark.parametrize("points", [9, 14])
+@pytest.mark.parametrize("points", [9, 14, 20])  # napari offers up to 20
 def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot, points):
     get_settings().appearance.font_size = points
     viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a rather long name of a stack " * 3)
@@ -414,6 +414,27 @@ def test_the_panel_fits_into_a_narrow_dock(viewer, panel, classify, qtbot, point
     qtbot.waitUntil(lambda: column.width() <= panel.scroll.viewport().width())
     assert column.minimumSizeHint().width() <= panel.width() - panel.scroll.verticalScrollBar().sizeHint().width()
     assert panel.model.stored.y() > panel.model.more.y()  # there is no space for three buttons in a line
+    window.hide()
+
+
+def test_the_first_use_and_the_start_of_a_review_fit_into_a_narrow_dock_with_large_words(
+    viewer, panel, classify, qtbot
+):
+    get_settings().appearance.font_size = 20
+    window = panel.window()
+    window.show()
+    panel.parent().setFixedWidth(300)
+    column = panel.scroll.widget()
+
+    def fits() -> bool:
+        narrow = panel.width() - panel.scroll.verticalScrollBar().sizeHint().width()
+        return panel.width() == 300 and column.minimumSizeHint().width() <= narrow
+
+    qtbot.waitUntil(lambda: panel.first_use.isVisible() and fits())
+    viewer.add_image(np.stack([flat(value) for value in (0, 60)]), name="a stack")
+    classify(panel)
+    qtbot.mouseClick(panel.results.buttons.review, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: panel.review._start.isVisible() and fits())
     window.hide()
 
 

@@ -6,8 +6,9 @@ import pytest
 
 pytest.importorskip("napari")
 
-from qtpy.QtWidgets import QCheckBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QLineEdit, QVBoxLayout, QWidget
 
+from napari_webipred._napari.widgets.button import NARROWEST, Button
 from napari_webipred._napari.widgets.wrapped_text import WrappedText, broken
 from napari_webipred._napari.widgets.wrapping_row import SPACING, WrappingRow
 
@@ -84,3 +85,36 @@ def test_a_check_box_shows_its_words_in_lines_where_it_is_narrow(qtbot):
     assert box.text() == "Compare with the reference images"
     wrapped.set_words("Compare")
     assert (box.text(), box.accessibleName()) == ("Compare", "Compare")
+
+
+def test_what_expands_takes_the_rest_of_its_line_and_one_of_its_own_where_it_is_too_narrow(qtbot):
+    label, field = QLabel("a"), QLineEdit()
+    label.setFixedSize(WIDTH, HEIGHT)
+    field.setMinimumWidth(WIDTH)
+    row = QWidget()
+    qtbot.addWidget(row)
+    layout = WrappingRow([label, field], last_at_end=False)
+    layout.setContentsMargins(0, 0, 0, 0)
+    row.setLayout(layout)
+    row.show()
+    assert places(row, [field], 500) == [(WIDTH + SPACING, 0)]
+    assert field.width() == 500 - WIDTH - SPACING
+    places(row, [field], 2 * WIDTH)
+    assert (field.x(), field.y() >= HEIGHT + SPACING, field.width()) == (0, True, 2 * WIDTH)
+
+
+def test_a_button_with_many_words_shows_them_in_lines_where_it_is_narrow(qtbot):
+    button = Button("Histogram of the whole stack, with all of its planes")
+    row = QWidget()
+    qtbot.addWidget(row)
+    layout = QVBoxLayout(row)
+    layout.addWidget(button)
+    layout.addStretch(1)
+    row.resize(1000, 300)
+    row.show()
+    high = button.height()
+    assert button.minimumSizeHint().width() == NARROWEST < button.sizeHint().width()
+    row.resize(NARROWEST + 30, 300)
+    qtbot.waitUntil(lambda: button.height() > high)
+    row.resize(1000, 300)
+    qtbot.waitUntil(lambda: button.height() == high)

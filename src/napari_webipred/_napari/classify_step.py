@@ -7,7 +7,7 @@ from typing import Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
-from qtpy.QtWidgets import QCheckBox, QGridLayout, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QWidget
 
 from napari_webipred._napari.form import VIEWS, ClassifyForm
 from napari_webipred._napari.hardware_note import HardwareNote
@@ -26,8 +26,6 @@ from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import SlowModelError, WebIPredError
 from napari_webipred.options import DEFAULTS
-
-NARROWEST = 80  # pixels of a control
 
 
 class ClassifyStep(QWidget):
@@ -248,16 +246,12 @@ def _align(rows: Sequence[QWidget]) -> None:
 
 def _row(words: str, control: QWidget, *more: QWidget) -> QWidget:
     row = QWidget()
-    layout = QGridLayout(row)
-    layout.setContentsMargins(0, 0, 0, 0)
     label = QLabel(words)
     label.setBuddy(control)
     control.setAccessibleName(words.replace("&", ""))
-    layout.addWidget(label, 0, 0)
-    controls = QHBoxLayout()  # which leaves no place for those that are hidden
     for each in (control, *more):
-        each.setMinimumWidth(NARROWEST)  # with a large font, narrower than their words
-        controls.addWidget(each, 1)
-    layout.addLayout(controls, 0, 1)
-    layout.setColumnStretch(1, 1)
+        each.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    layout = WrappingRow([label, control, *more], last_at_end=False)
+    layout.setContentsMargins(0, 0, 0, 0)
+    row.setLayout(layout)
     return row

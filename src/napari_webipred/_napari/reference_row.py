@@ -47,7 +47,6 @@ class ReferenceRow(QWidget):
             self.method.setItemData(place, tip(METHODS[method]), Qt.ItemDataRole.ToolTipRole)
         self.method.setToolTip("How a new reference measures how far an image is away")
         self.fit = Button()
-        self._fit_text = WrappedText(self.fit)
         WrappedText(form.reference.native)
         self.progress = ProgressLine("fitting the reference")
         self.message = Message(theme)
@@ -65,7 +64,7 @@ class ReferenceRow(QWidget):
         self._form.reference.native.setEnabled(known)
         if not known and self._form.reference.value:
             self._form.reference.value = False
-        self._fit_text.set_words("Fit the reference again" if known else "Fit a reference to these images")
+        self.fit.setText("Fit the reference again" if known else "Fit a reference to these images")
         for widget in (self.fit, self.method):
             widget.setVisible(self._task is None)
         self.method.setEnabled(self._session.loading.model is not None and count >= AT_LEAST)

@@ -92,10 +92,13 @@ class Rows:
         sheet, track = self._sheet, self._track
         bottom = len(sheet.bars) * sheet.line
         painter.setFont(sheet.font)
+        close = track.width() / 2 < sheet.scale_width + PADDING
         for value in TICKS:
             x = self._mirrored(QRectF(track.left() + value * track.width(), 0, 0, 1)).left()
             painter.setPen(QPen(sheet.look.grid, 1))
             painter.drawLine(QPointF(x, 0), QPointF(x, bottom))
+            if value == 0.5 and close:
+                continue
             painter.setPen(sheet.look.faint)
             area = QRectF(x - 24, bottom, 48, sheet.line)
             painter.drawText(area, Qt.AlignmentFlag.AlignCenter.value, tick_text(value))

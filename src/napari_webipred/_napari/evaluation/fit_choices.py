@@ -5,6 +5,7 @@ from __future__ import annotations
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QWidget
 
 from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 
 RULES = {
     "": "those of the run",
@@ -26,10 +27,12 @@ class FitChoices(QWidget):
             self.rule.addItem(words, rule)
         self.rule.setToolTip("Choose from which probability on a class is assigned, by these labels")
         self.calibrate = QCheckBox("Calibrate the probabilities")
+        WrappedText(self.calibrate)
         self.calibrate.setToolTip("Fit probabilities that mean what they say. The raw ones stay as they are")
         form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(5)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("Thresholds", self.rule)
         form.addRow(self.calibrate)

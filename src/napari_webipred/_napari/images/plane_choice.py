@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QButtonGroup, QHBoxLayout, QLabel, QRadioButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QButtonGroup, QLabel, QRadioButton, QVBoxLayout, QWidget
 
 from napari_webipred._napari.images.range_fields import RangeFields
 from napari_webipred._napari.images.understanding import Planes
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.errors import OptionError
 
 WORDS = {"all": "All", "current": "Current", "range": "Some"}
@@ -41,12 +42,8 @@ class PlaneChoice(QWidget):
             button.setAccessibleName(f"{WORDS[value]} planes")
             self._group.addButton(button)
             button.toggled.connect(self._on_toggled)
-        row = QHBoxLayout()
+        row = WrappingRow([QLabel("Planes"), *self.buttons.values()], last_at_end=False)
         row.setSpacing(10)
-        row.addWidget(QLabel("Planes"))
-        for button in self.buttons.values():
-            row.addWidget(button)
-        row.addStretch(1)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.setSpacing(3)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSpinBox, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QSizePolicy, QSpinBox, QWidget
+
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 LONGEST = 10**6
 
@@ -26,12 +28,10 @@ class RangeFields(QWidget):
         self.last = _number("Last plane")
         self.step = _number("Take every n-th plane")
         self.step.setRange(1, LONGEST)
-        layout = QHBoxLayout(self)
+        named = (("from", self.first), ("to", self.last), ("step", self.step))
+        layout = WrappingRow([_after(words, field) for words, field in named], last_at_end=False)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.setSpacing(4)
-        for words, field in (("from", self.first), ("to", self.last), ("step", self.step)):
-            layout.addWidget(QLabel(words))
-            layout.addWidget(field, 1)
+        self.setLayout(layout)
         for field in (self.first, self.last, self.step):
             field.valueChanged.connect(self.changed)
 
@@ -52,6 +52,17 @@ class RangeFields(QWidget):
                 field.setRange(0, self._length - 1)
             field.setValue(value)
             field.blockSignals(before)
+
+
+def _after(words: str, field: QSpinBox) -> QWidget:
+    pair = QWidget()
+    pair.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+    layout = QHBoxLayout(pair)
+    layout.setContentsMargins(0, 0, 0, 0)
+    layout.setSpacing(4)
+    layout.addWidget(QLabel(words))
+    layout.addWidget(field, 1)
+    return pair
 
 
 def _number(name: str) -> QSpinBox:

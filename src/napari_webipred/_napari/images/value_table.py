@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QGridLayout, QLabel, QWidget
+from qtpy.QtWidgets import QGridLayout, QLabel, QSizePolicy, QWidget
 
-from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
 
 if TYPE_CHECKING:
     from napari_webipred.execution.preview import Values
@@ -29,7 +29,6 @@ class ValueTable(QWidget):
         for line, cells in enumerate(self._cells):
             for column, cell in enumerate(cells):
                 layout.addWidget(cell, line, column)
-                layout.setColumnStretch(column, 1)
         for cell, words in zip(self._cells[0], HEADINGS, strict=True):
             cell.setText(words)
         self.setAccessibleName("Values of the model's input")
@@ -50,9 +49,10 @@ class ValueTable(QWidget):
 
 
 def _cell(line: int, column: int) -> QLabel:
-    cell = QLabel() if line else MutedLabel()
+    cell = ElidedLabel() if line else MutedLabel()
+    if line:
+        cell.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     cell.setIndent(0)
-    cell.setTextFormat(Qt.TextFormat.PlainText)
     side = Qt.AlignmentFlag.AlignRight if column else Qt.AlignmentFlag.AlignLeft
     cell.setAlignment(side | Qt.AlignmentFlag.AlignVCenter)
     return cell

@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Literal
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.intensity.range_slider import RangeSlider
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import choice_of, fit, literals, offer
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.intensity import WINDOW, Intensity, Named
 
@@ -61,7 +62,7 @@ class IntensityChoice(QWidget):
         self.choice = fit(choice_of(Named | Literal["fixed"], WORDS, "intensity", tooltip=TIP), letters=6)
         self.mode = self.choice.native
         self.mode.setAccessibleName("Intensity range")
-        self.mode.setMinimumWidth(NARROWEST)  # with a large font, narrower than its words
+        self.mode.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.explanation = MutedLabel()
         self.slider = RangeSlider(theme)
         self.low = _number("Lowest intensity (black)", 0)
@@ -69,9 +70,7 @@ class IntensityChoice(QWidget):
         label = QLabel("&Intensity")
         label.setBuddy(self.mode)
         self._to = QLabel("to")
-        above, below = QHBoxLayout(), QHBoxLayout()
-        above.addWidget(label)
-        above.addWidget(self.mode, 1)
+        above, below = WrappingRow([label, self.mode], last_at_end=False), QHBoxLayout()
         below.addWidget(self.low, 1)
         below.addWidget(self._to)
         below.addWidget(self.high, 1)

@@ -6,7 +6,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QComboBox, QHBoxLayout, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari.models.catalogue import Reference
@@ -14,16 +14,20 @@ from napari_webipred._napari.models.model_filter import ModelFilter, search_fiel
 from napari_webipred._napari.models.model_menu import ModelMenu
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import list_view
 from napari_webipred._napari.widgets.two_line_list import ITEM
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 if TYPE_CHECKING:
     from napari_webipred._napari.models.zenodo_search import ZenodoSearch
 
 VISIBLE_MODELS = 4
+LETTERS = 6  # of a filter; two fit beside each other into 300 pixels
+NARROWEST = 100  # pixels of the search
 WIDEST_WORDS = 190
 
 
@@ -75,12 +79,9 @@ class ModelChoice(QWidget):
         self._on_listed()
 
     def _lay_out(self) -> None:
-        top = QHBoxLayout()
-        top.addWidget(self.search, 1)
-        top.addWidget(self.add)
-        filters = QHBoxLayout()
-        filters.addWidget(self.discipline, 16)  # as their first words are wide, which just fit into 300 pixels
-        filters.addWidget(self.procedure, 17)
+        self.search.setMinimumWidth(NARROWEST)
+        top = WrappingRow([self.search, self.add], last_at_end=False)
+        filters = WrappingRow([self.discipline, self.procedure], last_at_end=False)
         self.known = QWidget()
         known = QVBoxLayout(self.known)
         known.setContentsMargins(0, 0, 0, 0)
@@ -159,7 +160,7 @@ class ModelChoice(QWidget):
         self._mark_chosen()  # a row that was hidden is no longer selected
         words = self.search.text().strip()
         self.search_zenodo.setVisible(bool(words))
-        shown = self.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, WIDEST_WORDS)
+        shown = self.search_zenodo.fontMetrics().elidedText(words, Qt.TextElideMode.ElideRight, WIDEST_WORDS)
         self.search_zenodo.setText(f"Search Zenodo for “{shown.replace('&', '&&')}”")
 
     def _show_all(self) -> None:
@@ -180,10 +181,8 @@ class ModelChoice(QWidget):
 
 
 def _filter(everything: str, tip: str) -> QComboBox:
-    box = QComboBox()
+    box = choice(tip)
+    box.setMinimumContentsLength(LETTERS)
     box.addItem(everything, None)
     box.setToolTip(tip)
-    box.setAccessibleName(tip)
-    box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-    box.setMinimumContentsLength(3)
     return box

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from magicgui.widgets import ComboBox, Container
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QLabel, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.models.class_names import PLACEHOLDER, ClassNames
 from napari_webipred._napari.models.image_size import ImageSize
@@ -15,6 +15,7 @@ from napari_webipred._napari.widgets.button import MainButton
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit, offer
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.card import FIRST_CLASS, Activation, StandardizeMode
 from napari_webipred.errors import OptionError
 
@@ -236,11 +237,11 @@ class SettingsForm(Container):
 
 def _row(label: QLabel, *widgets: QWidget) -> QWidget:
     row = QWidget()
-    layout = QHBoxLayout(row)
+    layout = WrappingRow([label, *widgets], last_at_end=False)
     layout.setContentsMargins(0, 0, 0, 0)
-    layout.addWidget(label)
+    row.setLayout(layout)
     for widget in widgets:
-        layout.addWidget(widget, 1)
+        widget.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         if not isinstance(widget, QLabel):
             widget.setAccessibleName(label.text())
     return row

@@ -29,6 +29,7 @@ from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import Section
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wheel import WheelGuard
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.names import readable
 
@@ -59,6 +60,7 @@ class OwnClassesWidget(QWidget):
         self.message = Message(theme)
         self.classes = ClassEditor(own)
         self.several = QCheckBox("An image can have several classes")
+        WrappedText(self.several)
         self.listed = ListedView(own, theme)
         self.labels = LabelView(own, theme)
         self.table = PictureTable(own)
@@ -81,11 +83,12 @@ class OwnClassesWidget(QWidget):
         form = QFormLayout()
         form.setContentsMargins(0, 0, 0, 0)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.addRow("Features of", self.base)
-        below = WrappingRow([self.several, self.classes.remove], last_at_end=False)
+        below = WrappingRow([self.classes.remove])
         theme = self._theme
         self.sections = [
-            Section("1", "Classes", _column(form, self.classes, below), theme),
+            Section("1", "Classes", _column(form, self.classes, below, self.several), theme),
             Section("2", "Labels", _column(self.listed, self.labels, self.table), theme),
             Section("", "Labels in files, groups", self.files, theme),
             Section("3", "Model", _column(self.judged, self.model), theme),

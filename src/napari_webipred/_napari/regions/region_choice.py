@@ -7,11 +7,13 @@ from typing import Any
 
 from napari.layers import Shapes
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QCheckBox, QComboBox, QHBoxLayout, QLabel, QWidget
+from qtpy.QtWidgets import QCheckBox, QLabel, QWidget
 
 from napari_webipred._napari.images.layers import name_of
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.region_layer import region_layers
+from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.errors import OptionError
 from napari_webipred.imaging.region import Outside
 from napari_webipred.names import readable
@@ -19,7 +21,6 @@ from napari_webipred.names import readable
 WHOLE = "None (whole images)"
 TIP = "Classify only what the shapes or labels of this layer enclose, a row for each of them"
 BLANK_TIP = "The model sees the box around each region. Pixels in the box and outside the region become black."
-LETTERS = 12
 
 
 class RegionChoice(QWidget):
@@ -41,17 +42,13 @@ class RegionChoice(QWidget):
         self._viewer = viewer
         self._layers: list[weakref.ref[Any]] = []
         self._chosen: weakref.ref[Any] | None = None
-        self.box = QComboBox()
+        self.box = choice("Regions")
         self.box.setToolTip(TIP)
-        self.box.setAccessibleName("Regions")
-        self.box.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.box.setMinimumContentsLength(LETTERS)
         label = QLabel("&Regions")
         label.setBuddy(self.box)
-        layout = QHBoxLayout(self)
+        layout = WrappingRow([label, self.box], last_at_end=False)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(label)
-        layout.addWidget(self.box, 1)
+        self.setLayout(layout)
         self.box.currentIndexChanged.connect(self._on_chosen)
         self.reset_choices()
 

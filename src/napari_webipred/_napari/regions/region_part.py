@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QCheckBox, QVBoxLayout, QWidget
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 
 SHOW_TIP = "Write the class beside each region and colour it. Without the tick, the layer looks as before."
 
@@ -24,6 +25,7 @@ class RegionPart(QWidget):
         self.count = MutedLabel()
         self.remark = MutedLabel()
         self.classes = QCheckBox()
+        self._classes_text = WrappedText(self.classes)
         self.classes.setToolTip(SHOW_TIP)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
@@ -48,7 +50,7 @@ class RegionPart(QWidget):
         self.classes.setVisible(layer is not None)
         if layer is not None:
             self.count.setText(self._form.regions_in_words())
-            self.classes.setText(f"Show classes on the {'shapes' if isinstance(layer, Shapes) else 'labels'}")
+            self._classes_text.set_words(f"Show classes on the {'shapes' if isinstance(layer, Shapes) else 'labels'}")
             self.classes.setChecked(self._session.regions.shows(layer))
         remark = "" if layer is None else self._session.regions.remark(layer)
         self.remark.setText(remark)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Protocol
 
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_webipred._napari.review.class_list import ClassList
 from napari_webipred._napari.review.comment_field import CommentField
@@ -79,11 +79,8 @@ class ReviewForm(QWidget):
         top.addWidget(self.leave)
         for widget in (self.name, self.message, self.verdict, self.answer, self.find, self.list):
             row.addWidget(widget)
-        answers = QHBoxLayout()
-        answers.setSpacing(6)
-        answers.addWidget(self.agree, 1)
-        answers.addWidget(self.unsure)
-        row.addLayout(answers)
+        self.agree.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        row.addLayout(WrappingRow([self.agree, self.unsure], last_at_end=False))
         row.addWidget(self.comment)
         moves = WrappingRow([self.back, self.skip, self.undo, self.again], last_at_end=False)
         for layout in (row, below):

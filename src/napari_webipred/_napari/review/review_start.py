@@ -9,6 +9,7 @@ from napari_webipred._napari.review.review_choice import ReviewChoice
 from napari_webipred._napari.widgets.button import Button, MainButton
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 
 MOST_SEED = 2**31 - 1
@@ -37,8 +38,9 @@ class ReviewStart(QWidget):
             "The review begins with the first row that has no answer."
         )
         self.blind = QCheckBox("Hide predictions until I have answered")
+        WrappedText(self.blind)
         self.blind.setToolTip("Class, probabilities, name and maps of an image are hidden until it has an answer")
-        self.shuffled = QCheckBox("Shuffle the rows")
+        self.shuffled = QCheckBox("Shuffle rows")
         self.shuffled.setToolTip("Show the rows in an order that tells nothing; the same seed gives the same order")
         self.seed = QSpinBox()
         self.seed.setRange(0, MOST_SEED)

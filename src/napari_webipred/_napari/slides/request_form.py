@@ -13,6 +13,7 @@ from qtpy.QtWidgets import QCheckBox, QComboBox, QDoubleSpinBox, QFormLayout, QH
 from napari_webipred._napari.images.layers import name_of
 from napari_webipred._napari.regions.region_layer import region_layers
 from napari_webipred._napari.widgets.choice import choice, offer
+from napari_webipred._napari.widgets.wrapped_text import WrappedText
 from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.names import readable
 from napari_webipred.slides.request import Background, Request
@@ -70,6 +71,7 @@ class RequestForm(QWidget):
         self.microns.setSuffix(" µm per pixel")
         self.microns.setAccessibleName("Micrometres per pixel")
         self.skip = QCheckBox("Skip &blank tiles")
+        WrappedText(self.skip)
         self.skip.setChecked(USUAL.background == "skip")
         self.skip.setToolTip("Leave out tiles without any content, which a look at a coarse level finds")
         self._lay_out(picture)
@@ -94,6 +96,7 @@ class RequestForm(QWidget):
         self._form = form = QFormLayout(self)
         form.setContentsMargins(0, 0, 0, 0)
         form.setVerticalSpacing(5)
+        form.setRowWrapPolicy(QFormLayout.RowWrapPolicy.WrapLongRows)
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         form.addRow("&Picture", picture)
         form.addRow("R&egion", self.region)

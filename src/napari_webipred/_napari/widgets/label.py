@@ -83,9 +83,14 @@ class ElidedLabel(QLabel):
     def paintEvent(self, event: QPaintEvent | None) -> None:
         painter = QPainter(self)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.contentsRect().width())
-        flags = Qt.AlignmentFlag.AlignVCenter.value | Qt.AlignmentFlag.AlignLeft.value
         self.style().drawItemText(
-            painter, self.contentsRect(), flags, self.palette(), True, text, QPalette.ColorRole.WindowText
+            painter,
+            self.contentsRect(),
+            self.alignment().value,
+            self.palette(),
+            True,
+            text,
+            QPalette.ColorRole.WindowText,
         )
 
 

@@ -85,11 +85,12 @@ class Header(QAbstractButton):
             painter.drawText(badge, Qt.AlignmentFlag.AlignCenter.value, self._number)
             left += size + GAP
         painter.setPen(text)
-        width = painter.fontMetrics().horizontalAdvance(self.text()) + 2
-        middle = Qt.AlignmentFlag.AlignVCenter.value
-        painter.drawText(self._mirrored(QRectF(left, 0, width, area.height())), middle, self.text())
-        left += width + GAP
         right = area.right() - 22
+        width = min(painter.fontMetrics().horizontalAdvance(self.text()) + 2, right - left)
+        title = painter.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, int(width))
+        middle = Qt.AlignmentFlag.AlignVCenter.value
+        painter.drawText(self._mirrored(QRectF(left, 0, width, area.height())), middle, title)
+        left += width + GAP
         painter.setFont(self.font())
         painter.setPen(self._theme.readable("text", "background", 0.66))
         elided = painter.fontMetrics().elidedText(self._summary, Qt.TextElideMode.ElideRight, int(right - left))

@@ -65,7 +65,7 @@ def offer(box: ComboBox, choices: Mapping[Any, str], chosen: Any = None) -> None
     box.native.blockSignals(before)
 
 
-def fit(box: ComboBox, letters: int = 12) -> ComboBox:
+def fit(box: ComboBox, letters: int = 8) -> ComboBox:
     """Let a combo box be narrower than its longest choice, and describe it to screen readers as its tool tip does."""
     box.native.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
     box.native.setMinimumContentsLength(letters)

@@ -1,13 +1,11 @@
-"""Buttons and check boxes whose text is broken into lines where there is no space for one."""
+"""Words that are broken into lines where there is no space for one, as those of check boxes."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from qtpy.QtCore import QEvent, QObject
-from qtpy.QtWidgets import QAbstractButton, QCheckBox, QSizePolicy, QStyle
-
-AROUND = 20  # pixels beside the text of a button
+from qtpy.QtWidgets import QCheckBox, QSizePolicy, QStyle
 
 
 def broken(words: str, room: int, width_of: Callable[[str], int]) -> str:
@@ -39,20 +37,20 @@ def beside_words(box: QCheckBox) -> int:
 
 
 class WrappedText(QObject):
-    """Breaks the text of a button or check box whenever its width changes."""
+    """Breaks the text of a check box whenever its width changes."""
 
-    def __init__(self, button: QAbstractButton) -> None:
-        super().__init__(button)
-        self._button = button
-        self.words = button.text()
-        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        button.installEventFilter(self)
+    def __init__(self, box: QCheckBox) -> None:
+        super().__init__(box)
+        self._box = box
+        self.words = box.text()
+        box.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        box.installEventFilter(self)
 
     def set_words(self, words: str) -> None:
         """Show another text."""
         if words != self.words:
             self.words = words
-            self._button.setAccessibleName(words.replace("&", ""))
+            self._box.setAccessibleName(words.replace("&", ""))
             self._break()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -61,9 +59,7 @@ class WrappedText(QObject):
         return False
 
     def _break(self) -> None:
-        button, beside = self._button, AROUND
-        if isinstance(button, QCheckBox):
-            beside = beside_words(button)
-        text = broken(self.words, button.width() - beside, button.fontMetrics().horizontalAdvance)
-        if text != button.text():
-            button.setText(text)
+        room = self._box.width() - beside_words(self._box)
+        text = broken(self.words, room, self._box.fontMetrics().horizontalAdvance)
+        if text != self._box.text():
+            self._box.setText(text)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QPoint, QRect, QSize, Qt
+from qtpy.QtCore import QRect, QSize, Qt
 from qtpy.QtWidgets import QLayout, QLayoutItem, QStyle, QWidget
 
 SPACING = 6
@@ -16,7 +16,8 @@ class WrappingRow(QLayout):
     Parameters
     ----------
     widgets : sequence of QWidget
-        They keep the size of their hints. Hidden ones take no space.
+        Those that expand share what is left of their line, and need no more than their smallest width to stand in it.
+        The others keep the size of their hints, unless a line is narrower. Hidden ones take no space.
     last_at_end : bool
         False leaves the last one beside the others.
     """
@@ -25,6 +26,7 @@ class WrappingRow(QLayout):
         super().__init__()
         self._last_at_end = last_at_end
         self._items: list[QLayoutItem] = []
+        self.setSpacing(SPACING)
         for widget in widgets:
             self.addWidget(widget)
 
@@ -48,16 +50,15 @@ class WrappingRow(QLayout):
         return True
 
     def heightForWidth(self, width: int) -> int:
-        areas = self._areas(width)
-        return areas[-1].bottom() + 1 if areas else 0
+        return max((area.bottom() + 1 for area in self._areas(width)), default=0)
 
     def sizeHint(self) -> QSize:
         sizes = [item.sizeHint() for item in self._shown()]
-        width = sum(size.width() + SPACING for size in sizes) - SPACING
+        width = sum(size.width() + self.spacing() for size in sizes) - self.spacing()
         return QSize(max(width, 0), max((size.height() for size in sizes), default=0))
 
     def minimumSize(self) -> QSize:
-        sizes = [item.sizeHint() for item in self._shown()]
+        sizes = [item.minimumSize() for item in self._shown()]
         return QSize(max((s.width() for s in sizes), default=0), max((s.height() for s in sizes), default=0))
 
     def setGeometry(self, area: QRect) -> None:
@@ -77,12 +78,50 @@ class WrappingRow(QLayout):
     def _areas(self, width: int) -> list[QRect]:
         """Return where the shown widgets are in a row of this width, relative to its top left corner."""
         areas: list[QRect] = []
-        left = top = 0
-        for size in (item.sizeHint() for item in self._shown()):
-            if left > 0 and left + size.width() > width:
-                left, top = 0, areas[-1].bottom() + 1 + SPACING
-            areas.append(QRect(QPoint(left, top), size))
-            left += size.width() + SPACING
+        top = 0
+        for line in self._lines(width):
+            left, widths = 0, self._widths(line, width)
+            heights = [_height(item, wide) for item, wide in zip(line, widths, strict=True)]
+            for wide, high in zip(widths, heights, strict=True):
+                areas.append(QRect(left, top + (max(heights) - high) // 2, wide, high))
+                left += wide + self.spacing()
+            top += max(heights) + self.spacing()
         if areas and self._last_at_end:
             areas[-1].moveRight(width - 1)
         return areas
+
+    def _lines(self, width: int) -> list[list[QLayoutItem]]:
+        """Return what stands in each line."""
+        lines: list[list[QLayoutItem]] = []
+        left = 0
+        for item in self._shown():
+            needed = _needed(item)
+            if not lines or left + needed > width:
+                lines.append([])
+                left = 0
+            lines[-1].append(item)
+            left += needed + self.spacing()
+        return lines
+
+    def _widths(self, line: Sequence[QLayoutItem], width: int) -> list[int]:
+        """Share a line of this width among what stands in it."""
+        widths = [min(_needed(item), width) for item in line]
+        left = width - sum(widths) - self.spacing() * (len(line) - 1)
+        growing = [place for place, item in enumerate(line) if _grows(item)]
+        for number, place in enumerate(growing):
+            share = left // (len(growing) - number)
+            widths[place] += share
+            left -= share
+        return widths
+
+
+def _grows(item: QLayoutItem) -> bool:
+    return bool(item.expandingDirections() & Qt.Orientation.Horizontal)
+
+
+def _needed(item: QLayoutItem) -> int:
+    return int((item.minimumSize() if _grows(item) else item.sizeHint()).width())
+
+
+def _height(item: QLayoutItem, width: int) -> int:
+    return int(item.heightForWidth(width) if item.hasHeightForWidth() else item.sizeHint().height())
