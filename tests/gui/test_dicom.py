@@ -18,7 +18,7 @@ from napari_webipred._napari.images.dicom_layers import reader
 from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.image_item import sources_of
 from napari_webipred._napari.images.images import Images
-from napari_webipred._napari.images.layer_input import image_input, parts_of
+from napari_webipred._napari.images.layer_input import image_input
 from napari_webipred._napari.images.layers import source_of
 from napari_webipred._napari.images.opened_files import OpenedFiles
 from napari_webipred._napari.images.place import Target
@@ -89,11 +89,10 @@ def test_the_files_of_a_series_are_written_as_code(series: Path) -> None:
     (source,), _ = find_sources(series)
     source = take_planes(source, {"z": slice(0, 3, 2)})
     target = Target([], (), series, source)
-    image, parts = image_input(target, source), parts_of(target, source)
+    image = image_input(target, source)
     assert image.steps is None
-    assert parts is not None
     scope: dict = {}
-    exec(script.python_of_files([image], ModelInput("demo"), {}, "", {0: parts}), scope)
+    exec(script.python_of_files([image], ModelInput("demo"), {}, ""), scope)
     assert scope["table"].equals(wp.classify([source], "demo"))
     assert scope["table"]["z"].tolist() == [0, 2]
 

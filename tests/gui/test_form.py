@@ -115,7 +115,7 @@ def test_a_reference_is_fitted_to_enough_images_and_then_offered(viewer, panel, 
     assert (run.options["reference"]["method"], run.options["reference"]["images"]) == ("neighbours", 50)
     assert not _options(run).reference  # maps have no use for it
     assert "reference=True" in script.python_of_files(
-        [ImageInput("a", "", "/a.png")], ModelInput("eye"), run.options, "", {}
+        [ImageInput("a", "", "/a.png")], ModelInput("eye"), run.options, ""
     )
     qtbot.waitUntil(lambda: not panel._session.running)
     panel.form.model.value = "brightness"  # for which there is none

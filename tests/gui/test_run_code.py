@@ -10,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 pytest.importorskip("napari")
@@ -18,14 +19,18 @@ from napari.components import ViewerModel
 from napari.layers import Image as Layer
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QGuiApplication
+from qtpy.QtWidgets import QFileDialog
+from tests.dicom_maker import ct_slice, written
 
 import napari_webipred as wp
-from napari_webipred._napari.images.layer_input import image_input, parts_of, row_axes_of
+from napari_webipred._napari.images import layer_input
+from napari_webipred._napari.images.layer_input import image_input, row_axes_of
 from napari_webipred._napari.images.layers import source_of
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.images.understanding import AxisChoice, Understanding
+from napari_webipred._napari.viewer_session import _sessions, unwrapped
 from napari_webipred.imaging.selection import Channel, merge
-from napari_webipred.results import script
+from napari_webipred.results import script, session_writer
 from napari_webipred.results.inputs import ModelInput
 
 
@@ -144,7 +149,7 @@ def test_regions_of_merged_layers_are_written_as_code_for_python_and_refused_for
     assert_said(panel, qtbot, "Copy it as Python instead.")
 
 
-def test_files_of_merged_layers_are_written_as_code_while_all_of_them_are_open(tmp_path):
+def test_files_of_merged_layers_are_written_as_code_also_when_they_are_closed(tmp_path):
     layers = []
     for seed, name in enumerate("ab"):
         Image.fromarray(np.random.default_rng(seed).integers(0, 256, (40, 50), np.uint8)).save(tmp_path / f"{name}.png")
@@ -153,9 +158,122 @@ def test_files_of_merged_layers_are_written_as_code_while_all_of_them_are_open(t
     colours = (1.0, 0.0, 0.0), (0.0, 1.0, 0.5)
     pairs = zip(layers, colours, strict=True)
     source = merge("both", [Channel(source_of(layer), colour, (0.0, 200.0)) for layer, colour in pairs])
-    parts = parts_of(Target(layers), source)
-    code = script.python_of_files([image_input(Target(layers), source)], ModelInput("demo"), {}, "", {0: parts})
+    image = image_input(Target(layers), source)
+    del layers[0], opened
+    code = script.python_of_files([image], ModelInput("demo"), {}, "")
     expected = wp.classify([source], "demo")[wp.open_model("demo").classes].to_numpy(np.float32)
     np.testing.assert_array_equal(table_of(code), expected)
-    del layers[0], opened
-    assert parts_of(Target(layers), source) is None
+
+
+@pytest.fixture
+def reopened(panel, viewer, open_panel, qtbot, monkeypatch, tmp_path):
+    """Classify, save the session, and open it in a viewer that knows nothing of it, with the layers or without."""
+
+    def reopen(keep: bool):
+        classify(panel, qtbot)
+        before, path = numbers(panel), tmp_path / "study.webipred.json"
+        monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+        monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))
+        panel.results.buttons.menu.save_session.trigger()
+        qtbot.waitUntil(path.exists)
+        qtbot.waitUntil(lambda: "Saved" in panel.results.buttons.message.text)
+        viewer.window.remove_dock_widget("all")
+        layers = list(viewer.layers) if keep else []
+        viewer.layers.clear()
+        for layer in layers:
+            viewer.add_layer(layer)
+        del _sessions[unwrapped(viewer)]
+        new = open_panel()
+        new.results.buttons.menu.open_session.trigger()
+        qtbot.waitUntil(lambda: "Opened study.webipred.json" in new.results.buttons.message.text)
+        np.testing.assert_array_equal(numbers(new), before)
+        return new
+
+    return reopen
+
+
+def channels(viewer, folder: Path) -> list:
+    """Open two channels of a time series, which are files of their own."""
+    ramp = np.linspace(0, 4000, 96)
+    for name, colour, pixels in (("nuclei", "magenta", ramp[:, None]), ("it's", "green", ramp[None, :])):
+        data = np.stack([np.roll(np.broadcast_to(pixels, (96, 96)), 9 * t, 0) for t in range(3)]).astype(np.uint16)
+        tifffile.imwrite(folder / f"{name}.tif", data, photometric="minisblack")
+        options = {"axis_labels": ("t", "y", "x"), "colormap": colour, "contrast_limits": (7, 3900)}
+        viewer.open(str(folder / f"{name}.tif"), plugin="napari", name=name, **options)
+    return list(viewer.layers)[-2:]
+
+
+CORNERS = [[5, 5], [5, 60], [70, 33.3]], [[20, 10], [20, 90], [90, 90], [90, 10]]
+
+
+def test_regions_of_a_reopened_session_are_written_as_code(panel, viewer, reopened, qtbot):
+    outlines = [np.array(each, float) / 2 for each in CORNERS]
+    panel.form.regions.value = viewer.add_shapes(outlines, shape_type="polygon", name="regions")
+    panel.form.outside.value = "blank"
+    new = reopened(keep=True)
+    assert len(numbers(new)) == 2
+    menu = new.results.buttons.menu
+    viewer.layers[0].name = "called otherwise"
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_layers), viewer=viewer), numbers(new))
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_files)), numbers(new))
+    menu.shell_files.trigger()
+    assert_said(new, qtbot, "was classified in regions, which a command cannot say")
+
+
+def test_merged_layers_of_a_reopened_session_are_written_as_code(panel, viewer, reopened, qtbot, tmp_path):
+    merged = panel.form.images.native.images.merge(channels(viewer, tmp_path))
+    panel.form.images.value = [merged]
+    panel.form.planes.value = slice(0, 3, 2)
+    new = reopened(keep=True)
+    assert len(numbers(new)) == 2
+    menu = new.results.buttons.menu
+    viewer.layers["nuclei"].name = "called otherwise"
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_layers), viewer=viewer), numbers(new))
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_files)), numbers(new))
+
+
+def test_files_of_merged_layers_of_a_reopened_session_need_not_be_open(panel, viewer, reopened, qtbot, tmp_path):
+    panel.form.images.value = [panel.form.images.native.images.merge(channels(viewer, tmp_path))]
+    new = reopened(keep=False)
+    menu = new.results.buttons.menu
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_files)), numbers(new))
+    menu.python_layers.trigger()
+    assert_said(new, qtbot, "nuclei is not open")
+
+
+def test_a_series_of_files_of_a_reopened_session_is_written_as_code(panel, viewer, reopened, qtbot, tmp_path):
+    (tmp_path / "series").mkdir()
+    for number in range(3):
+        pixels = np.random.default_rng(number).integers(0, 1000, (40, 50)).astype(np.int16)
+        written(tmp_path / "series" / f"{number}", ct_slice(5.0 * number, number, pixels))
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
+    panel.form.planes.value = slice(0, 3, 2)
+    new = reopened(keep=False)
+    assert len(numbers(new)) == 2
+    menu = new.results.buttons.menu
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_files)), numbers(new))
+    np.testing.assert_array_equal(table_of(copied(new, qtbot, menu.python_layers)), numbers(new))
+    menu.shell_files.trigger()
+    assert_said(new, qtbot, "was read from a series of files, which a command cannot say")
+
+
+def test_why_an_old_session_has_no_code_is_said(panel, viewer, reopened, qtbot, monkeypatch):
+    panel.form.regions.value = viewer.add_shapes([np.array(CORNERS[0]) / 2], shape_type="polygon")
+    monkeypatch.setattr(session_writer, "_of_parts", lambda _: None)
+    new = reopened(keep=True)
+    for action in (new.results.buttons.menu.python_layers, new.results.buttons.menu.shell_files):
+        new.results.buttons.message.clear()
+        action.trigger()
+        assert_said(new, qtbot, "it is not known how")
+        assert "classify again" in new.results.buttons.message.text
+
+
+def test_regions_with_more_corners_than_code_has_space_for_are_told(panel, viewer, reopened, qtbot, monkeypatch):
+    monkeypatch.setattr(layer_input, "MOST_CORNERS", 3)
+    monkeypatch.setattr(script, "MOST_CORNERS", 3)
+    panel.form.regions.value = viewer.add_shapes([np.array(CORNERS[0]) / 2], shape_type="polygon")
+    panel.form.outside.value = "blank"
+    new = reopened(keep=True)
+    new.results.buttons.menu.python_layers.trigger()
+    assert_said(new, qtbot, "corners, too many for code")

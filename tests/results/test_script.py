@@ -139,7 +139,7 @@ def test_python_for_layers_gives_the_same_numbers_however_a_stack_was_read(demo:
     ]
     data = {name: grey, "colours": colours, "stack": stack}
     viewer = SimpleNamespace(layers={key: SimpleNamespace(data=value) for key, value in data.items()})
-    code = script.python_of_layers(images, [image.layer for image in images], DEMO, {}, "Run 1")
+    code = script.python_of_layers(images, DEMO, {}, "Run 1")
     base = array_source(stack, "stack", axes=("t", "z"))
     expected = rows(
         demo,
@@ -214,7 +214,7 @@ def test_merged_channels_and_some_planes_of_a_file_are_copied_for_layers_files_a
     taken = take_planes(merge_along(base, "c", *MERGED[2:]), {"t": slice(1, 4, 2)})
     expected = rows(demo, [taken])
     viewer = SimpleNamespace(layers={"s": SimpleNamespace(data=data)})
-    check_table(run(script.python_of_layers([image], ["s"], DEMO, {}, "Run 1"), viewer=viewer), expected, ["t"])
+    check_table(run(script.python_of_layers([image], DEMO, {}, "Run 1"), viewer=viewer), expected, ["t"])
     check_table(run(script.python_of_files([image], DEMO, {}, "Run 1")), expected, ["t"])
     words = shell_command([image], DEMO, {})
     assert "'--colours=#FF00FF,#008000' --planes=t=1:4:2 " in words

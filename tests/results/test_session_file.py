@@ -18,7 +18,7 @@ from msgspec.structs import replace
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import OptionError
 from napari_webipred.results import saved_session, session_reader, session_writer
-from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.inputs import ChannelInput, ImageInput, ModelInput, Parts, RegionInput
 from napari_webipred.results.row import Row
 from napari_webipred.results.saved_session import SavedRun, SavedSession
 
@@ -44,6 +44,15 @@ IMAGES = (
     ),
     ImageInput(r"b\x0a", "b\n", None, (4, 5, 3), "float32", True, steps=None),
 )
+REGIONS = (
+    RegionInput("1", (-2, 0, 4, 5), (3,), ((0.1, 0.2), (3.0, 1 / 3), (2.5, 4.0))),
+    RegionInput("2", (0, 0, 4, 5), None, None, True),
+)
+SERIES = ImageInput(
+    "c", "c", None, (3, 4, 5), "int16", False, ("z",), steps=None, parts=Parts((), (), ("/x/caf\udce9.dcm",))
+)
+CHANNELS = (ChannelInput(IMAGES[0], (1.0, 0.0, 0.5), (7.0, 3900.5)), ChannelInput(SERIES, (0.0, 1.0, 0.0), None))
+MERGED = ImageInput("a + c", "a", steps=None, parts=Parts((STEPS[0],), CHANNELS, (), REGIONS, 5))
 
 
 def row(source: int = 0, p=(0.95, 0.5, 0.1), **facts) -> Row:
@@ -118,6 +127,20 @@ def test_the_file_is_one_json_object_without_what_nobody_has_said(path: Path) ->
     save(path, SavedSession(()))
     assert json.loads(path.read_bytes())["parts"] == []
     assert load(path) == SavedSession(())
+
+
+def test_what_an_image_consists_of_comes_back(path: Path) -> None:
+    images = (*IMAGES, SERIES, MERGED)
+    save(path, SavedSession((replace(run(), images=images),)))
+    assert load(path).runs[0].images == images
+
+
+def test_many_corners_of_regions_are_put_together_from_many_lines(path: Path) -> None:
+    outline = tuple((i / 7, i / 3) for i in range(9_999))
+    parts = Parts((), (), (), (RegionInput("1", (0, 0, 4, 5), None, outline),) * 2, 20_000)
+    images = tuple(ImageInput(f"image {i}", f"image {i}", steps=None, parts=parts) for i in range(20))
+    save(path, SavedSession((replace(run([]), images=images),)))
+    assert load(path).runs[0].images == images
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

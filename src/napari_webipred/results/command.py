@@ -9,7 +9,7 @@ from typing import Any
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
-from napari_webipred.results.inputs import ImageInput, ModelInput, Step
+from napari_webipred.results.inputs import ImageInput, ModelInput, Parts, Step
 from napari_webipred.results.script import CHANNEL_AXES, DEFAULTS, check
 
 LONGEST = {"posix": 100_000, "nt": 8_000}  # characters of a command; shells take a little more
@@ -35,9 +35,8 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
         It cannot be written as a command.
     """
     for image in images:
-        if image.steps is None:
-            why = "was classified in regions, merged from several layers or read from a series of files"
-            raise OptionError(f"{image.name} {why}, which a command cannot say.", _PYTHON_INSTEAD)
+        if image.parts is not None:
+            raise OptionError(f"{image.name} {_way(image.parts)}, which a command cannot say.", _PYTHON_INSTEAD)
     check(images, files=True)
     words = ["napari-webipred", "classify", *(str(image.path) for image in images), "--model", model.reference]
     words += [*_settings(model.settings), *_selection(images)]
@@ -53,6 +52,13 @@ def shell(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str,
     if len(command) > LONGEST[system]:
         raise OptionError("The command would be longer than a shell takes.", _PYTHON_INSTEAD)
     return command + "\n"
+
+
+def _way(parts: Parts) -> str:
+    """Say how an image was read."""
+    if parts.regions is not None:
+        return "was classified in regions"
+    return "was merged from several layers" if parts.channels else "was read from a series of files"
 
 
 def _selection(images: Sequence[ImageInput]) -> list[str]:

@@ -17,6 +17,9 @@ Merged: TypeAlias = tuple[Literal["merge"], str, tuple[int, ...], tuple[tuple[fl
 Step: TypeAlias = Taken | Projected | Chosen | Merged
 
 
+MOST_CORNERS = 20_000  # of the regions of an image, so that a session and the code of a run stay of bearable length
+
+
 class ModelInput(Struct, frozen=True):
     """The model of a run.
 
@@ -61,7 +64,9 @@ class ImageInput(Struct, frozen=True):
         The intensities that the layer showed as black and white, if they count.
     steps : tuple, optional
         How a stack was read; see `Step`. None if it cannot be said in this way: regions, an image of several layers, or
-        a series of files; see `Parts`.
+        a series of files.
+    parts : Parts, optional
+        What it consists of, where steps cannot say it. None if that cannot be said either.
     """
 
     name: str
@@ -75,6 +80,7 @@ class ImageInput(Struct, frozen=True):
     scale: tuple[float, ...] = ()
     intensity_range: tuple[float, float] | None = None
     steps: tuple[Step, ...] | None = ()
+    parts: Parts | None = None
 
 
 class RegionInput(Struct, frozen=True):
@@ -94,10 +100,9 @@ class RegionInput(Struct, frozen=True):
 
 
 class ChannelInput(Struct, frozen=True):
-    """A layer that was merged with others: what was taken of it, its name now, its colour, and its black and white."""
+    """A layer that was merged with others: what was taken of it, its colour, and its black and white."""
 
     image: ImageInput
-    layer: str
     colour: tuple[float, float, float]
     range: tuple[float, float] | None
 
@@ -115,12 +120,16 @@ class Parts(Struct, frozen=True):
         Those of a series.
     regions : tuple of RegionInput, optional
         None if all of it was classified.
+    corners : int
+        How many corners the regions have together, and one for each of them. Above `MOST_CORNERS`, the regions
+        themselves are left out.
     """
 
     steps: tuple[Step, ...]
     channels: tuple[ChannelInput, ...] = ()
     files: tuple[str, ...] = ()
     regions: tuple[RegionInput, ...] | None = None
+    corners: int = 0
 
 
 class Inputs(Struct, frozen=True):

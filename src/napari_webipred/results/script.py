@@ -4,109 +4,100 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import Any
 
 from napari_webipred.errors import OptionError
 from napari_webipred.names import visible
-from napari_webipred.results.inputs import ChannelInput, ImageInput, ModelInput, Parts, RegionInput, Step
+from napari_webipred.results.inputs import (
+    MOST_CORNERS,
+    ChannelInput,
+    ImageInput,
+    ModelInput,
+    Parts,
+    RegionInput,
+    Step,
+)
 
-NO_PARTS: Mapping[int, Parts] = MappingProxyType({})
 DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None, "views": None, "reference": False}
 DEFAULTS |= {"precision": "float32", "device": "cpu"}
-MOST_CORNERS = 20_000  # of all regions together, so that the code can still be pasted
 SAVE_SESSION = "Save the session instead: it contains the settings of the form."
 CHANNEL_AXES = {"c", "channel", "channels"}  # where the command line looks for channels
 
 
-def python_of_layers(
-    images: Sequence[ImageInput],
-    layers: Sequence[str],
-    model: ModelInput,
-    options: Mapping[str, Any],
-    heading: str,
-    parts: Mapping[int, Parts] = NO_PARTS,
-) -> str:
+def python_of_layers(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str, Any], heading: str) -> str:
     """Return code for napari's console that classifies open layers as a run did.
 
     Parameters
     ----------
     images : sequence of ImageInput
-        What the run was given.
-    layers : sequence of str
-        What the layers are called now.
+        What the run was given, with the names that the layers have now.
     model : ModelInput
         With all settings that the user has made.
     options : mapping
         Those of the run, as plain JSON values.
     heading : str
         What stands above it, in a line.
-    parts : mapping of int to Parts
-        What images consist of, by their number, whose steps are None.
 
     Raises
     ------
     OptionError
         It cannot be written as code.
     """
-    check(images, parts)
-    items = [
-        _of_parts(image, parts[i], _layer(image, layer), of_files=False) if i in parts else _source(image, layer)
-        for i, (image, layer) in enumerate(zip(images, layers, strict=True))
-    ]
-    return _python(heading, items, model, options)
+    check(images)
+    return _python(heading, [_source(image) for image in images], model, options)
 
 
-def python_of_files(
-    images: Sequence[ImageInput],
-    model: ModelInput,
-    options: Mapping[str, Any],
-    heading: str,
-    parts: Mapping[int, Parts] = NO_PARTS,
-) -> str:
+def python_of_files(images: Sequence[ImageInput], model: ModelInput, options: Mapping[str, Any], heading: str) -> str:
     """Return code that classifies the files that the layers were opened from; see `python_of_layers`."""
-    check(images, parts, files=True)
-    items = [
-        _of_parts(image, parts[i], _file(image), of_files=True)
-        if i in parts
-        else _with_steps(image.steps, _file(image))
-        if image.steps
-        else repr(image.path)
-        for i, image in enumerate(images)
-    ]
+    check(images, files=True)
+    items = [_file(image) if image.steps or image.parts else repr(image.path) for image in images]
     return _python(heading, items, model, options)
 
 
-def check(images: Sequence[ImageInput], parts: Mapping[int, Parts] = NO_PARTS, files: bool = False) -> None:
-    """Refuse what cannot be written as code; `files` if the code is to read files."""
-    for i, image in enumerate(images):
-        if image.steps is None and i not in parts:
-            of_parts = "was classified in regions, or merged from several layers or files, which are gone"
-            raise OptionError(f"{image.name} {of_parts}.", f"Open them and classify again. {SAVE_SESSION}")
-        if i in parts:
-            _check_regions(image.name, parts[i].regions or ())
-        if not files or (i in parts and parts[i].files):
-            continue
-        for each in [channel.image for channel in parts[i].channels] if i in parts and parts[i].channels else [image]:
-            if each.path is None:
-                hint = "Save it as a file, or copy the code for the open layers."
-                raise OptionError(f"{each.name} was not opened from a file.", hint)
-            if (each.steps or i in parts) and each.colours is not None:
-                raise OptionError(
-                    f"Some planes or regions of {each.name} were classified, which has an axis of colours.",
-                    "Copy the code for the open layers.",
-                )
+def check(images: Sequence[ImageInput], files: bool = False, merged: bool = False) -> None:
+    """Refuse what cannot be written as code.
+
+    Parameters
+    ----------
+    images : sequence of ImageInput
+    files : bool
+        Whether the code is to read files.
+    merged : bool
+        Whether they are channels of an image.
+    """
+    for image in images:
+        if image.steps is None and image.parts is None:
+            unknown = "was classified in regions, or merged from several layers or files, and it is not known how"
+            raise OptionError(
+                f"{image.name} {unknown}.",
+                "Open the images and classify again. A session that an earlier version saved does not contain it.",
+            )
+        if image.parts is not None:
+            _check_regions(image.name, image.parts)
+            check([channel.image for channel in image.parts.channels], files, merged=True)
+        if files and not (image.parts is not None and (image.parts.files or image.parts.channels)):
+            _check_file(image, merged)
 
 
-def _check_regions(name: str, regions: Sequence[RegionInput]) -> None:
-    if any(region.masked for region in regions):
+def _check_file(image: ImageInput, merged: bool) -> None:
+    if image.path is None:
+        hint = "Save it as a file, or copy the code for the open layers."
+        raise OptionError(f"{image.name} was not opened from a file.", hint)
+    if (merged or image.steps != ()) and image.colours is not None:
+        raise OptionError(
+            f"Some planes or regions of {image.name} were classified, which has an axis of colours.",
+            "Copy the code for the open layers.",
+        )
+
+
+def _check_regions(name: str, parts: Parts) -> None:
+    if any(region.masked for region in parts.regions or ()):
         raise OptionError(
             f"In {name} all pixels outside the labels were black, and code cannot contain the labels.",
             "Save the labels as an image, and give it to the command classify with --regions and --outside blank.",
         )
-    corners = sum(1 + len(region.outline or ()) for region in regions)
-    if corners > MOST_CORNERS:
-        raise OptionError(f"The regions of {name} have {corners:,} corners, too many for code.", SAVE_SESSION)
+    if parts.corners > MOST_CORNERS:
+        raise OptionError(f"The regions of {name} have {parts.corners:,} corners, too many for code.", SAVE_SESSION)
 
 
 _FUNCTIONS = {"planes": "take_planes", "project": "project", "channel": "take_channel", "merge": "merge_along"}
@@ -130,8 +121,7 @@ def _of_parts(image: ImageInput, parts: Parts, whole: str, of_files: bool) -> st
 
 
 def _channel(channel: ChannelInput, of_files: bool) -> str:
-    image = channel.image
-    source = _with_steps(image.steps, _file(image)) if of_files else _source(image, channel.layer)
+    source = _file(channel.image) if of_files else _source(channel.image)
     return f"Channel({source}, {channel.colour!r}, {channel.range!r})"
 
 
@@ -141,18 +131,24 @@ def _region(region: RegionInput) -> str:
     return f"Region({region.name!r}, {region.box!r}{more})"
 
 
-def _source(image: ImageInput, layer: str) -> str:
+def _source(image: ImageInput) -> str:
     """Return the expression for a layer, read as it was."""
-    code = _with_steps(image.steps, _layer(image, layer) if image.layer else f"file_source({image.path!r})")
+    whole = _layer(image) if image.layer else f"file_source({image.path!r})"
+    if image.parts is not None:
+        return _of_parts(image, image.parts, whole, of_files=False)
+    code = _with_steps(image.steps, whole)
     if image.intensity_range is not None:
         code = f"replace({code}, intensity_range={image.intensity_range!r})"
     return code
 
 
 def _file(image: ImageInput) -> str:
-    """Return the expression for the file of a layer, whose axes have the names that the layer gives them."""
-    code = f"file_source({image.path!r})"
-    return f"rename({code}, {image.axes!r})" if image.axes else code
+    """Return the expression for the file of a layer, read as the layer was; axes are called as those of the layer."""
+    whole = f"file_source({image.path!r})"
+    whole = f"rename({whole}, {image.axes!r})" if image.axes else whole
+    if image.parts is not None:
+        return _of_parts(image, image.parts, whole, of_files=True)
+    return _with_steps(image.steps, whole)
 
 
 def _with_steps(steps: Sequence[Step] | None, code: str) -> str:
@@ -162,9 +158,9 @@ def _with_steps(steps: Sequence[Step] | None, code: str) -> str:
     return code
 
 
-def _layer(image: ImageInput, layer: str) -> str:
+def _layer(image: ImageInput) -> str:
     """Return the expression for the whole of a layer."""
-    facts = [f"viewer.layers[{layer!r}].data", repr(image.name), f"rgb={image.rgb}"]
+    facts = [f"viewer.layers[{image.layer!r}].data", repr(image.name), f"rgb={image.rgb}"]
     if not image.axes and image.colours is None:
         return f"array_source({', '.join(facts)})"
     if not _is_misleading(image):

@@ -20,7 +20,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape, visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.columns import measures
-from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.inputs import ChannelInput, ImageInput, ModelInput, Parts, RegionInput
 from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.reading import NONE, Reading, in_seconds
@@ -37,7 +37,18 @@ from napari_webipred.results.saved_session import (
     SavedRun,
     SavedSession,
 )
-from napari_webipred.results.session_schema import IMAGES, Head, Image, Rows, Run, Said
+from napari_webipred.results.session_schema import (
+    IMAGES,
+    ChannelImage,
+    Head,
+    Image,
+    Region,
+    Rows,
+    Run,
+    Said,
+    Series,
+)
+from napari_webipred.results.session_schema import Parts as FoundParts
 
 ANOTHER = "Choose a file that this program has saved with “Save session…”."
 
@@ -206,7 +217,7 @@ def _calibration(run: Run) -> Calibration | None:
     return Calibration(classes=tuple(run.card.class_names), temperature=temperature, **said)
 
 
-def _image(found: Image) -> ImageInput:
+def _image(found: Image | ChannelImage) -> ImageInput:
     """Make an image of what stands in the file."""
     return ImageInput(
         visible(found.name),
@@ -220,7 +231,21 @@ def _image(found: Image) -> ImageInput:
         found.scale,
         found.intensity_range,
         found.steps,
+        None if found.parts is None else _of_parts(found.parts),
     )
+
+
+def _of_parts(found: Series) -> Parts:
+    files = tuple(map(unescape, found.files))
+    if not isinstance(found, FoundParts):
+        return Parts(found.steps, files=files)
+    channels = (ChannelInput(_image(each.image), each.colour, each.range) for each in found.channels)
+    regions = None if found.regions is None else tuple(map(_region, found.regions))
+    return Parts(found.steps, tuple(channels), files, regions, found.corners)
+
+
+def _region(found: Region) -> RegionInput:
+    return RegionInput(visible(found.name), found.box, found.index, found.outline, found.masked)
 
 
 def _numbers(text: str, rows: int, classes: int) -> NDArray[np.float32]:

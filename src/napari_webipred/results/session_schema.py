@@ -17,6 +17,7 @@ Text = Annotated[str, Field(max_length=LONGEST)]
 Name = Annotated[str, Field(max_length=LONGEST)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Place = Annotated[int, Field(ge=0, lt=2**53)]
+Whole = Annotated[int, Field(gt=-(2**53), lt=2**53)]
 Range = tuple[Number, Number]
 Window = Annotated[str, Field(pattern=r"^window .{1,64}$")]  # of a DICOM file
 Intensity = Literal["auto", "dtype", "plane", "stack", "percentiles", "limits"] | Window | Range
@@ -141,8 +142,8 @@ class Run(Part):
         return self
 
 
-class Image(Part):
-    """See `napari_webipred.results.inputs.ImageInput`."""
+class Described(Part):
+    """An image without its parts."""
 
     name: Name
     layer: Name
@@ -155,6 +156,51 @@ class Image(Part):
     scale: tuple[Number, ...] = ()
     intensity_range: Range | None = None
     steps: tuple[Step, ...] | None = ()
+
+
+class Series(Part):
+    """What an image of a series of files consists of."""
+
+    steps: tuple[Step, ...]
+    files: tuple[Name, ...] = ()
+
+
+class ChannelImage(Described):
+    """What was taken of a layer that was merged with others."""
+
+    parts: Series | None = None
+
+
+class Channel(Part):
+    """See `napari_webipred.results.inputs.ChannelInput`."""
+
+    image: ChannelImage
+    colour: tuple[Number, Number, Number]
+    range: Range | None = None
+
+
+class Region(Part):
+    """See `napari_webipred.results.inputs.RegionInput`."""
+
+    name: Name
+    box: tuple[Whole, Whole, Whole, Whole]
+    index: tuple[Place, ...] | None = None
+    outline: tuple[tuple[Number, Number], ...] | None = None
+    masked: bool = False
+
+
+class Parts(Series):
+    """See `napari_webipred.results.inputs.Parts`."""
+
+    channels: tuple[Channel, ...] = ()
+    regions: tuple[Region, ...] | None = None
+    corners: Place = 0
+
+
+class Image(Described):
+    """See `napari_webipred.results.inputs.ImageInput`."""
+
+    parts: Parts | None = None
 
 
 class Said(Part):

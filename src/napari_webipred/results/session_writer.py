@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_webipred.errors import OptionError
 from napari_webipred.names import escape
 from napari_webipred.results.columns import measures
-from napari_webipred.results.inputs import ImageInput
+from napari_webipred.results.inputs import MOST_CORNERS, ImageInput, Parts
 from napari_webipred.results.output import Kind, being_replaced, claimed, unwritable
 from napari_webipred.results.reading import Reading, written
 from napari_webipred.results.row import Row
@@ -97,8 +97,8 @@ def _parts(runs: Iterable[SavedRun]) -> Iterator[dict[str, Any]]:
                 **({"ensemble": dict(run.ensemble)} if run.ensemble else {}),
             }
         }
-        for first in range(0, len(run.images), _BLOCK):
-            yield {"images": list(map(_image, run.images[first : first + _BLOCK]))}
+        for some in _blocks(run.images):
+            yield {"images": list(map(_image, some))}
         block = max(1, min(_BLOCK, _NUMBERS // max(1, len(run.card.classes))))
         for first in range(0, len(run.rows), block):
             yield {"rows": _block(run, first, run.rows[first : first + block])}
@@ -106,7 +106,34 @@ def _parts(runs: Iterable[SavedRun]) -> Iterator[dict[str, Any]]:
 
 def _image(image: ImageInput) -> dict[str, Any]:
     path = None if image.path is None else escape(image.path)
-    return {**asdict(image), "layer": escape(image.layer), "path": path}
+    said = {**asdict(image), "layer": escape(image.layer), "path": path}
+    parts = said.pop("parts")
+    return said if parts is None else {**said, "parts": _of_parts(parts)}
+
+
+def _of_parts(parts: Parts) -> dict[str, Any]:
+    return {
+        "steps": parts.steps,
+        "files": list(map(escape, parts.files)),
+        "channels": [{**asdict(channel), "image": _image(channel.image)} for channel in parts.channels],
+        "regions": None if parts.regions is None else list(map(asdict, parts.regions)),
+        "corners": parts.corners,
+    }
+
+
+def _blocks(images: Sequence[ImageInput]) -> Iterator[list[ImageInput]]:
+    """Yield the images of each line, which has space for the corners of some regions."""
+    block: list[ImageInput] = []
+    corners = 0
+    for image in images:
+        more = len(image.parts.files) + image.parts.corners if image.parts else 0
+        if block and (len(block) == _BLOCK or corners + more > MOST_CORNERS):
+            yield block
+            block, corners = [], 0
+        block.append(image)
+        corners += more
+    if block:
+        yield block
 
 
 def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:

@@ -16,11 +16,16 @@ from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.selection import Projected, project, take_channel
 from napari_webipred.imaging.source import Source
-from napari_webipred.results.inputs import ChannelInput, ImageInput, Parts, RegionInput, Step
+from napari_webipred.results.inputs import MOST_CORNERS, ChannelInput, ImageInput, Parts, RegionInput, Step
 
 
 def image_input(target: Target, source: Source) -> ImageInput:
-    """Describe an image, and how it is read; no pixel is touched."""
+    """Describe an image, how it is read, and what it consists of; no pixel is touched."""
+    image = _described(target, source)
+    return image if image.steps is not None else replace(image, parts=_parts(target, source))
+
+
+def _described(target: Target, source: Source) -> ImageInput:
     layers = target.layers
     if not layers or target.source is not None:  # a file can be open in a layer, too
         path = None if target.path is None else _absolute(target.path)
@@ -42,7 +47,7 @@ def image_input(target: Target, source: Source) -> ImageInput:
     )
 
 
-def parts_of(target: Target, source: Source) -> Parts | None:
+def _parts(target: Target, source: Source) -> Parts | None:
     """Say what an image consists of that cannot be said in steps alone; None if that cannot be said either."""
     base = _base(source)
     steps = _steps(replace(source, regions=None))
@@ -50,21 +55,25 @@ def parts_of(target: Target, source: Source) -> Parts | None:
     files: tuple[str, ...] = ()
     if source.reader == "merged" and len(target.layers) > 1:
         if len(target.layers) != len(source.location):
-            return None  # one of them is gone
+            return None  # it is not known which layer is which
         channels = tuple(map(_channel, target.layers, source.location, source.details))
         steps = _taken(source)
     elif _is_series(base):
         files = tuple(dict.fromkeys(str(each.instance.path) for each in base.details))
         steps = _steps(replace(source, regions=None), of_series=True)
-    regions = None if source.regions is None else tuple(map(_region, source.regions))
-    return None if steps is None else Parts(steps, channels, files, regions)
+    if steps is None:
+        return None
+    regions = source.regions
+    corners = sum(1 if each.outline is None else 1 + len(each.outline) for each in regions or ())
+    kept = (regions or ()) if corners <= MOST_CORNERS else ()
+    return Parts(steps, channels, files, None if regions is None else tuple(map(_region, kept)), corners)
 
 
 def _channel(layer: Image, source: Source, how: tuple[Any, Any]) -> ChannelInput:
     colour, limits = how
     red, green, blue = map(float, colour)
     low_high = None if limits is None else (float(limits[0]), float(limits[1]))
-    return ChannelInput(image_input(Target([layer], ()), source), layer.name, (red, green, blue), low_high)
+    return ChannelInput(image_input(Target([layer], ()), source), (red, green, blue), low_high)
 
 
 def _region(region: Region) -> RegionInput:

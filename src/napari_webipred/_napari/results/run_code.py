@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator, Sequence
 from pathlib import Path
 from typing import Any
 
+from msgspec.structs import replace
 from napari.layers import Image
 from qtpy.QtCore import QObject
 from qtpy.QtGui import QGuiApplication
 
-from napari_webipred._napari.images.layer_input import found_again, parts_of
+from napari_webipred._napari.images.layer_input import found_again
 from napari_webipred._napari.images.layers import image_layers, source_of
 from napari_webipred._napari.results.save_menu import SaveMenu
 from napari_webipred._napari.task import Task
@@ -19,7 +20,7 @@ from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.imaging.source import Source
-from napari_webipred.results.inputs import ImageInput, Inputs, Parts
+from napari_webipred.results.inputs import ChannelInput, ImageInput, Inputs
 from napari_webipred.results.session_table import RunDetails
 
 CHANGED = "Copy the code for the open layers, or save the layer as a file."
@@ -56,45 +57,24 @@ class RunCode(QObject):
         if (found := self._inputs()) is None:
             return
         run, inputs = found
-        layers = found_again(inputs.images, image_layers(self._viewer))
-        pairs = list(zip(inputs.images, layers, strict=True))
-        parts = self._parts(run, inputs)
-        apart = {i for i, each in parts.items() if each.channels or each.files}
-        missing = [
-            image.name for i, (image, layer) in enumerate(pairs) if layer is None and image.layer and i not in apart
-        ]
-        if missing:
-            hint = "Open the image, or copy the code for the files."
-            self._message.show_error(OptionError(f"{missing[0]} is not open.", hint))
+        try:
+            images = named_now(inputs.images, image_layers(self._viewer))
+        except OptionError as error:
+            self._message.show_error(error)
             return
-        names = ["" if layer is None else layer.name for layer in layers]
-        self._start(for_layers(run, inputs, names, parts), run, "Paste it into napari's console (the button with >_).")
+        code = for_layers(run, Inputs(inputs.model, images))
+        self._start(code, run, "Paste it into napari's console (the button with >_).")
 
     def _copy_for_files(self, shell: bool) -> None:
         if (found := self._inputs()) is None:
             return
         run, inputs = found
-        open_layers = image_layers(self._viewer)
-        parts = self._parts(run, inputs)
-        pairs: list[tuple[Source | None, ImageInput]] = []
-        for i, (image, layer) in enumerate(zip(inputs.images, found_again(inputs.images, open_layers), strict=True)):
-            channels = [channel.image for channel in parts[i].channels] if i in parts else []
-            for each in channels:
-                pairs.append((_source(found_again([each], open_layers)[0]), each))
-            if not channels and not (i in parts and parts[i].files):
-                pairs.append((_source(layer), image))
+        images = [each for image in inputs.images for each in _with_files(image)]
+        layers = found_again(images, image_layers(self._viewer))
+        pairs = [(_source(layer), image) for layer, image in zip(layers, images, strict=True)]
         where = "a terminal" if shell else "a script or a notebook"
         hint = f"Paste it into {where}. It names the images by their files."
-        self._start(for_files(run, inputs, pairs, shell, parts), run, hint)
-
-    def _parts(self, run: RunDetails, inputs: Inputs) -> dict[int, Parts]:
-        """Say what the images consist of whose steps cannot tell it, as long as their layers are open."""
-        given = self._session.maps.sources
-        found: dict[int, Parts] = {}
-        for i, (source, target) in enumerate(zip(given.sources(run.number), given.targets(run.number), strict=True)):
-            if source is not None and inputs.images[i].steps is None and (parts := parts_of(target, source)):
-                found[i] = parts
-        return found
+        self._start(for_files(run, inputs, pairs, shell), run, hint)
 
     def _inputs(self) -> tuple[RunDetails, Inputs] | None:
         run = self._run()
@@ -119,14 +99,44 @@ class RunCode(QObject):
         self._message.show_note(f"Copied the code of run {run.number}.", hint)
 
 
-def for_layers(
-    run: RunDetails, inputs: Inputs, names: Sequence[str], parts: Mapping[int, Parts]
-) -> Generator[None, None, str]:
-    """Return code for napari's console, in which the layers of a run have these names."""
+def named_now(images: Sequence[ImageInput], layers: Sequence[Image]) -> tuple[ImageInput, ...]:
+    """Return images with the names that their layers have now.
+
+    Raises
+    ------
+    OptionError
+        A layer that the code needs is not open.
+    """
+    named: list[ImageInput] = []
+    for image, layer in zip(images, found_again(images, layers), strict=True):
+        if image.parts is not None and image.parts.channels:
+            of_channels = named_now([channel.image for channel in image.parts.channels], layers)
+            channels = map(_with_image, image.parts.channels, of_channels)
+            named.append(replace(image, parts=replace(image.parts, channels=tuple(channels))))
+        elif image.layer and layer is None and not (image.parts is not None and image.parts.files):
+            raise OptionError(f"{image.name} is not open.", "Open the image, or copy the code for the files.")
+        else:
+            named.append(image if layer is None else replace(image, layer=layer.name))
+    return tuple(named)
+
+
+def _with_image(channel: ChannelInput, image: ImageInput) -> ChannelInput:
+    return replace(channel, image=image)
+
+
+def _with_files(image: ImageInput) -> list[ImageInput]:
+    """Return what is read from one file each; a series is read from its own list of files."""
+    if image.parts is not None and image.parts.channels:
+        return [each for channel in image.parts.channels for each in _with_files(channel.image)]
+    return [] if image.parts is not None and image.parts.files else [image]
+
+
+def for_layers(run: RunDetails, inputs: Inputs) -> Generator[None, None, str]:
+    """Return code for napari's console; the images have the names that their layers have now."""
     from napari_webipred.results import script
 
     yield
-    return script.python_of_layers(inputs.images, names, _model(run, inputs), _options(run), _heading(run), parts)
+    return script.python_of_layers(inputs.images, _model(run, inputs), _options(run), _heading(run))
 
 
 def for_files(
@@ -134,7 +144,6 @@ def for_files(
     inputs: Inputs,
     sources: Sequence[tuple[Source | None, ImageInput]],
     shell: bool,
-    parts: Mapping[int, Parts],
 ) -> Generator[None, None, str]:
     """Return code for the files of a run.
 
@@ -142,8 +151,6 @@ def for_files(
     ----------
     sources : sequence of Source or None and ImageInput
         The open layers: a file that does not contain the pixels of its layer is refused. None is not open.
-    parts : mapping
-        See `napari_webipred.results.script.python_of_layers`.
 
     Raises
     ------
@@ -156,7 +163,7 @@ def for_files(
     if shell:
         code = command.shell(inputs.images, model, _options(run), os.name)
     else:
-        code = script.python_of_files(inputs.images, model, _options(run), _heading(run), parts)
+        code = script.python_of_files(inputs.images, model, _options(run), _heading(run))
     for source, image in sources:
         if source is not None and image.path is not None:
             yield
@@ -199,7 +206,7 @@ def _source(layer: Image | None) -> Source | None:
 
 def _model(run: RunDetails, inputs: Inputs) -> Any:
     """Return the model with all settings of the user, also those that are stored in the cache."""
-    from msgspec.structs import asdict, replace
+    from msgspec.structs import asdict
 
     from napari_webipred.cache import overrides
 
