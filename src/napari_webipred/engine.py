@@ -8,11 +8,12 @@ import time
 from collections.abc import Generator, Iterable, Mapping, Sequence
 from contextlib import closing
 from itertools import islice
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from napari_webipred.difference import Difference
 from napari_webipred.errors import ActivationError, OptionError
 from napari_webipred.execution import Executor
 from napari_webipred.execution.cluster.executor import Cluster
@@ -36,9 +37,6 @@ from napari_webipred.options import preferred_intensity as preferred_intensity
 from napari_webipred.results.columns import measures
 from napari_webipred.results.row import Row
 from napari_webipred.steps import result_of
-
-if TYPE_CHECKING:
-    from napari_webipred.difference import Difference
 
 
 class Started(Struct, frozen=True):

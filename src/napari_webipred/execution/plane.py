@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import ActivationError, CancelledError, ImageError
@@ -43,8 +44,6 @@ from napari_webipred.results.probabilities import assigned, class_probabilities
 from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_webipred.card import ModelCard
 
 _latest = threading.local()  # the plane with regions that this thread has read last

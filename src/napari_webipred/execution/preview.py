@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.execution.plane import Plane, prepared_plane, shown_pixels
 from napari_webipred.execution.prepared import Prepared
@@ -15,8 +16,6 @@ from napari_webipred.imaging.preprocess import colour_count, without_alpha
 from napari_webipred.imaging.span import spans
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_webipred.card import Input, ModelCard, Preprocessing
     from napari_webipred.imaging.preprocess import Intensity
     from napari_webipred.options import Options

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
+from napari_webipred.explanations.explanation import Method
 from napari_webipred.explanations.head import Head
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_webipred.explanations.explanation import Method
 
 TOLERANCE = 1e-4  # relative to the largest logit
 CLASSES_AT_ONCE = 64

@@ -6,6 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from typing import TYPE_CHECKING, Any
 
 from msgspec.structs import asdict
+from numpy.typing import NDArray
 
 from napari_webipred.errors import CancelledError, OptionError, WebIPredError
 from napari_webipred.execution.plane import classify_plane
@@ -16,7 +17,6 @@ from napari_webipred.runtime.graph import OUTPUT
 
 if TYPE_CHECKING:
     import numpy as np
-    from numpy.typing import NDArray
 
     from napari_webipred.execution import Executor
     from napari_webipred.execution.plane import Plane, Prepared

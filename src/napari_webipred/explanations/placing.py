@@ -6,13 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
+from napari_webipred.card import Input, Preprocessing
 from napari_webipred.imaging.span import Span, spans
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_webipred.card import Input, Preprocessing
     from napari_webipred.imaging.region import Region
 
     Places = tuple[NDArray[np.floating], NDArray[np.floating]]

@@ -9,12 +9,12 @@ import numpy as np
 from msgspec import Struct
 
 from napari_webipred.errors import OptionError
+from napari_webipred.explanations.explanation import Method
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.card import ModelCard
-    from napari_webipred.explanations.explanation import Method
 
 
 class Request(Struct, frozen=True):

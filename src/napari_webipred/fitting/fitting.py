@@ -15,13 +15,13 @@ from napari_webipred.fitting.head import Head, fitted
 from napari_webipred.fitting.honest import FEW_GROUPS, Honest, judging, warnings
 from napari_webipred.fitting.labels import Labels, Task, labels_of
 from napari_webipred.fitting.own_model import own_model
+from napari_webipred.model import Model
 from napari_webipred.steps import told
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_webipred.fitting.given import Labelled
-    from napari_webipred.model import Model
     from napari_webipred.options import Options
 
 Stage = Literal["features", "fit", "judge", "write"]

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.intensity import WINDOW, Intensity, intensity_range
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Function: TypeAlias = Literal["LINEAR", "LINEAR_EXACT", "SIGMOID"]
 LARGEST_TABLE = 2**16  # values of which the levels are computed once rather than for each pixel

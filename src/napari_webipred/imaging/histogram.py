@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.imaging.decoding import bands
 from napari_webipred.imaging.intensity import LARGEST
 from napari_webipred.imaging.preprocess import without_alpha
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 BINS = 512  # more than a narrow panel has pixels, so that histograms of several planes can be added
 

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.source import Index, Source
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 def no_memory(source: Source, index: Index) -> int:

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice, product
-from typing import TYPE_CHECKING, Any, Literal, TypeAlias, get_args
+from typing import Any, Literal, TypeAlias, get_args
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError, OptionError
 from napari_webipred.imaging.label_image import label_boxes, refuse_many
 from napari_webipred.imaging.outline import within
 from napari_webipred.names import visible
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Outside: TypeAlias = Literal["keep", "blank"]  # what becomes of pixels in the box of a region and outside it
 FAR = 2.0**40  # no image is that large

@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.imaging.span import Span
 
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 Number = TypeVar("Number", np.float32, np.int32)
 
 BAND = 2**20  # bytes that are worked on at a time: they stay in the cache of the processor

@@ -6,16 +6,14 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import WeakValueDictionary
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.cancellation import current
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 Box = tuple[int, int, int, int]  # first row and column, and those behind the last ones
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from napari_webipred.imaging import planes, unreadable
 from napari_webipred.imaging.dicom import reader as dicom
@@ -16,9 +17,6 @@ from napari_webipred.imaging.planes import ArrayLayout
 from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.imaging.readers import memory_needed, read
 from napari_webipred.imaging.source import Index, Source
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 
 class OnePlane(Struct, frozen=True, eq=False):

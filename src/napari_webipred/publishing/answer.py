@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
 from napari_webipred.names import readable
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 # What a child needs of the environment; passwords and tokens in it are none of its business.
 _KEPT = (

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_webipred.execution.plane import Plane
 from napari_webipred.names import visible
@@ -12,12 +15,8 @@ from napari_webipred.reports.coding import short
 from napari_webipred.reports.origin import Origin
 from napari_webipred.reports.structured import MAKER, completed
 
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
 # Makes the map of a class on a plane: the image as uint8 of shape (height, width, 3), and the method in words.
-Explain: TypeAlias = "Callable[[Plane, str], tuple[NDArray[np.uint8], str]]"
+Explain: TypeAlias = Callable[[Plane, str], tuple[NDArray[np.uint8], str]]
 _SERIES_NUMBER = 9101
 WARNING = "Shows what speaks for the class in the eyes of the network. No localisation of a disease."
 

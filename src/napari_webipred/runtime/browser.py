@@ -6,17 +6,16 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
+import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Layer, Ref, ancestors
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_webipred.runtime.compiler import Trace
 
 VERSION = "tfjs-layers 4.22.0"  # whose rules the layers follow

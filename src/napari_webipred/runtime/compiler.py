@@ -7,10 +7,11 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
@@ -26,9 +27,6 @@ from napari_webipred.runtime.outputs import ModelOutput, Shape, described
 from napari_webipred.runtime.rewrites import rewritten
 from napari_webipred.runtime.tfjs import LayersModel
 from napari_webipred.runtime.topology import Call, Layer, Network, Ref, ancestors, flatten
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
 
 __all__ = ["COMPILER_VERSION", "compile_model", "serialise"]
 

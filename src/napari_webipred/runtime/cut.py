@@ -8,10 +8,11 @@ from msgspec import Struct
 
 from napari_webipred.runtime.bounds import read_network
 from napari_webipred.runtime.graph import OUTPUT
+from napari_webipred.runtime.onnx_graph import Constant, Operation
 from napari_webipred.runtime.shapes import infer
 
 if TYPE_CHECKING:
-    from napari_webipred.runtime.onnx_graph import Constant, OnnxGraph, Operation
+    from napari_webipred.runtime.onnx_graph import OnnxGraph
     from napari_webipred.runtime.shapes import Value
 
 MOVES = {"Flatten", "Reshape", "Identity", "Cast", "Squeeze", "Unsqueeze", "Transpose", "Dropout"}

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred import safe_json
 from napari_webipred.errors import ModelError
 from napari_webipred.runtime.connections import MODEL_CLASSES
 from napari_webipred.runtime.graph_model import GraphModel, is_graph, read_graph_model
 from napari_webipred.runtime.shards import read_weights
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
 
 _CHOOSE = "Choose a model in the TensorFlow.js Layers format."
 _MAX_FOUND = 20

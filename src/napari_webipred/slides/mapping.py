@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias
 import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
+from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.cancellation import current
@@ -28,8 +29,6 @@ from napari_webipred.slides.plan import Plan, plan_of
 from napari_webipred.slides.request import Request
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_webipred.execution import Executor
     from napari_webipred.imaging.pyramid import Pyramid
     from napari_webipred.model import Model

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError, OptionError
@@ -14,8 +15,6 @@ from napari_webipred.imaging.region import Region, polygon, regions_of
 from napari_webipred.imaging.tiling import Steps, Tiling, steps_along
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_webipred.imaging.pyramid import Pyramid
     from napari_webipred.slides.request import Request
 

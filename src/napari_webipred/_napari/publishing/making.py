@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 from msgspec import Struct
 
-from napari_webipred.publishing.checklist import slug
+from napari_webipred.card import PartialCard
+from napari_webipred.publishing.checklist import Item, slug
 
 if TYPE_CHECKING:
     from napari_webipred._napari.models.entry import Entry
-    from napari_webipred.card import PartialCard
     from napari_webipred.model import Model
-    from napari_webipred.publishing.checklist import Item
     from napari_webipred.publishing.material import Material
 
 

@@ -9,11 +9,12 @@ from msgspec import Struct
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.attribute import number, order, text, value, whole
+from napari_webipred.imaging.dicom.content import Place
 from napari_webipred.imaging.dicom.syntax import RLE, syntax_of
 from napari_webipred.limits import FRAME_BYTES, FRAME_PIXELS, FRAMES_AT_MOST, PIXELS_PER_BYTE
 
 if TYPE_CHECKING:
-    from napari_webipred.imaging.dicom.content import Content, Place
+    from napari_webipred.imaging.dicom.content import Content
 
 PALETTE = tuple(
     f"{segmented}{colour}PaletteColorLookupTable{part}"

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred.imaging.dicom.attribute import order, text, value
 from napari_webipred.imaging.display import Table
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
 MOST = 2**16
