@@ -5,6 +5,8 @@ from __future__ import annotations
 import gc
 import multiprocessing
 import pickle
+import subprocess
+import sys
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor
 from pathlib import Path
@@ -129,6 +131,23 @@ def test_an_image_of_pillow_is_read_alike_in_another_process(
         image.seek(2 if kind == "gif" else 0)
     with image:
         check_read_elsewhere(pillow_source(image, "x"), other_process)
+
+
+# Pillow
+
+
+@pytest.mark.parametrize("kind", raster.FORMATS)
+def test_the_first_image_imports_what_its_format_needs_and_no_other_format(tmp_path: Path, kind: str) -> None:
+    Image.fromarray(COLOUR).save(tmp_path / "x", format=kind)
+    script = (
+        "import sys\n"
+        "from napari_webipred.imaging.raster import FORMATS, PLUGINS\n"
+        "from napari_webipred.imaging.readers import file_source, read\n"
+        "assert read(file_source(sys.argv[1]), ()).ndim == 3\n"
+        "print([name for name in FORMATS if f'PIL.{PLUGINS[name][0]}' in sys.modules])"
+    )
+    printed = subprocess.check_output([sys.executable, "-c", script, str(tmp_path / "x")], text=True)
+    assert printed == f"{[kind]}\n"
 
 
 # Animations

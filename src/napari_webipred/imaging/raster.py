@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import struct
 import warnings
-from contextlib import suppress
+from contextlib import nullcontext, suppress
+from importlib import import_module
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
@@ -33,6 +35,16 @@ if TYPE_CHECKING:
     from PIL.ImageFile import ImageFile
 
 FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
+FIRST_BYTES = 16  # by which Pillow tells formats apart
+# Which module of Pillow opens a format, and how its files begin.
+PLUGINS: dict[str, tuple[str, tuple[bytes, ...]]] = {
+    "PNG": ("PngImagePlugin", (b"\x89PNG",)),
+    "JPEG": ("JpegImagePlugin", (b"\xff\xd8\xff",)),
+    "GIF": ("GifImagePlugin", (b"GIF8",)),
+    "BMP": ("BmpImagePlugin", (b"BM",)),
+    "WEBP": ("WebPImagePlugin", (b"RIFF",)),
+    "TIFF": ("TiffImagePlugin", (b"II", b"MM")),
+}
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second image in a JPEG is a thumbnail or a depth map
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
@@ -96,32 +108,30 @@ def is_still(head: bytes) -> bool:
 
 
 def open_image(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
-    """Open a file with Pillow, quietly, as one of these formats; nothing is decoded yet."""
-    from PIL import Image
+    """Open a file with Pillow, quietly, as one of these formats; nothing is decoded yet.
+
+    Unlike `PIL.Image.open` this imports nothing for other formats, and leaves it to us how many pixels are too many.
+    """
+    from PIL import Image, UnidentifiedImageError
 
     if not _hushed or _hushed[0] not in warnings.filters:
         # What matters is checked here and said in the result. `warnings.catch_warnings` is no choice: it must not be
         # used by several threads at once.
         warnings.filterwarnings("ignore", module=r"PIL\.")
         _hushed[:] = warnings.filters[:1]
-    try:
-        return Image.open(file, formats=formats)
-    except Image.DecompressionBombError:  # our own limit is another one: see `check_pixels`
-        return _open_large(file, formats)
-
-
-def _open_large(file: Path | IO[bytes], formats: tuple[str, ...]) -> ImageFile:
-    """Open an image without Pillow's limit of 179 megapixels, which counts for the whole process."""
-    from PIL import Image, UnidentifiedImageError
-
-    stream = file.open("rb") if isinstance(file, Path) else file
-    stream.seek(0)
-    beginning = stream.read(16)
+    with file.open("rb") if isinstance(file, Path) else nullcontext(file) as stream:
+        stream.seek(0)
+        first = stream.read(FIRST_BYTES)
     for name in formats:
-        make, accepts = Image.OPEN[name]
-        if accepts is None or accepts(beginning) is True:
-            stream.seek(0)
-            return make(stream, "")
+        module, starts = PLUGINS[name]
+        if first.startswith(starts):
+            import_module(f"PIL.{module}")
+            make, accepts = Image.OPEN[name]
+            if accepts is None or accepts(first) is True:
+                if not isinstance(file, Path):
+                    file.seek(0)
+                with suppress(SyntaxError, IndexError, TypeError, struct.error):  # as Pillow says that it is another
+                    return make(file, "")  # type: ignore[arg-type]  # every format opens a path, too
     raise UnidentifiedImageError
 
 
