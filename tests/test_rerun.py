@@ -12,6 +12,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dicom_maker import ct_slice
+from dicom_maker import written as write_dicom
 from napari_webipred import cli
 from napari_webipred.results.record import record_path
 
@@ -217,3 +219,22 @@ def test_cells_are_compared_with_those_below_the_same_name_in_whatever_order_col
     turned[0][-3] = "of old"  # a class that is called differently now stands in the same place
     written("out.csv", turned)
     assert differing_columns(capsys) == ["names of the columns"]
+
+
+def test_series_are_found_in_their_folders_again(folder: Path, capsys) -> None:
+    for uid, patient in (("1.2.4", "a"), ("1.2.5", "b")):
+        (folder / patient).mkdir()
+        for number in range(3):
+            of_series = {"SeriesInstanceUID": uid, "InstanceNumber": number + 1}
+            write_dicom(folder / patient / f"{number}.dcm", ct_slice(2 * number, **of_series))
+    first_run("--planes", "z=1:3", "--identify")
+    table = Path("out.csv").read_text(encoding="utf-8")
+    assert "scans/a/CT series 3,1," in table
+    capsys.readouterr()
+    assert cli.main(["rerun", "out.csv.json"]) == 0
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "bit for bit" in said
+    (folder / "b" / "1.dcm").write_bytes((folder / "b" / "1.dcm").read_bytes()[:-40])
+    assert cli.main(["rerun", "out.csv.json"]) == 1
+    assert "1.dcm: The file is cut short" in capsys.readouterr().out

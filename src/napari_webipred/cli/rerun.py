@@ -33,10 +33,12 @@ from napari_webipred.results.table_cells import cells_in
 if TYPE_CHECKING:
     from napari_webipred.engine import Options
     from napari_webipred.imaging.selection import Selection
+    from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
 
 OURS = "Give the record that `classify --output` has written, such as results.csv.json."
 _FACTS = ("checksum", "task", "classes", "output")  # of a model
+SERIES = " series "  # is in the name of each series of DICOM files
 _SHOWN = 200  # characters of a value
 _TEXTS = {"prediction", "error", COMMENT, *READER}  # columns behind those of the classes
 
@@ -67,12 +69,14 @@ def _rerun(options: argparse.Namespace) -> int:
         raise OptionError(f"The list of images of {options.record} cannot be read: {reason}.", remedy) from error
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise OptionError(f"{options.record} is damaged ({type(error).__name__}).", OURS) from error
-    if not any(map(os.path.exists, images)):
+    series = _series(images)
+    if not series and not any(map(os.path.exists, images)):
         raise OptionError(
             f"None of the {len(images)} images of this run is here, such as {images[0] if images else 'none'}.",
             "Run the command in the folder of the first run. Layers of napari cannot be classified again in this way.",
         )
-    told = [*_of_table(table, record), *_of_versions(record), *_of_files(inputs, images)]
+    given_images = [series.get(image, image) for image in images]
+    told = [*_of_table(table, record), *_of_versions(record), *_of_files(inputs, given_images)]
     models = list(map(_model, given, thresholds))
     for model, each in zip(models, runs, strict=True):
         told += _of_model(model, how, each)
@@ -81,7 +85,7 @@ def _rerun(options: argparse.Namespace) -> int:
     stream = io.StringIO(newline="")
     wishes = Wishes(given=given, together=together, stream=stream, regions=regions)
     if options.output is None:
-        run(models, images, None, how, what, wishes)
+        run(models, given_images, None, how, what, wishes)
         stream.seek(0)
         lines = list(_differences(table, csv.reader(stream), runs))
     else:
@@ -89,7 +93,7 @@ def _rerun(options: argparse.Namespace) -> int:
         with claimed_table(
             options.output, lambda there: terminal.may_replace(there, options.overwrite), kept
         ) as output:
-            run(models, images, output, how, what, wishes)
+            run(models, given_images, output, how, what, wishes)
         lines = list(_differences(table, cells_in(output), runs))
     return _tell(lines, record, told)
 
@@ -212,10 +216,23 @@ def _of_versions(record: Mapping[str, Any]) -> list[str]:
     ]
 
 
-def _of_files(inputs: Sequence[Mapping[str, Any]], images: Sequence[str]) -> list[str]:
-    """Compare the files of the images with those of the first run."""
+def _series(images: Sequence[str]) -> dict[str, Source]:
+    """Find the series of DICOM files, such as ``scans/CT series 3``, in their folders."""
+    from napari_webipred import engine
+    from napari_webipred.imaging.files import is_folder
+
+    missing = {image for image in images if SERIES in image and not os.path.exists(image)}  # noqa: PTH110 - never raises
+    folders = dict.fromkeys(Path(image).parent for image in images if image in missing)
+    found = [source for folder in folders if is_folder(folder) for source in engine.found([folder]).described]
+    return {name: source for source in found if (name := unescape(source.name)) in missing}
+
+
+def _of_files(inputs: Sequence[Mapping[str, Any]], images: Sequence[str | Source]) -> list[str]:
+    """Compare the files of the images with those of the first run; the record knows nothing of those of a series."""
     found = []
     for entry, image in zip(inputs, images, strict=True):
+        if not isinstance(image, str):
+            continue
         path = Path(image)
         if not path.exists():
             found.append(f"{image} is not there any more.")

@@ -10,10 +10,12 @@ import numpy as np
 from msgspec import Struct
 from msgspec.structs import replace
 
+from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.content import is_dicom
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
+from napari_webipred.names import visible
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -103,7 +105,13 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
 
     chosen = slice_of(source, index)
     layout = chosen.instance.layout
-    values = stored_values(chosen.instance.path, layout, chosen.frame)
+    path = chosen.instance.path
+    try:
+        values = stored_values(path, layout, chosen.frame)
+    except ImageError as error:
+        if path == source.location:
+            raise
+        raise ImageError(f"{visible(path.name)}: {error.message}", error.hint) from error  # which of many slices
     if layout.is_colour:
         return in_colours(values, layout)
     return chosen.instance.frame(chosen.frame).rescale.of(values)
