@@ -240,11 +240,11 @@ def opened(pyramid: Pyramid, level: int, plane: Index) -> Stored:
         raise ImageError(f"{pyramid.name} has changed since it was opened.", "Start again.")
     import zarr
 
-    from napari_webipred.imaging.zarr_store import checked_store
+    from napari_webipred.imaging.zarr_store import CheckedStore
 
     below = places.paths[level]
     facts = array_facts(path / below, _json)
-    array = zarr.open_array(checked_store(path / below, facts), mode="r")
+    array = zarr.open_array(CheckedStore(path / below, facts), mode="r")
     colours = places.colours
 
     def read(box: Box, place: tuple[int, int]) -> NDArray[Any]:

@@ -5,9 +5,12 @@ from __future__ import annotations
 import stat
 import struct
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from zarr.abc.store import Store
+from zarr.storage import LocalStore
 
 from napari_webipred import limits
 from napari_webipred.errors import ImageError
@@ -23,29 +26,68 @@ METADATA = (".json", ".zarray", ".zattrs", ".zgroup")
 NOT_WRITTEN = 2**64 - 1  # in the index of a shard
 
 
-def checked_store(path: Path, facts: ArrayFacts) -> Any:
-    """Return a store of Zarr, for reading, with the files below a folder.
+class CheckedStore(Store):  # type: ignore[misc]
+    """The files below a folder, for reading.
 
-    What is no plain file is not opened, and what decodes to more bytes than a chunk has is not decoded.
+    What is no plain file is not opened, and what decodes to more bytes than a chunk has is not decoded. Zarr makes all
+    ways to read that are not defined here of `get`, in its later versions, too.
     """
-    from zarr.storage import LocalStore, WrapperStore
 
-    class Checked(WrapperStore):  # type: ignore[misc]
-        """A store that looks at what it has read."""
+    supports_writes = supports_deletes = False
+    supports_listing = True
 
-        async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
-            _check_file(path / key, byte_range, facts)
-            found = await self._store.get(key, prototype, byte_range)
-            if found is not None and facts.compression and not key.endswith(METADATA):
-                data = found.as_numpy_array().tobytes()
-                for chunk in _chunks(data, byte_range, facts):
-                    check_chunk(chunk, facts)
-            return found
+    def __init__(self, path: Path, facts: ArrayFacts) -> None:
+        super().__init__(read_only=True)
+        self._path, self._facts = path, facts
+        self._files = LocalStore(path, read_only=True)
 
-        async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
-            return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+    async def get(self, key: str, prototype: Any, byte_range: Any = None) -> Any:
+        """Read a file, or a part of it; None if it is not there."""
+        _check_file(self._path / key, byte_range, self._facts)
+        found = await self._files.get(key, prototype, byte_range)
+        if found is not None and self._facts.compression and not key.endswith(METADATA):
+            data = found.as_numpy_array().tobytes()
+            for chunk in _chunks(data, byte_range, self._facts):
+                check_chunk(chunk, self._facts)
+        return found
 
-    return Checked(LocalStore(path, read_only=True))
+    async def get_partial_values(self, prototype: Any, key_ranges: Iterable[tuple[str, Any]]) -> list[Any]:
+        """Read parts of files."""
+        return [await self.get(key, prototype, byte_range) for key, byte_range in key_ranges]
+
+    async def get_ranges(
+        self, key: str, byte_ranges: Iterable[Any], *, prototype: Any, **_: Any
+    ) -> AsyncIterator[tuple[tuple[int, Any], ...]]:
+        """Read the chunks of a shard one by one: where several are read at once, only the first could be checked."""
+        for number, byte_range in enumerate(byte_ranges):
+            yield ((number, await self.get(key, prototype, byte_range)),)
+
+    async def exists(self, key: str) -> bool:
+        """Tell whether there is a file."""
+        return bool(await self._files.exists(key))
+
+    def list(self) -> Any:
+        """List all files."""
+        return self._files.list()
+
+    def list_prefix(self, prefix: str) -> Any:
+        """List all files below a folder."""
+        return self._files.list_prefix(prefix)
+
+    def list_dir(self, prefix: str) -> Any:
+        """List what is in a folder."""
+        return self._files.list_dir(prefix)
+
+    async def set(self, key: str, value: Any) -> None:
+        """Refuse to write."""
+        self._check_writable()
+
+    async def delete(self, key: str) -> None:
+        """Refuse to delete."""
+        self._check_writable()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, CheckedStore) and self._files == other._files
 
 
 def _chunks(data: bytes, byte_range: Any, facts: ArrayFacts) -> Iterator[bytes]:
