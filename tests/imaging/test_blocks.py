@@ -11,8 +11,9 @@ import pytest
 
 from napari_webipred import engine
 from napari_webipred.imaging.blocks import blocks_of
-from napari_webipred.imaging.memory import image_memory
+from napari_webipred.imaging.memory import allowing, image_memory
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.readers import read
 from napari_webipred.imaging.selection import take_planes
 from napari_webipred.imaging.source import Source
 from napari_webipred.options import Options
@@ -62,6 +63,17 @@ def test_each_chunk_is_read_once_for_all_of_its_planes(
         np.testing.assert_array_equal(row.probabilities, other.probabilities)
         assert row.position == other.position
     assert image_memory.in_use == 0
+
+
+def test_a_block_is_not_read_again_for_a_thread_that_is_behind_the_others() -> None:
+    stored = Stored((4, 6), (1, 3))
+    source = array_source(stored, "x")
+    with allowing(image_memory.budget, ahead=6):
+        for number in (0, 3, 4, 5, 6, 1, 2, 9, 10, 11, 12, 13, 7, 8):  # in blocks of three
+            read(source, divmod(number, 6))
+    assert set(stored.reads.values()) == {1}
+    assert len(image_memory.keys()) == 3
+    image_memory.forget()
 
 
 def test_rows_depend_neither_on_the_budget_nor_on_the_number_of_workers() -> None:
@@ -146,5 +158,5 @@ def test_only_arrays_in_blocks_of_several_planes_have_blocks() -> None:
     assert blocks_of(Stored((), ()), 0, 16) is None
     blocks = blocks_of(Stored((9, 4), (2, 3)), 2, 16)
     assert blocks is not None
-    assert (blocks.size, blocks.due) == (2 * 3 * 16, 3)
+    assert (blocks.size, blocks.due(ahead=0)) == (2 * 3 * 16, 3)
     assert blocks.around((8, 2)) == (slice(8, 9), slice(0, 3))

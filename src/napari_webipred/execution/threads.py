@@ -95,17 +95,17 @@ def in_threads(
     cores = available_cores()
     workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
     worked = work(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
-    cancellation, budget = Cancellation(), options.budget
+    cancellation, budget, ahead = Cancellation(), options.budget, 2 * workers
 
     def do(item: Item) -> Result:
-        with cancellation.active(), allowing(budget):
+        with cancellation.active(), allowing(budget, ahead):
             return worked(item)
 
     def results(items: Iterable[Item]) -> Iterator[Result]:
         waiting: deque[Future[Result]] = deque()
         for item in items:
             waiting.append(pool.submit(do, item))
-            if len(waiting) > 2 * workers:
+            if len(waiting) > ahead:
                 yield from next_of(waiting)
         while waiting:
             yield from next_of(waiting)

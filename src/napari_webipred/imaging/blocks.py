@@ -47,16 +47,23 @@ class Blocks(Struct, frozen=True, dict=True):
         lengths = (max(end - start for start, end in pairwise(each)) for each in self.starts)
         return math.prod(lengths) * self.plane
 
-    @property
-    def due(self) -> int:
+    def due(self, ahead: int) -> int:
         """How many blocks have planes that are still due while planes are read in their order, the last axis fastest.
 
-        That is one, unless blocks are long along an axis before the last: then all those beside it. One more is begun
-        while the last planes of another are read.
+        That is one, unless blocks are long along an axis before the last: then all those beside it. More are begun
+        while a thread still has to read the last plane of another: one, or as many as other threads come to.
+
+        Parameters
+        ----------
+        ahead : int
+            How many planes the threads may be ahead of the one that is the last to read its plane.
         """
         counts = [len(each) - 1 for each in self.starts]
         longer = [i for i, each in enumerate(self.starts) if counts[i] < each[-1]]
-        return math.prod(counts[longer[0] + 1 :]) + 1 if longer else 1
+        if not longer:
+            return 1
+        in_a_row = min(end - start for start, end in pairwise(self.starts[-1]) if end > start)
+        return math.prod(counts[longer[0] + 1 :]) + max(math.ceil(ahead / in_a_row), 1)
 
     def around(self, index: Index) -> tuple[slice, ...]:
         """Return the block in which a plane lies."""
@@ -120,7 +127,7 @@ def block_plane(array: Any, blocks: Blocks, index: Index, compute: Callable[[Any
         kept = image_memory.found(key)
         if kept is None or kept[0] is not array:
             size = math.prod(part.stop - part.start for part in where) * blocks.plane
-            _make_way(array, blocks.due)
+            _make_way(array, blocks.due(image_memory.ahead))
             with image_memory.reserved(2 * size):
                 kept = array, compute(array[where])
             current().check()
@@ -130,7 +137,7 @@ def block_plane(array: Any, blocks: Blocks, index: Index, compute: Callable[[Any
 
 
 def _make_way(array: Any, due: int) -> None:
-    """Forget blocks of an array that were used long ago, so that with the next one there are not more than are due."""
-    mine = [key for key in image_memory.keys() if key[0] == id(array)]  # noqa: SIM118
+    """Forget the first blocks of an array, so that with the next one there are not more than are due."""
+    mine = sorted(key for key in image_memory.keys() if key[0] == id(array))  # noqa: SIM118
     if excess := mine[: max(len(mine) + 1 - due, 0)]:
         image_memory.forget(*excess)

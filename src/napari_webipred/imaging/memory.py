@@ -14,16 +14,26 @@ from napari_webipred.limits import MEMORY_SETTING, amount, image_budget
 
 Key: TypeAlias = tuple[int, ...]
 _allowed: ContextVar[int | None] = ContextVar("allowed", default=None)
+_ahead: ContextVar[int] = ContextVar("ahead", default=0)
 
 
 @contextmanager
-def allowing(budget: int) -> Iterator[None]:
-    """Let what this thread reads within the block, and all other images, take so many bytes together."""
-    token = _allowed.set(budget)
+def allowing(budget: int, ahead: int = 0) -> Iterator[None]:
+    """Let what this thread reads within the block, and all other images, take so many bytes together.
+
+    Parameters
+    ----------
+    budget : int
+        Bytes.
+    ahead : int
+        How many images other threads may be ahead of this one.
+    """
+    tokens = _allowed.set(budget), _ahead.set(ahead)
     try:
         yield
     finally:
-        _allowed.reset(token)
+        _allowed.reset(tokens[0])
+        _ahead.reset(tokens[1])
 
 
 class ImageMemory:
@@ -47,6 +57,11 @@ class ImageMemory:
     def budget(self) -> int:
         """How many bytes all images together may take."""
         return _allowed.get() or self._setting()
+
+    @property
+    def ahead(self) -> int:
+        """How many images other threads may be ahead of this one."""
+        return _ahead.get()
 
     @property
     def in_use(self) -> int:
