@@ -78,8 +78,8 @@ def _axes(attributes: Attributes, inputs: Sequence[Array], rank: int | None) -> 
 
 def _mean(attributes: Attributes, inputs: Sequence[Array]) -> Array:
     axes, kept = _reduced(attributes, inputs)
-    mean: Array = inputs[0].mean(axis=axes, keepdims=kept)
-    return mean
+    mean: Array = inputs[0].mean(axis=axes, keepdims=True)
+    return mean if kept else mean.squeeze(axes)
 
 
 def _mean_back(attributes: Attributes, inputs: Sequence[Array], value: Array, g: Array) -> Array:
@@ -91,8 +91,8 @@ def _mean_back(attributes: Attributes, inputs: Sequence[Array], value: Array, g:
 
 def _most(attributes: Attributes, inputs: Sequence[Array]) -> Array:
     axes, kept = _reduced(attributes, inputs)
-    most: Array = inputs[0].max(axis=axes, keepdims=kept)
-    return most
+    most: Array = inputs[0].max(axis=axes, keepdims=True)
+    return most if kept else most.squeeze(axes)
 
 
 def _most_back(attributes: Attributes, inputs: Sequence[Array], value: Array, g: Array) -> Array:

@@ -88,7 +88,8 @@ def largest(x: Array, window: Window) -> Array:
     """Pool images by the largest value."""
     rows, columns = window.counts(x)
     padded = window.padded(x, -np.inf)
-    most: Array = np.max([padded[:, :, down, across] for _, _, (down, across) in window.places(rows, columns)], axis=0)
+    parts: Array = np.stack([padded[:, :, down, across] for _, _, (down, across) in window.places(rows, columns)])
+    most: Array = parts.max(axis=0)
     return most
 
 

@@ -79,9 +79,10 @@ def ordered(columns: TableColumns, numbers: Numbers, column: Column, descending:
     keys = columns.key(column)[numbers]
     if column.kind == "axis":
         keys = np.where(keys < 0, np.nan, keys)
-    if keys.dtype.kind == "f":
-        return numbers[np.argsort(-keys if descending else keys, kind="stable")]
-    return numbers[np.argsort(-keys.astype(np.int64) if descending else keys, kind="stable")]
+    if descending:
+        keys = -keys if keys.dtype.kind == "f" else -keys.astype(np.int64)
+    order: NDArray[np.intp] = np.argsort(keys, kind="stable")
+    return numbers[order]
 
 
 def class_wins(columns: TableColumns, numbers: Numbers) -> Counter[str]:
