@@ -175,3 +175,16 @@ def test_the_numbers_of_a_class_count_whatever_the_class_is_called(tmp_path: Pat
         assert found.probabilities.tobytes() == numbers.tobytes()
         assert found.axes == ("z",)
         assert found.assigned.argmax(1).tolist() == numbers.argmax(1).tolist()
+
+
+@pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
+def test_labels_can_be_saved_as_results_are(tmp_path: Path, suffix: str) -> None:
+    path, labels = tmp_path / f"truth.{suffix}", pd.DataFrame({"image": ["a", "b"], "label": ["x", None], "n": [1, 2]})
+    if suffix == "parquet":
+        labels.to_parquet(path)
+    else:
+        labels.to_json(path, orient="records", lines=True)
+    assert truth.of(path, ["x", "y"], group="n")[0] == [Label("a", ("x",), (), "1"), Label("b", (), (), "2")]
+    path.write_bytes(b"[1]\n")
+    with pytest.raises(OptionError, match=rf"truth.{suffix} (are no table|has no labels)"):
+        truth.of(path, ["x", "y"])

@@ -71,6 +71,8 @@ def test_few_labels_and_groups_are_warned_of() -> None:
     features, labels = clouds(20)
     (few,) = honest(features[:12], labels[:12]).warnings
     assert "class 0 (4)" in few
+    (same,) = honest(features, [label.replace("class 1", "Class-0") for label in labels]).warnings
+    assert "The classes Class-0, class 0 differ in capitals, spaces" in same
     groups = ["x" if label == "class 1" else f"p{row % 4}" for row, label in enumerate(labels)]
     (alone,) = honest(features, labels, groups=groups).warnings
     assert "All images of class 1 are of one group" in alone

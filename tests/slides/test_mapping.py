@@ -16,7 +16,7 @@ import napari_webipred as wp
 from elsewhere import in_another_process
 from napari_webipred.engine import Options
 from napari_webipred.errors import ImageError, OptionError
-from napari_webipred.slides.mapping import OFF_LABEL, Finished, Started, TileDone, mapping
+from napari_webipred.slides.mapping import GAPS, OFF_LABEL, Finished, Started, TileDone, mapping
 from napari_webipred.slides.picture import picture_of
 from napari_webipred.slides.request import Request
 from napari_webipred.slides.tile_map import DONE, FAILED, SKIPPED, TileMap
@@ -211,6 +211,13 @@ def test_a_whole_image_classifier_on_tiles_is_off_label_unless_its_card_says_so(
     other = wp.open_model("demo")
     other.card = model.card.model_copy(update={"tile_ok": True})
     assert mapped(other, image, tile=256, stride=256).remark == ""
+
+
+def test_a_map_with_gaps_between_its_tiles_says_so(model: wp.Model) -> None:
+    image = spotted((300, 60), at=(30, 30))
+    assert mapped(model, image, tile=100, stride=120).remark == f"{OFF_LABEL} {GAPS}"
+    assert mapped(model, image, tile=100, stride=100).remark == OFF_LABEL  # though tiles are 60 pixels wide
+    assert mapped(model, image[:80], tile=100, stride=120).remark == OFF_LABEL  # of one tile
 
 
 @pytest.mark.parametrize(

@@ -66,7 +66,7 @@ def add_model(parser: argparse.ArgumentParser, *, several: bool = False) -> None
 def add_known(parser: argparse.ArgumentParser, option: str) -> None:
     """Add two options, one of which says what classes images have: a table, or the names of folders."""
     known = parser.add_mutually_exclusive_group(required=True)
-    known.add_argument(option, type=Path, metavar="FILE", help="CSV file with the columns image and label")
+    known.add_argument(option, type=Path, metavar="FILE", help="table with the columns image and label")
     folders = "take the name of the folder of each image as its label"
     known.add_argument(f"{option}-from-folders", action="store_true", help=folders)
 

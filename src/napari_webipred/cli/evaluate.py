@@ -24,7 +24,7 @@ _SHOWN = 10  # rows and labels that do not count; the file has all
 
 def add_evaluate(parser: Parser) -> None:
     """Add the arguments of the command."""
-    parser.add_argument("results", type=Path, metavar="RESULTS", help="CSV file that classify has written")
+    parser.add_argument("results", type=Path, metavar="RESULTS", help="table that classify has written")
     arguments.add_known(parser, "--truth")
     group = "column of either table: images with the same value, such as a patient, count together"
     parser.add_argument("--group", metavar="COLUMN", help=group)

@@ -14,6 +14,7 @@ from napari_webipred.evaluation.cohort import Label
 from napari_webipred.names import plain
 from napari_webipred.results.columns import READER
 from napari_webipred.results.reading import parsed
+from napari_webipred.results.table_cells import cells_in, is_converted
 from napari_webipred.table_header import image_column, separator
 
 if TYPE_CHECKING:
@@ -189,21 +190,20 @@ def _list(names: Sequence[str]) -> str:
 
 
 def _file(path: Path) -> tuple[list[str], list[list[str]]]:
-    """Read a table from a text file; commas, semicolons or tabs separate its cells."""
+    """Read a table from a file: of text, with commas, semicolons or tabs between its cells, or as results are saved."""
     try:
         if path.stat().st_size > MOST_BYTES:
             raise OptionError(f"{path.name} is too large for a table of labels.", "Give a smaller file.")
-        text = path.read_bytes().decode("utf-8-sig")
+        lines = [*cells_in(path)] if is_converted(path) else _lines(path)
     except OSError as error:
         reason, remedy = file_errors.reading(error)
         raise OptionError(f"The labels {path.name} cannot be read: {reason}.", remedy) from error
     except UnicodeDecodeError as error:
         raise OptionError(f"The labels {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
-    between = separator(text.partition("\n")[0], path.name)
-    try:
-        lines = [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=between) if cells]
     except csv.Error as error:
         raise OptionError(f"The labels {path.name} are no CSV table: {error}.", "Save the table as CSV.") from error
+    except (ValueError, AttributeError) as error:  # the latter if a line of JSON is no object
+        raise OptionError(f"The labels {path.name} are no table: {error}.", "Save the table as CSV.") from error
     if len(lines) < 2 or len(lines[0]) < 2:
         raise OptionError(
             f"{path.name} has no labels.", "Its first line names the columns: image and label; a line for each follows."
@@ -214,3 +214,9 @@ def _file(path: Path) -> tuple[list[str], list[list[str]]]:
             f"Line {short} of {path.name} has {len(lines[short - 1])} cells, not {len(header)}.", "Correct this line."
         )
     return header, lines[1:]
+
+
+def _lines(path: Path) -> list[list[str]]:
+    text = path.read_bytes().decode("utf-8-sig")
+    between = separator(text.partition("\n")[0], path.name)
+    return [cells for cells in csv.reader(io.StringIO(text, newline=""), delimiter=between) if cells]

@@ -17,6 +17,7 @@ from napari_webipred.evaluation.resampling import DRAWS
 from napari_webipred.fitting.head import check
 from napari_webipred.fitting.labels import Labels
 from napari_webipred.fitting.learning import LearningCurve, learning
+from napari_webipred.names import plain
 from napari_webipred.runtime.connections import listed
 from napari_webipred.steps import result_of
 
@@ -131,6 +132,15 @@ def warnings(labels: Labels) -> list[str]:
         found.append(
             f"Too few images to trust any figure: {listed(few)}. Label at least {FEW} of each class, better 20 or more."
         )
+    by_name: dict[str, list[str]] = {}
+    for name in labels.classes:
+        by_name.setdefault(plain(name), []).append(name)
+    found += [
+        f"The classes {listed(same)} differ in capitals, spaces, hyphens or underscores only. If they are the same, "
+        "correct the labels."
+        for same in by_name.values()
+        if len(same) > 1
+    ]
     if labels.groups is None:
         return found
     if len(np.unique(labels.groups)) < FEW_GROUPS:

@@ -39,6 +39,8 @@ OFF_LABEL = (
     "Take the map as a hint where to look, not as a finding."
 )
 
+GAPS = "The tiles do not touch each other: a cell shows what is in its tile, and what lies between was not looked at."
+
 
 class Started(Struct, frozen=True):
     """The tiles are laid; none is read yet.
@@ -65,7 +67,7 @@ class Started(Struct, frozen=True):
     reading : str
         Which level is read, in words.
     remark : str
-        What should be known of the whole map: that it is off-label. Empty if nothing.
+        What should be known of the whole map: that it is off-label, or has gaps. Empty if nothing.
     """
 
     total: int
@@ -251,8 +253,15 @@ def _started(model: Model, picture: Pyramid, plan: Plan, total: int, black_and_w
         picture.pixel_size,
         black_and_white,
         picture.words(plan.level),
-        "" if model.card.tile_ok else OFF_LABEL,
+        " ".join(_remarks(model, plan)),
     )
+
+
+def _remarks(model: Model, plan: Plan) -> Iterator[str]:
+    if not model.card.tile_ok:
+        yield OFF_LABEL
+    if any(steps.step > steps.size and steps.count > 1 for steps in (plan.tiling.down, plan.tiling.across)):
+        yield GAPS
 
 
 def _of_tile(plan: Plan, index: Place, row: Row | None, done: int, total: int) -> TileDone:
