@@ -16,7 +16,7 @@ from napari_webipred.merge import merge
 # What a card says in other words: the mode custom with a factor, as Keras' Rescaling(1 / 255) before the network.
 DIVIDED_BY_255 = "0-1"
 MODES = (DIVIDED_BY_255, *(mode for mode in get_args(StandardizeMode) if mode != "custom"))
-NAME = re.compile(r"(?![\d.]+$)[\w-][\w.-]{0,63}")  # no number, which would be a threshold itself
+NAME = r"(?![\d.]+$)[\w-][\w.-]{0,63}"  # no number, which would be a threshold itself
 ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
 
 
@@ -130,7 +130,7 @@ class Thresholds(Struct, frozen=True):
     how: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not NAME.fullmatch(self.name):
+        if not re.fullmatch(NAME, self.name):
             raise OptionError(
                 f"Thresholds cannot be called {self.name!r}.", "Use letters, digits, hyphens and underscores."
             )

@@ -17,10 +17,10 @@ import re
 # Control characters, line separators, marks and overrides of the direction of writing, what takes no place and joins
 # nothing, and surrogates, which stand for bytes that are no UTF-8 (PEP 383) and cannot be written to any file. The
 # joiners U+200C and U+200D stay: Persian and emoji are written with them.
-_UNSEEN = re.compile(
+_UNSEEN = (
     "[\x00-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ud800-\udfff\ufeff\ufff9-\ufffb]"
 )
-_SEQUENCE = re.compile(
+_SEQUENCE = (
     r"\\(?:x([01][0-9a-f]|5c|7f|[89a-f][0-9a-f])"
     r"|u(00[89][0-9a-f]|00ad|061c|180e|200[bef]|202[89a-e]|206[0-9a-f]|d[89a-f][0-9a-f]{2}|feff|fff[9ab]))"
 )
@@ -32,19 +32,21 @@ _BYTES = 0xDC00  # a byte that is no UTF-8 is this many above its value
 
 def escape(name: str) -> str:
     """Write a file name or path so that it can be seen, stored as UTF-8, and turned back by `unescape`."""
-    return visible(_SEQUENCE.sub(lambda found: rf"\x5c{found[0][1:]}", name))
+    if "\\" in name:
+        name = re.sub(_SEQUENCE, lambda found: rf"\x5c{found[0][1:]}", name)
+    return visible(name)
 
 
 def unescape(text: str) -> str:
     """Return the file name or path that `escape` has written: ``Path(unescape(text))`` is the file."""
-    return _SEQUENCE.sub(_character, text)
+    return re.sub(_SEQUENCE, _character, text)
 
 
 def visible(text: str) -> str:
     """Write a text that nobody has to turn back, such as a message: as `escape` does, but backslashes stay."""
     if text.isascii() and text.isprintable():  # as nearly all are, which this tells at once
         return text
-    return _UNSEEN.sub(_sequence, text)
+    return re.sub(_UNSEEN, _sequence, text)
 
 
 def readable(text: str, longest: int = _LONGEST) -> str:

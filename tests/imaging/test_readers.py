@@ -144,6 +144,7 @@ def test_the_first_image_imports_what_its_format_needs_and_no_other_format(tmp_p
         "from napari_webipred.imaging.raster import FORMATS, PLUGINS\n"
         "from napari_webipred.imaging.readers import file_source, read\n"
         "assert read(file_source(sys.argv[1]), ()).ndim == 3\n"
+        "assert not {f'napari_webipred.imaging.{name}' for name in ('tiff_levels', 'zarr_folder')} & {*sys.modules}\n"
         "print([name for name in FORMATS if f'PIL.{PLUGINS[name][0]}' in sys.modules])"
     )
     printed = subprocess.check_output([sys.executable, "-c", script, str(tmp_path / "x")], text=True)

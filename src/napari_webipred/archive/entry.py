@@ -15,6 +15,7 @@ MAX_FILES = 2000
 MAX_BYTES = 4 * 2**30
 MAX_SIDE_BYTES = 2**20  # of labels, cards and settings; the 1000 classes of ImageNet need 20 kB
 CHUNK = 2**20
+ANOTHER_ARCHIVE = "Get the archive again from its publisher, or choose another model."
 
 
 class ArchiveEntry(Struct, frozen=True):

@@ -18,7 +18,7 @@ _KEYS = ("labels", "classes", "class_names", "classNames", "names", "id2label", 
 _INDEX_KEYS = ("class_indices", "class_to_idx", "label2id")
 _NAME_WORDS = {"name", "label", "class", "class_name", "classname", "labels", "classes", "names", "title"}
 _INDEX_WORDS = {"id", "index", "idx", "class_id", "classid", "class_index", "label_id", "number", "no"}
-_IMAGE = re.compile(r"\.(png|jpe?g|tiff?|bmp|gif|webp|dcm|nii)$", re.IGNORECASE)
+_IMAGE = r"(?i)\.(png|jpe?g|tiff?|bmp|gif|webp|dcm|nii)$"
 _WORDNET = re.compile(r"n\d{8}[ \t,:]+(.+)")
 
 # What the keys of a JSON object are, if its file says that.
@@ -119,7 +119,7 @@ def _checked(labels: Sequence[Any]) -> list[str]:
     names = [" ".join(str(label).split()) for label in labels]
     if not all(0 < len(name) <= _MAX_LABEL and name.isprintable() for name in names):
         raise ValueError("it holds class names that are empty, too long or not printable")
-    if any(_IMAGE.search(name) for name in names):
+    if any(re.search(_IMAGE, name) for name in names):
         raise ValueError("it lists images, not classes")
     return names
 

@@ -5,18 +5,23 @@ from __future__ import annotations
 import hashlib
 import stat
 import weakref
-import zipfile
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from io import BytesIO, IOBase
 from pathlib import Path, PurePosixPath
 
 from napari_webipred import file_errors, formats, safe_json
-from napari_webipred.archive.entry import MAX_BYTES, MAX_SIDE_BYTES, ArchiveEntry, file_chunks, file_entry
+from napari_webipred.archive.entry import (
+    ANOTHER_ARCHIVE,
+    MAX_BYTES,
+    MAX_SIDE_BYTES,
+    ArchiveEntry,
+    file_chunks,
+    file_entry,
+)
 from napari_webipred.archive.label_files import SIDE_FILES
 from napari_webipred.archive.model_folder import folder_entries
 from napari_webipred.archive.needed_files import is_plain_file, needed_files
-from napari_webipred.archive.zip_file import ANOTHER_ARCHIVE, zip_entries
 from napari_webipred.errors import ArchiveError, ModelError, TooLargeError
 
 
@@ -97,7 +102,7 @@ class ModelFiles(Mapping[str, bytes]):
         """
         file = self._entries[name]
         last = PurePosixPath(name).name
-        return _of_zip(self.path / name, *zip_entries(last, self[name] if file.path is None else file.path))
+        return _of_zip(self.path / name, *_unzipped(last, self[name] if file.path is None else file.path))
 
     def model_file(self, named: str | None) -> str | None:
         """Return the name of the model's file: what the user pointed at, else what its card names, if anything.
@@ -214,7 +219,7 @@ def in_memory(name: str, archive: bytes) -> ModelFiles:
     ArchiveError
         It is damaged, unsafe or too large.
     """
-    files = _of_zip(Path(name), *zip_entries(name, archive))
+    files = _of_zip(Path(name), *_unzipped(name, archive))
     files.checksum = f"sha256:{hashlib.sha256(archive).hexdigest()}"
     return files
 
@@ -236,7 +241,7 @@ def _of_file(path: Path) -> ModelFiles:
         case "json":
             return ModelFiles(path, folder_entries(path.parent) | own, path.name, kind)
         case "zip":
-            entries, file = zip_entries(path.name, path)
+            entries, file = _unzipped(path.name, path)
             packed = (each for each in formats.FORMATS if each.members and entries.keys() >= set(each.members))
             if (found := next(packed, None)) is None:
                 return _of_zip(path, entries, file)
@@ -249,6 +254,13 @@ def _of_file(path: Path) -> ModelFiles:
     return ModelFiles(path, own, path.name, kind, beside)
 
 
+def _unzipped(name: str, archive: Path | bytes) -> tuple[dict[str, ArchiveEntry], IOBase]:
+    """List the entries of a zip archive; what reads archives is imported with the first one."""
+    from napari_webipred.archive.zip_file import zip_entries
+
+    return zip_entries(name, archive)
+
+
 def _of_zip(path: Path, entries: Mapping[str, ArchiveEntry], file: IOBase, entry: str | None = None) -> ModelFiles:
     files = ModelFiles(path, entries, entry, "zip")
     weakref.finalize(files, file.close)
@@ -258,12 +270,16 @@ def _of_zip(path: Path, entries: Mapping[str, ArchiveEntry], file: IOBase, entry
 def _zip_around(path: Path) -> Path | None:
     """Return the zip archive that a path goes on behind; None if it does not."""
     around = next((parent for parent in path.parents if parent.is_file()), None)
-    return around if around is not None and zipfile.is_zipfile(around) else None
+    if around is None:
+        return None
+    from zipfile import is_zipfile
+
+    return around if is_zipfile(around) else None
 
 
 def _file_in_zip(archive: Path, entry: str) -> ModelFiles:
     """Open one of several models in a zip archive, with the files of its folder and those in the folders around it."""
-    entries, file = zip_entries(archive.name, archive)
+    entries, file = _unzipped(archive.name, archive)
     if entry not in entries:
         file.close()
         present = ", ".join(list(entries)[:10]) or "no file at all"

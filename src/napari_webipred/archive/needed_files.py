@@ -11,7 +11,7 @@ from napari_webipred.errors import ArchiveError
 
 # The Protocol Buffers entry of an ONNX tensor with the name of its external data file: field 1 is the key "location",
 # field 2 the name, after its length in one or two bytes.
-_LOCATION = re.compile(rb"\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff]\x01)")
+_LOCATION = rb"\x0a\x08location\x12([\x01-\x7f]|[\x80-\xff]\x01)"
 _LONGEST_ENTRY = 512
 # The attribute of a Keras HDF5 file that describes the model; a file without it contains only weights.
 _MODEL_CONFIG = b"model_config"
@@ -39,7 +39,7 @@ def data_files(path: Path) -> dict[str, Path]:
     """
     names: set[str] = set()
     for chunk in _overlapping_chunks(path):
-        for found in _LOCATION.finditer(chunk):
+        for found in re.finditer(_LOCATION, chunk):
             length = found[1][0] & 0x7F | (len(found[1]) - 1) << 7
             name = chunk[found.end() : found.end() + length]
             if len(name) == length:  # else it continues in the next chunk, which overlaps this one

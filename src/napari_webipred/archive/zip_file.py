@@ -14,10 +14,8 @@ from functools import partial
 from io import SEEK_END, BytesIO, FileIO
 from pathlib import Path
 
-from napari_webipred.archive.entry import CHUNK, MAX_BYTES, MAX_FILES, ArchiveEntry, is_noise
+from napari_webipred.archive.entry import ANOTHER_ARCHIVE, CHUNK, MAX_BYTES, MAX_FILES, ArchiveEntry, is_noise
 from napari_webipred.errors import ArchiveError
-
-ANOTHER_ARCHIVE = "Get the archive again from its publisher, or choose another model."
 
 # Weights hardly compress, but zeros compress by a factor of 1000, so the ratio counts only for large archives.
 _MAX_SUSPICIOUS_BYTES = 128 * 2**20

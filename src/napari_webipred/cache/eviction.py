@@ -46,7 +46,7 @@ from napari_webipred.errors import CatalogueError, OptionError
 from napari_webipred.limits import bytes_of
 
 _log = logging.getLogger(__name__)
-_NOTED = re.compile(rf"[0-9a-f]{{64}}(\.json|{REFERENCE_SUFFIX})")
+_NOTED = rf"[0-9a-f]{{64}}(\.json|{REFERENCE_SUFFIX})"
 
 
 class _Piece(Struct, frozen=True):
@@ -158,7 +158,7 @@ def wipe() -> tuple[int, dict[str, str]]:
             delete_lock(lock_path(folder))
     freed += _delete(path for path in _below(COMPILED) if _is_compiled(path))
     for kind in (KNOWN, OVERRIDES, REFERENCES):
-        freed += _delete(path for path in _below(kind) if _NOTED.fullmatch(path.name) or _is_left_over(path))
+        freed += _delete(path for path in _below(kind) if re.fullmatch(_NOTED, path.name) or _is_left_over(path))
     for name in (local_models.FILE, refused_models.FILE, last_choice.FILE, remembered.FILE) if cache.is_dir() else ():
         with shared_file.locked(name):
             freed += _delete(shared_file.files(name))

@@ -12,7 +12,7 @@ from napari_webipred.errors import CatalogueError
 MODELS, COMPILED, KNOWN, OVERRIDES, REFERENCES = "models", "compiled", "known", "told", "references"
 REFERENCE_SUFFIX = ".reference"
 
-_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}"
 
 
 def can_be_folder(id: str) -> bool:  # noqa: A002
@@ -20,7 +20,7 @@ def can_be_folder(id: str) -> bool:  # noqa: A002
 
     Windows keeps ``CON`` and ``aux.txt`` for devices and drops a dot at the end.
     """
-    return bool(_ID.fullmatch(id)) and is_harmless(id)
+    return bool(re.fullmatch(_ID, id)) and is_harmless(id)
 
 
 def model_folder(id: str, cache: Path | None = None) -> Path:  # noqa: A002

@@ -21,8 +21,8 @@ FILE = "own-models.json"
 MOST = 100
 _LONGEST_PATH = 4096
 _LONGEST_NAME = 200
-_CHECKSUM = re.compile(r"(sha256:[0-9a-f]{64})?")
-_TIME = re.compile(r"\d{4}-\d\d-\d\d[T0-9:.+]{0,24}")
+_CHECKSUM = r"(sha256:[0-9a-f]{64})?"
+_TIME = r"\d{4}-\d\d-\d\d[T0-9:.+]{0,24}"
 
 
 class OwnModel(Struct, frozen=True):
@@ -122,5 +122,5 @@ def _valid(document: Any) -> Iterator[OwnModel]:
                 lies = 0 < len(path) <= _LONGEST_PATH and "\0" not in path and Path(path).is_absolute()
                 title = _shown(title) if isinstance(title, str) else ""
                 named = 0 < len(name) <= _LONGEST_NAME and name.isprintable()
-                if lies and named and _TIME.fullmatch(used) and _CHECKSUM.fullmatch(checksum):
+                if lies and named and re.fullmatch(_TIME, used) and re.fullmatch(_CHECKSUM, checksum):
                     yield OwnModel(Path(path), name, used, checksum, title)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 FOLDER = "private"
 _TRIES = 5
-_NAME = re.compile(r"[0-9a-f]{16}")
+_NAME = r"[0-9a-f]{16}"
 _log = logging.getLogger(__name__)
 
 
@@ -105,7 +105,7 @@ def _delete_leftovers(parent: Path) -> None:
     except OSError:  # there is none, or it cannot be read
         return
     mine = _session.folder.name if _session is not None else ""
-    for name in sorted(name for name in names if _NAME.fullmatch(name) and name != mine):
+    for name in sorted(name for name in names if re.fullmatch(_NAME, name) and name != mine):
         lock = hold(_lock_path(parent / name))
         if lock is not None:  # else it runs
             _delete(parent / name)

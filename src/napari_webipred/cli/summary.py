@@ -18,7 +18,7 @@ STEPS = ("reading", "preparing", "computing")
 _CLASSES = 10  # that are told; the others are counted together
 _KINDS = 20
 _OTHERS = "other reasons"
-_NUMBER = re.compile(r"\d[\d,.]*\d|\d")
+_NUMBER = r"\d[\d,.]*\d|\d"
 _FILE = "…"
 
 
@@ -93,7 +93,7 @@ def kind_of(row: Row) -> str:
     """Return why a row failed, without what is different for each image: the name of its file, and numbers."""
     said = row.error.replace(PurePath(row.image).name, _FILE)
     sentence = said.split(". ", 1)[0].rstrip(".")
-    return _NUMBER.sub("N", sentence.removeprefix(f"{_FILE}: "))
+    return re.sub(_NUMBER, "N", sentence.removeprefix(f"{_FILE}: "))
 
 
 def _time(seconds: float) -> str:

@@ -16,9 +16,9 @@ from napari_webipred.card import ModelCard, WeightFormat, Weights
 from napari_webipred.errors import CatalogueError
 
 # Keras and transformers keep weights alone, without the network that they belong to, in files called so.
-_WEIGHTS_ALONE = re.compile(r"\.weights\.h5$|^tf_model.*\.h5$|no_?top", re.IGNORECASE)
-_RESERVED = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\.|$)", re.IGNORECASE)
-_PART = re.compile(r"[A-Za-z0-9_][A-Za-z0-9 ._()+=@,-]{0,199}(?<![ .])")
+_WEIGHTS_ALONE = r"(?i)\.weights\.h5$|^tf_model.*\.h5$|no_?top"
+_RESERVED = r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)"
+_PART = r"[A-Za-z0-9_][A-Za-z0-9 ._()+=@,-]{0,199}(?<![ .])"
 
 
 class RemoteFile(Struct, frozen=True):
@@ -50,7 +50,7 @@ def format_of(name: str) -> WeightFormat | None:
     path, found = PurePosixPath(name), formats.format_of(name)
     if path.suffix.lower() == ".zip":
         return formats.ZIPPED
-    return found.id if found and found.remote and not _WEIGHTS_ALONE.search(path.name) else None
+    return found.id if found and found.remote and not re.search(_WEIGHTS_ALONE, path.name) else None
 
 
 def wanted(card: ModelCard) -> Weights | None:
@@ -63,7 +63,7 @@ def harmless(name: str) -> str:
     """Make a harmless file name of the last part of a name, which may hold anything."""
     plain = re.sub(r"[^A-Za-z0-9._-]+", "_", PurePosixPath(name).name)[-100:].rstrip(".") or "model"
     # A name that begins with a dot is hidden, one with a hyphen an option; Windows reserves CON and others.
-    return plain if re.match(r"[A-Za-z0-9]", plain) and not _RESERVED.match(plain) else f"_{plain}"
+    return plain if re.match(r"[A-Za-z0-9]", plain) and not re.match(_RESERVED, plain) else f"_{plain}"
 
 
 def beside(url: str, path: str) -> str:
@@ -154,4 +154,4 @@ def _shards(document: dict[str, Any]) -> list[str] | None:
 def is_harmless(path: str) -> bool:
     """Tell whether a relative path stays below its folder and can be the name of a file everywhere."""
     parts = path.split("/")
-    return len(parts) <= 4 and all(_PART.fullmatch(part) and not _RESERVED.match(part) for part in parts)
+    return len(parts) <= 4 and all(re.fullmatch(_PART, part) and not re.match(_RESERVED, part) for part in parts)

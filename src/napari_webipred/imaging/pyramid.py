@@ -46,7 +46,7 @@ class Pyramid(Struct, frozen=True, eq=False, weakref=True):
     name : str
         What the user calls it.
     kind : str
-        How it is read: a key of `napari_webipred.imaging.windows.OPENERS`.
+        How it is read: ``"array"``, ``"tiff"`` or ``"zarr"``.
     location : Path or tuple of arrays
         The absolute path of the file or folder, or an array for each level.
     levels : tuple of Level

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from napari_webipred import file_errors
 from napari_webipred.errors import CancelledError, ImageError
-from napari_webipred.imaging import derived, pillow, planes, raster, tiff, tiff_levels, unreadable, windows
+from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable, windows
 from napari_webipred.imaging.dicom import reader as dicom
 from napari_webipred.imaging.handle import beginning, opened
 from napari_webipred.imaging.header import Header
@@ -167,6 +167,8 @@ def tiff_pyramid(path: Path, name: str) -> Pyramid:
     ImageError
         It cannot be read in parts.
     """
+    from napari_webipred.imaging import tiff_levels
+
     with _explained(path):
         return tiff_levels.describe(path, name)
 

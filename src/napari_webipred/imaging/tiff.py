@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging import tiff_levels, windows
+from napari_webipred.imaging import windows
 from napari_webipred.imaging.decoding import decode
 from napari_webipred.imaging.deflate import (
     DEFLATE,
@@ -70,6 +70,8 @@ def describe(path: Path, name: str) -> Source:
     Exception
         Of tifffile, if the file is damaged.
     """
+    from napari_webipred.imaging import tiff_levels  # needed for no other format
+
     check_file(path)
     with opened_tiff(path) as file:
         check_ome(file, path.stat().st_size)

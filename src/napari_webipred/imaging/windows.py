@@ -8,14 +8,12 @@ file itself: the pixels of files never travel.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
 from pathlib import Path
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
-from napari_webipred.imaging import array_levels, tiff_levels, zarr_folder
 from napari_webipred.imaging.pyramid import Pyramid, at_index
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
@@ -25,11 +23,6 @@ from napari_webipred.imaging.tiling import Tiling
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-OPENERS: dict[str, Callable[[Pyramid, int, Index], Stored]] = {
-    "array": array_levels.opened,
-    "tiff": tiff_levels.opened,
-    "zarr": zarr_folder.opened,
-}
 OPEN_AT_MOST = 16  # planes of levels that stay open
 BLOCKS_BESIDE = 4  # blocks in memory while the window of a whole level is put together
 
@@ -57,6 +50,14 @@ class Tiled(Struct, frozen=True):
     budget: int
 
 
+def _stored(pyramid: Pyramid, level: int, plane: Index) -> Stored:
+    """Open a plane of a level; what reads such pictures is imported with the first one."""
+    from napari_webipred.imaging import array_levels, tiff_levels, zarr_folder
+
+    openers = {"array": array_levels.opened, "tiff": tiff_levels.opened, "zarr": zarr_folder.opened}
+    return openers[pyramid.kind](pyramid, level, at_index(pyramid, plane))
+
+
 def windows(pyramid: Pyramid, level: int, plane: Index, budget: int = 0) -> Windows:
     """Open a plane of a level, or find it open.
 
@@ -70,7 +71,7 @@ def windows(pyramid: Pyramid, level: int, plane: Index, budget: int = 0) -> Wind
     with _lock:
         found = _open.get(key)
         if found is None:
-            stored = OPENERS[pyramid.kind](pyramid, level, at_index(pyramid, plane))
+            stored = _stored(pyramid, level, plane)
             found = Windows(stored, budget), pyramid  # its id belongs to it as long as it is kept here
             _open[key] = found
             while len(_open) > OPEN_AT_MOST:
@@ -129,7 +130,7 @@ def whole(pyramid: Pyramid, reader: str) -> Source:
 
 def _read_whole(source: Source, index: Index) -> NDArray[Any]:
     pyramid, level = source.details
-    stored = OPENERS[pyramid.kind](pyramid, level, at_index(pyramid, index))
+    stored = _stored(pyramid, level, index)
     return Windows(stored, 0).window((0, 0, *pyramid.levels[level].shape))
 
 
@@ -149,6 +150,20 @@ def _memory_of_tile(source: Source, index: Index) -> int:
     return int(source.location.bytes_of(*tiled.tiling.size))
 
 
+def _is_zarr(path: str | Path, head: bytes) -> bool:
+    if head:
+        return False
+    from napari_webipred.imaging.zarr_folder import is_zarr
+
+    return is_zarr(Path(path))
+
+
+def _describe_zarr(path: Path, name: str) -> Source:
+    from napari_webipred.imaging.zarr_folder import describe
+
+    return whole(describe(path, name), ZARR.id)
+
+
 ZARR = Reader(
     "zarr",
     _read_whole,
@@ -156,8 +171,8 @@ ZARR = Reader(
     FileFormat(
         names=("OME-Zarr",),
         suffixes=frozenset(),
-        recognises=lambda path, head: not head and zarr_folder.is_zarr(Path(path)),
-        describe=lambda path, name: whole(zarr_folder.describe(path, name), "zarr"),
+        recognises=_is_zarr,
+        describe=_describe_zarr,
         folder_suffixes=frozenset({".zarr"}),
     ),
 )
