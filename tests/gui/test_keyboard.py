@@ -200,6 +200,41 @@ def test_keys_go_to_the_steps_and_show_their_list(full_panel, qtbot):
         qtbot.waitUntil(lambda: QApplication.activeWindow() is panel.window())
 
 
+def test_the_keyboard_stays_with_the_table_when_its_rows_change(full_panel, qtbot):
+    results = full_panel.results
+    table, undo = results.table, results.deleted.undo
+    table.setFocus()
+    table.selectRow(1)
+    qtbot.keyClick(table, Qt.Key.Key_F2)
+    qtbot.keyClicks(QApplication.focusWidget(), "blurred")
+    across = table.horizontalScrollBar().value()
+    assert across > 0
+    qtbot.keyClick(QApplication.focusWidget(), Qt.Key.Key_Return)
+    qtbot.waitUntil(table.hasFocus)
+    assert results.chosen_entry.comment == "blurred"
+    assert table.horizontalScrollBar().value() == across
+    qtbot.keyClick(table, Qt.Key.Key_Delete)
+    assert table.hasFocus()
+    undo.setFocus()
+    qtbot.keyClick(undo, Qt.Key.Key_Space)
+    assert table.hasFocus()
+    results.buttons.clear.setFocus()
+    qtbot.keyClick(results.buttons.clear, Qt.Key.Key_Space)
+    assert undo.hasFocus()
+    qtbot.keyClick(undo, Qt.Key.Key_Space)
+    assert (table.hasFocus(), results.model.rowCount() > 0) == (True, True)
+
+
+def test_tab_goes_through_a_review_in_its_place(full_panel, qtbot):
+    qtbot.mouseClick(full_panel.results.buttons.review, Qt.MouseButton.LeftButton)
+    start = full_panel.review._start
+    qtbot.waitUntil(start.start.hasFocus)
+    seen = list(stops(full_panel, qtbot))
+    header = seen.index(full_panel.sections[3].header)
+    assert seen[header + 1 : header + 5] == [start.blind, start.shuffled, start.start, start.leave]
+    assert full_panel.foot.keyboard in seen[header + 5 :]
+
+
 def test_all_texts_can_be_read(full_panel, viewer, blue_theme):
     """The strongest pixel of each text has the contrast with the colour around it that WCAG 2 asks for."""
     column, faint = full_panel.scroll.widget(), []

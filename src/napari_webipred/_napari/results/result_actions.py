@@ -76,7 +76,6 @@ class ResultActions(QWidget):
         self.menu.report.triggered.connect(lambda: self._report(shown()))
         self.menu.copy.triggered.connect(lambda: self._copy(selected(), header=True))
         self.copy.clicked.connect(lambda: self._copy(shown(), header=True))
-        self.clear.clicked.connect(self._delete_all)
         session.run_changed.connect(self.message.clear)
         session.rows_changed.connect(self._on_rows_changed)
         session.row_read.connect(self._on_rows_changed)
@@ -169,9 +168,6 @@ class ResultActions(QWidget):
         self._session.mark_saved(entries.numbers)
         self.message.show_note(f"Saved {count} to {path.name}.", f"{path.name}.json contains the run record.")
         then()
-
-    def _delete_all(self) -> None:
-        self._session.delete(self._session.table.numbers)
 
     def _on_not_saved(self, error: Exception) -> None:
         self._saving = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from qtpy.QtCore import QEvent, QItemSelection, QItemSelectionModel, QModelIndex, Qt, Signal
 from qtpy.QtGui import QAction, QFont, QFontMetrics, QKeyEvent, QKeySequence, QResizeEvent
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemDelegate, QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_webipred._napari.charts.bars import written
 from napari_webipred._napari.results.result_table import NUMBERS, ResultTable
@@ -171,6 +171,11 @@ class ResultTableView(QTableView):
         index = self.results.index(row, self.results.columns.index(comment))
         self.scrollTo(index)
         self.edit(index)
+
+    def closeEditor(self, editor: QWidget | None, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        super().closeEditor(editor, hint)
+        if hint == QAbstractItemDelegate.EndEditHint.SubmitModelCache:
+            self.setFocus()  # the comment has arranged the table anew, after which Qt knows the editor no more
 
     @property
     def editing(self) -> bool:

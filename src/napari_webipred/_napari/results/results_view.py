@@ -73,6 +73,7 @@ class ResultsView(QWidget):
         self._chosen: int | None = None
         self._cover: QWidget | None = None
         self._kept: tuple[Numbers, Numbers, int | None] | None = None
+        self._across = 0
         self.model = ResultTable(session, session.columns, theme, self)
         self.table = ResultTableView(self.model)
         self.filter = ResultFilter(self.model)
@@ -143,6 +144,8 @@ class ResultsView(QWidget):
         session.rows_added.connect(self._on_rows_added)
         session.rows_changed.connect(self.model.arrange)
         session.row_read.connect(self._on_read)
+        self.deleted.undo.clicked.connect(self._on_undo)
+        self.buttons.clear.clicked.connect(self._on_clear)
         session.run_ended.connect(self._arrange_new)
 
     @cached_property
@@ -191,6 +194,7 @@ class ResultsView(QWidget):
             each.setEnabled(False)  # keys of the panel must not reach it
             each.hide()
         self.layout().insertWidget(0, widget)
+        tab_in_place(widget)
         widget.show()  # the layout would do so later, and what is not shown cannot take the keyboard
 
     def uncover(self) -> None:
@@ -247,6 +251,7 @@ class ResultsView(QWidget):
 
     def _before_reset(self) -> None:
         self._kept = (self.model.numbers, self.table.selected_numbers(), self._chosen)
+        self._across = self.table.horizontalScrollBar().value()
         self._silent = True
 
     def _after_reset(self) -> None:
@@ -266,6 +271,7 @@ class ResultsView(QWidget):
                 chosen, selected = _nearest(chosen, before, model.numbers), none
             self.table.select(selected, chosen)
             self.table.make_visible(self.table.currentIndex().row())
+        self.table.horizontalScrollBar().setValue(self._across)  # a comment that was typed stays in sight
         self._silent = False
         self._show_chosen()
         self.filter.refresh()
@@ -331,6 +337,14 @@ class ResultsView(QWidget):
         menu = column_menu(self.model, header.logicalIndexAt(at), self.table.sortByColumn, self.table)
         menu.popup(header.mapToGlobal(at))
 
+    def _on_undo(self) -> None:
+        self.table.setFocus()  # the button goes, and Qt would give the keyboard to what comes next
+        self._session.undo()
+
+    def _on_clear(self) -> None:
+        self._session.delete(self._session.table.numbers)
+        self.deleted.undo.setFocus()
+
     def _delete(self) -> None:
         self._session.delete(self.table.selected_numbers())
 
@@ -373,7 +387,6 @@ class DeletedNote(QWidget):
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.text, 1)
         layout.addWidget(self.undo)
-        self.undo.clicked.connect(session.undo)
         session.rows_changed.connect(self._refresh)
         session.run_changed.connect(self.hide)
         self._refresh()
