@@ -234,6 +234,25 @@ def test_every_change_is_in_the_file_that_the_user_has_named(viewer, panel, dock
     assert path.name in dock.files.state.text()
 
 
+def test_labels_are_written_at_the_end_of_a_process_though_qt_has_deleted_timers(
+    viewer, panel, dock, pictures, tmp_path, qtbot, monkeypatch
+):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    dock.own.keeping.choose(tmp_path / "labels.csv")
+    wait(qtbot, lambda: settled(dock))
+
+    def deleted() -> None:
+        raise RuntimeError("wrapped C/C++ object of type QTimer has been deleted")
+
+    press(dock, Key.Key_1)
+    for part, name in ((dock.own, "_look_no_more"), (dock.own.learning, "rest"), (dock.own.keeping._latest, "stop")):
+        monkeypatch.setattr(part, name, deleted)
+    dock.own.rest()
+    assert project_file.read(tmp_path / "labels.csv").labels == dock.own.project.labels
+    monkeypatch.undo()  # the end of the test stops what could not be stopped here
+
+
 def test_no_labels_are_replaced_that_the_dialog_has_not_asked_about(
     viewer, panel, dock, pictures, tmp_path, qtbot, monkeypatch
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
@@ -72,7 +73,8 @@ class Keeping(QObject):
     def finish(self) -> None:
         """Write what is not written yet, and wait for it."""
         if self._waits and self.path is not None:
-            self._latest.stop()
+            with suppress(RuntimeError):  # when a process ends, Qt may have deleted its timer already
+                self._latest.stop()
             try:
                 project_file.write(self.path, self._contents())
             except OptionError as error:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -279,13 +280,15 @@ class OwnClasses(QObject):
 
         A timer that ran when another thread collects this object as garbage would end the program.
         """
+        for end in (self._look_no_more, self.learning.rest, self.features.rest, self.keeping.finish):
+            with suppress(RuntimeError):  # when a process ends, Qt may have deleted timers and signals already
+                end()
+
+    def _look_no_more(self) -> None:
+        self._timer.stop()
         for signal in self._news() if self._following else ():
             signal.disconnect(self._timer.start)
         self._following = False
-        self._timer.stop()
-        self.learning.rest()
-        self.features.rest()
-        self.keeping.finish()
 
     def _on_taken(self, taken: Taken, file: Path | None, items: Sequence[Item]) -> None:
         self._task = None
