@@ -115,3 +115,10 @@ def test_links_to_folders_are_not_followed_but_named(folder, tmp_path, capsys):
     assert f"Skipped, because they are not images: {cohort / 'notes.txt'}\n" in err
     assert cli.main(["classify", f"{cohort}/*", "-m", "demo"]) == 1  # a pattern takes all, also what is no image
     assert str(cohort / "patient" / "plain.png") in capsys.readouterr().out
+
+
+def test_a_dash_as_the_output_is_standard_output(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["classify", str(folder), "-m", "demo", "-o", "-"]) == 0
+    assert len(capsys.readouterr().out.splitlines()) == 2
+    assert [path.name for path in tmp_path.iterdir() if path.is_file()] == []

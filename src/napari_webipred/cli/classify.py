@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 DEFAULT_THRESHOLD = 0.5
 OVERWRITE = "replace the output file even if napari-webipred did not write it"
+STANDARD = "-"  # in place of a file: standard output
 
 
 def add_demo(parser: Parser) -> None:
@@ -57,8 +58,8 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=Path,
-        help="file to write: .csv, .tsv, .jsonl or .parquet (default: print CSV to standard output)",
+        type=_output,
+        help="file to write: .csv, .tsv, .jsonl or .parquet (default, or -: print CSV to standard output)",
     )
     parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
     parser.add_argument(
@@ -108,6 +109,10 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
         "--explain", type=Path, metavar="FOLDER", help="write maps of what speaks for a class, as explain"
     )
     explain.add_arguments(maps)
+
+
+def _output(text: str) -> Path | None:
+    return None if text == STANDARD else Path(text)
 
 
 def _demo(options: argparse.Namespace) -> int:

@@ -102,13 +102,13 @@ def _tell(lines: Sequence[Sequence[str]], record: Mapping[str, Any], told: Seque
     """Print the cells that differ, and say how many they are."""
     done = sum(each["planes"]["done"] for each in record.get("runs") or [record])
     if not lines:
-        terminal.message(f"All {done} rows are the same, bit for bit.")
+        terminal.message(f"{f'All {done} rows are' if done != 1 else 'The row is'} the same, bit for bit.")
         return SOME_FAILED if told else DONE
     writer = csv.writer(sys.stdout, lineterminator="\n")
     writer.writerow(("row", "image", "column", "before", "now"))
     writer.writerows([terminal.printable(cell, sys.stdout) for cell in line] for line in lines)
     rows = len({line[0] for line in lines})
-    terminal.message(f"{rows} of {done} rows differ, in {len(lines)} cells.")
+    terminal.message(f"{rows} of {done} rows differ, in {len(lines)} cell{'s' * (len(lines) != 1)}.")
     return SOME_FAILED
 
 
