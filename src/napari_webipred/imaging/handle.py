@@ -80,18 +80,3 @@ def opened(path: Path) -> Iterator[IO[bytes]]:
         return
     with path.open("rb") as file:
         yield file
-
-
-def beginning(path: str, size: int) -> bytes:
-    """Read the first bytes of what is known to be a file, several times faster than with a file object.
-
-    Raises
-    ------
-    OSError
-        It cannot be read.
-    """
-    descriptor = os.open(path, READ_ONLY)
-    try:
-        return os.read(descriptor, size)
-    finally:
-        os.close(descriptor)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from collections.abc import Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
@@ -12,7 +13,7 @@ from napari_webipred import file_errors
 from napari_webipred.errors import CancelledError, ImageError
 from napari_webipred.imaging import derived, pillow, planes, raster, tiff, unreadable, windows
 from napari_webipred.imaging.dicom import reader as dicom
-from napari_webipred.imaging.handle import beginning, opened
+from napari_webipred.imaging.handle import READ_ONLY, opened
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.pyramid import Pyramid
 from napari_webipred.imaging.quiet import quiet
@@ -104,7 +105,9 @@ def file_source(path: str | Path) -> Source:
 
 
 def is_single(path: str, formats: Iterable[FileFormat]) -> bool:
-    """Tell whether the first bytes of a file show that it holds one plane; where they do not, describing it tells.
+    """Tell whether the first bytes of what is known to be a file show that it holds one plane.
+
+    Where they do not, describing it tells.
 
     Parameters
     ----------
@@ -113,7 +116,11 @@ def is_single(path: str, formats: Iterable[FileFormat]) -> bool:
         See `file_formats`, which takes time for a million files.
     """
     try:
-        head = beginning(path, PAGE)
+        descriptor = os.open(path, READ_ONLY)  # several times faster than a file object or a Path
+        try:
+            head = os.read(descriptor, PAGE)
+        finally:
+            os.close(descriptor)
     except OSError:  # describing it will say what is wrong with it
         return False
     if head:
