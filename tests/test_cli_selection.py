@@ -67,8 +67,10 @@ def test_an_image_without_the_chosen_axis_costs_the_others_nothing(folder, tmp_p
         (["--planes", "z=0:9:0"], "0:9:0 does not say which planes."),
         (["--planes", "z=1", "--planes", "z=4"], "--planes names the axis z twice."),
         (["--project", "z=sum"], "sum is no projection. Choose one of max, mean."),
+        (["--blank"], "Add --regions FILE."),
+        (["--colours", "red"], "Add --channels, such as"),
         (["--channels", "a"], "--channels a are no numbers."),
-        (["--colours", "mauve"], "'mauve' is not a colour."),
+        (["--channels", "0", "--colours", "mauve"], "'mauve' is not a colour."),
         (["--range", "limits"], "as one of auto, dtype, plane, stack, percentiles, full,"),
     ],
 )

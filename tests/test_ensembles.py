@@ -306,3 +306,11 @@ def test_the_command_line_refuses_an_ensemble_of_different_classes_before_it_beg
         assert cli.main([*told, *wrong]) == 2
     assert cli.main([*told[:4], "--ensemble", "mean"]) == 2
     assert "Repeat --model" in capsys.readouterr().err
+
+
+def test_an_empty_list_of_models_and_an_outside_without_regions_are_refused() -> None:
+    image = np.zeros((40, 40), np.uint8)
+    with pytest.raises(OptionError, match="There is no model in the list"):
+        wp.classify(image, [])
+    with pytest.raises(OptionError, match="is about regions"):
+        wp.classify(image, "demo", outside="blank")

@@ -188,3 +188,8 @@ def test_labels_can_be_saved_as_results_are(tmp_path: Path, suffix: str) -> None
     path.write_bytes(b"[1]\n")
     with pytest.raises(OptionError, match=rf"truth.{suffix} (are no table|has no labels)"):
         truth.of(path, ["x", "y"])
+
+
+def test_labels_without_their_images_are_refused() -> None:
+    with pytest.raises(OptionError, match="Labels cannot be given as a list"):
+        wp.evaluate(wp.classify(np.zeros((40, 40), np.uint8), "demo"), ["noisy"])

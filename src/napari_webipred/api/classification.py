@@ -13,6 +13,7 @@ from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
 from napari_webipred.cache import overrides
+from napari_webipred.errors import OptionError
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.threads import classify_planes
 from napari_webipred.imaging.preprocess import Intensity
@@ -134,6 +135,10 @@ def classify(  # noqa: PLR0913 - each is given by its name
 
     several = not isinstance(model, (Model, str, Path))
     opened = [model_of(model)] if isinstance(model, (Model, str, Path)) else list(map(model_of, model))
+    if not opened:
+        raise OptionError("There is no model in the list.", "Give one at least.")
+    if regions is None and outside != "keep":
+        raise OptionError(f"outside={outside!r} is about regions.", "Give regions, too.")
     if isinstance(threshold, str):
         with remedies_in_notes():
             opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold)) for each in opened]

@@ -54,6 +54,10 @@ def selection(options: argparse.Namespace) -> Selection:
     """
     from napari_webipred.imaging.selection import Selection, colour
 
+    if options.blank and not options.regions:
+        raise OptionError("--blank is about the labels of a label image.", "Add --regions FILE.")
+    if options.colours and not options.channels:
+        raise OptionError("--colours is about channels.", "Add --channels, such as --channels 0,2.")
     return Selection(
         axes=_axes(options.axes) if options.axes else None,
         planes={axis: _places(text) for axis, text in _by_axis("--planes", options.planes, "z=10:20").items()},

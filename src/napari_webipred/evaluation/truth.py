@@ -64,6 +64,11 @@ def of(
         header, rows = _file(Path(given))
     elif isinstance(given, Mapping):
         return [Label(str(image), _several(label, multi_label)) for image, label in given.items()], ()
+    elif not hasattr(given, "columns"):
+        what = type(given).__name__
+        raise OptionError(
+            f"Labels cannot be given as a {what}.", "Give a table, a file, or a mapping of images to labels."
+        )
     else:
         header = [str(name) for name in given.columns]
         rows = [[_text(cell) for cell in row] for row in given.itertuples(index=False)]

@@ -94,7 +94,7 @@ def _check_regions(name: str, parts: Parts) -> None:
     if any(region.masked for region in parts.regions or ()):
         raise OptionError(
             f"In {name} all pixels outside the labels were black, and code cannot contain the labels.",
-            "Save the labels as an image, and give it to the command classify with --regions and --outside blank.",
+            "Save the labels as an image, and give it to the command classify with --regions and --blank.",
         )
     if parts.corners > MOST_CORNERS:
         raise OptionError(f"The regions of {name} have {parts.corners:,} corners, too many for code.", SAVE_SESSION)
