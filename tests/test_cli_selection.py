@@ -57,6 +57,8 @@ def test_planes_channels_and_projections_are_those_of_python_and_recorded(tmp_pa
 def test_an_image_without_the_chosen_axis_costs_the_others_nothing(folder, tmp_path, capsys):
     assert cli.main(["classify", str(folder), "-m", "demo", "-o", str(tmp_path / "out.csv"), "--planes", "z=3"]) == 1
     assert "has no axis z. It is a single image." in capsys.readouterr().err
+    assert cli.main(["classify", str(folder), "-m", "demo", "--axes", "z"]) == 1
+    assert "has no leading axes to name. It is a single image." in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

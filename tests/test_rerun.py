@@ -146,7 +146,7 @@ def test_what_is_no_record_of_a_run_on_files_is_refused_in_words(folder: Path, c
         Path(f"{name}.csv").write_text("image\n")
         Path(f"{name}.csv.json").write_text(json.dumps({**content, **damaged}))
     for wrong, message in (
-        ("missing.json", "is no record of a run"),
+        ("missing.json", "There is no record missing.json."),
         (str(folder / "x.json"), "is no record of a run"),
         (str(folder / "y.csv.json"), "does not say how its model is opened"),
         ("z.csv.json", "There is no table z.csv"),

@@ -193,3 +193,9 @@ def test_labels_can_be_saved_as_results_are(tmp_path: Path, suffix: str) -> None
 def test_labels_without_their_images_are_refused() -> None:
     with pytest.raises(OptionError, match="Labels cannot be given as a list"):
         wp.evaluate(wp.classify(np.zeros((40, 40), np.uint8), "demo"), ["noisy"])
+
+
+@pytest.mark.parametrize("command", [["evaluate", "--truth", "truth.csv"], ["report", "--to", "html", "-o", "a.html"]])
+def test_a_record_in_the_place_of_its_table_is_named(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command, "results.csv.json"]) == 2
+    assert "is a record, not a table of results. Give the table, such as results.csv." in capsys.readouterr().err

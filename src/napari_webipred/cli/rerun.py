@@ -117,6 +117,8 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     if path.suffix != ".json":
         path = record_path(path)
     record = read_record(path)
+    if not path.exists():
+        raise OptionError(f"There is no record {path}.", OURS)
     if record is None:
         raise OptionError(f"{path} is no record of a run.", OURS)
     runs = record.get("runs") or [record]

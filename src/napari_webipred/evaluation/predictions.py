@@ -19,7 +19,7 @@ from napari_webipred.results.columns import COMMENT, READER, REGION, RUN, class_
 from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
-from napari_webipred.results.record import read_record, record_path
+from napari_webipred.results.record import read_record, record_path, refuse_record
 from napari_webipred.results.table_cells import is_converted, text_of
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
     """
     import pandas as pd
 
+    refuse_record(path)
     record = read_record(record_path(path)) or {}
     model = record.get("model") or {}
     classes = [entry["name"] for entry in model.get("classes") or ()]

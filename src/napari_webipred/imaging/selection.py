@@ -141,6 +141,8 @@ def rename(source: Source, axes: Sequence[str]) -> Source:
         They are more or fewer than it has, or not different.
     """
     names = tuple(map(str, axes))
+    if not source.axes:
+        raise OptionError(f"{source.name} has no leading axes to name. It is a single image.")
     if len(names) != len(source.axes) or len(set(names)) < len(names) or "" in names:
         raise OptionError(
             f"{source.name} needs {len(source.axes)} different names of leading axes, not {names}.",

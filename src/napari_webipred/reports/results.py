@@ -20,7 +20,7 @@ from napari_webipred.results.export import as_text
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.reading import Reading, parsed
-from napari_webipred.results.record import Record, plain, read_record, record_path
+from napari_webipred.results.record import Record, plain, read_record, record_path, refuse_record
 from napari_webipred.results.session_table import Entry
 from napari_webipred.results.table_cells import cells_in
 
@@ -111,6 +111,7 @@ def of_file(path: Path) -> Results:
     OptionError
         One of them is missing or is not ours, or they are of several runs.
     """
+    refuse_record(path)
     record = read_record(record_path(path))
     if record is None:
         raise OptionError(f"There is no record {record_path(path).name} beside the table {path.name}.", _OURS)
