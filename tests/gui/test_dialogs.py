@@ -17,6 +17,7 @@ from qtpy.QtWidgets import (
     QApplication,
     QComboBox,
     QDialog,
+    QDialogButtonBox,
     QMessageBox,
     QPushButton,
     QRadioButton,
@@ -169,3 +170,9 @@ def test_panel_and_evaluation_follow_the_font_size_of_napari(viewer, panel):
     for widget in (panel.model.choice.search, panel.results.table, legend, evaluation.labels.typed.view):
         widget.ensurePolished()
         assert widget.font().pointSize() == 19, widget.accessibleName()
+
+
+def test_buttons_of_dialogs_have_no_icons(panel):
+    dialog = KeyList(keys.lines(panel), panel)
+    (box,) = dialog.findChildren(QDialogButtonBox)
+    assert [button.icon().isNull() for button in box.buttons()] == [True]

@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_webipred._napari.widgets.button import dialog_buttons
+
 HEADINGS = ("Key", "What it does")
 SIZE = QSize(460, 560)
 
@@ -48,7 +50,7 @@ class KeyList(QDialog):
         for row, line in enumerate(lines):
             for column, text in enumerate((line.keys, line.words)):
                 self.table.setItem(row, column, QTableWidgetItem(text))
-        buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        buttons = dialog_buttons(QDialogButtonBox.StandardButton.Close)
         buttons.rejected.connect(self.reject)
         layout = QVBoxLayout(self)
         layout.addWidget(self.table)

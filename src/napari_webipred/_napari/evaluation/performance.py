@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtWidgets import QDialog, QDialogButtonBox, QVBoxLayout, QWidget
 
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
+from napari_webipred._napari.widgets.button import dialog_buttons
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.theme import Theme
@@ -42,7 +43,7 @@ class Performance(QDialog):
         remarks = dict.fromkeys(text for each in published for text in each.remarks)
         self.origin = MutedLabel("\n".join([*remarks, WHOSE]))
         self.pane = PlotPane(theme)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.buttons = dialog_buttons(QDialogButtonBox.StandardButton.Close)
         for button in self.buttons.buttons():
             button.setAutoDefault(False)
         self.buttons.rejected.connect(self.reject)

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.button import Button, dialog_buttons
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred.formats import ALL_PATTERNS, names
 
@@ -51,7 +51,7 @@ class AddModel(QDialog):
         folder = Button("Choose f&older…")
         file.clicked.connect(self._choose_file)
         folder.clicked.connect(self._choose_folder)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.buttons = dialog_buttons(QDialogButtonBox.StandardButton.Cancel)
         self.add = self.buttons.addButton("Add", QDialogButtonBox.ButtonRole.AcceptRole)
         self.add.setDefault(True)
         self.add.setEnabled(False)

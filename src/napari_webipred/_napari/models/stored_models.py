@@ -29,7 +29,7 @@ from napari_webipred._napari.models.entry import megabytes
 from napari_webipred._napari.models.stored_model import StoredModel, stored_lines
 from napari_webipred._napari.models.which_model import WhichModel
 from napari_webipred._napari.task import Task
-from napari_webipred._napari.widgets.button import Button
+from napari_webipred._napari.widgets.button import Button, dialog_buttons
 from napari_webipred._napari.widgets.delete_key import DeleteKey
 from napari_webipred._napari.widgets.label import ElidedLabel, MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -100,7 +100,7 @@ class StoredModels(QDialog):
         self.offline.setToolTip("Only models on this machine can be used. Nothing is searched for or downloaded.")
         self.progress = ProgressLine("this task")
         self.message = Message(theme)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Close)
+        self.buttons = dialog_buttons(QDialogButtonBox.StandardButton.Close)
         for button in self.buttons.buttons():
             button.setAutoDefault(False)
         self._lay_out()

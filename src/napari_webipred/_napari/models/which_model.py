@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QDialog, QDialogButtonBox, QLabel, QVBoxLayout, QWidg
 
 from napari_webipred._napari.models.entry import Entry, entry_lines
 from napari_webipred._napari.models.model_filter import ModelFilter, search_field
+from napari_webipred._napari.widgets.button import dialog_buttons
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import list_view
@@ -48,7 +49,7 @@ class WhichModel(QDialog):
             "If the checksum of the model is known, the file is verified. If you choose the wrong model, all results "
             "will be wrong."
         )
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.buttons = dialog_buttons(QDialogButtonBox.StandardButton.Cancel)
         self.import_button = self.buttons.addButton("Import", QDialogButtonBox.ButtonRole.AcceptRole)
         for button in self.buttons.buttons():
             button.setAutoDefault(False)

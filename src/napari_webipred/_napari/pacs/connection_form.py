@@ -6,6 +6,7 @@ from msgspec.structs import replace
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QCheckBox, QDialog, QDialogButtonBox, QFormLayout, QLineEdit, QSpinBox, QVBoxLayout, QWidget
 
+from napari_webipred._napari.widgets.button import dialog_buttons
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -45,7 +46,7 @@ class ConnectionForm(QDialog):
         self.keyring = QCheckBox("Keep the password or token in the system's keyring")
         self.plain = QCheckBox("I trust this network: connect without encryption")
         self.message = Message(theme)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
+        self.buttons = dialog_buttons(QDialogButtonBox.StandardButton.Save | QDialogButtonBox.StandardButton.Cancel)
         self._lay_out()
         self.kind.currentIndexChanged.connect(self._show_kind)
         self.buttons.accepted.connect(self._on_save)

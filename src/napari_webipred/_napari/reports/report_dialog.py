@@ -24,6 +24,7 @@ from napari_webipred._napari.reports.report_file import Asked, Saved, made, savi
 from napari_webipred._napari.reports.sending import posting, storing
 from napari_webipred._napari.reports.target_fields import TargetFields
 from napari_webipred._napari.task import Task
+from napari_webipred._napari.widgets.button import dialog_buttons
 from napari_webipred._napari.widgets.choice import choice
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.message import Message
@@ -89,7 +90,7 @@ class ReportDialog(QDialog):
         self.organisation.setPlaceholderText("where the reader works")
         self.content = MutedLabel()
         self.message = Message(theme)
-        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.buttons = dialog_buttons(QDialogButtonBox.StandardButton.Cancel)
         self.save = self.buttons.addButton("Save…", QDialogButtonBox.ButtonRole.AcceptRole)
         self.save.setDefault(True)
         self._lay_out()

@@ -4,7 +4,15 @@ from __future__ import annotations
 
 from qtpy.QtCore import QRectF, QSize, Qt
 from qtpy.QtGui import QPainter, QPaintEvent, QPen, QResizeEvent
-from qtpy.QtWidgets import QPushButton, QSizePolicy, QStyle, QStyleOptionButton, QStylePainter, QWidget
+from qtpy.QtWidgets import (
+    QDialogButtonBox,
+    QPushButton,
+    QSizePolicy,
+    QStyle,
+    QStyleOptionButton,
+    QStylePainter,
+    QWidget,
+)
 
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wrapped_text import broken
@@ -102,3 +110,11 @@ class MainButton(Button):
         painter.setPen(self._theme.readable("text", on="current"))
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideRight, self.width() - 2)
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter.value, text)
+
+
+def dialog_buttons(buttons: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
+    """Make the buttons of a dialog, without the icons that some desktops give to some of them."""
+    box = QDialogButtonBox()
+    box.setStyleSheet("QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }")  # counts when buttons are made
+    box.setStandardButtons(buttons)
+    return box

@@ -25,7 +25,6 @@ QCheckBox:focus, QRadioButton:focus, QLabel:focus, QAbstractScrollArea:focus {{
     border: 1px solid {frame};
     padding: 0px;
 }}
-QDialogButtonBox {{ dialogbuttonbox-buttons-have-icons: 0; }}
 QGroupBox {{ border: 0px; margin: 0px; padding: 0px; }}
 """
 
