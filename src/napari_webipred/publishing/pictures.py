@@ -58,12 +58,13 @@ def _picture(number: int, height: int, width: int) -> NDArray[np.uint8]:
     return picture
 
 
-def as_png(picture: NDArray[np.uint8]) -> bytes:
-    """Write a picture as PNG, without any other information in the file."""
+@cache
+def as_png(number: int) -> bytes:
+    """Write a picture, counted from 0, as PNG, without any other information in the file."""
     from PIL import Image
 
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, "PNG", optimize=True)
+    Image.fromarray(_picture(number, *SIZES[number])).save(content, "PNG", optimize=True)
     return content.getvalue()
 
 
