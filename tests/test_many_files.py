@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -325,6 +325,15 @@ def test_axes_are_in_the_order_of_the_images_whenever_they_were_described(tmp_pa
         assert [axis for source in known.described for axis in source.axes] == expected
 
 
+@pytest.fixture
+def signals_heard() -> Iterator[None]:
+    """Take Ctrl-C, which a program that is started in the background ignores."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("signals_heard")
 def test_a_signal_ends_the_look_for_stacks(
     folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
