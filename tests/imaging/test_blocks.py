@@ -65,14 +65,15 @@ def test_each_chunk_is_read_once_for_all_of_its_planes(
     assert image_memory.in_use == 0
 
 
-def test_a_block_is_not_read_again_for_a_thread_that_is_behind_the_others() -> None:
+@pytest.mark.parametrize("backwards", [False, True])
+def test_a_block_is_not_read_again_for_a_thread_that_is_behind_the_others(backwards: bool) -> None:
     stored = Stored((4, 6), (1, 3))
     source = array_source(stored, "x")
     with allowing(image_memory.budget, ahead=6):
         for number in (0, 3, 4, 5, 6, 1, 2, 9, 10, 11, 12, 13, 7, 8):  # in blocks of three
-            read(source, divmod(number, 6))
+            read(source, divmod(23 - number if backwards else number, 6))
     assert set(stored.reads.values()) == {1}
-    assert len(image_memory.keys()) == 3
+    assert len(image_memory.items()) == 3
     image_memory.forget()
 
 

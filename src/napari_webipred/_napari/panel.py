@@ -163,7 +163,7 @@ class ClassifyPanel(QWidget):
         self._prepare()
 
     def _prepare(self) -> None:
-        """Make what the first run shows, so that it need not wait, unless nobody sees the panel."""
+        """Make what the first run shows, so that it need not wait, unless the panel or its window is hidden."""
         if self._unprepared and self.isVisible():
             self._unprepared = False
             in_slices(self._make_results(), self)

@@ -6,7 +6,7 @@ import math
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import cached_property
-from itertools import accumulate, pairwise
+from itertools import accumulate, count, pairwise
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 from weakref import WeakValueDictionary
@@ -25,6 +25,7 @@ BLOCKS_AT_ONCE = 4
 
 _locks: WeakValueDictionary[tuple[Any, ...], Any] = WeakValueDictionary()
 _locks_lock = Lock()
+_numbers = count()  # of blocks, in the order in which they are begun
 
 
 class Blocks(Struct, frozen=True, dict=True):
@@ -56,7 +57,7 @@ class Blocks(Struct, frozen=True, dict=True):
         Parameters
         ----------
         ahead : int
-            How many planes the threads may be ahead of the one that is the last to read its plane.
+            How many images the threads may be ahead of the one that is the last to read its plane.
         """
         counts = [len(each) - 1 for each in self.starts]
         longer = [i for i, each in enumerate(self.starts) if counts[i] < each[-1]]
@@ -125,19 +126,20 @@ def block_plane(array: Any, blocks: Blocks, index: Index, compute: Callable[[Any
     with lock:
         current().check()  # it may have waited for long
         kept = image_memory.found(key)
-        if kept is None or kept[0] is not array:
+        if kept is None or kept[1] is not array:
             size = math.prod(part.stop - part.start for part in where) * blocks.plane
+            number = next(_numbers)
             _make_way(array, blocks.due(image_memory.ahead))
             with image_memory.reserved(2 * size):
-                kept = array, compute(array[where])
+                kept = number, array, compute(array[where])
             current().check()
             image_memory.keep(key, kept, size)
-    plane: NDArray[Any] = kept[1][inside]
+    plane: NDArray[Any] = kept[2][inside]
     return plane
 
 
 def _make_way(array: Any, due: int) -> None:
-    """Forget the first blocks of an array, so that with the next one there are not more than are due."""
-    mine = sorted(key for key in image_memory.keys() if key[0] == id(array))  # noqa: SIM118
+    """Forget the first blocks of an array that were begun, so that with the next one not more are kept than are due."""
+    mine = sorted((kept[0], key) for key, kept in image_memory.items() if key[0] == id(array))
     if excess := mine[: max(len(mine) + 1 - due, 0)]:
-        image_memory.forget(*excess)
+        image_memory.forget(*(key for _, key in excess))

@@ -120,10 +120,10 @@ class ImageMemory:
                 self._kept.pop(key, None)
             self._changed.notify_all()
 
-    def keys(self) -> list[Key]:
-        """Return what is kept, the one that was used last at the end."""
+    def items(self) -> list[tuple[Key, Any]]:
+        """Return what is kept under which keys, what was used last at the end."""
         with self._changed:
-            return list(self._kept)
+            return [(key, value) for key, (_, value) in self._kept.items()]
 
     def _has_room(self, size: int, budget: int) -> bool:
         """Tell whether so many bytes fit; what is kept makes way, what was not used for longest first."""
