@@ -177,6 +177,19 @@ def test_the_numbers_of_a_class_count_whatever_the_class_is_called(tmp_path: Pat
         assert found.assigned.argmax(1).tolist() == numbers.argmax(1).tolist()
 
 
+def test_columns_that_the_user_has_put_before_the_prediction_are_not_the_probabilities(tmp_path: Path) -> None:
+    own, image, classes = tmp_path / "own.csv", tmp_path / "a.tif", [str(number) for number in range(5)]
+    tifffile.imwrite(image, np.random.default_rng(0).integers(0, 256, (40, 50), np.uint8))
+    assert cli.main(["classify", str(image), "-m", "demo", "--classes", ",".join(classes), "-o", str(own)]) == 0
+    expected, _ = predictions.of_file(own)
+    frame = pd.read_csv(own)
+    for name in classes:
+        frame.insert(frame.columns.get_loc("prediction"), f"{name}_round", frame[name].round(1))
+    frame.to_csv(own, index=False)
+    found, _ = predictions.of_file(own)
+    assert found.probabilities.tobytes() == expected.probabilities.tobytes()
+
+
 @pytest.mark.parametrize("suffix", ["jsonl", "parquet"])
 def test_labels_can_be_saved_as_results_are(tmp_path: Path, suffix: str) -> None:
     path, labels = tmp_path / f"truth.{suffix}", pd.DataFrame({"image": ["a", "b"], "label": ["x", None], "n": [1, 2]})

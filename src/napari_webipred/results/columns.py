@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -21,6 +22,7 @@ COMMENT = "comment"
 READER = ("reader_class", "reader_comment", "reader_time")
 REFERENCE = ("reference distance", "reference percentile")
 CALIBRATED = "calibrated"
+_COUNT = re.compile(r"( \(\d+\))?")  # what `unique` puts behind a name
 
 
 def columns(
@@ -73,7 +75,7 @@ def class_places(names: Sequence[str], classes: Sequence[str]) -> range:
     Returns
     -------
     range
-        Empty if it is no table that `columns` has named, or one of other classes.
+        Empty if what stands before ``prediction`` is not called as `columns` calls these classes.
     """
     end = names.index("prediction") if "prediction" in names else 0
     places = range(max(end - len(classes), 0), end)
@@ -83,7 +85,7 @@ def class_places(names: Sequence[str], classes: Sequence[str]) -> range:
 
 def _is_named(column: str, name: str) -> bool:
     """Tell whether this is the column of a class; one that is called like another column has a number behind it."""
-    return column.startswith((harmless(name), name))
+    return any(column.startswith(one) and _COUNT.fullmatch(column, len(one)) for one in (harmless(name), name))
 
 
 def measures(classes: Sequence[str], options: Mapping[str, Any]) -> tuple[str, ...]:
