@@ -203,6 +203,20 @@ def test_labels_can_be_saved_as_results_are(tmp_path: Path, suffix: str) -> None
         truth.of(path, ["x", "y"])
 
 
+@pytest.mark.parametrize("line", ["2", "null", '"str"', "[" * 100_000, "image", '{"image": "b"', '[["image", "b"]]'])
+def test_a_line_of_labels_that_is_no_json_object_is_named(tmp_path: Path, line: str) -> None:
+    path = tmp_path / "truth.jsonl"
+    path.write_text(f'{{"image": "a", "label": "x"}}\n\n{line}\n', encoding="utf-8")
+    with pytest.raises(OptionError, match="The labels truth.jsonl are no table: line 3 is no JSON object[.]"):
+        truth.of(path, ["x", "y"])
+
+
+def test_blank_lines_between_labels_count_for_nothing(tmp_path: Path) -> None:
+    path = tmp_path / "truth.jsonl"
+    path.write_text('\n{"image": "a", "label": "x"}\n \n{"image": "b", "label": "y"}\n\n', encoding="utf-8")
+    assert truth.of(path, ["x", "y"])[0] == [Label("a", ("x",)), Label("b", ("y",))]
+
+
 def test_labels_without_their_images_are_refused() -> None:
     with pytest.raises(OptionError, match="Labels cannot be given as a list"):
         wp.evaluate(wp.classify(np.zeros((40, 40), np.uint8), "demo"), ["noisy"])

@@ -207,7 +207,7 @@ def _file(path: Path) -> tuple[list[str], list[list[str]]]:
         raise OptionError(f"The labels {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
     except csv.Error as error:
         raise OptionError(f"The labels {path.name} are no CSV table: {error}.", "Save the table as CSV.") from error
-    except (ValueError, AttributeError) as error:  # the latter if a line of JSON is no object
+    except ValueError as error:
         raise OptionError(f"The labels {path.name} are no table: {error}.", "Save the table as CSV.") from error
     if len(lines) < 2 or len(lines[0]) < 2:
         raise OptionError(

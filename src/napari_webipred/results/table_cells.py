@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
+from napari_webipred import safe_json
 from napari_webipred.results.export import as_text, dialect_of, in_cells
 from napari_webipred.results.line import is_json
 from napari_webipred.results.table_path import PARQUET
@@ -52,18 +53,33 @@ def text_of(path: Path) -> io.StringIO:
 def _of_json(path: Path) -> Iterator[list[str]]:
     """Yield the cells of JSON lines; a line of a stack has columns that others have not."""
     columns: list[str] = []
-    with path.open(encoding="utf-8") as file:
-        for line in file:
-            found = list(json.loads(line))
-            if new := [name for name in found if name not in columns]:
-                after = found[found.index(new[-1]) + 1 :]  # new axes stand before what all rows have
-                end = columns.index(after[0]) if columns and after else len(columns)
-                columns[end:end] = new
+    for found in map(list, _objects(path)):
+        if new := [name for name in found if name not in columns]:
+            after = found[found.index(new[-1]) + 1 :]  # new axes stand before what all rows have
+            end = columns.index(after[0]) if columns and after else len(columns)
+            columns[end:end] = new
     yield [*map(as_text, columns)]
+    for row in _objects(path):
+        yield _as_text([row.get(name) for name in columns])
+
+
+def _objects(path: Path) -> Iterator[dict[str, Any]]:
+    """Yield the object of each line that is not blank."""
     with path.open(encoding="utf-8") as file:
-        for line in file:
-            row = json.loads(line)
-            yield _as_text([row.get(name) for name in columns])
+        for number, line in enumerate(file, 1):
+            if line.strip():
+                yield _object(line, number)
+
+
+def _object(line: str, number: int) -> dict[str, Any]:
+    wrong = f"line {number} is no JSON object"
+    try:
+        found = safe_json.parse(line)
+    except ValueError as error:
+        raise ValueError(wrong) from error
+    if not isinstance(found, dict):
+        raise ValueError(wrong)
+    return found
 
 
 def _as_text(cells: list[str | int | float | None]) -> list[str]:
