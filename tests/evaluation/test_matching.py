@@ -207,7 +207,7 @@ def test_labels_can_be_saved_as_results_are(tmp_path: Path, suffix: str) -> None
 def test_a_line_of_labels_that_is_no_json_object_is_named(tmp_path: Path, line: str) -> None:
     path = tmp_path / "truth.jsonl"
     path.write_text(f'{{"image": "a", "label": "x"}}\n\n{line}\n', encoding="utf-8")
-    with pytest.raises(OptionError, match="The labels truth.jsonl are no table: line 3 is no JSON object[.]"):
+    with pytest.raises(OptionError, match=r"The labels truth\.jsonl are no table: line 3 is no JSON object[.]"):
         truth.of(path, ["x", "y"])
 
 
