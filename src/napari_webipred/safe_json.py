@@ -39,11 +39,14 @@ def parse(text: str | bytes, object_hook: Callable[[dict[str, Any]], Any] | None
 
 
 def excess(text: str | bytes) -> str:
-    """Tell why a text is too much to be parsed; empty if it is not. Signs within strings are counted as values too."""
+    """Tell why a text is too much to be parsed; empty if it is not. See `values`."""
     if len(text) > MAX_BYTES:
         return f"it has {len(text)} bytes, and {MAX_BYTES} are the most"
+    return f"it has more than {MAX_VALUES} values" if values(text) > MAX_VALUES else ""
+
+
+def values(text: str | bytes) -> int:
+    """Count the values of a text. Signs within strings are counted as values too."""
     if isinstance(text, str):
-        values = sum(map(text.count, ("[", "{", ",")))
-    else:
-        values = sum(map(text.count, (b"[", b"{", b",")))
-    return f"it has more than {MAX_VALUES} values" if values > MAX_VALUES else ""
+        return sum(map(text.count, ("[", "{", ",")))
+    return sum(map(text.count, (b"[", b"{", b",")))

@@ -143,6 +143,49 @@ def test_many_corners_of_regions_are_put_together_from_many_lines(path: Path) ->
     assert load(path).runs[0].images == images
 
 
+def of(files: int, path: str, number: int = 0) -> ImageInput:
+    """Return a series of files."""
+    names = tuple(path.format(i) for i in range(files))
+    return ImageInput(f"image {number}", f"image {number}", steps=None, parts=Parts((), (), names))
+
+
+def merged(number: int, channels: int, files: int) -> ImageInput:
+    """Return an image of several series of files."""
+    each = ChannelInput(of(files, f"/{'s' * 240}/{{:05}}.dcm", number), (1.0, 0.0, 0.5), None)
+    return ImageInput(f"merged {number}", "a", steps=None, parts=Parts((), (each,) * channels))
+
+
+NAMES = (f"cell {i}, type [a], {{b}}, c" for i in range(19_999))
+LABELS = tuple(RegionInput(name, (1, 0, 5, 5), (3, 1), None, True) for name in NAMES)
+
+
+@pytest.mark.parametrize(
+    ("images", "fit"),
+    [
+        ([of(40_000, f"/{'p' * 234}{{:05}}")], False),
+        ([of(15_000, f"/{'腹部增强扫描动脉期' * 20}/{{:05}}.dcm")], False),
+        ([ImageInput("c", "c", steps=None, parts=Parts((), (), (), LABELS))], False),
+        ([merged(i, 3, 1_000) for i in range(12)], True),
+        ([merged(i, 2, 300) for i in range(120)], True),
+    ],
+)
+def test_an_image_of_much_is_written_so_that_it_can_be_read(path: Path, images: list[ImageInput], fit: bool) -> None:
+    save(path, SavedSession((replace(run(), images=(*IMAGES, *images)),)))
+    expected = images if fit else [replace(each, parts=None) for each in images]
+    assert load(path).runs[0].images == (*IMAGES, *expected)
+
+
+def test_what_images_consist_of_leaves_space_for_the_rows(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_writer, "_PARTS", 20_000)
+    images = tuple(of(100, "/scans/{:05}.dcm", i) for i in range(7))
+    save(path, SavedSession((replace(run(), images=images[:2]), replace(run(), images=images))))
+    first, second = load(path).runs
+    assert first.images == images[:2]
+    kept = [image.parts is not None for image in second.images]
+    assert kept == sorted(kept, reverse=True)
+    assert 2 < sum(kept) < 7
+
+
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(npst.arrays(np.float32, (3, 3), elements=st.floats(0, 1, width=32)))
 def test_probabilities_keep_every_bit(tmp_path: Path, numbers: np.ndarray) -> None:

@@ -11,13 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from msgspec.structs import asdict
+from msgspec.structs import asdict, replace
 from numpy.typing import NDArray
 
+from napari_webipred import safe_json
 from napari_webipred.errors import OptionError
 from napari_webipred.names import escape
 from napari_webipred.results.columns import measures
-from napari_webipred.results.inputs import MOST_CORNERS, ImageInput, Parts
+from napari_webipred.results.inputs import ImageInput, Parts
 from napari_webipred.results.output import Kind, being_replaced, claimed, unwritable
 from napari_webipred.results.reading import Reading, written
 from napari_webipred.results.row import Row
@@ -38,6 +39,9 @@ from napari_webipred.results.session_schema import LONGEST
 
 _BLOCK = 500  # rows or images in a line
 _NUMBERS = 2**19  # probabilities in a line
+# Of the images in a line: the reader takes no more, and the rest is for what stands around them.
+_BYTES, _VALUES = safe_json.MAX_BYTES - 100, safe_json.MAX_VALUES - 100
+_PARTS = MOST_BYTES // 4  # bytes of images with their parts in a file, so that space is left for the rows
 
 
 def _is_ours(path: Path) -> bool:
@@ -68,7 +72,7 @@ def save(path: Path, session: SavedSession) -> Generator[None, None, None]:
                 file.write(_json(head)[:-1] + BEGIN)
                 between = b""
                 for part in _parts(session.runs):
-                    file.write(between + _json(part))
+                    file.write(between + part)
                     between = BETWEEN
                     yield
                 file.write((b"\n" if between else b"") + END)
@@ -82,26 +86,27 @@ def _json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=True, allow_nan=False).encode()
 
 
-def _parts(runs: Iterable[SavedRun]) -> Iterator[dict[str, Any]]:
+def _parts(runs: Iterable[SavedRun]) -> Iterator[bytes]:
+    space = _PARTS
     for run in runs:
-        yield {
-            "run": {
-                "begun": run.begun.isoformat(),
-                "card": run.card.model_dump(mode="json", exclude_defaults=True),
-                "checksum": run.checksum,
-                "options": dict(run.options),
-                "axes": run.axes,
-                "total": run.total,
-                "model": {**asdict(run.model), "reference": escape(run.model.reference)},
-                **({"calibration": run.calibration.as_dict()} if run.calibration else {}),
-                **({"ensemble": dict(run.ensemble)} if run.ensemble else {}),
-            }
+        said = {
+            "begun": run.begun.isoformat(),
+            "card": run.card.model_dump(mode="json", exclude_defaults=True),
+            "checksum": run.checksum,
+            "options": dict(run.options),
+            "axes": run.axes,
+            "total": run.total,
+            "model": {**asdict(run.model), "reference": escape(run.model.reference)},
+            **({"calibration": run.calibration.as_dict()} if run.calibration else {}),
+            **({"ensemble": dict(run.ensemble)} if run.ensemble else {}),
         }
-        for some in _blocks(run.images):
-            yield {"images": list(map(_image, some))}
+        yield _json({"run": said})
+        for images in _images(run.images, space):
+            space -= len(images)
+            yield b'{"images": [' + images + b"]}"
         block = max(1, min(_BLOCK, _NUMBERS // max(1, len(run.card.classes))))
         for first in range(0, len(run.rows), block):
-            yield {"rows": _block(run, first, run.rows[first : first + block])}
+            yield _json({"rows": _block(run, first, run.rows[first : first + block])})
 
 
 def _image(image: ImageInput) -> dict[str, Any]:
@@ -121,19 +126,22 @@ def _of_parts(parts: Parts) -> dict[str, Any]:
     }
 
 
-def _blocks(images: Sequence[ImageInput]) -> Iterator[list[ImageInput]]:
-    """Yield the images of each line, which has space for the corners of some regions."""
-    block: list[ImageInput] = []
-    corners = 0
+def _images(images: Sequence[ImageInput], space: int) -> Iterator[bytes]:
+    """Yield the images of each line; those without their parts that the line, or the space, is too small for."""
+    block: list[bytes] = []
+    length = values = 0
     for image in images:
-        more = len(image.parts.files) + image.parts.corners if image.parts else 0
-        if block and (len(block) == _BLOCK or corners + more > MOST_CORNERS):
-            yield block
-            block, corners = [], 0
-        block.append(image)
-        corners += more
+        text = _json(_image(image))
+        if image.parts is not None and (len(text) > min(space, _BYTES) or safe_json.values(text) > _VALUES):
+            text = _json(_image(replace(image, parts=None)))
+        of_it = safe_json.values(text) + 1
+        if block and (len(block) == _BLOCK or length + len(text) > _BYTES or values + of_it > _VALUES):
+            yield b",".join(block)
+            block, length, values = [], 0, 0
+        block.append(text)
+        length, values, space = length + len(text) + 1, values + of_it, space - len(text)
     if block:
-        yield block
+        yield b",".join(block)
 
 
 def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
