@@ -14,7 +14,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from napari_webipred.errors import ImageError
+from napari_webipred.cancellation import Cancellation
+from napari_webipred.errors import CancelledError, ImageError
 from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.readers import file_source, read
 
@@ -449,6 +450,22 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(
     monkeypatch.setattr(os, "scandir", refuse)
     assert find_images([folder])[0] == [str(folder / "a.png"), str(folder / "locked")]
     assert "locked is a folder" in refusal(folder / "locked")
+
+
+def test_a_search_ends_at_the_file_at_which_it_is_cancelled(
+    tree: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancellation, looked_into = Cancellation(), []
+
+    def look(file: str) -> bool:
+        looked_into.append(Path(file).name)
+        cancellation.cancel()
+        return True
+
+    monkeypatch.setattr("napari_webipred.imaging.files.is_dicom_file", look)
+    with cancellation.active(), pytest.raises(CancelledError):
+        find_images([tree("IM00001 IM00002 IM00003")])
+    assert looked_into == ["IM00001"]
 
 
 @pytest.mark.parametrize("pixels", [GREY, COLOUR])

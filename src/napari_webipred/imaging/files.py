@@ -143,8 +143,9 @@ def _told_apart(files: list[str], suffixes: frozenset[str]) -> Found:
     """Tell images from other files, which mostly takes no look into them."""
     if suffixes.issuperset(map(suffix, files)):
         return Found(files, [])
-    found = Found([], [])
+    found, check = Found([], []), current().check
     for file in files:
+        check()
         (found.images if suffix(file) in suffixes or is_dicom_file(file) else found.left_out).append(file)
     return found
 
