@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import tracemalloc
 from collections.abc import Generator, Iterator
 from io import BytesIO
 from pathlib import Path
@@ -17,7 +18,8 @@ from PIL import Image
 
 from dicom_maker import dataset, written
 from napari_webipred import cli, engine
-from napari_webipred.imaging import unopened
+from napari_webipred.imaging import finding, unopened
+from napari_webipred.imaging.files import Found
 from napari_webipred.imaging.finding import FIRST, ListedFile
 from napari_webipred.imaging.selection import Selection
 from napari_webipred.imaging.source import Source
@@ -144,6 +146,20 @@ def test_slices_of_a_series_become_one_stack_however_many_files_there_are(tmp_pa
     assert (found[0].estimated, found[0].total, found[0].axes) == (True, FIRST + 7, ("z",))
     names = [Path(row.image).name for row in rows(found)]
     assert names == [*(f"{number}.png" for number in range(FIRST + 3)), *["CT series 3"] * 3, "z3.png"]
+
+
+def test_paths_before_a_file_that_is_looked_at_are_not_all_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    names = [f"{tmp_path}/{'folder' * 10}/{number:06}.png" for number in range(40_000)]
+    parts = [Found(names[start : start + 1000], []) for start in range(0, len(names), 1000)]
+    monkeypatch.setattr(finding, "walked", lambda folder: [*parts, Found([f"{tmp_path}/z.dcm"], [])])
+    tracemalloc.start()
+    found = engine.found(tmp_path)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert [source.name for source in found] == [*names, f"{tmp_path}/z.dcm"]
+    assert peak < sum(map(len, names)) / 2
 
 
 def test_a_slice_that_is_called_like_another_image_is_found_among_the_first_files(tmp_path: Path) -> None:

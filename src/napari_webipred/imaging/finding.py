@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Generator, Iterable
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -93,13 +94,14 @@ def _add_files(files: PathList, sources: Sources, *, only_files: bool) -> Genera
         found = yield from collected(files)
     places = {files[place]: place for place in looked_at}
     by_place = {min(places[str(each)] for each in _files_of(path, source)): source for path, source in found.sources}
-    done = 0
+    rest, done = iter(files), 0
     for place in looked_at:
-        sources.extend(files[done:place], only_files=only_files)
+        sources.extend(islice(rest, place - done), only_files=only_files)
+        next(rest)
         if place in by_place:  # nothing comes of a slice that is not the first
             sources.add(by_place[place])
         done = place + 1
-    sources.extend(files.after(done), only_files=only_files)
+    sources.extend(rest, only_files=only_files)
     sources.left_out.extend(found.left_out)
 
 
