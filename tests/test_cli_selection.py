@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 
 import numpy as np
 import pandas as pd
@@ -12,6 +11,10 @@ from PIL import Image
 
 import napari_webipred as wp
 from napari_webipred import cli
+from napari_webipred.cli import arguments
+from napari_webipred.engine import Started
+from napari_webipred.imaging import path_list
+from napari_webipred.imaging.path_list import BLOCK, PathList
 
 
 @pytest.fixture
@@ -115,10 +118,27 @@ def test_links_to_folders_are_not_followed_but_named(folder, tmp_path, capsys):
     assert cli.main(["classify", str(cohort), str(folder), "-m", "demo"]) == 0
     out, err = capsys.readouterr()
     assert len(out.splitlines()) == 2
-    assert f"Links to folders are not followed: {cohort / 'patient'}{os.sep}. " in err
+    assert f"Links to folders are not followed: {cohort / 'patient'}. " in err
     assert f"Skipped, because they are not images: {cohort / 'notes.txt'}\n" in err
     assert cli.main(["classify", f"{cohort}/*", "-m", "demo"]) == 1  # a pattern takes all, also what is no image
     assert str(cohort / "patient" / "plain.png") in capsys.readouterr().out
+
+
+def test_who_explains_is_told_of_files_and_links_that_are_left_out(folder, tmp_path, capsys):
+    (folder / "patient").symlink_to(tmp_path, target_is_directory=True)
+    (folder / "notes.txt").write_text("none")
+    assert cli.main(["explain", str(folder), "-m", "demo", "-o", str(tmp_path / "maps")]) == 0
+    err = capsys.readouterr().err
+    assert f"Links to folders are not followed: {folder / 'patient'}. " in err
+    assert f"Skipped, because they are not images: {folder / 'notes.txt'}\n" in err
+
+
+def test_of_very_many_files_that_are_left_out_only_the_first_are_unpacked(monkeypatch, capsys):
+    names, unpack, unpacked = PathList(f"{number}.txt" for number in range(4 * BLOCK)), path_list._unpacked, []
+    monkeypatch.setattr(path_list, "_unpacked", lambda packed: unpacked.append(packed) or unpack(packed))
+    arguments.started(Started(1, (), (), names, names))
+    assert capsys.readouterr().err.count("0.txt, 1.txt, 2.txt, 3.txt, 4.txt, ...") == 2
+    assert len(unpacked) == 1
 
 
 def test_a_dash_as_the_output_is_standard_output(folder, tmp_path, monkeypatch, capsys):

@@ -152,8 +152,8 @@ def test_paths_before_a_file_that_is_looked_at_are_not_all_in_memory(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     names = [f"{tmp_path}/{'folder' * 10}/{number:06}.png" for number in range(40_000)]
-    parts = [Found(names[start : start + 1000], []) for start in range(0, len(names), 1000)]
-    monkeypatch.setattr(finding, "walked", lambda folder: [*parts, Found([f"{tmp_path}/z.dcm"], [])])
+    parts = [Found(names[start : start + 1000]) for start in range(0, len(names), 1000)]
+    monkeypatch.setattr(finding, "walked", lambda folder: [*parts, Found([f"{tmp_path}/z.dcm"])])
     tracemalloc.start()
     found = engine.found(tmp_path)
     _, peak = tracemalloc.get_traced_memory()

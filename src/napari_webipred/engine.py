@@ -48,8 +48,8 @@ class Started(Struct, frozen=True):
         How many rows will come; if it is `estimated`, going by the first files.
     classes, axes : tuple of str
         Names of the model's classes, and of the axes of the stacks among the images.
-    left_out : sequence of str
-        Files in the given folders that are no images.
+    left_out, links : sequence of str
+        Files in the given folders that are no images, and links to folders there, which are not followed.
     regions : bool
         Whether rows are about regions of images.
     measures : tuple of str
@@ -65,6 +65,7 @@ class Started(Struct, frozen=True):
     classes: tuple[str, ...]
     axes: tuple[str, ...]
     left_out: Sequence[str] = ()
+    links: Sequence[str] = ()
     regions: bool = False
     measures: tuple[str, ...] = ()
     estimated: bool = False
@@ -160,7 +161,7 @@ def classify(
     regions = any(source.regions is not None for source in sources.described)
     estimated = not sources.is_counted
     measured = measures(classes, options.as_dict())
-    yield Started(total, classes, axes, sources.left_out, regions, measured, estimated, apart)
+    yield Started(total, classes, axes, sources.left_out, sources.links, regions, measured, estimated, apart)
     done = failed = 0
     stack = -1  # the number of the latest one that was not counted
     planes = islice(planes_of(sources, options.intensity), sources.begun, None)

@@ -148,7 +148,8 @@ def test_a_layer_that_is_moved_in_napari_is_not_taken(target):
     assert target.heard == []
 
 
-def test_a_folder_is_one_entry_with_the_number_of_its_images(images, folder, qtbot):
+def test_a_folder_is_one_entry_with_the_number_of_its_images(images, folder, tmp_path, qtbot):
+    (folder / "link").symlink_to(tmp_path, target_is_directory=True)  # is no file that is left out
     images.choice.add([folder])
     found(images, qtbot)
     assert images.choice.layers.index(0).data() == "scans"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from math import isfinite
@@ -219,18 +218,16 @@ def _few(names: Sequence[str]) -> str:
     return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
 
 
-def started(event: Event, left_out: Sequence[str] = (), *, expected: bool = True) -> Started:
-    """Tell what was left out, as the event or another list says, and make sure that there are images if expected."""
+def started(event: Event, *, expected: bool = True) -> Started:
+    """Tell what was left out, and make sure that there are images if expected."""
     from napari_webipred.engine import Started
 
     assert isinstance(event, Started)
-    skipped = left_out or event.left_out
-    links = [name for name in skipped if name.endswith(os.sep)]
-    if others := [name for name in skipped if not name.endswith(os.sep)]:
-        terminal.message(f"Skipped, because they are not images: {_few(others)}")
-    if links:
+    if event.left_out:
+        terminal.message(f"Skipped, because they are not images: {_few(event.left_out)}")
+    if event.links:
         terminal.message(
-            f"Links to folders are not followed: {_few(links)}. To classify what is there, give them, too."
+            f"Links to folders are not followed: {_few(event.links)}. To classify what is there, give them, too."
         )
     if expected and not event.total:
         raise OptionError("No images found.", "Give image files, or folders with images.")

@@ -88,11 +88,11 @@ def _explain(options: argparse.Namespace) -> int:
     what = selection.selection(options)
     with claimed_folder(options.output, arguments.files(options)) as folder:
         model = arguments.model(options)
-        sources, left_out = engine.find_sources(arguments.images(options))
+        sources = engine.found(arguments.images(options)).opened()
         maps, progress, failed = Maps(folder, how, model, reading), terminal.ProgressLine(), 0
         with finished(maps), closing(engine.classify(model, sources, reading, what, maps.executor)) as events:
-            started = arguments.started(next(events), left_out)
-            maps.begin(sources, started.total, what)
+            started = arguments.started(next(events))
+            maps.begin(sources.described, started.total, what)
             for event in events:
                 if isinstance(event, engine.RowDone):
                     progress.clear()

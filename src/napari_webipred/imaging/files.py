@@ -39,8 +39,7 @@ def find_images(paths: Iterable[str | Path], at_most: int | None = None) -> tupl
         as given and its place in it. A folder that cannot be listed stands for itself, so that the user is told.
     left_out : list of str
         Files in folders whose suffix is not that of an image, unless they are DICOM, and what a DICOMDIR lists outside
-        of its folder; links to folders, which are not followed, with a slash at their end. Hidden files and folders
-        are not even mentioned.
+        of its folder. Links to folders, which are not followed, and hidden files and folders are not even mentioned.
 
     Raises
     ------
@@ -92,13 +91,16 @@ class Found(Struct):
     images : list of str
         Images by their names, and files of DICOM.
     left_out : list of str
-        Files that are neither, and links to folders, with a slash at their end.
+        Files that are neither.
+    links : list of str
+        Links to folders.
     only_files : bool
         Whether none of the images is a folder, a pipe, or a link that leads nowhere.
     """
 
-    images: list[str]
-    left_out: list[str]
+    images: list[str] = []
+    left_out: list[str] = []
+    links: list[str] = []
     only_files: bool = True
 
 
@@ -116,7 +118,7 @@ def walked(folder: Path) -> Iterator[Found]:
     begin = "" if folder == Path() else str(folder)
     listed = entries(begin or os.curdir)
     if listed is None:
-        yield Found([str(folder)], [], only_files=False)
+        yield Found([str(folder)], only_files=False)
         return
     open_folders = [(listed, os.path.join(begin, ""))]  # noqa: PTH118 - several times faster, as all that follows
     while open_folders:
@@ -130,11 +132,11 @@ def walked(folder: Path) -> Iterator[Found]:
                 open_folders.append((deeper, os.path.join(paths[0], "")))  # noqa: PTH118
                 break
             elif kind is Kind.OTHER and suffix(names[0]) not in suffixes:
-                yield Found([], paths)
+                yield Found(left_out=paths)
             elif kind is Kind.LINKED_FOLDER:  # it could lead back here; whoever counts on it must be told
-                yield Found([], [os.path.join(path, "") for path in paths])  # noqa: PTH118
+                yield Found(links=paths)
             else:  # reading a folder as an image will say why it cannot be listed
-                yield Found(paths, [], only_files=False)
+                yield Found(paths, only_files=False)
         else:
             open_folders.pop()
 
@@ -142,8 +144,8 @@ def walked(folder: Path) -> Iterator[Found]:
 def _told_apart(files: list[str], suffixes: frozenset[str]) -> Found:
     """Tell images from other files, which mostly takes no look into them."""
     if suffixes.issuperset(map(suffix, files)):
-        return Found(files, [])
-    found, check = Found([], []), current().check
+        return Found(files)
+    found, check = Found(), current().check
     for file in files:
         check()
         (found.images if suffix(file) in suffixes or is_dicom_file(file) else found.left_out).append(file)

@@ -72,6 +72,7 @@ def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
         for found in walked(path):
             files.extend(found.images)
             sources.left_out.extend(found.left_out)
+            sources.links.extend(found.links)
             only_files &= found.only_files
             yield before + len(files)
     else:

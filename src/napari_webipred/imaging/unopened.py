@@ -30,22 +30,19 @@ class Sources:
     Parameters
     ----------
     images : iterable of Source or str
-    left_out : iterable of str
-        Files in the given folders that are no images.
     selection : Selection
         What of each image is classified that is not described yet.
 
     Attributes
     ----------
-    left_out : PathList
+    left_out, links : PathList
+        Files in the given folders that are no images, and links to folders there, which are not followed.
     begun : int
         How many planes of the first image are left out, because they are classified already.
     """
 
-    def __init__(
-        self, images: Iterable[Image] = (), left_out: Iterable[str] = (), selection: Selection = WHOLE
-    ) -> None:
-        self.left_out = PathList(left_out)
+    def __init__(self, images: Iterable[Image] = (), selection: Selection = WHOLE) -> None:
+        self.left_out, self.links = PathList(), PathList()
         self._selection = selection
         self._paths = PathList()
         self._described: dict[int, Source] = {}
@@ -152,8 +149,8 @@ class Sources:
 
     def opened(self) -> Sources:
         """Return the same images, all described."""
-        same = Sources(map(opened, self), self.left_out)
-        same.begun = self.begun
+        same = Sources(map(opened, self))
+        same.left_out, same.links, same.begun = self.left_out, self.links, self.begun
         return same
 
     def looking_for_stacks(self) -> Generator[tuple[int, int], None, Sources]:
@@ -177,7 +174,8 @@ class Sources:
 
     def _copy(self, selection: Selection) -> Sources:
         same = Sources(selection=selection)
-        same.left_out, same._paths, same._described = self.left_out, self._paths, self._described
+        same.left_out, same.links = self.left_out, self.links
+        same._paths, same._described = self._paths, self._described
         same._first, same.begun, same._single = self._first, self.begun, self._single
         same._only_files = self._only_files
         return same
