@@ -4,10 +4,12 @@ import io
 import os
 import struct
 import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -16,7 +18,7 @@ from PIL import Image
 
 from napari_webipred.cancellation import Cancellation
 from napari_webipred.errors import CancelledError, ImageError
-from napari_webipred.imaging.files import find_images
+from napari_webipred.imaging.files import find_images, walked
 from napari_webipred.imaging.readers import file_source, read
 
 GREY = (np.add.outer(3 * np.arange(20), 5 * np.arange(30)) % 256).astype(np.uint8)
@@ -450,6 +452,27 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(
     monkeypatch.setattr(os, "scandir", refuse)
     assert find_images([folder])[0] == [str(folder / "a.png"), str(folder / "locked")]
     assert "locked is a folder" in refusal(folder / "locked")
+
+
+def test_a_junction_of_windows_is_a_link_that_is_not_followed(
+    tree: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tree("a.png back/b.png")
+    scan = os.scandir
+
+    @contextmanager
+    def scanned(path: str) -> Iterator[list[SimpleNamespace]]:
+        names = ("name", "is_file", "is_dir", "is_symlink")
+        with scan(path) as found:
+            entries = [SimpleNamespace(**{name: getattr(entry, name) for name in names}) for entry in found]
+        for entry in entries:
+            entry.is_junction = partial(str.__eq__, entry.name, "back")
+        yield entries
+
+    monkeypatch.setattr(os, "scandir", scanned)
+    found = list(walked(folder))
+    assert [path for each in found for path in each.images] == [str(folder / "a.png")]
+    assert [path for each in found for path in each.links] == [str(folder / "back")]
 
 
 def test_a_search_ends_at_the_file_at_which_it_is_cancelled(

@@ -210,7 +210,8 @@ def _kind(entry: os.DirEntry[str]) -> Kind:
         return Kind.OTHER
     if is_one_image(Path(entry.name)):
         return Kind.IMAGE
-    return Kind.LINKED_FOLDER if entry.is_symlink() else Kind.FOLDER
+    is_junction = getattr(entry, "is_junction", lambda: False)  # a link of Windows, which Python 3.11 cannot tell
+    return Kind.LINKED_FOLDER if entry.is_symlink() or is_junction() else Kind.FOLDER
 
 
 def naturally_sorted(names: Iterable[str]) -> list[str]:
