@@ -7,6 +7,7 @@ import json
 import shutil
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -158,6 +159,24 @@ def test_what_is_no_record_of_a_run_on_files_is_refused_in_words(folder: Path, c
     shutil.rmtree(folder)
     assert cli.main(["rerun", str(record)]) == 2
     assert "None of the 3 images of this run is here" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "damaged",
+    [{"model": {"classes": classes}} for classes in ([1], [{"name": 5}], None)] + [{"planes": {"done": "all"}}],
+    ids=str,
+)
+def test_a_record_without_what_the_end_needs_is_refused_before_the_run(
+    folder: Path, damaged: dict[str, Any], capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = first_run()
+    content = json.loads(record.read_text(encoding="utf-8"))
+    for name, part in damaged.items():
+        content[name] |= part
+    record.write_text(json.dumps(content), encoding="utf-8")
+    assert cli.main(["rerun", str(record), "-o", "again.csv"]) == 2
+    assert "out.csv.json is damaged (TypeError)" in capsys.readouterr().err
+    assert not Path("again.csv").exists()
 
 
 def test_the_same_number_in_another_notation_is_no_difference_but_a_text_is(folder: Path, capsys) -> None:

@@ -64,6 +64,8 @@ def _rerun(options: argparse.Namespace) -> int:
         how, what, regions = options_of(first["options"]), _selection(first["options"]), first["options"].get("regions")
         given = [given_model(each, options.model if len(runs) == 1 else None) for each in runs]
         thresholds, together = list(map(_thresholds, runs)), _together(record)
+        classes = Shared(dict(enumerate(map(_classes, runs)))).names
+        done = sum(each["planes"]["done"] for each in runs)
     except OSError as error:
         reason, remedy = file_errors.reading(error)
         raise OptionError(f"The list of images of {options.record} cannot be read: {reason}.", remedy) from error
@@ -87,20 +89,19 @@ def _rerun(options: argparse.Namespace) -> int:
     if options.output is None:
         run(models, given_images, None, how, what, wishes)
         stream.seek(0)
-        lines = list(_differences(table, csv.reader(stream), runs))
+        lines = list(_differences(table, csv.reader(stream), classes))
     else:
         kept = [*images, table, options.record]
         with claimed_table(
             options.output, lambda there: terminal.may_replace(there, options.overwrite), kept
         ) as output:
             run(models, given_images, output, how, what, wishes)
-        lines = list(_differences(table, cells_in(output), runs))
-    return _tell(lines, record, told)
+        lines = list(_differences(table, cells_in(output), classes))
+    return _tell(lines, done, told)
 
 
-def _tell(lines: Sequence[Sequence[str]], record: Mapping[str, Any], told: Sequence[str]) -> int:
+def _tell(lines: Sequence[Sequence[str]], done: int, told: Sequence[str]) -> int:
     """Print the cells that differ, and say how many they are."""
-    done = sum(each["planes"]["done"] for each in record.get("runs") or [record])
     if not lines:
         terminal.message(f"{f'All {done} rows are' if done != 1 else 'The row is'} the same, bit for bit.")
         return SOME_FAILED if told else DONE
@@ -142,6 +143,14 @@ def given_model(recorded: Mapping[str, Any], elsewhere: str | None) -> ModelInpu
     if elsewhere is not None:
         return ModelInput(elsewhere, settings=settings)
     return ModelInput(unescape(known.reference), known.is_path, settings)
+
+
+def _classes(recorded: Mapping[str, Any]) -> list[str]:
+    """Return the names of the classes of a run."""
+    names = [each["name"] for each in recorded["model"]["classes"]]
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError("a class is called by something else than text")
+    return names
 
 
 def _thresholds(recorded: Mapping[str, Any]) -> Thresholds | None:
@@ -263,14 +272,14 @@ def _of_model(model: Model, how: Options, recorded: Mapping[str, Any]) -> list[s
 
 
 def _differences(
-    table: Path, lines: Iterator[list[str]], runs: Sequence[Mapping[str, Any]]
+    table: Path, lines: Iterator[list[str]], classes: Sequence[str]
 ) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield the cells that differ: number and image of the row, column, before and now."""
     before = cells_in(table)
     names, now_names = next(before, []), next(lines, [])
     if {*names} != {*now_names}:
         yield "0", "", "names of the columns", ", ".join(names), ", ".join(now_names)
-    pairs, numbers = _paired(names, now_names), _numbers(names, runs)
+    pairs, numbers = _paired(names, now_names), _numbers(names, classes)
     nothing: list[str] = []
     for number, (old, new) in enumerate(zip_longest(before, lines, fillvalue=nothing), 1):
         image = (old or new)[0] if old or new else ""
@@ -288,10 +297,9 @@ def _paired(names: Sequence[str], now_names: Sequence[str]) -> list[tuple[str, i
     return [*found, *((now_names[place], None, place) for place in new)]
 
 
-def _numbers(names: Sequence[str], runs: Sequence[Mapping[str, Any]]) -> set[str]:
+def _numbers(names: Sequence[str], classes: Sequence[str]) -> set[str]:
     """Return the columns with numbers of classes, whatever they are called, and with what was measured."""
-    classes = Shared({place: [each["name"] for each in run["model"]["classes"]] for place, run in enumerate(runs)})
-    places = class_places(names, classes.names)
+    places = class_places(names, classes)
     behind = names[places.stop :] if places else ()
     return {*(names[place] for place in places), *({*behind} - _TEXTS)}
 
