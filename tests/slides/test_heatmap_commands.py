@@ -61,7 +61,10 @@ def test_tiles_that_cannot_be_read_end_in_status_1_and_the_others_are_written(
         (["-o", "map.png"], "map.png cannot be written"),
         (["-o", "map.csv", "--region", "1,2,3"], "is no region"),
         (["-o", "map.csv", "--region", "x"], "is no region"),
-        (["-o", "map.csv", "--plane", "z"], "is no place"),
+        (["-o", "map.csv", "--plane", "z"], "--plane z cannot be understood"),
+        (["-o", "map.csv", "--plane", "z=a"], "is no place"),
+        (["-o", "map.csv", "--plane", "z=1", "--plane", "z=0"], "--plane names the axis z twice."),
+        (["-o", "map.csv", "--plane", "z=1,z=0"], "--plane names the axis z twice."),
         (["-o", "map.csv", "--level", "7"], "no level 7"),
         (["-o", "map.csv", "--tile", "0"], "at least 1"),
         ([], "output"),
@@ -125,7 +128,7 @@ def test_the_place_of_a_plane_can_be_given_axis_by_axis(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "stack.tif", stack, photometric="minisblack", metadata={"axes": "TZYX"})
     given = ["heatmap", str(tmp_path / "stack.tif"), "--model", "demo", "--tile", "30"]
     assert main([*given, "-o", str(tmp_path / "one.csv"), "--plane", "t=1", "--plane", "z=2"]) == 0
-    assert main([*given, "-o", str(tmp_path / "both.csv"), "--plane", "t=1,z=2"]) == 0
+    assert main([*given, "-o", str(tmp_path / "both.csv"), "--plane", "t=1, z = 2"]) == 0
     assert (tmp_path / "one.csv").read_bytes() == (tmp_path / "both.csv").read_bytes()
 
 

@@ -14,6 +14,7 @@ from napari_webipred.cli.classify import OVERWRITE
 from napari_webipred.cli.cluster import DASK, on_cluster
 from napari_webipred.cli.interruption import uninterrupted
 from napari_webipred.cli.parser import Parser, number, whole_number
+from napari_webipred.cli.selection import by_axis
 from napari_webipred.cli.status import DONE as DONE_STATUS
 from napari_webipred.cli.status import SOME_FAILED
 from napari_webipred.errors import OptionError
@@ -204,8 +205,8 @@ def _region(given: list[str] | None) -> list[Any] | None:
 
 
 def _place(texts: Sequence[str]) -> dict[str, int] | None:
-    parts = [part.split("=") for text in texts for part in text.split(",")]
+    parts = [part for text in texts for part in text.split(",")]
     try:
-        return {axis.strip(): int(place) for axis, place in parts} or None
+        return {axis: int(place) for axis, place in by_axis("--plane", parts, "t=0,z=12").items()} or None
     except ValueError:
         raise OptionError(f"--plane {' '.join(texts)} is no place.", "Write it as t=0,z=12.") from None

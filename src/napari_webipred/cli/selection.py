@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, get_args
 
 from napari_webipred.errors import OptionError
@@ -60,10 +61,10 @@ def selection(options: argparse.Namespace) -> Selection:
         raise OptionError("--colours is about channels.", "Add --channels, such as --channels 0,2.")
     return Selection(
         axes=_axes(options.axes) if options.axes else None,
-        planes={axis: _places(text) for axis, text in _by_axis("--planes", options.planes, "z=10:20").items()},
+        planes={axis: _places(text) for axis, text in by_axis("--planes", options.planes, "z=10:20").items()},
         channels=_numbers(options.channels) if options.channels else None,
         colours=tuple(map(colour, options.colours.split(","))) if options.colours else None,
-        projection={axis: _way(text) for axis, text in _by_axis("--project", options.project, "z=max").items()},
+        projection={axis: _way(text) for axis, text in by_axis("--project", options.project, "z=max").items()},
         regions=_labels(options.regions) if options.regions else None,
         outside="blank" if options.blank else "keep",
     )
@@ -89,10 +90,11 @@ def _axes(text: str) -> tuple[str, ...]:
     return tuple(text.split(",")) if "," in text else tuple(text)
 
 
-def _by_axis(option: str, texts: list[str], example: str) -> dict[str, str]:
+def by_axis(option: str, texts: Iterable[str], example: str) -> dict[str, str]:
+    """Return what is said of each axis, in texts such as ``z=12``; each axis may be named once."""
     found: dict[str, str] = {}
     for text in texts:
-        axis, equals, value = text.partition("=")
+        axis, equals, value = map(str.strip, text.partition("="))
         if not (axis and equals and value):
             raise OptionError(f"{option} {text} cannot be understood.", f"Write it like {option} {example}.")
         if axis in found:
