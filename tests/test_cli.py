@@ -128,6 +128,15 @@ def test_the_demo_needs_nothing_and_writes_its_table(tmp_path, monkeypatch, caps
     assert (tmp_path / "demo.csv.json").is_file()
 
 
+def test_the_table_of_the_demo_is_refused_on_standard_output_which_has_its_text(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["demo", "-o", "-"]) == 2
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "demo uses standard output for what it shows. Give a file, such as demo.csv." in said
+    assert not [*tmp_path.iterdir()]
+
+
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [

@@ -71,6 +71,13 @@ def test_stacks_are_read_again_as_they_were_and_label_images_too(folder: Path, c
     assert "All 4 rows are the same" in capsys.readouterr().err
 
 
+def test_a_hyphen_in_place_of_the_output_is_no_file(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    record = first_run()
+    before = {*Path().iterdir()}
+    assert cli.main(["rerun", str(record), "-o", "-"]) == 0
+    assert {*Path().iterdir()} == before
+
+
 def test_an_image_that_was_changed_or_is_gone_is_named_and_its_cells_listed(folder: Path, capsys) -> None:
     record = first_run()
     entries = json.loads(record.read_text(encoding="utf-8"))["inputs"]

@@ -58,7 +58,7 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
     parser.add_argument(
         "-o",
         "--output",
-        type=_output,
+        type=table_file,
         help="file to write: .csv, .tsv, .jsonl or .parquet (default, or -: print CSV to standard output)",
     )
     parser.add_argument("--overwrite", action="store_true", help=OVERWRITE)
@@ -111,7 +111,8 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
     explain.add_arguments(maps)
 
 
-def _output(text: str) -> Path | None:
+def table_file(text: str) -> Path | None:
+    """Return the file of a table; None if it is standard output."""
     return None if text == STANDARD else Path(text)
 
 
@@ -121,6 +122,8 @@ def _demo(options: argparse.Namespace) -> int:
     from napari_webipred.imaging.selection import WHOLE
     from napari_webipred.samples import sample_images
 
+    if str(options.output) == STANDARD:
+        raise OptionError("demo uses standard output for what it shows.", "Give a file, such as demo.csv.")
     with _claimed(options.output, options.overwrite) as output:
         model = arguments.open_model("demo")
         terminal.show(model.card.name)

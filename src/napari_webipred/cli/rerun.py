@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from napari_webipred import file_errors
 from napari_webipred.checksums import sha256_of
 from napari_webipred.cli import arguments, selection, terminal
+from napari_webipred.cli.classify import table_file
 from napari_webipred.cli.parser import Parser
 from napari_webipred.cli.run import Wishes, run
 from napari_webipred.cli.several import Together
@@ -47,7 +48,12 @@ def add_rerun(parser: Parser) -> None:
     """Add the arguments of the command."""
     parser.add_argument("record", type=Path, metavar="RECORD", help="the record of a table, such as results.csv.json")
     parser.add_argument("-m", "--model", help="where the model is now, if not where it was")
-    parser.add_argument("-o", "--output", type=Path, help="CSV or TSV file for the new rows (default: none)")
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=table_file,
+        help="CSV or TSV file for the new rows (default, or -: none, only the differences go to standard output)",
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace the output even if it is not one of ours")
     parser.set_defaults(run=_rerun)
 
