@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from msgspec.structs import replace
 from PIL import Image
 
 pytest.importorskip("napari")
@@ -24,14 +25,15 @@ from tests.dicom_maker import ct_slice, written
 
 import napari_webipred as wp
 from napari_webipred._napari.images import layer_input
-from napari_webipred._napari.images.layer_input import image_input, row_axes_of
+from napari_webipred._napari.images.layer_input import image_input, image_inputs, row_axes_of
 from napari_webipred._napari.images.layers import source_of
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred._napari.viewer_session import _sessions, unwrapped
+from napari_webipred.imaging.region import Region, polygon
 from napari_webipred.imaging.selection import Channel, merge
 from napari_webipred.results import script, session_writer
-from napari_webipred.results.inputs import ModelInput
+from napari_webipred.results.inputs import ModelInput, RegionInput
 
 
 @pytest.fixture
@@ -271,9 +273,21 @@ def test_why_an_old_session_has_no_code_is_said(panel, viewer, reopened, qtbot, 
 
 def test_regions_with_more_corners_than_code_has_space_for_are_told(panel, viewer, reopened, qtbot, monkeypatch):
     monkeypatch.setattr(layer_input, "MOST_CORNERS", 3)
-    monkeypatch.setattr(script, "MOST_CORNERS", 3)
     panel.form.regions.value = viewer.add_shapes([np.array(CORNERS[0]) / 2], shape_type="polygon")
     panel.form.outside.value = "blank"
     new = reopened(keep=True)
     new.results.buttons.menu.python_layers.trigger()
-    assert_said(new, qtbot, "corners, too many for code")
+    assert_said(new, qtbot, "The regions of the run are too many for code.")
+
+
+def test_regions_are_left_out_from_where_those_of_a_run_are_too_many(monkeypatch):
+    monkeypatch.setattr(layer_input, "MOST_CORNERS", 9)
+    layers = [Layer(np.zeros((60, 60), np.uint8), name=name) for name in "abcd"]
+    triangle = polygon("1", np.array(CORNERS[0]), blank=True)
+    regions = [(triangle,), (triangle, Region("2", (0, 0, 4, 5))), (triangle,), None]
+    sources = [replace(source_of(layer), regions=each) for layer, each in zip(layers, regions, strict=True)]
+    a, b, c, d = image_inputs([Target([layer]) for layer in layers], sources)
+    assert a.parts.regions == (RegionInput("1", triangle.box, None, ((5.0, 5.0), (5.0, 60.0), (70.0, 33.3))),)
+    assert [len(image.parts.regions) for image in (a, b, c)] == [1, 2, 0]
+    assert [image.parts.left_out for image in (a, b, c)] == [False, False, True]
+    assert (d.steps, d.parts) == ((), None)

@@ -27,7 +27,7 @@ from napari_webipred.imaging.selection import merge_along, project, take_channel
 from napari_webipred.results import script
 from napari_webipred.results.command import OUTPUT
 from napari_webipred.results.command import shell as shell_command
-from napari_webipred.results.inputs import ImageInput, ModelInput
+from napari_webipred.results.inputs import MOST_CORNERS, ImageInput, ModelInput, Parts, RegionInput
 from napari_webipred.results.row import Row
 
 DEMO = ModelInput("demo")
@@ -271,3 +271,13 @@ def test_windows_gets_its_own_quotes(path: str, word: str) -> None:
 def test_what_a_shell_of_windows_would_replace_is_left_to_python(path: str) -> None:
     with pytest.raises(OptionError, match="would not take"):
         shell_command([ImageInput("a", "a", path)], DEMO, {}, "nt")
+
+
+def test_regions_of_all_images_together_can_be_too_many_whoever_has_counted_them() -> None:
+    box = RegionInput("1", (0, 0, 4, 5))
+    half = ImageInput("a", "a", steps=None, parts=Parts((), regions=(box,) * (MOST_CORNERS // 2)))
+    script.check([half, half])
+    one = replace(half, parts=Parts((), regions=(box,)))
+    for more in (one, replace(one, parts=Parts((), regions=(), left_out=True))):
+        with pytest.raises(OptionError, match="regions of the run are too many"):
+            script.check([half, half, more])

@@ -52,7 +52,8 @@ SERIES = ImageInput(
     "c", "c", None, (3, 4, 5), "int16", False, ("z",), steps=None, parts=Parts((), (), ("/x/caf\udce9.dcm",))
 )
 CHANNELS = (ChannelInput(IMAGES[0], (1.0, 0.0, 0.5), (7.0, 3900.5)), ChannelInput(SERIES, (0.0, 1.0, 0.0), None))
-MERGED = ImageInput("a + c", "a", steps=None, parts=Parts((STEPS[0],), CHANNELS, (), REGIONS, 5))
+MERGED = ImageInput("a + c", "a", steps=None, parts=Parts((STEPS[0],), CHANNELS, (), REGIONS))
+LEFT_OUT = ImageInput("d", "d", steps=None, parts=Parts((), (), (), (), True))
 
 
 def row(source: int = 0, p=(0.95, 0.5, 0.1), **facts) -> Row:
@@ -130,14 +131,14 @@ def test_the_file_is_one_json_object_without_what_nobody_has_said(path: Path) ->
 
 
 def test_what_an_image_consists_of_comes_back(path: Path) -> None:
-    images = (*IMAGES, SERIES, MERGED)
+    images = (*IMAGES, SERIES, MERGED, LEFT_OUT)
     save(path, SavedSession((replace(run(), images=images),)))
     assert load(path).runs[0].images == images
 
 
 def test_many_corners_of_regions_are_put_together_from_many_lines(path: Path) -> None:
     outline = tuple((i / 7, i / 3) for i in range(9_999))
-    parts = Parts((), (), (), (RegionInput("1", (0, 0, 4, 5), None, outline),) * 2, 20_000)
+    parts = Parts((), (), (), (RegionInput("1", (0, 0, 4, 5), None, outline),) * 2)
     images = tuple(ImageInput(f"image {i}", f"image {i}", steps=None, parts=parts) for i in range(20))
     save(path, SavedSession((replace(run([]), images=images),)))
     assert load(path).runs[0].images == images
@@ -184,6 +185,18 @@ def test_what_images_consist_of_leaves_space_for_the_rows(path: Path, monkeypatc
     kept = [image.parts is not None for image in second.images]
     assert kept == sorted(kept, reverse=True)
     assert 2 < sum(kept) < 7
+
+
+def test_what_images_consist_of_is_left_out_when_a_file_says_too_much(path: Path, monkeypatch) -> None:
+    monkeypatch.setattr(session_reader, "MOST_PARTS", 100)
+    outline = tuple((float(i), float(i)) for i in range(29))
+    regions = ImageInput(
+        "r", "r", steps=None, parts=Parts((), (), (), (RegionInput("1", (0, 0, 4, 5), None, outline),))
+    )
+    first, second = (regions, merged(0, 2, 20)), (of(28, "/{}"), *IMAGES, of(1, "/{}"))  # 30 + 42, 28 + 1
+    save(path, SavedSession(tuple(replace(run(), images=each) for each in (first, second))))
+    found = [each.images for each in load(path).runs]
+    assert found == [first, (*second[:-1], replace(second[-1], parts=None))]
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

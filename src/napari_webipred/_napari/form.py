@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.image_item import counts_of, sources_of, stacked_axes
-from napari_webipred._napari.images.layer_input import image_input
+from napari_webipred._napari.images.layer_input import image_inputs
 from napari_webipred._napari.images.layers import shown_range
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.images.plane_choice import PlaneChoice
@@ -179,7 +179,7 @@ class ClassifyForm(Container):
     def _begin(self) -> None:
         """Classify; the regions are known."""
         targets, sources = self.sources()
-        images = [image_input(target, source) for target, source in zip(targets, sources, strict=True)]
+        images = image_inputs(targets, sources)
         self._session.classify(targets, sources, self.options(), images, self.finder.used(), self.kept_thresholds())
 
     def _look(self) -> None:

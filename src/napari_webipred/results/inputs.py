@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal, TypeAlias
 
 from msgspec import Struct, field
@@ -16,8 +16,7 @@ Chosen: TypeAlias = tuple[Literal["channel"], str, int]
 Merged: TypeAlias = tuple[Literal["merge"], str, tuple[int, ...], tuple[tuple[float, float, float], ...]]
 Step: TypeAlias = Taken | Projected | Chosen | Merged
 
-
-MOST_CORNERS = 20_000  # of the regions of an image, so that a session and the code of a run stay of bearable length
+MOST_CORNERS = 20_000  # of all regions of a run, so that a session and the code of a run stay of bearable length
 
 
 class ModelInput(Struct, frozen=True):
@@ -99,6 +98,11 @@ class RegionInput(Struct, frozen=True):
     masked: bool = False
 
 
+def corners(regions: Iterable[Any]) -> int:
+    """Count the corners of regions, and one for each of them."""
+    return sum(1 if each.outline is None else 1 + len(each.outline) for each in regions)
+
+
 class ChannelInput(Struct, frozen=True):
     """A layer that was merged with others: what was taken of it, its colour, and its black and white."""
 
@@ -120,16 +124,15 @@ class Parts(Struct, frozen=True):
         Those of a series.
     regions : tuple of RegionInput, optional
         None if all of it was classified.
-    corners : int
-        How many corners the regions have together, and one for each of them. Above `MOST_CORNERS`, the regions
-        themselves are left out.
+    left_out : bool
+        Whether the regions are left out, because those of the run have more than `MOST_CORNERS` corners.
     """
 
     steps: tuple[Step, ...]
     channels: tuple[ChannelInput, ...] = ()
     files: tuple[str, ...] = ()
     regions: tuple[RegionInput, ...] | None = None
-    corners: int = 0
+    left_out: bool = False
 
 
 class Inputs(Struct, frozen=True):

@@ -16,6 +16,7 @@ from napari_webipred.results.inputs import (
     Parts,
     RegionInput,
     Step,
+    corners,
 )
 
 DEFAULTS = {"intensity": "auto", "threshold": 0.5, "profile": None, "views": None, "reference": False}
@@ -73,10 +74,13 @@ def check(images: Sequence[ImageInput], files: bool = False, merged: bool = Fals
                 "Open the images and classify again. A session that an earlier version saved does not contain it.",
             )
         if image.parts is not None:
-            _check_regions(image.name, image.parts)
+            _check_masks(image.name, image.parts)
             check([channel.image for channel in image.parts.channels], files, merged=True)
         if files and not (image.parts is not None and (image.parts.files or image.parts.channels)):
             _check_file(image, merged)
+    parts = [image.parts for image in images if image.parts is not None]
+    if any(each.left_out for each in parts) or sum(corners(each.regions or ()) for each in parts) > MOST_CORNERS:
+        raise OptionError("The regions of the run are too many for code.", SAVE_SESSION)
 
 
 def _check_file(image: ImageInput, merged: bool) -> None:
@@ -90,14 +94,12 @@ def _check_file(image: ImageInput, merged: bool) -> None:
         )
 
 
-def _check_regions(name: str, parts: Parts) -> None:
+def _check_masks(name: str, parts: Parts) -> None:
     if any(region.masked for region in parts.regions or ()):
         raise OptionError(
             f"In {name} all pixels outside the labels were black, and code cannot contain the labels.",
             "Save the labels as an image, and give it to the command classify with --regions and --blank.",
         )
-    if parts.corners > MOST_CORNERS:
-        raise OptionError(f"The regions of {name} have {parts.corners:,} corners, too many for code.", SAVE_SESSION)
 
 
 _FUNCTIONS = {"planes": "take_planes", "project": "project", "channel": "take_channel", "merge": "merge_along"}

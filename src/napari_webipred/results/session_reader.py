@@ -20,7 +20,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape, visible
 from napari_webipred.results.calibration import Calibration
 from napari_webipred.results.columns import measures
-from napari_webipred.results.inputs import ChannelInput, ImageInput, ModelInput, Parts, RegionInput
+from napari_webipred.results.inputs import ChannelInput, ImageInput, ModelInput, Parts, RegionInput, corners
 from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.reading import NONE, Reading, in_seconds
@@ -51,6 +51,8 @@ from napari_webipred.results.session_schema import (
 from napari_webipred.results.session_schema import Parts as FoundParts
 
 ANOTHER = "Choose a file that this program has saved with “Save session…”."
+
+MOST_PARTS = 500_000  # files, channels, regions and corners of all images, which take some hundred bytes each
 
 # Options that were not there from the first, and their usual values, which say nothing.
 _LATER = {"views": None, "reference": False, "precision": "float32", "device": "cpu", "difference": None}
@@ -100,7 +102,7 @@ class _Reader:
 
     def __init__(self) -> None:
         self._runs: list[_Begun] = []
-        self._rows = 0
+        self._rows = self._parts = 0
 
     def add(self, part: Any) -> None:
         """Take a line."""
@@ -114,7 +116,7 @@ class _Reader:
         elif not self._runs:
             raise ValueError("it does not begin with a run")
         elif name == "images":
-            self._runs[-1].images.extend(map(_image, IMAGES.validate_python(content)))
+            self._runs[-1].images.extend(map(self._kept, map(_image, IMAGES.validate_python(content))))
         elif name == "rows":
             self._add_rows(Rows.model_validate(content))
         else:
@@ -123,6 +125,11 @@ class _Reader:
     def finished(self) -> tuple[SavedRun, ...]:
         """Return the runs."""
         return tuple(map(_finished, self._runs))
+
+    def _kept(self, image: ImageInput) -> ImageInput:
+        """Leave out what an image consists of as soon as that is too much of all images together."""
+        self._parts += _count(image.parts)
+        return image if self._parts <= MOST_PARTS else replace(image, parts=None)
 
     def _add_rows(self, block: Rows) -> None:
         begun = self._runs[-1]
@@ -241,7 +248,15 @@ def _of_parts(found: Series) -> Parts:
         return Parts(found.steps, files=files)
     channels = (ChannelInput(_image(each.image), each.colour, each.range) for each in found.channels)
     regions = None if found.regions is None else tuple(map(_region, found.regions))
-    return Parts(found.steps, tuple(channels), files, regions, found.corners)
+    return Parts(found.steps, tuple(channels), files, regions, found.left_out)
+
+
+def _count(parts: Parts | None) -> int:
+    """Count what an image consists of."""
+    if parts is None:
+        return 0
+    of_channels = sum(1 + _count(channel.image.parts) for channel in parts.channels)
+    return len(parts.files) + corners(parts.regions or ()) + of_channels
 
 
 def _region(found: Region) -> RegionInput:

@@ -194,7 +194,7 @@ class Parts(Series):
 
     channels: tuple[Channel, ...] = ()
     regions: tuple[Region, ...] | None = None
-    corners: Place = 0
+    left_out: bool = False
 
 
 class Image(Described):

@@ -122,7 +122,7 @@ def _of_parts(parts: Parts) -> dict[str, Any]:
         "files": list(map(escape, parts.files)),
         "channels": [{**asdict(channel), "image": _image(channel.image)} for channel in parts.channels],
         "regions": None if parts.regions is None else list(map(asdict, parts.regions)),
-        "corners": parts.corners,
+        "left_out": parts.left_out,
     }
 
 

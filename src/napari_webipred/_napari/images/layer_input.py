@@ -16,13 +16,24 @@ from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.region import Region
 from napari_webipred.imaging.selection import Projected, project, take_channel
 from napari_webipred.imaging.source import Source
-from napari_webipred.results.inputs import MOST_CORNERS, ChannelInput, ImageInput, Parts, RegionInput, Step
+from napari_webipred.results.inputs import MOST_CORNERS, ChannelInput, ImageInput, Parts, RegionInput, Step, corners
 
 
-def image_input(target: Target, source: Source) -> ImageInput:
+def image_inputs(targets: Sequence[Target], sources: Sequence[Source]) -> list[ImageInput]:
+    """Describe the images of a run; regions are left out from where they have more than `MOST_CORNERS` corners."""
+    images: list[ImageInput] = []
+    space = MOST_CORNERS
+    for target, source in zip(targets, sources, strict=True):
+        if space >= 0:
+            space -= corners(source.regions or ())
+        images.append(image_input(target, source, space < 0))
+    return images
+
+
+def image_input(target: Target, source: Source, without_regions: bool = False) -> ImageInput:
     """Describe an image, how it is read, and what it consists of; no pixel is touched."""
     image = _described(target, source)
-    return image if image.steps is not None else replace(image, parts=_parts(target, source))
+    return image if image.steps is not None else replace(image, parts=_parts(target, source, without_regions))
 
 
 def _described(target: Target, source: Source) -> ImageInput:
@@ -47,10 +58,10 @@ def _described(target: Target, source: Source) -> ImageInput:
     )
 
 
-def _parts(target: Target, source: Source) -> Parts | None:
+def _parts(target: Target, source: Source, without_regions: bool) -> Parts | None:
     """Say what an image consists of that cannot be said in steps alone; None if that cannot be said either."""
-    base = _base(source)
-    steps = _steps(replace(source, regions=None))
+    base, regions = _base(source), source.regions
+    steps: tuple[Step, ...] | None
     channels: tuple[ChannelInput, ...] = ()
     files: tuple[str, ...] = ()
     if source.reader == "merged" and len(target.layers) > 1:
@@ -61,12 +72,13 @@ def _parts(target: Target, source: Source) -> Parts | None:
     elif _is_series(base):
         files = tuple(dict.fromkeys(str(each.instance.path) for each in base.details))
         steps = _steps(replace(source, regions=None), of_series=True)
+    else:
+        steps = _steps(replace(source, regions=None))
     if steps is None:
         return None
-    regions = source.regions
-    corners = sum(1 if each.outline is None else 1 + len(each.outline) for each in regions or ())
-    kept = (regions or ()) if corners <= MOST_CORNERS else ()
-    return Parts(steps, channels, files, None if regions is None else tuple(map(_region, kept)), corners)
+    if regions is None:
+        return Parts(steps, channels, files)
+    return Parts(steps, channels, files, () if without_regions else tuple(map(_region, regions)), without_regions)
 
 
 def _channel(layer: Image, source: Source, how: tuple[Any, Any]) -> ChannelInput:
@@ -77,7 +89,7 @@ def _channel(layer: Image, source: Source, how: tuple[Any, Any]) -> ChannelInput
 
 
 def _region(region: Region) -> RegionInput:
-    outline = None if region.outline is None else tuple((float(row), float(column)) for row, column in region.outline)
+    outline = None if region.outline is None else tuple(map(tuple, region.outline.tolist()))
     return RegionInput(region.name, region.box, region.index, outline, region.inside is not None)
 
 
