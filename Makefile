@@ -29,7 +29,7 @@ SLOW := tests/hostile tests/fitting/test_tutorial.py \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
     stored_models.py preferences.py process.py zenodo_search.py unsaved.py focus.py whole_way.py)
 # These are run with those of the panel, so that both halves take equally long.
-BESIDE := tests/catalogue tests/evaluation tests/fitting tests/publishing
+BESIDE := tests/catalogue tests/evaluation tests/publishing
 # Many tests start programs, which would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --durations=15 --hypothesis-profile=quick
