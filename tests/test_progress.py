@@ -11,6 +11,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from dicom_maker import ct_slice
+from dicom_maker import written as write_dicom
 from napari_webipred import cli
 from napari_webipred.cli import progress, terminal
 from napari_webipred.cli.progress import Progress
@@ -75,6 +77,23 @@ def test_very_many_kinds_of_failures_and_classes_are_told_in_few_lines() -> None
 def test_kinds_of_failures_do_not_depend_on_the_image() -> None:
     errors = [Row(0, f"s/{name}", error=f"{name} is damaged. Download it again.") for name in ("1.png", "x y.tif")]
     assert len({kind_of(row) for row in errors}) == 1
+
+
+def test_slices_that_fail_for_the_same_reason_are_of_one_kind_whatever_their_files_and_folders_are_called(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    names = ("a1b2-c3", "5d-e6f7", "ff08-9a")
+    for series, folder in enumerate(names):
+        (tmp_path / folder).mkdir()
+        for number, name in enumerate(names):
+            path = tmp_path / folder / f"{name}.dcm"
+            write_dicom(path, ct_slice(2 * number, InstanceNumber=number + 1, SeriesInstanceUID=f"1.2.{series}"))
+            path.write_bytes(path.read_bytes()[:-40])
+    table = tmp_path / "out.csv"
+    assert cli.main(["classify", *(str(tmp_path / name) for name in names), "-m", "demo", "-o", str(table)]) == 1
+    assert all(f"The slice is {name}.dcm." in table.read_text(encoding="utf-8") for name in names)
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("Failed, ")]
+    assert told == ["Failed, 9: The file is cut short"]
 
 
 def test_a_run_that_writes_a_file_tells_what_came_out(scans: Path, capsys) -> None:

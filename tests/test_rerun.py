@@ -263,4 +263,4 @@ def test_series_are_found_in_their_folders_again(folder: Path, capsys) -> None:
     assert "bit for bit" in said
     (folder / "b" / "1.dcm").write_bytes((folder / "b" / "1.dcm").read_bytes()[:-40])
     assert cli.main(["rerun", "out.csv.json"]) == 1
-    assert "1.dcm: The file is cut short" in capsys.readouterr().out
+    assert "The slice is 1.dcm." in capsys.readouterr().out

@@ -91,7 +91,8 @@ class Summary:
 
 def kind_of(row: Row) -> str:
     """Return why a row failed, without what is different for each image: the name of its file, and numbers."""
-    said = row.error.replace(PurePath(row.image).name, _FILE)
+    image = PurePath(row.image)
+    said = row.error.removeprefix(f"{image.parent.name}: ").replace(image.name, _FILE)  # of a series the folder
     sentence = said.split(". ", 1)[0].rstrip(".")
     return re.sub(_NUMBER, "N", sentence.removeprefix(f"{_FILE}: "))
 

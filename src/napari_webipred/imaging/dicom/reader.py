@@ -111,7 +111,8 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
     except ImageError as error:
         if path == source.location:
             raise
-        raise ImageError(f"{visible(path.name)}: {error.message}", error.hint) from error  # which of many slices
+        # Behind the reason, which is the same for many slices.
+        raise ImageError(f"{error.message} The slice is {visible(path.name)}.", error.hint) from error
     if layout.is_colour:
         return in_colours(values, layout)
     return chosen.instance.frame(chosen.frame).rescale.of(values)
