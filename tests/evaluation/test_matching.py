@@ -226,3 +226,9 @@ def test_labels_without_their_images_are_refused() -> None:
 def test_a_record_in_the_place_of_its_table_is_named(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main([*command, "results.csv.json"]) == 2
     assert "is a record, not a table of results. Give the table, such as results.csv." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("name", ["foo.json", "session.webipred.json"])
+def test_other_json_in_the_place_of_a_table_is_called_no_record(name: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["evaluate", "--truth", "truth.csv", name]) == 2
+    assert f"{name} is no table of results. Give the table, such as results.csv." in capsys.readouterr().err

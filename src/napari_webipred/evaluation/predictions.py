@@ -19,8 +19,9 @@ from napari_webipred.results.columns import COMMENT, READER, REGION, RUN, class_
 from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
-from napari_webipred.results.record import read_record, record_path, refuse_record
+from napari_webipred.results.record import read_record, record_path
 from napari_webipred.results.table_cells import is_converted, text_of
+from napari_webipred.results.table_path import refuse_record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -20,9 +20,10 @@ from napari_webipred.results.export import as_text
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.reading import Reading, parsed
-from napari_webipred.results.record import Record, plain, read_record, record_path, refuse_record
+from napari_webipred.results.record import Record, plain, read_record, record_path
 from napari_webipred.results.session_table import Entry
 from napari_webipred.results.table_cells import cells_in
+from napari_webipred.results.table_path import refuse_record
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -14,7 +14,6 @@ from typing import Any
 from napari_webipred import file_errors
 from napari_webipred.card import ModelCard
 from napari_webipred.checksums import sha256_of
-from napari_webipred.errors import OptionError
 from napari_webipred.hardware import PROVIDERS, Device
 from napari_webipred.installed import version_of
 from napari_webipred.names import escape, visible
@@ -268,12 +267,6 @@ def kept_unless_written(record: Path) -> Iterator[None]:
 def record_path(csv_path: Path) -> Path:
     """Return where the record of a CSV file lies."""
     return csv_path.with_name(csv_path.name + ".json")
-
-
-def refuse_record(path: Path) -> None:
-    """Raise OptionError if a file is the record of a table, by its name, where the table itself is wanted."""
-    if path.suffix.lower() == ".json":
-        raise OptionError(f"{path.name} is a record, not a table of results.", f"Give the table, such as {path.stem}.")
 
 
 def read_record(path: Path) -> dict[str, Any] | None:

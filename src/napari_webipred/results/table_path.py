@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from napari_webipred.errors import OptionError
 from napari_webipred.results.journal import is_journal, journal_path
 from napari_webipred.results.json_lines import SUFFIX
 from napari_webipred.results.line import cells_of, is_json
@@ -71,6 +72,16 @@ def claimed_table(
                 check_input(each, inputs)
                 check_replaced(each, lambda _: is_journal(journal), may_replace)
         yield target
+
+
+def refuse_record(path: Path) -> None:
+    """Raise OptionError if a file is JSON by its name, such as the record of a table, where the table is wanted."""
+    if path.suffix.lower() != ".json":
+        return
+    table = Path(path.stem)
+    if table.suffix and table.suffix.lower() in COHORT.suffixes:
+        raise OptionError(f"{path.name} is a record, not a table of results.", f"Give the table, such as {table}.")
+    raise OptionError(f"{path.name} is no table of results.", "Give the table, such as results.csv.")
 
 
 def growing_path(path: Path) -> Path:
