@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 
 OURS = "Give the record that `classify --output` has written, such as results.csv.json."
 _FACTS = ("checksum", "task", "classes", "output")  # of a model
-SERIES = " series "  # is in the name of each series of DICOM files
 _SHOWN = 200  # characters of a value
 _TEXTS = {"prediction", "error", COMMENT, *READER}  # columns behind those of the classes
 
@@ -237,6 +236,7 @@ def _series(images: Sequence[str]) -> dict[str, Source]:
     """Find the series of DICOM files, such as ``scans/CT series 3``, in their folders."""
     from napari_webipred import engine
     from napari_webipred.imaging.files import is_folder
+    from napari_webipred.imaging.series import SERIES
 
     missing = {image for image in images if SERIES in image and not os.path.exists(image)}  # noqa: PTH110 - never raises
     folders = dict.fromkeys(Path(image).parent for image in images if image in missing)

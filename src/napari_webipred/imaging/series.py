@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 SLICED = {"CT", "MR", "PT", "NM"}  # modalities of which images are slices, also where they do not say where they lie
 SAME_PLACE = 1e-3  # mm
 GAP = 1.5  # times the usual distance
+SERIES = " series "  # in the name of each, between its modality and its number
 NOT_APPLIED = "A presentation state, which says how the image is to be displayed, is not applied."
 
 
@@ -115,7 +116,7 @@ def _in_series(
             result += noted
             continue
         folder, first = group[0][0].parent, slices[0].instance
-        name = called(folder / f"{first.modality or 'DICOM'} series {first.series_number}")
+        name = called(folder / f"{first.modality or 'DICOM'}{SERIES}{first.series_number}")
         names[name] = names.get(name, 0) + 1
         name = f"{name} ({names[name]})" if names[name] > 1 else name
         ordered, axes, shape = _in_order(slices)
