@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from PIL.Image import Image
     from PIL.ImageFile import ImageFile
 
-FORMATS = ("PNG", "JPEG", "GIF", "BMP", "WEBP")
 FIRST_BYTES = 16  # by which Pillow tells formats apart
 # Which module of Pillow opens a format, and how its files begin.
 PLUGINS: dict[str, tuple[str, tuple[bytes, ...]]] = {
@@ -45,6 +44,7 @@ PLUGINS: dict[str, tuple[str, tuple[bytes, ...]]] = {
     "WEBP": ("WebPImagePlugin", (b"RIFF",)),
     "TIFF": ("TiffImagePlugin", (b"II", b"MM")),
 }
+FORMATS = tuple(name for name in PLUGINS if name != "TIFF")  # TIFF has a reader of its own
 ANIMATED = {"PNG", "GIF", "WEBP"}  # a second image in a JPEG is a thumbnail or a depth map
 BYTES_OF_A_FRAME = 10  # no format describes a frame in fewer
 EXIF_ORIENTATION = 0x0112
