@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -248,9 +249,29 @@ def test_labels_are_written_at_the_end_of_a_process_though_qt_has_deleted_timers
     press(dock, Key.Key_1)
     for part, name in ((dock.own, "_look_no_more"), (dock.own.learning, "rest"), (dock.own.keeping._latest, "stop")):
         monkeypatch.setattr(part, name, deleted)
+    monkeypatch.setattr(dock.own.keeping, "changed", SimpleNamespace(emit=deleted))
     dock.own.rest()
     assert project_file.read(tmp_path / "labels.csv").labels == dock.own.project.labels
     monkeypatch.undo()  # the end of the test stops what could not be stopped here
+
+
+def test_labels_that_are_not_written_at_the_end_are_no_secret(
+    viewer, panel, dock, pictures, tmp_path, qtbot, monkeypatch
+):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    dock.own.keeping.choose(tmp_path / "labels.csv")
+    wait(qtbot, lambda: settled(dock))
+
+    def write(*_: object) -> None:
+        raise RecursionError
+
+    press(dock, Key.Key_1)
+    monkeypatch.setattr(project_file, "write", write)
+    with pytest.raises(RecursionError):
+        dock.own.rest()
+    assert dock.own.keeping.waits
+    monkeypatch.undo()  # the end of the test writes them
 
 
 def test_no_labels_are_replaced_that_the_dialog_has_not_asked_about(

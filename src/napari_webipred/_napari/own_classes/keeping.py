@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
@@ -75,12 +76,13 @@ class Keeping(QObject):
         if self._waits and self.path is not None:
             with suppress(RuntimeError):  # when a process ends, Qt may have deleted its timer already
                 self._latest.stop()
+            tell: Callable[[], None] = self._on_done
             try:
                 project_file.write(self.path, self._contents())
             except OptionError as error:
-                self._on_failed(error)
-            else:
-                self._on_done()
+                tell = partial(self._on_failed, error)
+            with suppress(RuntimeError):  # or its signal
+                tell()
 
     def _on_done(self, _: object = None) -> None:
         self._waits, self.error = False, None

@@ -280,9 +280,10 @@ class OwnClasses(QObject):
 
         A timer that ran when another thread collects this object as garbage would end the program.
         """
-        for end in (self._look_no_more, self.learning.rest, self.features.rest, self.keeping.finish):
+        for end in (self._look_no_more, self.learning.rest, self.features.rest):
             with suppress(RuntimeError):  # when a process ends, Qt may have deleted timers and signals already
                 end()
+        self.keeping.finish()
 
     def _look_no_more(self) -> None:
         self._timer.stop()
