@@ -35,7 +35,7 @@ from napari_webipred._napari.models.settings_form import SettingsForm
 from napari_webipred._napari.models.stored_models import StoredModels
 from napari_webipred._napari.models.which_model import WhichModel
 from napari_webipred._napari.results.column_menu import ClassPicker
-from napari_webipred._napari.widgets.question import Answer, ask
+from napari_webipred._napari.widgets.question import Answer, ask, ask_for_text
 from napari_webipred.cache.known_file import Proposal
 
 
@@ -172,7 +172,10 @@ def test_panel_and_evaluation_follow_the_font_size_of_napari(viewer, panel):
         assert widget.font().pointSize() == 19, widget.accessibleName()
 
 
-def test_buttons_of_dialogs_have_no_icons(panel):
-    dialog = KeyList(keys.lines(panel), panel)
-    (box,) = dialog.findChildren(QDialogButtonBox)
-    assert [button.icon().isNull() for button in box.buttons()] == [True]
+def test_buttons_of_dialogs_and_questions_have_no_icons(panel):
+    KeyList(keys.lines(panel), panel)
+    ask(panel, "Delete", "Delete it?", "It is gone then.", [Answer("Delete", panel.update, destroys=True)])
+    ask_for_text(panel, "Rename", "Name:", panel.setWindowTitle)
+    boxes = panel.findChildren(QDialogButtonBox)
+    assert [len(box.buttons()) for box in boxes] == [1, 2, 2]
+    assert all(button.icon().isNull() for box in boxes for button in box.buttons())

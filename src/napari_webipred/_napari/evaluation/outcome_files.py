@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QObject
-from qtpy.QtWidgets import QFileDialog, QInputDialog
+from qtpy.QtWidgets import QFileDialog
 
 from napari_webipred._napari.evaluation.plot_pane import PlotPane
 from napari_webipred._napari.viewer_session import ViewerSession
+from napari_webipred._napari.widgets.question import ask_for_text
 
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.run_predictions import Outcome
@@ -55,16 +56,14 @@ class OutcomeFiles(QObject):
         outcome = self._outcome
         if outcome is None:
             return
-        dialog = QInputDialog(self._pane)
-        dialog.setWindowTitle("Keep thresholds")
-        dialog.setLabelText("Name of the thresholds, such as screening:")
-        dialog.textValueSelected.connect(
+        ask_for_text(
+            self._pane,
+            "Keep thresholds",
+            "Name of the thresholds, such as screening:",
             lambda name: (
                 self._pane.do(_keeping(name.strip(), outcome), self._session.kept.look) if name.strip() else None
-            )
+            ),
         )
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
 
     def _on_save_json(self) -> None:
         if self._outcome is None:

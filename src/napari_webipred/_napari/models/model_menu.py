@@ -6,11 +6,11 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, QPoint, Qt, Signal
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import QInputDialog, QListView, QMenu
+from qtpy.QtWidgets import QListView, QMenu
 
 from napari_webipred._napari.models.entry import Entry, megabytes
 from napari_webipred._napari.widgets.delete_key import DeleteKey
-from napari_webipred._napari.widgets.question import Answer, ask
+from napari_webipred._napari.widgets.question import Answer, ask, ask_for_text
 from napari_webipred._napari.widgets.two_line_list import ITEM
 from napari_webipred.names import readable
 
@@ -65,13 +65,13 @@ class ModelMenu(QObject):
     def _ask_for_name(self, entry: Entry | None) -> None:
         if entry is None or not entry.is_local:
             return
-        dialog = QInputDialog(self._view)
-        dialog.setWindowTitle("Rename model")
-        dialog.setLabelText("Name in the list; empty for its own name:")
-        dialog.setTextValue(readable(entry.name, LONGEST_NAME))
-        dialog.textValueSelected.connect(lambda name: self.renamed.emit(entry, name))
-        dialog.finished.connect(dialog.deleteLater)
-        dialog.open()
+        ask_for_text(
+            self._view,
+            "Rename model",
+            "Name in the list; empty for its own name:",
+            lambda name: self.renamed.emit(entry, name),
+            readable(entry.name, LONGEST_NAME),
+        )
 
     def _on_remove(self) -> None:
         self._ask_to_remove(self._entry)

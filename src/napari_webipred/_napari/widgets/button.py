@@ -112,9 +112,13 @@ class MainButton(Button):
         painter.drawText(self.rect(), Qt.AlignmentFlag.AlignCenter.value, text)
 
 
+# A style sheet for what makes buttons such as Cancel, to which some desktops give icons. It counts when they are made.
+WITHOUT_ICONS = "QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }"
+
+
 def dialog_buttons(buttons: QDialogButtonBox.StandardButton) -> QDialogButtonBox:
-    """Make the buttons of a dialog, without the icons that some desktops give to some of them."""
+    """Make the buttons of a dialog."""
     box = QDialogButtonBox()
-    box.setStyleSheet("QDialogButtonBox { dialogbuttonbox-buttons-have-icons: 0; }")  # counts when buttons are made
+    box.setStyleSheet(WITHOUT_ICONS)
     box.setStandardButtons(buttons)
     return box

@@ -6,8 +6,9 @@ from collections.abc import Callable, Sequence
 
 from msgspec import Struct
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QMessageBox, QWidget
+from qtpy.QtWidgets import QInputDialog, QMessageBox, QWidget
 
+from napari_webipred._napari.widgets.button import WITHOUT_ICONS
 from napari_webipred.errors import ChangedModelError
 from napari_webipred.names import readable
 
@@ -45,6 +46,8 @@ def ask(parent: QWidget, title: str, question: str, explanation: str, answers: S
         open_one.raise_()
         return
     box = QMessageBox(parent)
+    box.setStyleSheet(WITHOUT_ICONS)
+    box.ensurePolished()  # or the style sheet would count after the buttons are made
     box.setIcon(QMessageBox.Icon.Question)
     box.setWindowTitle(title)
     box.setTextFormat(Qt.TextFormat.PlainText)  # it may hold the name of a model
@@ -66,3 +69,15 @@ def ask(parent: QWidget, title: str, question: str, explanation: str, answers: S
 
     box.finished.connect(on_finished)
     box.open()
+
+
+def ask_for_text(parent: QWidget, title: str, label: str, action: Callable[[str], None], text: str = "") -> None:
+    """Ask for a short text, which may be given already, and return at once; call `action` with what was typed."""
+    dialog = QInputDialog(parent)
+    dialog.setStyleSheet(WITHOUT_ICONS)
+    dialog.setWindowTitle(title)
+    dialog.setLabelText(label)
+    dialog.setTextValue(text)
+    dialog.textValueSelected.connect(action)
+    dialog.finished.connect(dialog.deleteLater)
+    dialog.open()
