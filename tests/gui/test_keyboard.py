@@ -225,6 +225,19 @@ def test_the_keyboard_stays_with_the_table_when_its_rows_change(full_panel, qtbo
     assert (table.hasFocus(), results.model.rowCount() > 0) == (True, True)
 
 
+@pytest.mark.parametrize("key", [Qt.Key.Key_Tab, Qt.Key.Key_Backtab])
+def test_tab_ends_a_comment_and_the_keyboard_stays_with_its_row(full_panel, qtbot, key):
+    table = full_panel.results.table
+    table.setFocus()
+    table.selectRow(1)
+    qtbot.keyClick(table, Qt.Key.Key_F2)
+    qtbot.keyClicks(QApplication.focusWidget(), "blurred")
+    qtbot.keyClick(QApplication.focusWidget(), key)
+    qtbot.waitUntil(table.hasFocus)
+    assert (table.currentIndex().row(), table.editing) == (1, False)
+    assert full_panel.results.chosen_entry.comment == "blurred"
+
+
 def test_tab_goes_through_a_review_in_its_place(full_panel, qtbot):
     qtbot.mouseClick(full_panel.results.buttons.review, Qt.MouseButton.LeftButton)
     start = full_panel.review._start

@@ -173,8 +173,11 @@ class ResultTableView(QTableView):
         self.edit(index)
 
     def closeEditor(self, editor: QWidget | None, hint: QAbstractItemDelegate.EndEditHint) -> None:
+        hints = QAbstractItemDelegate.EndEditHint
+        if hint in (hints.EditNextItem, hints.EditPreviousItem):  # Tab: a row has nothing else to edit
+            hint = hints.SubmitModelCache
         super().closeEditor(editor, hint)
-        if hint == QAbstractItemDelegate.EndEditHint.SubmitModelCache:
+        if hint == hints.SubmitModelCache:
             self.setFocus()  # the comment has arranged the table anew, after which Qt knows the editor no more
 
     @property
