@@ -102,7 +102,6 @@ class ClassifyForm(Container):
                         choices=[(BY_NUMBER, None)],
                         tooltip="Thresholds that you have kept for this model, see Evaluation",
                     ),
-                    letters=8,
                 ),
                 fit(
                     choice_of(
@@ -112,7 +111,6 @@ class ClassifyForm(Container):
                         DEFAULTS.profile,
                         tooltip="Prepare the images exactly as this program does",
                     ),
-                    letters=8,
                 ),
                 fit(
                     choice_of(
@@ -122,7 +120,6 @@ class ClassifyForm(Container):
                         DEFAULTS.views,
                         tooltip="Classify several views of each image, and take the mean",
                     ),
-                    letters=8,
                 ),
                 fit(
                     choice_of(
@@ -132,7 +129,6 @@ class ClassifyForm(Container):
                         DEFAULTS.device,
                         tooltip="What computes the model; a graphics card gives slightly other numbers",
                     ),
-                    letters=8,
                 ),
                 fit(
                     choice_of(
@@ -142,7 +138,6 @@ class ClassifyForm(Container):
                         DEFAULTS.precision,
                         tooltip="With how many bits the model is computed; 16 are faster and less exact",
                     ),
-                    letters=8,
                 ),
                 create_widget(
                     annotation=types["reference"],
