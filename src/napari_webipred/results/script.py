@@ -71,7 +71,7 @@ def check(images: Sequence[ImageInput], files: bool = False, merged: bool = Fals
             unknown = "was classified in regions, or merged from several layers or files, and it is not known how"
             raise OptionError(
                 f"{image.name} {unknown}.",
-                "Open the images and classify again. A session that an earlier version saved does not contain it.",
+                "Open the images and classify again. Sessions of earlier versions and very large ones lack it.",
             )
         if image.parts is not None:
             _check_masks(image.name, image.parts)

@@ -39,16 +39,16 @@ from napari_webipred.results.saved_session import (
 )
 from napari_webipred.results.session_schema import (
     IMAGES,
-    ChannelImage,
     Head,
     Image,
+    ImageParts,
+    LayerImage,
+    LayerParts,
     Region,
     Rows,
     Run,
     Said,
-    Series,
 )
-from napari_webipred.results.session_schema import Parts as FoundParts
 
 ANOTHER = "Choose a file that this program has saved with “Save session…”."
 
@@ -224,7 +224,7 @@ def _calibration(run: Run) -> Calibration | None:
     return Calibration(classes=tuple(run.card.class_names), temperature=temperature, **said)
 
 
-def _image(found: Image | ChannelImage) -> ImageInput:
+def _image(found: Image | LayerImage) -> ImageInput:
     """Make an image of what stands in the file."""
     return ImageInput(
         visible(found.name),
@@ -242,9 +242,9 @@ def _image(found: Image | ChannelImage) -> ImageInput:
     )
 
 
-def _of_parts(found: Series) -> Parts:
+def _of_parts(found: LayerParts) -> Parts:
     files = tuple(map(unescape, found.files))
-    if not isinstance(found, FoundParts):
+    if not isinstance(found, ImageParts):
         return Parts(found.steps, files=files)
     channels = (ChannelInput(_image(each.image), each.colour, each.range) for each in found.channels)
     regions = None if found.regions is None else tuple(map(_region, found.regions))

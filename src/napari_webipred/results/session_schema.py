@@ -142,7 +142,7 @@ class Run(Part):
         return self
 
 
-class Described(Part):
+class PlainImage(Part):
     """An image without its parts."""
 
     name: Name
@@ -158,23 +158,23 @@ class Described(Part):
     steps: tuple[Step, ...] | None = ()
 
 
-class Series(Part):
-    """What an image of a series of files consists of."""
+class LayerParts(Part):
+    """What a layer consists of: a series of files."""
 
     steps: tuple[Step, ...]
     files: tuple[Name, ...] = ()
 
 
-class ChannelImage(Described):
+class LayerImage(PlainImage):
     """What was taken of a layer that was merged with others."""
 
-    parts: Series | None = None
+    parts: LayerParts | None = None
 
 
 class Channel(Part):
     """See `napari_webipred.results.inputs.ChannelInput`."""
 
-    image: ChannelImage
+    image: LayerImage
     colour: tuple[Number, Number, Number]
     range: Range | None = None
 
@@ -189,7 +189,7 @@ class Region(Part):
     masked: bool = False
 
 
-class Parts(Series):
+class ImageParts(LayerParts):
     """See `napari_webipred.results.inputs.Parts`."""
 
     channels: tuple[Channel, ...] = ()
@@ -197,10 +197,10 @@ class Parts(Series):
     left_out: bool = False
 
 
-class Image(Described):
+class Image(PlainImage):
     """See `napari_webipred.results.inputs.ImageInput`."""
 
-    parts: Parts | None = None
+    parts: ImageParts | None = None
 
 
 class Said(Part):
