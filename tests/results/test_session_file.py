@@ -244,6 +244,16 @@ def test_many_rows_and_images_are_put_together_from_many_lines(path: Path) -> No
         assert (one.image, one.probabilities.tobytes()) == (other.image, other.probabilities.tobytes())
 
 
+@pytest.mark.parametrize("text", ["a long story " * 2000, "ç" * 5000, "[{," * 300])
+def test_rows_with_long_texts_are_put_together_from_many_lines(path: Path, text: str) -> None:
+    rows = [row(position={"t": i}, p=(i / 999, 0, 1), remark=text) for i in range(450)]
+    session = SavedSession((replace(run(rows), comments={7: "seventh", 444: "last"}),))
+    save(path, session)
+    found = load(path).runs[0]
+    assert found.comments == {7: "seventh", 444: "last"}
+    assert [(each.position["t"], each.remark) for each in found.rows] == [(i, text) for i in range(450)]
+
+
 def test_a_session_is_replaced_whole_or_not_at_all(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     save(path, SavedSession((run(),)))
     before = path.read_bytes()

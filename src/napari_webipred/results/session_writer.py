@@ -39,7 +39,7 @@ from napari_webipred.results.session_schema import LONGEST
 
 _BLOCK = 500  # rows or images in a line
 _NUMBERS = 2**19  # probabilities in a line
-# Of the images in a line: the reader takes no more, and the rest is for what stands around them.
+# Of the rows or images in a line: the reader takes no more, and the rest is for what stands around them.
 _BYTES, _VALUES = safe_json.MAX_BYTES - 100, safe_json.MAX_VALUES - 100
 _PARTS = MOST_BYTES // 4  # bytes of images with their parts in a file, so that space is left for the rows
 
@@ -106,7 +106,7 @@ def _parts(runs: Iterable[SavedRun]) -> Iterator[bytes]:
             yield b'{"images": [' + images + b"]}"
         block = max(1, min(_BLOCK, _NUMBERS // max(1, len(run.card.classes))))
         for first in range(0, len(run.rows), block):
-            yield _json({"rows": _block(run, first, run.rows[first : first + block])})
+            yield from _rows(run, first, run.rows[first : first + block])
 
 
 def _image(image: ImageInput) -> dict[str, Any]:
@@ -142,6 +142,17 @@ def _images(images: Sequence[ImageInput], space: int) -> Iterator[bytes]:
         length, values, space = length + len(text) + 1, values + of_it, space - len(text)
     if block:
         yield b",".join(block)
+
+
+def _rows(run: SavedRun, first: int, rows: Sequence[Row]) -> Iterator[bytes]:
+    """Yield rows in a line, or in several if the texts and classes of some are long."""
+    text = _json({"rows": _block(run, first, rows)})
+    half = len(rows) // 2
+    if half and (len(text) > _BYTES or safe_json.values(text) > _VALUES):
+        yield from _rows(run, first, rows[:half])
+        yield from _rows(run, first + half, rows[half:])
+    else:
+        yield text
 
 
 def _block(run: SavedRun, first: int, rows: Sequence[Row]) -> dict[str, Any]:
