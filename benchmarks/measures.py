@@ -235,6 +235,7 @@ def from_script(
         printed = [python(HERE / "parts.py", *given, str(place.rounds), str(int(place.quick)))]
         yield Line(row, task, unit, goal, before, json.loads(printed[0].splitlines()[-1]))
 
+    measure.__name__ = given[0]  # by which it is chosen
     return measure
 
 
