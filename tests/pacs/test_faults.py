@@ -332,7 +332,9 @@ def test_a_lost_and_a_truncated_image_cost_their_rows_and_a_double_one_nothing()
     with servers.web(answer) as server:
         found = rows(web(server.server_port))
     assert [row.failed for row in found] == [False, False, True, True]
-    assert found[2].error.endswith(SEEN["image that is cut short"])
+    slice_, error = "The slice is CT series 3 image 2. ", found[2].error
+    assert slice_ in error
+    assert error.replace(slice_, "").endswith(SEEN["image that is cut short"])
     assert found[3].error == SEEN["image that the archive has lost, or an address without DICOMweb"]
 
 
