@@ -277,15 +277,16 @@ class ClassifyPanel(QWidget):
 
     def event(self, event: QEvent | None) -> bool:
         """Stop following the viewer when the panel leaves its dock, and start again when it returns."""
-        if event is not None and event.type() == QEvent.Type.Polish:
+        kind = None if event is None else event.type()
+        if kind == QEvent.Type.Polish:
             self._show_focus()  # earlier, Qt would look up the styles of all controls twice
-        if event is not None and event.type() == QEvent.Type.Paint and not self._begun:
+        elif kind == QEvent.Type.Paint and not self._begun:
             QTimer.singleShot(0, self._begin)
-        if event is not None and event.type() == QEvent.Type.Show:
+        elif kind == QEvent.Type.Show:
             QTimer.singleShot(0, self._prepare)
-        if event is not None and event.type() == QEvent.Type.ParentChange:
+        elif kind == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
-        if event is not None and event.type() in (QEvent.Type.ParentChange, QEvent.Type.Show):
+        if kind in (QEvent.Type.ParentChange, QEvent.Type.Show):
             self._closing.follow()  # a dock is put into its window after the panel into the dock
         return bool(super().event(event))
 

@@ -81,6 +81,16 @@ class ImageInput(Struct, frozen=True):
     steps: tuple[Step, ...] | None = ()
     parts: Parts | None = None
 
+    @property
+    def channels(self) -> tuple[ChannelInput, ...]:
+        """The layers that it was merged from; none of other images."""
+        return () if self.parts is None else self.parts.channels
+
+    @property
+    def files(self) -> tuple[str, ...]:
+        """The files of a series; none of other images."""
+        return () if self.parts is None else self.parts.files
+
 
 class RegionInput(Struct, frozen=True):
     """A region of an image, as `napari_webipred.imaging.region.Region` has it; only its mask is left out.

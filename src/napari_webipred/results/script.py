@@ -75,8 +75,8 @@ def check(images: Sequence[ImageInput], files: bool = False, merged: bool = Fals
             )
         if image.parts is not None:
             _check_masks(image.name, image.parts)
-            check([channel.image for channel in image.parts.channels], files, merged=True)
-        if files and not (image.parts is not None and (image.parts.files or image.parts.channels)):
+            check([channel.image for channel in image.channels], files, merged=True)
+        if files and not (image.files or image.channels):
             _check_file(image, merged)
     parts = [image.parts for image in images if image.parts is not None]
     if any(each.left_out for each in parts) or sum(corners(each.regions or ()) for each in parts) > MOST_CORNERS:

@@ -132,7 +132,7 @@ def _images(images: Sequence[ImageInput], space: int) -> Iterator[bytes]:
     length = values = 0
     for image in images:
         text = _json(_image(image))
-        if image.parts is not None and (len(text) > min(space, _BYTES) or safe_json.values(text) > _VALUES):
+        if image.parts is not None and not (len(text) <= space and _fits(text)):
             text = _json(_image(replace(image, parts=None)))
         of_it = safe_json.values(text) + 1
         if block and (len(block) == _BLOCK or length + len(text) > _BYTES or values + of_it > _VALUES):
@@ -144,11 +144,16 @@ def _images(images: Sequence[ImageInput], space: int) -> Iterator[bytes]:
         yield b",".join(block)
 
 
+def _fits(text: bytes) -> bool:
+    """Tell whether the reader takes a line with this text."""
+    return len(text) <= _BYTES and safe_json.values(text) <= _VALUES
+
+
 def _rows(run: SavedRun, first: int, rows: Sequence[Row]) -> Iterator[bytes]:
     """Yield rows in a line, or in several if the texts and classes of some are long."""
     text = _json({"rows": _block(run, first, rows)})
     half = len(rows) // 2
-    if half and (len(text) > _BYTES or safe_json.values(text) > _VALUES):
+    if half and not _fits(text):
         yield from _rows(run, first, rows[:half])
         yield from _rows(run, first + half, rows[half:])
     else:

@@ -109,11 +109,11 @@ def named_now(images: Sequence[ImageInput], layers: Sequence[Image]) -> tuple[Im
     """
     named: list[ImageInput] = []
     for image, layer in zip(images, found_again(images, layers), strict=True):
-        if image.parts is not None and image.parts.channels:
-            of_channels = named_now([channel.image for channel in image.parts.channels], layers)
-            channels = map(_with_image, image.parts.channels, of_channels)
+        if image.parts is not None and image.channels:
+            of_channels = named_now([channel.image for channel in image.channels], layers)
+            channels = map(_with_image, image.channels, of_channels)
             named.append(replace(image, parts=replace(image.parts, channels=tuple(channels))))
-        elif image.layer and layer is None and not (image.parts is not None and image.parts.files):
+        elif image.layer and layer is None and not image.files:
             raise OptionError(f"{image.name} is not open.", "Open the image, or copy the code for the files.")
         else:
             named.append(image if layer is None else replace(image, layer=layer.name))
@@ -126,9 +126,9 @@ def _with_image(channel: ChannelInput, image: ImageInput) -> ChannelInput:
 
 def _with_files(image: ImageInput) -> list[ImageInput]:
     """Return what is read from one file each; a series is read from its own list of files."""
-    if image.parts is not None and image.parts.channels:
-        return [each for channel in image.parts.channels for each in _with_files(channel.image)]
-    return [] if image.parts is not None and image.parts.files else [image]
+    if image.channels:
+        return [each for channel in image.channels for each in _with_files(channel.image)]
+    return [] if image.files else [image]
 
 
 def for_layers(run: RunDetails, inputs: Inputs) -> Generator[None, None, str]:
