@@ -96,6 +96,14 @@ def add(panel, dock, qtbot, paths) -> None:
     wait(qtbot, lambda: len(dock.own.items) == len(paths) and settled(dock))
 
 
+def write_labels(panel, dock, qtbot, paths, path) -> None:
+    """Add files and two classes, and choose the file that labels are written to."""
+    add(panel, dock, qtbot, paths)
+    name_classes(dock, "dark", "light")
+    dock.own.keeping.choose(path)
+    wait(qtbot, lambda: settled(dock))
+
+
 def settled(dock) -> bool:
     own: OwnClasses = dock.own
     waits = own.features.busy or own.learning.busy or own.taking or own.keeping.waits
@@ -238,10 +246,7 @@ def test_every_change_is_in_the_file_that_the_user_has_named(viewer, panel, dock
 def test_labels_are_written_at_the_end_of_a_process_though_qt_has_deleted_timers(
     viewer, panel, dock, pictures, tmp_path, qtbot, monkeypatch
 ):
-    add(panel, dock, qtbot, pictures[:6])
-    name_classes(dock, "dark", "light")
-    dock.own.keeping.choose(tmp_path / "labels.csv")
-    wait(qtbot, lambda: settled(dock))
+    write_labels(panel, dock, qtbot, pictures[:6], tmp_path / "labels.csv")
 
     def deleted() -> None:
         raise RuntimeError("wrapped C/C++ object of type QTimer has been deleted")
@@ -258,10 +263,7 @@ def test_labels_are_written_at_the_end_of_a_process_though_qt_has_deleted_timers
 def test_labels_that_are_not_written_at_the_end_are_no_secret(
     viewer, panel, dock, pictures, tmp_path, qtbot, monkeypatch
 ):
-    add(panel, dock, qtbot, pictures[:6])
-    name_classes(dock, "dark", "light")
-    dock.own.keeping.choose(tmp_path / "labels.csv")
-    wait(qtbot, lambda: settled(dock))
+    write_labels(panel, dock, qtbot, pictures[:6], tmp_path / "labels.csv")
 
     def write(*_: object) -> None:
         raise RecursionError
