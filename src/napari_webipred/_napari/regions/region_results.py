@@ -215,10 +215,10 @@ class RegionResults(QObject):
         self._timer.start()
 
     def _next(self) -> None:
+        if len(self._steps) <= 1:  # before the step, which may be the last that a viewer does while it is closed
+            self._timer.stop()
         if self._steps:
             self._steps.pop(0)()
-        if not self._steps:
-            self._timer.stop()
 
 
 def _columns(
