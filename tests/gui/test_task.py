@@ -8,8 +8,9 @@ import pytest
 pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QWidget
 
-from napari_webipred._napari.task import Task
+from napari_webipred._napari.task import EVENTS_BEFORE_REST, SECONDS_OF_REST, Task
 from napari_webipred.cancellation import current
 
 
@@ -128,6 +129,48 @@ def test_nothing_more_comes_until_the_window_has_shown_what_there_is(qtbot, monk
     with qtbot.waitSignal(task.done):
         task.start()
     assert bundles == [[0], list(range(1, 1000))]
+
+
+def test_the_work_goes_on_when_what_it_gave_is_painted(qtbot, monkeypatch):
+    monkeypatch.setattr("napari_webipred._napari.task.SECONDS_TO_SHOW", 10)
+    painted, found = threading.Event(), []
+
+    class Shown(QWidget):
+        def paintEvent(self, event: object) -> None:
+            painted.set()
+
+    widget = Shown()
+    qtbot.addWidget(widget)
+    with qtbot.waitExposed(widget):
+        widget.show()
+    qtbot.waitUntil(painted.is_set)
+
+    def work():
+        yield 0
+        found.append(painted.is_set())
+
+    def show():
+        painted.clear()
+        widget.update()
+
+    task = Task(work())
+    task.events.connect(show)
+    with qtbot.waitSignal(task.done):
+        task.start()
+    assert found == [True]
+
+
+def test_thousands_of_events_leave_time_for_the_window(qtbot, monkeypatch):
+    rests = []
+    monkeypatch.setattr("napari_webipred._napari.task.time.sleep", rests.append)
+
+    def work():
+        yield from range(2 * EVENTS_BEFORE_REST + 1)
+
+    task = Task(work())
+    with qtbot.waitSignal(task.done):
+        task.start()
+    assert rests == [SECONDS_OF_REST] * 2
 
 
 def test_napari_can_close_while_the_window_shows_nothing(qtbot):

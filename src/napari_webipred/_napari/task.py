@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Generator
+from itertools import count
 from typing import Any
 
 from msgspec import Struct
@@ -15,6 +16,12 @@ from napari_webipred.cancellation import Cancellation, current
 
 # Often enough to look alive, seldom enough that the window has time for more than showing what is new.
 SECONDS_BETWEEN_EVENTS = 0.25
+# How long the work waits at most for the window to show what is new.
+SECONDS_TO_SHOW = 0.1
+# Python lets one thread compute at a time. Threads that let go of this right and take it again at once, for each of
+# thousands of events in a second, leave none of it to the window: after so many events they rest.
+EVENTS_BEFORE_REST = 50
+SECONDS_OF_REST = 0.003
 
 _under_way: set[Task] = set()  # so that a task that nobody holds any more is finished, too
 
@@ -108,7 +115,8 @@ class Task(QObject):
     def _on_events(self, events: list[Any]) -> None:
         if not self._silent:
             self.events.emit(events)
-        QTimer.singleShot(0, self._shown.set)  # after the window has painted them and taken what the user does
+        # A timer of 0 ms would end before the window has painted them and taken what the user does.
+        QTimer.singleShot(1, self._shown.set)
 
     def _on_returned(self, result: object) -> None:
         if self._silent:
@@ -132,12 +140,15 @@ def _gather(work: Generator[Any, None, Any], shown: threading.Event) -> Generato
     """Pass events on in bundles, and an error as a result: the worker swallows some kinds of errors.
 
     The next bundle waits until the last one is shown: Qt takes all signals of threads before it takes a click, so that
-    a busy window would never come to it. A worker that has to quit notices it only when a bundle is passed on.
+    a busy window would never come to it. The work waits, too, but not long. A worker that has to quit notices it only
+    when a bundle is passed on.
     """
     waiting: list[Any] = []
     last = 0.0
     result: Any
-    while True:
+    for number in count(1):
+        if number % EVENTS_BEFORE_REST == 0:
+            time.sleep(SECONDS_OF_REST)
         try:
             waiting.append(next(work))
         except StopIteration as finished:
@@ -151,6 +162,7 @@ def _gather(work: Generator[Any, None, Any], shown: threading.Event) -> Generato
             shown.clear()
             yield waiting
             waiting = []
+            shown.wait(SECONDS_TO_SHOW)
             last = time.monotonic()
     if waiting:
         yield waiting
