@@ -136,7 +136,7 @@ def test_the_work_goes_on_when_what_it_gave_is_painted(qtbot, monkeypatch):
     painted, found = threading.Event(), []
 
     class Shown(QWidget):
-        def paintEvent(self, event: object) -> None:
+        def paintEvent(self, event: object) -> None:  # noqa: N802
             painted.set()
 
     widget = Shown()
