@@ -28,8 +28,8 @@ SLOW := tests/hostile tests/fitting/test_tutorial.py \
     $(addprefix tests/catalogue/test_,foreign_caches.py meetings.py optimised.py) \
     $(addprefix $(GUI_TESTS)/test_,outside_text.py place.py image_walk.py keyboard.py leaks.py region_search.py own_models.py \
     stored_models.py preferences.py process.py zenodo_search.py unsaved.py focus.py whole_way.py)
-# These are run with those of the panel, so that both halves take equally long.
-BESIDE := tests/catalogue tests/evaluation tests/publishing
+# A third of the tests: those in the other folders.
+FOLDERS := $(filter-out $(GUI_TESTS)/ $(addsuffix /,$(SLOW)),$(sort $(dir $(wildcard tests/*/test_*.py))))
 # Many tests start programs, which would compile every module again.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest --durations=15 --hypothesis-profile=quick
@@ -37,7 +37,9 @@ MEASURED := $(BIN)/coverage run -m pytest
 REPORT := echo 'Lines and branches that the tests of both processes cover, in percent:' && $(BIN)/coverage report
 
 ON_A_SCREEN := xvfb-run -a -s '-screen 0 1600x1200x24'
-ON_ANOTHER_SCREEN := xvfb-run -a -n 200 -s '-screen 0 1600x1200x24'
+# Numbers of their own, or two of them begin to look for a free one at the same moment.
+ON_ANOTHER_SCREEN := $(ON_A_SCREEN) -n 200
+ON_A_THIRD_SCREEN := $(ON_A_SCREEN) -n 300
 
 # A virtual environment of which only half was made is no environment.
 .DELETE_ON_ERROR:
@@ -50,7 +52,7 @@ test: $(VENV)/.for-test system-packages $(if $(SLOW),,servers)
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	@if command -v xvfb-run >/dev/null; then \
-	    $(MAKE) --no-print-directory --jobs=3 types panel others; \
+	    $(MAKE) --no-print-directory --jobs=4 types panel folders others; \
 	elif [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ] || [ "$$(uname)" != Linux ]; then \
 	    $(BIN)/mypy && $(PYTEST); \
 	elif [ -n "$$CI" ]; then \
@@ -60,13 +62,15 @@ test: $(VENV)/.for-test system-packages $(if $(SLOW),,servers)
 	    $(BIN)/mypy && $(BIN)/pytest --ignore=$(GUI_TESTS); \
 	fi
 
-# These three run side by side, which takes half the time on two cores.
+# These run side by side, which takes half the time on two cores; what waits leaves its core to the others.
 types:
 	$(BIN)/mypy
 panel:
-	@$(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(BESIDE) $(addprefix --ignore=,$(SLOW))
+	@$(ON_A_SCREEN) $(PYTEST) -p no:cacheprovider $(GUI_TESTS) $(addprefix --ignore=,$(SLOW))
+folders:
+	@$(ON_ANOTHER_SCREEN) $(PYTEST) -p no:cacheprovider $(FOLDERS) $(addprefix --ignore=,$(SLOW))
 others:
-	@$(ON_ANOTHER_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(GUI_TESTS) $(BESIDE) $(SLOW))
+	@$(ON_A_THIRD_SCREEN) $(PYTEST) tests $(addprefix --ignore=,$(GUI_TESTS) $(FOLDERS) $(SLOW))
 
 coverage: $(VENV)/.for-test system-packages
 	@rm -f .coverage .coverage.*
