@@ -132,8 +132,9 @@ def test_nothing_more_comes_until_the_window_has_shown_what_there_is(qtbot, monk
 
 
 def test_the_work_goes_on_when_what_it_gave_is_painted(qtbot, monkeypatch):
+    monkeypatch.setattr("napari_webipred._napari.task.SECONDS_BETWEEN_EVENTS", 0)
     monkeypatch.setattr("napari_webipred._napari.task.SECONDS_TO_SHOW", 10)
-    painted, found = threading.Event(), []
+    painted, given, found = threading.Event(), [], []
 
     class Shown(QWidget):
         def paintEvent(self, event: object) -> None:  # noqa: N802
@@ -143,18 +144,21 @@ def test_the_work_goes_on_when_what_it_gave_is_painted(qtbot, monkeypatch):
     qtbot.addWidget(widget)
     with qtbot.waitExposed(widget):
         widget.show()
-    qtbot.waitUntil(painted.is_set)
 
     def work():
-        yield 0
+        for number in itertools.count():
+            yield number
+            if len(given) == 2:  # the first bundle says that the work has begun
+                break
         found.append(painted.is_set())
 
-    def show():
+    def give(events):
         painted.clear()
-        widget.update()
+        given.append(events)
 
     task = Task(work())
-    task.events.connect(show)
+    task._worker.yielded.connect(give, Qt.ConnectionType.DirectConnection)
+    task.events.connect(lambda _: widget.update())
     with qtbot.waitSignal(task.done):
         task.start()
     assert found == [True]

@@ -140,8 +140,8 @@ def _gather(work: Generator[Any, None, Any], shown: threading.Event) -> Generato
     """Pass events on in bundles, and an error as a result: the worker swallows some kinds of errors.
 
     The next bundle waits until the last one is shown: Qt takes all signals of threads before it takes a click, so that
-    a busy window would never come to it. The work waits, too, but not long. A worker that has to quit notices it only
-    when a bundle is passed on.
+    a busy window would never come to it. From the second bundle on, the work waits, too, but not long. A worker that
+    has to quit notices it only when a bundle is passed on.
     """
     waiting: list[Any] = []
     last = 0.0
@@ -162,7 +162,8 @@ def _gather(work: Generator[Any, None, Any], shown: threading.Event) -> Generato
             shown.clear()
             yield waiting
             waiting = []
-            shown.wait(SECONDS_TO_SHOW)
+            if last:  # the first bundle says that the work has begun
+                shown.wait(SECONDS_TO_SHOW)
             last = time.monotonic()
     if waiting:
         yield waiting

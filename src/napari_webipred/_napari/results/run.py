@@ -7,7 +7,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QObject, Signal
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred import limits
 from napari_webipred._napari.task import Task
@@ -108,7 +108,8 @@ class Run(QObject):
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
         self._task.cancelled.connect(self._on_done)
-        self._task.start()
+        # The window first paints that the run begins, which takes it longer beside threads that compute.
+        QTimer.singleShot(1, self._task.start)
 
     def cancel(self) -> None:
         """Stop; the finished rows are kept."""
