@@ -25,6 +25,7 @@ from napari_webipred.imaging.selection import Selection
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unopened import Sources
 from napari_webipred.options import Options
+from napari_webipred.runtime.session import Session
 from napari_webipred.steps import result_of
 from test_engine import MeanModel
 
@@ -339,6 +340,33 @@ def test_axes_are_in_the_order_of_the_images_whenever_they_were_described(tmp_pa
     expected = ["frame", "frame", "page", "z"]
     for known in (sources.opened(), result_of(sources.looking_for_stacks())):
         assert [axis for source in known.described for axis in source.axes] == expected
+
+
+def test_the_network_is_opened_while_files_are_looked_into(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    done: list[object] = []
+    look, begin, run = Sources.looking_for_stacks, Session.begin, Session.predict
+
+    def looking(sources: Sources) -> Generator[tuple[int, int], None, Sources]:
+        done.append("look")
+        return (yield from look(sources))
+
+    def beginning(session: Session) -> None:
+        done.append(session)
+        begin(session)
+
+    def predict(session: Session, *given: object) -> object:
+        done.append(session)
+        return run(session, *given)
+
+    monkeypatch.setattr(Sources, "looking_for_stacks", looking)
+    monkeypatch.setattr(Session, "begin", beginning)
+    monkeypatch.setattr(Session, "predict", predict)
+    assert cli.main(["classify", str(folder), "--model", "demo"]) == 1  # some are damaged
+    looked = done.index("look")
+    assert set(done[looked + 1 :]) == {done[looked - 1]}
+    capsys.readouterr()
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from napari_webipred.execution import Executor
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.plane import Plane, Unfolded, planes_of, ranged
 from napari_webipred.execution.readiness import check_card
-from napari_webipred.execution.threads import classify_planes
+from napari_webipred.execution.threads import classify_planes, cores_shared
 from napari_webipred.hardware import USUAL
 from napari_webipred.imaging.files import is_file
 from napari_webipred.imaging.finding import finding
@@ -28,7 +28,6 @@ from napari_webipred.imaging.planes import array_source, given_source
 from napari_webipred.imaging.selection import WHOLE, Selection, rename
 from napari_webipred.imaging.source import Source
 from napari_webipred.imaging.unopened import Sources
-from napari_webipred.limits import available_cores
 from napari_webipred.model import Model
 from napari_webipred.options import DEFAULTS as DEFAULTS
 from napari_webipred.options import Options as Options
@@ -237,10 +236,11 @@ def classify_with_each(
             yield from ((number, event) for event in events)
 
 
-def open_ahead(model: Model, options: Options) -> None:
-    """Begin to open a network, if it is the one that computes a single image under these options."""
+def open_ahead(model: Model, options: Options, count: int = 1) -> None:
+    """Begin to open the network that computes so many planes under these options, unless it is an unusual one."""
     if options.hardware == USUAL and not options.reference:
-        model.session(available_cores()).begin()
+        _, threads = cores_shared(count, options)
+        model.session(threads).begin()
 
 
 def differences(models: Sequence[Model], options: Options) -> list[Difference | None]:

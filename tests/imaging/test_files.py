@@ -454,6 +454,15 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(
     assert "locked is a folder" in refusal(folder / "locked")
 
 
+@pytest.mark.parametrize("doubtful", ["b.dcm", "b.DCM", "b", "png", "b.png.", "b.txt"])
+def test_images_are_for_themselves_unless_the_name_of_a_file_lets_doubt(
+    tree: Callable[[str], Path], doubtful: str
+) -> None:
+    names = "a.png b.TIFF c.x.JPG"
+    assert [found.alone for found in walked(tree(names))] == [True]
+    assert [found.alone for found in walked(tree(f"{names} {doubtful}"))] == [False]
+
+
 def test_a_junction_of_windows_is_a_link_that_is_not_followed(
     tree: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:

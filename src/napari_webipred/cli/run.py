@@ -124,6 +124,8 @@ def run(
     if maps is not None or len(models) > 1:
         sources = sources.opened()
     elif output is None:  # a column for each axis has to be there before the first row
+        if wishes.executor is None and len(sources) > 1:
+            engine.open_ahead(models[0], options, sources.rows)  # while the files are looked into
         sources = terminal.counted(sources.looking_for_stacks(), "Looking for stacks")
     facts = {**options.as_dict(), **what.as_dict(), **({"regions": wishes.regions} if wishes.regions else {})}
     record, summary = _record(models, wishes.given, columns.names, facts, options.hardware), Summary()

@@ -67,6 +67,19 @@ def classify_planes(
         yield from in_threads(work, following, count, options, Unfolded.planes)
 
 
+def cores_shared(count: int, options: Options) -> tuple[int, int]:
+    """Return how many of these images are worked on at the same time, and on how many threads a network computes one.
+
+    Parameters
+    ----------
+    count, options
+        See `classify_planes`.
+    """
+    cores = available_cores()
+    workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
+    return workers, 1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores
+
+
 def in_threads(
     work: Callable[[int], Callable[[Item], Result]],
     items: Iterable[Item],
@@ -92,9 +105,8 @@ def in_threads(
     object
         What has come of each, in order.
     """
-    cores = available_cores()
-    workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
-    worked = work(1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores)
+    workers, threads = cores_shared(count, options)
+    worked = work(threads)
     cancellation, budget, ahead = Cancellation(), options.budget, 2 * workers
 
     def do(item: Item) -> Result:

@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
+from functools import cache
 from itertools import groupby
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from msgspec import Struct
 
 from napari_webipred.cancellation import current
 from napari_webipred.errors import OptionError
+from napari_webipred.imaging import raster, tiff
 from napari_webipred.imaging.dicom.content import is_dicom_file
 from napari_webipred.imaging.dicom.directory import is_directory, listed_files
 from napari_webipred.imaging.readers import file_formats, is_one_image
@@ -96,12 +98,15 @@ class Found(Struct):
         Links to folders.
     only_files : bool
         Whether none of the images is a folder, a pipe, or a link that leads nowhere.
+    alone : bool
+        Whether each image is one for itself; see `is_alone`.
     """
 
     images: list[str] = []
     left_out: list[str] = []
     links: list[str] = []
     only_files: bool = True
+    alone: bool = False
 
 
 def walked(folder: Path) -> Iterator[Found]:
@@ -143,8 +148,9 @@ def walked(folder: Path) -> Iterator[Found]:
 
 def _told_apart(files: list[str], suffixes: frozenset[str]) -> Found:
     """Tell images from other files, which mostly takes no look into them."""
-    if suffixes.issuperset(map(suffix, files)):
-        return Found(files)
+    found_suffixes = _suffixes_of(files)
+    if found_suffixes <= suffixes:
+        return Found(files, alone=found_suffixes <= _alone())
     found, check = Found(), current().check
     for file in files:
         check()
@@ -155,6 +161,21 @@ def _told_apart(files: list[str], suffixes: frozenset[str]) -> Found:
 def suffix(path: str) -> str:
     """Return the suffix of a path in lower case; what is in no set of suffixes if it has none."""
     return path[path.rfind(".") :].lower()
+
+
+def _suffixes_of(paths: Iterable[str]) -> set[str]:
+    """Return what `suffix` gives for these paths, several times faster; something else for those without a suffix."""
+    return {f".{ending.lower()}" for ending in {path.rpartition(".")[2] for path in paths}}
+
+
+def is_alone(path: str) -> bool:
+    """Tell by its name whether a file is an image for itself; one of DICOM may be a slice of a stack."""
+    return suffix(path) in _alone()
+
+
+@cache
+def _alone() -> frozenset[str]:
+    return frozenset().union(*(reader.files.suffixes for reader in (raster.READER, tiff.READER) if reader.files))
 
 
 class Kind(Enum):

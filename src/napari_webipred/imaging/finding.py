@@ -10,13 +10,13 @@ from typing import Any
 
 from napari_webipred.imaging.dicom.directory import is_directory, listed_files
 from napari_webipred.imaging.dicom.reader import READER as DICOM
-from napari_webipred.imaging.files import is_folder, walked
+from napari_webipred.imaging.files import is_alone, is_folder, walked
 from napari_webipred.imaging.path_list import PathList
 from napari_webipred.imaging.planes import given_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.series import Collected, collected
 from napari_webipred.imaging.source import Source
-from napari_webipred.imaging.unopened import Sources, is_alone
+from napari_webipred.imaging.unopened import Sources
 
 # So many files are described before a run begins. Whoever classifies few images is told at once how many rows will
 # come; and if there is a stack among many images, there mostly is one among the first.
@@ -66,14 +66,15 @@ def _add_file(path: str, sources: Sources) -> None:
 
 def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
     """Add a file, the files that a DICOMDIR lists, or those of a folder."""
-    files, before, only_files = PathList(), len(sources), False
+    files, before, only_files, alone = PathList(), len(sources), False, False
     if is_folder(path):
-        only_files = True
+        only_files = alone = True
         for found in walked(path):
             files.extend(found.images)
             sources.left_out.extend(found.left_out)
             sources.links.extend(found.links)
             only_files &= found.only_files
+            alone &= found.alone or not found.images
             yield before + len(files)
     else:
         listed, refused = listed_files(path) if is_directory(path) else ([path], [])
@@ -82,13 +83,14 @@ def _finding_at(path: Path, sources: Sources) -> Generator[int, None, None]:
             return
         files.extend(map(str, listed))
         sources.left_out.extend(refused)
-    yield from _add_files(files, sources, only_files=only_files)
+    yield from _add_files(files, sources, only_files=only_files, alone=alone)
 
 
-def _add_files(files: PathList, sources: Sources, *, only_files: bool) -> Generator[int, None, None]:
+def _add_files(files: PathList, sources: Sources, *, only_files: bool, alone: bool) -> Generator[int, None, None]:
     """Add the files of a folder, of which those have to be looked at that may be slices of a stack."""
-    early = max(FIRST - len(sources), 0)
-    looked_at = [place for place, file in enumerate(files) if place < early or not is_alone(file)]
+    early = min(max(FIRST - len(sources), 0), len(files))
+    later = () if alone else islice(enumerate(files), early, None)
+    looked_at = [*range(early), *(place for place, file in later if not is_alone(file))]
     found = yield from collected(files[place] for place in looked_at)
     if len(looked_at) < len(files) and _is_misleading(found):
         looked_at = list(range(len(files)))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Generator, Iterable, Iterator
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
 from napari_webipred.errors import WebIPredError
-from napari_webipred.imaging import raster, tiff, unreadable
-from napari_webipred.imaging.files import is_file, suffix
+from napari_webipred.imaging import unreadable
+from napari_webipred.imaging.files import is_file
 from napari_webipred.imaging.path_list import PathList
 from napari_webipred.imaging.readers import file_formats, file_source, is_single
 from napari_webipred.imaging.selection import WHOLE, Selection, selected
@@ -197,13 +196,3 @@ def _chosen(source: Source, selection: Selection) -> Source:
         return selected(source, selection)
     except WebIPredError as error:
         return unreadable.unreadable(source.name, error)
-
-
-def is_alone(path: str) -> bool:
-    """Tell by its name whether a file is an image for itself; one of DICOM may be a slice of a stack."""
-    return suffix(path) in _suffixes()
-
-
-@cache
-def _suffixes() -> frozenset[str]:
-    return frozenset().union(*(reader.files.suffixes for reader in (raster.READER, tiff.READER) if reader.files))
