@@ -3,7 +3,7 @@ from __future__ import annotations
 import copy
 import gc
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +12,10 @@ import numpy as np
 import pytest
 
 from napari_webipred.card import ModelCard
+from napari_webipred.results.inputs import ModelInput
+from napari_webipred.results.row import Row
+from napari_webipred.results.saved_session import SavedRun
+from napari_webipred.results.session_table import RunDetails
 
 
 def card(identifier: str, name: str, classes: dict[str, str | None], **facts) -> ModelCard:
@@ -344,6 +348,17 @@ def flat(value: int, shape=(40, 40, 3)) -> np.ndarray:
     image = np.full(shape, value, np.uint8)
     image.flat[0] = value + 1 if value < 255 else value - 1
     return image
+
+
+def open_again(panel, run: RunDetails, rows: Sequence[Row]) -> RunDetails:
+    """Add a run of a session to the table: like a run that is there, with these rows and without open images."""
+    from napari_webipred._napari.images.place import Target
+
+    saved = SavedRun(run.begun, run.card, run.checksum, run.options, run.axes, run.total, ModelInput(""), ())
+    saved.rows.extend(rows)
+    again = panel._session.restore(saved, [Target([], tuple(range(len(run.axes))))])
+    panel._session.restore_rows(saved, again, range(len(saved.rows)))
+    return again
 
 
 def current_plane(panel):

@@ -13,6 +13,7 @@ pytest.importorskip("napari")
 from pydicom import Dataset, dcmread
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
+from tests.gui.conftest import open_again
 from werkzeug import Request, Response
 
 from dicom_maker import RAMP, ct_slice, written
@@ -196,3 +197,52 @@ def test_a_report_of_the_shown_rows_is_saved(classified, qtbot, monkeypatch, tmp
     rows = session.table.rows.values("probabilities")
     assert np.array_equal(np.array(numbers, np.float32), np.array(list(rows)))
     assert "1.2.3.4.1" in observed[1]["note"][0]["text"]
+
+
+@pytest.fixture
+def namesakes(panel, classify, tmp_path):
+    """Two files of one name, of different patients, classified from their folders."""
+    files = [tmp_path / folder / "IM1" for folder in ("first", "second")]
+    for patient, file in enumerate(files, 1):
+        about = {"PatientID": f"P-{patient}", "StudyInstanceUID": f"1.{patient}", "SOPInstanceUID": f"1.2.9.{patient}"}
+        file.parent.mkdir()
+        written(file, ct_slice(0.0, pixels=RAMP + patient, **about))
+    panel.form.images.value = files
+    classify(panel)
+    return panel
+
+
+def transaction(panel, qtbot, monkeypatch, path) -> ReportDialog:
+    panel.results.buttons.menu.report.trigger()
+    shown = panel.window().findChildren(ReportDialog)[-1]
+    qtbot.waitUntil(shown.isVisible)
+    shown.kind.setCurrentIndex(shown.kind.findData("fhir"))
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    shown.save.click()
+    return shown
+
+
+def test_files_of_one_name_are_reported_to_the_patients_they_are_of(namesakes, qtbot, monkeypatch, tmp_path):
+    path = tmp_path / "report.json"
+    transaction(namesakes, qtbot, monkeypatch, path)
+    qtbot.waitUntil(path.exists)
+    entries = json.loads(path.read_text(encoding="utf-8"))["entry"]
+    resources = {each["fullUrl"]: each["resource"] for each in entries}
+    found = {
+        each["note"][0]["text"]: resources[each["subject"]["reference"]]["identifier"][0]["value"]
+        for each in resources.values()
+        if "component" in each
+    }
+    assert found == {"Image 1.2.9.1": "P-1", "Image 1.2.9.2": "P-2"}
+
+
+def test_a_row_whose_image_is_gone_is_not_reported_with_another_file_of_its_name(
+    namesakes, qtbot, monkeypatch, tmp_path
+):
+    run = namesakes._session.run
+    open_again(namesakes, run.details, [run.rows[0]])
+    namesakes._session.delete([0, 1])
+    monkeypatch.chdir(tmp_path / "second")
+    shown = transaction(namesakes, qtbot, monkeypatch, tmp_path / "report.json")
+    qtbot.waitUntil(lambda: "IM1 is not open as it was classified." in shown.message.text)
+    assert not (tmp_path / "report.json").exists()

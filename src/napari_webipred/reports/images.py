@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from msgspec import Struct
@@ -19,6 +19,9 @@ from napari_webipred.imaging.series import collected
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.reports.results import Result, Results, path_of
 
+Known: TypeAlias = Sequence[Source | None]
+
+_GONE = "Classify it again, and make the report of the new row."
 _WHERE = "Give the folder that the images are in, or classify them again with their identifiers in the table."
 
 
@@ -29,7 +32,7 @@ class Place(Struct, frozen=True, eq=False):
     indices: tuple[Index, ...]
 
 
-def found(results: Results, folders: Sequence[Path] = (), known: Sequence[Source] = ()) -> Generator[int, None, Images]:
+def found(results: Results, folders: Sequence[Path] = (), known: Known | None = None) -> Generator[int, None, Images]:
     """Look for the images of a table; only headers are read.
 
     Parameters
@@ -37,16 +40,17 @@ def found(results: Results, folders: Sequence[Path] = (), known: Sequence[Source
     results : Results
     folders : sequence of Path
         Where the images are; by default where they were.
-    known : sequence of Source
-        The images themselves, if they are known; each has the name that stands in its rows.
+    known : sequence of Source or None, optional
+        The images of the run themselves, if they are known, in its order; None stands for one that is gone. No others
+        are looked for then.
 
     Yields
     ------
     int
         How many files were looked at.
     """
-    if known:
-        return Images(known, [], {})
+    if known is not None:
+        return Images([], [], {}, known)
     sources: list[Source] = []
     files: list[str] = []
     for path in folders or _as_classified(results):
@@ -69,18 +73,22 @@ class Images:
     """The images that are there, by what a row may know of them.
 
     A row is matched by the unique identifier in the table, by the path that it was classified from, or by the checksum
-    of its file: never by a name alone, for other patients have files of the same name.
+    of its file: never by a name alone, for other patients have files of the same name. Where the images of the run are
+    known, it is matched by its place among them.
     """
 
-    def __init__(self, sources: Sequence[Source], files: Sequence[str], record: Mapping[str, Any]) -> None:
+    def __init__(
+        self, sources: Sequence[Source], files: Sequence[str], record: Mapping[str, Any], known: Known | None = None
+    ) -> None:
+        self._known = known
         self._files = files
         self._by_name = {source.name: source for source in sources}
         self._by_instance: dict[str, tuple[Source, list[Index]]] = {}
         for source in sources:
             if source.reader == READER.id:
                 for place, index in enumerate(np.ndindex(source.shape) if source.axes else [()]):
-                    known = self._by_instance.setdefault(source.details[place].instance.identifier, (source, []))
-                    known[1].append(index)
+                    of_file = self._by_instance.setdefault(source.details[place].instance.identifier, (source, []))
+                    of_file[1].append(index)
         self._sums = {entry["image"]: entry.get("sha256") for entry in record.get("inputs", ())}
         self._by_sum: dict[str, str] | None = None
 
@@ -92,6 +100,11 @@ class Images:
         OptionError
             It is not found, or was changed since it was classified.
         """
+        if self._known is not None:
+            source = None if row.source is None else self._known[row.source]
+            if source is None:
+                raise OptionError(f"{row.image} is not open as it was classified.", _GONE)
+            return Place(source, _indices(source, row))
         if row.instance:
             if row.instance not in self._by_instance:
                 raise OptionError(f"The image {row.image} is not among the files.", _WHERE)

@@ -14,8 +14,8 @@ from msgspec import Struct, field
 from napari_webipred.errors import OptionError
 from napari_webipred.execution.plane import Plane
 from napari_webipred.imaging.quiet import quiet
-from napari_webipred.imaging.source import Source
 from napari_webipred.reports.capture import Explain, capture
+from napari_webipred.reports.images import Known
 from napari_webipred.reports.images import found as images
 from napari_webipred.reports.origin import IDENTIFYING, PERSONAL, Origin, origins
 from napari_webipred.reports.person import Person, person
@@ -36,8 +36,8 @@ class Wishes(Struct, frozen=True, eq=False):
     ----------
     images : tuple of Path
         Files and folders of the images; by default where they were classified.
-    known : tuple of Source
-        The images themselves, if they are known.
+    known : sequence of Source or None, optional
+        The images of the run themselves, if they are known; see `napari_webipred.reports.images.found`.
     reader, organisation : str
         Who has answered, needed where somebody has.
     name : bool
@@ -53,7 +53,7 @@ class Wishes(Struct, frozen=True, eq=False):
     """
 
     images: tuple[Path, ...] = ()
-    known: tuple[Source, ...] = ()
+    known: Known | None = None
     reader: str = ""
     organisation: str = ""
     name: bool = False

@@ -12,8 +12,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.imaging.dicom.content import content_of
 from napari_webipred.imaging.dicom.reader import READER, Slice, slice_of
 from napari_webipred.imaging.quiet import quiet
-from napari_webipred.imaging.source import Source
-from napari_webipred.reports.images import Place, found
+from napari_webipred.reports.images import Known, Place, found
 from napari_webipred.reports.results import Result, Results
 
 if TYPE_CHECKING:
@@ -66,7 +65,7 @@ class Origin(Struct, frozen=True, eq=False):
 
 
 def origins(
-    results: Results, folders: Sequence[Path] = (), known: Sequence[Source] = (), *, name: bool = False
+    results: Results, folders: Sequence[Path] = (), known: Known | None = None, *, name: bool = False
 ) -> Generator[int, None, list[list[Origin]]]:
     """Find the images of rows, and read what a report needs of their headers.
 

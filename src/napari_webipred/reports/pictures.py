@@ -8,15 +8,14 @@ from pathlib import Path
 
 from napari_webipred.execution.plane import Plane
 from napari_webipred.execution.preview import picture
-from napari_webipred.imaging.source import Source
-from napari_webipred.reports.images import found
+from napari_webipred.reports.images import Known, found
 from napari_webipred.reports.results import Results
 
 LONGEST = 480  # pixels of a side
 
 
 def pictures(
-    results: Results, folders: Sequence[Path] = (), known: Sequence[Source] = ()
+    results: Results, folders: Sequence[Path] = (), known: Known | None = None
 ) -> Generator[int, None, dict[int, bytes]]:
     """Make a picture of each row whose image can be read.
 

@@ -54,6 +54,8 @@ class Result(Struct, frozen=True, eq=False):
         What a reader has said; None if nobody has looked.
     identity : tuple of str
         The unique identifiers of study, series and instance of a DICOM image, if they are in the table.
+    source : int or None
+        Which of the images of the run it is of, counted from 0, if that is known: several can have the same name.
     """
 
     image: str
@@ -64,6 +66,7 @@ class Result(Struct, frozen=True, eq=False):
     error: str
     reading: Reading | None = None
     identity: tuple[str, ...] = ()
+    source: int | None = None
 
     @property
     def instance(self) -> str:
@@ -101,7 +104,7 @@ class Results(Struct, frozen=True, eq=False):
     @property
     def by_image(self) -> list[list[Result]]:
         """The rows of each image or stack, which stand together in a table."""
-        return [list(rows) for _, rows in groupby(self.rows, key=lambda row: row.image)]
+        return [list(rows) for _, rows in groupby(self.rows, key=lambda row: (row.source, row.image))]
 
 
 def of_file(path: Path) -> Results:
@@ -154,7 +157,8 @@ def _result(entry: Entry) -> Result:
     row, names = entry.row, entry.run.classes
     numbers = None if row.probabilities is None else tuple(float(str(number)) for number in row.probabilities)
     assigned = tuple(names[index] for index in row.assigned)
-    return Result(row.image, row.position, row.region, numbers, assigned, row.error, entry.reading, row.identity)
+    said = (numbers, assigned, row.error, entry.reading)
+    return Result(row.image, row.position, row.region, *said, row.identity, row.source)
 
 
 def of_frame(frame: pd.DataFrame, record: Mapping[str, Any]) -> Results:

@@ -183,10 +183,10 @@ class ReportDialog(QDialog):
             self.organisation.text(),
             self.patient_system.text().strip() if kind == "fhir" else "",
         )
-        sources = [source for source in self._sources_of(self.run.currentData()) if source is not None]
+        sources = self._sources_of(self.run.currentData())
         if not self.target.is_file:
             self._make_to_send(made(rows, sources, asked))
-        elif (path := self._path(kind, len({entry.row.image for entry in rows}))) is not None:
+        elif (path := self._path(kind, len({entry.row.source for entry in rows}))) is not None:
             self._run(saving(rows, sources, asked, path), "Making the report…", self._on_saved)
 
     def _make_to_send(self, making: Generator[int, None, Report]) -> None:

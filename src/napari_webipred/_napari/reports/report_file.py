@@ -32,8 +32,15 @@ class Saved(Struct, frozen=True):
     attributes: Sequence[str]
 
 
-def made(entries: Sequence[Entry], sources: Sequence[Source], asked: Asked) -> Generator[int, None, Report]:
+def made(entries: Sequence[Entry], sources: Sequence[Source | None], asked: Asked) -> Generator[int, None, Report]:
     """Make a report of rows of one run.
+
+    Parameters
+    ----------
+    entries : sequence of Entry
+    sources : sequence of Source or None
+        The images of the run; None stands for one that is gone.
+    asked : Asked
 
     Raises
     ------
@@ -48,7 +55,7 @@ def made(entries: Sequence[Entry], sources: Sequence[Source], asked: Asked) -> G
     results = of_entries(entries)
     shown = (yield from pictures(results, known=sources)) if asked.pictures else {}
     wishes = Wishes(
-        known=tuple(sources),
+        known=sources,
         reader=asked.reader,
         organisation=asked.organisation,
         name=asked.name,
@@ -59,7 +66,7 @@ def made(entries: Sequence[Entry], sources: Sequence[Source], asked: Asked) -> G
 
 
 def saving(
-    entries: Sequence[Entry], sources: Sequence[Source], asked: Asked, path: Path
+    entries: Sequence[Entry], sources: Sequence[Source | None], asked: Asked, path: Path
 ) -> Generator[int, None, Saved]:
     """Make a report of rows of one run, and write it.
 
