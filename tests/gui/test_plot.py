@@ -13,7 +13,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
-from tests.gui.conftest import card
+from tests.gui.conftest import card, open_again
 
 from napari_webipred._napari.charts import plot_view
 from napari_webipred._napari.charts.chart_look import screen_look
@@ -238,6 +238,24 @@ def test_the_plot_grows_when_rows_come_and_leaves_space_for_those_to_come(detail
     qtbot.waitUntil(lambda: len(detail.plot.curves[0].values) == PLANES + 2)
     assert list(detail.plot.curves[1].values[-2:]) == [0.75, 0.75]
     assert detail.plot.sheet(detail.font(), screen_look(detail.plot._theme)).length == 20
+
+
+def test_a_session_that_is_opened_during_a_run_is_no_part_of_its_stack(detail, panel, qtbot):
+    table = panel._session.table
+    run = table.runs[0]
+    first, second, late = (
+        [Row(0, "stack", {detail.axis: z}, np.array([1 - number, number], np.float32)) for z in planes]
+        for planes, number in ((range(2), 0.125), (range(2, 4), 0.25), ([PLANES, PLANES + 1], 0.75))
+    )
+    open_again(panel, run, first + second)
+    numbers = table.append(run, late)
+    panel._session.rows_added.emit(numbers[0], numbers[-1])
+    qtbot.waitUntil(lambda: len(detail.plot.curves[0].values) == PLANES + 2)
+    expected = [*(40 * z / 255 for z in range(PLANES)), 0.75, 0.75]
+    assert detail.plot.curves[1].values == pytest.approx(expected, abs=0.01)
+    panel.results.choose([PLANES])
+    assert panel.results.chosen_entry.run.number == 2
+    qtbot.waitUntil(lambda: list(detail.plot.curves[1].values) == [0.125, 0.125, 0.25, 0.25])
 
 
 def test_very_many_rows_are_read_in_parts(detail, monkeypatch, qtbot):

@@ -7,7 +7,7 @@ pytest.importorskip("napari")
 
 from napari.utils.colormaps import DirectLabelColormap
 from qtpy.QtCore import Qt
-from tests.gui.conftest import current_plane, flat
+from tests.gui.conftest import current_plane, flat, open_again
 
 from napari_webipred._napari.images.place import grid
 from napari_webipred._napari.proxy import unwrapped
@@ -218,6 +218,19 @@ def test_choosing_a_row_selects_its_shape_and_selecting_a_shape_chooses_its_row(
     camera.zoom = 1000
     panel.results.table.setCurrentIndex(panel.results.model.index(1, 0))
     assert camera.zoom < 1000
+
+
+def test_selecting_a_shape_chooses_its_row_also_after_a_session_was_opened(viewer, panel, qtbot, classify):
+    viewer.add_image(halves())
+    shapes = viewer.add_shapes([DARK, BRIGHT])
+    choose_regions(panel, shapes, qtbot)
+    run = classify(panel)
+    settled(panel, qtbot)
+    open_again(panel, run.details, list(run.rows))
+    for place, region in ((1, "2"), (0, "1")):
+        shapes.selected_data = {place}
+        assert panel.results.chosen_entry.row.region == region
+        assert panel.results.chosen_entry.run.number == 1
 
 
 def test_flat_shapes_count_on_every_plane_and_carry_the_mean(viewer, panel, qtbot, classify):

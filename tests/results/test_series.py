@@ -96,9 +96,14 @@ def test_the_order_in_which_rows_come_does_not_matter(order, at_once):
 
 def test_the_rows_of_a_stack_are_found_among_those_of_all_runs():
     rows = [row(z, 0.5, source=source) for _ in range(2) for source in (0, 2, 2, 2, 5) for z in (0,)]
-    assert stack_rows(rows.__getitem__, range(5, 10), 7) == range(6, 9)
-    assert stack_rows(rows.__getitem__, range(5, 10), 5) == range(5, 6)
-    assert stack_rows(rows.__getitem__, range(5), 4) == range(4, 5)
+    assert stack_rows(rows.__getitem__, np.arange(5, 10), 7).tolist() == [6, 7, 8]
+    assert stack_rows(rows.__getitem__, np.arange(5, 10), 5).tolist() == [5]
+    assert stack_rows(rows.__getitem__, np.arange(5), 4).tolist() == [4]
+
+
+def test_the_rows_of_a_stack_are_found_between_those_of_another_run():
+    rows = [row(0, 0.5, source=source) for source in (0, 9, 9, 2, 9, 2, 5)]
+    assert stack_rows(rows.__getitem__, np.array([0, 3, 5, 6]), 5).tolist() == [3, 5]
 
 
 @pytest.mark.parametrize(
@@ -106,7 +111,7 @@ def test_the_rows_of_a_stack_are_found_among_those_of_all_runs():
 )
 def test_axes_with_one_plane_do_not_vary(positions, axes):
     rows = [Row(0, "s", position) for position in positions]
-    assert varying_axes(rows.__getitem__, range(len(rows))) == axes
+    assert varying_axes(rows.__getitem__, np.arange(len(rows))) == axes
 
 
 def test_an_empty_series_has_no_planes():

@@ -451,7 +451,7 @@ class ClassifyPanel(QWidget):
         places, run = self._session.places, self._session.run
         if run is not None and layer is not None and layer is self._regions.layer() and not self._navigating:
             number = self._regions.selected_row()
-            self.results.choose([] if number is None else [len(self._session.table) - len(run.rows) + number])
+            self.results.choose([] if number is None else [int(self._session.table.rows_of(run.details)[number])])
         if self._navigating or layer is None or not places.knows(layer):
             return
         shown = place_shown(layer, self._viewer.dims)

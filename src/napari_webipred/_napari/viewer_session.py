@@ -272,7 +272,7 @@ class ViewerSession(QObject):
         now = self.table.runs[run.number - 1]
         if now.options == run.options and now.calibration is run.calibration:
             changed = {*self.table.comments, *self.table.readings}
-            self.table.mark_saved([number for number in self.table.rows_of(run) if number not in changed])
+            self.table.mark_saved([number for number in self.table.rows_of(run).tolist() if number not in changed])
 
     def restore(self, saved: SavedRun, targets: Sequence[Target]) -> RunDetails:
         """Add a run that was saved, still without its rows."""

@@ -17,33 +17,33 @@ if TYPE_CHECKING:
 MOST_LINES = 8  # more cannot be told apart
 
 
-def stack_rows(row_of: Callable[[int], Row], run: range, number: int) -> range:
+def stack_rows(row_of: Callable[[int], Row], run: NDArray[np.intp], number: int) -> NDArray[np.intp]:
     """Return where the rows of the same image are.
 
-    They lie side by side, the images in their order, so that a few looks suffice.
+    In their run they lie side by side, the images in their order, so that a few looks suffice.
 
     Parameters
     ----------
     row_of : callable
         Returns a row by its number.
-    run : range
+    run : ndarray of int
         The numbers of the rows of the run, in the order in which they came.
     number : int
         That of the row itself.
     """
 
     def source(other: int) -> int:
-        return row_of(other).source
+        return row_of(int(other)).source
 
     first = bisect_left(run, source(number), key=source)
     return run[first : bisect_right(run, source(number), lo=first, key=source)]
 
 
-def varying_axes(row_of: Callable[[int], Row], stack: range) -> list[str]:
+def varying_axes(row_of: Callable[[int], Row], stack: NDArray[np.intp]) -> list[str]:
     """Return the axes along which a stack has several planes, given the numbers of its rows."""
-    if not stack:
+    if not len(stack):
         return []
-    first, last = row_of(stack[0]).position, row_of(stack[-1]).position
+    first, last = (row_of(int(stack[end])).position for end in (0, -1))
     return [axis for axis in first if first[axis] != last.get(axis)]
 
 

@@ -183,10 +183,12 @@ class SessionTable:
         """Tell whether the threshold of a run was changed afterwards, so that its rows have other classes now."""
         return run.number in self._changed_thresholds
 
-    def rows_of(self, run: RunDetails) -> list[int]:
-        """Return the numbers of the rows of a run, deleted ones too."""
-        numbers: list[int] = np.flatnonzero(self._run_numbers.values == run.number).tolist()
-        return numbers
+    def rows_of(self, run: RunDetails) -> Numbers:
+        """Return the numbers of the rows of a run, deleted ones too.
+
+        Rows of other runs may lie between them: a session can be opened while a run goes on.
+        """
+        return np.flatnonzero(self._run_numbers.values == run.number)
 
     def delete(self, numbers: Sequence[int] | Numbers) -> int:
         """Delete rows, and return how many were still there."""

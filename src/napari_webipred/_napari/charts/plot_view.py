@@ -63,7 +63,7 @@ class PlotView(QWidget):
         self._drawing.timeout.connect(self._draw)
         self.plot.moved.connect(self._on_moved)
 
-    def show_line(self, entry: Entry, axis: str, stack: range, length: int) -> None:
+    def show_line(self, entry: Entry, axis: str, stack: Numbers, length: int) -> None:
         """Show the line through a row.
 
         Parameters
@@ -72,14 +72,14 @@ class PlotView(QWidget):
             The row.
         axis : str
             The axis along which the line goes.
-        stack : range
+        stack : ndarray of intp
             The numbers of all rows of the stack that have come.
         length : int
             How many planes there are along the axis; 0 if that is not known.
         """
         line = (entry.run.number, Line.through(entry.row, axis))
         numbers = self._visible()
-        numbers = np.sort(numbers[(numbers >= stack.start) & (numbers < stack.stop)])
+        numbers = np.sort(numbers[np.isin(numbers, stack)])
         known = len(self._numbers)
         has_only_grown = line == self._line and np.array_equal(numbers[:known], self._numbers)
         self._entry, self._line, self._numbers, self._length = entry, line, numbers, length

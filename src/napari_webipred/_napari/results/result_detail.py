@@ -27,6 +27,7 @@ from napari_webipred.results.series import stack_rows, varying_axes
 from napari_webipred.results.session_table import Entry, Numbers
 
 NARROWEST_BOX = 80
+_NO_ROWS = np.empty(0, np.intp)
 
 
 class ResultDetail(QWidget):
@@ -71,7 +72,7 @@ class ResultDetail(QWidget):
         self._number = -1
         self.length_of = length_of
         self.is_open = is_open
-        self._stack = range(0)
+        self._stack: Numbers = _NO_ROWS
         self.name = ElidedLabel()
         self.view = ChartView(session.display, theme)
         self.chart = self.view.chart
@@ -143,7 +144,7 @@ class ResultDetail(QWidget):
 
     def extend(self) -> None:
         """Show new rows of the table."""
-        if self._entry is not None and self._entry.run.number == len(self._session.table.runs):
+        if self._entry is not None and self._entry.run.number == self._session.table.run_numbers[-1]:
             found = len(self._stack)
             self._find_stack()
             if self.axis and len(self._stack) != found:
@@ -186,12 +187,10 @@ class ResultDetail(QWidget):
 
     def _find_stack(self) -> None:
         """Find the rows of the stack of the chosen row, and offer its axes."""
-        self._stack = range(0)
+        self._stack = _NO_ROWS
         axes: list[str] = []
         if self._entry is not None and self._number >= 0 and self._entry.row.position:
-            table, run = self._session.table, self._entry.run.number
-            first, stop = map(int, np.searchsorted(table.run_numbers, [run, run + 1]))
-            self._stack = stack_rows(self._row, range(first, stop), self._number)
+            self._stack = stack_rows(self._row, self._session.table.rows_of(self._entry.run), self._number)
             axes = varying_axes(self._row, self._stack)
         offered = ["", *axes] if axes else [""]
         if offered != [self.drawing.itemData(i) for i in range(self.drawing.count())]:
