@@ -14,6 +14,7 @@ from PIL import Image
 import napari_webipred as wp
 from napari_webipred import cli
 from napari_webipred.errors import OptionError, WebIPredError
+from napari_webipred.imaging.readers import file_source
 from napari_webipred.reports import results
 from napari_webipred.reports.making import Wishes, making
 from napari_webipred.reports.origin import origins
@@ -88,6 +89,16 @@ def test_images_that_were_moved_are_found_by_their_checksum_or_their_identifiers
     shutil.copytree(moved, tmp_path / "again")
     shutil.rmtree(moved)
     assert instances(results.of_file(known), tmp_path / "again") == ["2.0", "2.1", "2.2", "4.1"]
+
+
+def test_known_images_are_matched_by_their_places_and_never_by_a_name(study) -> None:
+    known = [file_source(str(study.images / name)) for name in ("IM0", "IM1")]
+    rows = [results.Result("IM", {}, "", (1.0,), ("a",), "", source=source) for source in (1, 0, 2)]
+    found = results.Results(tuple(rows[:2]), {})
+    assert [own[0].instance[-3:] for own in result_of(origins(found, known=known))] == ["2.1", "2.0"]
+    assert [len(same) for same in found.by_image] == [1, 1]
+    with pytest.raises(OptionError, match="IM is not open as it was classified"):
+        result_of(origins(results.Results((rows[2],), {}), known=[*known, None]))
 
 
 def test_another_image_of_the_same_name_is_never_taken(study, tmp_path) -> None:
