@@ -8,6 +8,7 @@ import pytest
 
 pytest.importorskip("napari")
 
+from PIL import Image
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QApplication, QFileDialog, QInputDialog
 from tests.gui.conftest import CHEST, card, flat
@@ -76,6 +77,25 @@ def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
     qtbot.waitUntil(lambda: "Saved matrix.csv" in view.pane.message.text)
     lines = list(csv.reader((tmp_path / "matrix.csv").read_text().splitlines()))
     assert lines == [["true", "dark", "bright"], ["dark", "1", "1"], ["bright", "1", "1"]]
+
+
+def test_an_answer_about_one_of_two_files_of_one_name_counts_for_that_one_only(
+    panel, classify, evaluation, qtbot, tmp_path
+):
+    files = [tmp_path / folder / "1.png" for folder in ("first", "second")]
+    for value, file in zip((20, 230), files, strict=True):
+        file.parent.mkdir()
+        Image.fromarray(flat(value)).save(file)
+    panel.form.images.value = files
+    qtbot.waitUntil(lambda: not any(entry.finding for entry in panel._session.images.files))
+    classify(panel)
+    view = evaluation()
+    choose_source(view, "typed")
+    view.labels.typed.view.setFocus()
+    qtbot.keyClick(view.labels.typed.view, "1")
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
+    assert view.summary.text().startswith("1 row with a label. Right: 100.0%")
 
 
 def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify, evaluation, qtbot):

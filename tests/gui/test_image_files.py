@@ -315,3 +315,18 @@ def test_dropped_files_are_classified_beside_layers_and_their_rows_open_them(
     drop(panel, QUrl("https://example.org/a.png"))
     assert NOT_HERE in panel.images.choice.message.text
     assert "stack.tif" not in "".join(record.getMessage() for record in caplog.records if "webipred" in record.name)
+
+
+def test_files_of_one_name_are_called_with_the_folders_that_tell_them_apart(viewer, panel, qtbot, classify, tmp_path):
+    files = [Path(folder, "1.png") for folder in ("first/day", "second/day", "third")]
+    for value, file in enumerate([*files, Path("2.png")]):
+        (tmp_path / file).parent.mkdir(parents=True, exist_ok=True)
+        PillowImage.fromarray(flat(60 * value)).save(tmp_path / file)
+    viewer.add_image(flat(10), name="2.png")
+    panel.form.images.value = [*viewer.layers, *(tmp_path / file for file in files), tmp_path / "2.png"]
+    qtbot.waitUntil(lambda: not any(entry.finding for entry in panel._session.images.files))
+    assert [row.image for row in classify(panel).rows] == [
+        "2.png",
+        *(str(Path("first/day/1.png")), str(Path("second/day/1.png")), str(Path("third/1.png"))),
+        str(Path(tmp_path.name, "2.png")),
+    ]

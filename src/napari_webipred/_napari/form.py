@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.images.image_choice import ImageChoice
-from napari_webipred._napari.images.image_item import counts_of, sources_of, stacked_axes
+from napari_webipred._napari.images.image_item import counts_of, sources_of, stacked_axes, told_apart
 from napari_webipred._napari.images.layer_input import image_inputs
 from napari_webipred._napari.images.layers import shown_range
 from napari_webipred._napari.images.place import Target
@@ -209,7 +209,7 @@ class ClassifyForm(Container):
 
     def sources(self) -> tuple[list[Target], list[Source]]:
         """Return what is classified of the chosen images, and what the rows are about; no pixel is touched."""
-        pairs = self._whole()
+        pairs = told_apart(self._whole())
         limits = self.intensity.value == "limits"
         sources = [with_limits(target, source) if limits else source for target, source in pairs]
         if self.regions.value is not None:

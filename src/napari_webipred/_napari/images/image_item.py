@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from napari_webipred._napari.images.image_files import ImageFiles
 from napari_webipred._napari.images.images import Images, Item
@@ -12,7 +16,7 @@ from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.images.understanding import Axis, Planes
 from napari_webipred._napari.widgets.two_line_list import Lines
 from napari_webipred.imaging.source import Source
-from napari_webipred.names import readable
+from napari_webipred.names import escape, readable, unescape
 
 
 def lines_of(item: Item, images: Images, planes: Planes) -> Lines:
@@ -89,3 +93,24 @@ def sources_of(item: Item, images: Images, planes: Planes, dims: Any) -> list[tu
         axes = tuple(i for i, axis in enumerate(item.axes(understanding)) if axis.in_rows)
         return [(Target(item.layers, axes), item.source(understanding, planes, dims))]
     return [(Target([item], row_axes(item, understanding)), source_of(item, understanding, planes, dims))]
+
+
+def told_apart(pairs: Sequence[tuple[Target, Source]]) -> list[tuple[Target, Source]]:
+    """Name files that are called like another image by as many of the folders above them as tell them apart.
+
+    Results are read, saved, compared and labelled by these names.
+    """
+    alike: dict[str, list[int]] = {}
+    for number, (_, source) in enumerate(pairs):
+        alike.setdefault(source.name, []).append(number)
+    found = list(pairs)
+    for name, numbers in alike.items():
+        paths = {number: path for number in numbers if (path := pairs[number][0].path) is not None}
+        above = {number: path.absolute().parent.parts for number, path in paths.items()} if len(numbers) > 1 else {}
+        for number, folders in above.items():
+            others = {other for other in above.values() if other != folders}
+            count = next(n for n in range(1, len(folders) + 1) if all(each[-n:] != folders[-n:] for each in others))
+            target, source = pairs[number]
+            called = Path(*folders[-count:], Path(unescape(name)).name)
+            found[number] = target, replace(source, name=escape(str(called)))
+    return found
