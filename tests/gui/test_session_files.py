@@ -11,6 +11,7 @@ pytest.importorskip("napari")
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 from tests.gui.conftest import flat
+from tifffile import imwrite
 
 from napari_webipred._napari.images.layer_input import found_again
 from napari_webipred._napari.viewer_session import _sessions, unwrapped
@@ -91,6 +92,47 @@ def test_an_empty_viewer_is_offered_the_files_and_says_what_is_not_open(again, v
     entries = [table.entry(number) for number in table.numbers]
     found = {entry.row.image: len(panel._session.places.target(entry, ()).layers) for entry in entries}
     assert found == {"scan": 1, "made": 0}
+
+
+def test_a_stack_that_was_classified_from_its_file_has_its_axes_again_and_is_shown_once_the_file_is_open(
+    viewer, panel, open_panel, classify, qtbot, monkeypatch, tmp_path
+):
+    path, session = tmp_path / "stack.tif", tmp_path / "my.webipred.json"
+    imwrite(
+        path, np.stack([flat(50 * z, (40, 40)) for z in range(4)]), photometric="minisblack", metadata={"axes": "ZYX"}
+    )
+    panel.form.images.value = [path]
+    qtbot.waitUntil(lambda: not any(entry.finding for entry in panel._session.images.files))
+    classify(panel)
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(session), ""))
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(session), ""))
+    panel.results.buttons.menu.save_session.trigger()
+    qtbot.waitUntil(session.exists)
+    viewer.window.remove_dock_widget("all")
+    del _sessions[unwrapped(viewer)]
+    panel = open_panel()
+    qtbot.mouseClick(panel.images.open_session, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: len(panel._session.table) == 4)
+    detail = panel.results.detail
+    detail.drawing.setCurrentIndex(detail.drawing.findText("Along z"))
+    detail.drawing.activated.emit(detail.drawing.currentIndex())
+    assert detail.plot.curves[1].values == pytest.approx([50 * z / 255 for z in range(4)], abs=0.01)
+    qtbot.mouseClick(detail.explain.button, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "How stack.tif was read is not known any more." in detail.explain.message.text)
+    table = panel.results.table
+    at = table.visualRect(table.model().index(0, 0)).center()
+    qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert "Only a session file names stack.tif." in panel.results.buttons.message.text
+    panel.images.choice.add([path])
+    qtbot.waitUntil(lambda: not any(entry.finding for entry in panel._session.images.files))
+    panel.images.choice.list.setCurrentIndex(panel.images.choice.layers.index(0))
+    panel.images.choice._on_open()
+    for row in (3, 1):
+        panel.results.table.setCurrentIndex(panel.results.model.index(row, 0))
+        assert viewer.dims.current_step[0] == row
+    viewer.dims.set_current_step(0, 2)
+    assert panel.results.chosen_entry.row.position == {"z": 2}
 
 
 def test_a_file_that_is_no_session_is_told(panel, qtbot, monkeypatch, tmp_path):

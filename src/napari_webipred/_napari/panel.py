@@ -43,6 +43,7 @@ from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import show_rows
 from napari_webipred._napari.widgets.wheel import WheelGuard
+from napari_webipred.names import readable
 from napari_webipred.options import preferred_intensity
 from napari_webipred.preferences import ASK, Preferences
 from napari_webipred.results.session_table import Entry, RunDetails
@@ -56,6 +57,7 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
 FEWEST_ITEMS = 3
+ADD_FILE = "To open it, add the file under Images, and double-click it there."
 BEGIN_UNSEEN = 1000  # ms, in which a panel that can be seen is painted
 AFTERWARDS = [  # what the results need, in parts that take little time each
     "evaluation.line_table",
@@ -423,15 +425,19 @@ class ClassifyPanel(QWidget):
     def _open_file(self) -> None:
         """Open the file of the chosen row in napari; layers are open already."""
         entry = self.results.chosen_entry
-        if entry is not None and (target := self._session.places.target(entry, [])).source is not None:
+        target = None if entry is None else self._session.places.target(entry, [])
+        if entry is not None and target is not None and target.source is not None:
             self._navigating = True
             self._opened.show(target, tuple(entry.row.position.values()))
             self._navigating = False
+        elif entry is not None and target is not None and target.path is not None and not target.layers:
+            self._message.show_note(f"Only a session file names {readable(entry.row.image)}.", ADD_FILE)
 
     def _on_explain(self) -> None:
         """Show the map of the chosen row, over its file if that is not open yet."""
         entry = self.results.chosen_entry
-        if entry is not None and not self._session.places.target(entry, map(unwrapped, self._viewer.layers)).layers:
+        target = None if entry is None else self._session.places.target(entry, map(unwrapped, self._viewer.layers))
+        if target is not None and target.source is not None and not target.layers:
             self._open_file()
         self.maps.uncover()
 

@@ -151,12 +151,21 @@ def _given(entry: Entry, sources: Sequence[Source | None]) -> Source | WebIPredE
     if entry.row.probabilities is None:
         return OptionError("The image could not be classified, so there is nothing to explain.", entry.row.error)
     source = sources[entry.row.source] if entry.row.source < len(sources) else None
-    if source is None:
-        return OptionError(
-            f"{entry.row.image} is not open as it was classified.",
-            "Open it, or classify it again and explain the new row.",
-        )
-    return source
+    if source is not None:
+        return source
+    if not _can_be_open(entry):
+        known = f"How {entry.row.image} was read is not known any more."
+        return OptionError(known, "Classify it again, and explain the new row.")
+    return OptionError(
+        f"{entry.row.image} is not open as it was classified.", "Open it, or classify it again and explain the new row."
+    )
+
+
+def _can_be_open(entry: Entry) -> bool:
+    """Tell whether a layer is all that a row was made of: no file that a session names, no region, no merged layers."""
+    given = entry.run.inputs.images if entry.run.inputs is not None else ()
+    image = given[entry.row.source] if entry.row.source < len(given) else None
+    return image is not None and bool(image.layer) and image.steps is not None
 
 
 def _result(

@@ -114,9 +114,7 @@ def path_of(layer: Any) -> str | None:
 
 
 def row_axes_of(image: ImageInput) -> tuple[int, ...]:
-    """Return which axes of the data of a layer the axes of its rows are; none of a file without a layer."""
-    if not image.layer:
-        return ()
+    """Return which axes of the data of its layer the axes of the rows of an image are; napari opens a file as it is."""
     gone = {step[1] for step in image.steps or () if step[0] != "planes"}
     places = [i + (image.colours is not None and i >= image.colours) for i in range(len(image.axes))]
     return tuple(place for place, axis in zip(places, image.axes, strict=True) if axis not in gone)
