@@ -218,8 +218,8 @@ def test_a_layer_that_is_opened_again_is_read_as_before(axes, shape, use):
     labels = (*axes, "y", "x") if axes else None
     layer, again = (Image(data.copy(), rgb=not axes, axis_labels=labels) for _ in range(2))
     before = source_of(layer, use)
-    after = source_again(image_input(Target([layer]), before), again)
+    after = source_again(image_input(Target([layer]), before), [again])
     assert (after.axes, after.shape, after.reading) == (before.axes, before.shape, before.reading)
     for index in before.indices():
         np.testing.assert_array_equal(read(after, index), read(before, index))
-    assert source_again(image_input(Target([layer]), before), Image(data[..., 1:], rgb=False)) is None
+    assert source_again(image_input(Target([layer]), before), [Image(data[..., 1:], rgb=False)]) is None

@@ -83,7 +83,7 @@ def test_an_empty_viewer_is_offered_the_files_and_says_what_is_not_open(again, v
     assert "Not open: scan and 3 more. The rows stay." in panel.results.buttons.message.text
     assert "image not open" in panel.results.detail.name.text()
     box = panel.findChild(QMessageBox)
-    assert box.text() == "Open 1 file of the session?"
+    assert box.text().startswith("Open 1 file of the session?\nFrom ")
     (button,) = (each for each in box.buttons() if each.text().replace("&", "") == "Open")
     qtbot.mouseClick(button, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: "The images are open." in panel.results.buttons.message.text)
@@ -118,12 +118,12 @@ def test_a_stack_that_was_classified_from_its_file_has_its_axes_again_and_is_sho
     detail.drawing.activated.emit(detail.drawing.currentIndex())
     assert detail.plot.curves[1].values == pytest.approx([50 * z / 255 for z in range(4)], abs=0.01)
     qtbot.mouseClick(detail.explain.button, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: "How stack.tif was read is not known any more." in detail.explain.message.text)
+    qtbot.waitUntil(lambda: "You have not agreed that stack.tif is read." in detail.explain.message.text)
     table = panel.results.table
     at = table.visualRect(table.model().index(0, 0)).center()
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
     qtbot.mouseDClick(table.viewport(), Qt.MouseButton.LeftButton, pos=at)
-    assert "Only a session file names stack.tif." in panel.results.buttons.message.text
+    assert "You have not agreed that stack.tif is read." in panel.results.buttons.message.text
     panel.images.choice.add([path])
     qtbot.waitUntil(lambda: not any(entry.finding for entry in panel._session.images.files))
     panel.images.choice.list.setCurrentIndex(panel.images.choice.layers.index(0))

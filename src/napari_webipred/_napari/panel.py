@@ -17,6 +17,7 @@ from napari_webipred._napari import keys
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.explanations.map_layers import MapLayers
+from napari_webipred._napari.explanations.run_sources import AGREE
 from napari_webipred._napari.first_use import FirstUse
 from napari_webipred._napari.foot import Foot
 from napari_webipred._napari.form import ClassifyForm
@@ -57,7 +58,6 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
 FEWEST_ITEMS = 3
-ADD_FILE = "To open it, add the file under Images, and double-click it there."
 BEGIN_UNSEEN = 1000  # ms, in which a panel that can be seen is painted
 AFTERWARDS = [  # what the results need, in parts that take little time each
     "evaluation.line_table",
@@ -425,20 +425,24 @@ class ClassifyPanel(QWidget):
     def _open_file(self) -> None:
         """Open the file of the chosen row in napari; layers are open already."""
         entry = self.results.chosen_entry
-        target = None if entry is None else self._session.places.target(entry, [])
-        if entry is not None and target is not None and target.source is not None:
-            self._navigating = True
-            self._opened.show(target, tuple(entry.row.position.values()))
-            self._navigating = False
-        elif entry is not None and target is not None and target.path is not None and not target.layers:
-            self._message.show_note(f"Only a session file names {readable(entry.row.image)}.", ADD_FILE)
+        if entry is None or (target := self._session.places.target(entry, [])).path is None:
+            return
+        image = self._session.maps.sources.file(entry.run.number, entry.row.source)
+        if target.source is None and image is None:
+            self._message.show_note(f"You have not agreed that {readable(entry.row.image)} is read.", AGREE)
+            return
+        self._navigating = True
+        self._opened.show(target, tuple(entry.row.position.values()), image)
+        self._navigating = False
 
     def _on_explain(self) -> None:
         """Show the map of the chosen row, over its file if that is not open yet."""
         entry = self.results.chosen_entry
-        target = None if entry is None else self._session.places.target(entry, map(unwrapped, self._viewer.layers))
-        if target is not None and target.source is not None and not target.layers:
-            self._open_file()
+        if entry is not None:
+            target = self._session.places.target(entry, map(unwrapped, self._viewer.layers))
+            image = self._session.maps.sources.file(entry.run.number, entry.row.source)
+            if not target.layers and (target.source is not None or image is not None):
+                self._open_file()
         self.maps.uncover()
 
     def _on_dropped(self, paths: list[Path]) -> None:

@@ -144,6 +144,11 @@ class Parts(Struct, frozen=True):
     regions: tuple[RegionInput, ...] | None = None
     left_out: bool = False
 
+    @property
+    def has_all_regions(self) -> bool:
+        """Whether the regions are here as they were classified; masks are not."""
+        return not self.left_out and not any(region.masked for region in self.regions or ())
+
 
 class Inputs(Struct, frozen=True):
     """The model and the images of a run, or how its rows were made of those of other runs, as plain JSON values."""

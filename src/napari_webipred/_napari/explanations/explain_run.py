@@ -14,7 +14,10 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from napari_webipred._napari.explanations.row_map import RowMap, row_map
+from napari_webipred._napari.explanations.run_sources import AGREE
+from napari_webipred._napari.images.layer_input import file_again
 from napari_webipred.errors import CancelledError, ImageError, ModelError, OptionError, WebIPredError
+from napari_webipred.results.inputs import ImageInput
 
 if TYPE_CHECKING:
     from napari_webipred.explanations.explaining import Explainer
@@ -35,7 +38,7 @@ class Wanted(Struct, frozen=True, eq=False):
     ----------
     numbers : sequence of int
         Their numbers in the table.
-    sources : mapping of int to list of Source or None
+    sources : mapping of int to list of Source, ImageInput or None
         What each run, by its number, was given; see `RunSources.sources`.
     models : mapping of int to Model
         The models of the runs that are in memory.
@@ -45,7 +48,7 @@ class Wanted(Struct, frozen=True, eq=False):
     """
 
     numbers: Sequence[int]
-    sources: Mapping[int, list[Source | None]]
+    sources: Mapping[int, list[Source | ImageInput | None]]
     models: Mapping[int, Model]
     method: Literal["auto", "occlusion"] = "auto"
     check: bool = False
@@ -104,9 +107,10 @@ def explained(table: SessionTable, wanted: Wanted, report: Report) -> Generator[
     for run, numbers in groupby(wanted.numbers, key=lambda number: int(table.run_numbers[number])):
         explainer: Explainer | None = None
         regions: dict[int, dict[tuple[Index, str], Region]] = {}
+        sources = list(wanted.sources[run])
         for number in numbers:
             entry = table.entry(number)
-            given = _given(entry, wanted.sources[run])
+            given = _given(entry, sources)
             if isinstance(given, WebIPredError):
                 result: RowMap | Exception = given
             else:
@@ -146,26 +150,34 @@ def _opened_again(run: RunDetails) -> Generator[Any, None, Model]:
     return model
 
 
-def _given(entry: Entry, sources: Sequence[Source | None]) -> Source | WebIPredError:
-    """Return what a row was made of, or why it cannot be explained, as far as that is known without reading it."""
+def _given(entry: Entry, sources: list[Source | ImageInput | None]) -> Source | WebIPredError:
+    """Return what a row was made of, or why it cannot be explained, as far as that is known without reading pixels."""
     if entry.row.probabilities is None:
         return OptionError("The image could not be classified, so there is nothing to explain.", entry.row.error)
-    source = sources[entry.row.source] if entry.row.source < len(sources) else None
-    if source is not None:
-        return source
-    if not _can_be_open(entry):
-        known = f"How {entry.row.image} was read is not known any more."
-        return OptionError(known, "Classify it again, and explain the new row.")
-    return OptionError(
-        f"{entry.row.image} is not open as it was classified.", "Open it, or classify it again and explain the new row."
-    )
+    number = entry.row.source
+    source = sources[number] if number < len(sources) else None
+    if isinstance(source, ImageInput):
+        try:
+            source = sources[number] = file_again(source)
+        except WebIPredError as error:
+            return error
+    return source or _unknown(entry)
 
 
-def _can_be_open(entry: Entry) -> bool:
-    """Tell whether a layer is all that a row was made of: no file that a session names, no region, no merged layers."""
+def _unknown(entry: Entry) -> OptionError:
+    """Say why it is not known what a row was made of."""
+    name, again = entry.row.image, "Classify it again, and explain the new row."
     given = entry.run.inputs.images if entry.run.inputs is not None else ()
     image = given[entry.row.source] if entry.row.source < len(given) else None
-    return image is not None and bool(image.layer) and image.steps is not None
+    if image is None or (image.steps is None and image.parts is None):
+        return OptionError(f"How {name} was read is not known any more.", again)
+    if image.parts is not None and not image.parts.has_all_regions:
+        return OptionError(f"The regions of {name} are not known any more.", again)
+    if not image.layer:
+        return OptionError(f"You have not agreed that {name} is read.", AGREE)
+    return OptionError(
+        f"{name} is not open as it was classified.", "Open it, or classify it again and explain the new row."
+    )
 
 
 def _result(

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
     from napari_webipred.model import Model
     from napari_webipred.results.inputs import ImageInput
 
+# What to do where a session names a file that may not be read.
+AGREE = "Open the session again and agree, or add the file under Images."
+
 
 class RunSources:
     """Keeps models weakly, and the pixels of layers only as long as the layers."""
@@ -23,12 +26,17 @@ class RunSources:
         self._models: dict[int, weakref.ref[Model]] = {}
         self._targets: dict[int, list[Target]] = {}
         self._images: dict[int, Sequence[ImageInput]] = {}
+        self._readable: set[int] = set()
         self._of_layer: WeakKeyDictionary[Any, dict[tuple[int, int], Source]] = WeakKeyDictionary()
 
     def restore(self, run: int, targets: Sequence[Target], images: Sequence[ImageInput]) -> None:
-        """Note what a run, by its number, was given that was opened from a file."""
+        """Note what a run, by its number, was given that comes from a session; its files are not read yet."""
         self._targets[run] = list(targets)
         self._images[run] = images
+
+    def allow_files(self, run: int) -> None:
+        """Note that the files of a run may be read: a session may come from somebody else, and name any."""
+        self._readable.add(run)
 
     def begin(
         self,
@@ -41,6 +49,7 @@ class RunSources:
         """Note what a run, by its number, was given."""
         self.note_model(run, model)
         self.restore(run, targets, images)
+        self.allow_files(run)
         for number, (target, source) in enumerate(zip(targets, sources, strict=True)):
             for layer in target.layers if target.source is None else ():
                 self._of_layer.setdefault(layer, {})[run, number] = source
@@ -59,18 +68,32 @@ class RunSources:
         """Return what the rows of a run are about."""
         return self._targets.get(run, ())
 
-    def sources(self, run: int) -> list[Source | None]:
-        """Return the sources of a run; None stands for layers that are gone or have other data now."""
+    def sources(self, run: int) -> list[Source | ImageInput | None]:
+        """Return the sources of a run.
+
+        An input stands for a file that is to be described again, which takes time; None for layers that are gone or
+        have other data now.
+        """
         return [self._source(run, number, target) for number, target in enumerate(self._targets.get(run, ()))]
 
-    def _source(self, run: int, number: int, target: Target) -> Source | None:
+    def _source(self, run: int, number: int, target: Target) -> Source | ImageInput | None:
         if target.source is not None:
             return target.source
         layers, images = target.layers, self._images.get(run, ())
         for layer in layers:
             if layer in self._of_layer:
                 return self._of_layer[layer].get((run, number))
-        return source_again(images[number], layers[0]) if layers and number < len(images) else None
+        if number >= len(images):
+            return None
+        return self.file(run, number) or source_again(images[number], layers)
+
+    def file(self, run: int, number: int) -> ImageInput | None:
+        """Return how a file, or a series of files, was read that may be read again; None of other images."""
+        images = self._images.get(run, ())
+        if run not in self._readable or number >= len(images):
+            return None
+        image = images[number]
+        return image if image.files or not image.layer else None
 
     def images(self, layer: Any) -> list[tuple[int, int]]:
         """Return what a layer was in which run."""

@@ -13,8 +13,10 @@ from napari.layers import Image
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.imaging.planes import array_source
+from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.region import Region
-from napari_webipred.imaging.selection import Projected, project, take_channel
+from napari_webipred.imaging.selection import Channel, Projected, merge, merge_along, project, take_channel
+from napari_webipred.imaging.series import series_source
 from napari_webipred.imaging.source import Source
 from napari_webipred.results.inputs import MOST_CORNERS, ChannelInput, ImageInput, Parts, RegionInput, Step, corners
 
@@ -93,18 +95,84 @@ def _region(region: Region) -> RegionInput:
     return RegionInput(region.name, region.box, region.index, outline, region.inside is not None)
 
 
-def source_again(image: ImageInput, layer: Image) -> Source | None:
-    """Describe a layer as it was read before; None if it is another one, or that cannot be said in steps."""
-    if image.steps is None or not image.layer or not _same_shape(image, layer):
+def source_again(image: ImageInput, layers: Sequence[Image]) -> Source | None:
+    """Describe layers as they were read before.
+
+    Parameters
+    ----------
+    image : ImageInput
+    layers : sequence of napari.layers.Image
+        Those that are open again; see `layers_again`.
+
+    Returns
+    -------
+    Source or None
+        None if they are other ones, or it is not known how they were read.
+    """
+    if image.channels:
+        pairs = list(zip(image.channels, layers, strict=False))
+        sources = [source_again(channel.image, [layer]) for channel, layer in pairs]
+        found = [source for source in sources if source is not None]
+        if len(found) != len(image.channels):
+            return None
+        merged = [Channel(each, channel.colour, channel.range) for each, (channel, _) in zip(found, pairs, strict=True)]
+        return _read_again(merge(image.name, merged), image)
+    if not image.layer or len(layers) != 1 or not _same_shape(image, layers[0]):
         return None
+    (layer,) = layers
     axes = ["c" if place == image.colours else f"axis_{place}" for place in range(layer.ndim - 2)]
-    source = replace(array_source(unwrapped(layer.data), image.name, rgb=layer.rgb, axes=axes), axes=image.axes)
-    for step in image.steps:
+    source = array_source(unwrapped(layer.data), image.name, rgb=layer.rgb, axes=axes)
+    return _read_again(replace(source, axes=image.axes), image)
+
+
+def file_again(image: ImageInput) -> Source | None:
+    """Describe a file, or a series of files, as it was read before; its header is read.
+
+    Returns
+    -------
+    Source or None
+        None if it is not known how it was read.
+
+    Raises
+    ------
+    WebIPredError
+        It is another file now, or gone.
+    """
+    if image.files:
+        source = series_source(image.files)
+    elif image.path is not None:
+        source = file_source(image.path)
+    else:
+        return None
+    return _read_again(replace(source, name=image.name), image)
+
+
+def _read_again(source: Source, image: ImageInput) -> Source | None:
+    """Read an image in the steps in which it was read; rows count all planes, also where only some were taken."""
+    steps, parts = image.steps, image.parts
+    if parts is not None:
+        steps = parts.steps
+    if steps is None:
+        return None
+    for step in steps:
         if step[0] == "project":
             source = project(source, step[1], cast("Projected", step[2]), range(*step[3]))
         elif step[0] == "channel":
             source = take_channel(source, step[1], step[2])
-    return replace(source, intensity_range=image.intensity_range)
+        elif step[0] == "merge":
+            source = merge_along(source, step[1], step[2], step[3])
+    if image.layer and not image.channels:
+        source = replace(source, intensity_range=image.intensity_range)
+    if parts is None or parts.regions is None:
+        return source
+    if not parts.has_all_regions:
+        return None
+    return replace(source, regions=tuple(map(_region_again, parts.regions)))
+
+
+def _region_again(region: RegionInput) -> Region:
+    outline = None if region.outline is None else np.array(region.outline)
+    return Region(region.name, region.box, region.index, outline)
 
 
 def path_of(layer: Any) -> str | None:
@@ -114,10 +182,12 @@ def path_of(layer: Any) -> str | None:
 
 
 def row_axes_of(image: ImageInput) -> tuple[int, ...]:
-    """Return which axes of the data of its layer the axes of the rows of an image are; napari opens a file as it is."""
-    gone = {step[1] for step in image.steps or () if step[0] != "planes"}
+    """Return which axes of the data of a layer the axes of its rows are; a file without a layer has no others."""
+    read = [each.steps for each in (*(channel.image for channel in image.channels[:1]), image, image.parts) if each]
+    gone = {step[1] for steps in read for step in steps or () if step[0] != "planes"}
     places = [i + (image.colours is not None and i >= image.colours) for i in range(len(image.axes))]
-    return tuple(place for place, axis in zip(places, image.axes, strict=True) if axis not in gone)
+    kept = tuple(place for place, axis in zip(places, image.axes, strict=True) if axis not in gone)
+    return kept if image.layer else tuple(range(len(kept)))
 
 
 def found_again(images: Sequence[ImageInput], layers: Sequence[Image]) -> list[Image | None]:
@@ -133,6 +203,16 @@ def found_again(images: Sequence[ImageInput], layers: Sequence[Image]) -> list[I
         both = [layer for layer in of_file if layer in of_name]
         found.append(next(iter((*both, *of_file, *of_name)), None))
     return found
+
+
+def layers_again(images: Sequence[ImageInput], layers: Sequence[Image]) -> list[list[Image]]:
+    """Find the open layers of each image, several of those that were merged; none if one of them is not open."""
+    whole: list[list[Image]] = []
+    for image in images:
+        found = found_again([channel.image for channel in image.channels] or [image], layers)
+        open_now = [layer for layer in found if layer is not None]
+        whole.append(open_now if len(open_now) == len(found) else [])
+    return whole
 
 
 def _same_shape(image: ImageInput, layer: Image) -> bool:

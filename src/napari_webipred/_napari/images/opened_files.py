@@ -11,12 +11,15 @@ from napari.layers import Image
 from qtpy.QtCore import QObject, Signal
 
 from napari_webipred._napari.images.images import Images
+from napari_webipred._napari.images.layer_input import file_again
 from napari_webipred._napari.images.place import Target, show
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.task import Task
+from napari_webipred.errors import OptionError
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.limits import OPENED_BYTES
+from napari_webipred.results.inputs import ImageInput
 
 
 class OpenedFiles(QObject):
@@ -37,12 +40,23 @@ class OpenedFiles(QObject):
         self._images = images
         self._reading: set[Path] = set()
 
-    def show(self, target: Target, index: Index) -> None:
-        """Show a plane of a file; a file that is open already is not opened again."""
-        assert target.source is not None
+    def show(self, target: Target, index: Index, image: ImageInput | None = None) -> None:
+        """Show a plane of a file; a file that is open already is not opened again.
+
+        Parameters
+        ----------
+        target : Target
+        index : tuple of int
+            The plane.
+        image : ImageInput, optional
+            How the file was read, if the target does not know it: it comes from a session.
+        """
         if target.path is None or target.path in self._reading:
             return
-        if not any(layer in map(unwrapped, self._viewer.layers) for layer in target.layers):
+        if target.source is None:
+            if image is not None:
+                self._describe(target, index, image)
+        elif not any(layer in map(unwrapped, self._viewer.layers) for layer in target.layers):
             if target.source.reader == "dicom":
                 self._attach(target, index, self._by_header(target.source))
                 return
@@ -52,6 +66,23 @@ class OpenedFiles(QObject):
                 self._read(target, index)
         else:
             show(self._viewer, target, target.source.position(index))
+
+    def _describe(self, target: Target, index: Index, image: ImageInput) -> None:
+        """Describe a file again, and show it then."""
+        path = target.path
+        assert path is not None
+        self._reading.add(path)
+        task = Task(_described(image), self)
+        task.done.connect(lambda source: self._on_described(target, index, source))
+        task.failed.connect(lambda error: self._on_failed(path, error))
+        task.cancelled.connect(lambda: self._reading.discard(path))
+        task.start()
+
+    def _on_described(self, target: Target, index: Index, source: Source) -> None:
+        assert target.path is not None
+        self._reading.discard(target.path)
+        target.source = source
+        self.show(target, index)
 
     def _by_napari(self, path: Path) -> Any:
         """Open a file with the reader that the user prefers in napari, or with napari's own one of several."""
@@ -101,6 +132,21 @@ class OpenedFiles(QObject):
         self._images.note_opened(target.path, layer)
         self._images.tick([layer], ticked=False)
         show(self._viewer, target, target.source.position(index))
+
+
+def _described(image: ImageInput) -> Generator[None, None, Source]:
+    """Describe a file as it was read before.
+
+    Raises
+    ------
+    WebIPredError
+        It is gone, it is another one, or it is not known how it was read.
+    """
+    yield
+    source = file_again(image)
+    if source is None:
+        raise OptionError(f"It is not known how {image.name} was read.", "Open the file, and classify it again.")
+    return source
 
 
 def pixels_of(source: Source, index: Index) -> Generator[None, None, Any]:

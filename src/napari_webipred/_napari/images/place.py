@@ -52,9 +52,9 @@ class Target:
         """The layers that are still there."""
         return [layer for reference in self._layers if (layer := reference()) is not None]
 
-    def take(self, layer: Any) -> None:
-        """Let a layer take the place of those that are gone."""
-        self._layers = [weakref.ref(layer)]
+    def take(self, *layers: Any) -> None:
+        """Let layers take the place of those that are gone."""
+        self._layers = [weakref.ref(layer) for layer in layers]
 
     def places(self, index: Sequence[int], lengths: tuple[int, ...]) -> dict[int, int]:
         """Return where a plane of the source is along the leading axes of the layers' data, which have these lengths.

@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_webipred._napari.reports.report_file import Asked, Saved, made, saving
+from napari_webipred._napari.reports.report_file import Asked, Given, Saved, made, saving
 from napari_webipred._napari.reports.sending import posting, storing
 from napari_webipred._napari.reports.target_fields import TargetFields
 from napari_webipred._napari.task import Task
@@ -31,7 +31,6 @@ from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.question import Answer, ask
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.errors import SecretError, WebIPredError
-from napari_webipred.imaging.source import Source
 from napari_webipred.reports.report import SUFFIXES
 from napari_webipred.results.session_table import Entries, Entry, RunDetails
 
@@ -65,7 +64,7 @@ class ReportDialog(QDialog):
     saved = Signal(str, str)
 
     def __init__(
-        self, entries: Entries, sources_of: Callable[[int], Sequence[Source | None]], theme: Theme, parent: QWidget
+        self, entries: Entries, sources_of: Callable[[int], Sequence[Given]], theme: Theme, parent: QWidget
     ) -> None:
         super().__init__(parent)
         self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)

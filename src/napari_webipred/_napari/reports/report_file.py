@@ -4,14 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from napari_webipred._napari.chosen_file import completed, named_briefly
-from napari_webipred.errors import OptionError
+from napari_webipred._napari.images.layer_input import file_again
+from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.imaging.source import Source
 from napari_webipred.reports.report import SUFFIXES, Report, ReportKind
+from napari_webipred.results.inputs import ImageInput
 from napari_webipred.results.session_table import Entry
+
+Given: TypeAlias = Source | ImageInput | None
 
 
 class Asked(Struct, frozen=True):
@@ -32,14 +37,14 @@ class Saved(Struct, frozen=True):
     attributes: Sequence[str]
 
 
-def made(entries: Sequence[Entry], sources: Sequence[Source | None], asked: Asked) -> Generator[int, None, Report]:
+def made(entries: Sequence[Entry], sources: Sequence[Given], asked: Asked) -> Generator[int, None, Report]:
     """Make a report of rows of one run.
 
     Parameters
     ----------
     entries : sequence of Entry
-    sources : sequence of Source or None
-        The images of the run; None stands for one that is gone.
+    sources : sequence of Source, ImageInput or None
+        The images of the run; an input stands for a file that is to be described, None for an image that is gone.
     asked : Asked
 
     Raises
@@ -52,10 +57,10 @@ def made(entries: Sequence[Entry], sources: Sequence[Source | None], asked: Aske
     from napari_webipred.reports.results import of_entries
 
     yield 0
-    results = of_entries(entries)
-    shown = (yield from pictures(results, known=sources)) if asked.pictures else {}
+    results, known = of_entries(entries), _described(entries, sources)
+    shown = (yield from pictures(results, known=known)) if asked.pictures else {}
     wishes = Wishes(
-        known=sources,
+        known=known,
         reader=asked.reader,
         organisation=asked.organisation,
         name=asked.name,
@@ -65,9 +70,22 @@ def made(entries: Sequence[Entry], sources: Sequence[Source | None], asked: Aske
     return (yield from making(results, asked.kind, wishes))
 
 
-def saving(
-    entries: Sequence[Entry], sources: Sequence[Source | None], asked: Asked, path: Path
-) -> Generator[int, None, Saved]:
+def _described(entries: Sequence[Entry], sources: Sequence[Given]) -> list[Source | None]:
+    """Describe the files that rows are about; of one that cannot be described, the report says that it is gone."""
+    numbers = {entry.row.source for entry in entries}
+    known: list[Source | None] = []
+    for number, given in enumerate(sources):
+        source = given if not isinstance(given, ImageInput) else None
+        if isinstance(given, ImageInput) and number in numbers:
+            try:
+                source = file_again(given)
+            except WebIPredError:
+                source = None
+        known.append(source)
+    return known
+
+
+def saving(entries: Sequence[Entry], sources: Sequence[Given], asked: Asked, path: Path) -> Generator[int, None, Saved]:
     """Make a report of rows of one run, and write it.
 
     Raises

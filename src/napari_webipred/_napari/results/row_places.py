@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 from weakref import WeakKeyDictionary
@@ -97,14 +97,15 @@ class RowPlaces:
         """Return the layers that were classified and are still there."""
         return list(self._of_layer)
 
-    def take(self, run: int, layers: Iterable[Any | None]) -> None:
-        """Let these layers be what the rows of a run are about, as far as their own ones are gone; one per source."""
-        for planes, layer in zip(self._runs[run], layers, strict=True):
-            if layer is not None and not planes.target.layers:
-                known = self._known(layer)
-                if not planes.target.layers:
-                    planes.target.take(layer)
-                    known.append(planes)
+    def take(self, run: int, layers: Iterable[Sequence[Any]]) -> None:
+        """Let these layers be what the rows of a run are about, as far as their own ones are gone; some per source."""
+        for planes, found in zip(self._runs[run], layers, strict=True):
+            for layer in () if planes.target.layers else found:
+                self._known(layer)  # may take the place of the one that is gone
+            if found and not planes.target.layers:
+                planes.target.take(*found)
+                for layer in found:
+                    self._of_layer.setdefault(layer, []).append(planes)
 
     def _known(self, layer: Any) -> list[_Planes]:
         if layer in self._of_layer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
 from datetime import datetime
 from functools import partial
 from pathlib import Path
@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 from napari_webipred._napari.chosen_file import named_briefly
 from napari_webipred._napari.form import ClassifyForm
 from napari_webipred._napari.form_settings import apply, plain_settings
-from napari_webipred._napari.images.layer_input import found_again, row_axes_of
+from napari_webipred._napari.images.layer_input import found_again, layers_again, row_axes_of
 from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.task import Task
@@ -108,34 +108,44 @@ class SessionFiles(QObject):
                 yield
 
     def _targets(self, images: Sequence[ImageInput]) -> list[Target]:
-        layers = found_again(images, image_layers(self._viewer))
-        return [
-            Target([] if layer is None else [layer], row_axes_of(image), _path(image))
-            for image, layer in zip(images, layers, strict=True)
-        ]
+        layers = layers_again(images, image_layers(self._viewer))
+        return [Target(some, row_axes_of(image), _path(image)) for image, some in zip(images, layers, strict=True)]
 
     def _on_restored(self, name: str, runs: list[RunDetails]) -> None:
         rows = sum(len(self._session.table.rows_of(run)) for run in runs)
         missing = self._missing(runs)
         words = f"Opened {name}: {len(runs)} run{'s' * (len(runs) != 1)}, {rows} row{'s' * (rows != 1)}."
         self._message().show_note(words, _of_missing(missing))
-        paths = list(dict.fromkeys(image.path for image in missing if image.path is not None))
-        if paths:
-            folders = list(dict.fromkeys(str(Path(path).parent) for path in paths))
-            where = ", ".join(folders[:MOST_FOLDERS]) + (", …" if len(folders) > MOST_FOLDERS else "")
-            files = f"{len(paths)} file{'s' * (len(paths) != 1)}"
-            open_them = partial(self._open_files, paths, runs)
-            ask(
-                self._window,
-                "Open images",
-                f"Open {files} of the session?",
-                f"From {where}",
-                [Answer("Open", open_them)],
-            )
+        self._ask(runs, missing)
+
+    def _ask(self, runs: list[RunDetails], missing: Sequence[ImageInput]) -> None:
+        """Ask whether files may be opened and read that a session names."""
+        images = [image for run in runs for image in (run.inputs.images if run.inputs else ()) if not image.layer]
+        opened = dict.fromkeys(image.path for image in missing if image.path is not None)
+        given = [image.files or (image.path,) for image in images]
+        read = dict.fromkeys(path for paths in given for path in paths if path is not None)
+        if not opened and not read:
+            return
+        words = [f"Open {_files(opened)} of the session"] if opened else []
+        if read:
+            which = f"and read {_files(read)}" if opened else f"Read {_files(read)} of the session"
+            words.append(f"{which} when you explain, open or report their rows")
+        folders = list(dict.fromkeys(str(Path(path).parent) for path in (*opened, *read)))
+        where = ", ".join(folders[:MOST_FOLDERS]) + (", …" if len(folders) > MOST_FOLDERS else "")
+        question = f"{', '.join(words)}?\nFrom {where}"  # of a question, only this is shown as plain text
+
+        def allow() -> None:
+            for run in runs:
+                self._session.maps.sources.allow_files(run.number)
+            if opened:
+                self._open_files(list(opened), runs)
+
+        ask(self._window, "Images of the session", question, "", [Answer("Open" if opened else "Allow", allow)])
 
     def _missing(self, runs: Sequence[RunDetails]) -> list[ImageInput]:
         """Return the images that are not open; files that were classified themselves need not be."""
-        images = [image for run in runs for image in (run.inputs.images if run.inputs else ()) if image.layer]
+        given = [image for run in runs for image in (run.inputs.images if run.inputs else ()) if image.layer]
+        images = [each for image in given for each in ([channel.image for channel in image.channels] or [image])]
         layers = found_again(images, image_layers(self._viewer))
         return [image for image, layer in zip(images, layers, strict=True) if layer is None]
 
@@ -154,7 +164,7 @@ class SessionFiles(QObject):
     def _on_opened(self, runs: list[RunDetails], failed: list[str]) -> None:
         for run in runs:
             if run.inputs is not None:
-                self._session.places.take(run.number, found_again(run.inputs.images, image_layers(self._viewer)))
+                self._session.places.take(run.number, layers_again(run.inputs.images, image_layers(self._viewer)))
         if failed:
             error = OptionError(
                 f"{failed[0]} could not be opened.", "Check that the file is there. Its rows stay in the table."
@@ -208,6 +218,10 @@ def read(path: Path) -> Generator[None, None, SavedSession]:
 
 def _path(image: ImageInput) -> Path | None:
     return None if image.layer or image.path is None else Path(image.path)
+
+
+def _files(paths: Collection[str]) -> str:
+    return f"{len(paths)} file{'s' * (len(paths) != 1)}"
 
 
 def _of_missing(images: Sequence[ImageInput]) -> str:
