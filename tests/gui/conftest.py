@@ -3,6 +3,7 @@ from __future__ import annotations
 import copy
 import gc
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from functools import cache
 from pathlib import Path
@@ -266,9 +267,21 @@ def viewer(qapp):
     )
     yield PublicOnlyProxy(viewer)
     viewer.close()
+    _finish_tasks()
     _sessions.pop(viewer, None)  # with an open panel it holds the viewer, and all collections would go through both
     QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
     _reset_settings()
+
+
+def _finish_tasks() -> None:
+    """Wait for what still runs beside the window: it would write the last choice into the cache of the next test."""
+    from qtpy.QtCore import QCoreApplication, QEventLoop
+
+    from napari_webipred._napari.task import under_way
+
+    end = time.monotonic() + 1
+    while under_way() and time.monotonic() < end:
+        QCoreApplication.processEvents(QEventLoop.ProcessEventsFlag.AllEvents, 10)
 
 
 def _reset_settings() -> None:
