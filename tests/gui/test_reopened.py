@@ -143,3 +143,15 @@ def test_a_picture_that_was_changed_is_not_explained(panel, viewer, reopened, qt
     Image.fromarray(np.zeros((64, 80), np.uint8)).save(path)
     (fault,) = explained(new, qtbot)
     assert "was changed after it was classified" in fault
+
+
+@pytest.mark.parametrize("slices", [1, 3])
+def test_a_layer_of_dicom_files_is_explained(panel, viewer, reopened, qtbot, tmp_path, slices):
+    (tmp_path / "series").mkdir()
+    for number in range(slices):
+        pixels = np.random.default_rng(number).integers(0, 1000, (40, 50)).astype(np.int16)
+        written(tmp_path / "series" / f"{number}", ct_slice(5.0 * number, number, pixels))
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
+    new = reopened(keep=True)
+    assert explained(new, qtbot) == []
