@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import copy
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from napari_webipred import atomic_file, file_errors, optimiser, optimising
 from napari_webipred.cache import graphs
@@ -20,17 +21,11 @@ from napari_webipred.errors import ActivationError, ModelError
 from napari_webipred.hardware import USUAL, Hardware
 from napari_webipred.limits import available_cores
 from napari_webipred.model_overrides import Thresholds
+from napari_webipred.references.reference import Reference
 from napari_webipred.results.probabilities import class_probabilities, needs_activation
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.outputs import outputs_in
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from numpy.typing import ArrayLike, NDArray
-
-    from napari_webipred.references.reference import Reference
-    from napari_webipred.runtime.session import Session
+from napari_webipred.runtime.session import Session
 
 _log = logging.getLogger(__name__)
 

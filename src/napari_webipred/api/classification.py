@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import pandas as pd
 from msgspec.structs import replace
 
 from napari_webipred import engine
@@ -13,9 +14,11 @@ from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
 from napari_webipred.cache import overrides
+from napari_webipred.card import Profile, Views
 from napari_webipred.errors import OptionError
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.threads import classify_planes
+from napari_webipred.hardware import Device, Precision
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.imaging.region import Outside
 from napari_webipred.imaging.selection import (
@@ -25,11 +28,9 @@ from napari_webipred.imaging.selection import (
 from napari_webipred.model import Model
 
 if TYPE_CHECKING:
-    import pandas as pd
     from distributed import Client
-
-    from napari_webipred.card import Profile, Views
-    from napari_webipred.hardware import Device, Precision
+else:
+    Client = Any  # Dask is an extra
 
 
 def classify(  # noqa: PLR0913 - each is given by its name

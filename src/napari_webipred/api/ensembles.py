@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING
+
+import pandas as pd
 
 from napari_webipred.api.remedies import remedies_in_notes
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from napari_webipred.ensembles.agreement import Agreement
-    from napari_webipred.ensembles.ensemble import Method
+from napari_webipred.ensembles.agreement import Agreement, agreement_of
+from napari_webipred.ensembles.ensemble import Method, ensemble_of
+from napari_webipred.ensembles.opinions import opinions_in
 
 
 def agreement(table: pd.DataFrame, *, mapping: Mapping[str, str] | None = None) -> Agreement:
@@ -45,9 +43,6 @@ def agreement(table: pd.DataFrame, *, mapping: Mapping[str, str] | None = None) 
     >>> wp.agreement(table).kappa
     1.0
     """
-    from napari_webipred.ensembles.agreement import agreement_of
-    from napari_webipred.ensembles.opinions import opinions_in
-
     with remedies_in_notes():
         return agreement_of(opinions_in(table, mapping))
 
@@ -87,8 +82,5 @@ def ensemble(
     OptionError
         As for `agreement`; or the weights do not fit.
     """
-    from napari_webipred.ensembles.ensemble import ensemble_of
-    from napari_webipred.ensembles.opinions import opinions_in
-
     with remedies_in_notes():
         return ensemble_of(opinions_in(table, mapping), method, weights, threshold)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from napari_webipred.api.remedies import remedies_in_notes
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from napari_webipred.evaluation.evaluation import Evaluation
+from napari_webipred.evaluation.evaluation import Evaluation, evaluated
+from napari_webipred.evaluation.given import cohort_of
 
 
 def evaluate(
@@ -69,9 +68,6 @@ def evaluate(
     >>> round(accuracy.value, 2), round(accuracy.low, 2), round(accuracy.high, 2)
     (0.67, 0.21, 0.94)
     """
-    from napari_webipred.evaluation.evaluation import evaluated
-    from napari_webipred.evaluation.given import cohort_of
-
     with remedies_in_notes():
         cohort, made = cohort_of(table, truth, group, ordinal=ordinal)
         return evaluated(cohort, draws, seed, made, rule=thresholds, calibrate=calibrate)

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.card import Profile
+from napari_webipred.explanations.explanation import Explanation
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model
-
-if TYPE_CHECKING:
-    from napari_webipred.card import Profile
-    from napari_webipred.explanations.explanation import Explanation
 
 
 def explain(

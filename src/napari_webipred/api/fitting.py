@@ -5,20 +5,18 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
+
+import pandas as pd
 
 from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.card import Profile
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model
 from napari_webipred.steps import result_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from napari_webipred.card import Profile
 
 _SHOWN = 5
 

@@ -11,8 +11,10 @@ from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.card import Profile
 from napari_webipred.execution.cluster.executor import Cluster
 from napari_webipred.execution.threads import classify_planes
+from napari_webipred.hardware import Device, Precision
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model
 from napari_webipred.slides.mapping import Started, TileDone, mapping
@@ -23,9 +25,8 @@ from napari_webipred.slides.tile_map import TileMap
 
 if TYPE_CHECKING:
     from distributed import Client
-
-    from napari_webipred.card import Profile
-    from napari_webipred.hardware import Device, Precision
+else:
+    Client = Any  # Dask is an extra
 
 
 class HeatMap(TileMap):

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
 
 from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.card import Profile
 from napari_webipred.errors import OptionError
 from napari_webipred.execution.plane import prepared_plane
 from napari_webipred.imaging.preprocess import Intensity
@@ -24,12 +27,6 @@ from napari_webipred.imaging.selection import (
 )
 from napari_webipred.imaging.source import Source
 from napari_webipred.model import Model
-
-if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
-    from napari_webipred.card import Profile
 
 
 def prepare(

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.card import ModelCard
 from napari_webipred.model import Model
 from napari_webipred.steps import result_of
-
-if TYPE_CHECKING:
-    from napari_webipred.card import ModelCard
 
 
 def open_model(

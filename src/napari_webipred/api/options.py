@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from napari_webipred import engine
+from napari_webipred.card import Profile, Views
+from napari_webipred.hardware import Device, Precision
 from napari_webipred.imaging.preprocess import Intensity
-
-if TYPE_CHECKING:
-    from napari_webipred.card import Profile, Views
-    from napari_webipred.hardware import Device, Precision
 
 
 def options_of(

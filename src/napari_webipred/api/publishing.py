@@ -4,15 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.model import Model
+from napari_webipred.publishing.deposit import Deposit
+from napari_webipred.publishing.verification import Verification
 from napari_webipred.steps import result_of
-
-if TYPE_CHECKING:
-    from napari_webipred.model import Model
-    from napari_webipred.publishing.deposit import Deposit
-    from napari_webipred.publishing.verification import Verification
 
 
 def pack(

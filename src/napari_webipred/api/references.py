@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.options import options_of
 from napari_webipred.api.remedies import remedies_in_notes
+from napari_webipred.card import Profile
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.model import Model
+from napari_webipred.references.reference import Method, Reference
 from napari_webipred.steps import result_of
-
-if TYPE_CHECKING:
-    from napari_webipred.card import Profile
-    from napari_webipred.references.reference import Method, Reference
 
 
 def fit_reference(

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+import pandas as pd
 
 from napari_webipred import engine
 from napari_webipred.api.models import model_of
 from napari_webipred.api.remedies import remedies_in_notes
 from napari_webipred.errors import OptionError
 from napari_webipred.model import Model
+from napari_webipred.reports.capture import Explain
+from napari_webipred.reports.report import Report, ReportKind
+from napari_webipred.reports.results import Results
 from napari_webipred.results.record import Record, plain
 from napari_webipred.steps import result_of
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from napari_webipred.reports.capture import Explain
-    from napari_webipred.reports.report import Report, ReportKind
-    from napari_webipred.reports.results import Results
 
 
 def report(  # noqa: PLR0913 - each is given by its name

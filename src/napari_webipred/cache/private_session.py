@@ -16,7 +16,7 @@ import re
 import shutil
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -24,7 +24,9 @@ from napari_webipred import settings
 from napari_webipred.cache.lock import delete_lock, hold
 
 if TYPE_CHECKING:
-    import filelock
+    from filelock import BaseFileLock
+else:
+    BaseFileLock = Any  # its module is imported with the first lock
 
 FOLDER = "private"
 _TRIES = 5
@@ -34,7 +36,7 @@ _log = logging.getLogger(__name__)
 
 class _Session(Struct, frozen=True):
     folder: Path
-    lock: filelock.BaseFileLock | None
+    lock: BaseFileLock | None
     process: int
 
 
@@ -122,7 +124,7 @@ def _delete(folder: Path) -> None:
         _log.warning("%s cannot be deleted yet: %s. It is deleted at the next start.", folder, error.strerror or error)
 
 
-def _release(lock: filelock.BaseFileLock) -> None:
+def _release(lock: BaseFileLock) -> None:
     delete_lock(Path(lock.lock_file))
     lock.release()
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from napari_webipred.results.journal import Journal
     from napari_webipred.results.resuming import Earlier
     from napari_webipred.results.row import Row
+else:
+    Earlier = Journal = Sources = Any  # they take long to import, and the program may only be asked for its help
 
 
 class Beginning(Struct):

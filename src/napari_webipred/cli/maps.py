@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
     from napari_webipred.results.row import Row
+else:
+    Request = Format = Any  # these take long to import, and most runs draw no maps
 
 
 class Drawing(NamedTuple):

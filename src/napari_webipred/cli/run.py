@@ -23,9 +23,11 @@ from napari_webipred.cli.several import Together
 from napari_webipred.cli.status import DONE, SOME_FAILED
 from napari_webipred.cli.summary import Summary
 from napari_webipred.errors import OptionError
+from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.models_record import ModelsRecord
 from napari_webipred.results.ranges import REMEDY, note
 from napari_webipred.results.record import Record
+from napari_webipred.results.row import Row
 
 if TYPE_CHECKING:
     from napari_webipred.card import ModelCard
@@ -35,8 +37,8 @@ if TYPE_CHECKING:
     from napari_webipred.imaging.selection import Selection
     from napari_webipred.imaging.unopened import Sources
     from napari_webipred.model import Model
-    from napari_webipred.results.inputs import ModelInput
-    from napari_webipred.results.row import Row
+else:
+    Executor = Model = Any  # they take long to import, and the program may only be asked for its help
 
 
 class Wishes(Struct, frozen=True):

@@ -16,7 +16,9 @@ from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pandas import DataFrame
+else:
+    DataFrame = Any  # pandas takes long to import
 
 _SHOWN = 20
 _NEEDED = "Give the table that classify() returns for several models, or the CSV file that classify writes for them."
@@ -41,7 +43,7 @@ class Opinions(Struct, frozen=True, eq=False):
 
     models: tuple[str, ...]
     classes: tuple[str, ...]
-    places: pd.DataFrame
+    places: DataFrame
     probabilities: NDArray[np.float64]
     assigned: NDArray[np.bool_]
     errors: list[str]
@@ -53,7 +55,7 @@ class Opinions(Struct, frozen=True, eq=False):
         return np.asarray(~np.isnan(self.probabilities).any((0, 2)), np.bool_)
 
 
-def opinions_in(table: pd.DataFrame, mapping: Mapping[str, str] | None = None) -> Opinions:
+def opinions_in(table: DataFrame, mapping: Mapping[str, str] | None = None) -> Opinions:
     """Put the rows of a table with a column ``model`` side by side.
 
     Parameters
@@ -109,7 +111,7 @@ def opinions_in(table: pd.DataFrame, mapping: Mapping[str, str] | None = None) -
 
 
 def _side_by_side(
-    table: pd.DataFrame, models: Sequence[str], keys: Sequence[str]
+    table: DataFrame, models: Sequence[str], keys: Sequence[str]
 ) -> tuple[list[int], dict[str, list[int | None]]]:
     """Find the rows about the same image: a row for each, and for each model which row that is."""
     counts: defaultdict[tuple[Any, ...], int] = defaultdict(int)
@@ -136,7 +138,7 @@ def _own(numbers: NDArray[np.float64], columns: Sequence[str], models: Sequence[
     return {name: classes or some for name, classes in own.items()}
 
 
-def _is_exclusive(numbers: NDArray[np.float64], own: Mapping[str, Sequence[int]], table: pd.DataFrame) -> bool:
+def _is_exclusive(numbers: NDArray[np.float64], own: Mapping[str, Sequence[int]], table: DataFrame) -> bool:
     """Tell whether the classes of each model exclude each other: their probabilities then add up to 1."""
     exclusive = True
     for model, columns in own.items():

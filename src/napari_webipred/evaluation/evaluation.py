@@ -25,7 +25,9 @@ from napari_webipred.results.calibration import Calibration
 from napari_webipred.steps import result_of
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from pandas import DataFrame
+else:
+    DataFrame = Any  # pandas takes long to import
 
 
 class Evaluation(Struct, frozen=True, eq=False):
@@ -58,7 +60,7 @@ class Evaluation(Struct, frozen=True, eq=False):
     calibrated_cohort: Cohort | None = None
 
     @property
-    def summary(self) -> pd.DataFrame:
+    def summary(self) -> DataFrame:
         """All metrics: ``metric``, ``class`` (empty for all), ``value``, ``low``, ``high``, ``n`` and more."""
         import pandas as pd
 
@@ -67,7 +69,7 @@ class Evaluation(Struct, frozen=True, eq=False):
         return pd.DataFrame({c: [getattr(m, names.get(c, c)) for m in self.metrics] for c in columns})
 
     @property
-    def confusion(self) -> pd.DataFrame:
+    def confusion(self) -> DataFrame:
         """How often images of a class (rows) were assigned each class (columns); of exclusive classes."""
         import pandas as pd
 
@@ -76,7 +78,7 @@ class Evaluation(Struct, frozen=True, eq=False):
         return pd.DataFrame(counts, rows, pd.Index(columns, name="predicted"))
 
     @property
-    def unmatched(self) -> pd.DataFrame:
+    def unmatched(self) -> DataFrame:
         """The rows and labels that do not count: ``image``, ``reason``, ``detail``, and ``row`` if it is one."""
         import pandas as pd
 
@@ -91,7 +93,7 @@ class Evaluation(Struct, frozen=True, eq=False):
         )
 
     @property
-    def calibrated(self) -> pd.DataFrame:
+    def calibrated(self) -> DataFrame:
         """The rows that count with raw and calibrated probabilities: ``NORMAL`` and ``NORMAL (calibrated)``.
 
         Raises

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -17,6 +17,8 @@ from napari_webipred.reports.results import Result, Results
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+else:
+    Dataset = Any  # pydicom takes long to import
 
 # Which image, series and study it is, and whose: without these, a report belongs to nobody.
 IDENTIFYING = (

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from itertools import groupby
 from pathlib import PurePosixPath
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from msgspec import Struct
 
@@ -17,6 +17,8 @@ from napari_webipred.runtime.initializer import write_initializer
 
 if TYPE_CHECKING:
     from onnx import TensorProto
+else:
+    TensorProto = Any  # onnx takes long to import
 
 _TOGETHER = "Put all files of the model into one folder and choose that folder, or export the model again as one file."
 _HARMFUL = "Do not use this model unless you trust its source."

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
+from napari_webipred.slides.mapping import Place, Started, TileDone
 from napari_webipred.slides.plan import full_box
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
-    from napari_webipred.slides.mapping import Place, Started, TileDone
 
 WAITING, DONE, SKIPPED, FAILED = range(4)
 

@@ -20,6 +20,8 @@ from napari_webipred.limits import INFLATED_AT_MOST
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
+else:
+    Dataset = Any  # pydicom takes long to import
 
 PREAMBLE = 128
 MAGIC = b"DICM"

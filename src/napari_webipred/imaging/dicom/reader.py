@@ -12,6 +12,7 @@ from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.content import is_dicom
+from napari_webipred.imaging.dicom.instance import Instance
 from napari_webipred.imaging.header import Header
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
@@ -20,7 +21,6 @@ from napari_webipred.names import visible
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from napari_webipred.imaging.dicom.instance import Instance
 
 # What reads the files is imported with the first one: most programs start for other images.
 
