@@ -222,6 +222,67 @@ def test_a_float_predictor_is_undone(tmp_path: Path) -> None:
     check(tmp_path / "x.tif", (), pixels)
 
 
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["i1", "u1", "i2", "u2", "i4", "u4", "u8", "f2", "f4", "f8"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"compression": "lzw"},
+        {"compression": "lzw", "predictor": True, "rowsperstrip": 7},
+        {"compression": "zstd", "tile": (16, 32)},
+        {"compression": "lzma", "rowsperstrip": 1},
+        {"compression": "zlib", "predictor": True, "tile": (32, 16)},
+    ],
+    ids=lambda how: "-".join(map(str, how)),
+)
+def test_packed_numbers_of_any_type_are_those_that_were_written(
+    tmp_path: Path, byteorder: str, dtype: str, how: dict[str, Any]
+) -> None:
+    if "predictor" in how and np.dtype(dtype) == np.uint64:
+        how = {**how, "predictor": False}  # tifffile does not write it
+    bits = STACK.astype(np.uint64) * 281479271743489 if dtype[0] != "f" else (STACK - 30000.0) / 7
+    pixels = bits.astype(dtype)
+    options = {**how, "byteorder": byteorder, "metadata": None}
+    tifffile.imwrite(tmp_path / "grey.tif", pixels[0, 0], photometric="minisblack", **options)
+    check(tmp_path / "grey.tif", (), pixels[0, 0])
+    planes = pixels[0, :4]
+    for planar, data in (("contig", np.moveaxis(planes, 0, -1).copy()), ("separate", planes)):
+        path = tmp_path / f"{planar}.tif"
+        tifffile.imwrite(path, data, photometric="rgb", planarconfig=planar, extrasamples=["assocalpha"], **options)
+        check(path, (), np.moveaxis(planes, 0, -1))
+
+
+def test_packed_numbers_of_which_zero_is_white_are_inverted(tmp_path: Path) -> None:
+    for byteorder in "<>":
+        path = tmp_path / "x.tif"
+        tifffile.imwrite(path, STACK[0, 0], photometric="miniswhite", compression="lzw", byteorder=byteorder)
+        check(path, (), ~STACK[0, 0])
+
+
+def test_a_packed_strip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, STACK[0, 0].astype(np.int16), compression="lzw", metadata=None)
+    with tifffile.TiffFile(path) as file:
+        tag = file.pages.first.tags["StripByteCounts"]
+        half = tag.value[0] // 2
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags["StripByteCounts"].overwrite(half)
+    assert "damaged" in refusal(path)
+
+
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("how", [{}, {"tile": (16, 32)}, {"compression": "lzw"}], ids=lambda how: "-".join(how))
+def test_inks_of_16_bits_are_the_same_one_by_one_and_together(
+    tmp_path: Path, byteorder: str, how: dict[str, Any]
+) -> None:
+    inks, options = STACK[0, :4], {**how, "byteorder": byteorder, "photometric": "separated"}
+    tifffile.imwrite(tmp_path / "x.tif", np.moveaxis(inks, 0, -1).copy(), planarconfig="contig", **options)
+    tifffile.imwrite(tmp_path / "y.tif", inks, planarconfig="separate", **options)
+    expected = Image.fromarray(np.moveaxis(inks >> 8, 0, -1).astype(np.uint8), "CMYK").convert("RGB")
+    check(tmp_path / "x.tif", (), np.asarray(expected))
+    check(tmp_path / "y.tif", (), np.asarray(expected))
+
+
 def test_jpeg_and_cmyk_in_tiff_become_rgb(tmp_path: Path) -> None:
     flat = np.full((32, 32, 3), (200, 100, 50), np.uint8)
     Image.fromarray(flat).save(tmp_path / "x.tif", compression="jpeg")

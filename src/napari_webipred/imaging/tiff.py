@@ -17,6 +17,7 @@ from napari_webipred.imaging.deflate import (
     DEFLATE,
     DEFLATE_RATIO,
     PLAIN,
+    SEPARATE,
     STEP,
     inflated,
     is_in_large_strips,
@@ -26,6 +27,7 @@ from napari_webipred.imaging.raster import check_pixels, memory_of_lines, open_i
 from napari_webipred.imaging.reader import FileFormat, Reader
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.imaging.tiff_file import (
+    CMYK,
     ORIENTATION,
     PALETTE,
     PHOTOMETRIC,
@@ -36,6 +38,7 @@ from napari_webipred.imaging.tiff_file import (
     check_ome,
     opened_tiff,
 )
+from napari_webipred.imaging.tiff_packed import COPIES, FLOAT_PREDICTOR, is_packed, read_packed
 from napari_webipred.limits import PAGE_AT_MOST, STRIP_AT_MOST
 
 if TYPE_CHECKING:
@@ -43,7 +46,6 @@ if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
 SIGNATURES = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
-FLOAT_PREDICTOR = 3
 ALPHA = {1, 2}
 
 
@@ -56,9 +58,9 @@ def describe(path: Path, name: str) -> Source:
     ``"page"``, whatever its size; thumbnails, pyramid levels and masks are left out. Whole numbers of which zero is
     white are inverted. A palette is looked up. *Orientation* is honoured. Colour profiles are not applied.
 
-    Only this very file is read, also if it is part of a set. Compressions other than Deflate and PackBits (LZW, JPEG,
-    CCITT, ...) and colours other than RGB (CMYK, YCbCr, ...) are decoded by Pillow, which reads the upper 8 bits of
-    16-bit colours.
+    Only this very file is read, also if it is part of a set. Compressions other than Deflate, PackBits, LZW, LZMA
+    and Zstandard (JPEG, CCITT, ...) and colours other than RGB (CMYK, YCbCr, ...) are decoded by Pillow, which reads
+    the upper 8 bits of 16-bit CMYK.
 
     Of slides (SVS, NDPI and others) and of pictures in tiles with more than `limits.LEVEL_PIXELS` pixels, the level
     that fits is read; labels and overviews are left out.
@@ -182,11 +184,13 @@ def _memory(page: TiffPage) -> int:
         return 0
     pixels = page.imagewidth * page.imagelength
     chunk = math.prod(page.chunks) * page.dtype.itemsize
+    colours = 3 * pixels if page.photometric == PALETTE else 0
+    if is_packed(page):
+        return int(page.nbytes + colours + COPIES * max(chunk, STEP))
     if not _is_for_tifffile(page):
         size = pixels * (page.dtype.itemsize if page.samplesperpixel == 1 else 4)
         turned = size if _orientation(page) > 1 else 0  # Pillow makes a copy
         return int(chunk + size + turned + memory_of_lines(page.imagewidth, page.imagelength))
-    colours = 3 * pixels if page.photometric == PALETTE else 0
     copies = 0 if page.is_contiguous or is_in_large_strips(page) else 3
     return int(page.nbytes + colours + copies * chunk)
 
@@ -202,6 +206,8 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
             offset = stack.offset + part * page.nbytes
             pixels = np.fromfile(path, np.dtype(file.byteorder + page.dtype.char), page.size, offset=offset)
             pixels = pixels.reshape(page.shape)
+        elif is_packed(page):
+            pixels = read_packed(page)
         elif not _is_for_tifffile(page):
             return _by_pillow(path, page)
         elif is_in_large_strips(page):
@@ -254,10 +260,28 @@ def _check_page(page: TiffPage, file_size: int) -> None:
 
 
 def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:
+    if (
+        page.photometric == CMYK
+        and page.compression in PLAIN
+        and page.planarconfig == SEPARATE
+        and page.dtype.itemsize == 2
+    ):
+        return _of_inks(page)
     with open_image(path, ("TIFF",)) as image:
         image.seek(page.index)
         pixels = decode(image)  # Pillow turns it upright and inverts it up to 8 bits
+    if not pixels.dtype.isnative:
+        pixels = pixels.byteswap(inplace=True).view(pixels.dtype.newbyteorder("="))
     return pixels if pixels.dtype == np.uint8 or pixels.dtype == bool else _black_is_zero(pixels, page)
+
+
+def _of_inks(page: TiffPage) -> NDArray[Any]:
+    """Make colours of 16-bit CMYK that is stored ink by ink and not packed, of which Pillow makes wrong ones."""
+    from PIL import Image
+
+    inks = (page.asarray(buffersize=STEP)[:4] >> 8).astype(np.uint8)
+    colours = Image.merge("CMYK", [Image.fromarray(ink) for ink in inks]).convert("RGB")
+    return upright(np.asarray(colours), _orientation(page))
 
 
 def _in_colour(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:

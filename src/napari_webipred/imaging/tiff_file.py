@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 BIG_TIFF = 43
 PHOTOMETRIC, ORIENTATION = 262, 274  # numbers of tags
-WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, YCBCR = 0, 1, 2, 3, 6  # values of the former
+WHITE_IS_ZERO, BLACK_IS_ZERO, RGB, PALETTE, CMYK, YCBCR = 0, 1, 2, 3, 5, 6  # values of the former
 # Readers of tifffile that open other files beside the given one.
 NOT_ALONE = {"is_mmstack": False, "is_ndtiff": False}
 
