@@ -252,6 +252,29 @@ def test_packed_numbers_of_any_type_are_those_that_were_written(
         check(path, (), np.moveaxis(planes, 0, -1))
 
 
+def of_bits(path: Path, pixels: np.ndarray, bits: int, photometric: int) -> Path:
+    """A file whose rows are these bits, one number behind the other."""
+    each = (pixels[..., None] >> np.arange(bits)[::-1]) & 1
+    data = np.packbits(each.reshape(len(pixels), -1).astype(np.uint8), axis=1).tobytes()
+    height, width = pixels.shape
+    tags = [(258, 3, 1, bits), (262, 3, 1, photometric)]
+    start = len(header(width, height, 0, len(data), *tags))
+    path.write_bytes(header(width, height, start, len(data), *tags) + data)
+    return path
+
+
+@pytest.mark.parametrize("bits", [2, 4])
+def test_grey_of_few_bits_goes_from_black_to_white(tmp_path: Path, bits: int) -> None:
+    levels = STACK[0, 0] % 2**bits
+    expected = (levels * (255 // (2**bits - 1))).astype(np.uint8)
+    check(of_bits(tmp_path / "x.tif", levels, bits, 1), (), expected)
+    check(of_bits(tmp_path / "y.tif", levels, bits, 0), (), 255 - expected)
+
+
+def test_numbers_of_12_bits_are_read(tmp_path: Path) -> None:
+    check(of_bits(tmp_path / "x.tif", STACK[0, 0] % 4096, 12, 1), (), STACK[0, 0] % 4096)
+
+
 def test_packed_numbers_of_which_zero_is_white_are_inverted(tmp_path: Path) -> None:
     for byteorder in "<>":
         path = tmp_path / "x.tif"

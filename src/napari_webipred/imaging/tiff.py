@@ -233,7 +233,10 @@ def _page(file: TiffFile, number: int, directory: int) -> TiffPage:
 
 
 def _is_for_tifffile(page: TiffPage) -> bool:
-    return page.compression in PLAIN and page.predictor != FLOAT_PREDICTOR and page.photometric <= PALETTE
+    # Pillow makes all of 0..255 of 2 and 4 bits, which tifffile leaves as they are, and needs no codec for them.
+    shallow = page.bitspersample in {2, 4} and page.samplesperpixel == 1
+    plain = page.compression in PLAIN and page.predictor != FLOAT_PREDICTOR and page.photometric <= PALETTE
+    return plain and not shallow
 
 
 def _check_page(page: TiffPage, file_size: int) -> None:
@@ -249,7 +252,8 @@ def _check_page(page: TiffPage, file_size: int) -> None:
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     if not all(count > 0 and offset + count <= file_size for offset, count in places) or not places:
         raise ImageError("The file is cut short: a part of the pixels is missing.")
-    if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < page.nbytes:
+    stored = page.nbytes * page.bitspersample // (8 * page.dtype.itemsize)  # 12 bits of 16 may be stored
+    if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < stored:
         raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
     check_pixels(page.imagewidth, page.imagelength, sum(page.databytecounts))
     if page.compression in DEFLATE and not is_in_large_strips(page):
