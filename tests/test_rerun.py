@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import shutil
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -186,6 +187,37 @@ def test_a_record_without_what_the_end_needs_is_refused_before_the_run(
     assert not Path("again.csv").exists()
 
 
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("out.csv", lambda content: content.replace(b"0.", b"\xff.", 1)),
+        ("out.jsonl", lambda content: content[:-20]),
+        ("out.jsonl", lambda content: content + b"[]\n"),
+        ("out.parquet", lambda content: content[:-20]),
+    ],
+)
+def test_a_damaged_table_is_refused_before_the_run(
+    folder: Path, name: str, damage: Callable[[bytes], bytes], capsys: pytest.CaptureFixture[str]
+) -> None:
+    cli.main(["classify", "scans", "-m", "demo", "-o", name])
+    Path(name).write_bytes(damage(Path(name).read_bytes()))
+    capsys.readouterr()
+    assert cli.main(["rerun", f"{name}.json", "-o", "again.csv"]) == 2
+    assert f"napari-webipred: {name} is no table of results any more" in capsys.readouterr().err
+    assert not Path("again.csv").exists()
+
+
+def test_a_mark_that_an_editor_has_put_before_lines_of_json_is_no_difference(folder: Path, capsys) -> None:
+    cli.main(["classify", "scans", "-m", "demo", "-o", "out.jsonl"])
+    Path("out.jsonl").write_bytes(b"\xef\xbb\xbf" + Path("out.jsonl").read_bytes())
+    capsys.readouterr()
+    assert cli.main(["rerun", "out.jsonl.json"]) == 1
+    out, said = capsys.readouterr()
+    assert out == ""
+    assert "out.jsonl was changed after it was written." in said
+    assert "bit for bit" in said
+
+
 def test_the_same_number_in_another_notation_is_no_difference_but_a_text_is(folder: Path, capsys) -> None:
     first_run()
     names, first, *others = csv.reader(Path("out.csv").read_text(encoding="utf-8").splitlines())
@@ -264,3 +296,15 @@ def test_series_are_found_in_their_folders_again(folder: Path, capsys) -> None:
     (folder / "b" / "1.dcm").write_bytes((folder / "b" / "1.dcm").read_bytes()[:-40])
     assert cli.main(["rerun", "out.csv.json"]) == 1
     assert "The slice is 1.dcm." in capsys.readouterr().out
+
+
+def test_a_series_of_which_a_part_lies_elsewhere_is_told(folder: Path, capsys) -> None:
+    for number, place in enumerate("aabb"):
+        (folder / place).mkdir(exist_ok=True)
+        write_dicom(folder / place / f"{number}.dcm", ct_slice(2 * number, InstanceNumber=number + 1))
+    first_run()
+    capsys.readouterr()
+    assert cli.main(["rerun", "out.csv.json"]) == 1
+    said = capsys.readouterr().err
+    assert "scans/a/CT series 3 had 4 rows, and has 2 now." in said
+    assert "put the files of it that lie elsewhere into scans/a." in said

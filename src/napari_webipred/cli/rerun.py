@@ -7,6 +7,7 @@ import csv
 import io
 import os
 import sys
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
@@ -76,6 +77,8 @@ def _rerun(options: argparse.Namespace) -> int:
         raise OptionError(f"The list of images of {options.record} cannot be read: {reason}.", remedy) from error
     except (TypeError, ValueError, LookupError, AttributeError) as error:
         raise OptionError(f"{options.record} is damaged ({type(error).__name__}).", OURS) from error
+    for _ in _cells(table):  # what cannot be compared with is told before hours of work, not after them
+        pass
     series = _series(images)
     if not series and not any(map(os.path.exists, images)):
         raise OptionError(
@@ -90,18 +93,21 @@ def _rerun(options: argparse.Namespace) -> int:
     for sentence in told:
         terminal.message(sentence)
     stream = io.StringIO(newline="")
+    before, now = Counter[str](), Counter[str]()
     wishes = Wishes(given=given, together=together, stream=stream, regions=regions)
     if options.output is None:
         run(models, given_images, None, how, what, wishes)
         stream.seek(0)
-        lines = list(_differences(table, csv.reader(stream), classes))
+        lines = list(_differences(_counted(_cells(table), before), _counted(csv.reader(stream), now), classes))
     else:
         kept = [*images, table, options.record]
         with claimed_table(
             options.output, lambda there: terminal.may_replace(there, options.overwrite), kept
         ) as output:
             run(models, given_images, output, how, what, wishes)
-        lines = list(_differences(table, cells_in(output), classes))
+        lines = list(_differences(_counted(_cells(table), before), _counted(cells_in(output), now), classes))
+    for sentence in _of_series(before, now):
+        terminal.message(sentence)
     return _tell(lines, done, told)
 
 
@@ -277,11 +283,49 @@ def _of_model(model: Model, how: Options, recorded: Mapping[str, Any]) -> list[s
     ]
 
 
+def _cells(table: Path) -> Iterator[list[str]]:
+    """Yield the names of the columns and the rows of the table of the first run.
+
+    Raises
+    ------
+    OptionError
+        It cannot be read, or is damaged.
+    """
+    try:
+        yield from cells_in(table)
+    except (ValueError, csv.Error) as error:
+        raise OptionError(
+            f"{table} is no table of results any more: {str(error).rstrip('.')}.",
+            "Put the table back as it was written.",
+        ) from error
+    except OSError as error:
+        reason, remedy = file_errors.reading(error)
+        raise OptionError(f"The table {table} cannot be read: {reason}.", remedy) from error
+
+
+def _counted(lines: Iterator[list[str]], images: Counter[str]) -> Iterator[list[str]]:
+    """Pass lines on, and count how many there are of each image."""
+    for line in lines:
+        images[line[0] if line else ""] += 1
+        yield line
+
+
+def _of_series(before: Counter[str], now: Counter[str]) -> list[str]:
+    """Say of which series fewer slices were read than in the first run."""
+    from napari_webipred.imaging.series import SERIES
+
+    return [
+        f"{image} had {count} rows, and has {now[image]} now. A series is looked for in one folder: "
+        f"put the files of it that lie elsewhere into {Path(image).parent}."
+        for image, count in before.items()
+        if SERIES in image and now[image] < count
+    ]
+
+
 def _differences(
-    table: Path, lines: Iterator[list[str]], classes: Sequence[str]
+    before: Iterator[list[str]], lines: Iterator[list[str]], classes: Sequence[str]
 ) -> Iterator[tuple[str, str, str, str, str]]:
     """Yield the cells that differ: number and image of the row, column, before and now."""
-    before = cells_in(table)
     names, now_names = next(before, []), next(lines, [])
     if {*names} != {*now_names}:
         yield "0", "", "names of the columns", ", ".join(names), ", ".join(now_names)

@@ -65,7 +65,7 @@ def _of_json(path: Path) -> Iterator[list[str]]:
 
 def _objects(path: Path) -> Iterator[dict[str, Any]]:
     """Yield the object of each line that is not blank."""
-    with path.open(encoding="utf-8") as file:
+    with path.open(encoding="utf-8-sig") as file:  # an editor may put a mark of the encoding at the beginning
         for number, line in enumerate(file, 1):
             if line.strip():
                 yield _object(line, number)
