@@ -16,6 +16,8 @@ import pytest
 
 from hostile import models
 from napari_webipred import cli
+from napari_webipred.cli.commands import imported
+from napari_webipred.cli.interruption import Interrupted, interruptible
 from napari_webipred.samples import sample_images
 
 POSIX = pytest.mark.skipif(sys.platform == "win32", reason="Windows knows no such signals")
@@ -156,6 +158,20 @@ def test_a_signal_that_was_ignored_stays_ignored(tmp_path: Path) -> None:
         run.process.communicate("\n" * 5)
         assert run.process.returncode == 0
     assert len(names_in(tmp_path / "out.csv")) == 5
+
+
+@POSIX
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_waits_until_a_library_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    """Libraries make an ImportError of what is raised in the middle, and that would end the program as an error."""
+    number = getattr(signal, name)
+    lines = ["import signal", f"signal.raise_signal({int(number)})", "whole = True"]
+    (tmp_path / "library_with_a_signal.py").write_text("\n".join(lines))
+    monkeypatch.syspath_prepend(tmp_path)
+    with pytest.raises(Interrupted) as caught, interruptible():
+        imported("library_with_a_signal")
+    assert caught.value.number == number
+    assert sys.modules.pop("library_with_a_signal").whole
 
 
 @POSIX

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.cli import inputs, selection, terminal
+from napari_webipred.cli.commands import imported
 from napari_webipred.cli.parser import whole_number
 from napari_webipred.errors import OptionError
 from napari_webipred.hardware import Hardware
@@ -172,6 +173,7 @@ def _references(options: argparse.Namespace) -> list[str]:
 
 def open_model(reference: str | Path, **settings: object) -> Model:
     """Open a model, and show how far that is."""
+    imported("onnxruntime", "napari_webipred.opening")
     from napari_webipred.opening import opening
 
     steps = opening(reference, **settings)  # type: ignore[arg-type]

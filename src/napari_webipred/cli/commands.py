@@ -7,6 +7,8 @@ from importlib import import_module
 from types import ModuleType
 from typing import TYPE_CHECKING
 
+from napari_webipred.cli.interruption import uninterrupted
+
 if TYPE_CHECKING:
     from napari_webipred.cli.parser import Parser
 
@@ -26,11 +28,15 @@ class Command:
 
 
 def imported(*names: str) -> list[ModuleType]:
-    """Import modules without looking for garbage meanwhile: they make very many objects, and next to no garbage."""
+    """Import modules without looking for garbage meanwhile: they make very many objects, and next to no garbage.
+
+    A signal waits until they are imported: libraries make an ImportError of an exception that comes in the middle.
+    """
     collects = gc.isenabled()
     gc.disable()
     try:
-        return [import_module(name) for name in names]
+        with uninterrupted():
+            return [import_module(name) for name in names]
     finally:
         if collects:
             gc.enable()
