@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from sklearn import metrics as judge
 
 from cohorts import cohort_of, exclusive, several
+from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Cohort
 from napari_webipred.evaluation.evaluation import Evaluation, evaluated
 
@@ -77,7 +78,7 @@ def test_images_with_several_classes_have_the_metrics_of_scikit_learn() -> None:
     assert found.metric("auc").value == pytest.approx(judge.roc_auc_score(cohort.truth, cohort.probabilities))
     with pytest.raises(KeyError):
         found.metric("cohen_kappa")
-    with pytest.raises(ValueError, match="several classes"):
+    with pytest.raises(OptionError, match="several of the classes"):
         _ = found.confusion
 
 
@@ -87,6 +88,11 @@ def test_classes_with_an_order_have_a_kappa_that_counts_distances() -> None:
     true, assigned = cohort.truth.argmax(1), cohort.assigned.argmax(1)
     assert found.value == pytest.approx(judge.cohen_kappa_score(true, assigned, weights="quadratic"))
     assert found.low < found.value < found.high
+
+
+def test_a_seed_that_no_random_numbers_begin_with_is_refused_in_words() -> None:
+    with pytest.raises(OptionError, match="cannot begin with -1"):
+        evaluated(exclusive(20, 2), draws=5, seed=-1)
 
 
 def test_a_class_that_no_image_has_is_left_out_by_name_and_never_counts_as_0() -> None:

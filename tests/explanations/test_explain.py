@@ -305,6 +305,7 @@ def test_a_uniform_image_has_a_scale(tmp_path):
     ("wrong", "message"),
     [
         ({"classes": ["none"]}, "has no class 'none'"),
+        ({"classes": []}, "No class is given"),
         ({"method": "gradcam"}, "'gradcam' is no method"),
         ({"method": "cam"}, "does not fit"),
         ({"method": "hirescam"}, "does not fit .* its head contains Sin"),

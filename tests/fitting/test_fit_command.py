@@ -78,6 +78,7 @@ def test_images_that_cannot_be_read_are_named_and_the_status_is_1(
         (["--labels", "cells/lost.csv", "-o", "own.zip"], "1 of the labels have no image"),
         (["--labels", "cells/one.csv", "-o", "own.zip"], "one class only, flat"),
         (["cells", "-o", "own.zip"], "--labels"),
+        (["--labels", "cells/labels.csv", "-o", "own.zip", "--seed", "-1"], "Random numbers cannot begin with -1"),
     ],
 )
 def test_wrong_use_is_told_and_nothing_is_written(

@@ -7,6 +7,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Cohort
 from napari_webipred.evaluation.counts import ratio
 from napari_webipred.evaluation.scores import categories
@@ -28,11 +29,14 @@ def confusion(cohort: Cohort) -> tuple[NDArray[np.int64], list[str]]:
 
     Raises
     ------
-    ValueError
+    OptionError
         The classes do not exclude each other: there is no such matrix.
     """
     if not cohort.is_exclusive:
-        raise ValueError("images of this model can have several classes")
+        raise OptionError(
+            "There is no confusion matrix, because an image can have several of the classes.",
+            "See the metrics of each class instead.",
+        )
     k = len(cohort.classes)
     cells = categories(cohort.truth) * (k + 2) + categories(cohort.assigned)
     counts = np.bincount(cells, minlength=k * (k + 2)).reshape(k, k + 2)

@@ -17,7 +17,7 @@ from napari_webipred.evaluation.cohort import REASONS, Cohort
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.metric import Metric, named
 from napari_webipred.evaluation.metrics import measuring
-from napari_webipred.evaluation.resampling import DRAWS, SEED
+from napari_webipred.evaluation.resampling import DRAWS, SEED, check_seed
 from napari_webipred.evaluation.scores import categories
 from napari_webipred.evaluation.thresholds import Thresholds, choose, rule_of
 from napari_webipred.model_overrides import Thresholds as Chosen
@@ -70,7 +70,13 @@ class Evaluation(Struct, frozen=True, eq=False):
 
     @property
     def confusion(self) -> DataFrame:
-        """How often images of a class (rows) were assigned each class (columns); of exclusive classes."""
+        """How often images of a class (rows) were assigned each class (columns); of exclusive classes.
+
+        Raises
+        ------
+        OptionError
+            An image can have several classes.
+        """
         import pandas as pd
 
         counts, columns = confusion(self.cohort)
@@ -193,10 +199,11 @@ def evaluating(
     Raises
     ------
     OptionError
-        There are no draws, the rule is none, or there are too few images.
+        There are no draws, the seed is negative, the rule is none, or there are too few images.
     """
     if draws < 2:
         raise OptionError(f"{draws} draws give no interval.", "Draw at least 2 times; 1000 is usual.")
+    check_seed(seed)
     chosen = choose(cohort, rule_of(rule), seed=seed) if rule else None
     fitted = calibration.calibrate(cohort, seed=seed) if calibrate else (None, None)
     metrics = yield from measuring(cohort, draws, seed)

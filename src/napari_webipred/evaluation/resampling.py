@@ -12,6 +12,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Cohort
 from napari_webipred.evaluation.scores import BINS, Sorted, bins_of, categories, confidence
 
@@ -48,6 +49,12 @@ class Draws(Struct, eq=False):
     confident_ece: NDArray[np.float64]
     distance: NDArray[np.float64]
     given: NDArray[np.float64]
+
+
+def check_seed(seed: int) -> None:
+    """Raise OptionError if random numbers cannot begin with it."""
+    if seed < 0:
+        raise OptionError(f"Random numbers cannot begin with {seed}.", "Choose 0 or a larger whole number as the seed.")
 
 
 def weights(count: int, groups: NDArray[np.intp] | None, draws: int, seed: int) -> Iterator[Weights]:

@@ -47,7 +47,9 @@ class Request(Struct, frozen=True):
             raise OptionError(f"{self.method!r} is no method.", "Choose one of auto, cam, hirescam, occlusion.")
 
     def check_classes(self, card: ModelCard) -> None:
-        """Raise OptionError if the model has no such class."""
+        """Raise OptionError if no class is given, or the model has no such class."""
+        if self.classes is not None and not self.classes:
+            raise OptionError("No class is given to explain.", "Name some, or leave them out to explain all.")
         for name in self.classes or ():
             if name not in card.class_names:
                 raise OptionError(

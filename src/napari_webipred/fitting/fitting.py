@@ -10,6 +10,7 @@ import numpy as np
 from msgspec import Struct
 
 from napari_webipred.errors import OptionError
+from napari_webipred.evaluation.resampling import check_seed
 from napari_webipred.execution.features import features_of_planes
 from napari_webipred.fitting.head import Head, fitted
 from napari_webipred.fitting.honest import FEW_GROUPS, Honest, judging, warnings
@@ -87,11 +88,12 @@ def own_fitting(
     Raises
     ------
     OptionError
-        Too few images can be read, or the labels cannot be used.
+        The seed is negative, too few images can be read, or the labels cannot be used.
     ModelError
         The base has no features, or cannot be written with a new head.
     """
-    # What is wrong with the labels is said before any image is read.
+    # What is wrong with the seed or the labels is said before any image is read.
+    check_seed(seed)
     every = labels_of(given.labels, classes, task=task, groups=given.groups)
     features, failed = yield from _computed(base, given, options)
     rows = np.array([row for row in range(len(given.planes)) if row not in failed], np.intp)
