@@ -275,6 +275,27 @@ def test_numbers_of_12_bits_are_read(tmp_path: Path) -> None:
     check(of_bits(tmp_path / "x.tif", STACK[0, 0] % 4096, 12, 1), (), STACK[0, 0] % 4096)
 
 
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+@pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd"])
+def test_each_plane_of_a_page_with_depth_is_its_own(
+    tmp_path: Path, byteorder: str, dtype: str, compression: str | None
+) -> None:
+    planes, options = (STACK[0] % 251).astype(dtype), {"byteorder": byteorder, "compression": compression}
+    tifffile.imwrite(tmp_path / "x.tif", planes, volumetric=True, tile=(16, 16, 16), **options)
+    check(tmp_path / "x.tif", ("z",), planes)
+
+
+def test_planes_of_a_page_of_which_one_could_be_read_are_refused(tmp_path: Path) -> None:
+    planes = np.stack([COLOUR, COLOUR[::-1]])
+    tifffile.imwrite(
+        tmp_path / "x.tif", planes, volumetric=True, tile=(1, 16, 16), photometric="rgb", compression="jpeg"
+    )
+    source = file_source(tmp_path / "x.tif")
+    with pytest.raises(ImageError, match="only the first can be read"):
+        read(source, (1,))
+
+
 def test_packed_numbers_of_which_zero_is_white_are_inverted(tmp_path: Path) -> None:
     for byteorder in "<>":
         path = tmp_path / "x.tif"

@@ -264,6 +264,11 @@ def _check_page(page: TiffPage, file_size: int) -> None:
 
 
 def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:
+    if page.imagedepth > 1:
+        raise ImageError(
+            "The page holds several planes in a compression of which only the first can be read.",
+            "Save the planes as pages of their own, or without compression.",
+        )
     if (
         page.photometric == CMYK
         and page.compression in PLAIN

@@ -32,15 +32,13 @@ LONG = 4  # type of a tag: whole numbers of 4 bytes
 
 def is_packed(page: TiffPage) -> bool:
     """Tell whether a page is one of these, and of numbers that Pillow does not give as they are."""
-    grey = page.samplesperpixel == 1
-    is_for_pillow = (page.dtype == np.uint8 and (grey or page.samplesperpixel == 3)) or (
-        page.dtype == np.uint16 and grey and page.photometric == BLACK_IS_ZERO
-    )
+    grey, flat = page.samplesperpixel == 1, page.imagedepth == 1
+    shallow = page.dtype == np.uint8 and (grey or page.samplesperpixel == 3)
+    is_for_pillow = flat and (shallow or (page.dtype == np.uint16 and grey and page.photometric == BLACK_IS_ZERO))
     return (
         not is_for_pillow
         and page.compression in {LZW, LZMA, ZSTANDARD, *(DEFLATE if page.predictor == FLOAT_PREDICTOR else ())}
         and page.photometric <= PALETTE
-        and page.imagedepth == 1
         and page.bitspersample == 8 * page.dtype.itemsize
     )
 
@@ -57,14 +55,13 @@ def read_packed(page: TiffPage) -> NDArray[Any]:
     page.compression, page.fillorder = NONE, 1  # for the rest, which tifffile does
     if floats:
         page.predictor = NO_PREDICTOR
-    planes, _, height, width, samples = page.shaped
-    pixels = np.zeros((planes, height, width, samples), page.dtype)
+    pixels = np.zeros(page.shaped, page.dtype)  # planes, depth, height, width, samples
     for index, data in enumerate(chunks):
-        made, (plane, _, top, left, _), shape = page.decode(_floats(data, page) if floats else data, index)
+        made, (plane, first, top, left, _), shape = page.decode(_floats(data, page) if floats else data, index)
         if made is None:
             raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
-        part = pixels[plane, top : top + shape[1], left : left + shape[2]]
-        part[...] = made[0, : part.shape[0], : part.shape[1]]
+        part = pixels[plane, first : first + shape[0], top : top + shape[1], left : left + shape[2]]
+        part[...] = made[: part.shape[0], : part.shape[1], : part.shape[2]]
     return pixels.reshape(page.shape)
 
 
@@ -74,8 +71,9 @@ def _unpacked(page: TiffPage, compression: int, fill_order: int) -> Iterator[byt
     together = page.samplesperpixel if page.planarconfig != SEPARATE else 1
     width, rows = page.imagewidth, min(page.rowsperstrip, page.imagelength)
     if page.is_tiled:
-        width, rows = page.tilewidth, page.tilelength
+        width, rows = page.tilewidth, page.tilelength * page.tiledepth
     row = width * together * page.dtype.itemsize
+    # The last strip of a plane may have fewer rows; tiles are all alike.
     per_plane = len(page.dataoffsets) if page.is_tiled else math.ceil(page.imagelength / rows)
     at_once = max(1, STEP // (row * rows))
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
