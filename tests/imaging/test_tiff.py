@@ -253,11 +253,11 @@ def test_packed_numbers_of_any_type_are_those_that_were_written(
 
 
 def of_bits(path: Path, pixels: np.ndarray, bits: int, photometric: int) -> Path:
-    """A file whose rows are these bits, one number behind the other."""
+    """A file whose rows are these bits, one number behind the other; a third axis are samples."""
     each = (pixels[..., None] >> np.arange(bits)[::-1]) & 1
     data = np.packbits(each.reshape(len(pixels), -1).astype(np.uint8), axis=1).tobytes()
-    height, width = pixels.shape
-    tags = [(258, 3, 1, bits), (262, 3, 1, photometric)]
+    height, width, *samples = pixels.shape
+    tags = [(258, 3, 1, bits), (262, 3, 1, photometric), (277, 3, 1, *(samples or [1]))]
     start = len(header(width, height, 0, len(data), *tags))
     path.write_bytes(header(width, height, start, len(data), *tags) + data)
     return path
@@ -269,6 +269,13 @@ def test_grey_of_few_bits_goes_from_black_to_white(tmp_path: Path, bits: int) ->
     expected = (levels * (255 // (2**bits - 1))).astype(np.uint8)
     check(of_bits(tmp_path / "x.tif", levels, bits, 1), (), expected)
     check(of_bits(tmp_path / "y.tif", levels, bits, 0), (), 255 - expected)
+
+
+@pytest.mark.parametrize("bits", [4, 6])
+def test_colours_of_few_bits_go_from_black_to_white(tmp_path: Path, bits: int) -> None:
+    levels = np.moveaxis(STACK[0, :3], 0, -1) % 2**bits
+    path = of_bits(tmp_path / "x.tif", levels, bits, 2)
+    check(path, (), np.rint(levels * (255 / (2**bits - 1))).astype(np.uint8))
 
 
 def test_numbers_of_12_bits_are_read(tmp_path: Path) -> None:

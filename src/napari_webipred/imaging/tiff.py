@@ -219,7 +219,7 @@ def _read(source: Source, index: Index) -> NDArray[Any]:
             pixels = planes.reshape(stack.inside, *planes.shape[-2:])[part]
         else:
             pixels = _in_colour(pixels, page)
-        return upright(_black_is_zero(pixels, page), _orientation(page))
+        return upright(_to_white(_black_is_zero(pixels, page), page), _orientation(page))
 
 
 def _page(file: TiffFile, number: int, directory: int) -> TiffPage:
@@ -323,6 +323,16 @@ def _black_is_zero(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
     if pixels.dtype.kind == "u":
         pixels &= pixels.dtype.type(2**page.bitspersample - 1)
     return pixels
+
+
+def _to_white(pixels: NDArray[Any], page: TiffPage) -> NDArray[Any]:
+    """Spread numbers of fewer than 8 bits over 0..255, as Pillow does, so that the largest is white."""
+    bits = page.bitspersample
+    if pixels.dtype != np.uint8 or bits == 8 or page.photometric == PALETTE:
+        return pixels
+    levels = np.rint(np.arange(2**bits) * (255 / (2**bits - 1))).astype(np.uint8)
+    spread: NDArray[np.uint8] = levels[pixels]
+    return spread
 
 
 def _orientation(page: TiffPage) -> int:
