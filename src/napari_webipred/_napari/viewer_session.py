@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from napari_webipred.options import Options
     from napari_webipred.results.row_list import RowList
     from napari_webipred.results.saved_session import SavedRun
+else:
+    Options = Source = Target = Thresholds = Any  # imported when first needed, and `help` asks for the types of fields
 
 
 class Request(Struct):

@@ -19,6 +19,8 @@ from napari_webipred.results.row_list import RowList
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.comparison import Comparison
     from napari_webipred.results.session_table import RunDetails, SessionTable
+else:
+    RunDetails = Any  # imported when first needed, and `help` asks for the types of fields
 
 
 class EnsembleRun(Struct, frozen=True, eq=False):

@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
     from napari_webipred.evaluation.figures import Colours
+else:
+    Axes = Colours = Any  # imported when first needed, and `help` asks for the types of fields
 
 Cell: TypeAlias = str | int | float | None
 Lines: TypeAlias = Sequence[Sequence[Cell]]

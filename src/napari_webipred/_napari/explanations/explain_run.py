@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from napari_webipred.model import Model
     from napari_webipred.options import Options
     from napari_webipred.results.session_table import Entry, RunDetails, SessionTable
+else:
+    Model = Source = Any  # imported when first needed, and `help` asks for the types of fields
 
 _NOTED = {"difference", "reference"}  # what a run notes beside its options, and maps have no use for
 SAME = 1e-3  # by how much numbers of the same image may differ that were computed on other numbers of threads

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from napari_webipred.explanations.explanation import Explanation, Method
     from napari_webipred.explanations.placing import Placing
+else:
+    Method = Placing = Any  # imported when first needed, and `help` asks for the types of fields
 
 
 class RowMap(Struct, frozen=True, eq=False):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_webipred._napari.latest import Latest
@@ -15,11 +16,11 @@ from napari_webipred.fitting.project import Answer, Project
 from napari_webipred.results.reading import NONE
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from napari_webipred.fitting.head import Head
     from napari_webipred.fitting.honest import Honest
     from napari_webipred.fitting.labels import Labels
+else:
+    Head = Honest = Labels = Any  # imported when first needed, and `help` asks for the types of fields
 
 SUGGESTED = 24  # pictures at a time
 QUIET = 700  # milliseconds without a label, after which the figures are computed again

@@ -7,7 +7,9 @@ from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from msgspec import Struct
+from numpy.typing import NDArray
 
 from napari_webipred import file_errors, settings
 from napari_webipred._napari.own_classes.learning import Learned, judging_of, labels_of_given
@@ -15,12 +17,11 @@ from napari_webipred.errors import OptionError
 from napari_webipred.names import readable, slug
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from napari_webipred.fitting.honest import Honest
     from napari_webipred.model import Model
     from napari_webipred.options import Options
+else:
+    Honest = Model = Options = Any  # imported when first needed, and `help` asks for the types of fields
 
 FOLDER = "own"  # in the cache folder, for models that are used before they are saved
 

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_webipred.pacs.found import Instance, Series, Study
     from napari_webipred.pacs.query import Query
     from napari_webipred.pacs.retrieval import Progress, Wanted
+else:
+    Source = Any  # imported when first needed, and `help` asks for the types of fields
 
 Result = TypeVar("Result")
 

@@ -6,7 +6,7 @@ import math
 import time
 from collections.abc import Generator
 from contextlib import closing
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from msgspec import Struct
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from napari_webipred.options import Options
     from napari_webipred.slides.plan import Plan
     from napari_webipred.slides.request import Request
+else:
+    Model = Options = Pyramid = Request = Any  # imported when first needed, and `help` asks for the types of fields
 
 PROBE, WARMING = 4, 4  # tiles along a side of what is measured, and those of them that do not count
 LONGEST = 0.5  # seconds after which no further tile is begun for it

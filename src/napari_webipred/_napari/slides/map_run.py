@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from napari_webipred.results.inputs import ModelInput
     from napari_webipred.slides.request import Request
     from napari_webipred.slides.tile_map import TileMap
+else:
+    Request = TileMap = Any  # imported when first needed, and `help` asks for the types of fields
 
 ENOUGH = 20  # tiles that tell how long one takes
 
