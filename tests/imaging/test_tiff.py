@@ -310,6 +310,12 @@ def test_packed_numbers_of_which_zero_is_white_are_inverted(tmp_path: Path) -> N
         check(path, (), ~STACK[0, 0])
 
 
+def test_a_compression_that_is_not_known_is_named(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "x.tif", STACK[0, 0], compression="lerc")
+    said = refusal(tmp_path / "x.tif")
+    assert "Pixels of 16 bits in the compression LERC cannot be read." in said
+
+
 def test_a_packed_strip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "x.tif"
     tifffile.imwrite(path, STACK[0, 0].astype(np.int16), compression="lzw", metadata=None)

@@ -264,6 +264,8 @@ def _check_page(page: TiffPage, file_size: int) -> None:
 
 
 def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:
+    from PIL import UnidentifiedImageError
+
     if page.imagedepth > 1:
         raise ImageError(
             "The page holds several planes in a compression of which only the first can be read.",
@@ -276,7 +278,15 @@ def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:
         and page.dtype.itemsize == 2
     ):
         return _of_inks(page)
-    with open_image(path, ("TIFF",)) as image:
+    try:
+        opened = open_image(path, ("TIFF",))
+    except UnidentifiedImageError as error:  # the file is well-formed, or tifffile had not opened it
+        name = getattr(page.compression, "name", page.compression)
+        raise ImageError(
+            f"Pixels of {page.bitspersample} bits in the compression {name} cannot be read.",
+            "Save the image without compression, or as PNG.",
+        ) from error
+    with opened as image:
         image.seek(page.index)
         pixels = decode(image)  # Pillow turns it upright and inverts it up to 8 bits
     if not pixels.dtype.isnative:
