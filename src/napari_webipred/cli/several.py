@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from msgspec import Struct, field
 
 from napari_webipred.cli import terminal
-from napari_webipred.ensembles.ensemble import Method
 from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from napari_webipred.cli.parser import Parser
     from napari_webipred.ensembles.agreement import Agreement
+    from napari_webipred.ensembles.ensemble import Method
+else:
+    Method = Any  # as in `napari_webipred.cli.run`
 
 MOST_DIFFERENT = 5
 
