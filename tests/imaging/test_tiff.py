@@ -271,6 +271,12 @@ def test_grey_of_few_bits_goes_from_black_to_white(tmp_path: Path, bits: int) ->
     check(of_bits(tmp_path / "y.tif", levels, bits, 0), (), 255 - expected)
 
 
+def test_numbers_of_three_bytes_are_refused(tmp_path: Path) -> None:
+    path = of_bits(tmp_path / "x.tif", STACK[0, 0].astype(np.int64), 24, 1)
+    with pytest.raises(ImageError, match="Pixels of 24 bits cannot be read"):
+        read(file_source(path), ())
+
+
 @pytest.mark.parametrize("bits", [4, 6])
 def test_colours_of_few_bits_go_from_black_to_white(tmp_path: Path, bits: int) -> None:
     levels = np.moveaxis(STACK[0, :3], 0, -1) % 2**bits

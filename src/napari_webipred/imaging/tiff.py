@@ -252,6 +252,8 @@ def _check_page(page: TiffPage, file_size: int) -> None:
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     if not all(count > 0 and offset + count <= file_size for offset, count in places) or not places:
         raise ImageError("The file is cut short: a part of the pixels is missing.")
+    if page.bitspersample == 24:  # whose bytes tifffile puts in disorder
+        raise ImageError("Pixels of 24 bits cannot be read.", "Save the image with 16 or 32 bits for each number.")
     stored = page.nbytes * page.bitspersample // (8 * page.dtype.itemsize)  # 12 bits of 16 may be stored
     if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < stored:
         raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
