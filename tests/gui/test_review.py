@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QApplication
 from tests.gui.conftest import EYE, card, flat
 
 from dicom_maker import ct_slice, written
-from napari_webipred._napari.images.layers import image_layers
+from napari_webipred._napari.images.layers import MAP, image_layers
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.review.row_image import plane_of_file
@@ -204,6 +204,49 @@ def test_a_blind_reader_sees_a_plain_frame_in_place_of_a_region_that_is_coloured
     panel.review.leave()
     assert drawn.visible
     assert [layer.name for layer in viewer.layers] == ["image", "cells"]
+
+
+def test_regions_of_an_earlier_run_or_a_session_have_a_frame_and_a_blind_reader_sees_nothing_of_their_classes(
+    viewer, panel, classify, qtbot
+):
+    image = flat(10)
+    image[20:] = 240
+    viewer.add_image(image, name="image", scale=(2, 2), translate=(5, 7))
+    square = np.array([[4, 4], [4, 14], [14, 14], [14, 4]]) * 2 + (5, 7)
+    drawn = viewer.add_shapes([square], name="cells")
+    panel.form.regions.value = unwrapped(drawn)
+    qtbot.waitUntil(lambda: not panel.form.finder.searching)
+    run = classify(panel)
+    qtbot.waitUntil(lambda: not panel._session.regions.busy)
+    session, first, row = panel._session, run.details, run.rows[0]
+    panel.form.regions.value = None
+    classify(panel)
+    facts = (first.begun, first.card, first.checksum, first.options, (), 1, first.inputs.model, first.inputs.images)
+    saved = SavedRun(*facts, RowList([row]))
+    session.restore_rows(saved, session.restore(saved, session.places.targets(1)), range(1))
+    viewer.add_image(image, name="dark · image", metadata={MAP: "map"})  # which the user has kept
+
+    def shown() -> list[str]:
+        return [layer.name for layer in viewer.layers if layer.visible]
+
+    before, frame = shown(), "Region under review"
+    assert before == ["image", "cells", "dark · image"]
+    view = begin(panel, qtbot)
+    for has_frame in (True, False, True):  # the second row is of the whole image
+        assert (frame in shown()) == has_frame
+        if has_frame:
+            expected = square - [[0, 0], [0, 2], [2, 2], [2, 0]]
+            np.testing.assert_allclose(unwrapped(viewer.layers[frame]).data[0], expected)
+        press(view, Key.Key_Right)
+    panel.review.leave()
+    assert shown() == before
+    view = begin(panel, qtbot, blind=True)
+    assert shown() == ["image", frame]
+    assert not any("dark" in layer.name for layer in viewer.layers)
+    press(view, Key.Key_1)
+    assert shown() == ["image"]
+    panel.review.leave()
+    assert shown() == before
 
 
 def test_files_that_only_a_session_file_names_are_read_when_the_reader_agrees(files, viewer, panel, choose, qtbot):

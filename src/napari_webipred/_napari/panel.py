@@ -89,7 +89,7 @@ class ClassifyPanel(QWidget):
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
         self._navigating = self._begun = self._unprepared = False
-        self._regions = RegionView(napari_viewer, self._follow)
+        self._regions = RegionView(napari_viewer, session.places, self._follow)
         self._theme = theme = Theme(napari_viewer)
         self.form = ClassifyForm(napari_viewer, session, theme)
         self.model = ModelStep(session, self.form.model.native, theme)
@@ -208,8 +208,7 @@ class ClassifyPanel(QWidget):
         """The review, made at its first use."""
         from napari_webipred._napari.review.review_mode import ReviewMode
 
-        ways = self._go_to, self._regions.corners
-        return ReviewMode(self._viewer, self._session, self.results, *ways, self._theme)
+        return ReviewMode(self._viewer, self._session, self.results, self._go_to, self._regions, self._theme)
 
     def _make_results(self) -> Iterator[None]:
         for name in AFTERWARDS:

@@ -53,6 +53,11 @@ def is_map(layer: Image) -> bool:
     return layer.metadata.get(MAP) in ("map", "review")
 
 
+def shows_classes(layer: Any) -> bool:
+    """Tell whether a layer is a map of classes, also if the user has kept or duplicated it."""
+    return bool(layer.metadata.get(MAP) == "map")
+
+
 def axes_of(layer: Image, understanding: Understanding = BY_ITSELF) -> list[Axis]:
     """Return how the leading axes of a layer are understood."""
     lengths = _lengths(layer)

@@ -85,6 +85,10 @@ class RegionResults(QObject):
         """Return what the user should know about what was written to a layer; mostly empty."""
         return self._remarks.get(layer, "")
 
+    def coloured(self) -> list[Any]:
+        """Return the layers whose regions look like their classes now."""
+        return list(self._former)
+
     def show_classes(self, layer: Any, show: bool) -> None:
         """Show classes on a layer, or let it look as before."""
         self._wanted[layer] = show

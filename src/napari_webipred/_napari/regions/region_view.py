@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from napari_webipred._napari.images.place import grid, place_shown
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.region_finder import UsedRegions
-from napari_webipred._napari.regions.region_layer import Drawing, Grid, drawing_of, selection_events
+from napari_webipred._napari.regions.region_layer import Drawing, Grid, drawing_of, grid_of, selection_events
 from napari_webipred._napari.regions.region_results import places_now
+from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.results.run import Run
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.imaging.region import Region
@@ -35,12 +36,15 @@ class RegionView:
     Parameters
     ----------
     viewer : napari.Viewer
+    places : RowPlaces
+        Of which layers rows are.
     on_selected : callable
         Called when the user selects a shape or a label.
     """
 
-    def __init__(self, viewer: Any, on_selected: Callable[..., None]) -> None:
+    def __init__(self, viewer: Any, places: RowPlaces, on_selected: Callable[..., None]) -> None:
         self._viewer = viewer
+        self._places = places
         self._on_selected = on_selected
         self._heard: list[Any] = []
         self._run: Run | None = None
@@ -73,8 +77,9 @@ class RegionView:
     def show(self, entry: Entry) -> None:
         """Select the region of a row and move the camera to it; the plane is shown already."""
         layer, row = self.layer(), entry.row
-        if layer is None or self._run is None or entry.run.number != self._run.details.number:
+        if layer is None or not self.marks(entry):
             return
+        assert self._run is not None
         used = self._run.regions
         assert used is not None
         self._viewer.layers.selection.active = layer
@@ -87,14 +92,24 @@ class RegionView:
         if region is not None:
             centre_on(self._viewer, region.box, used.grids[row.source], tuple(row.position.values()))
 
+    def marks(self, entry: Entry) -> bool:
+        """Tell whether `show` selects the region of a row: only the layer of the latest run is known."""
+        return self.layer() is not None and self._run is not None and entry.run.number == self._run.details.number
+
     def corners(self, entry: Entry) -> NDArray[np.float64] | None:
         """Return the corners of a box around the region of a row, in the world; None if they are not known."""
         run, row = self._run, entry.row
-        if run is None or run.regions is None or entry.run.number != run.details.number:
+        if not row.region:
             return None
-        region = _region_of(row, run.regions) if row.region else None
         place = tuple(row.position.values())
-        return None if region is None else corners_of(region.box, run.regions.grids[row.source], place)
+        if run is not None and run.regions is not None and entry.run.number == run.details.number:
+            region = _region_of(row, run.regions)
+            return None if region is None else corners_of(region.box, run.regions.grids[row.source], place)
+        box = _box_of_input(entry)
+        target = self._places.target(entry, map(unwrapped, self._viewer.layers))
+        return (
+            None if box is None or not target.layers else corners_of(box, grid_of(target.layers[0], target.axes), place)
+        )
 
     def selected_row(self) -> int | None:
         """Return the number in its run of the row about the selected region, of several the one on the shown plane."""
@@ -139,6 +154,15 @@ def _region_of(row: Row, used: UsedRegions) -> Region | None:
     index = tuple(row.position.values())
     regions = used.searches[row.source].regions
     return next((region for region in regions if region.name == row.region and region.index in (None, index)), None)
+
+
+def _box_of_input(entry: Entry) -> tuple[int, int, int, int] | None:
+    """Return the box of the region of a row as its run has noted it for a session file."""
+    row, inputs = entry.row, entry.run.inputs
+    image = inputs.images[row.source] if inputs is not None and row.source < len(inputs.images) else None
+    index = tuple(row.position.values())
+    regions = (image.parts.regions if image is not None and image.parts is not None else None) or ()
+    return next((each.box for each in regions if each.name == row.region and each.index in (None, index)), None)
 
 
 def centre_on(viewer: Any, box: tuple[int, int, int, int], lies: Grid, index: tuple[int, ...]) -> None:

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from qtpy.QtCore import QObject
 
+from napari_webipred._napari.images.layers import shows_classes
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred._napari.regions.region_view import RegionView
 from napari_webipred._napari.results.results_view import ResultsView
 from napari_webipred._napari.review.region_frame import RegionFrame
 from napari_webipred._napari.review.review_start import ReviewStart
@@ -21,6 +22,8 @@ from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.results.session_table import Entry, Numbers
 from napari_webipred.results.worklist import Worklist
 
+MAP_NAME = "Map of a class"
+
 
 class ReviewMode(QObject):
     """Begins and ends a review, and hides in the viewer what tells the prediction.
@@ -29,8 +32,8 @@ class ReviewMode(QObject):
     ----------
     go_to : callable
         Shows the layers and the plane of a row.
-    corners_of : callable
-        Returns the corners of a box around the region of a row; None if it has none.
+    regions : RegionView
+        Knows where the region of a row is.
     """
 
     def __init__(
@@ -39,7 +42,7 @@ class ReviewMode(QObject):
         session: ViewerSession,
         results: ResultsView,
         go_to: Callable[[Entry], None],
-        corners_of: Callable[[Entry], NDArray[np.float64] | None],
+        regions: RegionView,
         theme: Theme,
     ) -> None:
         super().__init__(results)
@@ -49,8 +52,8 @@ class ReviewMode(QObject):
         self._theme = theme
         self._start: ReviewStart | None = None
         self.view: ReviewView | None = None
-        self._hidden: list[Any] = []
-        self._corners_of = corners_of
+        self._hidden: list[tuple[Any, bool, str]] = []  # with whether they were visible, and their names
+        self._regions = regions
         self._frame = RegionFrame(viewer)
         self.image = RowImage(viewer, session.places, go_to, self)
         self.image.failed.connect(self._on_failed)
@@ -119,26 +122,29 @@ class ReviewMode(QObject):
         if not hides:
             self._show_hidden()
         self.image.show(entry)
-        if hides and entry is not None:
+        if hides:
             self._hide()
-            self._frame.show(self._corners_of(entry))
+        if entry is not None and (hides or not self._regions.marks(entry)):
+            self._frame.show(self._regions.corners(entry))
 
     def _hide(self) -> None:
-        """Hide maps of classes, and regions that are coloured after their class."""
-        telling = [each.layer for each in self._session.maps.layers.values()]
-        run = self._session.run
+        """Hide maps of classes, which are called after them, and regions that are coloured after their class."""
+        run, known = self._session.run, [layer for layer, *_ in self._hidden]
+        coloured = self._session.regions.coloured()
         if run is not None and run.regions is not None and (layer := run.regions.layer()) is not None:
-            telling.append(layer)
-        for layer in telling:
-            if layer.visible:
+            coloured.append(layer)
+        for layer in list(map(unwrapped, self._viewer.layers)):
+            if layer not in known and (shows_classes(layer) or layer in coloured):
+                self._hidden.append((layer, layer.visible, layer.name))
                 layer.visible = False
-                self._hidden.append(layer)
+                if shows_classes(layer):
+                    layer.name = MAP_NAME
 
     def _show_hidden(self) -> None:
         layers = list(map(unwrapped, self._viewer.layers))
-        for layer in self._hidden:
+        for layer, visible, name in self._hidden:
             if layer in layers:
-                layer.visible = True
+                layer.visible, layer.name = visible, name
         self._hidden = []
 
     def _on_failed(self, error: Exception) -> None:
