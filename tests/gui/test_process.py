@@ -130,3 +130,23 @@ print("closed")
 def test_napari_closes_while_an_image_is_computed_that_would_take_hours(tmp_path):
     paths = f"import sys; sys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
     assert run(paths + OPEN.replace("show=False", "show=True") + ENDLESS, tmp_path).strip() == "closed"
+
+
+CLOSED_PANELS = """
+import gc
+from qtpy.QtWidgets import QApplication
+viewer.window.add_plugin_dock_widget("napari-webipred", "My own classes")
+for _ in range(4):
+    _, panel = viewer.window.add_plugin_dock_widget("napari-webipred", "Classify images")
+    while not panel._results_made:
+        QApplication.processEvents()
+    panel.parent().destroyOnClose()
+    del panel
+    QApplication.processEvents()
+    gc.collect()
+print("alive")
+"""
+
+
+def test_panels_that_are_closed_beside_own_classes_can_be_collected(tmp_path):
+    assert run(OPEN.replace("show=False", "show=True") + CLOSED_PANELS, tmp_path).strip() == "alive"

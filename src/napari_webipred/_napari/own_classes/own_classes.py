@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import suppress
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -184,15 +183,19 @@ class OwnClasses(QObject):
 
     def _follow_form(self) -> None:
         """Take the form of the panel; when a window closes, it goes without a word."""
-        if self._session.form is not self._form:
-            self._form = self._session.form
-            if self._form is not None:
-                self._form.native.destroyed.connect(partial(self._on_form_gone, self._form))
+        if self._session.form is self._form:
+            return
+        # Python may be collecting a closed panel when Qt deletes it, and a call of a function that is gone would crash.
+        if self._form is not None:
+            self._form.native.destroyed.disconnect(self._on_form_gone)
+        self._form = self._session.form
+        if self._form is not None:
+            self._form.native.destroyed.connect(self._on_form_gone)
 
-    def _on_form_gone(self, form: Any, _: object = None) -> None:
-        if self._form is form:  # it was not closed: the whole window goes
-            self._form = None
-            self.rest()
+    def _on_form_gone(self, _: object = None) -> None:
+        """Rest: the panel was not closed, but the whole window goes."""
+        self._form = None
+        self.rest()
 
     def try_again(self) -> None:
         """Read those pictures again that could not be read."""
