@@ -101,6 +101,14 @@ def test_known_images_are_matched_by_their_places_and_never_by_a_name(study) -> 
         result_of(origins(results.Results((rows[2],), {}), known=[*known, None]))
 
 
+def test_a_name_in_a_table_of_the_panel_is_no_path(study, monkeypatch) -> None:
+    before = study.results()
+    inputs = [{"image": entry["image"]} for entry in before.record["inputs"]]  # as the panel saves them
+    monkeypatch.chdir(study.folder)
+    with pytest.raises(OptionError, match="does not say where the image"):
+        instances(results.Results(before.rows, {**before.record, "inputs": inputs}))
+
+
 def test_another_image_of_the_same_name_is_never_taken(study, tmp_path) -> None:
     single = tmp_path / "single.csv"
     assert cli.main(["classify", str(study.images / "XR"), "-m", "demo", "-o", str(single)]) == 0

@@ -22,6 +22,7 @@ from napari_webipred.reports.results import Result, Results, path_of
 Known: TypeAlias = Sequence[Source | None]
 
 _GONE = "Classify it again, and make the report of the new row."
+_IN_PANEL = "Make the report in the panel, which has saved it, or classify again with identifiers in the table."
 _WHERE = "Give the folder that the images are in, or classify them again with their identifiers in the table."
 
 
@@ -89,7 +90,7 @@ class Images:
                 for place, index in enumerate(np.ndindex(source.shape) if source.axes else [()]):
                     of_file = self._by_instance.setdefault(source.details[place].instance.identifier, (source, []))
                     of_file[1].append(index)
-        self._sums = {entry["image"]: entry.get("sha256") for entry in record.get("inputs", ())}
+        self._facts = {entry["image"]: entry for entry in record.get("inputs", ())}
         self._by_sum: dict[str, str] | None = None
 
     def place_of(self, row: Result) -> Place:
@@ -114,7 +115,10 @@ class Images:
         return Place(source, _indices(source, row))
 
     def _source(self, row: Result) -> Source:
-        known, source = self._sums.get(row.image), self._by_name.get(row.image)
+        facts = self._facts.get(row.image, {"bytes": None})  # nothing is noted of a table that was made here
+        if not {"bytes", "sha256"} & facts.keys():  # of a file that was classified by its path, its size is
+            raise OptionError(f"The table does not say where the image {row.image} is.", _IN_PANEL)
+        known, source = facts.get("sha256"), self._by_name.get(row.image)
         if source is not None and (known is None or known == _sum(source)):
             return source
         if known is not None:
