@@ -53,6 +53,28 @@ def test_ticks_follow_the_layers_through_renaming_reordering_and_removal(viewer,
     assert ticked(panel) == ["b", "new"]
 
 
+def test_the_current_plane_is_said_to_be_another_while_the_viewer_shows_none(viewer, panel):
+    viewer.add_image(grey(5, 40, 40))
+    unseen = panel.form.planes.native.unseen
+
+    def said(order: tuple[int, ...], ndisplay: int = 2) -> bool:
+        viewer.dims.ndisplay, viewer.dims.order = ndisplay, order
+        return unseen.isVisibleTo(panel)
+
+    assert not said((1, 0, 2))  # all planes are classified
+    current_plane(panel).click()
+    assert unseen.isVisibleTo(panel)
+    assert not said((0, 2, 1))
+    assert said((2, 0, 1))
+    assert said((0, 1, 2), 3)
+    assert not said((0, 1, 2))
+    viewer.add_image(grey(3, 5, 40, 40))
+    assert said((0, 2, 1, 3))
+    untick(panel, 0)
+    untick(panel, 1)
+    assert not unseen.isVisibleTo(panel)
+
+
 def test_only_image_layers_are_listed(viewer, panel):
     viewer.add_labels(np.zeros((40, 40), int))
     viewer.add_points(np.zeros((3, 2)))

@@ -13,7 +13,7 @@ from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.image_item import counts_of, sources_of, stacked_axes, told_apart
 from napari_webipred._napari.images.layer_input import image_inputs
 from napari_webipred._napari.images.layers import shown_range
-from napari_webipred._napari.images.place import Target
+from napari_webipred._napari.images.place import Target, hides_planes
 from napari_webipred._napari.images.plane_choice import PlaneChoice
 from napari_webipred._napari.images.understanding import sliced_axis
 from napari_webipred._napari.intensity.intensity import IntensityChoice
@@ -227,6 +227,11 @@ class ClassifyForm(Container):
         images = self._session.images
         axes = [stacked_axes(item, images) for item in self.images.value]
         return [each[place].length for each in axes if (place := sliced_axis(each)) is not None]
+
+    def hides_planes(self) -> bool:
+        """Tell whether the viewer shows a chosen stack so that no plane of it is seen."""
+        targets = [target for target, _ in self._whole() if target.source is None]
+        return any(hides_planes(layer, self._viewer.dims, each.axes) for each in targets for layer in each.layers)
 
     def counts(self) -> tuple[int, int]:
         """Count the images, and the planes or regions of planes, that will be classified."""

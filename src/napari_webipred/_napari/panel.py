@@ -309,6 +309,8 @@ class ClassifyPanel(QWidget):
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
             (self._viewer.dims.events.current_step, self._follow),
+            (self._viewer.dims.events.order, self.images.show_hidden),
+            (self._viewer.dims.events.ndisplay, self.images.show_hidden),
             (self._viewer.layers.selection.events.active, self._follow),
             (self._viewer.events.theme, self._show_focus),
             (appearance().events.font_size, self._show_focus),

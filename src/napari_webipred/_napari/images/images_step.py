@@ -37,6 +37,7 @@ class ImagesStep(QWidget):
         self.open_session.setToolTip("Go on with the results of a saved session")
         self._column.addLayout(WrappingRow([self.preview, self.open_session], last_at_end=False))
         form.images.changed.connect(self._refresh)
+        form.planes.changed.connect(self.show_hidden)
         form.regions.native.offered_changed.connect(self._refresh_regions)
         self._refresh()
         self._refresh_regions()
@@ -55,6 +56,12 @@ class ImagesStep(QWidget):
         lengths = self._form.stack_lengths()
         self._column.show(self._form.planes.native, bool(lengths))
         self._form.planes.native.show_length(max(lengths, default=1))
+        self.show_hidden()
+
+    def show_hidden(self, event: object = None) -> None:
+        """Say which plane the current one is, if the viewer shows none."""
+        planes = self._form.planes
+        planes.native.unseen.setVisible(planes.value == "current" and self._form.hides_planes())
 
     def _refresh_regions(self) -> None:
         self._column.show(self.regions, bool(self._form.regions.native.offered))

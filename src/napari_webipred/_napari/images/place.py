@@ -83,6 +83,12 @@ def place_shown(layer: Any, dims: Any) -> tuple[int, ...]:
     )
 
 
+def hides_planes(layer: Any, dims: Any, axes: Iterable[int]) -> bool:
+    """Tell whether the viewer shows a layer along one of these axes of its data, so that no plane of it is seen."""
+    first = dims.ndim - layer.ndim
+    return any(first + axis in dims.displayed for axis in axes)
+
+
 def position_along(target: Target, axes: Iterable[str], shown: tuple[int, ...]) -> dict[str, int]:
     """Return the position of a source with these axes at a place along the leading axes of its layer."""
     pairs = zip(axes, target.axes, strict=True)

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QButtonGroup, QLabel, QRadioButton, QVBoxLayout, QWid
 
 from napari_webipred._napari.images.range_fields import RangeFields
 from napari_webipred._napari.images.understanding import Planes
+from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.errors import OptionError
 
@@ -16,6 +17,7 @@ TIPS = {
     "current": "Classify only the plane that is shown",
     "range": "Classify some planes along z, or along the last axis that is left",
 }
+UNSEEN = "The viewer shows a stack from another side, or in 3D. The plane where its slider was is classified."
 
 
 class PlaneChoice(QWidget):
@@ -49,6 +51,9 @@ class PlaneChoice(QWidget):
         layout.setSpacing(3)
         layout.addLayout(row)
         layout.addWidget(self.fields)
+        self.unseen = MutedLabel(UNSEEN)
+        self.unseen.hide()
+        layout.addWidget(self.unseen)
         self.fields.changed.connect(self._on_fields)
         self.fields.hide()
 
