@@ -4,6 +4,7 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 pytest.importorskip("napari")
@@ -17,6 +18,7 @@ from napari_webipred._napari.evaluation.evaluation_widget import EvaluationWidge
 from napari_webipred._napari.evaluation.performance import Performance
 from napari_webipred._napari.explanations.explain_run import _opened_again
 from napari_webipred._napari.form_settings import apply, plain_settings
+from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.results.run_code import _options
 from napari_webipred.errors import OptionError
 
@@ -96,6 +98,37 @@ def test_an_answer_about_one_of_two_files_of_one_name_counts_for_that_one_only(
     qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
     assert view.summary.text().startswith("1 row with a label. Right: 100.0%")
+
+
+@pytest.mark.parametrize("outside", ["keep", "blank"])
+def test_labels_of_shapes_go_with_the_shapes_though_others_were_removed_and_drawn_since(
+    viewer, panel, classify, evaluation, qtbot, outside
+):
+    image = np.stack([np.repeat(flat(value, (40, 10)), 4, axis=0)[:40] for value in (20, 230)])
+    viewer.add_image(np.concatenate([image, 255 - image], axis=2), name="stack", axis_labels=("z", "y", "x"))
+    boxes = [np.array([[2, left], [2, left + 6], [12, left + 5], [12, left]]) for left in (1, 11, 3)]
+    boxes[2] = boxes[2] + [20, 0]
+    cells = viewer.add_shapes(boxes, shape_type="polygon", features={"kind": ["dark", "bright", "dark"]}, name="cells")
+    panel.form.planes.value = "current"
+    panel.form.regions.value = unwrapped(cells)
+    panel.form.outside.value = outside
+    qtbot.waitUntil(lambda: not panel.form.finder.searching)
+    run = classify(panel)
+    qtbot.waitUntil(lambda: not panel._session.regions.busy)
+    assert [row.prediction for row in run.rows] == ["dark", "bright", "dark"]
+    cells.selected_data = {0}
+    cells.remove_selected()
+    cells.add_polygons([boxes[0] + [20, 10]])
+    assert list(cells.features["kind"][:2]) == ["bright", "dark"]
+    view = evaluation()
+    choose_source(view, "features")
+    view.labels.features.layer.setCurrentText("cells")
+    view.labels.features.column.setCurrentText("kind")
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
+    assert view.summary.text().startswith("2 rows with a label")
+    assert "Right: 100.0%" in view.summary.text()
+    assert [run.rows[number].region for number in view.outcome.numbers] == ["1", "2", "3"]
 
 
 def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify, evaluation, qtbot):

@@ -185,7 +185,7 @@ class EvaluationWidget(QWidget):
             return comparing(table, self.labels.compared(run), self.labels.mapping.mapping)
         ordinal = self.ordinal.isVisibleTo(self) and self.ordinal.isChecked()
         rule, calibrate = self.fits.rule.currentData() or None, self.fits.calibrate.isChecked()
-        known, group = self.labels.known(), self.labels.group
+        known, group = self.labels.known(run), self.labels.group
         return evaluating_run(table, run, known, group, ordinal, rule=rule, calibrate=calibrate)
 
     def _on_events(self, events: list[tuple[int, int]]) -> None:

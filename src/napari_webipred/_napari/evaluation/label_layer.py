@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from napari.layers import Labels, Shapes
@@ -10,14 +10,17 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QComboBox
 
 from napari_webipred._napari.evaluation.label_file import MOST_COLUMNS
+from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
-from napari_webipred._napari.regions.region_layer import shape_names
+from napari_webipred._napari.regions.names_then import names_then
+from napari_webipred._napari.regions.region_layer import drawing_of, grid_of, shape_names
 from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from napari_webipred._napari.evaluation.run_predictions import Known, RunPredictions
     from napari_webipred.evaluation.cohort import Label, Predictions
+    from napari_webipred.results.session_table import RunDetails
 
 
 class LabelLayer(QObject):
@@ -54,11 +57,18 @@ class LabelLayer(QObject):
         fill(self.column, [name for name in self.columns if name != "index"])
         self.changed.emit()
 
-    def known(self, group: str) -> Callable[[RunPredictions], Known]:
-        """Return the function that takes the labels of a run."""
+    def known(self, group: str, run: RunDetails, targets: Sequence[Target]) -> Callable[[RunPredictions], Known]:
+        """Return the function that takes the labels of a run, whose rows are about these targets."""
         from napari_webipred._napari.evaluation import run_predictions
 
-        return run_predictions.from_features(*self._taken(), self.column.currentData(), group, self._name)
+        layer, given = self.layer.currentData(), run.inputs.images if run.inputs is not None else ()
+        images = [
+            (grid_of(target.layers[0], target.axes), image.parts.regions)
+            for target, image in zip(targets, given, strict=False)  # of a run without notes of its images, none
+            if target.layers and image.parts is not None and image.parts.regions
+        ]
+        then = names_then(drawing_of(layer), images) if isinstance(layer, Shapes) and images else None
+        return run_predictions.from_features(*self._taken(), self.column.currentData(), group, self._name, then)
 
     def labels(self) -> Callable[[Predictions], tuple[list[Label], tuple[str, ...]]]:
         """Return the function that takes the labels of pictures that nobody has classified."""

@@ -160,15 +160,15 @@ class LabelSource(QWidget):
             RUN: bool(self.others.numbers) and self.mapping.ready,
         }[self.kind]
 
-    def known(self) -> Callable[[RunPredictions], Known]:
-        """Return the function that takes the labels, beside the window."""
+    def known(self, run: RunDetails) -> Callable[[RunPredictions], Known]:
+        """Return the function that takes the labels of a run, beside the window."""
         from napari_webipred._napari.evaluation import run_predictions
 
         if self.kind == FILE:
             assert self.path is not None
             return run_predictions.from_file(self.path, self.group)
         if self.kind == FEATURES:
-            return self.features.known(self.group)
+            return self.features.known(self.group, run, self._session.places.targets(run.number))
         typed = run_predictions.from_answers(self.typed.labels)
         known = run_predictions.from_folders if self.kind == FOLDERS else typed
         by_path = str(self.groups.currentData() or "")

@@ -21,6 +21,7 @@ from napari_webipred.evaluation.published import Published
 from napari_webipred.results.columns import REGION
 from napari_webipred.results.probabilities import reached
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
+from napari_webipred.steps import result_of
 from napari_webipred.table_header import IMAGE_COLUMNS
 
 Known = tuple[list[Label], tuple[str, ...], Mapping[str, Any]]
@@ -124,12 +125,24 @@ def from_folders(given: RunPredictions) -> Known:
 
 
 def from_features(
-    columns: Mapping[str, Sequence[Any]], regions: Sequence[str] | None, label: str, group: str, layer: str
+    columns: Mapping[str, Sequence[Any]],
+    regions: Sequence[str] | None,
+    label: str,
+    group: str,
+    layer: str,
+    then: Generator[None, None, Mapping[str, str]] | None = None,
 ) -> Callable[[RunPredictions], Known]:
-    """Take the labels from the features of a layer; see `labels_in_features`."""
+    """Take the labels from the features of a layer; see `labels_in_features`.
+
+    ``then`` finds out what the regions were called in the run, by their names now; those that it lacks were changed.
+    """
 
     def known(given: RunPredictions) -> Known:
-        labels, axes = labels_in_features(given.predictions, columns, regions, label, group, layer)
+        own = regions
+        if own is not None and then is not None and REGION in given.predictions.axes:
+            names = result_of(then)
+            own = [names.get(name, "") for name in own]
+        labels, axes = labels_in_features(given.predictions, columns, own, label, group, layer)
         return labels, axes, {"truth": f"features of the layer {layer}: {label}"}
 
     return known
