@@ -131,6 +131,30 @@ def test_labels_of_shapes_go_with_the_shapes_though_others_were_removed_and_draw
     assert [run.rows[number].region for number in view.outcome.numbers] == ["1", "2", "3"]
 
 
+def test_labels_that_were_numbered_anew_since_the_run_are_those_of_their_pixels(
+    viewer, panel, classify, evaluation, qtbot
+):
+    image = flat(20)
+    image[:, 20:] = 230
+    viewer.add_image(image, name="image")
+    halves = np.repeat([[1] * 20 + [2] * 18 + [0, 3]], 40, axis=0)
+    cells = viewer.add_labels(halves, name="cells")
+    panel.form.regions.value = unwrapped(cells)
+    qtbot.waitUntil(lambda: not panel.form.finder.searching)
+    assert [row.prediction for row in classify(panel).rows] == ["dark", "bright", "bright"]
+    qtbot.waitUntil(lambda: not panel._session.regions.busy)
+    cells.data = np.array([0, 2, 1, 0])[halves]
+    cells.features = {"index": [1, 2], "kind": ["bright", "dark"]}
+    view = evaluation()
+    choose_source(view, "features")
+    view.labels.features.layer.setCurrentText("cells")
+    view.labels.features.column.setCurrentText("kind")
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
+    assert view.summary.text().startswith("2 rows with a label")
+    assert "Right: 100.0%" in view.summary.text()
+
+
 def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify, evaluation, qtbot):
     for number, value in enumerate((20, 40, 60, 100, 110, 120, 160, 200, 230, 240)):
         viewer.add_image(flat(value), name=f"image{number}")

@@ -13,7 +13,7 @@ from napari_webipred._napari.evaluation.label_file import MOST_COLUMNS
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.regions.names_then import names_then
-from napari_webipred._napari.regions.region_layer import drawing_of, grid_of, shape_names
+from napari_webipred._napari.regions.region_layer import drawn, grid_of, shape_names
 from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred.names import readable
 
@@ -67,7 +67,7 @@ class LabelLayer(QObject):
             for target, image in zip(targets, given, strict=False)  # of a run without notes of its images, none
             if target.layers and image.parts is not None and image.parts.regions
         ]
-        then = names_then(drawing_of(layer), images) if isinstance(layer, Shapes) and images else None
+        then = names_then(drawn(layer), images) if isinstance(layer, (Shapes, Labels)) and images else None
         return run_predictions.from_features(*self._taken(), self.column.currentData(), group, self._name, then)
 
     def labels(self) -> Callable[[Predictions], tuple[list[Label], tuple[str, ...]]]:
