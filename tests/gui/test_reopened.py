@@ -15,8 +15,11 @@ from tests.gui import test_run_code
 from tests.gui.test_explanations import explain, names, settled
 from tests.gui.test_run_code import CORNERS, channels, numbers
 
+from napari_webipred._napari.images.layer_input import found_again, path_of
+from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred._napari.reports.report_file import Asked, made
+from napari_webipred.errors import OptionError
 from napari_webipred.steps import result_of
 
 panel = test_run_code.panel
@@ -155,3 +158,44 @@ def test_a_layer_of_dicom_files_is_explained(panel, viewer, reopened, qtbot, tmp
     viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
     new = reopened(keep=True)
     assert explained(new, qtbot) == []
+
+
+def write_series(folder) -> None:
+    """Write three slices with new identifiers, as those of another patient in the same drive are."""
+    folder.mkdir(exist_ok=True)
+    for number in range(3):
+        written(folder / f"{number}", ct_slice(5.0 * number, number))
+
+
+def test_a_layer_of_other_dicom_images_is_not_taken_for_that_of_the_session(panel, viewer, reopened, qtbot, tmp_path):
+    write_series(tmp_path / "series")
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
+    (layer,) = image_layers(viewer)
+    new = reopened(keep=True)
+    images = new._session.table.runs[0].inputs.images
+    assert found_again(images, [layer]) == [layer]
+    write_series(tmp_path / "series")
+    viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
+    other = image_layers(viewer)[-1]
+    assert (path_of(other), other.data.shape) == (path_of(layer), layer.data.shape)
+    assert found_again(images, [other]) == [None]
+
+
+def test_a_series_whose_files_are_other_images_now_is_neither_explained_nor_reported(
+    panel, viewer, reopened, qtbot, tmp_path
+):
+    write_series(tmp_path / "series")
+    viewer.layers.clear()
+    panel.images.choice.add([tmp_path / "series"])
+    new = reopened(keep=False)
+    allow(new, qtbot, "Read 3 files")
+    write_series(tmp_path / "series")
+    faults = explained(new, qtbot)
+    assert len(faults) == 3
+    assert "CT series 3 is of another file than the one that was classified" in faults[0]
+    session = new._session
+    entries = [session.table.entry(number) for number in session.table.numbers]
+    asked = Asked("fhir", pictures=False, name=False, reader="", organisation="")
+    with pytest.raises(OptionError, match="not open as it was classified"):
+        result_of(made(entries, session.maps.sources.sources(1), asked))

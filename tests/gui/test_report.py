@@ -238,6 +238,13 @@ def test_files_of_one_name_are_reported_to_the_patients_they_are_of(namesakes, q
     assert found == {"Image 1.2.9.1": "P-1", "Image 1.2.9.2": "P-2"}
 
 
+def test_a_file_that_is_another_image_now_is_not_reported(namesakes, qtbot, monkeypatch, tmp_path):
+    (tmp_path / "first" / "IM1").write_bytes((tmp_path / "second" / "IM1").read_bytes())  # as from another disk
+    shown = transaction(namesakes, qtbot, monkeypatch, tmp_path / "report.json")
+    qtbot.waitUntil(lambda: "was changed since it was classified." in shown.message.text)
+    assert not (tmp_path / "report.json").exists()
+
+
 def test_a_row_whose_image_is_gone_is_not_reported_with_another_file_of_its_name(
     namesakes, qtbot, monkeypatch, tmp_path
 ):

@@ -103,6 +103,8 @@ def origins(
             path, frames = each.instance.path, each.instance.layout.frames
             if path not in read:
                 read[path] = _attributes(path, keywords, row.image)
+            if str(read[path].SOPInstanceUID) != each.instance.identifier:  # another disk is in the drive, for example
+                raise OptionError(f"{row.image} was changed since it was classified.", "Classify it again.")
             own.append(Origin(read[path], each.frame + 1 if frames > 1 else None))
         of_rows.append(own)
     return of_rows

@@ -66,6 +66,8 @@ class ImageInput(Struct, frozen=True):
         a series of files.
     parts : Parts, optional
         What it consists of, where steps cannot say it. None if that cannot be said either.
+    instances : str
+        Checksum of the unique identifiers of its DICOM images, SHA-256 in hexadecimal; empty if it is of none.
     """
 
     name: str
@@ -80,6 +82,7 @@ class ImageInput(Struct, frozen=True):
     intensity_range: tuple[float, float] | None = None
     steps: tuple[Step, ...] | None = ()
     parts: Parts | None = None
+    instances: str = ""
 
     @property
     def channels(self) -> tuple[ChannelInput, ...]:

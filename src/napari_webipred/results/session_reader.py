@@ -239,6 +239,7 @@ def _image(found: Image | LayerImage) -> ImageInput:
         found.intensity_range,
         found.steps,
         None if found.parts is None else _of_parts(found.parts),
+        found.instances,
     )
 
 

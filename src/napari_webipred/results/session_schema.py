@@ -156,6 +156,7 @@ class PlainImage(Part):
     scale: tuple[Number, ...] = ()
     intensity_range: Range | None = None
     steps: tuple[Step, ...] | None = ()
+    instances: Annotated[str, Field(max_length=64)] = ""
 
 
 class LayerParts(Part):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Sequence
 from typing import Any, cast
@@ -12,6 +13,7 @@ from napari.layers import Image
 
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
+from napari_webipred.errors import ImageError
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.region import Region
@@ -42,7 +44,8 @@ def _described(target: Target, source: Source) -> ImageInput:
     layers = target.layers
     if not layers or target.source is not None:  # a file can be open in a layer, too
         path = None if target.path is None else _absolute(target.path)
-        return ImageInput(source.name, "", path, axes=_base(source).axes, steps=_steps(source))
+        known = _instances(source)
+        return ImageInput(source.name, "", path, axes=_base(source).axes, steps=_steps(source), instances=known)
     layer, base = layers[0], _base(source)
     full = _full_size(layer)
     return ImageInput(
@@ -57,6 +60,7 @@ def _described(target: Target, source: Source) -> ImageInput:
         tuple(map(float, layer.scale)),
         source.intensity_range,
         _steps(source) if len(layers) == 1 else None,
+        instances=_instances(source),
     )
 
 
@@ -144,6 +148,8 @@ def file_again(image: ImageInput) -> Source | None:
         source = file_source(image.path)
     else:
         return None
+    if _instances(source) != image.instances:
+        raise ImageError(f"{image.name} is of another file than the one that was classified.", "Classify it again.")
     return _read_again(replace(source, name=image.name), image)
 
 
@@ -216,13 +222,25 @@ def layers_again(images: Sequence[ImageInput], layers: Sequence[Image]) -> list[
 
 
 def _same_shape(image: ImageInput, layer: Image) -> bool:
+    """Tell whether a layer has the shape and kind of an image and, of DICOM files, is of the same ones."""
     full = _full_size(layer)
-    return image.shape == tuple(full.shape) and image.rgb == layer.rgb and image.dtype == str(np.dtype(full.dtype))
+    if image.shape != tuple(full.shape) or image.rgb != layer.rgb or image.dtype != str(np.dtype(full.dtype)):
+        return False
+    source = getattr(full, "source", None)
+    return image.instances == (_instances(source) if isinstance(source, Source) else "")
 
 
 def _full_size(layer: Image) -> Any:
     data = unwrapped(layer.data)
     return data[0] if layer.multiscale else data
+
+
+def _instances(source: Source) -> str:
+    """Return the checksum of the DICOM images that a stack is of; their files, and names, may be those of others."""
+    base = _base(source)
+    if base.reader != "dicom":
+        return ""
+    return hashlib.sha256("\n".join(each.instance.identifier for each in base.details).encode()).hexdigest()
 
 
 def _absolute(path: Any) -> str:
