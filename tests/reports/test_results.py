@@ -12,6 +12,7 @@ import pytest
 from PIL import Image
 
 import napari_webipred as wp
+from dicom_maker import ct_slice, written
 from napari_webipred import cli
 from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.imaging.readers import file_source
@@ -99,6 +100,20 @@ def test_known_images_are_matched_by_their_places_and_never_by_a_name(study) -> 
     assert [len(same) for same in found.by_image] == [1, 1]
     with pytest.raises(OptionError, match="IM is not open as it was classified"):
         result_of(origins(results.Results((rows[2],), {}), known=[*known, None]))
+
+
+def test_a_series_of_the_same_name_in_another_folder_is_never_taken(tmp_path, monkeypatch) -> None:
+    for patient in ("first", "second"):
+        (tmp_path / patient / "dicom").mkdir(parents=True)
+        for number in range(3):
+            written(tmp_path / patient / "dicom" / f"IM{number}", ct_slice(5.0 * number, number, PatientID=patient))
+    monkeypatch.chdir(tmp_path / "first")
+    assert cli.main(["classify", "dicom", "-m", "demo", "-o", "results.csv"]) == 0
+    table = results.of_file(tmp_path / "first" / "results.csv")
+    assert len(instances(table)) == 3
+    monkeypatch.chdir(tmp_path / "second")
+    with pytest.raises(OptionError, match="CT series 3 is of other images than those that were classified"):
+        instances(table)
 
 
 def test_a_name_in_a_table_of_the_panel_is_no_path(study, monkeypatch) -> None:

@@ -33,6 +33,7 @@ class Files:
 
     def facts(self, row: Row, place: int) -> dict[str, Any]:
         """Return what is known of the file of a row, whose image has this place among the sources."""
+        from napari_webipred.imaging.dicom.reader import instances_of
         from napari_webipred.imaging.unopened import opened
 
         if place not in self._known:
@@ -41,6 +42,8 @@ class Files:
             if not self._several:
                 self._known.clear()
             self._known[place] = file_facts(location) if isinstance(location, Path) else {}
+            if "sha256" not in self._known[place] and (instances := instances_of(source)):  # a series of files
+                self._known[place]["instances"] = instances
         return self._known[place]
 
 

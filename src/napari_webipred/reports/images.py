@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from napari_webipred.checksums import sha256_of
 from napari_webipred.errors import OptionError
-from napari_webipred.imaging.dicom.reader import READER
+from napari_webipred.imaging.dicom.reader import READER, instances_of
 from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.series import collected
@@ -120,7 +120,9 @@ class Images:
             raise OptionError(f"The table does not say where the image {row.image} is.", _IN_PANEL)
         known, source = facts.get("sha256"), self._by_name.get(row.image)
         if source is not None and (known is None or known == _sum(source)):
-            return source
+            if facts.get("instances") in (None, instances_of(source)):
+                return source
+            raise OptionError(f"{row.image} is of other images than those that were classified.", _WHERE)
         if known is not None:
             if self._by_sum is None:
                 self._by_sum = {sha256_of(Path(file)): file for file in self._files if Path(file).is_file()}

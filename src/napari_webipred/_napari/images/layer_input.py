@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Sequence
 from typing import Any, cast
@@ -14,6 +13,7 @@ from napari.layers import Image
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging.dicom.reader import instances_of
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.region import Region
@@ -236,11 +236,8 @@ def _full_size(layer: Image) -> Any:
 
 
 def _instances(source: Source) -> str:
-    """Return the checksum of the DICOM images that a stack is of; their files, and names, may be those of others."""
-    base = _base(source)
-    if base.reader != "dicom":
-        return ""
-    return hashlib.sha256("\n".join(each.instance.identifier for each in base.details).encode()).hexdigest()
+    """Tell of which DICOM images a stack is; their files, and names, may be those of others."""
+    return instances_of(_base(source))
 
 
 def _absolute(path: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -80,6 +81,13 @@ def stack_source(
     shown = display.windows[0].range if display is not None and display.windows else None
     proper = shown if shown is not None and shown[0] < shown[1] else None
     return Source(name, READER.id, path, axes, shape or (len(slices),), intensity_range=proper, details=slices)
+
+
+def instances_of(source: Source) -> str:
+    """Return the checksum of the identifiers of the DICOM images that a stack is of; empty if it is of none."""
+    if source.reader != READER.id:
+        return ""
+    return hashlib.sha256("\n".join(each.instance.identifier for each in source.details).encode()).hexdigest()
 
 
 def slice_of(source: Source, index: Index) -> Slice:
