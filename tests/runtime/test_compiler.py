@@ -171,6 +171,13 @@ def test_a_model_that_takes_no_image_is_refused(shape: Any, model_files: Writer)
     assert "not an image model" in said
 
 
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "bool"])
+def test_an_input_that_would_drop_decimals_is_refused(dtype: str, model_files: Writer) -> None:
+    image = IMAGE | {"config": {**IMAGE["config"], "dtype": dtype}}
+    said = refusal(model_files(functional([image, entry("a", "ReLU", [["image", 0, 0]])], ["a"]), {}))
+    assert f"has the dtype '{dtype}'; only floating-point images" in said
+
+
 def test_a_second_input_is_named(model_files: Writer) -> None:
     age = {"name": "age", "class_name": "InputLayer", "config": {"batch_shape": [None, 1]}, "inbound_nodes": []}
     layers = [IMAGE, age, entry("join", "Add", [["image", 0, 0], ["age", 0, 0]])]

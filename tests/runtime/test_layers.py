@@ -70,6 +70,10 @@ FORMULAS: dict[str, tuple[dict[str, Any], Callable[[Array], Array]]] = {
     ),
     "softmax by default": (layer("Softmax"), lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
     "softmax along the height": (layer("Softmax", axis=1), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
+    "softmax along a list of one axis": (
+        layer("Softmax", axis=[2]),
+        lambda x: np.exp(x) / np.exp(x).sum(2, keepdims=True),
+    ),
     "rescaling by lists": (
         layer("Rescaling", scale=[1, 2, 3], offset={"type": "ndarray", "value": [0.5, 0, 0]}),
         lambda x: x * [1, 2, 3] + [0.5, 0, 0],
@@ -159,6 +163,38 @@ def test_layer_normalisation_over_several_axes(layer_files: Writer, open_session
     np.testing.assert_allclose(made, expected.reshape(2, -1), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("axes", [[3, 1], [3, 2], [2, 1], [-1, 1, 2]])
+@pytest.mark.parametrize("center", [True, False])
+def test_weights_of_layer_normalisation_have_the_axes_of_the_file(
+    axes: list[int], center: bool, layer_files: Writer, open_session: Opener
+) -> None:
+    # In TensorFlow.js 4.22 and Keras 2 and 3, the weights are reshaped to the axes of the image, not transposed.
+    normalised = tuple(axis % 4 for axis in axes)
+    shape = tuple(X.shape[axis] for axis in normalised)
+    weights = {"it/gamma": numbers(*shape)} | ({"it/beta": numbers(*shape)} if center else {})
+    described = layer("LayerNormalization", axis=axes, center=center)
+    made = open_session(layer_files([described], (4, 6, 3), weights)).predict(X)
+    gamma, beta = (
+        weights.get(name, np.zeros(shape)).reshape([X.shape[axis] if axis in normalised else 1 for axis in range(4)])
+        for name in ("it/gamma", "it/beta")
+    )
+    mean, variance = X.mean(normalised, keepdims=True), X.var(normalised, keepdims=True)
+    expected = (X - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    np.testing.assert_allclose(made, expected.reshape(2, -1), rtol=1e-5, atol=1e-5)
+
+
+def test_flattening_moves_the_first_axis_to_the_end_for_channels_first_whatever_it_holds(
+    layer_files: Writer, open_session: Opener
+) -> None:
+    layers = [
+        {"class_name": "Reshape", "config": {"name": "points", "target_shape": [2, 3]}},
+        layer("Flatten", data_format="channels_first"),
+    ]
+    made = open_session(layer_files(layers, (1, 6, 1))).predict(np.arange(6, dtype=np.float32).reshape(1, 1, 6, 1))
+    # The order of TensorFlow.js 4.22, and of Keras 2 and 3.
+    assert made.tolist() == [[0, 3, 1, 4, 2, 5]]
+
+
 @pytest.mark.parametrize("counted", [True, False])
 def test_normalisation_by_adapted_statistics(counted: bool, layer_files: Writer, open_session: Opener) -> None:
     weights = {"it/mean": numbers(3), "it/variance": numbers(3, low=0.5)}
@@ -238,6 +274,33 @@ def test_an_image_of_any_size_is_padded_like_one_of_known_size(
     np.testing.assert_allclose(free.predict(x), known.predict(x), rtol=1e-6)
 
 
+@pytest.mark.parametrize("class_name", ["MaxPooling2D", "AveragePooling2D"])
+@pytest.mark.parametrize(("size", "strides"), [((4, 6), [2, 3]), ((5, 7), 2), ((5, 6), [4, 1])])
+def test_a_pooling_of_single_pixels_takes_images_of_any_size(
+    class_name: str, size: tuple[int, int], strides: Any, layer_files: Writer, open_session: Opener
+) -> None:
+    layers = [
+        layer(class_name, pool_size=1, padding="same", strides=strides),
+        {"class_name": "GlobalMaxPooling2D", "config": {"name": "max"}},
+    ]
+    x = numbers(2, *size, 3)
+    down, across = [strides, strides] if isinstance(strides, int) else strides
+    made = open_session(layer_files(layers, (None, None, 3))).predict(x)
+    np.testing.assert_array_equal(made, x[:, ::down, ::across].max((1, 2)))
+
+
+def test_a_pooling_with_gaps_between_its_windows_needs_a_known_size(layer_files: Writer, open_session: Opener) -> None:
+    layers = [
+        layer("MaxPooling2D", pool_size=2, padding="same", strides=3),
+        {"class_name": "GlobalMaxPooling2D", "config": {"name": "max"}},
+    ]
+    with pytest.raises(ModelError, match=r"it \(MaxPooling2D\) needs an image of fixed size"):
+        open_session(layer_files(layers, (None, None, 3)))
+    made = open_session(layer_files(layers, (4, 6, 3))).predict(X)
+    windows = [X[:, i : i + 2, j : j + 2].max((1, 2)) for i in (0, 3) for j in (0, 3)]
+    np.testing.assert_array_equal(made, np.max(windows, 0))
+
+
 @pytest.mark.parametrize(
     ("described", "words"),
     [
@@ -259,6 +322,13 @@ def test_an_image_of_any_size_is_padded_like_one_of_known_size(
         (layer("ZeroPadding2D", padding=[[1, 2], 3, 4]), "padding"),
         (layer("ZeroPadding2D", padding=60000), "too large"),
         (layer("Conv2D", filters=1, kernel_size=9), "too small"),
+        (layer("Conv2D", filters=1, kernel_size=[5, 1]), "too small: the output would have the shape (0, 6, 1)"),
+        (layer("MaxPooling2D", pool_size=[1, 7]), "too small: the output would have the shape (4, 0, 3)"),
+        (layer("Cropping2D", cropping=[2, 0]), "too small: the output would have the shape (0, 6, 3)"),
+        (layer("Softmax", axis=[2, 3]), "axis=[2, 3]"),
+        # TensorFlow.js 4.22 reads these.
+        (layer("Conv2D", filters=1, kernel_size=1, dilationRate=[2, 2]), "dilationRate=[2, 2]"),
+        (layer("ReLU", maxValue=6), "maxValue=6"),
         (layer("TFOpLambda", function="math.cumsum"), "math.cumsum"),
         (layer("Lambda", function=["4wEAAAAAAAA", None, None]), "Lambda"),
     ],

@@ -90,6 +90,13 @@ def test_quantised_whole_numbers_are_rounded() -> None:
     assert weights["w"].ravel().tolist() == [0, 0, 1, 1, 2, 2]
 
 
+def test_quantised_whole_numbers_are_rounded_as_javascript_does() -> None:
+    how = {"dtype": "uint8", "scale": 0.5, "min": -1.5}
+    weights = read_weights("m.json", [group(entry(dtype="int32", quantization=how))], {"a.bin": bytes(range(6))})
+    # [-1.5, -1, -0.5, 0, 0.5, 1].map(Math.round)
+    assert weights["w"].ravel().tolist() == [-1, -1, 0, 0, 1, 1]
+
+
 def test_half_precision_and_plain_tensors_may_share_a_file() -> None:
     half = VALUES.astype("<f2")
     manifest = [group(entry("half", quantization={"dtype": "float16"}), entry("plain"))]

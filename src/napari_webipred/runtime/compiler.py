@@ -170,6 +170,10 @@ def _check_inputs(file: str, network: Network) -> None:
         config = inputs[0].config
         given = config.get("batch_input_shape") or config.get("batch_shape")
         raise not_an_image(file, given)
+    dtype = inputs[0].config.get("dtype")
+    if isinstance(dtype, str) and "float" not in dtype:  # Keras and TensorFlow.js would drop the decimals of the image
+        fault = f"The input of {file} has the dtype {dtype!r:.40}; only floating-point images are supported."
+        raise ModelError(fault, UNSUPPORTED)
 
 
 def _input_shape(config: Mapping[str, Any]) -> tuple[int | None, ...] | None:

@@ -63,8 +63,8 @@ def read_weights(topology: str, manifest: Any, files: Mapping[str, bytes]) -> di
     Returns
     -------
     dict of str to ndarray of float32
-        Quantised values are ``q * scale + min``, computed in float64. Optimizer state is left out. float32 arrays are
-        views into the joined files.
+        Quantised values are ``q * scale + min``, computed in float64; whole numbers are rounded as JavaScript does.
+        Optimizer state is left out. float32 arrays are views into the joined files.
 
     Raises
     ------
@@ -127,7 +127,7 @@ def _decode(topology: str, entry: _Entry, joined: bytes | bytearray, offset: int
     with np.errstate(over="ignore", invalid="ignore"):
         for begin in range(0, flat.size, _PIECE):
             restored = flat[begin : begin + _PIECE] * np.float64(entry.scale) + entry.minimum
-            result[begin : begin + _PIECE] = np.rint(restored) if entry.rounded else restored
+            result[begin : begin + _PIECE] = np.floor(restored + 0.5) if entry.rounded else restored
     if not (math.isfinite(result.max()) and math.isfinite(result.min())):
         raise ModelError(
             f"The quantised tensor {entry.name} in {topology} contains values that are too large.", _BROKEN

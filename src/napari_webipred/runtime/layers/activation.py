@@ -10,7 +10,7 @@ import numpy as np
 
 from napari_webipred.runtime.connections import is_number
 from napari_webipred.runtime.graph import Tensor
-from napari_webipred.runtime.layers.context import LayerContext, is_integer
+from napari_webipred.runtime.layers.context import LayerContext
 from napari_webipred.runtime.layers.registry import KINDS, layer
 
 
@@ -207,10 +207,10 @@ def prelu(context: LayerContext, x: Tensor) -> Tensor:
 @layer("Softmax")
 def softmax(context: LayerContext, x: Tensor) -> Tensor:
     """Apply softmax along an axis, by default the last one."""
-    axis = context.option("axis", -1)
-    if not is_integer(axis):
-        raise context.wrong("axis")
-    return _softmax(context, x, int(axis), "Softmax")
+    axes = context.integers_of("axis", [-1])
+    if len(axes) != 1:
+        raise context.refuse(f"has axis={axes}; only softmax along one axis is supported")
+    return _softmax(context, x, axes[0], "Softmax")
 
 
 def _softmax(context: LayerContext, x: Tensor, axis: int, op: str) -> Tensor:

@@ -174,7 +174,7 @@ class LayerContext(Struct, frozen=True):
 
     def image_tensor(self, name: str, height: int | None, width: int | None, channels: int) -> Tensor:
         """Return the NCHW output of an ONNX operation as the tensor that Keras would have."""
-        if min(height or 1, width or 1, channels) < 1:
+        if any(size is not None and size < 1 for size in (height, width, channels)):
             shape = _shown((height, width, channels))
             raise self.refuse(
                 f"has an image as input that is too small: the output would have the shape {shape}", BROKEN

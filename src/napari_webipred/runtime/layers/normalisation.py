@@ -60,15 +60,18 @@ def batch_normalisation(context: LayerContext, x: Tensor) -> Tensor:
 def layer_normalisation(context: LayerContext, x: Tensor) -> Tensor:
     """Standardise each image along one or more axes by their mean and (biased) variance."""
     x = context.graph.plain(x)
-    axes = sorted({context.axis(x, axis) for axis in context.integers_of("axis", [-1])})
-    if not axes:
+    given = list(dict.fromkeys(context.axis(x, axis) for axis in context.integers_of("axis", [-1])))
+    if not given:
         raise context.wrong("axis")
-    shape = [context.known(x, axis) for axis in axes]
+    # The weights have their axes in the order of the file, but count for those of the image in its order, as in Keras.
+    shape, axes = [context.known(x, axis) for axis in given], sorted(given)
     scale, center = context.flag("scale", default=True), context.flag("center", default=True)
     epsilon = context.number("epsilon", 1e-3)
+    broadcast_shape = [context.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
     if scale and axes == list(range(axes[0], len(x.shape))):
-        gamma = context.weight("gamma", shape)
-        beta = [context.weight("beta", shape)] if center else []
+        normalised = broadcast_shape[axes[0] :]
+        gamma = context.weight("gamma", shape, lambda values: values.reshape(normalised))
+        beta = [context.weight("beta", shape, lambda values: values.reshape(normalised))] if center else []
         return context.like(
             x, context.node("LayerNormalization", x.name, gamma, *beta, axis=axes[0] + 1, epsilon=epsilon)
         )
@@ -76,7 +79,6 @@ def layer_normalisation(context: LayerContext, x: Tensor) -> Tensor:
     centred = context.node("Sub", x.name, context.node("ReduceMean", x.name, axes=onnx_axes, keepdims=1))
     variance = context.node("ReduceMean", context.node("Mul", centred, centred), axes=onnx_axes, keepdims=1)
     name = context.node("Div", centred, context.node("Sqrt", context.node("Add", variance, context.constant(epsilon))))
-    broadcast_shape = [context.known(x, axis) if axis in axes else 1 for axis in range(len(x.shape))]
     for op, role, wanted in (("Mul", "gamma", scale), ("Add", "beta", center)):
         if wanted:
             name = context.node(op, name, context.weight(role, shape, lambda values: values.reshape(broadcast_shape)))

@@ -44,7 +44,7 @@ def window(
     for n, out, e, s in zip(size, output, dilated, strides, strict=True):
         if n is not None and out is not None:
             total = max((out - 1) * s + e - n, 0)
-        elif s == 1:
+        elif 1 in (s, e):  # the same for all sizes
             total = e - 1
         elif dilations == (1, 1):
             return (output[0], output[1]), {**attributes, "auto_pad": "SAME_UPPER"}

@@ -23,7 +23,11 @@ def average_pooling(context: LayerContext, x: Tensor) -> Tensor:
 def _pooling(context: LayerContext, x: Tensor, op: str, **attributes: Attribute) -> Tensor:
     name, height, width, channels = context.image(x)
     pool = context.pair("pool_size", 2)
-    (height, width), window_attributes = window(context, (height, width), pool, context.pair("strides", pool))
+    strides = context.pair("strides", pool)
+    (height, width), window_attributes = window(context, (height, width), pool, strides)
+    if "auto_pad" in window_attributes and any(size < stride for size, stride in zip(pool, strides, strict=True)):
+        # ONNX Runtime would fail for those sizes of images where the last window ends before the image does.
+        raise context.refuse("needs an image of fixed size, because its strides are larger than its windows")
     return context.image_tensor(context.node(op, name, **window_attributes, **attributes), height, width, channels)
 
 

@@ -54,15 +54,18 @@ def layer(
 
 
 def faults(layer: Layer) -> Iterator[str]:
-    """Yield the reasons why a layer is unsupported: its class, or its options."""
+    """Yield the reasons why a layer is unsupported: its class, or its options.
+
+    TensorFlow.js reads options in camel case, too. No program writes them so; they are refused, not overlooked.
+    """
     kind = KINDS.get(layer.class_name)
     if kind is None or (layer.class_name == "Lambda" and not is_known_lambda(layer)):
         yield f"{layer.path} ({layer.class_name})"
         return
-    for name, values in kind.options.items():
-        value = layer.config.get(name)
-        if value is not None and not any(value == allowed for allowed in values):
-            yield f"{layer.path} ({layer.class_name} with {name}={value!r:.80})"
+    for name, value in layer.config.items():
+        allowed = kind.options.get(name)
+        if name != name.lower() or (value is not None and allowed is not None and value not in allowed):
+            yield f"{layer.path} ({layer.class_name} with {name:.80}={value!r:.80})"
 
 
 def is_known_lambda(layer: Layer) -> bool:

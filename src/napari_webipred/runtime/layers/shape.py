@@ -95,11 +95,11 @@ def _margins(context: LayerContext, name: str) -> tuple[int, int, int, int]:
 
 @layer("Flatten")
 def flatten(context: LayerContext, x: Tensor) -> Tensor:
-    """Flatten an image in the order height, width, channels, whatever the data format."""
+    """Flatten with the channels last, whatever the data format; without an image, the first axis counts as channels."""
     x = context.graph.plain(x)
-    if len(x.shape) == 3 and not context.channels_last:
-        channels, height, width = x.shape
-        x = Tensor(context.node("Transpose", x.name, perm=[0, 2, 3, 1]), (height, width, channels))
+    if not context.channels_last:
+        rest = range(2, len(x.shape) + 1)
+        x = Tensor(context.node("Transpose", x.name, perm=[0, *rest, 1]), (*x.shape[1:], *x.shape[:1]))
     size = math.prod(context.known(x, axis) for axis in range(len(x.shape)))
     return Tensor(context.node("Flatten", x.name, axis=1), (size,))
 
