@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_webipred.errors import ModelError
+from napari_webipred.runtime.graph_compiler import compile_graph
 from napari_webipred.runtime.outputs import UndecidedOutputError
 from napari_webipred.runtime.readers import compile_files
 from napari_webipred.runtime.session import Session
-from napari_webipred.runtime.tfjs import read_layers_model
+from napari_webipred.runtime.tfjs import read_layers_model, read_model
 from tensorflow_graphs import IMAGE, MEAN, graph, node, text
 
 GRAPHS = Path(__file__).parents[1] / "goldens" / "graphs"
@@ -104,6 +105,39 @@ def test_operations_compute_what_tensorflow_computes(nodes, expected):
             return np.where(m - 9 >= 0, m - 9, slopes * (m - 9))
 
     np.testing.assert_allclose(session(files).predict(IMAGES), expected(MEANS), rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("op", "centred", "places"),
+    [
+        # Of pixels that hold their numbers, as TensorFlow.js 4.22 gives them.
+        ("ResizeNearestNeighbor", False, (14, [0, 3, 7, 10])),
+        ("ResizeNearestNeighbor", False, (21, [0, 7, 14])),
+        ("ResizeNearestNeighbor", False, (4, [0, 0, 1, 2, 2, 3])),
+        ("ResizeNearestNeighbor", False, (2, [0, 0, 0, 1, 1, 1])),
+        ("ResizeNearestNeighbor", True, (56, [28])),
+        ("ResizeNearestNeighbor", True, (28, [7, 21])),
+        ("ResizeNearestNeighbor", True, (4, [0, 1, 1, 2, 3, 3])),
+        ("ResizeNearestNeighbor", True, (2, [0, 0, 0, 1, 1, 1])),
+        ("ResizeBilinear", False, (24, [0, 2.4, 4.8, 7.2, 9.6, 12, 14.4, 16.8, 19.2, 21.6])),
+        ("ResizeBilinear", True, (4, [0.5, 2.5])),
+    ],
+)
+@pytest.mark.parametrize("along", ["rows", "columns"])
+def test_an_image_is_resized_to_the_pixels_of_tensorflow_js(op, centred, places, along):
+    size, expected = places
+    shape, wanted = ((size, 2), (len(expected), 2)) if along == "rows" else ((2, size), (2, len(expected)))
+    image = node("image", "Placeholder", shape={"shape": {"dim": [{"size": str(n)} for n in (-1, *shape, 2)]}})
+    resized = node("resized", op, "image", "wanted", half_pixel_centers={"b": centred})
+    model = read_model(graph(image, resized, wanted=np.array(wanted, np.int32)), "model.json")
+    opened = Session(compile_graph(model), 1)
+
+    def spread(numbers: list[float], height: int, width: int) -> np.ndarray:
+        column = np.reshape(np.float32(numbers), (1, -1, 1, 1) if along == "rows" else (1, 1, -1, 1))
+        return np.broadcast_to(column, (3, height, width, 2))
+
+    made = opened.predict(spread([*range(size)], *shape))
+    np.testing.assert_allclose(made, spread(expected, *wanted).reshape(3, -1), rtol=1e-6)
 
 
 def test_pixels_are_multiplied_by_a_matrix_whether_or_not_they_are_put_in_rows():

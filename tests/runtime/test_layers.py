@@ -255,6 +255,17 @@ def test_bilinear_upsampling_is_that_of_keras(layer_files: Writer, open_session:
     np.testing.assert_allclose(made, [[0, 0.25, 0.75, 1]], atol=1e-6)
 
 
+def test_resizing_takes_the_nearest_pixel_also_where_rounding_would_take_the_one_before(
+    layer_files: Writer, open_session: Opener
+) -> None:
+    described = layer("Resizing", height=1, width=4, interpolation="nearest")
+    x = np.arange(56 * 4, dtype=np.float32).reshape(1, 56, 4, 1)
+    made = open_session(layer_files([described], (56, 4, 1))).predict(x)
+    np.testing.assert_array_equal(made, x[:, 28].reshape(1, -1))  # floor((0 + 1/2) * 56), as in Keras
+    with pytest.raises(ModelError, match="needs an input of fixed size"):
+        open_session(layer_files([described], (None, None, 1)))
+
+
 @pytest.mark.parametrize("strides", [1, 2])
 @pytest.mark.parametrize("size", [(4, 6), (5, 7)])
 def test_an_image_of_any_size_is_padded_like_one_of_known_size(

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
-from napari_webipred.runtime.graph import Attribute, Tensor
+from napari_webipred.runtime.graph import Attribute, Graph, Tensor
 from napari_webipred.runtime.layers.context import LayerContext
 from napari_webipred.runtime.layers.registry import layer
 
@@ -37,20 +39,46 @@ def upsampling(context: LayerContext, x: Tensor) -> Tensor:
 )
 def resizing(context: LayerContext, x: Tensor) -> Tensor:
     """Resize an image to a fixed size, without antialiasing."""
-    name, _, _, channels = context.image(x)
+    name, *_, channels = context.image(x)
     height, width = context.integer("height"), context.integer("width")
-    nearest: dict[str, Attribute] = {
-        "mode": "nearest",
-        "coordinate_transformation_mode": "half_pixel",
-        "nearest_mode": "round_prefer_ceil",
-    }
-    attributes = nearest if context.option("interpolation") == "nearest" else _BILINEAR
-    # The batch size is read from the tensor, because it is not fixed.
-    kept = context.node(
-        "Slice", context.node("Shape", name), context.integers(0), context.integers(2), context.integers(0)
-    )
-    sizes = context.node("Concat", kept, context.integers(height, width), axis=0)
-    return context.image_tensor(context.node("Resize", name, "", "", sizes, **attributes), height, width, channels)
+    if context.option("interpolation") == "nearest":
+        rows = 0 if context.channels_last else 1
+        sizes = context.known(x, rows), context.known(x, rows + 1)
+        return context.image_tensor(nearest(context.graph, name, sizes, (height, width), 0.5), height, width, channels)
+    made = bilinear(context.graph, name, (height, width), "half_pixel")
+    return context.image_tensor(made, height, width, channels)
+
+
+def bilinear(graph: Graph, name: str, wanted: Sequence[int], transformation: str) -> str:
+    """Resize an image stored as NCHW to a height and width, with ONNX' word for where the pixels lie."""
+    # The batch size is read from the tensor, because it is not fixed. With factors in place of sizes, ONNX Runtime
+    # makes up its mind twice how large the image becomes.
+    first, two = graph.constant([0], np.int64), graph.constant([2], np.int64)
+    kept = graph.node("Slice", graph.node("Shape", name), first, two, first)
+    sizes = graph.node("Concat", kept, graph.constant(list(wanted), np.int64), axis=0)
+    return graph.node("Resize", name, "", "", sizes, mode="linear", coordinate_transformation_mode=transformation)
+
+
+def nearest(graph: Graph, name: str, sizes: Sequence[int], wanted: Sequence[int], centre: float) -> str:
+    """Return rows and columns of an image stored as NCHW, each of them the nearest one.
+
+    ONNX' Resize divides by the factor between the sizes, so that a place that should be a whole number may be rounded
+    to the pixel before it.
+
+    Parameters
+    ----------
+    sizes, wanted : sequence of int
+        Height and width before and after.
+    centre : float
+        Where the centre of a pixel lies in it: 0.5, or 0 in older versions of TensorFlow.
+    """
+    for axis, (size, count) in enumerate(zip(sizes, wanted, strict=True), 2):
+        if size != count:
+            # In float32, as TensorFlow does.
+            places = (np.arange(count, dtype=np.float32) + np.float32(centre)) * (np.float32(size) / np.float32(count))
+            indices = np.minimum(np.floor(places), size - 1)
+            name = graph.node("Gather", name, graph.constant(indices, np.int64), axis=axis)
+    return name
 
 
 @layer("CenterCrop")

@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.graph_model import BROKEN
+from napari_webipred.runtime.layers.resize import bilinear, nearest
 from napari_webipred.runtime.operations.arithmetic import fused, with_activation
 from napari_webipred.runtime.operations.context import OpContext, SpaceToBatch, Value, operation
 
@@ -171,19 +172,19 @@ def resizing(context: OpContext) -> Value:
     x, sizes = context.tensor(), context.integers(1)
     if len(sizes) != 2 or len(x.shape) != 3:
         raise context.refuse(f"cannot resize a tensor of shape {list(x.shape)} to {sizes}", BROKEN)
-    nearest = context.operation.op == "ResizeNearestNeighbor"
+    if not all(0 < n < 2**15 for n in sizes):
+        raise context.refuse(f"cannot resize an image to {sizes[0]}x{sizes[1]} pixels")
     if context.attribute("align_corners", default=False):
         raise context.refuse("has align_corners=True, which is unsupported")
-    if context.attribute("half_pixel_centers", default=False):
-        interpolation = "nearest" if nearest else "bilinear"
-        return context.layer("Resizing", x, height=sizes[0], width=sizes[1], interpolation=interpolation)
+    centred = context.attribute("half_pixel_centers", default=False)
+    if context.operation.op == "ResizeBilinear" and centred:
+        return context.layer("Resizing", x, height=sizes[0], width=sizes[1])
     x, (height, width, channels) = context.graph.nchw(x), context.known(x)
-    scales = context.graph.constant([1, 1, sizes[0] / height, sizes[1] / width])
-    mode: dict[str, Any] = {"mode": "nearest", "nearest_mode": "floor"} if nearest else {"mode": "linear"}
-    name = context.node("Resize", x.name, "", scales, coordinate_transformation_mode="asymmetric", **mode)
-    if (
-        not all(0 < n < 2**15 for n in sizes)
-        or [int(np.floor(np.float32(s / n) * n)) for s, n in zip(sizes, (height, width), strict=True)] != sizes
-    ):
-        raise context.refuse(f"cannot resize {height}x{width} pixels to {sizes[0]}x{sizes[1]}")
+    if context.operation.op == "ResizeNearestNeighbor":
+        factors = sizes[0] // height, sizes[1] // width
+        if [height * factors[0], width * factors[1]] == sizes:  # where the centre lies makes no difference
+            return context.layer("UpSampling2D", x, size=list(factors))
+        name = nearest(context.graph, x.name, (height, width), sizes, 0.5 if centred else 0)
+        return Tensor(name, (sizes[0], sizes[1], channels), nchw=True)
+    name = bilinear(context.graph, x.name, sizes, "asymmetric")
     return Tensor(name, (sizes[0], sizes[1], channels), nchw=True)
