@@ -176,6 +176,14 @@ def test_an_input_that_would_drop_decimals_is_refused(dtype: str, model_files: W
     image = IMAGE | {"config": {**IMAGE["config"], "dtype": dtype}}
     said = refusal(model_files(functional([image, entry("a", "ReLU", [["image", 0, 0]])], ["a"]), {}))
     assert f"has the dtype '{dtype}'; only floating-point images" in said
+    shaped = {"batch_input_shape": [None, 4, 4, 2], "dtype": dtype}
+    for first in ("InputLayer", "Flatten"):
+        layers = [
+            {"class_name": first, "config": {"name": "first", **shaped}},
+            {"class_name": "ReLU", "config": {"name": "last"}},
+        ]
+        sequential = {"class_name": "Sequential", "config": {"name": "m", "layers": layers}}
+        assert f"has the dtype '{dtype}'" in refusal(model_files(sequential, {}))
 
 
 def test_a_second_input_is_named(model_files: Writer) -> None:

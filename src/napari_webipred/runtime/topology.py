@@ -155,9 +155,8 @@ def _expand_sequential(model: Item, inputs: Sequence[Ref] | None, scope: tuple[s
     items = list(layers_of(model).values())
     _count(work, len(items))
     if inputs is None:
-        shape = _input_shape(model)
         name = items[0].name if items and items[0].class_name == "InputLayer" else "input"
-        current = [_append(work, Call(Layer(name, "InputLayer", scope, {"batch_input_shape": shape})))]
+        current = [_append(work, Call(Layer(name, "InputLayer", scope, _input_config(model))))]
     else:
         current = list(inputs)
     for item in items:
@@ -250,19 +249,19 @@ def _count(work: _Work, items: int) -> None:
         )
 
 
-def _input_shape(model: Item) -> Any:
-    """Find the batch input shape of a Sequential model: in its first layer, however deep, else in its config."""
+def _input_config(model: Item) -> dict[str, Any]:
+    """Describe the input of a Sequential model by its first layer, however deep, else by its own config."""
     item, own = model, None
     for _ in range(limits.NESTED_MODELS):
         config = item.config if isinstance(item.config, dict) else {}
         own = own or config.get("build_input_shape")
-        for key in ("batch_input_shape", "batch_shape"):
-            if config.get(key) is not None:
-                return config[key]
+        shapes = [config[key] for key in ("batch_input_shape", "batch_shape") if config.get(key) is not None]
         if isinstance(config.get("input_shape"), list):
-            return [None, *config["input_shape"]]
+            shapes.append([None, *config["input_shape"]])
+        if shapes:
+            return {"batch_input_shape": shapes[0], "dtype": config.get("dtype")}
         items = list(layers_of(item).values()) if item.class_name in MODEL_CLASSES else []
         if not items:
             break
         item = next((layer for layer in items if layer.class_name == "InputLayer"), items[0])
-    return own
+    return {"batch_input_shape": own}
