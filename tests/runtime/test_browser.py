@@ -73,13 +73,37 @@ def test_what_is_written_anew_gives_the_numbers_of_tensorflow_js() -> None:
         (layer("GlobalAveragePooling2D", keepdims=True), "GlobalAveragePooling2D with keepdims"),
         (layer("Rescaling", scale=[0.5, 2.0], offset=0.0), "Rescaling with numbers for each channel"),
         (layer("Resizing", height=8, width=8), "layers of the class Resizing"),
+        (layer("BatchNormalization", axis=[1], scale=False, center=False), "BatchNormalization with axis = 1"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_what_tensorflow_js_computes_in_another_way_is_not_written(wrong: dict[str, Any], what: str) -> None:
+    statistics = {"it__moving_mean": np.zeros(4), "it__moving_variance": np.ones(4)}
     with pytest.raises(ModelError, match=what) as caught:
-        browser_model(traced(layers(wrong)))
+        browser_model(traced(layers(wrong, **(statistics if wrong["class_name"] == "BatchNormalization" else {}))))
     assert "ONNX" in caught.value.hint
+
+
+def test_axes_and_sizes_are_written_such_that_tensorflow_js_takes_the_same() -> None:
+    # It takes any negative axis of Concatenate for the last one, and leaves the size for a -1 of Reshape open.
+    def calls(*sources: str) -> list[Any]:
+        return [[[source, 0, 0, {}] for source in sources]]
+
+    inner = [
+        {**layer("InputLayer", "image", batch_input_shape=[None, 4, 4, 2]), "name": "image", "inbound_nodes": []},
+        {**layer("Reshape", "rows", target_shape=[2, -1, 2]), "name": "rows", "inbound_nodes": calls("image")},
+        {**layer("Concatenate", "join", axis=-3), "name": "join", "inbound_nodes": calls("rows", "rows")},
+        {**layer("BatchNormalization", axis=[3], scale=False), "name": "it", "inbound_nodes": calls("join")},
+        {**layer("Concatenate", "end"), "name": "end", "inbound_nodes": calls("it", "it")},
+    ]
+    ends = {"input_layers": [["image", 0, 0]], "output_layers": [["end", 0, 0]]}
+    topology = {"class_name": "Functional", "config": {"name": "m", "layers": inner, **ends}}
+    arrays = {f"it/{role}": np.ones(2, np.float32) for role in ("beta", "moving_mean", "moving_variance")}
+    written = browser_model(traced(LayersModel("model.json", topology, "2.8.0", arrays, {})))
+    configs = {each["name"]: each["config"] for each in written.topology["config"]["layers"]}
+    assert configs["rows"]["target_shape"] == [2, 8, 2]
+    assert [configs[name]["axis"] for name in ("join", "end")] == [1, 3]
+    assert configs["it"]["axis"] == -1
 
 
 @pytest.mark.parametrize("name", ["DenseNet121 of Keras 2", "MobileNetV2 of Keras 3", "NASNetMobile of Keras 3"])

@@ -102,6 +102,7 @@ def browser_model(trace: Trace, last: int = -1) -> LayersModel:
     """
     network = ancestors(trace.network, Ref(last % len(trace.network.calls)))
     names = _names([call.layer for call in network.calls])
+    shapes = {call.layer.path: made.shape for call, made in zip(trace.network.calls, trace.tensors, strict=True)}
     layers: dict[str, dict[str, Any]] = {}
     places: list[list[Any]] = []  # of each call: the name of the layer, and which of its calls it is
     for call in network.calls:
@@ -109,7 +110,7 @@ def browser_model(trace: Trace, last: int = -1) -> LayersModel:
             places.append(places[_inputs(call)[0].call])
             continue
         name = names[call.layer.path]
-        layer = layers.setdefault(name, _layer(call.layer, name, trace.keras))
+        layer = layers.setdefault(name, _layer(call.layer, name, shapes[call.layer.path], trace.keras))
         if call.layer.class_name == "InputLayer":
             places.append([name, 0])
             continue
@@ -200,7 +201,8 @@ def _names(layers: Sequence[Layer]) -> dict[str, str]:
     return names
 
 
-def _layer(layer: Layer, name: str, keras: int) -> dict[str, Any]:
+def _layer(layer: Layer, name: str, made: Sequence[int | None], keras: int) -> dict[str, Any]:
+    """Describe a layer that gives tensors of this shape, without the images, as TensorFlow.js reads it."""
     kind = _ALIASES.get(layer.class_name, layer.class_name)
     if kind not in LAYERS:
         raise _lacking(layer, f"layers of the class {kind}")
@@ -208,7 +210,7 @@ def _layer(layer: Layer, name: str, keras: int) -> dict[str, Any]:
         shape = layer.config.get("batch_input_shape") or layer.config.get("batch_shape") or []
         config = {"batch_input_shape": [None, *list(shape)[1:]], "dtype": "float32", "sparse": False}
     else:
-        config = _config(layer, kind, keras)
+        config = {**_config(layer, kind, keras), **_axes(layer, kind, made)}
     return {"class_name": kind, "name": name, "config": {"name": name, **config}, "inbound_nodes": []}
 
 
@@ -228,13 +230,26 @@ def _config(layer: Layer, kind: str, keras: int) -> dict[str, Any]:
         config["activation"] = _activation(layer, config["activation"], keras)
     if kind == "LeakyReLU" and "negative_slope" in config:  # as Keras 3 calls it
         config["alpha"] = config.pop("negative_slope")
-    if kind == "BatchNormalization" and isinstance(config.get("axis"), list):
-        (config["axis"],) = config["axis"]
     if kind == "Softmax":
         config["axis"] = -1  # by default it is another one there
     if kind == "Rescaling" and any(isinstance(config.get(option), list) for option in ("scale", "offset")):
         raise _lacking(layer, "Rescaling with numbers for each channel")
     return config
+
+
+def _axes(layer: Layer, kind: str, made: Sequence[int | None]) -> dict[str, Any]:
+    """Return the options of a layer that TensorFlow.js only reads right if they say it in full."""
+    axis = layer.config.get("axis")
+    if kind == "BatchNormalization":
+        (axis,) = axis if isinstance(axis, (list, tuple)) else [axis]
+        if axis not in (None, -1, len(made)):  # computed wrongly there
+            raise _lacking(layer, f"BatchNormalization with axis = {axis}")
+        return {"axis": -1}
+    if kind == "Concatenate":  # a negative number is the last axis there, whichever it is
+        return {"axis": (-1 if axis is None else int(axis)) % (len(made) + 1)}
+    if kind == "Reshape" and None not in made:  # a size that follows from the others stays unknown there
+        return {"target_shape": list(made)}
+    return {}
 
 
 def _activation(layer: Layer, value: Any, keras: int) -> str:
