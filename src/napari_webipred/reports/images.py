@@ -22,7 +22,7 @@ from napari_webipred.reports.results import Result, Results, path_of
 Known: TypeAlias = Sequence[Source | None]
 
 _GONE = "Classify it again, and make the report of the new row."
-_IN_PANEL = "Make the report in the panel, which has saved it, or classify again with identifiers in the table."
+_WHERE_MADE = "Make the report where the table was made, or classify again with the identifiers in the table."
 _WHERE = "Give the folder that the images are in, or classify them again with their identifiers in the table."
 
 
@@ -117,7 +117,7 @@ class Images:
     def _source(self, row: Result) -> Source:
         facts = self._facts.get(row.image, {"bytes": None})  # nothing is noted of a table that was made here
         if not {"bytes", "sha256"} & facts.keys():  # of a file that was classified by its path, its size is
-            raise OptionError(f"The table does not say where the image {row.image} is.", _IN_PANEL)
+            raise OptionError(f"The table does not say where the image {row.image} is.", _WHERE_MADE)
         known, source = facts.get("sha256"), self._by_name.get(row.image)
         if source is not None and (known is None or known == _sum(source)):
             if facts.get("instances") in (None, instances_of(source)):
