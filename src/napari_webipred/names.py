@@ -13,6 +13,7 @@ All other characters stay as they are, so ``C:\scans\a.png`` and ``Größe.png``
 from __future__ import annotations
 
 import re
+import unicodedata
 
 # Control characters, line separators, marks and overrides of the direction of writing, what takes no place and joins
 # nothing, and surrogates, which stand for bytes that are no UTF-8 (PEP 383) and cannot be written to any file. The
@@ -61,8 +62,12 @@ def slug(name: str, otherwise: str) -> str:
 
 
 def plain(name: str) -> str:
-    """Write a name, such as that of a class, so that case, spaces, hyphens and underscores do not matter."""
-    return re.sub(r"[\s_-]+", " ", name).strip().casefold()
+    """Write a name, such as that of a class, so that case, spaces, hyphens and underscores do not matter.
+
+    A hyphen at the beginning or end of a word stays: ``-1`` is not ``1``, and ``HER2-`` is not ``HER2``.
+    """
+    name = unicodedata.normalize("NFC", name)
+    return re.sub(r"\s+-+\s+|[\s_]+|(?<=[^\W_])-+(?=[^\W_])", " ", name).strip().casefold()
 
 
 def harmless(text: str) -> str:

@@ -232,3 +232,79 @@ def test_a_record_in_the_place_of_its_table_is_named(command: list[str], capsys:
 def test_other_json_in_the_place_of_a_table_is_called_no_record(name: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["evaluate", "--truth", "truth.csv", name]) == 2
     assert f"{name} is no table of results. Give the table, such as results.csv." in capsys.readouterr().err
+
+
+def test_an_image_does_not_take_the_label_of_another_folder_that_no_image_of_its_own_has() -> None:
+    found = paired(["p1/ct.png", "p2/ct.png"], ["p1/ct.png", "p3/ct.png"])
+    assert found.found == {"p1/ct.png": "p1/ct.png"}
+    assert found.ambiguous == {"p2/ct.png"}
+    assert paired(["p1/ct.png", "/new/mr.png"], ["p1/ct.png", "/old/mr.png"]).found["/new/mr.png"] == "/old/mr.png"
+    assert paired(["p1/ct.png", "p2/ct.png"], ["p1/ct.png", "ct.png"]).found["p2/ct.png"] == "ct.png"
+
+
+def test_labels_of_one_path_that_is_written_in_two_ways_fit_no_image_of_another_spelling() -> None:
+    found = paired(["x/1.png"], ["./x/1.png", r"x\1.png"])
+    assert not found.found
+    assert found.ambiguous == {"x/1.png"}
+
+
+def test_letters_with_accents_are_the_same_however_they_are_composed() -> None:
+    composed, apart = "Gr\u00f6\u00dfe/1.png", "Gro\u0308\u00dfe/1.png"
+    assert paired([apart, "a/1.png"], ["b/1.png", composed]).found == {apart: composed}
+    found = joined(table(["1"], [[0.9, 0.1]]), [Label("1", ("A",))])
+    assert found.truth.tolist() == [[True, False]]
+    assert plain("Ade\u0301nome") == plain("ad\u00e9nome")
+
+
+@pytest.mark.parametrize("task", ["multi-class", "multi-label"])
+def test_a_label_without_a_name_is_of_no_image(task: str) -> None:
+    rows = table(["1", "2"], [[0.9, 0.1], [0.2, 0.8]], task)  # type: ignore[arg-type]
+    found = joined(rows, [Label("1", ("a",)), Label("", ("a",))])
+    assert found.images == ("1",)
+    assert [(each.image, each.reason) for each in found.unmatched] == [("2", "no label"), ("", "no row")]
+
+
+def test_empty_lines_that_a_spreadsheet_leaves_are_no_labels(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label,patient\n1.png,a,p\n,,\n , ,\n")
+    assert truth.of(path, ["a", "b"])[0] == [Label("1.png", ("a",))]
+
+
+def test_a_label_with_a_sign_is_not_the_class_without_it() -> None:
+    assert plain("-1") != plain("1")
+    assert plain("HER2-") != plain("HER2")
+    assert plain("grade -1") != plain("grade 1")
+    assert plain(" Not_sharp - at  all ") == plain("not-sharp at all")
+    found = joined(table(["1", "2"], [[0.9, 0.1], [0.2, 0.8]]), [Label("1", ("a",)), Label("2", ("-b",))])
+    assert found.images == ("1",)
+    assert [(each.image, each.reason) for each in found.unmatched] == [("2", "unknown class")]
+
+
+def test_groups_that_are_numbers_with_a_fraction_stay_apart() -> None:
+    frame = pd.DataFrame({"image": ["1", "2", "3"], "case": [1.1, 1.2, 2.0], "a": 0.75, "b": 0.25, "prediction": "a"})
+    assert list(predictions.of_frame(frame, "case", ["a", "b"]).groups) == ["1.1", "1.2", "2"]
+
+
+def test_spaces_around_a_group_do_not_make_another_group_of_it(tmp_path: Path) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_text("image,label,patient\n1.png,a,p\n2.png,b, p \n")
+    assert [label.group for label in truth.of(path, ["a", "b"], group="patient")[0]] == ["p", "p"]
+    assert truth.groups_from(path, "patient") == {"1.png": "p", "2.png": "p"}
+
+
+def test_an_image_of_several_groups_is_refused() -> None:
+    frame = pd.DataFrame({"image": ["1", "1"], "label": ["a", "a"], "patient": ["p", "q"]})
+    with pytest.raises(OptionError, match="several groups of 1: p and q"):
+        truth.of(frame, ["a", "b"], group="patient")
+    assert len(truth.of(frame, ["a", "b"])[0]) == 2
+    cores = frame.assign(region=["left", "right"])
+    assert len(truth.of(cores, ["a", "b"], ["region"], "patient")[0]) == 2
+
+
+def test_it_is_asked_which_of_several_columns_holds_the_labels() -> None:
+    frame = pd.DataFrame({"image": ["1"], "Diagnosis": ["a"], "truth": ["b"]})
+    with pytest.raises(OptionError, match="Several columns can be the labels: Diagnosis, truth"):
+        truth.of(frame, ["a", "b"])
+    assert truth.of(frame.rename(columns={"truth": "Label"}), ["a", "b"])[0][0].classes == ("b",)
+    with pytest.raises(OptionError, match="Several columns can be the labels: label, Label"):
+        truth.of(pd.DataFrame([["1", "a", "b"]], columns=["image", "label", "Label"]), ["a", "b"])

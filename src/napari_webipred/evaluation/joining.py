@@ -53,8 +53,9 @@ def joined(
     used: set[Key] = set()
     for row, image in enumerate(predictions.images):
         place = tuple(predictions.places[row][column] for column in columns)
-        key = pairs.found.get(image, ""), place
-        label = known.get(key)
+        name = pairs.found.get(image)
+        key = name or "", place
+        label = known.get(key) if name is not None else None  # a label without a name is of no image
         if label is None:
             reason: Reason = "ambiguous" if image in pairs.ambiguous else "no label"
             unmatched.append(Unmatched(image, reason, " ".join(place), row))

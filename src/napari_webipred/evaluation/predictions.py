@@ -152,8 +152,14 @@ def _words(frame: pd.DataFrame, name: str) -> list[str]:
     """Return a column as text; whole numbers without a point, and what is missing as nothing."""
     column = frame[name]
     if column.dtype.kind == "f":
-        return ["" if value != value else f"{value:.0f}" for value in column.tolist()]  # NaN
+        return [_number(value) for value in column.tolist()]
     return ["" if empty else str(value) for value, empty in zip(column.tolist(), column.isna().tolist(), strict=True)]
+
+
+def _number(value: float) -> str:
+    if value != value:  # NaN
+        return ""
+    return str(int(value)) if value.is_integer() else str(value)
 
 
 def _task(probabilities: NDArray[np.float32]) -> Task:

@@ -95,12 +95,15 @@ def groups_from(path: Path, column: str) -> dict[str, str]:
         raise OptionError(f"{path.name} has no column {column}.", f"It has {_list(header)}.")
     found: dict[str, str] = {}
     for cells in rows:
-        if found.setdefault(cells[image], cells[group]) != cells[group]:
-            raise OptionError(
-                f"{path.name} has several groups of {cells[image]}: {found[cells[image]]} and {cells[group]}.",
-                "Give each image one group.",
-            )
+        of = cells[group].strip()
+        if found.setdefault(cells[image], of) != of:
+            raise _in_several(path.name, cells[image], found[cells[image]], of)
     return found
+
+
+def _in_several(what: str, image: str, *groups: str) -> OptionError:
+    shown = " and ".join(group or "none" for group in groups)
+    return OptionError(f"{what} has several groups of {image}: {shown}.", "Give each image one group.")
 
 
 def _labels(
@@ -114,8 +117,7 @@ def _labels(
     image = image_column(header)
     if image is not None and {*READER} <= {*header}:
         return _answers(header, rows, classes, axes, group, image)
-    names = [plain(name).replace(" ", "_") for name in header]
-    label = next((names.index(name) for name in LABEL_COLUMNS if name in names), None)
+    label = _label_column(header)
     flags = {name: header.index(name) for name in classes if name in header}
     groups = _group(header, group)
     shared = tuple(axis for axis in axes if axis in header)
@@ -135,9 +137,47 @@ def _labels(
             shown = tuple(name for name, column in flags.items() if _is_set(cells[column], name))
         else:
             shown = _several(cells[label], multi_label)
-        place = tuple(cells[header.index(axis)] for axis in shared)
-        found.append(Label(cells[image], shown, place, cells[groups] if groups is not None else ""))
+        found.append(Label(cells[image], shown, _place(header, cells, shared), _group_in(cells, groups)))
+    _check_groups(found)
     return found, shared
+
+
+def _label_column(header: Sequence[str]) -> int | None:
+    """Return which column holds the labels; None if none is called so.
+
+    Raises
+    ------
+    OptionError
+        Several are, and none of them alone is called label.
+    """
+    names = [plain(name).replace(" ", "_") for name in header]
+    found = [column for column, name in enumerate(names) if name in LABEL_COLUMNS]
+    first = [column for column in found if names[column] == LABEL_COLUMNS[0]]
+    if len(first) == 1 or len(found) == 1:
+        return (first or found)[0]
+    if found:
+        raise OptionError(
+            f"Several columns can be the labels: {_list([header[column] for column in found])}.",
+            "Call the one that counts label, and the others otherwise.",
+        )
+    return None
+
+
+def _place(header: Sequence[str], cells: Sequence[str], axes: Sequence[str]) -> tuple[str, ...]:
+    return tuple(cells[header.index(axis)] for axis in axes)
+
+
+def _group_in(cells: Sequence[str], column: int | None) -> str:
+    return "" if column is None else cells[column].strip()
+
+
+def _check_groups(labels: Sequence[Label]) -> None:
+    """Refuse labels that say of the same image that it belongs to several groups."""
+    known: dict[tuple[str, tuple[str, ...]], str] = {}
+    for label in labels:
+        before = known.setdefault((label.image, label.place), label.group)
+        if before != label.group:
+            raise _in_several("The table of labels", label.image, before, label.group)
 
 
 def _answers(
@@ -156,8 +196,8 @@ def _answers(
         answer = parsed(said, comment, time, classes)
         shown = None if answer is None else answer.labels(classes)
         if shown is not None:
-            place = tuple(cells[header.index(axis)] for axis in shared)
-            found.append(Label(cells[image], shown, place, cells[groups] if groups is not None else ""))
+            found.append(Label(cells[image], shown, _place(header, cells, shared), _group_in(cells, groups)))
+    _check_groups(found)
     return found, shared
 
 
@@ -218,7 +258,7 @@ def _file(path: Path) -> tuple[list[str], list[list[str]]]:
         raise OptionError(
             f"Line {short} of {path.name} has {len(lines[short - 1])} cells, not {len(header)}.", "Correct this line."
         )
-    return header, lines[1:]
+    return header, [cells for cells in lines[1:] if any(map(str.strip, cells))]  # a spreadsheet leaves empty ones
 
 
 def _lines(path: Path) -> list[list[str]]:
