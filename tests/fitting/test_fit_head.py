@@ -92,7 +92,7 @@ def test_groups_are_a_column_of_the_table_or_a_list(demo: wp.Model, tmp_path: Pa
         given(demo, place, place / "labels.csv", groups="patient")
     with pytest.raises(OptionError, match="no column day"):
         given(demo, images(2, TWO)[0], list("abab"), groups="day")
-    with pytest.raises(OptionError, match="4 labels, but 3 groups"):
+    with pytest.raises(OptionError, match="4 images, but 3 groups"):
         given(demo, images(2, TWO)[0], list("abab"), groups=[1, 2, 3])
 
 
@@ -145,6 +145,35 @@ def test_a_table_may_give_a_label_for_each_plane(demo: wp.Model, tmp_path: Path)
     found = labelled([source], table)
     assert [plane.index for plane in found.planes] == [(0,), (2,)]
     assert found.labels == (("flat",), ("noise",))
+
+
+def test_a_plane_has_its_own_label_before_that_of_its_image_in_whatever_order_they_stand(
+    demo: wp.Model, tmp_path: Path
+) -> None:
+    Image.fromarray(image("flat", 0)).save(
+        tmp_path / "stack.tif", save_all=True, append_images=[Image.fromarray(image("noise", each)) for each in (1, 2)]
+    )
+    (source,) = engine.ready_sources(demo, tmp_path / "stack.tif", engine.DEFAULTS)
+    (axis,) = source.axes
+    table = pd.DataFrame({"image": ["stack.tif"] * 2, axis: ["", "1"], "label": ["flat", "noise"]})
+    for rows in (table, table[::-1]):
+        assert labelled([source], rows).labels == (("flat",), ("noise",), ("flat",))
+    table.loc[1, axis] = "3"
+    with pytest.raises(OptionError, match=r"1 of the labels have no image: stack\.tif 3"):
+        labelled([source], table)
+
+
+def test_groups_in_the_order_of_the_images_count_also_if_a_table_names_the_labels(
+    demo: wp.Model, tmp_path: Path
+) -> None:
+    place = folder(tmp_path, 2, TWO)
+    paths = sorted(place.rglob("*.png"))
+    for labels in (None, place / "labels.csv"):
+        assert given(demo, paths, labels, groups=["p", "q", "q", "p"]).groups == ("p", "q", "q", "p")
+        with pytest.raises(OptionError, match="4 images, but 3 groups"):
+            given(demo, paths, labels, groups=["p", "q", "q"])
+    with pytest.raises(OptionError, match="no column day"):
+        given(demo, paths, None, groups="day")
 
 
 def test_images_may_have_several_classes_or_none(demo: wp.Model) -> None:

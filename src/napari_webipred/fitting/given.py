@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import truth
@@ -80,14 +81,18 @@ def labelled(
         found = _in_order(sources, list(known), groups)
     kept, each = [source for source, _ in found], [label for _, label in found]
     planes, labels, names = [], [], []
+    used: set[Label] = set()
     for plane in planes_of(kept, intensity):
         label = _at(each[plane.number], plane)
         if label is not None:
             planes.append(plane)
             labels.append(label.classes)
             names.append(label.group or (f"image {plane.number}" if len(plane.source) > 1 else ""))
+            used.add(label)
     if not planes:
         raise OptionError("No image has a label.", "Give images, and a label for each of them.")
+    if lost := [given for given in _of_places(each) if given not in used]:
+        raise _without_image([" ".join((given.image, *given.place)) for given in lost])
     return Labelled(tuple(planes), tuple(labels), tuple(names) if any(names) else None, len(sources) - len(kept))
 
 
@@ -114,12 +119,18 @@ def _without_image(lost: Sequence[str]) -> OptionError:
     )
 
 
+def _of_places(each: Sequence[Label | Mapping[tuple[tuple[str, str], ...], Label]]) -> list[Label]:
+    """Return the labels that are of one plane only."""
+    return [label for own in each if isinstance(own, Mapping) for place, label in own.items() if place]
+
+
 def _at(label: Label | Mapping[tuple[tuple[str, str], ...], Label], plane: Plane) -> Label | None:
-    """Return the label of a plane: that of its image, or that of its place."""
+    """Return the label of a plane: that of its place or, if it has none, that of its image."""
     if isinstance(label, Label):
         return label
     position = {axis: str(place) for axis, place in plane.source.position(plane.index).items()}
-    return next((found for place, found in label.items() if all(position.get(a) == p for a, p in place)), None)
+    closest = sorted(label.items(), key=lambda item: -len(item[0]))
+    return next((found for place, found in closest if all(position.get(a) == p for a, p in place)), None)
 
 
 def _in_order(
@@ -130,10 +141,8 @@ def _in_order(
             f"There are {len(sources):,} images, but {len(labels):,} labels.", "Give a label for each image."
         )
     if isinstance(groups, str):
-        raise OptionError(f"There is no column {groups}: the labels are no table.", "Give a group for each image.")
-    names = [""] * len(labels) if groups is None else [group_name(group) for group in groups]
-    if len(names) != len(labels):
-        raise OptionError(f"There are {len(labels):,} labels, but {len(names):,} groups.", "Give one for each image.")
+        raise _no_column(groups, "the labels are no table")
+    names = [""] * len(labels) if groups is None else _in_groups(groups, len(sources))
     return [
         (source, Label(source.name, (label,) if isinstance(label, str) else tuple(map(str, label)), (), group))
         for source, label, group in zip(sources, map(_plain, labels), names, strict=True)
@@ -148,6 +157,9 @@ def _plain(label: Any) -> Any:
 def _by_name(
     sources: Sequence[Source], known: Any, groups: Any, classes: Sequence[str], task: Task
 ) -> list[tuple[Source, Label | Mapping[tuple[tuple[str, str], ...], Label]]]:
+    if known is None and isinstance(groups, str):
+        raise _no_column(groups, "the labels are no table")
+    given = None if groups is None or isinstance(groups, str) else _in_groups(groups, len(sources))
     names = [source.name for source in sources]
     axes: tuple[str, ...] = ()
     if known is None:
@@ -172,4 +184,22 @@ def _by_name(
     used = {pairs.found[name] for name in names if name in pairs.found}
     if lost := [name for name in of_image if name not in used]:
         raise _without_image(lost)
-    return [(source, of_image[pairs.found[source.name]]) for source in sources if source.name in pairs.found]
+    found: list[tuple[Source, Label | Mapping[tuple[tuple[str, str], ...], Label]]] = []
+    for number, source in enumerate(sources):
+        if source.name in pairs.found:
+            own = of_image[pairs.found[source.name]]
+            if given is not None:
+                own = {place: replace(label, group=given[number]) for place, label in own.items()}
+            found.append((source, own))
+    return found
+
+
+def _in_groups(groups: Sequence[Any], images: int) -> list[str]:
+    """Return the group of each image, given in their order."""
+    if len(groups) != images:
+        raise OptionError(f"There are {images:,} images, but {len(groups):,} groups.", "Give one for each image.")
+    return [group_name(group) for group in groups]
+
+
+def _no_column(name: str, why: str) -> OptionError:
+    return OptionError(f"There is no column {name}: {why}.", "Give a group for each image.")
