@@ -9,6 +9,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+from msgspec.structs import replace
 from PIL import Image
 
 pytest.importorskip("napari")
@@ -18,13 +19,14 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QFileDialog
 from tests.gui.conftest import flat
 
-from napari_webipred._napari.own_classes.label_taking import Taken
+from napari_webipred._napari.own_classes.items import Item
+from napari_webipred._napari.own_classes.label_taking import Listed, Taken, _of_project
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.task import under_way
 from napari_webipred.errors import ModelError
 from napari_webipred.fitting import project_file
-from napari_webipred.fitting.project import UNSURE
+from napari_webipred.fitting.project import UNSURE, Contents, Picture
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
@@ -663,3 +665,30 @@ def test_labels_for_shapes_that_have_changed_meanwhile_are_not_taken(viewer, pan
     wait(qtbot, lambda: dock.message.text != "")
     assert "changed while labels were read" in dock.message.text
     assert dock.own.project.labels == {}
+
+
+def moved(own: Contents, *here: Picture) -> Taken:
+    """Take a project where only these pictures are listed."""
+    items = [Item(picture, None, None, (), None) for picture in here]
+    return _of_project(own, Listed(items, own.classes, own.several))
+
+
+def test_labels_of_a_moved_project_go_with_the_pictures_whose_paths_end_alike():
+    own = Contents(("a", "b"), labels={Picture("/old/p1/1.png"): ("a",), Picture("/old/p2/1.png"): ("b",)})
+    own = replace(own, groups={Picture("/old/p2/1.png"): "p2"})
+    taken = moved(own, Picture("/new/p2/1.png"), Picture("/new/p1/1.png"))
+    assert taken.labels == {Picture("/new/p1/1.png"): ("a",), Picture("/new/p2/1.png"): ("b",)}
+    assert taken.groups == {Picture("/new/p2/1.png"): "p2"}
+
+
+def test_the_label_of_a_patient_who_is_not_listed_goes_to_no_other_one():
+    own = Contents(("a", "b"), labels={Picture("/x/p1/1.png"): ("a",), Picture("/x/p3/1.png"): ("b",)})
+    assert moved(own, Picture("/x/p1/1.png"), Picture("/x/p2/1.png")).labels == own.labels
+
+
+def test_the_label_of_a_plane_or_region_does_not_become_that_of_the_whole_image():
+    plane, region = Picture("1.tif", (("z", 3),)), Picture("2.png", (), "cell")
+    own = Contents(("a", "b"), labels={plane: ("a",), region: ("b",)})
+    assert moved(own, Picture("1.tif"), Picture("2.png")).labels == own.labels
+    there = replace(plane, image="/new/1.tif"), replace(region, image="/new/2.png")
+    assert moved(own, *there).labels == {there[0]: ("a",), there[1]: ("b",)}

@@ -15,6 +15,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import truth
 from napari_webipred.evaluation.cohort import Label, Predictions, Reason
 from napari_webipred.evaluation.joining import joined
+from napari_webipred.evaluation.matching import paired
 from napari_webipred.fitting import project_file
 from napari_webipred.fitting.project import UNSURE, Answer, Contents, Picture
 from napari_webipred.names import plain
@@ -166,33 +167,18 @@ def _groups(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> dic
 
 
 def _of_project(own: Contents, listed: Listed) -> Taken:
-    """Take a file of ours; where it names pictures by other paths, those that end alike are meant."""
+    """Take a file of ours; where it names images by other paths, those that end alike are meant."""
     here = {item.picture for item in listed.items}
-    away = {picture: answer for picture, answer in own.labels.items() if picture not in here}
-    rest = replace(listed, items=[item for item in listed.items if item.picture not in own.labels], several=True)
     labels, groups = dict(own.labels), dict(own.groups)
-    axes = listed.axes
-    given = [
-        Label(picture.image, (str(number),), _place(picture, axes)) for number, picture in enumerate(away) if rest.items
-    ]
-    if given:
-        known = list(away)
-        names = tuple(label.classes[0] for label in given)
-        try:
-            cohort = joined(rest.predictions(names, several=True), given, axes)
-        except OptionError:  # they are all of pictures that are not listed
-            return Taken(labels, groups, project=own)
-        for row, has in zip(cohort.rows.tolist(), cohort.truth, strict=True):
-            before, now = known[int(names[int(has.argmax())])], rest.items[row].picture
-            labels[now] = labels.pop(before)
-            if before in groups:
-                groups[now] = groups.pop(before)
+    images, named = ([*dict.fromkeys(picture.image for picture in each)] for each in (here, own.labels))
+    before = paired(images, named).found
+    for now in here - own.labels.keys():
+        then = replace(now, image=before.get(now.image, now.image))
+        if then in labels and then not in here:
+            labels[now] = labels.pop(then)
+            if then in groups:
+                groups[now] = groups.pop(then)
     return Taken(labels, groups, project=own)
-
-
-def _place(picture: Picture, axes: Sequence[str]) -> tuple[str, ...]:
-    known = {**{axis: str(place) for axis, place in picture.place}, REGION: picture.region}
-    return tuple(known.get(axis, "") for axis in axes)
 
 
 def words_of(taken: Taken) -> str:
