@@ -25,7 +25,7 @@ from napari_webipred._napari.evaluation.run_predictions import (
 )
 from napari_webipred.card import ClassEntry, ModelCard
 from napari_webipred.errors import OptionError
-from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput
+from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput, Parts, RegionInput
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import SessionTable
@@ -195,6 +195,68 @@ def test_two_runs_are_compared_image_by_image_and_the_largest_disagreement_comes
     matrix = plots["classes"].parts("raw")[0].matrix
     assert matrix.counts == [[1, 1], [0, 1]]
     assert matrix.rows(0, 1).tolist() == [1, 6]
+
+
+def two_runs(*first: ImageInput, other: tuple[ImageInput, ...], region: str = ""):
+    """A table with two runs over images that have the same names."""
+    table, run = session([[0.9, 0.1]])
+    rows = [
+        Row(n, image.name, probabilities=np.array([0.9, 0.1], np.float32), assigned=(0,), region=region)
+        for n, image in enumerate(first)
+    ]
+    runs = []
+    for images in (first, other):
+        given = Inputs(ModelInput("m"), images)
+        runs.append(table.begin(run.card, "", {"threshold": 0.5}, (), len(rows), inputs=given))
+        table.append(runs[-1], rows)
+    return table, runs
+
+
+def test_files_of_one_name_in_two_runs_are_not_compared_if_both_are_there(tmp_path):
+    paths = [tmp_path / folder / "1.png" for folder in ("p1", "p2")]
+    for path in paths:
+        path.parent.mkdir()
+        path.write_bytes(b"")
+    one, other = (ImageInput("1", "1", str(path)) for path in paths)
+    same = ImageInput("2", "2", str(paths[0]))
+    linked = ImageInput("2", "2", str(tmp_path / "link.png"))
+    (tmp_path / "link.png").symlink_to(paths[0])
+    table, runs = two_runs(one, same, other=(other, linked))
+    found = compared(table, *runs)
+    assert found.summary.startswith("1 image in both runs.")
+    assert found.summary.endswith(" Left out, other images of the same name: 1.")
+    table, runs = two_runs(one, other=(other,))
+    with pytest.raises(OptionError, match="they are not the same images"):
+        compared(table, *runs)
+    paths[1].unlink()  # as after a session was moved to another computer
+    assert compared(table, *runs).summary.startswith("1 image in both runs.")
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "images"),
+    [
+        ({"instances": "1"}, {"instances": "2"}, 0),
+        ({"instances": "1", "shape": (4, 4)}, {"instances": "1"}, 1),
+        ({"shape": (4, 4)}, {"shape": (4, 5)}, 0),
+        ({"shape": (4, 4)}, {}, 1),
+        ({"parts": (0, 0, 4, 4)}, {"parts": (0, 0, 4, 5)}, 0),
+        ({"parts": (0, 0, 4, 4)}, {"parts": (0, 0, 4, 4)}, 1),
+        ({"parts": (0, 0, 4, 4)}, {}, 1),
+    ],
+)
+def test_images_and_regions_of_one_name_that_differ_are_not_compared(one, other, images):
+    given = [
+        ImageInput("1", "1", **{**said, "parts": Parts((), regions=(RegionInput("cell", said["parts"]),))})
+        if "parts" in said
+        else ImageInput("1", "1", **said)
+        for said in (one, other)
+    ]
+    table, runs = two_runs(given[0], other=(given[1],), region="cell")
+    if images:
+        assert compared(table, *runs).summary.startswith("1 image in both runs.")
+    else:
+        with pytest.raises(OptionError, match="they are not the same images"):
+            compared(table, *runs)
 
 
 def test_runs_without_a_common_image_or_with_other_classes_are_not_compared():

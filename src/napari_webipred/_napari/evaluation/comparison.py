@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Generator, Mapping, Sequence
+from itertools import combinations
 
 import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from napari_webipred._napari.evaluation.other_images import telling_apart
 from napari_webipred._napari.evaluation.run_predictions import RunPredictions, predictions_of
 from napari_webipred.ensembles.agreement import Agreement, agreement_of
 from napari_webipred.ensembles.opinions import Opinions, shared_classes
@@ -31,6 +33,8 @@ class Comparison(Struct, frozen=True, eq=False):
         The rows of the session's table that are about each image.
     left_out : int
         How many rows are about images that not all runs have.
+    others : int
+        How many names mean one image in one run and another one in another run; these do not count.
     mapping : Mapping
         For each run, by its number, the names of classes that stand for others.
     """
@@ -40,6 +44,7 @@ class Comparison(Struct, frozen=True, eq=False):
     agreement: Agreement
     numbers: NDArray[np.intp]
     left_out: int
+    others: int
     mapping: Mapping[int, Mapping[str, str]]
 
     @property
@@ -50,6 +55,7 @@ class Comparison(Struct, frozen=True, eq=False):
         words = f"{n:,} image{'s' * (n != 1)} in {where}. Same class: {percent(self.agreement.share)}"
         only = "only in one run" if both else "not in all runs"
         left = f" Left out, {only}: {self.left_out:,}." if self.left_out else ""
+        left += f" Left out, other images of the same name: {self.others:,}." if self.others else ""
         return f"{words}, kappa {decimals(self.agreement.kappa)}.{left}"
 
 
@@ -100,6 +106,15 @@ def comparing(
     if not common:
         which = "two runs" if len(runs) == 2 else f"{len(runs)} runs"
         raise OptionError(f"The {which} have no image in common.", "Classify the same images with each model.")
+    left_out = sum(len(found) for found in keys) - len(keys) * len(common)
+    yield 0, 0
+    same = _same(table, all_given, [[found[key] for key in common] for found in keys])
+    others, common = len(common) - sum(same), [key for key, is_same in zip(common, same, strict=True) if is_same]
+    if not common:
+        raise OptionError(
+            "The runs have images of the same names, but they are not the same images.",
+            "Classify the same images with each model.",
+        )
     places = np.array([[found[key] for key in common] for found in keys], np.intp)
     given, assigned, numbers = [], [], []
     for name, one, at in zip(names, all_given, places, strict=True):
@@ -120,8 +135,7 @@ def comparing(
         True in exclusive,
     )
     yield 0, 0
-    left_out = sum(len(found) for found in keys) - len(keys) * len(common)
-    return Comparison(tuple(runs), opinions, agreement_of(opinions), np.stack(numbers), left_out, said)
+    return Comparison(tuple(runs), opinions, agreement_of(opinions), np.stack(numbers), left_out, others, said)
 
 
 def _errors(
@@ -151,6 +165,19 @@ def _keys(given: RunPredictions) -> dict[tuple[str, ...], int]:
     own = given.predictions
     places = own.places or [()] * len(own.images)
     return {(image, *place): row for row, (image, place) in enumerate(zip(own.images, places, strict=True))}
+
+
+def _same(table: SessionTable, all_given: Sequence[RunPredictions], places: Sequence[Sequence[int]]) -> Sequence[bool]:
+    """Tell of which names no two runs are known to mean different images."""
+    same = [True] * len(places[0])
+    rows = [
+        [table.rows[number] for number in one.numbers[list(at)].tolist()]
+        for one, at in zip(all_given, places, strict=True)
+    ]
+    for (one, first), (two, other) in combinations(zip(all_given, rows, strict=True), 2):
+        are_others = telling_apart(one.run.inputs, two.run.inputs)
+        same = [kept and not are_others(*pair) for kept, *pair in zip(same, first, other, strict=True)]
+    return same
 
 
 def _name(run: RunDetails) -> str:
