@@ -135,6 +135,20 @@ def test_all_planes_of_a_stack_have_its_label_and_are_one_group(demo: wp.Model) 
     assert (own.card.fitted_to.images, own.card.fitted_to.groups) == (18, 6)
 
 
+def test_an_image_that_is_given_twice_is_one_group(
+    demo: wp.Model, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = folder(tmp_path, 2, TWO)
+    monkeypatch.chdir(place)
+    once = sorted(path.relative_to(place) for path in place.rglob("*.png"))
+    assert given(demo, once, list("abab")).groups is None
+    found = given(demo, [*once, once[1], place / once[1]], list("ababbb"))
+    groups = dict.fromkeys(found.groups)
+    assert [found.groups[number] for number in (0, 2, 3)] == ["", "", ""]
+    assert len(groups) == 2
+    assert found.groups[1] == found.groups[4] == found.groups[5] != ""
+
+
 def test_a_table_may_give_a_label_for_each_plane(demo: wp.Model, tmp_path: Path) -> None:
     Image.fromarray(image("flat", 0)).save(
         tmp_path / "stack.tif", save_all=True, append_images=[Image.fromarray(image("noise", each)) for each in (1, 2)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -53,6 +55,8 @@ def labelled(
 ) -> Labelled:
     """Put images and labels together. All planes of an image have its label, and are one group.
 
+    So is an image that was given twice, such as by its folder and by itself: else it would judge a fit to itself.
+
     Parameters
     ----------
     sources : sequence of Source
@@ -80,6 +84,10 @@ def labelled(
     else:
         found = _in_order(sources, list(known), groups)
     kept, each = [source for source, _ in found], [label for _, label in found]
+    files = list(map(_file_of, kept))
+    sizes: Counter[str] = Counter()
+    for file, source in zip(files, kept, strict=True):
+        sizes[file] += len(source)
     planes, labels, names = [], [], []
     used: set[Label] = set()
     for plane in planes_of(kept, intensity):
@@ -87,7 +95,7 @@ def labelled(
         if label is not None:
             planes.append(plane)
             labels.append(label.classes)
-            names.append(label.group or (f"image {plane.number}" if len(plane.source) > 1 else ""))
+            names.append(label.group or (files[plane.number] if sizes[files[plane.number]] > 1 else ""))
             used.add(label)
     if not planes:
         raise OptionError("No image has a label.", "Give images, and a label for each of them.")
@@ -109,6 +117,12 @@ def named_images(table: Path) -> list[str]:
     if lost := [name for name in names if not (table.parent / name).exists()]:
         raise _without_image(lost)
     return [str(table.parent / name) for name in names]
+
+
+def _file_of(source: Source) -> str:
+    """Return which file an image is, however its path was given; the name of one that is no file."""
+    where = source.location
+    return os.path.abspath(where) if isinstance(where, (str, Path)) else source.name  # noqa: PTH100 - nothing is looked up
 
 
 def _without_image(lost: Sequence[str]) -> OptionError:
