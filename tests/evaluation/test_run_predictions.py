@@ -417,6 +417,15 @@ def test_answers_and_folders_are_grouped_by_a_table(tmp_path: Path):
             outcome_of(table, run, grouped_by_table(answers, path, "patient"), grouped_by="patient")
 
 
+def test_two_layers_of_one_file_have_the_group_of_the_file(tmp_path):
+    table, run = session([[0.9, 0.1], [0.2, 0.8], [0.3, 0.7]], files=["/x/1.png", "/x/1.png", "/x/2.png"])
+    path = tmp_path / "groups.csv"
+    path.write_text("image,patient\n1.png,p\n2.png,q\n")
+    answers = from_answers({1: ("a",), 2: ("b",), 3: ("b",)})
+    found = outcome_of(table, run, grouped_by_table(answers, path, "patient"), grouped_by="patient")
+    assert found.evaluation.cohort.groups.tolist() == [0, 0, 1]
+
+
 @pytest.mark.parametrize(
     ("there", "widths"), [(400, [100, 200]), (300, [100, 200]), (200, [75, 125]), (100, [50, 50]), (60, [50, 50])]
 )

@@ -67,8 +67,8 @@ def grouped_by_table(
         groups = groups_from(path, column)
         names = list(dict.fromkeys(label.image for label in labels))
         files = dict(zip(given.predictions.images, given.paths, strict=True))
-        as_files = {files.get(name, name): name for name in names}
-        of_file = {as_files[file]: row for file, row in paired(list(as_files), list(groups)).found.items()}
+        rows = paired(list(dict.fromkeys(files.get(name, name) for name in names)), list(groups)).found
+        of_file = {name: rows[file] for name in names if (file := files.get(name, name)) in rows}
         row_of = max(paired(names, list(groups)).found, of_file, key=len)
         if not row_of:
             hint = f"The first label is of {names[0]}. Paths or file names must be the same." if names else ""
