@@ -158,6 +158,16 @@ def test_a_table_of_classify_is_evaluated_with_the_classes_that_it_assigned() ->
     assert found.made["model"] == {"checksum": wp.open_model("demo").checksum}
 
 
+def test_a_class_whose_name_pandas_reads_as_missing_is_not_taken_for_no_class(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("image,None,b,prediction,error\n1.png,0.9,0.1,None,\n2.png,0.2,0.8,b,\n")
+    with pytest.raises(OptionError, match="pandas reads the name of the class None as missing"):
+        predictions.of_frame(pd.read_csv(path))
+    told = pd.read_csv(path, keep_default_na=False, na_values=[""])
+    for found in (predictions.of_frame(told), predictions.of_file(path)[0]):
+        assert found.assigned.tolist() == [[True, False], [False, True]]
+
+
 NAMES_OF_COLUMNS = ["z", "model", "region", "image", "comment"]
 
 

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT, *READER}
 _SHOWN = 12
+_READ_AS_NOTHING = {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}  # by pandas.read_csv, unless told
 _NEEDED = "Give a table that napari-webipred has written or classify() has returned."
 
 
@@ -185,6 +186,12 @@ def _assigned(
         else:
             found[done] = probabilities[done] >= 0.5
         return found
+    lost = sorted(_READ_AS_NOTHING & {*classes})
+    if lost and frame["prediction"].isna().to_numpy()[done].any():
+        raise OptionError(
+            f"Predictions are missing, and pandas reads the name of the class {lost[0]} as missing.",
+            'Give the path of the file, or read it with pandas.read_csv(path, keep_default_na=False, na_values=[""]).',
+        )
     indices = {name: index for names in (own, classes) for index, name in enumerate(names)}
     texts, which = np.unique(np.array(_words(frame, "prediction"), object).astype(str), return_inverse=True)
     rows = [_chosen(str(text), indices) for text in texts]
