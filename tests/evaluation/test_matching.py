@@ -300,6 +300,8 @@ def test_spaces_around_a_group_do_not_make_another_group_of_it(tmp_path: Path) -
     path.write_text("image,label,patient\n1.png,a,p\n2.png,b, p \n")
     assert [label.group for label in truth.of(path, ["a", "b"], group="patient")[0]] == ["p", "p"]
     assert truth.groups_from(path, "patient") == {"1.png": "p", "2.png": "p"}
+    frame = pd.DataFrame({"image": ["1", "2"], "case": ["p", "p "], "a": 0.75, "b": 0.25, "prediction": "a"})
+    assert list(predictions.of_frame(frame, "case", ["a", "b"]).groups) == ["p", "p"]
 
 
 def test_an_image_of_several_groups_is_refused() -> None:

@@ -118,7 +118,7 @@ def of_frame(
         known,
         axes,
         list(zip(*(_words(frame, axis) for axis in axes), strict=True)) if axes else (),
-        _words(frame, group) if group is not None and group in names else (),
+        [each.strip() for each in _words(frame, group)] if group is not None and group in names else (),
     )
 
 
