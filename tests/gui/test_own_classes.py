@@ -21,12 +21,13 @@ from tests.gui.conftest import flat
 
 from napari_webipred._napari.own_classes.items import Item
 from napari_webipred._napari.own_classes.label_taking import Listed, Taken, _of_project
+from napari_webipred._napari.own_classes.learning import given_of
 from napari_webipred._napari.own_classes.own_classes import OwnClasses
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred._napari.task import under_way
 from napari_webipred.errors import ModelError
 from napari_webipred.fitting import project_file
-from napari_webipred.fitting.project import UNSURE, Contents, Picture
+from napari_webipred.fitting.project import UNSURE, Contents, Picture, Project
 
 Key = Qt.Key
 LEFT = Qt.MouseButton.LeftButton
@@ -692,3 +693,16 @@ def test_the_label_of_a_plane_or_region_does_not_become_that_of_the_whole_image(
     assert moved(own, Picture("1.tif"), Picture("2.png")).labels == own.labels
     there = replace(plane, image="/new/1.tif"), replace(region, image="/new/2.png")
     assert moved(own, *there).labels == {there[0]: ("a",), there[1]: ("b",)}
+
+
+def test_planes_and_regions_of_an_image_are_held_out_together_unless_they_have_groups():
+    stack = [Picture("s.tif", (("z", number),)) for number in range(2)]
+    pictures = [*stack, Picture("1.png", (), "cell"), Picture("1.png", (), "other"), Picture("2.png")]
+    project = Project()
+    project.open(Contents(("a", "b"), labels={each: ("ab"[n % 2],) for n, each in enumerate(pictures)}))
+    known = np.ones(len(pictures), np.bool_)
+    assert given_of(project, pictures, known).groups == ("s.tif", "s.tif", "1.png", "1.png", "")
+    project.groups = {stack[0]: "p", stack[1]: "q"}
+    assert given_of(project, pictures, known).groups == ("p", "q", "1.png", "1.png", "")
+    project.groups = {}
+    assert given_of(project, [stack[0], pictures[-1]], known[:2]).groups is None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Generator, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -223,7 +224,7 @@ def assigned(numbers: NDArray[np.float32], several: bool) -> tuple[int, ...]:
 
 
 def given_of(project: Project, pictures: Sequence[Any], known: NDArray[np.bool_]) -> Given:
-    """Collect what a head is fitted to.
+    """Collect what a head is fitted to. Pictures of the same image without another group are a group.
 
     Parameters
     ----------
@@ -240,7 +241,10 @@ def given_of(project: Project, pictures: Sequence[Any], known: NDArray[np.bool_]
             rows.append(row)
             answers.append(() if answer == (NONE,) else answer)
     used = {name for answer in answers for name in answer}
-    groups = tuple(project.groups.get(pictures[row], "") for row in rows) if project.groups else None
+    of_image = Counter(pictures[row].image for row in rows)  # planes and regions of an image are alike
+    alone = (pictures[row].image if of_image[pictures[row].image] > 1 else "" for row in rows)
+    found = [project.groups.get(pictures[row]) or image for row, image in zip(rows, alone, strict=True)]
+    groups = tuple(found) if any(found) else None
     classes = tuple(name for name in project.classes if name in used)
     return Given(tuple(rows), tuple(answers), classes, project.several, groups)
 
