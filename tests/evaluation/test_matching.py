@@ -91,6 +91,14 @@ def test_a_row_whose_group_is_not_known_is_a_group_of_its_own() -> None:
     assert found.groups.tolist() == [0, 1, 0, 2]
 
 
+def test_planes_of_an_image_whose_group_is_not_known_stay_together() -> None:
+    rows = table(["s", "s", "t", "u"], [[0.9, 0.1]] * 4, axes=("z",), places=[("0",), ("1",), ("0",), ("0",)])
+    labels = [Label("s", ("a",)), Label("t", ("b",), group="p"), Label("u", ("b",), group="p")]
+    found = joined(rows, labels, grouped_by="patient")
+    assert found.groups is not None
+    assert found.groups.tolist() == [0, 0, 1, 1]
+
+
 def test_labels_that_fit_nothing_are_an_error_that_shows_both_names() -> None:
     with pytest.raises(OptionError, match=r"The first row is of x\.png, and the first label of y\.png"):
         joined(table(["x.png"], [[0.9, 0.1]]), [Label("y.png", ("a",))])

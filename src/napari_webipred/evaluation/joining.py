@@ -129,12 +129,12 @@ def _fault(label: Label, indices: dict[str, int], exclusive: bool) -> str:
 
 
 def _groups(groups: list[str], grouped_by: str, images: tuple[str, ...]) -> tuple[NDArray[np.intp] | None, str]:
-    """Give each group a number; a row whose group is not known is a group of its own."""
+    """Give each group a number; the rows of an image whose group is not known are a group of their own."""
     if not grouped_by:
         if len(set(images)) == len(images):
             return None, ""
         groups, grouped_by = list(images), "image"
-    keys = [(group, -1) if group else ("", index) for index, group in enumerate(groups)]
+    keys = [(group, "") if group else ("", image) for group, image in zip(groups, images, strict=True)]
     order = {key: number for number, key in enumerate(dict.fromkeys(keys))}
     return np.array([order[key] for key in keys], np.intp), grouped_by
 
