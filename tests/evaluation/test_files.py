@@ -13,10 +13,10 @@ import pytest
 from msgspec.structs import replace
 
 import napari_webipred as wp
-from cohorts import exclusive
+from cohorts import exclusive, several
 from napari_webipred.cli import main
 from napari_webipred.errors import OptionError
-from napari_webipred.evaluation import webipred
+from napari_webipred.evaluation import drawings, webipred
 from napari_webipred.evaluation.evaluation import evaluated
 from napari_webipred.evaluation.predictions import of_file, of_frame
 
@@ -103,6 +103,18 @@ def test_an_evaluation_is_saved_whole_and_replaces_only_an_evaluation(tmp_path: 
     written(tmp_path / "photos" / "x.txt", "x")
     with pytest.raises(OptionError, match="holds other files"):
         found.save(tmp_path / "photos")
+
+
+def test_nothing_of_an_earlier_evaluation_stays_beside_a_new_one(tmp_path: Path) -> None:
+    (tmp_path / "thresholds.csv").write_text("of the user")
+    evaluated(several(40, 2), draws=10).save(tmp_path, figures=False, may_replace=lambda folder: True)
+    assert (tmp_path / "thresholds.csv").read_text() == "of the user"  # there was no evaluation before
+    first = evaluated(exclusive(40, 3), draws=10, rule="youden", calibrate=True)
+    pictures = {path.name for path in first.save(tmp_path) if path.suffix in {".png", ".svg"}}
+    assert pictures == {f"{name}.{suffix}" for name in drawings.NAMES for suffix in drawings.SUFFIXES}
+    (tmp_path / "notes.txt").write_text("of the user")
+    written = evaluated(several(40, 2), draws=10).save(tmp_path, figures=False)
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written} | {"notes.txt"}
 
 
 def test_a_folder_of_other_files_is_written_to_only_when_the_user_says_so(tmp_path: Path) -> None:

@@ -19,6 +19,11 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 BARS = ("sensitivity", "specificity", "auc")
+NAMES = (
+    *(f"confusion-{mode}" for mode in figures.MODES),
+    *("roc", "precision-recall", "reliability", *(f"bars-{metric}" for metric in BARS), "distribution"),
+)
+SUFFIXES = ("png", "svg")
 _DOTS = 150  # per inch
 
 

@@ -112,7 +112,20 @@ def save(
     found = {"thresholds": fitted.thresholds, "calibration": fitted.calibration}
     parts = {name: each.as_dict() if each else None for name, each in found.items()}
     contents[RECORD] = as_json({**record(cohort, made), **parts})
+    _remove_earlier(folder, contents)
     return write(folder, contents)
+
+
+def _remove_earlier(folder: Path, contents: Mapping[str, bytes]) -> None:
+    """Remove what only an earlier evaluation has in this folder: it would be taken for part of the new one."""
+    pictures = {f"{name}.{suffix}" for name in drawings.NAMES for suffix in drawings.SUFFIXES}
+    earlier = ({THRESHOLDS, CALIBRATED, CONFUSION} | pictures) - contents.keys() if (folder / RECORD).exists() else ()
+    try:
+        for name in earlier:
+            (folder / name).unlink(missing_ok=True)
+    except OSError as error:
+        reason, remedy = file_errors.writing(error)
+        raise OptionError(f"The evaluation cannot be written to {folder}: {reason}.", remedy) from error
 
 
 def claim(folder: Path, may_replace: Callable[[Path], bool]) -> None:
