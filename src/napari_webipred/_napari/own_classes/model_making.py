@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Generator
 from contextlib import closing
 from pathlib import Path
@@ -100,10 +101,12 @@ def making(wanted: Wanted, path: Path | None) -> Generator[Any, None, Path]:
 
 
 def _own_file(name: str) -> Path:
-    """Return where a model is kept that the user has not saved."""
+    """Return where a model is kept that the user has not saved; those of two names never in the same file."""
     from napari_webipred.fitting.own_card import OWN
 
-    path = settings.current().cache_folder / FOLDER / f"{slug(name, OWN)}.zip"
+    short = slug(name, OWN)  # which names such as “Cells 1” and “cells-1” share, and all without a letter of ASCII
+    stem = short if short == name else f"{short}-{hashlib.sha256(name.encode()).hexdigest()[:8]}"
+    path = settings.current().cache_folder / FOLDER / f"{stem}.zip"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
