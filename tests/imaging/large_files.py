@@ -78,6 +78,9 @@ GREEDY: dict[str, Callable[[Path], None]] = {
     "8-bit grey and alpha.png": saved(RGBA, "LA", compress_level=1),
     "one bit.png": saved(GREY > 99),
     "RGB in several scans.jpg": saved(RGB, progressive=True),
+    "differences of floats in LZW.tif": written(
+        GREY16.astype(np.float32), compression="lzw", predictor=3, rowsperstrip=SIDE
+    ),
     "lossless RGB.webp": saved(RGB, lossless=True, quality=0, method=0),
     "RGB.webp": saved(RGB, method=0),
     "animation.gif": saved(RGB // 64 * 64, save_all=True, append_images=[Image.fromarray(RGB[::-1] // 64 * 64)]),

@@ -333,6 +333,43 @@ def test_a_packed_strip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     assert "damaged" in refusal(path)
 
 
+@pytest.mark.parametrize("compression", [None, "zlib", "packbits", "lzw", "zstd"])
+@pytest.mark.parametrize("how", [{"rowsperstrip": 8}, {"tile": (16, 16)}], ids=lambda how: "-".join(how))
+def test_a_page_of_which_strips_or_tiles_are_missing_is_refused(
+    tmp_path: Path, how: dict[str, Any], compression: str | None
+) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, STACK[0, 0].astype(np.int16), compression=compression, metadata=None, **how)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        for tag in list(file.pages.first.tags):
+            if tag.code in {273, 279, 324, 325}:  # where they are, and how long
+                tag.overwrite(tag.value[:-1])
+    assert "fewer pixels" in refusal(path)
+
+
+def test_whole_numbers_that_claim_to_be_differences_of_floats_are_refused(tmp_path: Path) -> None:
+    path = tmp_path / "x.tif"
+    tifffile.imwrite(path, STACK[0, 0].astype(np.int16), compression="lzw", predictor=True, metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags["Predictor"].overwrite(3)
+    assert "damaged" in refusal(path)
+
+
+def test_no_more_of_a_packed_strip_is_read_than_its_pixels_can_need(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, pixels = tmp_path / "x.tif", STACK[0, 0].astype(np.int16)
+    tifffile.imwrite(path, pixels, compression="lzw", rowsperstrip=1, metadata=None)
+    with tifffile.TiffFile(path, mode="r+b") as file:
+        file.pages.first.tags["StripByteCounts"].overwrite([10**6] * len(pixels), dtype="I")
+    path.write_bytes(path.read_bytes() + bytes(2 * 10**6))
+    lengths: list[int] = []
+    original = tifffile.FileHandle.read
+    monkeypatch.setattr(tifffile.FileHandle, "read", lambda file, size=-1: lengths.append(size) or original(file, size))
+    check(path, (), pixels)
+    assert sum(lengths) < 10**6
+
+
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("how", [{}, {"tile": (16, 32)}, {"compression": "lzw"}], ids=lambda how: "-".join(how))
 def test_inks_of_16_bits_are_the_same_one_by_one_and_together(

@@ -255,7 +255,10 @@ def _check_page(page: TiffPage, file_size: int) -> None:
     if page.bitspersample == 24:  # whose bytes tifffile puts in disorder
         raise ImageError("Pixels of 24 bits cannot be read.", "Save the image with 16 or 32 bits for each number.")
     stored = page.nbytes * page.bitspersample // (8 * page.dtype.itemsize)  # 12 bits of 16 may be stored
-    if page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < stored:
+    is_short = page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < stored
+    # Strips that are not packed may be fewer and longer than the page says; tiles are filled up beyond the edges.
+    is_incomplete = (page.compression != 1 or page.is_tiled) and len(places) < math.prod(page.chunked)
+    if is_short or is_incomplete:
         raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
     check_pixels(page.imagewidth, page.imagelength, sum(page.databytecounts))
     if page.compression in DEFLATE and not is_in_large_strips(page):

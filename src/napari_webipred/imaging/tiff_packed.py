@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging.decoding import bands, decode
 from napari_webipred.imaging.deflate import DEFLATE, NO_PREDICTOR, SEPARATE, STEP
 from napari_webipred.imaging.raster import open_image
 from napari_webipred.imaging.tiff_file import BLACK_IS_ZERO, PALETTE
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-    from tifffile import TiffPage
+    from tifffile import FileHandle, TiffPage
 
 NONE, LZW, LZMA, ZSTANDARD = 1, 5, 34925, 50000
 FLOAT_PREDICTOR = 3
 COPIES = 4  # of a strip or tile in memory: packed, unpacked, as numbers, and without the predictor
+GROWTH, SMALLEST = 2, 4096  # bytes of a pixel byte, and of any strip, that packing may take: LZW has codes of 12 bits
 LONG = 4  # type of a tag: whole numbers of 4 bytes
 
 
@@ -38,6 +40,7 @@ def is_packed(page: TiffPage) -> bool:
     return (
         not is_for_pillow
         and page.compression in {LZW, LZMA, ZSTANDARD, *(DEFLATE if page.predictor == FLOAT_PREDICTOR else ())}
+        and (page.predictor != FLOAT_PREDICTOR or page.dtype.kind == "f")
         and page.photometric <= PALETTE
         and page.bitspersample == 8 * page.dtype.itemsize
     )
@@ -62,10 +65,11 @@ def read_packed(page: TiffPage) -> NDArray[Any]:
             raise ImageError("The file is damaged: it holds fewer pixels than it claims.")
         part = pixels[plane, first : first + shape[0], top : top + shape[1], left : left + shape[2]]
         part[...] = made[: part.shape[0], : part.shape[1], : part.shape[2]]
+        del data, made  # before the next is unpacked
     return pixels.reshape(page.shape)
 
 
-def _unpacked(page: TiffPage, compression: int, fill_order: int) -> Iterator[bytes]:
+def _unpacked(page: TiffPage, compression: int, fill_order: int) -> Iterator[memoryview]:
     """Yield the bytes of each strip or tile, several of which are unpacked together."""
     file = page.parent.filehandle
     together = page.samplesperpixel if page.planarconfig != SEPARATE else 1
@@ -80,20 +84,27 @@ def _unpacked(page: TiffPage, compression: int, fill_order: int) -> Iterator[byt
     for first in range(0, len(places), per_plane):
         plane = places[first : first + per_plane]
         for begin in range(0, len(plane), at_once):
-            packed = []
-            for offset, count in plane[begin : begin + at_once]:
-                file.seek(offset)
-                packed.append(file.read(count))
-            heights = [rows] * len(packed)
+            group = plane[begin : begin + at_once]
+            heights = [rows] * len(group)
             if not page.is_tiled:
-                heights[-1] = min(rows, page.imagelength - (begin + len(packed) - 1) * rows)
-            content = _as_grey(packed, row, rows, sum(heights), compression, fill_order)
+                heights[-1] = min(rows, page.imagelength - (begin + len(group) - 1) * rows)
+            packed = (_packed(file, *place, row * rows) for place in group)
+            content = _as_grey(list(packed), row, rows, sum(heights), compression, fill_order)
             with open_image(BytesIO(content), ("TIFF",)) as image:
-                unpacked = image.tobytes()
+                unpacked = decode(image).reshape(-1).data
+            del content, image
             at = 0
             for height in heights:
                 yield unpacked[at : at + height * row]
                 at += height * row
+            del unpacked
+
+
+def _packed(file: FileHandle, offset: int, count: int, unpacked: int) -> bytes:
+    """Read a strip or tile, no more than it can need: each may claim to be as long as the file."""
+    file.seek(offset)
+    found: bytes = file.read(min(count, GROWTH * unpacked + SMALLEST))
+    return found
 
 
 def _as_grey(packed: list[bytes], row: int, rows: int, height: int, compression: int, fill_order: int) -> bytes:
@@ -112,12 +123,14 @@ def _as_grey(packed: list[bytes], row: int, rows: int, height: int, compression:
     return b"".join((head, bytes(4), more, *packed))
 
 
-def _floats(data: bytes, page: TiffPage) -> bytes:
+def _floats(data: memoryview, page: TiffPage) -> memoryview:
     """Undo the predictor of floats: the bytes of a row lie by their weight, as differences."""
     width = page.tilewidth if page.is_tiled else page.imagewidth
     samples = page.samplesperpixel if page.planarconfig != SEPARATE else 1
     size = page.dtype.itemsize
     rows = np.frombuffer(data, np.uint8).reshape(-1, width * size, samples)
-    summed = np.add.accumulate(rows, axis=1, dtype=np.uint8).reshape(-1, size, width * samples)
-    ordered = np.ascontiguousarray(summed.swapaxes(1, 2)).view(f">f{size}")
-    return ordered.astype(page.dtype.newbyteorder(page.parent.byteorder)).tobytes()
+    floats = np.empty((len(rows), width * samples), page.dtype.newbyteorder(page.parent.byteorder))
+    for band in bands(len(rows), width * size * samples):
+        summed = np.add.accumulate(rows[band], axis=1, dtype=np.uint8).reshape(-1, size, width * samples)
+        floats[band] = np.ascontiguousarray(summed.swapaxes(1, 2)).view(f">f{size}")[..., 0]
+    return floats.view(np.uint8).reshape(-1).data
