@@ -24,14 +24,15 @@ from tests.gui.conftest import flat
 from napari_webipred._napari.images import image_files
 from napari_webipred._napari.images.file_drop import NOT_HERE, FileDrop
 from napari_webipred._napari.images.image_choice import ImageChoice
-from napari_webipred._napari.images.image_item import sources_of
+from napari_webipred._napari.images.image_item import sources_of, told_apart
 from napari_webipred._napari.images.images import Images
 from napari_webipred._napari.images.opened_files import OpenedFiles
-from napari_webipred._napari.images.place import place_shown
+from napari_webipred._napari.images.place import Target, place_shown
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import SECOND_LINE
 from napari_webipred.errors import OptionError
+from napari_webipred.imaging.planes import array_source
 
 DARK = Theme(SimpleNamespace(theme="dark"))
 
@@ -330,3 +331,21 @@ def test_files_of_one_name_are_called_with_the_folders_that_tell_them_apart(view
         *(str(Path("first/day/1.png")), str(Path("second/day/1.png")), str(Path("third/1.png"))),
         str(Path(tmp_path.name, "2.png")),
     ]
+
+
+def test_a_name_with_folders_that_another_file_has_already_is_made_longer():
+    paths = [Path(each).absolute() for each in ("p/a/1.png", "p/b/1.png", "q/a/1.png")]
+    names = ["1.png", "1.png", str(Path("a/1.png"))]  # the last one is of the folder a
+    pairs = [(Target([], (), path), array_source(flat(0), name)) for path, name in zip(paths, names, strict=True)]
+    assert [source.name for _, source in told_apart(pairs)] == [
+        str(Path("p/a/1.png")),
+        str(Path("b/1.png")),
+        str(Path("q/a/1.png")),
+    ]
+
+
+def test_thousands_of_files_of_one_name_are_told_apart():
+    paths = [Path(f"{number // 2}/{number % 2}/scan/1.png").absolute() for number in range(4000)]
+    found = told_apart([(Target([], (), path), array_source(flat(0), "1.png")) for path in paths])
+    assert len({source.name for _, source in found}) == 4000
+    assert found[-1][1].name == str(Path("1999/1/scan/1.png"))

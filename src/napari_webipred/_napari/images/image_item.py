@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -100,17 +101,39 @@ def told_apart(pairs: Sequence[tuple[Target, Source]]) -> list[tuple[Target, Sou
 
     Results are read, saved, compared and labelled by these names.
     """
+    before: list[str] = []
+    names = [source.name for _, source in pairs]
+    while names != before:  # with folders, a file may be called as another one is already
+        before, names = names, _longer([target.path for target, _ in pairs], names)
+    return [
+        (target, source if source.name == name else replace(source, name=name))
+        for (target, source), name in zip(pairs, names, strict=True)
+    ]
+
+
+def _longer(paths: Sequence[Path | None], names: Sequence[str]) -> list[str]:
+    """Put folders before the names that several images have; the name of one without a path stays."""
     alike: dict[str, list[int]] = {}
-    for number, (_, source) in enumerate(pairs):
-        alike.setdefault(source.name, []).append(number)
-    found = list(pairs)
+    for number, name in enumerate(names):
+        alike.setdefault(name, []).append(number)
+    longer = list(names)
     for name, numbers in alike.items():
-        paths = {number: path for number in numbers if (path := pairs[number][0].path) is not None}
-        above = {number: path.absolute().parent.parts for number, path in paths.items()} if len(numbers) > 1 else {}
+        known = {number: path for number in numbers if (path := paths[number]) is not None}
+        above = {number: path.absolute().parent.parts for number, path in known.items()} if len(numbers) > 1 else {}
+        counts = _counts(set(above.values()))
+        *folders_now, last = Path(unescape(name)).parts
+        at_least = len(folders_now) + (len(known) < len(numbers))
         for number, folders in above.items():
-            others = {other for other in above.values() if other != folders}
-            count = next(n for n in range(1, len(folders) + 1) if all(each[-n:] != folders[-n:] for each in others))
-            target, source = pairs[number]
-            called = Path(*folders[-count:], Path(unescape(name)).name)
-            found[number] = target, replace(source, name=escape(str(called)))
-    return found
+            longer[number] = escape(str(Path(*folders[-max(counts[folders], at_least) :], last)))
+    return longer
+
+
+def _counts(folders: set[tuple[str, ...]]) -> dict[tuple[str, ...], int]:
+    """Return how many of the last parts of these absolute paths tell each from the others; there may be thousands."""
+    counts: dict[tuple[str, ...], int] = {}
+    count = 1
+    while len(counts) < len(folders):
+        ends = Counter(each[-count:] for each in folders)
+        counts |= {each: count for each in folders - counts.keys() if ends[each[-count:]] == 1}
+        count += 1
+    return counts
