@@ -160,6 +160,20 @@ def test_a_layer_of_dicom_files_is_explained(panel, viewer, reopened, qtbot, tmp
     assert explained(new, qtbot) == []
 
 
+def test_the_question_counts_all_files_of_a_series_that_was_a_layer(panel, viewer, reopened, qtbot, tmp_path):
+    write_series(tmp_path / "series")
+    viewer.layers.clear()
+    viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
+    new = reopened(keep=False)
+    sources = new._session.maps.sources
+    assert sources.sources(1) == [None]
+    words = "Open 1 file of the session, and read 3 files when you explain, open or report their rows?\nFrom "
+    assert new.findChild(QMessageBox).text().startswith(words)
+    sources.allow_files(1)
+    (image,) = sources.sources(1)
+    assert len(image.own_files) == 3
+
+
 def write_series(folder) -> None:
     """Write three slices with new identifiers, as those of another patient in the same drive are."""
     folder.mkdir(exist_ok=True)
@@ -180,6 +194,35 @@ def test_a_layer_of_other_dicom_images_is_not_taken_for_that_of_the_session(pane
     other = image_layers(viewer)[-1]
     assert (path_of(other), other.data.shape) == (path_of(layer), layer.data.shape)
     assert found_again(images, [other]) == [None]
+
+
+def test_a_slice_that_is_gone_is_named_and_found_when_it_is_back(panel, viewer, reopened, qtbot, tmp_path):
+    write_series(tmp_path / "series")
+    viewer.layers.clear()
+    panel.images.choice.add([tmp_path / "series"])
+    new = reopened(keep=False)
+    allow(new, qtbot, "Read 3 files")
+    (tmp_path / "series").rename(tmp_path / "elsewhere")
+    double_click(new, qtbot)
+    qtbot.waitUntil(lambda: "There is no file" in new.images.choice.message.text)
+    faults = explained(new, qtbot)
+    assert [fault.split(".")[0] for fault in faults] == ["There is no file 0"] * 3
+    (tmp_path / "elsewhere").rename(tmp_path / "series")
+    double_click(new, qtbot)
+    qtbot.waitUntil(lambda: names(viewer) != [])
+
+
+def test_a_picture_that_is_gone_is_opened_and_explained_when_it_is_back(panel, viewer, reopened, qtbot, tmp_path):
+    viewer.layers.clear()
+    path = tmp_path / "it's a scan.png"
+    panel.images.choice.add([path])
+    new = reopened(keep=False)
+    allow(new, qtbot, "Read 1 file")
+    path.rename(tmp_path / "elsewhere.png")
+    double_click(new, qtbot)
+    qtbot.waitUntil(lambda: "There is no file" in new.images.choice.message.text)
+    (tmp_path / "elsewhere.png").rename(path)
+    assert explained(new, qtbot) == []
 
 
 def test_a_series_whose_files_are_other_images_now_is_neither_explained_nor_reported(

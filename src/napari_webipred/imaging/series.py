@@ -12,11 +12,11 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.dicom.content import is_dicom_file
 from napari_webipred.imaging.dicom.reader import READER, Slice, stack_source
 from napari_webipred.imaging.readers import file_source
 from napari_webipred.imaging.source import Source
-from napari_webipred.imaging.unreadable import READER as UNREADABLE
 from napari_webipred.names import escape
 from napari_webipred.steps import result_of
 
@@ -70,7 +70,7 @@ def collected(files: Iterable[str], called: Callable[[Path], str] = spelled) -> 
     for number, file in enumerate(files, start=1):
         path = Path(file)
         source = replace(file_source(file), name=called(path))
-        states = _states_of(path) if source.reader == UNREADABLE.id and is_dicom_file(path) else None
+        states = _states_of(path) if source.reader == unreadable.READER.id and is_dicom_file(path) else None
         if states is None:
             found.append((path, source))
         else:
@@ -92,9 +92,11 @@ def series_source(files: Iterable[str]) -> Source:
     Raises
     ------
     ImageError
-        They are not the slices of one stack.
+        One is missing or damaged, or they are not the slices of one stack.
     """
     sources = result_of(collected(files)).sources
+    for _, source in sources:
+        unreadable.check(source)
     if len(sources) != 1:
         raise ImageError("The files are not the slices of one series.", "Classify their folder instead.")
     return sources[0][1]

@@ -23,6 +23,18 @@ def reason(error: Exception) -> WebIPredError:
     return ImageError(f"The image cannot be read ({type(error).__name__}: {error}).")
 
 
+def check(source: Source) -> None:
+    """Raise what is wrong with an image if it is known already that it cannot be read.
+
+    Raises
+    ------
+    WebIPredError
+        What reading it would raise.
+    """
+    if source.reader == READER.id:
+        _fail(source, ())
+
+
 def _fail(source: Source, index: Index) -> NoReturn:
     kind, message, hint = source.details
     raise kind(message, hint)

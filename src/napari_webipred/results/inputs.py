@@ -94,6 +94,12 @@ class ImageInput(Struct, frozen=True):
         """The files of a series; none of other images."""
         return () if self.parts is None else self.parts.files
 
+    @property
+    def own_files(self) -> tuple[str, ...]:
+        """The files that are read to describe it again; none where only its layer can be."""
+        alone = () if self.layer or self.path is None else (self.path,)
+        return self.files or alone
+
 
 class RegionInput(Struct, frozen=True):
     """A region of an image, as `napari_webipred.imaging.region.Region` has it; only its mask is left out.

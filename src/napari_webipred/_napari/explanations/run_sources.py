@@ -92,8 +92,7 @@ class RunSources:
         images = self._images.get(run, ())
         if run not in self._readable or number >= len(images):
             return None
-        image = images[number]
-        return image if image.files or not image.layer else None
+        return images[number] if images[number].own_files else None
 
     def images(self, layer: Any) -> list[tuple[int, int]]:
         """Return what a layer was in which run."""

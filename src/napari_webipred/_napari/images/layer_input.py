@@ -13,6 +13,7 @@ from napari.layers import Image
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.errors import ImageError
+from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.dicom.reader import instances_of
 from napari_webipred.imaging.planes import array_source
 from napari_webipred.imaging.readers import file_source
@@ -140,7 +141,7 @@ def file_again(image: ImageInput) -> Source | None:
     Raises
     ------
     WebIPredError
-        It is another file now, or gone.
+        It is another file now, gone, or damaged.
     """
     if image.files:
         source = series_source(image.files)
@@ -148,6 +149,7 @@ def file_again(image: ImageInput) -> Source | None:
         source = file_source(image.path)
     else:
         return None
+    unreadable.check(source)
     if _instances(source) != image.instances:
         raise ImageError(f"{image.name} is of another file than the one that was classified.", "Classify it again.")
     return _read_again(replace(source, name=image.name), image)

@@ -120,12 +120,12 @@ class SessionFiles(QObject):
 
     def _ask(self, runs: list[RunDetails], missing: Sequence[ImageInput]) -> None:
         """Ask whether files may be opened and read that a session names."""
-        images = [image for run in runs for image in (run.inputs.images if run.inputs else ()) if not image.layer]
+        images = [image for run in runs for image in (run.inputs.images if run.inputs else ())]
         opened = dict.fromkeys(image.path for image in missing if image.path is not None)
-        given = [image.files or (image.path,) for image in images]
-        read = dict.fromkeys(path for paths in given for path in paths if path is not None)
-        if not opened and not read:
+        if not opened and not any(image.own_files for image in images if not image.layer):
             return
+        # Those of layers that are open, too: they may be closed later.
+        read = dict.fromkeys(path for image in images for path in image.own_files)
         words = [f"Open {_files(opened)} of the session"] if opened else []
         if read:
             which = f"and read {_files(read)}" if opened else f"Read {_files(read)} of the session"
