@@ -9,6 +9,7 @@ import pytest
 
 pytest.importorskip("napari")
 
+from msgspec.structs import replace
 from napari.layers import Image
 
 from napari_webipred._napari.explanations.map_array import MOST_PIXELS, MapArray
@@ -223,3 +224,21 @@ def test_a_layer_that_is_opened_again_is_read_as_before(axes, shape, use):
     for index in before.indices():
         np.testing.assert_array_equal(read(after, index), read(before, index))
     assert source_again(image_input(Target([layer]), before), [Image(data[..., 1:], rgb=False)]) is None
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"steps": (("project", "axis_0", "max", (0, 2**52, 1)),)},
+        {"steps": (("channel", "axis_0", 3),)},
+        {"steps": (("channel", "t", 0),)},
+        {"axes": ()},
+        {"colours": 0},
+    ],
+    ids=str,
+)
+def test_a_layer_is_not_read_in_steps_that_do_not_go_with_it(said):
+    layer = Image(np.zeros((3, 8, 8), np.uint8), rgb=False)
+    image = image_input(Target([layer]), source_of(layer, planes="all"))
+    assert source_again(image, [layer]) is not None
+    assert source_again(replace(image, **said), [layer]) is None

@@ -374,7 +374,8 @@ def _range(places: Places, length: int, fault: str) -> range:
     else:
         place = int(places)
         taken = range(place, place + 1) if place >= 0 else range(length + place, length + place + 1)
-    if not taken or not (min(taken) >= 0 and max(taken) < length):
+    # Only the ends of a range are looked at: a session from somebody else may have a range without end.
+    if not taken or min(taken[0], taken[-1]) < 0 or max(taken[0], taken[-1]) >= length:
         raise OptionError(f"{fault}.", f"It has places from 0 to {length - 1}.")
     return taken
 

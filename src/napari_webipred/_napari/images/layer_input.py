@@ -12,7 +12,7 @@ from napari.layers import Image
 
 from napari_webipred._napari.images.place import Target
 from napari_webipred._napari.proxy import unwrapped
-from napari_webipred.errors import ImageError
+from napari_webipred.errors import ImageError, OptionError
 from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.dicom.reader import instances_of
 from napari_webipred.imaging.planes import array_source
@@ -127,7 +127,12 @@ def source_again(image: ImageInput, layers: Sequence[Image]) -> Source | None:
     (layer,) = layers
     axes = ["c" if place == image.colours else f"axis_{place}" for place in range(layer.ndim - 2)]
     source = array_source(unwrapped(layer.data), image.name, rgb=layer.rgb, axes=axes)
-    return _read_again(replace(source, axes=image.axes), image)
+    if len(source.axes) != len(image.axes):
+        return None
+    try:
+        return _read_again(replace(source, axes=image.axes), image)
+    except OptionError:  # its steps do not go with such a layer
+        return None
 
 
 def file_again(image: ImageInput) -> Source | None:
