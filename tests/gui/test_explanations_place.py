@@ -25,6 +25,7 @@ from napari_webipred.explanations.explaining import Explainer
 from napari_webipred.imaging.readers import read
 from napari_webipred.imaging.region import Region
 from napari_webipred.options import Options
+from napari_webipred.results.inputs import Parts, RegionInput
 from square_model import square_model
 
 SQUARE = 1
@@ -234,6 +235,7 @@ def test_a_layer_that_is_opened_again_is_read_as_before(axes, shape, use):
         {"steps": (("channel", "t", 0),)},
         {"axes": ()},
         {"colours": 0},
+        {"parts": Parts((), regions=(RegionInput("r", (0, 0, 4, 4), (1, 1)),))},
     ],
     ids=str,
 )

@@ -178,7 +178,8 @@ def _read_again(source: Source, image: ImageInput) -> Source | None:
         source = replace(source, intensity_range=image.intensity_range)
     if parts is None or parts.regions is None:
         return source
-    if not parts.has_all_regions:
+    fit = all(region.index is None or len(region.index) == len(source.axes) for region in parts.regions)
+    if not parts.has_all_regions or not fit:
         return None
     return replace(source, regions=tuple(map(_region_again, parts.regions)))
 
