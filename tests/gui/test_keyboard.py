@@ -44,7 +44,9 @@ def full_panel(viewer, fake_catalogue, open_panel, qtbot, classify):
     window = panel.window()
     window.resize(1500, 1150)
     window.activateWindow()
-    models, below = panel.model.choice.list, panel.model.more
+    models, below, statistics = panel.model.choice.list, panel.model.more, panel.images.statistics
+    # What is counted beside the window adds lines to step 2, which move all that is below.
+    qtbot.waitUntil(lambda: not statistics.counting.busy and not statistics.reading.busy)
     qtbot.waitUntil(lambda: QApplication.activeWindow() is not None)
     qtbot.waitUntil(lambda: place_of(models, panel).bottom() < place_of(below, panel).top())  # all is laid out
     return panel
