@@ -39,6 +39,17 @@ def choose_source(view, key: str) -> None:
     view.labels.source.setCurrentIndex(view.labels.source.findData(key))
 
 
+def assert_both_right(view, qtbot) -> None:
+    """Evaluate by the labels of the layer “cells”, of which two are about regions of the run, and right."""
+    choose_source(view, "features")
+    view.labels.features.layer.setCurrentText("cells")
+    view.labels.features.column.setCurrentText("kind")
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
+    assert view.summary.text().startswith("2 rows with a label")
+    assert "Right: 100.0%" in view.summary.text()
+
+
 def drawn(view, qtbot):
     qtbot.waitUntil(lambda: not view.pane.latest.busy and view.pane.view.picture is not None, timeout=PATIENCE)
     return view.pane.view.picture
@@ -121,13 +132,7 @@ def test_labels_of_shapes_go_with_the_shapes_though_others_were_removed_and_draw
     cells.add_polygons([boxes[0] + [20, 10]])
     assert list(cells.features["kind"][:2]) == ["bright", "dark"]
     view = evaluation()
-    choose_source(view, "features")
-    view.labels.features.layer.setCurrentText("cells")
-    view.labels.features.column.setCurrentText("kind")
-    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
-    assert view.summary.text().startswith("2 rows with a label")
-    assert "Right: 100.0%" in view.summary.text()
+    assert_both_right(view, qtbot)
     assert [run.rows[number].region for number in view.outcome.numbers] == ["1", "2", "3"]
 
 
@@ -146,13 +151,7 @@ def test_labels_that_were_numbered_anew_since_the_run_are_those_of_their_pixels(
     cells.data = np.array([0, 2, 1, 0])[halves]
     cells.features = {"index": [1, 2], "kind": ["bright", "dark"]}
     view = evaluation()
-    choose_source(view, "features")
-    view.labels.features.layer.setCurrentText("cells")
-    view.labels.features.column.setCurrentText("kind")
-    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
-    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
-    assert view.summary.text().startswith("2 rows with a label")
-    assert "Right: 100.0%" in view.summary.text()
+    assert_both_right(view, qtbot)
 
 
 def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify, evaluation, qtbot):

@@ -10,10 +10,9 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QMessageBox
-from tests.dicom_maker import ct_slice, written
 from tests.gui import test_run_code
 from tests.gui.test_explanations import explain, names, settled
-from tests.gui.test_run_code import CORNERS, channels, numbers
+from tests.gui.test_run_code import CORNERS, channels, numbers, write_series
 
 from napari_webipred._napari.images.layer_input import found_again, path_of
 from napari_webipred._napari.images.layers import image_layers
@@ -121,10 +120,7 @@ def test_a_file_that_is_gone_is_named(panel, viewer, reopened, qtbot, tmp_path):
 
 
 def test_a_series_of_files_is_explained_and_reported(panel, viewer, reopened, qtbot, tmp_path):
-    (tmp_path / "series").mkdir()
-    for number in range(3):
-        pixels = np.random.default_rng(number).integers(0, 1000, (40, 50)).astype(np.int16)
-        written(tmp_path / "series" / f"{number}", ct_slice(5.0 * number, number, pixels))
+    write_series(tmp_path / "series")
     viewer.layers.clear()
     panel.images.choice.add([tmp_path / "series"])
     new = reopened(keep=False)
@@ -150,10 +146,7 @@ def test_a_picture_that_was_changed_is_not_explained(panel, viewer, reopened, qt
 
 @pytest.mark.parametrize("slices", [1, 3])
 def test_a_layer_of_dicom_files_is_explained(panel, viewer, reopened, qtbot, tmp_path, slices):
-    (tmp_path / "series").mkdir()
-    for number in range(slices):
-        pixels = np.random.default_rng(number).integers(0, 1000, (40, 50)).astype(np.int16)
-        written(tmp_path / "series" / f"{number}", ct_slice(5.0 * number, number, pixels))
+    write_series(tmp_path / "series", slices)
     viewer.layers.clear()
     viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
     new = reopened(keep=True)
@@ -172,13 +165,6 @@ def test_the_question_counts_all_files_of_a_series_that_was_a_layer(panel, viewe
     sources.allow_files(1)
     (image,) = sources.sources(1)
     assert len(image.own_files) == 3
-
-
-def write_series(folder) -> None:
-    """Write three slices with new identifiers, as those of another patient in the same drive are."""
-    folder.mkdir(exist_ok=True)
-    for number in range(3):
-        written(folder / f"{number}", ct_slice(5.0 * number, number))
 
 
 def test_a_layer_of_other_dicom_images_is_not_taken_for_that_of_the_session(panel, viewer, reopened, qtbot, tmp_path):

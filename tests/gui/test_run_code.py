@@ -205,6 +205,14 @@ def channels(viewer, folder: Path) -> list:
     return list(viewer.layers)[-2:]
 
 
+def write_series(folder: Path, slices: int = 3) -> None:
+    """Write slices with new identifiers, as those of another patient in the same drive are."""
+    folder.mkdir(exist_ok=True)
+    for number in range(slices):
+        pixels = np.random.default_rng(number).integers(0, 1000, (40, 50)).astype(np.int16)
+        written(folder / f"{number}", ct_slice(5.0 * number, number, pixels))
+
+
 CORNERS = [[5, 5], [5, 60], [70, 33.3]], [[20, 10], [20, 90], [90, 90], [90, 10]]
 
 
@@ -244,10 +252,7 @@ def test_files_of_merged_layers_of_a_reopened_session_need_not_be_open(panel, vi
 
 
 def test_a_series_of_files_of_a_reopened_session_is_written_as_code(panel, viewer, reopened, qtbot, tmp_path):
-    (tmp_path / "series").mkdir()
-    for number in range(3):
-        pixels = np.random.default_rng(number).integers(0, 1000, (40, 50)).astype(np.int16)
-        written(tmp_path / "series" / f"{number}", ct_slice(5.0 * number, number, pixels))
+    write_series(tmp_path / "series")
     viewer.layers.clear()
     viewer.open(str(tmp_path / "series"), plugin="napari-webipred")
     panel.form.planes.value = slice(0, 3, 2)

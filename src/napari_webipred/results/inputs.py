@@ -165,3 +165,7 @@ class Inputs(Struct, frozen=True):
     model: ModelInput
     images: tuple[ImageInput, ...]
     ensemble: Mapping[str, Any] | None = None
+
+    def image(self, source: int) -> ImageInput | None:
+        """Return one of the images, as `Row.source` counts them; None if it is not noted."""
+        return self.images[source] if source < len(self.images) else None

@@ -20,11 +20,13 @@ def telling_apart(first: Inputs | None, other: Inputs | None) -> Callable[[Row, 
     moved: dict[tuple[int, int], set[str]] = {}
 
     def are_others(one: Row, two: Row) -> bool:
-        if first is None or other is None or one.source >= len(first.images) or two.source >= len(other.images):
+        pair = one.source, two.source
+        image = None if first is None else first.image(one.source)
+        namesake = None if other is None else other.image(two.source)
+        if image is None or namesake is None:
             return False
-        pair, images = (one.source, two.source), (first.images[one.source], other.images[two.source])
         if pair not in known:
-            known[pair], moved[pair] = _are_others(*images), _moved(*images)
+            known[pair], moved[pair] = _are_others(image, namesake), _moved(image, namesake)
         return known[pair] or one.region in moved[pair]
 
     return are_others

@@ -169,8 +169,7 @@ def _given(entry: Entry, sources: list[Source | ImageInput | None]) -> Source | 
 def _unknown(entry: Entry) -> OptionError:
     """Say why it is not known what a row was made of."""
     name, again = entry.row.image, "Classify it again, and explain the new row."
-    given = entry.run.inputs.images if entry.run.inputs is not None else ()
-    image = given[entry.row.source] if entry.row.source < len(given) else None
+    image = entry.run.inputs.image(entry.row.source) if entry.run.inputs is not None else None
     if image is None or (image.steps is None and image.parts is None):
         return OptionError(f"How {name} was read is not known any more.", again)
     if image.parts is not None and not image.parts.has_all_regions:

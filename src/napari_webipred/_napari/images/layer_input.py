@@ -162,10 +162,9 @@ def file_again(image: ImageInput) -> Source | None:
 
 def _read_again(source: Source, image: ImageInput) -> Source | None:
     """Read an image in the steps in which it was read; rows count all planes, also where only some were taken."""
-    steps, parts = image.steps, image.parts
-    if parts is not None:
-        steps = parts.steps
-    if steps is None:
+    parts = image.parts
+    steps = image.steps if parts is None else parts.steps
+    if steps is None:  # a session of an earlier version does not tell
         return None
     for step in steps:
         if step[0] == "project":
@@ -176,10 +175,10 @@ def _read_again(source: Source, image: ImageInput) -> Source | None:
             source = merge_along(source, step[1], step[2], step[3])
     if image.layer and not image.channels:
         source = replace(source, intensity_range=image.intensity_range)
-    if parts is None or parts.regions is None:
+    if parts is None or parts.regions is None:  # all of the image was classified
         return source
-    fit = all(region.index is None or len(region.index) == len(source.axes) for region in parts.regions)
-    if not parts.has_all_regions or not fit:
+    indices = [region.index for region in parts.regions if region.index is not None]
+    if not parts.has_all_regions or any(len(index) != len(source.axes) for index in indices):
         return None
     return replace(source, regions=tuple(map(_region_again, parts.regions)))
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any
 
@@ -69,14 +69,8 @@ class OpenedFiles(QObject):
 
     def _describe(self, target: Target, index: Index, image: ImageInput) -> None:
         """Describe a file again, and show it then."""
-        path = target.path
-        assert path is not None
-        self._reading.add(path)
-        task = Task(_described(image), self)
-        task.done.connect(lambda source: self._on_described(target, index, source))
-        task.failed.connect(lambda error: self._on_failed(path, error))
-        task.cancelled.connect(lambda: self._reading.discard(path))
-        task.start()
+        assert target.path is not None
+        self._start(_described(image), target.path, lambda source: self._on_described(target, index, source))
 
     def _on_described(self, target: Target, index: Index, source: Source) -> None:
         assert target.path is not None
@@ -105,9 +99,13 @@ class OpenedFiles(QObject):
         path, source = target.path, target.source
         assert path is not None
         assert source is not None
+        self._start(pixels_of(source, index), path, lambda pixels: self._on_read(target, index, pixels))
+
+    def _start(self, work: Generator[None, None, Any], path: Path, then: Callable[[Any], None]) -> None:
+        """Read a file beside the window; meanwhile, it is not read again."""
         self._reading.add(path)
-        task = Task(pixels_of(source, index), self)
-        task.done.connect(lambda pixels: self._on_read(target, index, pixels))
+        task = Task(work, self)
+        task.done.connect(then)
         task.failed.connect(lambda error: self._on_failed(path, error))
         task.cancelled.connect(lambda: self._reading.discard(path))
         task.start()

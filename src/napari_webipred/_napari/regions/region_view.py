@@ -159,7 +159,7 @@ def _region_of(row: Row, used: UsedRegions) -> Region | None:
 def _box_of_input(entry: Entry) -> tuple[int, int, int, int] | None:
     """Return the box of the region of a row as its run has noted it for a session file."""
     row, inputs = entry.row, entry.run.inputs
-    image = inputs.images[row.source] if inputs is not None and row.source < len(inputs.images) else None
+    image = inputs.image(row.source) if inputs is not None else None
     index = tuple(row.position.values())
     regions = (image.parts.regions if image is not None and image.parts is not None else None) or ()
     return next((each.box for each in regions if each.name == row.region and each.index in (None, index)), None)

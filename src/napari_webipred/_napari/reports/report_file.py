@@ -73,16 +73,14 @@ def made(entries: Sequence[Entry], sources: Sequence[Given], asked: Asked) -> Ge
 def _described(entries: Sequence[Entry], sources: Sequence[Given]) -> list[Source | None]:
     """Describe the files that rows are about; of one that cannot be described, the report says that it is gone."""
     numbers = {entry.row.source for entry in entries}
-    known: list[Source | None] = []
-    for number, given in enumerate(sources):
-        source = given if not isinstance(given, ImageInput) else None
-        if isinstance(given, ImageInput) and number in numbers:
-            try:
-                source = file_again(given)
-            except WebIPredError:
-                source = None
-        known.append(source)
-    return known
+    return [_source(given) if number in numbers else None for number, given in enumerate(sources)]
+
+
+def _source(given: Given) -> Source | None:
+    try:
+        return file_again(given) if isinstance(given, ImageInput) else given
+    except WebIPredError:
+        return None
 
 
 def saving(entries: Sequence[Entry], sources: Sequence[Given], asked: Asked, path: Path) -> Generator[int, None, Saved]:

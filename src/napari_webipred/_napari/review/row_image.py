@@ -88,10 +88,9 @@ class RowImage(QObject):
 
 def _path(entry: Entry) -> Path | None:
     """Return the file whose planes are the rows of an image as they are, if there is one."""
-    inputs = entry.run.inputs
-    if inputs is None or entry.row.source >= len(inputs.images):
+    image = entry.run.inputs.image(entry.row.source) if entry.run.inputs is not None else None
+    if image is None:
         return None
-    image = inputs.images[entry.row.source]
     as_it_is = image.steps is not None and all(step[0] == "planes" for step in image.steps)
     return Path(image.path) if image.path is not None and as_it_is else None
 
