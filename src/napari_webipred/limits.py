@@ -153,8 +153,9 @@ def memory_budget() -> int:
     OptionError
         The setting is no amount of memory.
     """
-    budget = image_budget()
-    return budget if settings.current().memory_limit else min(budget, BUDGET_AT_MOST)
+    limit = settings.memory_limit()
+    budget = _budget(limit)
+    return budget if limit else min(budget, BUDGET_AT_MOST)
 
 
 def image_budget() -> int:
@@ -168,15 +169,19 @@ def image_budget() -> int:
     OptionError
         The setting is no amount of memory.
     """
-    if text := settings.current().memory_limit:
-        try:
-            return bytes_of(text)
-        except OptionError:
-            raise OptionError(
-                f"The setting {MEMORY_SETTING} is {text!r}, which is not an amount of memory.",
-                "Write it as 8GB or 500MB.",
-            ) from None
-    return int(_memory() * SHARE_OF_MEMORY)
+    return _budget(settings.memory_limit())
+
+
+def _budget(limit: str) -> int:
+    if not limit:
+        return int(_memory() * SHARE_OF_MEMORY)
+    try:
+        return bytes_of(limit)
+    except OptionError:
+        raise OptionError(
+            f"The setting {MEMORY_SETTING} is {limit!r}, which is not an amount of memory.",
+            "Write it as 8GB or 500MB.",
+        ) from None
 
 
 def bytes_of(text: str) -> int:

@@ -82,16 +82,15 @@ def current() -> Settings:
     programs of Hugging Face read, too), ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` and the file of the preferences are
     looked at on every call, so a change counts at once.
     """
-    chosen = preferences.read() if _preferred is None else _preferred
+    chosen = _chosen()
     folder = _path("NAPARI_WEBIPRED_CACHE") or preferences.folder_of(chosen.cache_folder) or default_cache_folder()
     limit = os.environ.get("NAPARI_WEBIPRED_CACHE_LIMIT", "").strip()
-    memory = os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip()
     return Settings(
         cache_folder=_private_folder or folder,
         kept_cache=folder if _private_folder else None,
         shared_cache=_path("NAPARI_WEBIPRED_SHARED_CACHE"),
         cache_limit=limit or (f"{chosen.cache_limit:g}GB" if chosen.cache_limit else ""),
-        memory_limit=memory or (f"{chosen.memory:g}GB" if chosen.memory else ""),
+        memory_limit=memory_limit(),
         offline=_offline or _switched_on("NAPARI_WEBIPRED_OFFLINE", chosen.offline),
         ca_file=_path("NAPARI_WEBIPRED_CA_FILE"),
         zenodo_url=_address("NAPARI_WEBIPRED_ZENODO_URL", ZENODO_URL),
@@ -100,6 +99,16 @@ def current() -> Settings:
         private=_switched_on("NAPARI_WEBIPRED_PRIVATE", chosen.private_session),
         preferences=chosen,
     )
+
+
+def memory_limit() -> str:
+    """Read one of the settings alone: each prediction asks for it, and all of them take several times longer."""
+    limit, chosen = os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip(), _chosen().memory
+    return limit or (f"{chosen:g}GB" if chosen else "")
+
+
+def _chosen() -> Preferences:
+    return preferences.read() if _preferred is None else _preferred
 
 
 def set_offline(offline: bool) -> None:

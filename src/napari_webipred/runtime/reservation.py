@@ -40,8 +40,9 @@ class ModelMemory:
         """
 
         def fits() -> bool:
-            left = limits.memory_budget() - sum(self._weights.values())
-            return cancellation.cancelled or not self._runs or self._runs + size <= left
+            if cancellation.cancelled or not self._runs:
+                return True
+            return self._runs + size <= limits.memory_budget() - sum(self._weights.values())
 
         with cancellation.ending(self._wake), self._changed:
             self._changed.wait_for(fits)
