@@ -113,10 +113,16 @@ class Model:
             height, width = self.card.input.height, self.card.input.width
         return height or 224, width or 224, channels
 
-    def with_thresholds(self, chosen: Thresholds) -> Model:
-        """Return the same model, which assigns classes by thresholds that were chosen by own labels."""
+    def with_thresholds(self, chosen: Thresholds, options: Mapping[str, Any]) -> Model:
+        """Return the same model, which assigns classes by thresholds that were chosen by own labels.
+
+        Raises
+        ------
+        OptionError
+            They do not go with the model, or with these options of a run; see `Options.as_dict`.
+        """
         other = copy(self)
-        other.card = chosen.applied_to(self.card)
+        other.card = chosen.applied_to(self.card, options)
         return other
 
     def predict(self, batch: ArrayLike) -> NDArray[np.float32]:

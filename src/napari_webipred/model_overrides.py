@@ -17,6 +17,7 @@ from napari_webipred.merge import merge
 DIVIDED_BY_255 = "0-1"
 MODES = (DIVIDED_BY_255, *(mode for mode in get_args(StandardizeMode) if mode != "custom"))
 NAME = r"(?![\d.]+$)[\w-][\w.-]{0,63}"  # no number, which would be a threshold itself
+_SHOWN = 100  # characters of a value
 ACTIVATIONS = ("softmax", "sigmoid", "none", "in-model")
 
 
@@ -113,6 +114,38 @@ class ModelOverrides(Struct, frozen=True):
         return merge(card, PartialCard(**said), overrule=True) if said else card
 
 
+def conditions(card: ModelCard, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what probabilities depend on besides the model's files and the image, as plain JSON values.
+
+    Parameters
+    ----------
+    card : ModelCard
+    options : mapping
+        Those of a run; see `napari_webipred.options.Options.as_dict`.
+    """
+    parts = (card.output, card.input, card.preprocessing_under(options.get("profile")))
+    return _conditions([each.model_dump(mode="json") for each in parts if each is not None], options)
+
+
+def recorded_conditions(record: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the same of a run, as its record says; empty if that is about no single run."""
+    if not isinstance(model := record.get("model"), Mapping):
+        return {}
+    parts = (model.get("output"), record.get("input"), record.get("preprocessing"))
+    options = record.get("options")
+    given = [each for each in parts if isinstance(each, Mapping)]
+    return _conditions(given, options if isinstance(options, Mapping) else {})
+
+
+def _conditions(parts: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:
+    intensity = options.get("intensity")
+    of_run = {
+        "intensity": list(intensity) if isinstance(intensity, tuple) else intensity,
+        "views": options.get("views"),
+    }
+    return {name: value for part in (*parts, of_run) for name, value in part.items()}
+
+
 class Thresholds(Struct, frozen=True):
     """From which probabilities on the classes of a model are assigned, as the user has chosen by own labels.
 
@@ -122,7 +155,7 @@ class Thresholds(Struct, frozen=True):
     values : mapping of str to float
         By name of the class. Of two classes that exclude each other only the second has one.
     how : mapping
-        How they were chosen, in plain JSON values.
+        How they were chosen, in plain JSON values; ``conditions`` are those of the results that they were chosen by.
     """
 
     name: str
@@ -137,18 +170,30 @@ class Thresholds(Struct, frozen=True):
         if not self.values or not all(0 <= value <= 1 for value in self.values.values()):
             raise OptionError(f"The thresholds {dict(self.values)} are not from 0 to 1.")
 
-    def applied_to(self, card: ModelCard) -> ModelCard:
-        """Return the card with these thresholds.
+    def applied_to(self, card: ModelCard, options: Mapping[str, Any]) -> ModelCard:
+        """Return the card with these thresholds, for a run with such options.
 
         Raises
         ------
         OptionError
-            They are for other classes.
+            They are for other classes, or were chosen by results that were made under other conditions.
         """
         if other := self.values.keys() - set(card.class_names):
             raise OptionError(
                 f"The thresholds {self.name} are for the class {min(other)}, which {card.name} does not have.",
                 "Choose them again.",
             )
+        before, now = self.how.get("conditions") or {}, conditions(card, options)
+        if differing := [name for name in now if name in before and before[name] != now[name]]:
+            name = differing[0]
+            raise OptionError(
+                f"The thresholds {self.name} were chosen by results of other settings ({name.replace('_', ' ')}: "
+                f"{_shown(before[name])} then, {_shown(now[name])} now).",
+                "Classify with the settings of then, or evaluate such results and choose thresholds again.",
+            )
         entries = (entry.model_copy(update={"threshold": self.values.get(entry.name)}) for entry in card.classes)
         return card.model_copy(update={"classes": tuple(entries), "thresholds": self.name})
+
+
+def _shown(value: Any) -> str:
+    return "not given" if value is None else str(value)[:_SHOWN]

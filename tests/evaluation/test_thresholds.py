@@ -109,18 +109,18 @@ def test_a_rule_that_is_none_is_an_error_that_names_the_rules(text: str) -> None
 
 def test_chosen_thresholds_assign_classes_and_leave_probabilities_alone() -> None:
     card = ModelCard(id="m", name="m", classes=named(["a", "b"]))
-    changed = Thresholds("screening", {"b": 0.3}).applied_to(card)
+    changed = Thresholds("screening", {"b": 0.3}).applied_to(card, {})
     assert changed.thresholds == "screening"
     for p, classes in {0.2: (0,), 0.3: (1,), 0.6: (1,)}.items():
         assert assigned(np.array([1 - p, p], np.float32), changed, 0.5) == classes
     assert assigned(np.array([0.6, 0.4], np.float32), card, 0.5) == (0,)
     three = Thresholds("x", {"a": 0.5, "b": 0.2, "c": 0.6}).applied_to(
-        ModelCard(id="m", name="m", classes=named(["a", "b", "c"]))
+        ModelCard(id="m", name="m", classes=named(["a", "b", "c"])), {}
     )
     assert assigned(np.array([0.6, 0.3, 0.1], np.float32), three, 0.5) == (0, 1)
     assert assigned(np.array([0.45, 0.1, 0.45], np.float32), three, 0.5) == ()
     with pytest.raises(OptionError, match="class b, which m does not have"):
-        Thresholds("x", {"b": 0.2}).applied_to(ModelCard(id="m", name="m", classes=named(["a", "z"])))
+        Thresholds("x", {"b": 0.2}).applied_to(ModelCard(id="m", name="m", classes=named(["a", "z"])), {})
 
 
 def test_thresholds_are_kept_beside_the_settings_of_a_model() -> None:
@@ -166,6 +166,44 @@ def test_thresholds_of_an_evaluation_are_used_by_classify_and_recorded(
     results.write_text(f"image,label\n{tmp_path / 'a.png'},noisy\n", encoding="utf-8")
     assert main(["evaluate", str(output), "--truth", str(results), "--keep", "x"]) == 2
     assert "There are no thresholds to keep" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("from_file", [False, True])
+def test_thresholds_are_refused_where_settings_differ_from_those_that_they_were_chosen_by(
+    tmp_path, capsys: pytest.CaptureFixture[str], from_file: bool
+) -> None:
+    from PIL import Image
+
+    random = np.random.default_rng(0)
+    images = [str(tmp_path / "a.png"), str(tmp_path / "b.png")]
+    Image.fromarray(random.integers(0, 256, (128, 128), np.uint8)).save(images[0])
+    Image.fromarray(np.zeros((128, 128), np.uint8)).save(images[1])
+    labels = dict(zip(images, ("noisy", "underexposed"), strict=True))
+    output = str(tmp_path / "r.csv")
+    assert main(["classify", *images, "-m", "demo", "--range", "0:200", "-o", output]) == 0
+    table = output if from_file else wp.classify(images, "demo", intensity=(0, 200))
+    wp.evaluate(table, labels, thresholds="youden", draws=10).keep("own")
+    capsys.readouterr()
+    assert main(["classify", images[0], "-m", "demo", "--range", "0:200", "--threshold", "own"]) == 0
+    assert wp.classify(images, "demo", intensity=(0, 200), threshold="own")["prediction"].tolist() == [*labels.values()]
+    with pytest.raises(OptionError, match=r"settings \(intensity: \[0.*, 200.*\] then, auto now\)"):
+        wp.classify(images, "demo", threshold="own")
+    with pytest.raises(OptionError, match="views: not given then, flip now"):
+        wp.classify(images, "demo", intensity=(0, 200), views="flip", threshold="own")
+    assert main(["classify", images[0], "-m", "demo", "--threshold", "own"]) == 2
+    assert "then, auto now" in capsys.readouterr().err
+    with pytest.raises(OptionError, match="standardize mode: "):
+        wp.classify(images, wp.open_model("demo", standardize="torch"), intensity=(0, 200), threshold="own")
+
+
+def test_thresholds_of_a_table_without_its_record_go_with_all_settings(tmp_path) -> None:
+    random = np.random.default_rng(0)
+    images = [random.integers(0, 256, (128, 128), dtype=np.uint8), np.zeros((128, 128), np.uint8)]
+    table = wp.classify(images, "demo")
+    del table.attrs["conditions"]
+    found = wp.evaluate(table, {"array 0": "noisy", "array 1": "underexposed"}, thresholds="youden", draws=10)
+    found.keep("own")
+    assert wp.classify(images, "demo", intensity=(0, 255), threshold="own")["prediction"].tolist()[0] == "noisy"
 
 
 def test_an_evaluation_without_its_model_keeps_nothing() -> None:

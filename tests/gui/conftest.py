@@ -76,9 +76,9 @@ class MeanModel:
         self.gate = threading.Event()
         self.gate.set()
 
-    def with_thresholds(self, chosen):
+    def with_thresholds(self, chosen, options):
         other = copy.copy(self)
-        other.card = chosen.applied_to(self.card)
+        other.card = chosen.applied_to(self.card, options)
         return other
 
     @property

@@ -185,6 +185,13 @@ def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify,
     rows = [panel._session.table.entry(n).row.prediction for n in panel._session.table.rows_of(second)]
     assert rows == ["dark"] * 3 + ["bright"] * 7  # 100, 110 and 120 were dark
     assert dict(_options(second))["threshold"] == "screening"
+    panel.form.views.value = "flip"  # which gives other probabilities
+    assert not panel.classify.button.isEnabled()
+    assert "The thresholds screening were chosen by results of other settings (views: " in panel.classify.why.text()
+    with pytest.raises(OptionError, match="thresholds screening"):
+        panel.form()
+    panel.form.views.value = None
+    assert (panel.classify.why.text(), panel.classify.more.text()) == ("", "More options…")
     saved = plain_settings(panel.form)
     panel.form.model.value = "eye"
     assert panel.form.thresholds.value is None

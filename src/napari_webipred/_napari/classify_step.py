@@ -24,7 +24,7 @@ from napari_webipred._napari.widgets.progress import ProgressLine
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
 from napari_webipred.card import ModelCard
-from napari_webipred.errors import SlowModelError, WebIPredError
+from napari_webipred.errors import OptionError, SlowModelError, WebIPredError
 from napari_webipred.options import DEFAULTS
 
 
@@ -172,6 +172,16 @@ class ClassifyStep(QWidget):
             return "Measuring how far the numbers will be from the usual ones…"
         if loading.needs_settings:
             return "Fill in the missing settings first."
+        return self._unfit_thresholds() or self._missing_images()
+
+    def _unfit_thresholds(self) -> str:
+        try:
+            self._form.check_thresholds()
+        except OptionError as error:
+            return str(error)
+        return ""
+
+    def _missing_images(self) -> str:
         if self._form.regions.value is not None and self._form.images.value:
             if self._form.finder.searching:
                 return "Looking for the regions…"

@@ -98,8 +98,7 @@ class ClassifyForm(Container):
                 fit(
                     ComboBox(
                         name="thresholds",
-                        value=None,
-                        choices=[(BY_NUMBER, None)],
+                        nullable=True,
                         tooltip="Thresholds that you have kept for this model, see Evaluation",
                     ),
                 ),
@@ -192,8 +191,7 @@ class ClassifyForm(Container):
             raise loading.error
         if loading.needs_settings:
             raise OptionError("Some settings of the model are missing.", "Fill them in first.")
-        if (kept := self.kept_thresholds()) is not None and loading.model is not None:
-            kept.applied_to(loading.model.card)
+        self.check_thresholds()
         if not self.images.value:
             self._check_files()
             raise OptionError("No image is selected.", "Open an image, or select one in the list.")
@@ -273,6 +271,12 @@ class ClassifyForm(Container):
     def kept_thresholds(self) -> Thresholds | None:
         """Return the thresholds that are chosen by their name, if some are."""
         return self._session.kept.thresholds.get(self.thresholds.value)
+
+    def check_thresholds(self) -> None:
+        """Refuse kept thresholds that do not go with the model or the options."""
+        model = self._session.loading.model
+        if (kept := self.kept_thresholds()) is not None and model is not None:
+            kept.applied_to(model.card, self.options().as_dict())
 
     def offer_kept(self) -> None:
         """Offer the thresholds that are kept for the model, beside the number."""

@@ -198,7 +198,7 @@ class ViewerSession(QObject):
             self._request = None
             kept = request.thresholds
             run = Run(
-                loading.model if kept is None else loading.model.with_thresholds(kept),
+                loading.model if kept is None else loading.model.with_thresholds(kept, request.options.as_dict()),
                 request.targets,
                 request.sources,
                 request.options,

@@ -26,6 +26,7 @@ from napari_webipred.imaging.selection import (
     Selection,
 )
 from napari_webipred.model import Model
+from napari_webipred.model_overrides import conditions
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -140,17 +141,18 @@ def classify(  # noqa: PLR0913 - each is given by its name
         raise OptionError("There is no model in the list.", "Give one at least.")
     if regions is None and outside != "keep":
         raise OptionError(f"outside={outside!r} is about regions.", "Give regions, too.")
+    number = engine.DEFAULTS.threshold if isinstance(threshold, str) else threshold
+    options = options_of(intensity, profile, number, views, precision, device)
+    options = replace(options, identify=identify, reference=reference, memory=memory)
+    said = options.as_dict()
     if isinstance(threshold, str):
         with remedies_in_notes():
-            opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold)) for each in opened]
-        threshold = engine.DEFAULTS.threshold
-    options = options_of(intensity, profile, threshold, views, precision, device)
-    options = replace(options, identify=identify, reference=reference, memory=memory)
+            opened = [each.with_thresholds(overrides.chosen(each.checksum, threshold), said) for each in opened]
     names = unique([each.card.name for each in opened])
     rows, of_rows, apart = [], [], list[str]()
     selection = WHOLE if regions is None else Selection(regions=regions, outside=outside)
     classes = Shared(dict(enumerate(each.classes for each in opened)))
-    measured = Shared({i: measures(each.classes, options.as_dict()) for i, each in enumerate(opened)})
+    measured = Shared({i: measures(each.classes, said) for i, each in enumerate(opened)})
     with remedies_in_notes():
         executor = classify_planes if client is None else Cluster(client)
         for number, event in engine.classify_with_each(opened, images, options, selection, executor):
@@ -183,5 +185,5 @@ def classify(  # noqa: PLR0913 - each is given by its name
         table.attrs["notes"] += dict.fromkeys(each.reference.weakness for each in opened if each.reference)
     if not several:
         table.attrs |= {"classes": opened[0].classes, "task": opened[0].card.task, "checksum": opened[0].checksum}
-        table.attrs["options"] = options.as_dict()
+        table.attrs |= {"options": said, "conditions": conditions(opened[0].card, said)}
     return table

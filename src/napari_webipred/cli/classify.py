@@ -157,7 +157,8 @@ def classify_found(options: argparse.Namespace, find: Callable[[], Iterable[Imag
         folder = stack.enter_context(_folder_of_maps(options)) if options.explain else None
         models = arguments.models(options)
         if name:
-            models = [model.with_thresholds(overrides.chosen(model.checksum, name)) for model in models]
+            said = how.as_dict()
+            models = [model.with_thresholds(overrides.chosen(model.checksum, name), said) for model in models]
         for model in models:
             for sentence in model.card.remarks_on(how.views):
                 terminal.message(sentence)

@@ -175,7 +175,7 @@ def _thresholds(recorded: Mapping[str, Any]) -> Thresholds | None:
 
 def _model(given: ModelInput, thresholds: Thresholds | None) -> Model:
     found = arguments.open_model(Path(given.reference) if given.is_path else given.reference, **given.settings)
-    return found if thresholds is None else found.with_thresholds(thresholds)
+    return found if thresholds is None else found.with_thresholds(thresholds, {})
 
 
 def options_of(recorded: Mapping[str, Any]) -> Options:

@@ -133,7 +133,12 @@ class Evaluation(Struct, frozen=True, eq=False):
                 "It is not known which model the results are of.",
                 "Evaluate a table of classify(), or a CSV file with its record (.csv.json) beside it.",
             )
-        how = {**self.thresholds.as_dict(), "rows": len(self.cohort), "grouped_by": self.cohort.grouped_by or None}
+        how = {
+            **self.thresholds.as_dict(),
+            "rows": len(self.cohort),
+            "grouped_by": self.cohort.grouped_by or None,
+            "conditions": self.made.get("conditions"),
+        }
         overrides.keep_thresholds(checksum, Chosen(name, self.thresholds.values, how))
 
     def metric(self, name: str, class_name: str = "") -> Metric:

@@ -12,6 +12,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation import predictions, truth
 from napari_webipred.evaluation.cohort import Cohort
 from napari_webipred.evaluation.joining import joined
+from napari_webipred.model_overrides import recorded_conditions
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -50,10 +51,15 @@ def cohort_of(
     made: dict[str, Any] = {"results": None, "truth": "names of the folders" if known is None else None}
     if isinstance(table, (str, Path)):
         found, record = predictions.of_file(Path(table), group)
-        made |= {"results": described(Path(table)), "model": record.get("model")}
+        made |= {
+            "results": described(Path(table)),
+            "model": record.get("model"),
+            "conditions": recorded_conditions(record),
+        }
     else:
         found = predictions.of_frame(table, group)
         made["model"] = {"checksum": table.attrs["checksum"]} if "checksum" in table.attrs else None
+        made["conditions"] = table.attrs.get("conditions")
     if isinstance(known, (str, Path)):
         made["truth"] = described(Path(known))
     axes: tuple[str, ...] = ()

@@ -18,6 +18,7 @@ from napari_webipred.evaluation.given import described
 from napari_webipred.evaluation.joining import joined
 from napari_webipred.evaluation.matching import paired
 from napari_webipred.evaluation.published import Published
+from napari_webipred.model_overrides import conditions
 from napari_webipred.results.columns import REGION
 from napari_webipred.results.probabilities import reached
 from napari_webipred.results.session_table import Numbers, RunDetails, SessionTable
@@ -273,6 +274,11 @@ def evaluating_run(
     labels, axes, made = known(given)
     yield 0, 0
     cohort = joined(named_like(given, labels), labels, axes, grouped_by=grouped_by, ordinal=ordinal)
-    record = {"results": f"run {run.number} in napari", "model": {"checksum": given.run.checksum}, **made}
+    record = {
+        "results": f"run {run.number} in napari",
+        "model": {"checksum": given.run.checksum},
+        "conditions": conditions(given.run.card, given.run.options),
+        **made,
+    }
     found = yield from evaluating(cohort, made=record, rule=rule, calibrate=calibrate)
     return Outcome(given.run, found, given.numbers, performance.of_card(given.run.card))
