@@ -56,11 +56,15 @@ def test_model_and_settings_are_kept_and_chosen_again(panel, choose, qtbot, open
     assert (other.form.threshold.value, other.form.profile.value) == (0.25, "webipred")
 
 
-def test_usual_settings_are_not_kept_so_that_the_preference_counts(panel, qtbot):
+@pytest.mark.parametrize(
+    ("name", "usual", "other"),
+    [("intensity", "auto", "dtype"), ("profile", None, "webipred")],
+)
+def test_usual_settings_are_not_kept_so_that_the_preference_counts(panel, qtbot, name, usual, other):
     restored(panel, qtbot)
-    panel.form.intensity.value = "dtype"
-    qtbot.waitUntil(lambda: last_choice.read().settings == {"intensity": "dtype"})
-    panel.form.intensity.value = "auto"
+    panel.form[name].value = other
+    qtbot.waitUntil(lambda: last_choice.read().settings == {name: other})
+    panel.form[name].value = usual
     qtbot.waitUntil(lambda: last_choice.read().settings == {})
 
 

@@ -41,8 +41,10 @@ class QtValueWidget(ValueWidget):
 
 def choice_of(annotation: Any, words: Mapping[Any, str], name: str, value: Any = Undefined, **options: Any) -> ComboBox:
     """Make a combo box of the values of an annotation of literals; values without a label are shown as they are."""
-    choices = [(words.get(each, str(each)), each) for each in literals(annotation)]
-    return ComboBox(name=name, value=value, annotation=annotation, choices=choices, **options)
+    choices = {each: words.get(each, str(each)) for each in literals(annotation)}
+    box = ComboBox(name=name, annotation=annotation, nullable=None in choices, **options)
+    offer(box, choices, next(iter(choices)) if value is Undefined else value)
+    return box
 
 
 def literals(annotation: Any) -> tuple[Any, ...]:
@@ -55,9 +57,14 @@ def literals(annotation: Any) -> tuple[Any, ...]:
 
 
 def offer(box: ComboBox, choices: Mapping[Any, str], chosen: Any = None) -> None:
-    """Set the choices without a signal; if none is chosen, “Choose…” is shown above them."""
+    """Set the choices without a signal; if none is chosen, “Choose…” is shown above them.
+
+    If one of them is None, the box is ``nullable``: others say nothing when None is chosen.
+    """
     offered = [] if chosen in choices else [(QUESTION, None)]
-    offered += [(words, value) for value, words in choices.items()]
+    offered += [(words, value) for value, words in choices.items() if value is not None]
+    if None in choices:
+        box.null_string = choices[None]
     before = box.native.blockSignals(True)
     box.choices = ()
     box.choices = lambda _: offered  # a function is kept when magicgui resets the choices
