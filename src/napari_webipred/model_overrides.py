@@ -176,7 +176,7 @@ class Thresholds(Struct, frozen=True):
         Raises
         ------
         OptionError
-            They are for other classes, or were chosen by results that were made under other conditions.
+            They are for other classes, or were chosen by results of other settings.
         """
         if other := self.values.keys() - set(card.class_names):
             raise OptionError(
@@ -187,13 +187,15 @@ class Thresholds(Struct, frozen=True):
         if differing := [name for name in now if name in before and before[name] != now[name]]:
             name = differing[0]
             raise OptionError(
-                f"The thresholds {self.name} were chosen by results of other settings ({name.replace('_', ' ')}: "
+                f"The thresholds {self.name} were chosen with other settings ({name.replace('_', ' ')}: "
                 f"{_shown(before[name])} then, {_shown(now[name])} now).",
-                "Classify with the settings of then, or evaluate such results and choose thresholds again.",
+                "Choose the settings of then, or choose thresholds by results of the new ones.",
             )
         entries = (entry.model_copy(update={"threshold": self.values.get(entry.name)}) for entry in card.classes)
         return card.model_copy(update={"classes": tuple(entries), "thresholds": self.name})
 
 
 def _shown(value: Any) -> str:
-    return "not given" if value is None else str(value)[:_SHOWN]
+    if value is None:
+        return "not given"
+    return (", ".join(map(str, value)) if isinstance(value, list) else str(value))[:_SHOWN]

@@ -187,7 +187,7 @@ def test_thresholds_that_are_kept_can_be_chosen_at_once(viewer, panel, classify,
     assert dict(_options(second))["threshold"] == "screening"
     panel.form.views.value = "flip"  # which gives other probabilities
     assert not panel.classify.button.isEnabled()
-    assert "The thresholds screening were chosen by results of other settings (views: " in panel.classify.why.text()
+    assert "The thresholds screening were chosen with other settings (views: " in panel.classify.why.text()
     with pytest.raises(OptionError, match="thresholds screening"):
         panel.form()
     panel.form.views.value = None
