@@ -299,6 +299,16 @@ def test_no_labels_are_replaced_that_the_dialog_has_not_asked_about(
     assert dock.files.message.text == ""
 
 
+def test_the_header_names_the_file_as_soon_as_labels_are_saved(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures[:6])
+    name_classes(dock, "dark", "light")
+    press(dock, Key.Key_1)
+    wait(qtbot, lambda: settled(dock))
+    assert dock.sections[2].header.summary == "not saved"
+    dock.files.save_to(tmp_path / "mine.csv")
+    assert dock.sections[2].header.summary == "mine.csv"
+
+
 def test_labels_that_cannot_be_written_are_told_and_written_later(viewer, panel, dock, pictures, tmp_path, qtbot):
     add(panel, dock, qtbot, pictures[:6])
     name_classes(dock, "dark", "light")

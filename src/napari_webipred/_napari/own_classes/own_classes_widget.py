@@ -125,7 +125,7 @@ class OwnClassesWidget(QWidget):
             (own.features.changed, self._fresh.start),
             (own.learning.changed, self._fresh.start),
             (own.learning.judged_changed, self._fresh.start),
-            (own.keeping.changed, self.files.refresh),
+            (own.keeping.changed, self._on_keeping),
             (self._session.catalogue.listed, self._list_bases),
             (self._session.catalogue.added, self._list_bases),
             (self._viewer.events.theme, self._on_theme),
@@ -170,6 +170,10 @@ class OwnClassesWidget(QWidget):
         if self.own.project.labels and not self._folded:
             self._folded = True
             self.sections[0].header.setChecked(False)
+
+    def _on_keeping(self) -> None:
+        self.files.refresh()
+        self._summarise()
 
     def _on_moved(self) -> None:
         self.labels.refresh()
