@@ -153,6 +153,7 @@ def test_the_table_of_the_demo_is_refused_on_standard_output_which_has_its_text(
         (["--model", "demo", "--range", "0:inf"], "LOW:HIGH"),
         (["--model", "demo", "-o", "/no/such/folder/out.csv"], "its folder does not exist. Create the folder"),
         (["--model", "demo", "-o", "."], "is a folder. Give a file name"),
+        (["--model", "demo", "-o", "new/"], "new/ is a folder. Give a file name, such as new/output.csv."),
         (
             ["--model", "gone/model.h5"],
             "There is no model called 'gone/model.h5', and no such file or folder. Check the name",

@@ -64,3 +64,9 @@ def test_what_is_not_foreseen_is_said_in_the_words_of_the_system(explain) -> Non
 def test_a_file_that_grew_too_large_is_out_of_space_like_a_full_disk() -> None:
     numbers = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EACCES)
     assert [out_of_space(OSError(number, "")) for number in numbers] == [True, True, True, False]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows are right there")
+def test_a_path_of_windows_is_told_on_another_system() -> None:
+    _, advice = reading(OSError(errno.ENOENT, os.strerror(errno.ENOENT), r"scans\a.png"))
+    assert advice == "This is a path of Windows: write it as it is on this computer, with / in place of \\."

@@ -8,6 +8,8 @@ import os
 _CONNECTION = {"EIO", "ESTALE", "ETIMEDOUT", "EHOSTDOWN", "EHOSTUNREACH", "ENOTCONN", "ENODEV", "ENXIO", "EREMOTEIO"}
 _LOST = {getattr(errno, name) for name in _CONNECTION if hasattr(errno, name)}
 
+OF_WINDOWS = "This is a path of Windows: write it as it is on this computer, with / in place of \\."
+
 
 def out_of_space(error: OSError) -> bool:
     """Tell whether there is no space left: on the disk, within a quota, or within the largest size of a file."""
@@ -26,7 +28,8 @@ def reading(error: OSError) -> tuple[str, str]:
     """
     match error.errno:
         case errno.ENOENT:
-            return "there is no such file", "Check the name and the folder."
+            is_of_windows = os.name != "nt" and "\\" in str(error.filename or "")
+            return "there is no such file", OF_WINDOWS if is_of_windows else "Check the name and the folder."
         case errno.EACCES | errno.EPERM if os.name == "nt":  # which says the same of a file that is open elsewhere
             return (
                 "another program is using it, or you do not have permission to read it",

@@ -219,6 +219,7 @@ def test_something_else_is_no_bundle(tmp_path: Path) -> None:
     with pytest.raises(ArchiveError, match="not a bundle of models") as caught:
         run(bundle.read(store_zip(tmp_path)))
     assert caught.value.remedies == ("import file",)
+    assert "A model of your own needs no import" in caught.value.hint
     with pytest.raises(ArchiveError, match="There is no file"):
         run(bundle.read(tmp_path / "gone.zip"))
 

@@ -167,3 +167,8 @@ def test_a_name_is_understood_as_people_write_it(name: str) -> None:
 def test_a_reader_without_a_proper_name_is_refused(name: str, where: str) -> None:
     with pytest.raises(OptionError):
         person(name, where)
+
+
+def test_a_table_that_is_not_there_is_told_before_its_record(tmp_path: Path) -> None:
+    with pytest.raises(OptionError, match=r"There is no table gone\.csv\."):
+        results.of_file(tmp_path / "gone.csv")

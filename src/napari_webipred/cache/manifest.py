@@ -68,7 +68,8 @@ def read_manifest(path: Path) -> Manifest:
     if files.kind != "zip" or NAME not in files:
         raise ArchiveError(
             f"{path.name} is not a bundle of models.",
-            "If it is the file of one model, say which model it is.",
+            "A model of your own needs no import: choose its file as the model. If it is a file of a published model, "
+            "say which model it is.",
             "import file",
         )
     try:

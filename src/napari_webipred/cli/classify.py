@@ -113,6 +113,8 @@ def add_arguments(parser: Parser, *, files: bool = True) -> None:
 
 def table_file(text: str) -> Path | None:
     """Return the file of a table; None if it is standard output."""
+    if text.endswith("/"):
+        raise OptionError(f"{text} is a folder.", f"Give a file name, such as {text}output.csv.")
     return None if text == STANDARD else Path(text)
 
 

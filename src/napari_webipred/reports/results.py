@@ -117,6 +117,8 @@ def of_file(path: Path) -> Results:
     """
     refuse_record(path)
     record = read_record(record_path(path))
+    if record is None and not path.exists():
+        raise OptionError(f"There is no table {path.name}.", "Check the name and the folder.")
     if record is None:
         raise OptionError(f"There is no record {record_path(path).name} beside the table {path.name}.", _OURS)
     try:
