@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import tifffile
+from PIL import Image
 
 import napari_webipred as wp
 from cohorts import Label, joined, table
@@ -125,6 +126,12 @@ def test_labels_are_read_from_the_tables_that_people_have(tmp_path: Path, text: 
     ]
 
 
+def test_what_pandas_has_for_a_missing_label_is_no_label() -> None:
+    table = pd.DataFrame({"image": ["a", "b"], "label": pd.array(["x", None], dtype="string")})
+    found, _ = truth.of(table, ("x", "y"))
+    assert [label.classes for label in found] == [("x",), ()]
+
+
 def test_several_labels_of_an_image_stand_in_one_cell() -> None:
     frame = pd.DataFrame({"image": ["1", "2"], "label": ["a; b", None], "age": [40, 50]})
     labels, _ = truth.of(frame, ["a", "b"], multi_label=True)
@@ -193,6 +200,42 @@ def test_the_numbers_of_a_class_count_whatever_the_class_is_called(tmp_path: Pat
         assert found.probabilities.tobytes() == numbers.tobytes()
         assert found.axes == ("z",)
         assert found.assigned.argmax(1).tolist() == numbers.argmax(1).tolist()
+
+
+@pytest.mark.parametrize(
+    ("separator", "decimal", "suffix"),
+    [(";", ",", ".csv"), (";", ".", ".csv"), ("\t", ",", ".txt"), ("\t", ".", ".csv")],
+)
+def test_results_are_read_as_spreadsheets_write_them(tmp_path: Path, separator: str, decimal: str, suffix: str) -> None:
+    frame = wp.classify([np.full((40, 50), level, np.uint8) for level in (0, 90, 255)], "demo")
+    path = tmp_path / f"results{suffix}"
+    text = frame.to_csv(index=False, sep=separator, decimal=decimal)
+    path.write_text(text.replace("\n", "\r\n"), encoding="utf-8-sig", newline="")
+    found, _ = predictions.of_file(path)
+    expected = predictions.of_frame(frame)
+    assert found.probabilities.tobytes() == expected.probabilities.tobytes()
+    assert found.assigned.tolist() == expected.assigned.tolist()
+    assert found.classes == expected.classes
+
+
+def test_results_that_are_not_utf_8_are_told_in_words(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    path.write_text("image,a,b,prediction,error\n", encoding="utf-16")
+    with pytest.raises(OptionError, match=r"The results results\.csv are not UTF-8 text\.") as caught:
+        predictions.of_file(path)
+    assert caught.value.hint == "Save the table as CSV UTF-8."
+
+
+@pytest.mark.parametrize("wrong", [386.0, -0.5])
+def test_a_number_that_is_no_probability_is_refused_wherever_it_stands(tmp_path: Path, wrong: float) -> None:
+    path = tmp_path / "results.csv"
+    Image.new("L", (40, 50)).save(tmp_path / "a.png")
+    assert cli.main(["classify", str(tmp_path / "a.png"), "-m", "demo", "-o", str(path)]) == 0
+    frame = pd.read_csv(path, keep_default_na=False)
+    frame["blurred"] = wrong
+    frame.to_csv(path, index=False)
+    with pytest.raises(OptionError, match=rf"a\.png has {wrong:g} for blurred, which is no probability"):
+        wp.evaluate(path, {"a.png": "sharp"})
 
 
 def test_columns_that_the_user_has_put_before_the_prediction_are_not_the_probabilities(tmp_path: Path) -> None:

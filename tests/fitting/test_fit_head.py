@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ from napari_webipred import engine
 from napari_webipred.errors import OptionError
 from napari_webipred.fitting import fitting, learning
 from napari_webipred.fitting.fitting import OwnFit, Step, own_fitting
-from napari_webipred.fitting.given import labelled
+from napari_webipred.fitting.given import labelled, named_images
 from napari_webipred.fitting.honest import judging
 from napari_webipred.steps import result_of
 
@@ -115,6 +116,58 @@ def test_images_without_a_label_are_left_out_and_labels_without_an_image_are_tol
         given(demo, place, ["a", "b"])
     with pytest.raises(OptionError, match="No image has a label"):
         given(demo, place, {})
+
+
+@pytest.mark.parametrize("missing", ["", None, float("nan"), pd.NA])
+def test_an_image_with_an_empty_label_has_none(demo: wp.Model, tmp_path: Path, missing: object) -> None:
+    place = folder(tmp_path, 3, TWO)
+    table = pd.read_csv(place / "labels.csv").astype({"label": object})
+    table.loc[1, "label"] = missing
+    table.loc[6] = ["lost.png", missing, "day 1"]
+    for labels in (table, dict(zip(table["image"], table["label"], strict=True))):
+        found = given(demo, place, labels)
+        assert (len(found.planes), found.without) == (5, 1)
+        assert {*found.labels} == {("flat",), ("noise",)}
+    table.to_csv(place / "labels.csv", index=False)
+    assert sorted(Path(name).name for name in named_images(place / "labels.csv")) == [
+        f"{i}.png" for i in (0, 2, 3, 4, 5)
+    ]
+    in_order = given(demo, images(3, TWO)[0], table["label"].tolist()[:6])
+    assert (in_order.labels, in_order.without) == (tuple((kind,) for kind in ("flat", *TWO, *TWO)), 1)
+
+
+def test_a_plane_with_an_empty_label_does_not_get_that_of_its_stack(demo: wp.Model) -> None:
+    stack = wp.select(np.stack([image("flat", each) for each in range(3)]), axes="z")
+    table = pd.DataFrame({"image": ["array 0"] * 2, "z": [None, 1], "label": ["a", ""]}, dtype=object)
+    found = given(demo, [stack], table)
+    assert [plane.index for plane in found.planes] == [(0,), (2,)]
+
+
+def test_an_image_with_an_empty_label_can_have_none_of_several(demo: wp.Model, tmp_path: Path) -> None:
+    place = folder(tmp_path, 2, TWO)
+    (place / "labels.csv").write_text("image,label\nflat/0.png,a;b\nnoise/1.png,\n")
+    assert given(demo, place, place / "labels.csv", task="multi").labels == (("a", "b"), ())
+    assert len(named_images(place / "labels.csv", "multi")) == 2
+
+
+def test_a_table_that_names_no_class_is_refused(demo: wp.Model, tmp_path: Path) -> None:
+    place = folder(tmp_path, 1, TWO)
+    table = pd.DataFrame({"image": ["flat/0.png", "noise/1.png"], "Sorte": ["a", "b"], "day": ["1", "2"]})
+    with pytest.raises(OptionError, match="The labels name no class") as caught:
+        given(demo, place, table)
+    assert "Call the column with the classes label" in caught.value.hint
+    assert given(demo, place, table, groups="day").labels == (("a",), ("b",))
+
+
+@pytest.mark.skipif(os.name == "nt", reason="paths of Windows are right there")
+def test_paths_of_windows_in_labels_are_told_unless_the_images_are_given(demo: wp.Model, tmp_path: Path) -> None:
+    place = folder(tmp_path, 1, TWO)
+    table = place / "labels.csv"
+    table.write_text(table.read_text().replace("/", "\\"))
+    with pytest.raises(OptionError, match="2 of the labels have no image") as caught:
+        named_images(table)
+    assert "These are paths of Windows: give the images or their folder" in caught.value.hint
+    assert given(demo, place, table).labels == (("flat",), ("noise",))
 
 
 def test_an_image_with_two_different_labels_is_told(demo: wp.Model, tmp_path: Path) -> None:

@@ -97,10 +97,10 @@ def _labelled(
         raise OptionError(
             "Names of folders say nothing of groups.", "Give a CSV file with the columns image, label and the groups."
         )
-    images = inputs.images(options.inputs, None) if options.inputs else named_images(options.labels)
+    task: Task = "multi" if options.several else "single"
+    images = inputs.images(options.inputs, None) if options.inputs else named_images(options.labels, task)
     sources: list[Source] = ready_sources(base, images, reading, selection.selection(options))
     known = None if options.labels_from_folders else options.labels
-    task: Task = "multi" if options.several else "single"
     given = labelled(sources, known, options.groups, classes=classes or (), task=task, intensity=reading.intensity)
     if given.without:
         terminal.message(f"{given.without} images have no label, and are left out.")

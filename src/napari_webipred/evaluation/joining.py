@@ -13,6 +13,7 @@ from napari_webipred.evaluation.cohort import Cohort, Label, Predictions, Reason
 from napari_webipred.evaluation.matching import paired
 from napari_webipred.names import plain
 from napari_webipred.results.prediction import as_cell
+from napari_webipred.results.probabilities import ROUNDING
 
 Key = tuple[str, tuple[str, ...]]
 
@@ -41,7 +42,7 @@ def joined(
     Raises
     ------
     OptionError
-        No row has a label.
+        No row has a label, or one has a number that is no probability.
     """
     known, conflicts = _by_key(labels)
     pairs = paired(list(dict.fromkeys(predictions.images)), list(dict.fromkeys(label.image for label in labels)))
@@ -75,6 +76,7 @@ def joined(
     images = tuple(predictions.images[row] for row in rows)
     numbers, what = _groups(groups, grouped_by, images)
     chosen = np.array(rows, np.intp)
+    _check_range(images, predictions.classes, predictions.probabilities[chosen])
     truth = np.zeros((len(rows), len(predictions.classes)), np.bool_)
     for index, shown in enumerate(truths):
         truth[index, shown] = True
@@ -91,6 +93,18 @@ def joined(
         ordinal,
         tuple(unmatched),
     )
+
+
+def _check_range(images: Sequence[str], classes: Sequence[str], probabilities: NDArray[np.float32]) -> None:
+    """Refuse what is no probability, such as 386 where a spreadsheet has taken the point of 0.386 for thousands."""
+    beyond = np.argwhere((probabilities < -ROUNDING) | (probabilities > 1 + ROUNDING))
+    if len(beyond):
+        row, column = beyond[0].tolist()
+        raise OptionError(
+            f"{images[row]} has {probabilities[row, column]:g} for {classes[column]}, which is no probability.",
+            "If a spreadsheet has changed the table, classify again. If the model gives such numbers, choose an "
+            "activation that makes probabilities of them.",
+        )
 
 
 def _by_key(labels: Sequence[Label]) -> tuple[dict[Key, Label], list[Unmatched]]:

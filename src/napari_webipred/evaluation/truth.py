@@ -43,7 +43,7 @@ def of(
         images to a label or several; or a CSV file with such a table. A table of results with the answers of a reader
         gives these.
     classes : sequence of str
-        Those of the model.
+        Those of the model. Without them, the labels are empty if it is not clear which column holds them.
     axes : sequence of str
         Columns that tell rows of the same image apart; those that the table also has count.
     group : str, optional
@@ -123,10 +123,10 @@ def _labels(
     shared = tuple(axis for axis in axes if axis in header)
     if image is None:
         image = 0
-    if label is None and len(flags) < len(classes):
+    if label is None and (not classes or len(flags) < len(classes)):
         rest = {*range(len(header))} - {image, *(header.index(axis) for axis in shared)} - {groups}
         label = rest.pop() if len(rest) == 1 else None
-        if label is None:
+        if label is None and classes:
             raise OptionError(
                 f"It is not clear which column holds the labels; there are {_list(header)}.",
                 "Call it label, or have a column with 0 and 1 for each class of the model.",
@@ -223,7 +223,7 @@ def _several(label: Any, multi_label: bool) -> tuple[str, ...]:
 
 def _text(cell: Any) -> str:
     """Write a cell as text; whole numbers without a point, and what is missing as nothing."""
-    if cell is None or cell != cell or type(cell).__name__ in {"NAType", "NaTType"}:  # NaN
+    if cell is None or type(cell).__name__ in {"NAType", "NaTType"} or cell != cell:  # NaN
         return ""
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))

@@ -63,7 +63,7 @@ def labelled(
     known : sequence of str, or of collections of str; or table, mapping, path, or None
         The label of each source, in their order. Or what `napari_webipred.evaluation.truth.of` takes: a table, a
         mapping or a CSV file that names the images; images that it does not name are left out. None takes the names of
-        the folders that the images lie in.
+        the folders that the images lie in. An image with an empty label is left out, unless it can have several.
     groups : sequence of str, or str, optional
         What each source has in common with others, such as the name of a patient; or the name of the column of the
         table that says so.
@@ -93,19 +93,23 @@ def labelled(
     for plane in planes_of(kept, intensity):
         label = _at(each[plane.number], plane)
         if label is not None:
+            used.add(label)
+        if label is not None and (label.classes or task == "multi"):
             planes.append(plane)
             labels.append(label.classes)
             names.append(label.group or (files[plane.number] if sizes[files[plane.number]] > 1 else ""))
-            used.add(label)
     if not planes:
         raise OptionError("No image has a label.", "Give images, and a label for each of them.")
     if lost := [given for given in _of_places(each) if given not in used]:
         raise _without_image([" ".join((given.image, *given.place)) for given in lost])
-    return Labelled(tuple(planes), tuple(labels), tuple(names) if any(names) else None, len(sources) - len(kept))
+    without = len(sources) - len({plane.number for plane in planes})
+    return Labelled(tuple(planes), tuple(labels), tuple(names) if any(names) else None, without)
 
 
-def named_images(table: Path) -> list[str]:
+def named_images(table: Path, task: Task = "single") -> list[str]:
     """Return the images that a table of labels names, beside which relative paths begin.
+
+    Images with an empty label are left out, unless they can have several.
 
     Raises
     ------
@@ -113,6 +117,8 @@ def named_images(table: Path) -> list[str]:
         The table cannot be read, or an image is not there.
     """
     labels, _ = truth.of(table, (), ())
+    if task == "single":
+        labels = [label for label in labels if label.classes] or labels  # without a column of that name, all are empty
     names = dict.fromkeys(without_apostrophe(label.image) for label in labels)
     if lost := [name for name in names if not (table.parent / name).exists()]:
         raise _without_image(lost)
@@ -125,12 +131,16 @@ def _file_of(source: Source) -> str:
     return os.path.abspath(where) if isinstance(where, (str, Path)) else source.name  # noqa: PTH100 - nothing is looked up
 
 
+def _words(label: Label) -> str:
+    return ", ".join(label.classes) or "none"
+
+
 def _without_image(lost: Sequence[str]) -> OptionError:
-    shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else "")
-    return OptionError(
-        f"{len(lost):,} of the labels have no image: {shown}.",
-        "Check the names, give the missing images, or remove these labels.",
-    )
+    shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else ".")
+    remedy = "Check the names, give the missing images, or remove these labels."
+    if os.name != "nt" and "\\" in lost[0]:
+        remedy = "These are paths of Windows: give the images or their folder, too, or write / in place of \\."
+    return OptionError(f"{len(lost):,} of the labels have no image: {shown}", remedy)
 
 
 def _of_places(each: Sequence[Label | Mapping[tuple[tuple[str, str], ...], Label]]) -> list[Label]:
@@ -158,14 +168,17 @@ def _in_order(
         raise _no_column(groups, "the labels are no table")
     names = [""] * len(labels) if groups is None else _in_groups(groups, len(sources))
     return [
-        (source, Label(source.name, (label,) if isinstance(label, str) else tuple(map(str, label)), (), group))
-        for source, label, group in zip(sources, map(_plain, labels), names, strict=True)
+        (source, Label(source.name, said, (), group))
+        for source, said, group in zip(sources, map(_said, labels), names, strict=True)
     ]
 
 
-def _plain(label: Any) -> Any:
-    """Return a label as a text, or several as they are; numbers are names, too."""
-    return label if isinstance(label, (str, list, tuple, set, frozenset)) else str(label)
+def _said(label: Any) -> tuple[str, ...]:
+    """Return the classes that a label names; numbers are names, too, but what stands for a missing value is none."""
+    if isinstance(label, (list, tuple, set, frozenset)):
+        return tuple(map(str, label))
+    name = group_name(label)
+    return (name,) if name.strip() else ()
 
 
 def _by_name(
@@ -179,24 +192,20 @@ def _by_name(
     if known is None:
         labels = truth.from_folders(names)
     else:
-        wanted = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
+        every = tuple(dict.fromkeys(axis for source in sources for axis in source.axes))
         column = groups if isinstance(groups, str) else None
-        labels, axes = truth.of(known, classes, wanted, column, task == "multi")
+        labels, axes = truth.of(known, classes, every, column, task == "multi")
         if column and not any(label.group for label in labels):
             raise OptionError(f"There is no column {column} in the labels.", "Check its name.")
-    pairs = paired(list(dict.fromkeys(names)), list(dict.fromkeys(label.image for label in labels)))
-    of_image: dict[str, dict[tuple[tuple[str, str], ...], Label]] = {}
-    for label in labels:
-        place = tuple((axis, part) for axis, part in zip(axes, label.place, strict=True) if part)
-        said = Label(label.image, tuple(map(without_apostrophe, label.classes)), label.place, label.group)
-        before = of_image.setdefault(label.image, {}).setdefault(place, said)
-        if {*before.classes} != {*said.classes}:
+        if labels and not any(label.classes for label in labels):
             raise OptionError(
-                f"{label.image} has the labels {', '.join(before.classes)} and {', '.join(said.classes)}.",
-                "Correct one of them.",
+                "The labels name no class.", "Call the column with the classes label, and write a class into each line."
             )
+    pairs = paired(list(dict.fromkeys(names)), list(dict.fromkeys(label.image for label in labels)))
+    of_image = _of_image(labels, axes)
     used = {pairs.found[name] for name in names if name in pairs.found}
-    if lost := [name for name in of_image if name not in used]:
+    wanted = {label.image for label in labels if label.classes or task == "multi"}
+    if lost := [name for name in of_image if name in wanted and name not in used]:
         raise _without_image(lost)
     found: list[tuple[Source, Label | Mapping[tuple[tuple[str, str], ...], Label]]] = []
     for number, source in enumerate(sources):
@@ -205,6 +214,26 @@ def _by_name(
             if given is not None:
                 own = {place: replace(label, group=given[number]) for place, label in own.items()}
             found.append((source, own))
+    return found
+
+
+def _of_image(labels: Sequence[Label], axes: Sequence[str]) -> dict[str, dict[tuple[tuple[str, str], ...], Label]]:
+    """Return the label of each place of each image.
+
+    Raises
+    ------
+    OptionError
+        A place has several.
+    """
+    found: dict[str, dict[tuple[tuple[str, str], ...], Label]] = {}
+    for label in labels:
+        place = tuple((axis, part) for axis, part in zip(axes, label.place, strict=True) if part)
+        said = Label(label.image, tuple(map(without_apostrophe, label.classes)), label.place, label.group)
+        before = found.setdefault(label.image, {}).setdefault(place, said)
+        if {*before.classes} != {*said.classes}:
+            raise OptionError(
+                f"{label.image} has the labels {_words(before)} and {_words(said)}.", "Correct one of them."
+            )
     return found
 
 
