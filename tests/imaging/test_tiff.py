@@ -15,9 +15,11 @@ from PIL import Image
 from bombs import zlib_bomb
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.readers import file_source, read
+from napari_webipred.imaging.tiff_packed import reads_zstandard
 
 STACK = np.random.default_rng(0).integers(0, 60000, (2, 5, 40, 50)).astype(np.uint16)
 GREY = (STACK[0, 0] // 256).astype(np.uint8)
+ZSTANDARD = pytest.mark.skipif(not reads_zstandard(), reason="Pillow is built without Zstandard, as for Windows")
 COLOUR = (STACK[0, :3] // 256).astype(np.uint8).transpose(1, 2, 0)
 
 
@@ -229,7 +231,7 @@ def test_a_float_predictor_is_undone(tmp_path: Path) -> None:
     [
         {"compression": "lzw"},
         {"compression": "lzw", "predictor": True, "rowsperstrip": 7},
-        {"compression": "zstd", "tile": (16, 32)},
+        pytest.param({"compression": "zstd", "tile": (16, 32)}, marks=ZSTANDARD),
         {"compression": "lzma", "rowsperstrip": 1},
         {"compression": "zlib", "predictor": True, "tile": (32, 16)},
     ],
@@ -277,6 +279,15 @@ def test_numbers_of_three_bytes_are_refused(tmp_path: Path) -> None:
         read(file_source(path), ())
 
 
+@pytest.mark.parametrize("pixels", [GREY, STACK[0, 0], COLOUR])
+def test_zstandard_is_named_where_it_cannot_be_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pixels: np.ndarray
+) -> None:
+    monkeypatch.setattr("napari_webipred.imaging.tiff.reads_zstandard", lambda: False)
+    tifffile.imwrite(tmp_path / "x.tif", pixels, compression="zstd")
+    assert "in the compression Zstandard cannot be read on this computer" in refusal(tmp_path / "x.tif")
+
+
 @pytest.mark.parametrize("bits", [4, 6])
 def test_colours_of_few_bits_go_from_black_to_white(tmp_path: Path, bits: int) -> None:
     levels = np.moveaxis(STACK[0, :3], 0, -1) % 2**bits
@@ -290,7 +301,7 @@ def test_numbers_of_12_bits_are_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("byteorder", ["<", ">"])
 @pytest.mark.parametrize("dtype", ["u1", "u2", "i2", "f4"])
-@pytest.mark.parametrize("compression", [None, "zlib", "lzw", "zstd"])
+@pytest.mark.parametrize("compression", [None, "zlib", "lzw", pytest.param("zstd", marks=ZSTANDARD)])
 def test_each_plane_of_a_page_with_depth_is_its_own(
     tmp_path: Path, byteorder: str, dtype: str, compression: str | None
 ) -> None:
@@ -333,7 +344,7 @@ def test_a_packed_strip_that_is_cut_short_is_refused(tmp_path: Path) -> None:
     assert "damaged" in refusal(path)
 
 
-@pytest.mark.parametrize("compression", [None, "zlib", "packbits", "lzw", "zstd"])
+@pytest.mark.parametrize("compression", [None, "zlib", "packbits", "lzw", pytest.param("zstd", marks=ZSTANDARD)])
 @pytest.mark.parametrize("how", [{"rowsperstrip": 8}, {"tile": (16, 16)}], ids=lambda how: "-".join(how))
 def test_a_page_of_which_strips_or_tiles_are_missing_is_refused(
     tmp_path: Path, how: dict[str, Any], compression: str | None

@@ -38,7 +38,14 @@ from napari_webipred.imaging.tiff_file import (
     check_ome,
     opened_tiff,
 )
-from napari_webipred.imaging.tiff_packed import COPIES, FLOAT_PREDICTOR, is_packed, read_packed
+from napari_webipred.imaging.tiff_packed import (
+    COPIES,
+    FLOAT_PREDICTOR,
+    ZSTANDARD,
+    is_packed,
+    read_packed,
+    reads_zstandard,
+)
 from napari_webipred.limits import PAGE_AT_MOST, STRIP_AT_MOST
 
 if TYPE_CHECKING:
@@ -252,8 +259,7 @@ def _check_page(page: TiffPage, file_size: int) -> None:
     places = list(zip(page.dataoffsets, page.databytecounts, strict=True))
     if not all(count > 0 and offset + count <= file_size for offset, count in places) or not places:
         raise ImageError("The file is cut short: a part of the pixels is missing.")
-    if page.bitspersample == 24:  # whose bytes tifffile puts in disorder
-        raise ImageError("Pixels of 24 bits cannot be read.", "Save the image with 16 or 32 bits for each number.")
+    _check_kind(page)
     stored = page.nbytes * page.bitspersample // (8 * page.dtype.itemsize)  # 12 bits of 16 may be stored
     is_short = page.compression == 1 and page.bitspersample >= 8 and sum(page.databytecounts) < stored
     # Strips that are not packed may be fewer and longer than the page says; tiles are filled up beyond the edges.
@@ -266,6 +272,17 @@ def _check_page(page: TiffPage, file_size: int) -> None:
             if count * DEFLATE_RATIO > STRIP_AT_MOST:
                 for _ in inflated(page, offset, count, chunk):  # zlib itself would fill the memory
                     pass
+
+
+def _check_kind(page: TiffPage) -> None:
+    """Refuse pixels that nobody here reads rightly."""
+    if page.compression == ZSTANDARD and not reads_zstandard():
+        raise ImageError(
+            "Images in the compression Zstandard cannot be read on this computer.",
+            "Save the image without compression, or as PNG.",
+        )
+    if page.bitspersample == 24:  # whose bytes tifffile puts in disorder
+        raise ImageError("Pixels of 24 bits cannot be read.", "Save the image with 16 or 32 bits for each number.")
 
 
 def _by_pillow(path: Path, page: TiffPage) -> NDArray[Any]:

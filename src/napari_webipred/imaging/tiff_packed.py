@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import struct
 from collections.abc import Iterator
+from functools import cache
 from io import BytesIO
 from itertools import accumulate
 from typing import TYPE_CHECKING, Any
@@ -30,6 +31,17 @@ FLOAT_PREDICTOR = 3
 COPIES = 4  # of a strip or tile in memory: packed, unpacked, as numbers, and without the predictor
 GROWTH, SMALLEST = 2, 4096  # bytes of a pixel byte, and of any strip, that packing may take: LZW has codes of 12 bits
 LONG = 4  # type of a tag: whole numbers of 4 bytes
+ZERO = bytes.fromhex("28b52ffd 20 01 090000 00")  # a byte in Zstandard (RFC 8878)
+
+
+@cache
+def reads_zstandard() -> bool:
+    """Tell whether libtiff unpacks Zstandard, as Pillow brings it; for Windows, it does not."""
+    with open_image(BytesIO(_as_grey([ZERO], 1, 1, 1, ZSTANDARD, 1)), ("TIFF",)) as image:
+        try:
+            return decode(image).size == 1
+        except OSError:
+            return False
 
 
 def is_packed(page: TiffPage) -> bool:
