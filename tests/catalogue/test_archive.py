@@ -71,6 +71,7 @@ def test_what_systems_add_and_nested_zips_are_left_out(tmp_path: Path) -> None:
         "a/../../up.txt",
         "/etc/passwd",
         "C:/x",
+        "::",
         "c:x",
         "a\\b",
         "..",

@@ -157,7 +157,7 @@ def _fault(info: zipfile.ZipInfo) -> str | None:  # noqa: C901, PLR0911 - a list
     for name in {info.orig_filename, info.filename}:
         if not name.rstrip("/") or any(ord(letter) < 32 for letter in name):
             return "has no valid name"
-        if "\\" in name or name.startswith("/") or re.match(r"[A-Za-z]:", name) or ".." in name.split("/"):
+        if "\\" in name or name.startswith("/") or re.match(r".:", name) or ".." in name.split("/"):
             return "points outside the archive"
         if "" in name.rstrip("/").split("/") or "." in name.split("/"):
             return "has no valid name"

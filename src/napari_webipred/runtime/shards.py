@@ -162,7 +162,7 @@ def _read_manifest(topology: str, manifest: Any) -> list[_Group]:
 def _locate(topology: str, path: Any) -> str:
     """Convert a path of the manifest to a name among the model's files; refuse paths outside its folder."""
     parts = PurePosixPath(path).parts if isinstance(path, str) else ()
-    if not parts or parts[0] == "/" or ".." in parts or re.search(r"\\|\0|^[A-Za-z]:|://", path):
+    if not parts or parts[0] == "/" or ".." in parts or re.search(r"\\|\0|^.:|://", path):
         raise ModelError(
             f"{topology} refers to the weight file {path!r}, which is outside the model's folder.",
             "Do not use this model unless you trust its source.",
