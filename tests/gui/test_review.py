@@ -195,14 +195,22 @@ def test_a_blind_reader_sees_a_plain_frame_in_place_of_a_region_that_is_coloured
     (frame,) = [layer for layer in viewer.layers if layer.name == "Region under review"]
     np.testing.assert_allclose(frame.data[0], squares[0] - [[0, 0], [0, 2], [2, 2], [2, 0]])
     assert not drawn.visible
+    assert not drawn.thumbnail[..., :3].any()
+    assert unwrapped(drawn) not in map(
+        unwrapped, viewer.layers.selection
+    )  # or the controls have the colour of its class
     assert panel.form.regions.value is unwrapped(drawn)
     press(view, Key.Key_1, Key.Key_Left)
     assert drawn.visible
+    assert drawn.thumbnail[..., :3].any()
+    assert unwrapped(viewer.layers.selection.active) is unwrapped(drawn)
     assert [layer.name for layer in viewer.layers] == ["image", "cells"]
     press(view, Key.Key_Right)
     assert not drawn.visible
+    assert unwrapped(drawn) not in map(unwrapped, viewer.layers.selection)
     panel.review.leave()
     assert drawn.visible
+    assert drawn.thumbnail[..., :3].any()
     assert [layer.name for layer in viewer.layers] == ["image", "cells"]
 
 

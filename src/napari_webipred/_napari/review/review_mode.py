@@ -128,7 +128,10 @@ class ReviewMode(QObject):
             self._frame.show(self._regions.corners(entry))
 
     def _hide(self) -> None:
-        """Hide maps of classes, which are called after them, and regions that are coloured after their class."""
+        """Hide maps of classes, which are called after them, and regions that are coloured after their class.
+
+        The layer list has a small picture of each layer, and the controls have the colours of the chosen region.
+        """
         run, known = self._session.run, [layer for layer, *_ in self._hidden]
         coloured = self._session.regions.coloured()
         if run is not None and run.regions is not None and (layer := run.regions.layer()) is not None:
@@ -137,14 +140,18 @@ class ReviewMode(QObject):
             if layer not in known and (shows_classes(layer) or layer in coloured):
                 self._hidden.append((layer, layer.visible, layer.name))
                 layer.visible = False
+                layer.thumbnail = np.zeros_like(layer.thumbnail)
                 if shows_classes(layer):
                     layer.name = MAP_NAME
+        if unwrapped(self._viewer.layers.selection.active) in [layer for layer, *_ in self._hidden]:
+            self._viewer.layers.selection.clear()
 
     def _show_hidden(self) -> None:
         layers = list(map(unwrapped, self._viewer.layers))
         for layer, visible, name in self._hidden:
             if layer in layers:
                 layer.visible, layer.name = visible, name
+                layer.refresh(extent=False)  # which makes its small picture again
         self._hidden = []
 
     def _on_failed(self, error: Exception) -> None:
