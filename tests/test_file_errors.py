@@ -15,6 +15,7 @@ from napari_webipred.file_errors import out_of_space, reading, writing
         (errno.ENOENT, "folder does not exist", "Create the folder"),
         (errno.EACCES, "permission", "where you may write"),
         (errno.EROFS, "read-only", "another disk"),
+        (errno.EEXIST, "there is a file of this name", "another name"),
         (errno.ENOSPC, "the disk is full", "Free up space"),
         (errno.EDQUOT, "quota", "Free up space"),
         (errno.ENAMETOOLONG, "too long", "shorter name"),

@@ -64,6 +64,8 @@ def writing(error: OSError) -> tuple[str, str]:  # noqa: PLR0911 - a table of er
             return "it would be larger than a file may be there", "Choose a folder on another disk."
         case errno.EISDIR:
             return "it is a folder", "Choose the name of a file."
+        case errno.EEXIST:
+            return "there is a file of this name", "Choose another name."
     return _either(error) or (_system(error), "Choose another folder.")
 
 
