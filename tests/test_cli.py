@@ -159,6 +159,7 @@ def test_the_table_of_the_demo_is_refused_on_standard_output_which_has_its_text(
             "There is no model called 'gone/model.h5', and no such file or folder. Check the name",
         ),
         (["--model", "./gone"], "no such file or folder"),
+        (["--model", r"C:\models\gone.h5"], r"There is no model called 'C:\models\gone.h5', and no such file"),
         (["--model", "a" * 300], "There is no model called"),
     ],
 )

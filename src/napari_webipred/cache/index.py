@@ -80,7 +80,7 @@ def unknown(reference: str) -> CatalogueError:
     is_path = remote_file.format_of(reference) or reference.startswith((".", "/", "~")) or "\\" in reference
     if is_path and "://" not in reference:
         return CatalogueError(
-            f"There is no model called {reference!r}, and no such file or folder.", "Check the name and the folder."
+            f"There is no model called '{reference}', and no such file or folder.", "Check the name and the folder."
         )
     name = reference.strip().casefold()
     ids = [card.id for card in cards()]
@@ -105,4 +105,4 @@ def unknown(reference: str) -> CatalogueError:
         hint = f"Did you mean {' or '.join(dict.fromkeys(similar[:3]))}?"
     else:
         hint = "Choose a model from the catalogue, or give a Zenodo DOI, hf:owner/name, a URL or a file."
-    return CatalogueError(f"There is no model called {reference!r}.", hint, "list models")
+    return CatalogueError(f"There is no model called '{reference}'.", hint, "list models")
