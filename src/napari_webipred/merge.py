@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from napari_webipred.card import ModelCard, PartialCard, Provenance
-from napari_webipred.names import plain
+from napari_webipred.names import listed, plain
 
 _SHOWN = 3
 # What this program finds out for itself; nobody else can say it.
@@ -85,5 +85,4 @@ def _differing(card: ModelCard, part: PartialCard) -> Sequence[str]:
     for known in (card.class_names, [entry.label or entry.name for entry in card.classes]):
         if list(map(plain, known)) == list(map(plain, names)):
             return []
-    shown = ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
-    return [f"{source} names the classes differently ({shown}); those of {used} are used."]
+    return [f"{source} names the classes differently ({listed(names, _SHOWN)}); those of {used} are used."]

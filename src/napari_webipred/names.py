@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Sequence
 
 # Control characters, line separators, marks and overrides of the direction of writing, what takes no place and joins
 # nothing, and surrogates, which stand for bytes that are no UTF-8 (PEP 383) and cannot be written to any file. The
@@ -54,6 +55,12 @@ def readable(text: str, longest: int = _LONGEST) -> str:
     """Write a text for people as `visible` does, but lines stay lines, and what is very long ends in an ellipsis."""
     text = "\n".join(map(visible, text[: longest + 1].split("\n")))
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def listed(names: Sequence[str], most: int = 100) -> str:
+    """Return names for a message, at most so many of them."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more
 
 
 def slug(name: str, otherwise: str) -> str:

@@ -139,7 +139,7 @@ def test_a_card_counts_before_other_files_and_that_they_differ_is_told():
     card = filled({"webipred.json": {"classes": classes}, "labels.txt": "a\nb\nc\nd"})
     assert card.class_names == ["cat", "dog"]
     assert card.provenance.assumed == (
-        "labels.txt names the classes differently (a, b, c, ...); those of the card are used.",
+        "labels.txt names the classes differently (a, b, c and 1 more); those of the card are used.",
     )
     without_remark = card.model_copy(update={"provenance": Provenance()})
     assert filled({"labels.txt": "felis_catus\ndog"}, without_remark).provenance.assumed == ()

@@ -132,6 +132,14 @@ def test_what_pandas_has_for_a_missing_label_is_no_label() -> None:
     assert [label.classes for label in found] == [("x",), ()]
 
 
+def test_results_without_answers_of_a_reader_are_no_labels() -> None:
+    results = wp.classify(np.zeros((40, 50), np.uint8), "demo")
+    with pytest.raises(OptionError, match="a table of results, but no reader has answered"):
+        wp.evaluate(results, results)
+    labels, _ = truth.of(results.assign(label="sharp"), wp.open_model("demo").classes)
+    assert labels[0].classes == ("sharp",)
+
+
 def test_several_labels_of_an_image_stand_in_one_cell() -> None:
     frame = pd.DataFrame({"image": ["1", "2"], "label": ["a; b", None], "age": [40, 50]})
     labels, _ = truth.of(frame, ["a", "b"], multi_label=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import suppress
 from math import isfinite
 from pathlib import Path
@@ -14,6 +14,7 @@ from napari_webipred.cli.commands import imported
 from napari_webipred.cli.parser import whole_number
 from napari_webipred.errors import OptionError
 from napari_webipred.hardware import Hardware
+from napari_webipred.names import listed
 
 if TYPE_CHECKING:
     from napari_webipred.engine import Event, Started
@@ -216,20 +217,16 @@ def _size(text: str) -> tuple[int, int]:
         raise OptionError(f"--resize {text} is not a size.", "Write it as WIDTHxHEIGHT, for example 224x224.") from None
 
 
-def _few(names: Sequence[str]) -> str:
-    return ", ".join(names[:5]) + (", ..." if len(names) > 5 else "")
-
-
 def started(event: Event, *, expected: bool = True) -> Started:
     """Tell what was left out, and make sure that there are images if expected."""
     from napari_webipred.engine import Started
 
     assert isinstance(event, Started)
     if event.left_out:
-        terminal.message(f"Skipped, because they are not images: {_few(event.left_out)}")
+        terminal.message(f"Skipped, because they are not images: {listed(event.left_out, 5)}")
     if event.links:
         terminal.message(
-            f"Links to folders are not followed: {_few(event.links)}. To classify what is there, give them, too."
+            f"Links to folders are not followed: {listed(event.links, 5)}. To classify what is there, give them, too."
         )
     if expected and not event.total:
         raise OptionError("No images found.", "Give image files, or folders with images.")

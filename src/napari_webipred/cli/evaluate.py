@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from napari_webipred.cli import arguments, terminal
 from napari_webipred.cli.parser import Parser, whole_number
 from napari_webipred.errors import OptionError
+from napari_webipred.names import listed
 
 if TYPE_CHECKING:
     from napari_webipred.evaluation.cohort import Cohort
@@ -137,5 +138,4 @@ def _say_unmatched(cohort: Cohort) -> None:
 
     for reason, count in Counter(each.reason for each in cohort.unmatched).items():
         names = [each.image for each in cohort.unmatched if each.reason == reason]
-        more = ", ..." if len(names) > _SHOWN else ""
-        terminal.message(f"Not counted, {REASONS[reason]}: {count} ({', '.join(names[:_SHOWN])}{more})")
+        terminal.message(f"Not counted, {REASONS[reason]}: {count} ({listed(names, _SHOWN)})")

@@ -11,6 +11,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
+from napari_webipred.names import listed
 from napari_webipred.results.columns import MODEL, RUN
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
@@ -174,14 +175,14 @@ def shared_classes(
     known = {name for classes in own.values() for name in classes}
     for name in mapping:
         if name not in known:
-            raise OptionError(f"No model has a class {name!r}.", f"Their classes are {_list(sorted(known))}.")
+            raise OptionError(f"No model has a class {name!r}.", f"Their classes are {listed(sorted(known), _SHOWN)}.")
     shared = {model: {name: mapping.get(name, name) for name in classes} for model, classes in own.items()}
     first, *others = shared
     for other in others:
         if {*shared[other].values()} != {*shared[first].values()}:
+            one, two = (listed(list(dict.fromkeys(shared[name].values())), _SHOWN) for name in (first, other))
             raise OptionError(
-                f"The models have different classes: {first} has {_list(dict.fromkeys(shared[first].values()))}; "
-                f"{other} has {_list(dict.fromkeys(shared[other].values()))}.",
+                f"The models have different classes: {first} has {one}; {other} has {two}.",
                 "Say which of them are the same.",
                 "map classes",
             )
@@ -201,8 +202,3 @@ def _named(text: str, classes: Sequence[str]) -> list[str]:
     if found is None:
         raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
     return found
-
-
-def _list(names: Sequence[str] | Mapping[str, Any]) -> str:
-    shown = list(names)
-    return ", ".join(shown[:_SHOWN]) + (", ..." if len(shown) > _SHOWN else "")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from napari_webipred import file_errors
 from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Label
-from napari_webipred.names import plain
+from napari_webipred.names import listed, plain
 from napari_webipred.results.columns import READER
 from napari_webipred.results.reading import parsed
 from napari_webipred.results.table_cells import cells_in, is_converted
@@ -92,7 +92,7 @@ def groups_from(path: Path, column: str) -> dict[str, str]:
     header, rows = _file(path)
     image, group = image_column(header) or 0, _group(header, column)
     if group is None:
-        raise OptionError(f"{path.name} has no column {column}.", f"It has {_list(header)}.")
+        raise OptionError(f"{path.name} has no column {column}.", f"It has {listed(header, _SHOWN)}.")
     found: dict[str, str] = {}
     for cells in rows:
         of = cells[group].strip()
@@ -118,6 +118,11 @@ def _labels(
     if image is not None and {*READER} <= {*header}:
         return _answers(header, rows, classes, axes, group, image)
     label = _label_column(header)
+    if label is None and {"prediction", "error"} <= {*header}:
+        raise OptionError(
+            "The labels are a table of results, but no reader has answered in it.",
+            "Give a table with the columns image and label, or review the results in napari and save them.",
+        )
     flags = {name: header.index(name) for name in classes if name in header}
     groups = _group(header, group)
     shared = tuple(axis for axis in axes if axis in header)
@@ -128,7 +133,7 @@ def _labels(
         label = rest.pop() if len(rest) == 1 else None
         if label is None and classes:
             raise OptionError(
-                f"It is not clear which column holds the labels; there are {_list(header)}.",
+                f"It is not clear which column holds the labels; there are {listed(header, _SHOWN)}.",
                 "Call it label, or have a column with 0 and 1 for each class of the model.",
             )
     found = []
@@ -157,7 +162,7 @@ def _label_column(header: Sequence[str]) -> int | None:
         return (first or found)[0]
     if found:
         raise OptionError(
-            f"Several columns can be the labels: {_list([header[column] for column in found])}.",
+            f"Several columns can be the labels: {listed([header[column] for column in found], _SHOWN)}.",
             "Call the one that counts label, and the others otherwise.",
         )
     return None
@@ -228,10 +233,6 @@ def _text(cell: Any) -> str:
     if isinstance(cell, float) and cell.is_integer():
         return str(int(cell))
     return str(cell)
-
-
-def _list(names: Sequence[str]) -> str:
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "")
 
 
 def _file(path: Path) -> tuple[list[str], list[list[str]]]:

@@ -19,7 +19,7 @@ from napari_webipred.execution.plane import Plane, planes_of
 from napari_webipred.fitting.labels import Task, group_name
 from napari_webipred.imaging.preprocess import Intensity
 from napari_webipred.imaging.source import Source
-from napari_webipred.names import without_apostrophe
+from napari_webipred.names import listed, without_apostrophe
 
 _SHOWN = 5
 
@@ -136,11 +136,10 @@ def _words(label: Label) -> str:
 
 
 def _without_image(lost: Sequence[str]) -> OptionError:
-    shown = ", ".join(lost[:_SHOWN]) + (", ..." if len(lost) > _SHOWN else ".")
     remedy = "Check the names, give the missing images, or remove these labels."
     if os.name != "nt" and "\\" in lost[0]:
         remedy = "These are paths of Windows: give the images or their folder, too, or write / in place of \\."
-    return OptionError(f"{len(lost):,} of the labels have no image: {shown}", remedy)
+    return OptionError(f"{len(lost):,} of the labels have no image: {listed(lost, _SHOWN)}.", remedy)
 
 
 def _of_places(each: Sequence[Label | Mapping[tuple[tuple[str, str], ...], Label]]) -> list[Label]:

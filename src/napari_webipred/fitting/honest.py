@@ -17,8 +17,7 @@ from napari_webipred.evaluation.resampling import DRAWS
 from napari_webipred.fitting.head import check
 from napari_webipred.fitting.labels import Labels
 from napari_webipred.fitting.learning import LearningCurve, learning
-from napari_webipred.names import plain
-from napari_webipred.runtime.connections import listed
+from napari_webipred.names import listed, plain
 from napari_webipred.steps import result_of
 
 FEW = 5  # images of a class

@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import OptionError
-from napari_webipred.runtime.connections import listed
+from napari_webipred.names import listed
 
 Task = Literal["single", "multi"]
 Label: TypeAlias = str | Collection[str]

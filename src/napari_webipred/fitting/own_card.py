@@ -12,8 +12,7 @@ from napari_webipred import __version__, licences
 from napari_webipred.card import SCHEMA_VERSION, Base, Citation, FittedTo, named
 from napari_webipred.catalogue import local_model
 from napari_webipred.fitting.project import LONGEST
-from napari_webipred.names import slug
-from napari_webipred.runtime.connections import listed
+from napari_webipred.names import listed, slug
 
 if TYPE_CHECKING:
     from pathlib import Path

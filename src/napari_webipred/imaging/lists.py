@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
-from napari_webipred import file_errors
+from napari_webipred import file_errors, names
 from napari_webipred.errors import OptionError
 from napari_webipred.names import unescape, visible, without_apostrophe
 from napari_webipred.table_header import image_column, separator
@@ -143,8 +143,7 @@ def _place(titles: Sequence[str], column: str | None, name: str) -> int:
 
 
 def _shown(titles: Iterable[str]) -> str:
-    names = [visible(title) for title in titles]
-    return ", ".join(names[:_SHOWN]) + (", ..." if len(names) > _SHOWN else "") or "none"
+    return names.listed([visible(title) for title in titles], _SHOWN) or "none"
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from napari_webipred.errors import ModelError
+from napari_webipred.names import listed
 from napari_webipred.publishing import saved_model_code
 
 if TYPE_CHECKING:
@@ -40,10 +41,9 @@ def refuse(material: Material) -> None:
     else:
         found = list(dict.fromkeys(foreign_parts(material.topology())))
     if found:
-        names = ", ".join(found[:10]) + (", ..." if len(found) > 10 else "")
         raise ModelError(
             f"{material.model.card.name} is not given to TensorFlow, because TensorFlow might execute code in it: "
-            f"{names}.",
+            f"{listed(found, 10)}.",
             "Compare a model without Lambda layers and layers of your own.",
         )
 

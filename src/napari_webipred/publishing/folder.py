@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from napari_webipred.errors import OptionError
+from napari_webipred.names import listed
 from napari_webipred.publishing.deposit import SUMS
 from napari_webipred.results.output import to_disk, unwritable
 from napari_webipred.results.output_folder import alone, folder_being_replaced
@@ -37,8 +38,9 @@ def check(folder: Path, *, overwrite: bool) -> None:
     except OSError as error:
         raise unwritable(folder, error) from error
     if foreign:
-        names = ", ".join(foreign[:5]) + (", ..." if len(foreign) > 5 else "")
-        raise OptionError(f"The folder {folder} holds other files: {names}.", "Choose a new or an empty folder.")
+        raise OptionError(
+            f"The folder {folder} holds other files: {listed(foreign, 5)}.", "Choose a new or an empty folder."
+        )
     if present and not overwrite:
         raise OptionError(f"The folder {folder} holds a deposit already.", "Choose a new folder.", "replace deposit")
 

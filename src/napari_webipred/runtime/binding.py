@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.connections import BROKEN, listed
+from napari_webipred.names import listed
+from napari_webipred.runtime.connections import BROKEN
 from napari_webipred.runtime.graph import Weight
 from napari_webipred.runtime.topology import Layer
 

@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 
 from napari_webipred import limits
 from napari_webipred.errors import ModelError
+from napari_webipred.names import listed
 from napari_webipred.runtime import facts
 from napari_webipred.runtime.binding import bind
-from napari_webipred.runtime.connections import BROKEN, listed
+from napari_webipred.runtime.connections import BROKEN
 from napari_webipred.runtime.ending import ends
 from napari_webipred.runtime.graph import COMPILER_VERSION, INPUT, OUTPUT, Graph, Tensor, Weight
 from napari_webipred.runtime.image_input import ImageInput, image_sizes, not_an_image

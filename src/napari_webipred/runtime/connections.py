@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
@@ -203,13 +203,6 @@ def item_of(value: Any, where: str) -> Item:
     if not isinstance(name, str) or not isinstance(inbound, list):
         raise ModelError(f"The name or the connections of {where} are malformed.", BROKEN)
     return Item(name, class_name, config, inbound)
-
-
-def listed(names: Sequence[str]) -> str:
-    """Return names for a message, at most 100 of them."""
-    most = 100
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more
 
 
 def is_number(value: Any) -> bool:

@@ -10,6 +10,7 @@ from msgspec import Struct
 
 from napari_webipred import formats
 from napari_webipred.errors import ModelError
+from napari_webipred.names import listed
 from napari_webipred.runtime import keras_file, keras_metadata, tfjs
 from napari_webipred.runtime.graph_model import GraphModel, is_graph
 
@@ -185,7 +186,7 @@ def find_model(files: Files, preferred: str | None = None) -> Found:
         if len(chosen) == 1:
             return chosen[0]
     if found:
-        names = ", ".join(each.name for each in found[:10]) + (", ..." if len(found) > 10 else "")
+        names = listed([each.name for each in found], 10)
         raise ModelError(f"There are {len(found)} models here: {names}.", _CHOOSE)
     if documents:
         raise _without_weights(next(iter(documents)))

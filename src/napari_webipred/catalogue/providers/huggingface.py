@@ -37,6 +37,7 @@ from napari_webipred.download.remote_file import (
 )
 from napari_webipred.errors import CatalogueError
 from napari_webipred.merge import merge
+from napari_webipred.names import listed
 
 _CONFIG = "config.json"
 _MAX_CONFIG_BYTES = 4 * 2**20
@@ -191,7 +192,7 @@ def _choose(repository: str, listing: Mapping[str, RemoteFile], path: str | None
         usable = [name for name in listing if format_of(name) and not name.lower().endswith(".zip")]
         whole = [name for name in usable if not _VARIANT.search(PurePosixPath(name).name)] or usable
         if not whole:
-            names = ", ".join(list(listing)[:10]) + (", ..." if len(listing) > 10 else "")
+            names = listed(list(listing), 10)
             raise CatalogueError(
                 f"{repository} on Hugging Face has no model that can be used here ({formats.names()}), "
                 f"but {names or 'no files'}.",

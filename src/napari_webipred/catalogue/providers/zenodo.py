@@ -24,6 +24,7 @@ from napari_webipred.download import client
 from napari_webipred.download.remote_file import RemoteFile, format_of, harmless, read_side_file, wanted
 from napari_webipred.errors import CatalogueError, OptionError
 from napari_webipred.merge import merge
+from napari_webipred.names import listed
 
 PAGE_SIZE = 25  # the most that Zenodo gives to those who are not logged in
 
@@ -293,7 +294,7 @@ def _is_converted(file: RecordFile) -> bool:
 
 
 def _names(files: Sequence[RecordFile]) -> str:
-    return (", ".join(file.key for file in files[:10]) or "no files") + (", ..." if len(files) > 10 else "")
+    return listed([file.key for file in files], 10) or "no files"
 
 
 def card_of(record: Record, key: str | None = None) -> ModelCard:
