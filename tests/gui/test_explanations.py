@@ -12,6 +12,7 @@ pytest.importorskip("napari")
 
 from qtpy.QtCore import Qt
 from tests.gui.conftest import flat
+from tests.gui.test_leaks import close
 
 from napari_webipred._napari.proxy import unwrapped
 from napari_webipred.explanations.explanation import CAPTION
@@ -136,6 +137,34 @@ def test_a_stack_has_one_map_layer_for_all_rows_of_the_run_and_forgets_deleted_r
     settled(panel, qtbot)
     assert names(viewer) == ["stack"]
     assert not len(panel._session.maps)
+
+
+def test_what_is_said_of_a_map_is_about_the_class_that_all_planes_of_a_stack_show(squares, viewer, classify, qtbot):
+    panel = squares
+    viewer.add_image(np.stack([picture(), flat(10, (64, 96))]), name="stack")
+    classify(panel)
+    panel.results.detail.explain.explain_run()
+    settled(panel, qtbot)
+    for row, most_probable in ((0, 1), (1, 0)):
+        panel.results.table.selectRow(row)
+        settled(panel, qtbot)
+        assert np.argmax(panel.results.chosen_entry.row.probabilities) == most_probable
+        assert names(viewer) == ["stack", "square · stack"]
+        assert panel.results.detail.explain.caption.text().startswith("square, by CAM.")
+        assert panel.results.detail.chart.marked == 1
+
+
+def test_a_reopened_panel_says_how_maps_are_looked_at(squares, viewer, classify, qtbot, open_panel):
+    viewer.add_image(picture(), name="cells")
+    classify(squares)
+    explain(squares, qtbot)
+    squares.results.detail.explain.menu.signed.trigger()
+    close(squares)
+    menu = open_panel().results.detail.explain.menu
+    assert (menu.signed.isChecked(), menu.alone.isChecked()) == (True, False)
+    settled(squares, qtbot)
+    menu.signed.trigger()
+    assert not squares._session.maps.signed
 
 
 def test_rows_that_cannot_be_explained_say_why_and_the_others_go_on(squares, viewer, classify, qtbot):

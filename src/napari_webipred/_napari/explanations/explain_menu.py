@@ -10,9 +10,15 @@ from napari_webipred._napari.widgets.button import Button
 
 
 class ExplainMenu(Button):
-    """A button that opens the menu."""
+    """A button that opens the menu.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    signed, alone : bool
+        How maps are looked at now; see `Maps`.
+    """
+
+    def __init__(self, *, signed: bool, alone: bool) -> None:
         super().__init__("⋯")
         self.setToolTip("Explain more rows, check maps, and change how they are shown")
         self.setAccessibleName("Menu of maps")
@@ -33,6 +39,8 @@ class ExplainMenu(Button):
         self.alone = self._add(
             "Limits of this image only", "Else all images and classes of the run have the same limits", True
         )
+        self.signed.setChecked(signed)
+        self.alone.setChecked(alone)
         self.actions_menu.addSeparator()
         self.keep = self._add("Keep this map", "Leave this layer as it is; the next class comes as another layer")
         self.remove = self._add("Remove the maps", "Forget the maps of all rows, and remove their layers")

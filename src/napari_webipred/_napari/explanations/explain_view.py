@@ -48,7 +48,7 @@ class ExplainView(QWidget):
         self._number = -1
         self.button = Button("Explain")
         self.button.setToolTip(TIP)
-        self.menu = ExplainMenu()
+        self.menu = ExplainMenu(signed=maps.signed, alone=maps.alone)
         self.legend = MapLegend()
         self.caption = MutedLabel()
         self.progress = ProgressLine("explaining")

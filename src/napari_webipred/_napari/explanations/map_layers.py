@@ -146,8 +146,6 @@ class MapLayers(QObject):
         image = entry.run.number, entry.row.source
         index = self._maps.class_of(entry)
         same = shown is not None and shown.look.image == image
-        if shown is not None and same and entry.run.card.id not in self._maps.chosen:
-            index = shown.look.class_index  # one class for all planes of a stack
         scale = shown.look.scale if shown is not None and same else 1.0
         if self._maps.of(number) is not None:
             scale = self._maps.scale(number)

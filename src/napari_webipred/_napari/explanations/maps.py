@@ -89,10 +89,15 @@ class Maps(QObject):
         return self._maps[number].scale if self.alone else self._scales[int(self._table.run_numbers[number])]
 
     def class_of(self, entry: Entry) -> int:
-        """Return the class whose map is shown of a row: the one that the user has chosen, or else the first one."""
-        numbers = entry.row.probabilities
+        """Return the class whose map is shown of a row: the one that the user has chosen, or else the most probable one.
+
+        All planes of a stack show the same class, so that of a map that is there stays.
+        """
+        if (chosen := self.chosen.get(entry.run.card.id)) is not None:
+            return chosen
+        image, numbers = (entry.run.number, entry.row.source), entry.row.probabilities
         first = 0 if numbers is None else int(np.argmax(numbers))
-        return self.chosen.get(entry.run.card.id, first)
+        return next((each.look.class_index for each in self.layers.values() if each.look.image == image), first)
 
     def choose(self, entry: Entry, index: int) -> None:
         """Show a class of the model of a row from now on."""
