@@ -12,6 +12,7 @@ pytest.importorskip("napari")
 from onnx import TensorProto, helper, save
 from qtpy.QtCore import Qt
 from tests.gui.conftest import flat
+from tests.gui.test_leaks import close
 
 from napari_webipred import open_model
 from napari_webipred._napari.models.about import about
@@ -325,3 +326,47 @@ def test_a_run_that_finds_no_probabilities_opens_the_form(viewer, panel, fake_ca
     assert panel.model.settings.activation.value is None
     assert panel.sections[0].header.isChecked()  # although a run folds this step
     assert not panel.classify.button.isEnabled()
+
+
+@pytest.fixture
+def refused(asked, qtbot, tmp_path):
+    """A model whose settings are edited, so that it cannot be opened with them."""
+    panel, form = asked(write_logits(tmp_path / "any size.onnx"))
+    form.standardize.value, form.activation.value, form.classes.value = "tf", "softmax", ["a", "b", "c"]
+    use(panel, qtbot)
+    panel.model.edit_settings.click()
+    form.standardize.value, form.classes.value = "caffe", ["a", "a", "b"]
+    use(panel, qtbot)
+    assert "are empty or not unique" in panel.model.opening.message.text
+    return panel, form
+
+
+def test_settings_that_were_refused_count_no_more_when_the_form_shows_those_from_before(refused, qtbot):
+    panel, form = refused
+    form.standardize.value, form.classes.value = "tf", ["a", "b", "c"]
+    use(panel, qtbot)
+    card = panel._session.loading.model.card
+    assert (card.preprocessing.standardize_mode, card.class_names) == ("tf", ["a", "b", "c"])
+
+
+def test_a_model_whose_settings_were_refused_is_opened_with_those_from_before_when_it_is_chosen_again(refused, qtbot):
+    panel, form = refused
+    panel.form.model.value, own = "demo", panel.form.model.value
+    qtbot.waitUntil(lambda: panel._session.loading.progress is None, timeout=30_000)
+    panel.form.model.value = own
+    qtbot.waitUntil(lambda: panel._session.loading.progress is None, timeout=30_000)
+    assert form.native.isHidden()
+    assert panel._session.loading.model.card.preprocessing.standardize_mode == "tf"
+
+
+def test_a_reopened_panel_asks_anew_for_settings_that_were_refused(asked, qtbot, tmp_path, open_panel):
+    panel, form = asked(write_logits(tmp_path / "any size.onnx"))
+    form.standardize.value, form.activation.value, form.classes.value = "tf", "softmax", ["a", "a", "b"]
+    use(panel, qtbot)
+    close(panel)
+    panel = open_panel()
+    qtbot.waitUntil(lambda: panel._session.loading.progress is None, timeout=30_000)
+    form = panel.model.settings
+    assert form.counted.text() == "3 names, or leave empty"
+    assert (form.standardize.value, form.activation.value) == (None, None)
+    assert not form.use.isEnabled()

@@ -67,13 +67,13 @@ class UnderstandingForm(QWidget):
     def show_items(self, items: Sequence[Item]) -> None:
         """Show how the first of these images is understood; what is chosen counts for all of them."""
         self.items = list(items)
-        name = readable(called(items[0]), LONGEST)
-        self.heading.setText(f"How “{name}” is read" if len(items) == 1 else f"How {len(items)} images are read")
+        self._show_name()
         self._make_rows()
         self._show_reason()
 
     def refresh(self) -> None:
-        """Show the images again, whose data or labels may have changed."""
+        """Show the images again, whose names, data or labels may have changed."""
+        self._show_name()
         axes = axes_of_item(self.items[0], self._images)
         if [(axis.name, axis.length) for axis in axes] != [(row.shown_name, row.length) for row in self.rows]:
             self._make_rows()
@@ -102,6 +102,10 @@ class UnderstandingForm(QWidget):
             self.rows.append(row)
         self._names = [axis.name for axis in axes]
         self.reset.setVisible(bool(axes))
+
+    def _show_name(self) -> None:
+        name, count = readable(called(self.items[0]), LONGEST), len(self.items)
+        self.heading.setText(f"How “{name}” is read" if count == 1 else f"How {count} images are read")
 
     def _show_reason(self) -> None:
         words = reason(self.items[0], self._images) or ("" if self.rows else NO_AXES)

@@ -33,6 +33,9 @@ class Loading(QObject):
         The progress while it is being opened.
     error : Exception or None
         Why it could not be opened.
+    tried : dict
+        The settings that the user has just made. They become those of the entry when the model opens with them; if it
+        does not, others take their place.
     """
 
     changed = Signal()
@@ -43,13 +46,14 @@ class Loading(QObject):
         self.model: Model | None = None
         self.progress: Progress | None = None
         self.error: Exception | None = None
+        self.tried: dict[str, Any] = {}
         self._allow_slow = False
         self._task: Task | None = None
 
     def choose(self, entry: Entry | None) -> None:
         """Choose a model; it is opened at once if no network is needed for that."""
         self.cancel()
-        self.entry, self.model, self.error, self._allow_slow = entry, None, None, False
+        self.entry, self.model, self.error, self.tried, self._allow_slow = entry, None, None, {}, False
         if entry is not None and entry.here:
             self.start()
         else:
@@ -62,8 +66,7 @@ class Loading(QObject):
 
     def start_with(self, overrides: dict[str, Any]) -> None:
         """Open the chosen model with the user's settings."""
-        assert self.entry is not None
-        self.entry.overrides |= overrides
+        self.tried = overrides
         self.start()
 
     def start(self, *, replace: bool = False) -> None:
@@ -76,7 +79,7 @@ class Loading(QObject):
         assert self.entry is not None
         self.model, self.error = None, None
         self.progress = Progress("load" if self.entry.here and not replace else "download")
-        self._task = Task(_open(self.entry, self._allow_slow, replace))
+        self._task = Task(_open(self.entry.reference, self.entry.overrides | self.tried, self._allow_slow, replace))
         self._task.events.connect(self._on_events)
         self._task.done.connect(self._on_done)
         self._task.failed.connect(self._on_failed)
@@ -111,8 +114,7 @@ class Loading(QObject):
     def needs_settings(self) -> bool:
         """Whether settings are missing, or those of the user are wrong."""
         if self.model is None:
-            overridden = self.entry is not None and bool(self.entry.overrides)
-            return isinstance(self.error, OptionError) or (overridden and type(self.error) is ModelError)
+            return isinstance(self.error, OptionError) or (bool(self.tried) and type(self.error) is ModelError)
         return self.model.needs_settings
 
     @property
@@ -151,6 +153,8 @@ class Loading(QObject):
     def _on_done(self, model: Model) -> None:
         assert self.entry is not None
         self._end()
+        self.entry.overrides |= self.tried
+        self.tried = {}
         self.model, self.entry.card, self.entry.here = model, model.card, True
         self.changed.emit()
 
@@ -160,11 +164,13 @@ class Loading(QObject):
         self.changed.emit()
 
 
-def _open(entry: Entry, allow_slow: bool, replace: bool) -> Generator[Progress, None, Model]:
+def _open(
+    reference: str | Path, settings: dict[str, Any], allow_slow: bool, replace: bool
+) -> Generator[Progress, None, Model]:
     from napari_webipred.opening import Progress, opening
 
     wanted: dict[str, Any] = {"allow_slow": allow_slow, "replace": replace}
-    model = yield from opening(entry.reference, **entry.overrides, **{name: yes for name, yes in wanted.items() if yes})
+    model = yield from opening(reference, **settings, **{name: yes for name, yes in wanted.items() if yes})
     yield Progress("load")
     if not allow_slow:  # otherwise the first image would take twice as long
         model.warm_up()

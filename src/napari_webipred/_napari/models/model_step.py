@@ -103,7 +103,8 @@ class ModelStep(QWidget):
         if (entry is not self._shown_entry or not loading.needs_settings) and "settings" in vars(self):
             self.settings.hide()
         self._shown_entry = entry
-        if loading.needs_settings and self.settings.native.isHidden():
+        shown = "settings" in vars(self) and not self.settings.native.isHidden()
+        if loading.needs_settings and not shown:
             self._show_settings()
 
     def show_colours(self) -> None:
@@ -116,6 +117,8 @@ class ModelStep(QWidget):
             self.settings.show_settings(loading.model)
         elif outputs := loading.undecided:
             self.settings.show_outputs(outputs)
+        elif loading.tried and "settings" not in vars(self):
+            loading.choose(loading.entry)  # they were wrong in a panel that was closed: ask for them anew
         else:
             self.settings.show()  # the settings were wrong, and are still there to be corrected
 
