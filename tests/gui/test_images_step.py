@@ -220,6 +220,14 @@ def test_a_click_on_edit_opens_the_form_and_what_is_chosen_counts_at_once(images
     assert images.choice.editor.isHidden()
 
 
+def test_the_form_names_an_image_as_it_is_called_now(images):
+    layer = images.model.add_image(grey(6, 40, 50), name="before")
+    images.choice.list.setCurrentIndex(images.choice.layers.index(0))
+    images.choice.edit()
+    layer.name = "after"
+    assert images.choice.editor.heading.text() == "How “after” is read"
+
+
 @pytest.mark.parametrize("key", [Qt.Key.Key_F2, Qt.Key.Key_Return, Qt.Key.Key_Enter])
 def test_keys_open_the_form_for_all_selected_layers_of_the_same_shape(images, qtbot, key):
     for name, shape in (("a", (6, 40, 40)), ("other", (9, 40, 40)), ("b", (6, 40, 40))):

@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QWidget
 
-from napari_webipred._napari.form import VIEWS, ClassifyForm
+from napari_webipred._napari.form import NO_PLANE, VIEWS, ClassifyForm
 from napari_webipred._napari.hardware_note import HardwareNote
 from napari_webipred._napari.models.loading import Loading
 from napari_webipred._napari.reference_row import ReferenceRow
@@ -182,11 +182,13 @@ class ClassifyStep(QWidget):
         return ""
 
     def _missing_images(self) -> str:
-        if self._form.regions.value is not None and self._form.images.value:
+        if not self._form.images.value:
+            return "Open or select an image first."
+        if self._form.regions.value is not None:
             if self._form.finder.searching:
                 return "Looking for the regions…"
             return "" if self._form.plane_count() else "No region lies in the selected images."
-        return "" if self._form.plane_count() else "Open or select an image first."
+        return "" if self._form.plane_count() else NO_PLANE
 
     def _on_run(self) -> None:
         self.message.clear()

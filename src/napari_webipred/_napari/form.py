@@ -45,6 +45,7 @@ DEVICES = {
 }
 PRECISIONS = {"float32": "32 bits (float32)", "bf16": "16 bits (bf16)"}
 VIEWS = {None: "the image alone", "flip": "image and mirror image", "symmetries": "all 8, turned and mirrored"}
+NO_PLANE = "No plane of the selected images is in the range."
 BY_NUMBER, MOST_PROBABLE = "this number", "the most probable class"
 
 
@@ -198,7 +199,7 @@ class ClassifyForm(Container):
         if self.finder.error is not None:
             raise self.finder.error
         if self.regions.value is None and not self.plane_count():
-            raise OptionError("No plane of the selected images is in the range.", "Choose other planes.")
+            raise OptionError(NO_PLANE, "Choose other planes.")
 
     def _check_files(self) -> None:
         finding = [entry for entry in self._session.images.files if entry.finding]

@@ -275,6 +275,8 @@ class ClassifyPanel(QWidget):
         """List the layers again; napari calls it when some come, go or are renamed, even after the panel was closed."""
         if self._listening:
             self.form.reset_choices()
+            if self._results_made:
+                self.results.show_open()
 
     def event(self, event: QEvent | None) -> bool:
         """Stop following the viewer when the panel leaves its dock, and start again when it returns."""

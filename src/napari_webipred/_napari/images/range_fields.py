@@ -43,13 +43,15 @@ class RangeFields(QWidget):
         return slice(self.first.value(), stop, None if step == 1 else step)
 
     def show_range(self, places: slice, length: int) -> None:
-        """Show which of so many planes are taken, without a signal."""
+        """Show which of so many planes are taken, without a signal; none if the first is beyond the end."""
         self._length = max(length, 1)
         start, stop, step = places.indices(self._length)
+        if places.start is not None:
+            start = max(start, min(places.start, LONGEST))
         for field, value in ((self.first, start), (self.last, max(stop - 1, 0)), (self.step, step)):
             before = field.blockSignals(True)
             if field is not self.step:
-                field.setRange(0, self._length - 1)
+                field.setRange(0, max(self._length - 1, value))
             field.setValue(value)
             field.blockSignals(before)
 

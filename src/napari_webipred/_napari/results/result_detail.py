@@ -162,8 +162,7 @@ class ResultDetail(QWidget):
         if self._entry is None:
             return
         run, row = self._entry.run, self._entry.row
-        gone = "" if self.is_open(self._entry) else "image not open"
-        self.name.setText(" · ".join(part for part in (name_of(self._entry), gone) if part))
+        self.show_name()
         for message in (self.error, self.remark, self.message):
             message.clear()
         self._find_stack()
@@ -184,6 +183,12 @@ class ResultDetail(QWidget):
             self.remark.show_note(row.remark)
         if not self.axis:
             self.view.show_row(run.card, row, run.options["threshold"])
+
+    def show_name(self) -> None:
+        """Say what the row is about, and whether that is open."""
+        if self._entry is not None:
+            gone = "" if self.is_open(self._entry) else "image not open"
+            self.name.setText(" · ".join(part for part in (name_of(self._entry), gone) if part))
 
     def _find_stack(self) -> None:
         """Find the rows of the stack of the chosen row, and offer its axes."""

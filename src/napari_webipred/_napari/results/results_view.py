@@ -220,6 +220,11 @@ class ResultsView(QWidget):
         if "detail" in vars(self):
             self.detail.refresh()
 
+    def show_open(self) -> None:
+        """Say whether the image of the chosen row is open; layers have come or gone."""
+        if "detail" in vars(self):
+            self.detail.show_name()
+
     def choose(self, numbers: Sequence[int]) -> None:
         """Choose one of these rows, which the viewer shows already: of the latest run that is shown, the first."""
         if self._chosen in numbers:

@@ -1,0 +1,37 @@
+"""What the panel shows is as it is now, also where something else was changed than what is shown."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+pytest.importorskip("napari")
+
+from tests.gui.conftest import flat
+
+
+def test_a_range_that_begins_beyond_the_end_is_shown_and_is_the_reason_why_nothing_can_be_classified(
+    viewer, panel, choose, qtbot
+):
+    viewer.add_image(np.stack([flat(9)] * 60), name="long")
+    choose(panel, "Brightness")
+    panel.form.planes.value = slice(20, 30)
+    qtbot.waitUntil(panel.classify.button.isEnabled)
+    panel.form.images.value = [viewer.add_image(np.stack([flat(9)] * 10), name="short")]
+    fields = panel.form.planes.native.fields
+    assert (fields.first.value(), fields.last.value()) == (20, 9)
+    assert panel.classify.why.text() == "No plane of the selected images is in the range."
+    fields.first.setValue(5)
+    assert panel.form.planes.value == slice(5, None)
+    assert panel.classify.button.text() == "Classify 1 image (5 planes)"
+    assert panel.classify.button.isEnabled()
+
+
+def test_it_is_said_at_once_whether_the_image_of_the_chosen_row_is_open(viewer, panel, classify):
+    layer = viewer.add_image(flat(200), name="cells")
+    classify(panel)
+    assert panel.results.detail.name.text() == "cells"
+    viewer.layers.remove("cells")
+    assert panel.results.detail.name.text() == "cells · image not open"
+    viewer.layers.append(layer)
+    assert panel.results.detail.name.text() == "cells"
