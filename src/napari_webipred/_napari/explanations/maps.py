@@ -89,7 +89,7 @@ class Maps(QObject):
         return self._maps[number].scale if self.alone else self._scales[int(self._table.run_numbers[number])]
 
     def class_of(self, entry: Entry) -> int:
-        """Return the class whose map is shown of a row: the one that the user has chosen, or else the most probable one.
+        """Return the class whose map is shown of a row: the one that the user has chosen, or else the most probable.
 
         All planes of a stack show the same class, so that of a map that is there stays.
         """
