@@ -85,6 +85,21 @@ def test_each_shape_is_a_row_and_its_class_is_written_on_it(viewer, panel, qtbot
     assert not np.array_equal(shapes.edge_color[0], shapes.edge_color[1])
 
 
+def test_shapes_show_the_classes_that_they_have_with_a_threshold_that_was_moved(viewer, panel, qtbot, classify):
+    viewer.add_image(halves())
+    shapes = viewer.add_shapes([DARK, BRIGHT], shape_type="polygon")
+    choose_regions(panel, shapes, qtbot)
+    classify(panel, "Eye")
+    settled(panel, qtbot)
+    assert list(shapes.features["class"]) == ["blood", "drusen"]
+    panel.results.detail.threshold.number.setValue(0.95)
+    table = panel._session.table
+    qtbot.waitUntil(lambda: [table.entry(number).row.prediction for number in range(2)] == ["blood", ""])
+    settled(panel, qtbot)
+    assert list(shapes.features["class"]) == ["blood", ""]
+    assert [str(text) for text in shapes.text.values] == ["blood 0.96", "none"]
+
+
 def test_too_many_shapes_keep_their_look_and_the_panel_says_why(viewer, panel, qtbot, classify, monkeypatch):
     monkeypatch.setattr("napari_webipred._napari.regions.region_results.MOST_DRESSED", 1)
     viewer.add_image(halves())

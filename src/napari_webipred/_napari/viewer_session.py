@@ -258,6 +258,7 @@ class ViewerSession(QObject):
     def set_threshold(self, run: RunDetails, threshold: float) -> None:
         """Assign the classes of all rows of a multi-label run with another threshold."""
         self.table.set_threshold(run, threshold)
+        self.regions.assign(run.number, threshold)
         self.rows_changed.emit()
 
     def calibrate(self, run: RunDetails, calibration: Calibration) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Generator, Iterable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from msgspec import Struct
+from msgspec.structs import replace
 from napari.layers import Labels, Shapes
 from qtpy.QtCore import QObject, QTimer, Signal
 
@@ -25,7 +27,7 @@ from napari_webipred._napari.regions.region_look import (
     undress,
 )
 from napari_webipred._napari.regions.region_search import search
-from napari_webipred._napari.regions.region_table import Verdict, columns_of, verdicts
+from napari_webipred._napari.regions.region_table import Verdict, columns_of, reassigned, verdicts
 from napari_webipred._napari.task import Task
 from napari_webipred.card import ModelCard
 from napari_webipred.errors import WebIPredError
@@ -33,16 +35,22 @@ from napari_webipred.errors import WebIPredError
 if TYPE_CHECKING:
     from napari_webipred._napari.results.run import Run
 
+PATIENCE = 150  # milliseconds without another threshold until layers show it: a slider that is dragged gives many
 CHANGED = "{:,} region{} changed or removed after the start, so the layer does not show that result; the table does."
 
 
 class Shown(Struct, frozen=True, eq=False):
-    """What was last written to a layer: a verdict for each shape or label, by its name at that time."""
+    """What was last written to a layer: a verdict for each shape or label, by its name at that time.
+
+    ``run`` is the number of the run, and ``threshold`` the one by which its classes are assigned.
+    """
 
     used: UsedRegions
     card: ModelCard
     verdicts: dict[str, Verdict]
     bright: bool
+    run: int
+    threshold: float
 
 
 class RegionResults(QObject):
@@ -65,17 +73,22 @@ class RegionResults(QObject):
         self._wanted: WeakKeyDictionary[Any, bool] = WeakKeyDictionary()
         self._former: WeakKeyDictionary[Any, Any] = WeakKeyDictionary()
         self._remarks: WeakKeyDictionary[Any, str] = WeakKeyDictionary()
+        self._thresholds: dict[int, float] = {}
         self._canvas: bool | None = None
         self._steps: list[Step] = []
         self._tasks: list[Task] = []
         self._timer = QTimer(self)
         self._timer.setInterval(0)
         self._timer.timeout.connect(self._next)
+        self._later = QTimer(self)
+        self._later.setSingleShot(True)
+        self._later.setInterval(PATIENCE)
+        self._later.timeout.connect(self._assign)
 
     @property
     def busy(self) -> bool:
         """Whether something is still to be written."""
-        return bool(self._steps or self._tasks)
+        return bool(self._steps or self._tasks or self._later.isActive())
 
     def shows(self, layer: Any) -> bool:
         """Tell whether a layer is to show classes: Shapes do unless the user says no, Labels if the user says yes."""
@@ -126,15 +139,34 @@ class RegionResults(QObject):
         layer = None if run.regions is None else run.regions.layer()
         if run.regions is None or layer is None or not run.rows:
             return
-        threshold = run.details.options["threshold"]
-        card = run.details.card
+        number, card = run.details.number, run.details.card
+        threshold = self._thresholds.get(number, run.details.options["threshold"])
         used, bright = run.regions, is_bright(run.layers())
 
         def go_on(found: dict[str, Verdict]) -> None:
-            self._shown[layer] = Shown(used, card, found, bright)
+            self._shown[layer] = Shown(used, card, found, bright, number, threshold)
             self._check(layer, self._write)
+            self._assign()
 
         self._in_background(layer, verdicts(run.rows[:], card, threshold), go_on)
+
+    def assign(self, run: int, threshold: float) -> None:
+        """Assign the classes of the regions of a run, by its number, with another threshold, a little later."""
+        self._thresholds[run] = threshold
+        self._later.start()
+
+    def _assign(self) -> None:
+        for layer, shown in list(self._shown.items()):
+            threshold = self._thresholds.get(shown.run, shown.threshold)
+            if threshold != shown.threshold:
+                work = reassigned(shown.verdicts, shown.card, threshold)
+                self._in_background(layer, work, partial(self._on_assigned, layer, shown.run, threshold))
+
+    def _on_assigned(self, layer: Any, run: int, threshold: float, found: dict[str, Verdict]) -> None:
+        shown = self._shown[layer]
+        if shown.run == run and self._thresholds[run] == threshold:  # else there is another one meanwhile
+            self._shown[layer] = replace(shown, verdicts=found, threshold=threshold)
+            self._check(layer, self._write)
 
     def _check(self, layer: Any, then: Any) -> None:
         """Find out where the regions of the last run are now, and go on with that."""

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 from msgspec import Struct
+from msgspec.structs import replace
 from numpy.typing import NDArray
 
 from napari_webipred import limits
@@ -65,6 +66,18 @@ def verdicts(rows: Sequence[Row], card: ModelCard, threshold: float) -> Generato
         one = all(row.position == mine[0].position for row in mine)
         found[name] = Verdict(mean, assigned(mean, card, threshold), len(mine), mine[0].position if one else {})
     return found
+
+
+def reassigned(
+    found: Mapping[str, Verdict], card: ModelCard, threshold: float
+) -> Generator[None, None, dict[str, Verdict]]:
+    """Give verdicts the classes that they have with another threshold. Yields now and then."""
+    other = {}
+    for number, (name, verdict) in enumerate(found.items()):
+        if number % PAUSE == 0:
+            yield
+        other[name] = replace(verdict, assigned=assigned(verdict.probabilities, card, threshold))
+    return other
 
 
 def columns_of(found: Mapping[Any, Verdict], count: int, card: ModelCard, axes: Sequence[str]) -> dict[str, Any]:
