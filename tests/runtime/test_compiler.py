@@ -156,7 +156,7 @@ def test_all_unsupported_layers_are_listed_with_the_option_at_fault(model_files:
     for words in (
         "one (Attention9D)",
         "two (Resizing with antialias=True)",
-        "three (LSTM)",
+        "three (Package>LSTM)",
         "four (BatchNormalization with renorm",
     ):
         assert words in said

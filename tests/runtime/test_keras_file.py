@@ -38,6 +38,13 @@ def test_a_saved_model_gives_the_numbers_of_keras(name):
     np.testing.assert_allclose(model.predict(golden["pictures"]), golden["outputs"], rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("version", [2, 3])
+def test_weights_and_their_network_in_two_files_give_the_numbers_of_the_keras_that_wrote_them(version):
+    golden = np.load(GOLDENS / f"keras{version}-attention.npz")
+    model = open_path(GOLDENS / "weights" / f"keras{version}-attention.json")
+    np.testing.assert_allclose(model.predict(golden["pictures"]), golden["outputs"], rtol=1e-5, atol=1e-7)
+
+
 def test_there_are_models_of_both_kinds():
     assert {Path(name).suffix for name in SAVED} == {".h5", ".keras"}
 

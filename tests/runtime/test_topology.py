@@ -123,9 +123,23 @@ def test_a_second_output_stays_the_second_within_a_nested_model() -> None:
     assert flatten(topology).calls[-1].operands == (Ref(1, 1),)
 
 
-def test_packages_before_class_names_are_dropped() -> None:
-    topology = functional(entry("a", "Custom>Package>Scale", [["image", 0, 0]]), output=[["a", 0, 0]])
-    assert flatten(topology).calls[-1].layer.class_name == "Scale"
+@pytest.mark.parametrize(
+    ("written", "read"),
+    [
+        ({"class_name": "ReLU"}, "ReLU"),
+        ({"class_name": "ReLU", "module": "keras.layers", "registered_name": None}, "ReLU"),
+        ({"class_name": "ReLU", "module": "tf_keras.src.layers", "registered_name": "ReLU"}, "ReLU"),
+        ({"class_name": "Custom>LayerScale"}, "LayerScale"),
+        ({"class_name": "LayerScale", "module": None, "registered_name": "Custom>LayerScale"}, "LayerScale"),
+        ({"class_name": "Addons>GroupNormalization"}, "GroupNormalization"),
+        ({"class_name": "Custom>Package>ReLU"}, "Custom>Package>ReLU"),
+        ({"class_name": "ReLU", "module": None, "registered_name": "Mine>ReLU"}, "Mine>ReLU"),
+        ({"class_name": "ReLU", "module": "keras_like.layers", "registered_name": "ReLU"}, "Custom>ReLU"),
+    ],
+)
+def test_only_classes_of_keras_are_called_by_their_bare_names(written: dict[str, Any], read: str) -> None:
+    layer = entry("a", "", [["image", 0, 0]]) | written
+    assert flatten(functional(layer, output=[["a", 0, 0]])).calls[-1].layer.class_name == read
 
 
 @pytest.mark.parametrize(

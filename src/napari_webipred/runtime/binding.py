@@ -28,7 +28,8 @@ def bind(
 
     These names are tried in order, and a match counts only if it is unique: the layer's name after the names of its
     models; its name alone, as in most files; one of the two after any prefix; numbers instead of names, in Keras'
-    order; the layer's name with a number appended, if the shape fits; the one tensor of the layer that has no name.
+    order; the layer's name with a number appended, if the shape fits; the one tensor of the layer that has no name; the
+    name of the outermost model alone, as Keras 2 does for a Normalization in it that was adapted.
     The order of the tensors in the file does not matter.
 
     Parameters
@@ -75,7 +76,7 @@ def bind(
     return {weight: bound[weight] for weight in needed}
 
 
-_STAGES = 6
+_STAGES = 7
 
 # The name in DepthwiseConv2D of Keras 3.
 _OTHER_ROLES = {"depthwise_kernel": ("kernel",)}
@@ -89,8 +90,9 @@ def _forms(weight: Weight, place: int | None) -> list[list[str]]:
     numbered = [] if place is None else [f"{weight.layer}/{place}", f"{weight.layer}/vars/{place}"]
     # Stage 2 compares these with the ends of names, stage 4 with names without their number, and stage 5 finds a
     # weight that its Keras 3 layer does not name, such as that of LayerScale.
+    outermost = weight.path.partition("/")[0]
     return [below, alone, [form for pair in zip(below, alone, strict=True) for form in pair], numbered, alone,
-            [f"{weight.layer}/variable"]]  # fmt: skip
+            [f"{weight.layer}/variable"], [f"{outermost}/{role}" for role in roles]]  # fmt: skip
 
 
 class _Names:
@@ -115,7 +117,7 @@ class _Names:
     def find(self, stage: int, forms: list[str], shape: tuple[int, ...]) -> list[str]:
         """Return the tensors that match the first of these names that any tensor matches."""
         for form in forms:
-            if stage < 2:
+            if stage in {0, 1, 6}:
                 found = [form] if form in self._weights else []
             elif stage < 4:
                 found = self._ending.get(form, [])

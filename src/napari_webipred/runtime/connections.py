@@ -10,6 +10,12 @@ from msgspec import Struct
 
 from napari_webipred.errors import ModelError
 
+_MODULES_OF_KERAS = {"keras", "tf_keras", "keras_core", "tensorflow"}
+# Keras registers these as it does classes of others.
+_OF_KERAS_APPLICATIONS = {"LayerScale", "StochasticDepth", "CustomScaleLayer"}
+# Classes of others that compute the same as Keras' class of that name.
+_ALIKE = {"Addons>GroupNormalization"}
+
 MODEL_CLASSES = {"Functional", "Model", "Sequential"}
 
 BROKEN = "Ask the publisher of the model to convert it again."
@@ -197,12 +203,25 @@ def item_of(value: Any, where: str) -> Item:
     class_name, config = layer.get("class_name"), layer.get("config")
     if not isinstance(class_name, str) or not class_name:
         raise ModelError(f"The class_name of {where} is missing.", BROKEN)
-    class_name = class_name.rsplit(">", 1)[-1]
+    class_name = class_of(layer, class_name)
     name = layer.get("name") or (config.get("name") if isinstance(config, dict) else None) or where
     inbound = layer.get("inbound_nodes") or []
     if not isinstance(name, str) or not isinstance(inbound, list):
         raise ModelError(f"The name or the connections of {where} are malformed.", BROKEN)
     return Item(name, class_name, config, inbound)
+
+
+def class_of(layer: Mapping[str, Any], class_name: str) -> str:
+    """Return the class of a layer, with its package if it is not one of Keras.
+
+    A class in another package may compute anything, whatever it is called. Only Keras 3 writes the module.
+    """
+    package, _, bare = class_name.rpartition(">")
+    module = layer.get("module", "keras")
+    if not package and not (isinstance(module, str) and module.partition(".")[0] in _MODULES_OF_KERAS):
+        package = str(layer.get("registered_name")).rpartition(">")[0] or "Custom"
+    foreign = package and bare not in _OF_KERAS_APPLICATIONS and f"{package}>{bare}" not in _ALIKE
+    return f"{package}>{bare}" if foreign else bare
 
 
 def is_number(value: Any) -> bool:

@@ -18,7 +18,7 @@ OUTPUT = "classes"
 
 # Raised whenever the same model compiles to another graph, so that those on disk are made anew. It stands here because
 # a graph on disk is opened without the compiler.
-COMPILER_VERSION = 14
+COMPILER_VERSION = 15
 
 Attribute = int | float | str | Sequence[int]
 

@@ -86,11 +86,10 @@ def read_pair(network: str, description: bytes, name: str, content: bytes) -> La
     topology = _topology(network, description)
     root = File(name, content).root
     stored = root.child("model_weights") or root  # from a whole model, or from weights that Keras 2 saved separately
+    version = "3.0" if "module" in topology else topology.get("keras_version") or stored.attribute("keras_version")
     if stored.attribute("layer_names") is not None or stored.attribute("layer_names0") is not None:
-        version = "3.0" if "module" in topology else topology.get("keras_version") or stored.attribute("keras_version")
         weights = _weights_of(name, stored)
-    else:
-        version = "3.0"
+    else:  # Keras 3, and Keras 2 since 2.12
         weights = dict(_numbered(name, root, topology, (), 0))
     return LayersModel(network, topology, version if isinstance(version, str) else "", weights, {})
 
@@ -229,7 +228,7 @@ def _numbered(
             continue
         for path, key in _weight_paths(group):
             array = _array(name, f"{layer_name}/{key}", group.child(path))
-            if array is not None and (array.ndim or class_name != "Normalization"):
+            if array is not None and (class_name, key) != ("Normalization", _COUNT):
                 yield "/".join((*scope, layer_name, key)), array
 
 
@@ -242,7 +241,9 @@ def _names_of(name: str, layer: Any) -> tuple[str, str]:
 
 
 _INNER = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
+_INNER |= {f"_{group}": name for group, name in _INNER.items()}  # Keras 2
 _ROLES = ("kernel", "bias")
+_COUNT = "2"  # of a Normalization: over how many images its mean and its variance were taken
 
 
 def _weight_paths(group: Node) -> Iterator[tuple[str, str]]:

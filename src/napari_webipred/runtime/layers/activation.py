@@ -8,10 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from napari_webipred.runtime.connections import is_number
+from napari_webipred.runtime.connections import class_of, is_number
 from napari_webipred.runtime.graph import Tensor
 from napari_webipred.runtime.layers.context import LayerContext
 from napari_webipred.runtime.layers.registry import KINDS, layer
+
+ALL_NUMBERS = "has axis=None: it computes with all numbers of all images together, which is unsupported"
 
 
 def activation(context: LayerContext, x: Tensor, option: str = "activation") -> Tensor:
@@ -24,7 +26,7 @@ def activation(context: LayerContext, x: Tensor, option: str = "activation") -> 
         value = value["config"]
     if isinstance(value, dict) and isinstance(value.get("config"), dict):
         return _activation_layer(context, value, x)
-    name = value.rsplit(">", 1)[-1] if isinstance(value, str) else ""
+    name = value if isinstance(value, str) else ""  # with a package, it is a function of somebody else
     if name in {"softmax", "log_softmax"}:
         return _softmax(context, x, -1, "Softmax" if name == "softmax" else "LogSoftmax")
     if name not in ACTIVATIONS:
@@ -33,7 +35,7 @@ def activation(context: LayerContext, x: Tensor, option: str = "activation") -> 
 
 
 def _activation_layer(context: LayerContext, value: dict[str, Any], x: Tensor) -> Tensor:
-    kind = KINDS.get(str(value.get("class_name")).rsplit(">", 1)[-1])
+    kind = KINDS.get(class_of(value, str(value.get("class_name"))))
     if kind is None or kind.build.__module__ != __name__:
         raise context.refuse(f"has the unsupported activation {value.get('class_name')!r:.80}")
     inner = type(context.layer)(context.layer.name, context.layer.class_name, context.layer.scope, value["config"])
@@ -207,6 +209,8 @@ def prelu(context: LayerContext, x: Tensor) -> Tensor:
 @layer("Softmax")
 def softmax(context: LayerContext, x: Tensor) -> Tensor:
     """Apply softmax along an axis, by default the last one."""
+    if context.keras >= 3 and context.layer.config.get("axis", -1) is None:
+        raise context.refuse(ALL_NUMBERS)
     axes = context.integers_of("axis", [-1])
     if len(axes) != 1:
         raise context.refuse(f"has axis={axes}; only softmax along one axis is supported")

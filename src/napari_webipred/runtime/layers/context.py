@@ -10,7 +10,7 @@ from msgspec import Struct
 from numpy.typing import NDArray
 
 from napari_webipred.errors import ModelError
-from napari_webipred.runtime.connections import BROKEN, is_number
+from napari_webipred.runtime.connections import BROKEN, is_number, mapping
 from napari_webipred.runtime.graph import Attribute, Graph, Tensor, Weight
 from napari_webipred.runtime.topology import Layer
 
@@ -141,6 +141,8 @@ class LayerContext(Struct, frozen=True):
         value = self.option(name)
         if value is None:
             return None
+        if isinstance(value, dict) and value.get("class_name") in ("__numpy__", "__tensor__"):
+            value = mapping(value.get("config"), f"The option {name} of {self.layer.path}").get("value")
         try:
             array = np.asarray(value, np.float64).ravel()
         except (TypeError, ValueError, OverflowError) as error:

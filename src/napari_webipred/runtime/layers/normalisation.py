@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -152,16 +154,20 @@ def normalisation(context: LayerContext, x: Tensor) -> Tensor:
     broadcast_shape = [*shape, 1, 1] if x.nchw else [n or 1 if i in kept else 1 for i, n in enumerate(x.shape)]
     mean, variance = context.numbers("mean"), context.numbers("variance")
 
+    def placed(values: NDArray[np.float32]) -> NDArray[np.float32]:
+        return values.reshape([1] * len(broadcast_shape) if values.size == 1 else broadcast_shape)
+
     def deviation(values: NDArray[np.float32]) -> NDArray[np.float32]:
-        return np.maximum(np.sqrt(values), np.float32(1e-7)).reshape(broadcast_shape)
+        return placed(np.maximum(np.sqrt(values), np.float32(1e-7)))
 
     if mean is not None and variance is not None:
-        if len(mean) != np.prod(shape) or len(variance) != len(mean) or min(variance) < 0:
+        # One number stands for all.
+        if not {len(mean), len(variance)} <= {1, math.prod(shape)} or min(variance) < 0:
             raise context.wrong("mean")
-        shift = context.constant(np.reshape(mean, broadcast_shape))
+        shift = context.constant(placed(np.asarray(mean, np.float32)))
         width = context.constant(deviation(np.asarray(variance, np.float32)))
     else:
-        shift = context.weight("mean", shape, lambda values: values.reshape(broadcast_shape))
+        shift = context.weight("mean", shape, placed)
         width = context.weight("variance", shape, deviation)
         context.graph.optional_weights.add(context.trained("count", ()))
     if context.flag("invert", default=False):

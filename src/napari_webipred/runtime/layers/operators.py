@@ -6,7 +6,7 @@ from typing import Any
 
 from napari_webipred.runtime.connections import Row, constant_of, is_number
 from napari_webipred.runtime.graph import Tensor
-from napari_webipred.runtime.layers.activation import ACTIVATIONS, stored_axis
+from napari_webipred.runtime.layers.activation import ACTIVATIONS, ALL_NUMBERS, stored_axis
 from napari_webipred.runtime.layers.context import LayerContext, is_integer
 from napari_webipred.runtime.layers.merge import combine
 from napari_webipred.runtime.layers.registry import layer
@@ -94,6 +94,18 @@ _REDUCTIONS = {
 _NORMALISED = {"nn.softmax": "Softmax", "nn.log_softmax": "LogSoftmax", "LogSoftmax": "LogSoftmax"}
 # Names of the second operand, if it is a named argument.
 _SECOND = ("y", "x2", "bias")
+# Settings of the other operators, with the values that are supported.
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+_SETTINGS: dict[str, dict[str, tuple[Any, ...]]] = {
+    "cast": {"dtype": _FLOATS},
+    "Cast": {"dtype": _FLOATS},
+    "nn.gelu": {"approximate": (False, True)},
+    "Gelu": {"approximate": (False, True)},
+    "nn.silu": {"beta": (1,)},
+    "Squareplus": {"b": (4,)},
+}
+# What every call or layer may have, and what is looked at elsewhere.
+_COMMON = {"name", "trainable", "function", "data_format", *_SECOND}
 _FUNCTIONS = (*_BINARY, *_UNARY, *_SLOPED, *_BOUNDED, *_REDUCTIONS, *_NORMALISED)
 
 
@@ -105,6 +117,7 @@ def operator(context: LayerContext, *operands: Tensor | float | Row) -> Tensor:
     inputs = [*operands, *_second_operand(context)]
     if context.arguments.get("data_format") not in (None, "NHWC"):
         raise context.refuse(f"has the unsupported data_format {context.arguments['data_format']!r:.80}")
+    _check_settings(context, name)
     if name in _BINARY and len(inputs) == 2:
         return combine(context, _BINARY[name], inputs)
     x = inputs[0]
@@ -123,6 +136,19 @@ def operator(context: LayerContext, *operands: Tensor | float | Row) -> Tensor:
     if name not in _UNARY:
         raise context.wrong("function")
     return _unary(context, x, _UNARY[name])
+
+
+def _check_settings(context: LayerContext, name: str) -> None:
+    """Refuse every setting that is not used, because it would change the numbers."""
+    known = _SETTINGS.get(name, {})
+    used = {"axis", "keepdims"} if name in _REDUCTIONS else {"axis"} if name in _NORMALISED else set()
+    used.update((_SLOPED[name][1],) if name in _SLOPED else _BOUNDED.get(name, ()))
+    options = {**context.layer.config}
+    if "dtype" not in known or context.layer.class_name == "TFOpLambda":
+        options.pop("dtype", None)  # with which the layer computes
+    for key, value in {**options, **context.arguments}.items():
+        if value is not None and key not in used and key not in _COMMON and value not in known.get(key, ()):
+            raise context.refuse(f"has the unsupported setting {key:.80}={value!r:.80}")
 
 
 def _second_operand(context: LayerContext) -> list[Tensor | float | Row]:
@@ -165,6 +191,8 @@ def _reduce(context: LayerContext, x: Tensor, op: str) -> Tensor:
 
 
 def _normalise(context: LayerContext, x: Tensor, op: str) -> Tensor:
+    if context.layer.config.get("axis", -1) is None:
+        raise context.refuse(ALL_NUMBERS)
     axis = _setting(context, "axis", default=-1)
     axis = -1 if axis is None else axis
     if not is_integer(axis):
