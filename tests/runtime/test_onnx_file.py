@@ -66,6 +66,22 @@ def test_a_file_for_one_image_at_a_time_takes_several():
     np.testing.assert_allclose(session(model(taken=[1, 3, 4, 4], given=[1, 3, 1, 1])).predict(IMAGES), MEANS)
 
 
+@pytest.mark.parametrize(
+    "node",
+    [
+        helper.make_node("ReduceMean", ["x"], ["m"], keepdims=1),  # of all numbers
+        helper.make_node("MeanVarianceNormalization", ["x"], ["m"]),
+        helper.make_node("Softmax", ["x"], ["m"], axis=0),
+    ],
+)
+def test_the_numbers_of_an_image_do_not_depend_on_those_computed_with_it(node):
+    nodes = [node, helper.make_node("Sub", ["x", "m"], ["d"]), helper.make_node("GlobalMaxPool", ["d"], ["y"])]
+    opened = session(model(nodes))
+    images = IMAGES * np.float32([1, 5]).reshape(2, 1, 1, 1)
+    alone = np.concatenate([opened.predict(image[None]) for image in images])
+    np.testing.assert_array_equal(opened.predict(images), alone)
+
+
 def test_images_of_any_size_are_taken():
     opened = session(model(taken=[None, 3, None, None]))
     assert opened.input_shape == (None, None, 3)
@@ -144,6 +160,20 @@ def test_operators_of_others_and_functions_are_refused():
         helper.make_function("local", "F", ["a"], ["b"], [helper.make_node("Neg", ["a"], ["b"])], made.opset_import)
     )
     refused(made, "contains functions or training steps")
+
+
+@pytest.mark.parametrize("training", [False, True])
+def test_dropout_is_taken_unless_it_is_in_training_mode(training):
+    constants = {"ratio": np.float32(0.5), "training": np.array(training)}
+    made = model([helper.make_node("Dropout", ["x", "ratio", "training"], ["d"]), mean_of("d")], constants=constants)
+    if training:
+        refused(made, "Dropout is in training mode")
+    else:
+        np.testing.assert_allclose(session(made).predict(IMAGES), MEANS)
+
+
+def mean_of(name: str) -> Any:
+    return helper.make_node("GlobalAveragePool", [name], ["y"])
 
 
 def grown(*nodes: Any, **constants: np.ndarray) -> ModelProto:

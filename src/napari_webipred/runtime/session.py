@@ -18,6 +18,7 @@ from napari_webipred.cancellation import Cancellation, current
 from napari_webipred.errors import ModelError
 from napari_webipred.hardware import USUAL, Hardware
 from napari_webipred.runtime.bounds import Bounds, bounds_of, first_bounds, known_bounds, read_network
+from napari_webipred.runtime.facts import FORMAT
 from napari_webipred.runtime.graph import INPUT, OUTPUT
 from napari_webipred.runtime.inference import explained, mapped, open_graph, signature
 from napari_webipred.runtime.onnx_graph import read_properties
@@ -116,7 +117,9 @@ class Session:
             found = optimised.signature
             self.properties = optimised.properties()
         self.input_shape, self.output_size, self.outputs = found.input_shape, found.output_size, found.outputs
-        self._singly = found.single
+        # Whoever made the network of an ONNX file may have computed something from all images of a batch together, such
+        # as a mean or the range for a quantisation; those of the other formats were compiled here.
+        self._singly = found.single or self.properties.get(FORMAT) == "onnx"
         MEMORY.hold(optimised or self, self._bounds.weights)
 
     def _guarded(self) -> AbstractContextManager[None]:

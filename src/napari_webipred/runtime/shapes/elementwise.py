@@ -84,7 +84,9 @@ def cast_like(operator: Operator) -> Value:
 
 @rule("Dropout")
 def dropout(operator: Operator) -> Sequence[Value]:
-    """Return the input and a mask."""
+    """Return the input and a mask; training mode, in which results are random, is refused."""
+    if operator.has(2) and ((training := operator.value(2).numbers) is None or np.any(training)):
+        raise operator.refuse("is in training mode")
     return [operator.like(operator.shape()), Value(BOOL, operator.shape())]
 
 
