@@ -172,3 +172,18 @@ def test_a_reader_without_a_proper_name_is_refused(name: str, where: str) -> Non
 def test_a_table_that_is_not_there_is_told_before_its_record(tmp_path: Path) -> None:
     with pytest.raises(OptionError, match=r"There is no table gone\.csv\."):
         results.of_file(tmp_path / "gone.csv")
+
+
+def test_a_table_that_a_spreadsheet_has_saved_gives_the_same_rows(study) -> None:
+    path = study.read({1: ("noisy", "grain")})
+    before = results.of_file(path)
+    table = pd.read_csv(path, dtype=str, keep_default_na=False)
+    numbers = [name for name in before.classes if name in table]
+    table[numbers] = table[numbers].apply(lambda column: column.str.replace(".", ","))
+    table.to_csv(path, sep=";", index=False, encoding="utf-8-sig")
+    assert [(row.place, row.probabilities, row.reading) for row in results.of_file(path).rows] == [
+        (row.place, row.probabilities, row.reading) for row in before.rows
+    ]
+    path.write_bytes(path.read_bytes().decode("utf-8-sig").encode("utf-16"))
+    with pytest.raises(OptionError, match="are not UTF-8 text"):
+        results.of_file(path)

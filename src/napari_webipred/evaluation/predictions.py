@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import csv
 import io
-import re
 from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,9 +20,8 @@ from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 from napari_webipred.results.record import read_record, record_path
-from napari_webipred.results.table_cells import is_converted, text_of
+from napari_webipred.results.table_cells import is_ours, text_of
 from napari_webipred.results.table_path import refuse_record
-from napari_webipred.table_header import separator as separator_in
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,7 +29,6 @@ if TYPE_CHECKING:
 _TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT, *READER}
 _SHOWN = 12
 _READ_AS_NOTHING = {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}  # by pandas.read_csv, unless told
-_DECIMAL_COMMA = re.compile(r"-?\d+,\d+(E[+-]?\d+)?", re.IGNORECASE)
 _NEEDED = "Give a table that napari-webipred has written or classify() has returned."
 
 
@@ -55,15 +52,15 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
     model = record.get("model") or {}
     classes = [entry["name"] for entry in model.get("classes") or ()]
     try:
-        table = text_of(path) if is_converted(path) else None
+        table = None if is_ours(path) else text_of(path)
+        separator = "," if table else dialect_of(path).delimiter
         with path.open(encoding="utf-8-sig", newline="") if table is None else nullcontext(table) as file:
-            header, separator, decimal = _written(file, path)
+            header = next(csv.reader(file, delimiter=separator), [])
         others = {*header} - {header[place] for place in class_places(header, classes)}
         texts: Mapping[str, type[str]] = dict.fromkeys({*_TEXTS, *([group] if group else [])} & others, str)
         frame = pd.read_csv(
             path if table is None else io.StringIO(table.getvalue()),
             sep=separator,
-            decimal=decimal,
             encoding="utf-8-sig",
             dtype=texts,
             keep_default_na=False,
@@ -79,24 +76,6 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
     if "runs" in record:
         raise OptionError(f"{path.name} has the rows of several runs.", "Evaluate the rows of one run or model only.")
     return of_frame(frame, group, classes or None, model.get("task")), record
-
-
-def _written(file: IO[str], path: Path) -> tuple[list[str], str, str]:
-    """Return the header of a table, and what stands between its cells and in its numbers.
-
-    Many a spreadsheet writes semicolons between cells and commas in numbers.
-    """
-    separator = dialect_of(path).delimiter
-    header = next(csv.reader(file, delimiter=separator), [])
-    if "image" in header:
-        return header, separator, "."
-    file.seek(0)
-    separator = separator_in(file.readline(), path.name)
-    file.seek(0)
-    rows = csv.reader(file, delimiter=separator)
-    header = next(rows, [])
-    commas = separator != "," and any(_DECIMAL_COMMA.fullmatch(cell) for cells in rows for cell in cells)
-    return header, separator, "," if commas else "."
 
 
 def of_frame(

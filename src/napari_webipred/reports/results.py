@@ -129,6 +129,8 @@ def of_file(path: Path) -> Results:
     except OSError as error:
         reason, remedy = file_errors.reading(error)
         raise OptionError(f"The results {path.name} cannot be read: {reason}.", remedy) from error
+    except UnicodeDecodeError as error:
+        raise OptionError(f"The results {path.name} are not UTF-8 text.", "Save the table as CSV UTF-8.") from error
     except (csv.Error, ValueError, LookupError, TypeError) as error:
         raise OptionError(f"{path.name} is no table of results: {error}.", _OURS) from error
     notes = ["The table was changed after it was written."] if changed else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,15 @@ from napari_webipred import safe_json
 from napari_webipred.results.export import as_text, dialect_of, in_cells
 from napari_webipred.results.line import is_json
 from napari_webipred.results.table_path import PARQUET
+from napari_webipred.table_header import separator
+
+_DECIMAL_COMMA = re.compile(r"-?\d+,\d+(E[+-]?\d+)?", re.IGNORECASE)
 
 
 def cells_in(path: Path) -> Iterator[list[str]]:
-    """Yield the names of the columns, then the cells of each row, as they stand in a CSV file.
+    """Yield the names of the columns, then the cells of each row, as they stand in a CSV file of ours.
+
+    Many a spreadsheet writes semicolons between cells, and commas in numbers.
 
     Raises
     ------
@@ -33,13 +39,35 @@ def cells_in(path: Path) -> Iterator[list[str]]:
     elif is_json(path):
         yield from _of_json(path)
     else:
+        between = _between(path)
         with path.open(encoding="utf-8-sig", newline="") as file:
-            yield from csv.reader(file, dialect_of(path))
+            rows = csv.reader(file, dialect_of(path), delimiter=between)
+            if between == dialect_of(path).delimiter:
+                yield from rows
+                return
+            yield next(rows)
+            for cells in rows:
+                yield [cell.replace(",", ".") if _DECIMAL_COMMA.fullmatch(cell) else cell for cell in cells]
 
 
 def is_converted(path: Path) -> bool:
     """Tell whether a table is no text with cells, by its name."""
     return is_json(path) or path.suffix.lower() == PARQUET
+
+
+def is_ours(path: Path) -> bool:
+    """Tell whether a table is text with cells as this program writes them; for the errors see `cells_in`."""
+    return not is_converted(path) and _between(path) == dialect_of(path).delimiter
+
+
+def _between(path: Path) -> str:
+    """Return what stands between the cells of a text: what the program writes, unless there is no column of images."""
+    usual = dialect_of(path).delimiter
+    with path.open(encoding="utf-8-sig", newline="") as file:
+        if "image" in next(csv.reader(file, delimiter=usual), []):
+            return usual
+        file.seek(0)
+        return separator(file.readline(), path.name)
 
 
 def text_of(path: Path) -> io.StringIO:
