@@ -243,11 +243,11 @@ def test_an_output_that_is_an_input_is_refused_even_when_it_may_be_overwritten(f
 @pytest.mark.parametrize("name", ["out.csv", "out.csv.json"])
 def test_a_file_that_is_no_result_of_ours_is_replaced_only_on_demand(folder, tmp_path, capsys, name):
     out = tmp_path / "out.csv"
-    (tmp_path / name).write_text("a,table\r\nof,mine\r\n")
+    (tmp_path / name).write_bytes(b"a,table\r\nof,mine\r\n")
     command = ["classify", str(folder / "a.png"), "-m", "demo", "-o", str(out)]
     assert cli.main(command) == 2
     assert f"{tmp_path / name} exists and was not written by napari-webipred" in capsys.readouterr().err
-    assert (tmp_path / name).read_text() == "a,table\r\nof,mine\r\n".replace("\r\n", "\n")
+    assert (tmp_path / name).read_bytes() == b"a,table\r\nof,mine\r\n"
     assert cli.main([*command, "--overwrite"]) == 0
     assert cli.main(command) == 0  # now it is ours
     assert len(read(out)) == 2

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import struct
+import sys
 import zlib
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -247,7 +248,7 @@ def test_the_name_is_the_path_as_given(tmp_path: Path, monkeypatch: pytest.Monke
     (tmp_path / "a").mkdir()
     Image.fromarray(GREY).save("a/x.png")
     assert file_source("a/../a/x.png").name == "a/../a/x.png"
-    assert file_source(Path("a/x.png")).name == "a/x.png"
+    assert file_source(Path("a/x.png")).name == str(Path("a/x.png"))
 
 
 # What cannot be read is explained
@@ -354,7 +355,8 @@ def test_what_may_not_be_read_says_so(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr(Path, "open", refuse)
     with pytest.raises(ImageError) as caught:
         read(file_source(path), ())
-    assert caught.value.message == "x.png cannot be read: you do not have permission to read it."
+    assert caught.value.message.startswith("x.png cannot be read: ")
+    assert caught.value.message.endswith("you do not have permission to read it.")
     assert "permissions" in caught.value.hint
     assert "get this one again" not in caught.value.hint
 
@@ -454,7 +456,12 @@ def test_a_folder_that_cannot_be_listed_is_not_passed_over(
     assert "locked is a folder" in refusal(folder / "locked")
 
 
-@pytest.mark.parametrize("doubtful", ["b.dcm", "b.DCM", "b", "png", "b.png.", "b.txt"])
+ENDS_WITH_DOT = pytest.param(
+    "b.png.", marks=pytest.mark.skipif(sys.platform == "win32", reason="Windows leaves the last dot out")
+)
+
+
+@pytest.mark.parametrize("doubtful", ["b.dcm", "b.DCM", "b", "png", ENDS_WITH_DOT, "b.txt"])
 def test_images_are_for_themselves_unless_the_name_of_a_file_lets_doubt(
     tree: Callable[[str], Path], doubtful: str
 ) -> None:

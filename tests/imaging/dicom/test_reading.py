@@ -164,7 +164,8 @@ def test_a_table_of_contents_stands_for_the_files_below_its_folder(tmp_path: Pat
     outside = written(tmp_path / "SECRET", ct_slice(2))
     listed = dataset(RAMP, SOPClassUID="1.2.840.10008.1.3.10")
     del listed.PixelData
-    records = [["IMAGES", "A"], ["..", "SECRET"], [str(outside)], ["MISSING"]]
+    # Backslashes part the folders of a name.
+    records = [["IMAGES", "A"], ["..", "SECRET"], [outside.as_posix()], ["MISSING"]]
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of pydicom: such names are not allowed
         listed.DirectoryRecordSequence = [
