@@ -85,6 +85,16 @@ CASES: dict[str, tuple[Any, np.ndarray, list[str]]] = {
         STORED / 2047,
         ["--min-max-window"],
     ),
+    "bits below those that count": (
+        lambda: dataset(STORED << 3 | 0x8005, BitsStored=12, HighBit=14),
+        STORED / 2047,
+        ["--min-max-window"],
+    ),
+    "bits below those of a number with a sign": (
+        lambda: dataset(RAMP << 4 | 5, BitsStored=12, HighBit=15),
+        (X + 1024) / 2047,
+        ["--min-max-window"],
+    ),
 }
 
 
@@ -119,29 +129,6 @@ def test_what_all_frames_share_counts_where_a_frame_says_nothing(tmp_path: Path)
     made = dataset(np.stack([RAMP, RAMP]), SharedFunctionalGroupsSequence=shared)
     path = written(tmp_path / "x.dcm", made)
     np.testing.assert_array_equal(shown(path, index=(1,)).pixels, rounded((X - 39.5) / 399 + 0.5))
-
-
-def test_a_palette_is_looked_up(tmp_path: Path) -> None:
-    from pydicom.dataelem import DataElement
-
-    pixels = np.arange(64, dtype=np.uint8).reshape(8, 8)
-    made = dataset(pixels, "US", PhotometricInterpretation="PALETTE COLOR")
-    ramps = [np.linspace(0, 65535, 64), np.linspace(65535, 0, 64), np.full(64, 0x8000)]
-    for colour, ramp in zip(("Red", "Green", "Blue"), ramps, strict=True):
-        made.add(DataElement(f"{colour}PaletteColorLookupTableDescriptor", "US", [64, 0, 16]))
-        made.add(DataElement(f"{colour}PaletteColorLookupTableData", "OW", ramp.astype("<u2").tobytes()))
-    path = written(tmp_path / "x.dcm", made)
-    ours = read(file_source(path), ())
-    expected = np.stack([ramp.astype("<u2")[pixels] >> 8 for ramp in ramps], -1)
-    np.testing.assert_array_equal(ours, expected)
-    assert np.abs(ours.astype(int) - by_dcmtk(path, "--no-windowing")).max() <= 1
-
-
-def test_colours_of_16_bits_become_8_bits(tmp_path: Path) -> None:
-    pixels = np.random.default_rng(0).integers(0, 65536, (8, 8, 3), dtype=np.uint16)
-    path = written(tmp_path / "x.dcm", dataset(pixels, "SC", samples=3))
-    ours = read(file_source(path), ())
-    np.testing.assert_array_equal(ours, np.floor(pixels / 65535 * 255 + 0.5).astype(np.uint8))
 
 
 # What a user chooses

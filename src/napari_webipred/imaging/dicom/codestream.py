@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from struct import unpack_from
 
 from napari_webipred.errors import ImageError
@@ -11,6 +12,7 @@ from napari_webipred.imaging.dicom.syntax import RLE
 JPEG, SIZE_OF_JPEG_2000 = b"\xff\xd8", b"\xff\x4f\xff\x51"
 # Markers that begin a frame of JPEG: all of C0 to CF but tables (C4), an extension (C8) and arithmetic coding (CC).
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # F7: of JPEG-LS
+ADOBE = 0xEE
 MARKERS_AT_MOST = 1000
 
 
@@ -45,15 +47,29 @@ def _size(frame: bytes) -> tuple[int, int] | None:
     return bottom - top, right - left
 
 
+def is_made_of_rgb(frame: bytes) -> bool:
+    """Tell whether a frame of JPEG says, with the marker of Adobe, that it holds YCbCr which was made of RGB."""
+    return any(
+        marker == ADOBE and frame.startswith(b"Adobe", at) and frame[at + 11 : at + 12] == b"\1"
+        for marker, at in _segments(frame)
+    )
+
+
 def _jpeg_size(frame: bytes) -> tuple[int, int] | None:
+    for marker, at in _segments(frame):
+        if marker in FRAMES:
+            rows, columns = unpack_from(">HH", frame, at + 1)
+            return rows, columns
+    return None
+
+
+def _segments(frame: bytes) -> Iterator[tuple[int, int]]:
+    """Yield the markers before the samples, each with where its content begins."""
     at = len(JPEG)
     for _ in range(MARKERS_AT_MOST):
         while frame[at : at + 2] == b"\xff\xff":
             at += 1
         if len(frame) < at + 9 or frame[at] != 0xFF:
-            return None
-        if frame[at + 1] in FRAMES:
-            rows, columns = unpack_from(">HH", frame, at + 5)
-            return rows, columns
+            return
+        yield frame[at + 1], at + 4
         at += 2 + int.from_bytes(frame[at + 2 : at + 4], "big")
-    return None

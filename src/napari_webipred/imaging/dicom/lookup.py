@@ -53,24 +53,39 @@ def lookup(item: Dataset, signed: bool) -> Lookup | None:
     signed : bool
         Whether the values that are looked up may be negative.
     """
-    descriptor, data = value(item, "LUTDescriptor"), value(item, "LUTData")
+    kind = "<u2" if order(item) == "little" else ">u2"
+    descriptor, data = described(value(item, "LUTDescriptor"), kind, signed), value(item, "LUTData")
     if descriptor is None or data is None:
         return None
-    kind = "<u2" if order(item) == "little" else ">u2"
-    try:
-        count, first, bits = map(int, np.frombuffer(descriptor, kind) if isinstance(descriptor, bytes) else descriptor)
-    except (TypeError, ValueError):
-        return None
-    count = count & 0xFFFF or MOST
-    if signed and first > 32767:
-        first -= MOST
-    entries = _entries(data, count, kind)
+    count, first, bits = descriptor
+    entries = entries_in(data, count, kind)
     if entries is None or not 1 <= bits <= 16:
         return None
     return Lookup(first, entries, bits, text(item, "LUTExplanation"))
 
 
-def _entries(data: Any, count: int, kind: str) -> NDArray[np.int32] | None:
+def described(descriptor: Any, kind: str, signed: bool) -> tuple[int, int, int] | None:
+    """Return how many entries a table has, the value that the first is of, and their bits; None of odd descriptors.
+
+    Parameters
+    ----------
+    descriptor : bytes or sequence of int, optional
+    kind : str
+        How words are stored.
+    signed : bool
+        Whether the values that are looked up may be negative.
+    """
+    try:
+        count, first, bits = map(int, np.frombuffer(descriptor, kind) if isinstance(descriptor, bytes) else descriptor)
+    except (TypeError, ValueError):
+        return None
+    if signed and first > 32767:
+        first -= MOST
+    return count & 0xFFFF or MOST, first, bits
+
+
+def entries_in(data: Any, count: int, kind: str) -> NDArray[np.int32] | None:
+    """Return the entries of a table; None if there are too few."""
     if isinstance(data, bytes) and len(data) < count:
         return None
     if isinstance(data, bytes):

@@ -10,16 +10,18 @@ import numpy as np
 from msgspec.structs import replace
 
 from napari_webipred.errors import ImageError
-from napari_webipred.imaging.dicom import codestream
+from napari_webipred.imaging.dicom import codestream, palette
 from napari_webipred.imaging.dicom.content import opened
 from napari_webipred.imaging.dicom.fragments import Fragment, frames_of
 from napari_webipred.imaging.dicom.layout import Layout, swap
 from napari_webipred.imaging.dicom.silence import native_silence
-from napari_webipred.imaging.dicom.syntax import BIG_ENDIAN, ROOT, Decoder, decoder_of
+from napari_webipred.imaging.dicom.syntax import BIG_ENDIAN, PILLOW, RLE, ROOT, SYNTAXES, Decoder, decoder_of
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+# Of which samples lie in words as their attributes say; other codes have samples of their own.
+AS_ALLOCATED = {RLE, *(uid for uid, syntax in SYNTAXES.items() if not syntax.compressed)}
 FILES_KNOWN = 8  # of which the places of frames are kept
 
 
@@ -55,12 +57,7 @@ def in_colours(values: NDArray[Any], layout: Layout) -> NDArray[np.uint8]:
     ndarray of uint8, shape (rows, columns, 3)
     """
     if layout.photometric == "PALETTE COLOR":
-        from pydicom.pixels import apply_color_lut
-
-        little = replace(layout, syntax=ROOT)  # so are the numbers of a palette that was read
-        found: NDArray[Any] = apply_color_lut(values, _attributes(little))[..., :3]
-        eight_bit: NDArray[np.uint8] = found if found.dtype == np.uint8 else (found >> 8).astype(np.uint8)
-        return eight_bit
+        return palette.in_colours(values, dict(layout.palette), layout.signed)
     if layout.stored == 8:
         eight: NDArray[np.uint8] = values.astype(np.uint8, copy=False)
         return eight
@@ -88,6 +85,17 @@ def _native(file: BinaryIO, layout: Layout, frame: int) -> NDArray[Any]:
 
 
 def _decoded(content: bytes, layout: Layout, decoder: Decoder | None) -> NDArray[Any]:
+    """Decode the bytes of one frame, of which some bits may lie below those that count."""
+    below = layout.highest - layout.stored + 1
+    above = layout.allocated - 1 - layout.highest
+    if layout.is_float or below <= 0 or above < 0 or layout.syntax not in AS_ALLOCATED:
+        return _by_pydicom(content, layout, decoder)
+    # pydicom takes the lowest bits in any case, so it gets all of them for such that count.
+    words = _by_pydicom(content, replace(layout, stored=layout.allocated, highest=layout.allocated - 1), decoder)
+    return words << above >> above + below
+
+
+def _by_pydicom(content: bytes, layout: Layout, decoder: Decoder | None) -> NDArray[Any]:
     """Decode the bytes of one frame with pydicom, which is told nothing else about the file."""
     from pydicom.encaps import encapsulate
     from pydicom.pixels import pixel_array
@@ -102,8 +110,10 @@ def _decoded(content: bytes, layout: Layout, decoder: Decoder | None) -> NDArray
     dataset.PixelData = encapsulate([content])
     dataset["PixelData"].VR = "OB"
     dataset["PixelData"].is_undefined_length = True
+    # Such colours Pillow makes RGB of by itself, whatever the header says; pydicom would do it once more.
+    is_rgb = decoder == PILLOW and layout.is_colour and codestream.is_made_of_rgb(content)
     with native_silence():
-        decoded: NDArray[Any] = pixel_array(dataset, index=0, decoding_plugin=decoder.plugin)
+        decoded: NDArray[Any] = pixel_array(dataset, index=0, decoding_plugin=decoder.plugin, raw=is_rgb)
     return decoded
 
 
@@ -125,8 +135,6 @@ def _attributes(layout: Layout) -> Any:
         dataset.PixelRepresentation = int(layout.signed)
     if layout.samples > 1:
         dataset.PlanarConfiguration = layout.planar
-    for keyword, values in layout.palette:
-        setattr(dataset, keyword, values)
     return dataset
 
 
