@@ -209,15 +209,15 @@ DICOM: dict[str, Callable[[], bytes]] = {
         SegmentedBluePaletteColorLookupTableData=struct.pack("<4H", 2, 65535, 0, 0),
     ),
     "a report": report,
+    "rescale that is too large": lambda: raw(
+        more=element(0x00281052, b"DS", b"1e300 ") + element(0x00281053, b"DS", b"1e300 ")
+    ),
     # strange, but no harm
     "harmless: window of no width": lambda: raw(
         more=element(0x00281050, b"DS", b"40") + element(0x00281051, b"DS", b"0 ")
     ),
     "harmless: window that is no number": lambda: raw(
         more=element(0x00281050, b"DS", b"NaN ") + element(0x00281051, b"DS", b"wide")
-    ),
-    "harmless: rescale that is too large": lambda: raw(
-        more=element(0x00281052, b"DS", b"1e300 ") + element(0x00281053, b"DS", b"1e300 ")
     ),
     "harmless: rescale by nothing": lambda: raw(
         more=element(0x00281052, b"DS", b"5 ") + element(0x00281053, b"DS", b"0 ")

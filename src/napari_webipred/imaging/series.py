@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
@@ -25,9 +25,13 @@ if TYPE_CHECKING:
 
 SLICED = {"CT", "MR", "PT", "NM"}  # modalities of which images are slices, also where they do not say where they lie
 SAME_PLACE = 1e-3  # mm
+SAME_DIRECTION = 5e-3  # of each part of the directions of rows and columns
 GAP = 1.5  # times the usual distance
 SERIES = " series "  # in the name of each, between its modality and its number
 NOT_APPLIED = "A presentation state, which says how the image is to be displayed, is not applied."
+
+
+Orientation: TypeAlias = tuple[float, ...]  # directions of rows and columns
 
 
 class Collected(Struct, frozen=True):
@@ -107,8 +111,11 @@ def _in_series(
 ) -> list[tuple[Path, Source]]:
     """Put the slices of each series together, at the place of the first."""
     groups: dict[Any, list[tuple[Path, Source]]] = {}
+    directions: dict[Any, list[Orientation | None]] = {}
     for number, (path, source) in enumerate(found):
-        groups.setdefault(_series(source) or number, []).append((path, source))
+        series = _series(source)
+        key = number if series is None else (series, _direction(source, directions.setdefault(series, [])))
+        groups.setdefault(key, []).append((path, source))
     result: list[tuple[Path, Source]] = []
     names: dict[str, int] = {}
     for group in groups.values():
@@ -133,24 +140,37 @@ def _series(source: Source) -> tuple[Any, ...] | None:
     instance: Instance = source.details[0].instance
     if not instance.series:
         return None
-    layout, frame = instance.layout, instance.frames[0]
-    orientation = None if frame.orientation is None else tuple(round(part, 2) + 0.0 for part in frame.orientation)
-    size = (layout.rows, layout.columns, layout.is_colour)
-    return instance.series, instance.kind, instance.localizer, size, orientation
+    size = (instance.layout.rows, instance.layout.columns, instance.layout.is_colour)
+    return instance.series, instance.kind, instance.localizer, size
+
+
+def _direction(source: Source, known: list[Orientation | None]) -> int:
+    """Return which of the known orientations a slice has, up to rounding; a new one becomes known."""
+    orientation = source.details[0].instance.frames[0].orientation
+    for number, each in enumerate(known):
+        if orientation == each or (
+            orientation and each and np.allclose(orientation, each, rtol=0, atol=SAME_DIRECTION)
+        ):
+            return number
+    known.append(orientation)
+    return len(known) - 1
 
 
 def _is_stack(slices: list[Slice]) -> bool:
     """Tell whether these images of one series are slices of something, rather than several views of it."""
-    return len(slices) > 1 and all(place_of(each) is not None or each.instance.modality in SLICED for each in slices)
+    return len(slices) > 1 and (
+        places_of(slices) is not None or all(each.instance.modality in SLICED for each in slices)
+    )
 
 
-def place_of(each: Slice) -> float | None:
-    """Return where a slice lies along the normal of its plane, in mm."""
-    frame = each.instance.frames[0]
-    if frame.position is None or frame.orientation is None:
+def places_of(slices: Sequence[Slice]) -> list[float] | None:
+    """Return where slices lie along the normal of the first one, in mm; None if that is not known of one of them."""
+    frames = [each.instance.frames[0] for each in slices]
+    orientation, positions = frames[0].orientation, [frame.position for frame in frames]
+    if orientation is None or None in positions:
         return None
-    across, down = frame.orientation[:3], frame.orientation[3:]
-    return float(np.dot(np.cross(across, down), frame.position))
+    places: list[float] = (np.array(positions) @ np.cross(orientation[:3], orientation[3:])).tolist()
+    return places
 
 
 Ordered: TypeAlias = tuple[list[Slice], tuple[str, ...], tuple[int, ...]]  # slices, axes and shape
@@ -158,17 +178,18 @@ Ordered: TypeAlias = tuple[list[Slice], tuple[str, ...], tuple[int, ...]]  # sli
 
 def _in_order(slices: list[Slice]) -> Ordered:
     """Sort slices by where they lie, or else as the machine has counted them; never by their names."""
-    places = [place_of(each) for each in slices]
-    known = [place for place in places if place is not None]
-    if len(known) < len(slices):
+    places = places_of(slices)
+    if places is None:
         return sorted(slices, key=lambda each: each.instance.number), ("slice",), (len(slices),)
-    pairs = sorted(zip(known, slices, strict=True), key=lambda pair: (round(pair[0], 3), _turn(pair[1])))
     here: list[list[tuple[float, Slice]]] = []
-    for pair in pairs:
+    for pair in sorted(zip(places, slices, strict=True), key=lambda pair: pair[0]):
         if here and pair[0] - here[-1][-1][0] <= SAME_PLACE:
             here[-1].append(pair)
         else:
             here.append([pair])
+    for together in here:
+        together.sort(key=lambda pair: _turn(pair[1]))
+    pairs = [pair for together in here for pair in together]
     times = len(here[0])
     is_repeated = {len(each) for each in here} == {times} and len(set(map(_identity, slices))) == len(slices)
     if times == 1 or not is_repeated:

@@ -102,6 +102,30 @@ def test_places_that_repeat_equally_often_have_an_axis_of_their_own(tmp_path: Pa
     assert {remarks(source, *index) for index in source.indices()} == {()}
 
 
+def test_places_that_differ_by_less_than_a_micrometre_do_not_mix_times(tmp_path: Path) -> None:
+    for number in range(6):
+        time, place = number % 2, number // 2
+        pixels = np.full_like(RAMP, 10 * time + place)
+        shift = 0.0004 if (time + place) % 2 else 0.0006  # which would be rounded down and up
+        made = ct_slice(2.5 * place + shift, number, pixels, TemporalPositionIdentifier=time + 1)
+        written(tmp_path / str(number), made)
+    source = only(tmp_path)
+    assert (source.axes, source.shape) == (("t", "z"), (2, 3))
+    assert [int(read(source, index)[0, 0]) for index in source.indices()] == [0, 1, 2, 10, 11, 12]
+
+
+def test_directions_that_differ_by_rounding_are_one(tmp_path: Path) -> None:
+    """Far from the origin, the direction of each slice by itself would move it beyond the next one."""
+    for number in range(4):
+        tilt = 0.005 + (1e-5 if number % 2 else -1e-5)  # which would be rounded up and down
+        made = ct_slice(0, number, np.full_like(RAMP, number))
+        made.ImageOrientationPatient = [1, 0, tilt, 0, 1, 0]
+        made.ImagePositionPatient = [-500, 0, 0.003 * number]
+        written(tmp_path / str(number), made)
+    source = only(tmp_path)
+    assert [int(read(source, index)[0, 0]) for index in source.indices()] == [0, 1, 2, 3]
+
+
 def test_copies_of_all_files_are_no_time_series(tmp_path: Path) -> None:
     for place in range(2):
         made = ct_slice(place)

@@ -96,8 +96,8 @@ def _extent(data: Any, display: Any) -> tuple[float, float]:
 
 def _distance(source: Source) -> float:
     """Return the distance of slices in mm; 1 where it is not known."""
-    from napari_webipred.imaging.series import SAME_PLACE, place_of
+    from napari_webipred.imaging.series import SAME_PLACE, places_of
 
-    places = [place for each in source.details[: source.shape[-1]] if (place := place_of(each)) is not None]
+    places = places_of(source.details[: source.shape[-1]]) or []
     steps = [after - before for before, after in pairwise(places) if after - before > SAME_PLACE]
     return float(median(steps)) if steps else source.details[0].instance.thickness or 1.0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import sys
+from collections.abc import Iterable
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
@@ -72,6 +73,29 @@ def number(dataset: Dataset, keyword: str) -> float | None:
     """Return the first number of an attribute; None where there is none."""
     found = numbers(dataset, keyword)
     return found[0] if found else None
+
+
+def parts(dataset: Dataset, keyword: str) -> list[float | str]:
+    """Return what stands in an attribute that has numbers: each as a number, or as text where it is no finite one."""
+    if found := numbers(dataset, keyword):
+        return list(found)
+    if (tag := _tag(keyword)) not in dataset:
+        return []
+    kept = dataset.get_item(tag)  # which is not converted, if it cannot be
+    content = kept.value if kept is not None else None
+    if isinstance(content, bytes):
+        content = content.decode("ascii", "replace").split("\\")
+    several = content if isinstance(content, Iterable) and not isinstance(content, str) else [content]
+    return [_part(each) for each in several]
+
+
+def _part(each: Any) -> float | str:
+    text = "" if each is None else str(each).strip(" \0")
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if math.isfinite(number) else text
 
 
 def whole(dataset: Dataset, keyword: str, otherwise: int = 0) -> int:

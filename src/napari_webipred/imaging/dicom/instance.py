@@ -8,17 +8,20 @@ from typing import TYPE_CHECKING, Any, get_args
 import numpy as np
 from msgspec import Struct
 
-from napari_webipred.imaging.dicom.attribute import items, number, numbers, text, texts, value, whole
+from napari_webipred.errors import ImageError
+from napari_webipred.imaging.dicom.attribute import items, number, numbers, parts, text, texts, value, whole
 from napari_webipred.imaging.dicom.content import content_of
 from napari_webipred.imaging.dicom.layout import Layout, layout_of
-from napari_webipred.imaging.dicom.lookup import Lookup, lookup
+from napari_webipred.imaging.dicom.lookup import Lookup, is_given, lookup
 from napari_webipred.imaging.dicom.syntax import SYNTAXES
 from napari_webipred.imaging.display import Display, Function, Window
+from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from pydicom.dataset import Dataset
 
+SHOWN = 20  # characters of a value that is refused
 LARGEST = 1e12  # of a number that is used for computing; anything beyond is no intensity
 # Modalities of which images often have text burned into them, so that silence about it says nothing.
 OFTEN_BURNED_IN = {"US", "SC", "XA", "XC", "ES", "GM", "DMS", "OT", "OP", "RF"}
@@ -159,9 +162,11 @@ def instance_of(path: Path) -> Instance:
 def _frames(attributes: Dataset, layout: Layout) -> tuple[Frame, ...]:
     shared = items(attributes, "SharedFunctionalGroupsSequence")[:1]
     single = items(attributes, "PerFrameFunctionalGroupsSequence")
-    if len(single) < layout.frames:
+    if not single:
         return (_frame(attributes, shared, layout),)
-    return tuple(_frame(attributes, [each, *shared], layout) for each in single[: layout.frames])
+    # A frame that the file says nothing of is as all are.
+    groups = [[each, *shared] for each in single] + [shared] * (layout.frames - len(single))
+    return tuple(_frame(attributes, each, layout) for each in groups[: layout.frames])
 
 
 def _frame(attributes: Dataset, groups: list[Dataset], layout: Layout) -> Frame:
@@ -169,7 +174,8 @@ def _frame(attributes: Dataset, groups: list[Dataset], layout: Layout) -> Frame:
         """Return where attributes stand: in a group of the frame, in one of all frames, or at the top."""
         return next((found[0] for group in groups if (found := items(group, sequence))), attributes)
 
-    rescale = _rescale(attributes, of("PixelValueTransformationSequence"), layout.signed)
+    transformation = of("PixelValueTransformationSequence")
+    rescale = Rescale() if layout.is_colour else _rescale(attributes, transformation, layout.signed)
     display = None if layout.is_colour else _display(attributes, of("FrameVOILUTSequence"), layout, rescale)
     position = numbers(of("PlanePositionSequence"), "ImagePositionPatient")
     orientation = numbers(of("PlaneOrientationSequence"), "ImageOrientationPatient")
@@ -203,11 +209,25 @@ def _thickness(attributes: Dataset) -> float:
 
 def _rescale(attributes: Dataset, dataset: Dataset, signed: bool) -> Rescale:
     tables = items(attributes, "ModalityLUTSequence")
-    table = lookup(tables[0], signed) if tables else None
-    slope, intercept = number(dataset, "RescaleSlope"), number(dataset, "RescaleIntercept")
-    if table is not None or slope is None or not 0 < abs(slope) < LARGEST:
+    if tables and is_given(tables[0]):
+        if (table := lookup(tables[0], signed)) is None:
+            raise ImageError("The modality table of the file is damaged.", "Export the image again.")
         return Rescale(table=table)
-    return Rescale(slope, intercept if intercept is not None and abs(intercept) < LARGEST else 0.0)
+    slope, intercept = _factor(dataset, "RescaleSlope"), _factor(dataset, "RescaleIntercept")
+    return Rescale() if not slope else Rescale(slope, intercept or 0.0)
+
+
+def _factor(dataset: Dataset, keyword: str) -> float | None:
+    """Return a number that all values are changed by; None if there is none."""
+    found = (*parts(dataset, keyword), "")[0]
+    if isinstance(found, str) and not found:
+        return None
+    if isinstance(found, str) or abs(found) >= LARGEST:
+        raise ImageError(
+            f"{keyword} is {readable(str(found), SHOWN)}, which is no number to compute intensities with.",
+            f"Correct {keyword} in the file, or export the image again.",
+        )
+    return found
 
 
 def _display(attributes: Dataset, dataset: Dataset, layout: Layout, rescale: Rescale) -> Display:
@@ -223,7 +243,7 @@ def _display(attributes: Dataset, dataset: Dataset, layout: Layout, rescale: Res
 
 
 def _windows(dataset: Dataset) -> list[Window]:
-    centres, widths = numbers(dataset, "WindowCenter"), numbers(dataset, "WindowWidth")
+    centres, widths = parts(dataset, "WindowCenter"), parts(dataset, "WindowWidth")
     names = texts(dataset, "WindowCenterWidthExplanation")
     names += [""] * (len(centres) - len(names))
     asked: Any = text(dataset, "VOILUTFunction").upper()
@@ -232,8 +252,22 @@ def _windows(dataset: Dataset) -> list[Window]:
     return [
         Window(centre, width, function, name)
         for centre, width, name in zip(centres, widths, names, strict=False)
+        if not isinstance(centre, str) and not isinstance(width, str)
         if width >= least and 0 < width < LARGEST and abs(centre) < LARGEST
     ]
+
+
+def _windows_not_read(attributes: Dataset) -> bool:
+    """Tell whether the file says in some place how it is displayed, but not in a way that can be understood."""
+    groups = [
+        *items(attributes, "SharedFunctionalGroupsSequence"),
+        *items(attributes, "PerFrameFunctionalGroupsSequence"),
+    ]
+    places = [attributes, *(found for group in groups for found in items(group, "FrameVOILUTSequence"))]
+    ends = (part for place in places for end in ("WindowCenter", "WindowWidth") for part in parts(place, end))
+    return any(isinstance(part, str) and part for part in ends) or any(
+        is_given(table) and lookup(table, signed=False) is None for table in items(attributes, "VOILUTSequence")
+    )
 
 
 def _padding(attributes: Dataset, layout: Layout, rescale: Rescale) -> tuple[float, float] | None:
@@ -271,6 +305,8 @@ def _remarks(attributes: Dataset, layout: Layout, modality: str, localizer: bool
         remarks.append("The image was compressed with losses.")
     if layout.photometric == "MONOCHROME1":
         remarks.append("The image is stored inverted (MONOCHROME1); it is classified as it is displayed.")
+    if not layout.is_colour and _windows_not_read(attributes):
+        remarks.append("The file has a window or table that cannot be read: the image may be displayed in another way.")
     if text(attributes, "PresentationIntentType").upper() == "FOR PROCESSING":
         remarks.append("The image is raw data that was not made for display.")
     return remarks

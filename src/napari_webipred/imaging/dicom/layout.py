@@ -12,6 +12,7 @@ from napari_webipred.imaging.dicom.attribute import number, order, text, value, 
 from napari_webipred.imaging.dicom.content import Place
 from napari_webipred.imaging.dicom.syntax import RLE, syntax_of
 from napari_webipred.limits import FRAME_BYTES, FRAME_PIXELS, FRAMES_AT_MOST, PIXELS_PER_BYTE
+from napari_webipred.names import readable
 
 if TYPE_CHECKING:
     from napari_webipred.imaging.dicom.content import Content
@@ -21,6 +22,8 @@ PALETTE = tuple(
     for colour in ("Red", "Green", "Blue")
     for segmented, part in (("", "Descriptor"), ("", "Data"), ("Segmented", "Data"))
 )
+GREY = {"MONOCHROME1", "MONOCHROME2", "PALETTE COLOR"}  # photometric interpretations of one sample, and of three
+COLOURS = {"RGB", "YBR_FULL", "YBR_FULL_422", "YBR_ICT", "YBR_RCT"}
 FLOATS = {"FloatPixelData": 32, "DoubleFloatPixelData": 64}  # bits of their numbers
 MANY_PIXELS = 4 * 2**20  # of an image that is small, nothing is expensive
 RLE_AT_MOST = 64  # bytes that a byte stands for: two say that one is repeated 128 times
@@ -98,24 +101,30 @@ def layout_of(content: Content) -> Layout:
     syntax_of(content.syntax)
     allocated = FLOATS.get(place.keyword) or whole(attributes, "BitsAllocated")
     stored = whole(attributes, "BitsStored", allocated) if place.keyword == "PixelData" else allocated
-    photometric = text(attributes, "PhotometricInterpretation").upper()
+    samples = whole(attributes, "SamplesPerPixel", 1)
+    photometric = text(attributes, "PhotometricInterpretation").upper() or ("RGB" if samples == 3 else "MONOCHROME2")
     found = Layout(
         content.syntax,
         place,
         whole(attributes, "Rows"),
         whole(attributes, "Columns"),
-        whole(attributes, "SamplesPerPixel", 1),
+        samples,
         _frames(content),
         allocated,
         stored,
         whole(attributes, "HighBit", stored - 1),
         whole(attributes, "PixelRepresentation") == 1,
-        photometric or "MONOCHROME2",
+        photometric,
         whole(attributes, "PlanarConfiguration"),
         _palette(content) if photometric == "PALETTE COLOR" else (),
     )
     _check_numbers(found)
     _check_length(found)
+    if not found.is_float and not found.is_colour and value(attributes, "PixelRepresentation") is None:
+        raise ImageError(
+            "The file does not say whether its values may be negative (PixelRepresentation).",
+            "Export the image again.",
+        )
     return found
 
 
@@ -159,6 +168,12 @@ def _check_numbers(layout: Layout) -> None:
     if layout.samples not in (1, 3):
         raise ImageError(
             f"The image has {layout.samples} samples per pixel; 1 (grey) and 3 (colours) can be read.",
+            "Export the image as grey or RGB.",
+        )
+    if layout.photometric not in (GREY if layout.samples == 1 else COLOURS):
+        raise ImageError(
+            f"The image has {layout.samples} sample{'s' * (layout.samples > 1)} per pixel and the photometric "
+            f"interpretation {readable(layout.photometric, 20)}, which cannot be read.",
             "Export the image as grey or RGB.",
         )
     allowed = (1, 8, 16, 32, 64) if layout.samples == 1 else (8, 16, 32)

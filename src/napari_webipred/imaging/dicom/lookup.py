@@ -64,6 +64,11 @@ def lookup(item: Dataset, signed: bool) -> Lookup | None:
     return Lookup(first, entries, bits, text(item, "LUTExplanation"))
 
 
+def is_given(item: Dataset) -> bool:
+    """Tell whether an item of a sequence has a table, or what is left of one."""
+    return value(item, "LUTData") is not None or value(item, "LUTDescriptor") is not None
+
+
 def described(descriptor: Any, kind: str, signed: bool) -> tuple[int, int, int] | None:
     """Return how many entries a table has, the value that the first is of, and their bits; None of odd descriptors.
 
