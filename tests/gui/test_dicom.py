@@ -14,6 +14,7 @@ from napari.components import ViewerModel
 from napari.layers import Layer
 
 from dicom_maker import RAMP, ct_slice, dataset, written
+from napari_webipred._napari.images import dicom_layers
 from napari_webipred._napari.images.dicom_layers import reader
 from napari_webipred._napari.images.image_choice import ImageChoice
 from napari_webipred._napari.images.image_item import sources_of
@@ -116,6 +117,23 @@ def test_an_inverted_image_is_shown_inverted(tmp_path: Path) -> None:
     assert layer.colormap.name == "gray_r"
     assert tuple(layer.contrast_limits) == (-1024, 1023)
     assert layer.scale.tolist() == [1, 1]
+
+
+def test_values_of_a_dose_beyond_31_bits_keep_their_sign(tmp_path: Path) -> None:
+    dose = np.array([[0, 2**31], [2**31 + 2**20, 2**32 - 2**12]], np.uint32)
+    layer = opened(written(tmp_path / "x.dcm", dataset(dose)))
+    np.testing.assert_array_equal(np.asarray(layer.data), dose)
+
+
+def test_files_of_a_folder_that_cannot_be_opened_are_told(series: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(dicom_layers, "show_info", said.append)
+    opened(series)
+    assert said == []
+    for name in ("d", "e"):
+        written(series / name, ct_slice(15, Rows=0))
+    assert opened(series).data.shape == (3, *RAMP.shape)
+    assert said == ["d: The image has 64x0 pixels. Export the image again. 1 more could not be opened."]
 
 
 def test_frames_in_colours_are_planes(tmp_path: Path) -> None:

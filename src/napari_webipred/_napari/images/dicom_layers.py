@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from napari_webipred.errors import ImageError
+from napari.utils.notifications import show_info
+
+from napari_webipred._napari.remedies import hint_of
+from napari_webipred.errors import ImageError, WebIPredError
+from napari_webipred.imaging import unreadable
 from napari_webipred.imaging.dicom.content import is_dicom_file
 from napari_webipred.imaging.source import Source
 from napari_webipred.steps import result_of
+
+if TYPE_CHECKING:
+    from napari_webipred.imaging.display import Display
 
 LayerData = tuple[Any, dict[str, Any], str]
 LOOKED_AT = 200  # files of a folder, to see whether it has DICOM
@@ -43,13 +50,25 @@ def _layers(path: str | list[str]) -> list[LayerData]:
     from napari_webipred.imaging.series import collected
 
     files, _ = find_images([path] if isinstance(path, str) else path)
-    sources = [source for _, source in result_of(collected(files)).sources]
-    found = [layer_data(source) for source in sources if source.reader == READER.id]
-    if not found:
-        for source in sources:
+    found = result_of(collected(files)).sources
+    layers = [layer_data(source) for _, source in found if source.reader == READER.id]
+    unread = [source for file, source in found if source.reader == unreadable.READER.id and is_dicom_file(file)]
+    if not layers:
+        for _, source in found:
             read(source, ())  # says why it cannot be read
         raise ImageError("The DICOM files hold no image.", "Choose other files.")
-    return found
+    if unread:
+        _tell(unread)
+    return layers
+
+
+def _tell(unread: Sequence[Source]) -> None:
+    """Say that some of the files have no layer, and why the first has none."""
+    try:
+        unreadable.check(unread[0])
+    except WebIPredError as error:
+        more = f" {len(unread) - 1} more could not be opened." if len(unread) > 1 else ""
+        show_info(f"{error.message} {hint_of(error)}{more}")
 
 
 def layer_data(source: Source) -> LayerData:
@@ -67,7 +86,7 @@ def layer_data(source: Source) -> LayerData:
     instance = slices[0].instance
     layout = instance.layout
     frames = [each.instance.frame(each.frame) for each in slices]
-    is_whole = not layout.is_float and all(each.rescale.is_whole for each in frames)
+    is_whole = not layout.is_float and all(each.rescale.is_whole and _fits(each.display) for each in frames)
     kind = "uint8" if layout.is_colour else "int32" if is_whole else "float32"
     plane = (layout.rows, layout.columns, *((3,) if layout.is_colour else ()))
     data = LazyStack(source, plane, kind)
@@ -85,6 +104,11 @@ def layer_data(source: Source) -> LayerData:
         options["colormap"] = "gray_r" if display.inverted else "gray"
         options["contrast_limits"] = source.intensity_range or _extent(data, display)
     return data, options, "image"
+
+
+def _fits(display: Display | None) -> bool:
+    """Tell whether 32 bits with a sign are enough for the intensities that can be stored; such of a dose need more."""
+    return display is None or -(2**31) <= min(display.limits) <= max(display.limits) < 2**31
 
 
 def _extent(data: Any, display: Any) -> tuple[float, float]:
