@@ -29,7 +29,8 @@ from napari_webipred.names import unescape
 from napari_webipred.results.columns import COMMENT, READER, Shared, class_places
 from napari_webipred.results.inputs import ModelInput
 from napari_webipred.results.journal import inputs_of
-from napari_webipred.results.record import made, plain, read_record, record_path
+from napari_webipred.results.record import made, plain, record_path
+from napari_webipred.results.recorded import read
 from napari_webipred.results.table_cells import cells_in
 
 if TYPE_CHECKING:
@@ -128,13 +129,11 @@ def _read(path: Path) -> tuple[Path, dict[str, Any]]:
     """Return a table and its record."""
     if path.suffix != ".json":
         path = record_path(path)
-    record = read_record(path)
     if not path.exists():
         raise OptionError(f"There is no record {path}.", OURS)
-    if record is None:
-        raise OptionError(f"{path} is no record of a run.", OURS)
+    record = read(path)
     runs = record.get("runs") or [record]
-    known = all(isinstance(each, dict) and {"model", "options", "inputs", "planes"} <= {*each} for each in runs)
+    known = all({"model", "options", "inputs"} <= {*each} for each in runs)
     if not known or not all("reference" in each["model"] for each in runs):
         raise OptionError(f"{path} does not say how its model is opened or its images are read.", OURS)
     table = path.with_name(path.name.removesuffix(".json"))
@@ -158,10 +157,7 @@ def given_model(recorded: Mapping[str, Any], elsewhere: str | None) -> ModelInpu
 
 def _classes(recorded: Mapping[str, Any]) -> list[str]:
     """Return the names of the classes of a run."""
-    names = [each["name"] for each in recorded["model"]["classes"]]
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError("a class is called by something else than text")
-    return names
+    return [each["name"] for each in recorded["model"]["classes"]]
 
 
 def _thresholds(recorded: Mapping[str, Any]) -> Thresholds | None:

@@ -19,7 +19,7 @@ from napari_webipred.results.columns import COMMENT, READER, REGION, RUN, class_
 from napari_webipred.results.export import dialect_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
-from napari_webipred.results.record import read_record, record_path
+from napari_webipred.results.recorded import recorded
 from napari_webipred.results.table_cells import is_ours, text_of
 from napari_webipred.results.table_path import refuse_record
 
@@ -48,7 +48,7 @@ def of_file(path: Path, group: str | None = None) -> tuple[Predictions, dict[str
     import pandas as pd
 
     refuse_record(path)
-    record = read_record(record_path(path)) or {}
+    record = recorded(path) or {}
     model = record.get("model") or {}
     classes = [entry["name"] for entry in model.get("classes") or ()]
     try:

@@ -20,7 +20,8 @@ from napari_webipred.results.export import as_text
 from napari_webipred.results.journal import inputs_of
 from napari_webipred.results.prediction import classes_in
 from napari_webipred.results.reading import Reading, parsed
-from napari_webipred.results.record import Record, plain, read_record, record_path
+from napari_webipred.results.record import Record, plain, record_path
+from napari_webipred.results.recorded import recorded
 from napari_webipred.results.session_table import Entry
 from napari_webipred.results.table_cells import cells_in
 from napari_webipred.results.table_path import refuse_record
@@ -116,7 +117,7 @@ def of_file(path: Path) -> Results:
         One of them is missing or is not ours, or they are of several runs.
     """
     refuse_record(path)
-    record = read_record(record_path(path))
+    record = recorded(path)
     if record is None and not path.exists():
         raise OptionError(f"There is no table {path.name}.", "Check the name and the folder.")
     if record is None:

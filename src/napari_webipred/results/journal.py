@@ -16,6 +16,8 @@ from typing import Any
 
 import numpy as np
 
+from napari_webipred.checksums import sha256_of
+from napari_webipred.errors import OptionError
 from napari_webipred.results.input_entries import InputEntries
 from napari_webipred.results.output import replacing, to_disk, write_all
 from napari_webipred.results.row import Row
@@ -176,14 +178,20 @@ def inputs_of(record: Mapping[str, Any], folder: Path) -> Iterator[dict[str, Any
     ------
     OSError
         It cannot be read.
-    LookupError, TypeError, ValueError
-        It is damaged.
+    OptionError
+        It is not the one that the record is about.
     """
     listed = record.get("inputs_file")
     if listed is None:
         yield from record.get("inputs", ())
         return
-    lines = (entry for entry, _ in head_and_rows(folder / Path(listed["file"]).name) if HEAD not in entry)
+    path = folder / Path(listed["file"]).name
+    if sha256_of(path) != listed["sha256"]:
+        raise OptionError(
+            f"{path}, which lists the images of the run, was changed or cut short.",
+            "Put it back as it was written, or classify the images again.",
+        )
+    lines = (entry for entry, _ in head_and_rows(path) if HEAD not in entry)
     for _, entries in groupby(map(row_of, lines), key=lambda each: (each[0].source, each[0].image)):
         found = InputEntries()
         for row, facts in entries:

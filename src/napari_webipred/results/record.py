@@ -30,7 +30,7 @@ REMARKS = {"labels", "assumed", "notes", "self_test", "origin"}
 RUNNING = "still running, or ended without giving a reason"
 # By so many bytes the end of a run may change its record, without the images; they are there from the beginning.
 _SPARE = 4096
-_MAX_BYTES = 2**28
+LARGEST_RECORD = 2**28  # bytes
 LARGEST_SUMMED = 2**30  # bytes of an image file; reading more only for a checksum takes too long
 
 
@@ -270,15 +270,22 @@ def record_path(csv_path: Path) -> Path:
 
 
 def read_record(path: Path) -> dict[str, Any] | None:
-    """Read the record of a table; None if there is none, or if it was not written by this program."""
+    """Read the record of a table, to know whether it is ours; None if there is none, or if it is not.
+
+    What it says is to be read with `napari_webipred.results.recorded.read`.
+    """
     try:
-        if path.stat().st_size > _MAX_BYTES:
+        if path.stat().st_size > LARGEST_RECORD:
             return None
         found = json.loads(path.read_bytes())
     except (OSError, ValueError, RecursionError):
         return None
-    ours = isinstance(found, dict) and isinstance(found.get("versions"), dict) and LIBRARIES[0] in found["versions"]
-    return found if ours else None
+    return found if is_record(found) else None
+
+
+def is_record(found: object) -> bool:
+    """Tell whether JSON values that were read are a record that this program has written."""
+    return isinstance(found, dict) and isinstance(found.get("versions"), dict) and LIBRARIES[0] in found["versions"]
 
 
 def _reference(given: ModelInput) -> dict[str, Any]:

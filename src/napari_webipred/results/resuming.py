@@ -18,7 +18,8 @@ from napari_webipred.names import without_apostrophe
 from napari_webipred.results.columns import IDENTITY
 from napari_webipred.results.journal import HEAD, head_and_rows, journal_path, row_of
 from napari_webipred.results.line import cells_of, check_of, is_json
-from napari_webipred.results.record import Record, plain, read_record, record_path
+from napari_webipred.results.record import Record, plain
+from napari_webipred.results.recorded import recorded
 from napari_webipred.results.row import Row
 from napari_webipred.results.table_path import checksum_of, growing_path
 
@@ -103,10 +104,17 @@ def failed_when_done(path: Path, head: Mapping[str, Any]) -> int | None:
     Raises
     ------
     OptionError
-        It was made by another one.
+        It was made by another one, or its record is damaged.
     """
-    record = read_record(record_path(path))
-    if not path.is_file() or record is None or not record.get("complete") or "images" not in record:
+    if not path.is_file():
+        return None
+    try:
+        record = recorded(path)
+    except OptionError:
+        if journal_path(path).is_file():  # which is enough to go on
+            return None
+        raise
+    if record is None or not record.get("complete") or record.get("images") is None:
         return None
     try:
         _check_same(path, _head_in(record), head)
@@ -155,13 +163,13 @@ def verifying(path: Path, head: Mapping[str, Any], note: Note) -> Generator[int,
     first, found.journal_size = next(entries, ({}, 0))
     if HEAD not in first:
         return found  # ended before the first line was written
-    _check_same(path, first[HEAD], head)
-    found.axes = tuple(map(str, first["axes"]))
-    if not grown.is_file():
-        return found
     try:
+        _check_same(path, first[HEAD], head)
+        found.axes = tuple(map(str, first["axes"]))
+        if not grown.is_file():
+            return found
         yield from _verifying_rows(grown, entries, found, int(first["others"]), note)
-    except (LookupError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
         raise OptionError(f"{journal} is damaged ({type(error).__name__}).", "", "begin anew") from error
     return found
 
