@@ -18,7 +18,7 @@ from napari_webipred._napari.images.layer_input import found_again, path_of
 from napari_webipred._napari.images.layers import image_layers
 from napari_webipred._napari.images.understanding import AxisChoice, Understanding
 from napari_webipred._napari.reports.report_file import Asked, made
-from napari_webipred.errors import OptionError
+from napari_webipred.errors import WebIPredError
 from napari_webipred.steps import result_of
 
 panel = test_run_code.panel
@@ -193,6 +193,10 @@ def test_a_slice_that_is_gone_is_named_and_found_when_it_is_back(panel, viewer, 
     qtbot.waitUntil(lambda: "There is no file" in new.images.choice.message.text)
     faults = explained(new, qtbot)
     assert [fault.split(".")[0] for fault in faults] == ["There is no file 0"] * 3
+    entries = [new._session.table.entry(number) for number in new._session.table.numbers]
+    asked = Asked("fhir", pictures=False, name=False, reader="", organisation="")
+    with pytest.raises(WebIPredError, match="There is no file 0"):
+        result_of(made(entries, new._session.maps.sources.sources(1), asked))
     (tmp_path / "elsewhere").rename(tmp_path / "series")
     double_click(new, qtbot)
     qtbot.waitUntil(lambda: names(viewer) != [])
@@ -226,5 +230,5 @@ def test_a_series_whose_files_are_other_images_now_is_neither_explained_nor_repo
     session = new._session
     entries = [session.table.entry(number) for number in session.table.numbers]
     asked = Asked("fhir", pictures=False, name=False, reader="", organisation="")
-    with pytest.raises(OptionError, match="not open as it was classified"):
+    with pytest.raises(WebIPredError, match="CT series 3 is of another file than the one that was classified"):
         result_of(made(entries, session.maps.sources.sources(1), asked))

@@ -253,5 +253,5 @@ def test_a_row_whose_image_is_gone_is_not_reported_with_another_file_of_its_name
     namesakes._session.delete([0, 1])
     monkeypatch.chdir(tmp_path / "second")
     shown = transaction(namesakes, qtbot, monkeypatch, tmp_path / "report.json")
-    qtbot.waitUntil(lambda: "IM1 is not open as it was classified." in shown.message.text)
+    qtbot.waitUntil(lambda: "How IM1 was read is not known any more." in shown.message.text)
     assert not (tmp_path / "report.json").exists()

@@ -11,7 +11,7 @@ import numpy as np
 from msgspec import Struct
 
 from napari_webipred.checksums import sha256_of
-from napari_webipred.errors import OptionError
+from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.imaging.dicom.reader import READER, instances_of
 from napari_webipred.imaging.files import find_images
 from napari_webipred.imaging.readers import file_source
@@ -19,7 +19,7 @@ from napari_webipred.imaging.series import collected
 from napari_webipred.imaging.source import Index, Source
 from napari_webipred.reports.results import Result, Results, path_of
 
-Known: TypeAlias = Sequence[Source | None]
+Known: TypeAlias = Sequence[Source | WebIPredError | None]
 
 _GONE = "Classify it again, and make the report of the new row."
 _WHERE_MADE = "Make the report where the table was made, or classify again with the identifiers in the table."
@@ -41,9 +41,9 @@ def found(results: Results, folders: Sequence[Path] = (), known: Known | None = 
     results : Results
     folders : sequence of Path
         Where the images are; by default where they were.
-    known : sequence of Source or None, optional
-        The images of the run themselves, if they are known, in its order; None stands for one that is gone. No others
-        are looked for then.
+    known : sequence of Source, WebIPredError or None, optional
+        The images of the run themselves, if they are known, in its order. An error says why one cannot be reported;
+        None stands for one that no row is of. No others are looked for then.
 
     Yields
     ------
@@ -98,13 +98,15 @@ class Images:
 
         Raises
         ------
-        OptionError
+        WebIPredError
             It is not found, or was changed since it was classified.
         """
         if self._known is not None:
-            source = None if row.source is None else self._known[row.source]
+            source = self._known[row.source] if row.source is not None and row.source < len(self._known) else None
             if source is None:
                 raise OptionError(f"{row.image} is not open as it was classified.", _GONE)
+            if isinstance(source, WebIPredError):
+                raise source
             return Place(source, _indices(source, row))
         if row.instance:
             if row.instance not in self._by_instance:

@@ -36,7 +36,7 @@ class Wishes(Struct, frozen=True, eq=False):
     ----------
     images : tuple of Path
         Files and folders of the images; by default where they were classified.
-    known : sequence of Source or None, optional
+    known : sequence of Source, WebIPredError or None, optional
         The images of the run themselves, if they are known; see `napari_webipred.reports.images.found`.
     reader, organisation : str
         Who has answered, needed where somebody has.

@@ -14,7 +14,7 @@ from msgspec import Struct
 from msgspec.structs import replace
 
 from napari_webipred._napari.explanations.row_map import RowMap, row_map
-from napari_webipred._napari.explanations.run_sources import AGREE
+from napari_webipred._napari.explanations.run_sources import why_unknown
 from napari_webipred._napari.images.layer_input import file_again
 from napari_webipred.errors import CancelledError, ImageError, ModelError, OptionError, WebIPredError
 from napari_webipred.results.inputs import ImageInput
@@ -163,22 +163,7 @@ def _given(entry: Entry, sources: list[Source | ImageInput | None]) -> Source | 
             source = sources[number] = file_again(source)
         except WebIPredError as error:
             return error
-    return source or _unknown(entry)
-
-
-def _unknown(entry: Entry) -> OptionError:
-    """Say why it is not known what a row was made of."""
-    name, again = entry.row.image, "Classify it again, and explain the new row."
-    image = entry.run.inputs.image(entry.row.source) if entry.run.inputs is not None else None
-    if image is None or (image.steps is None and image.parts is None):
-        return OptionError(f"How {name} was read is not known any more.", again)
-    if image.parts is not None and not image.parts.has_all_regions:
-        return OptionError(f"The regions of {name} are not known any more.", again)
-    if not image.layer:
-        return OptionError(f"You have not agreed that {name} is read.", AGREE)
-    return OptionError(
-        f"{name} is not open as it was classified.", "Open it, or classify it again and explain the new row."
-    )
+    return source or why_unknown(entry, "explain")
 
 
 def _result(

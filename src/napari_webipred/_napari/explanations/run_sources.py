@@ -8,15 +8,32 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from napari_webipred._napari.images.layer_input import source_again
+from napari_webipred.errors import OptionError
 
 if TYPE_CHECKING:
     from napari_webipred._napari.images.place import Target
     from napari_webipred.imaging.source import Source
     from napari_webipred.model import Model
     from napari_webipred.results.inputs import ImageInput
+    from napari_webipred.results.session_table import Entry
 
 # What to do where a session names a file that may not be read.
 AGREE = "Open the session again and agree, or add the file under Images."
+
+
+def why_unknown(entry: Entry, purpose: str) -> OptionError:
+    """Say why it is not known what a row was made of, and what can be done to explain or report it."""
+    name, again = entry.row.image, f"Classify it again, and {purpose} the new row."
+    image = entry.run.inputs.image(entry.row.source) if entry.run.inputs is not None else None
+    if image is None or (image.steps is None and image.parts is None):
+        return OptionError(f"How {name} was read is not known any more.", again)
+    if image.parts is not None and not image.parts.has_all_regions:
+        return OptionError(f"The regions of {name} are not known any more.", again)
+    if not image.layer:
+        return OptionError(f"You have not agreed that {name} is read.", AGREE)
+    return OptionError(
+        f"{name} is not open as it was classified.", f"Open it, or classify it again and {purpose} the new row."
+    )
 
 
 class RunSources:

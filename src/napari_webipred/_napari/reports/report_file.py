@@ -9,6 +9,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from napari_webipred._napari.chosen_file import completed, named_briefly
+from napari_webipred._napari.explanations.run_sources import why_unknown
 from napari_webipred._napari.images.layer_input import file_again
 from napari_webipred.errors import OptionError, WebIPredError
 from napari_webipred.imaging.source import Source
@@ -70,17 +71,20 @@ def made(entries: Sequence[Entry], sources: Sequence[Given], asked: Asked) -> Ge
     return (yield from making(results, asked.kind, wishes))
 
 
-def _described(entries: Sequence[Entry], sources: Sequence[Given]) -> list[Source | None]:
-    """Describe the files that rows are about; of one that cannot be described, the report says that it is gone."""
-    numbers = {entry.row.source for entry in entries}
-    return [_source(given) if number in numbers else None for number, given in enumerate(sources)]
+def _described(entries: Sequence[Entry], sources: Sequence[Given]) -> list[Source | WebIPredError | None]:
+    """Describe the files that rows are about, or say why one cannot be described; None stands for others."""
+    by_number = {entry.row.source: entry for entry in entries}
+    return [_source(given, by_number.get(number)) for number, given in enumerate(sources)]
 
 
-def _source(given: Given) -> Source | None:
-    try:
-        return file_again(given) if isinstance(given, ImageInput) else given
-    except WebIPredError:
+def _source(given: Given, entry: Entry | None) -> Source | WebIPredError | None:
+    if entry is None:
         return None
+    try:
+        found = file_again(given) if isinstance(given, ImageInput) else given
+    except WebIPredError as error:
+        return error
+    return found or why_unknown(entry, "report")
 
 
 def saving(entries: Sequence[Entry], sources: Sequence[Given], asked: Asked, path: Path) -> Generator[int, None, Saved]:
