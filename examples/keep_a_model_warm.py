@@ -17,4 +17,5 @@ tensor = np.zeros((1, size.height, size.width, model.input_shape[2]), np.float32
 for _ in range(3):
     begin = time.perf_counter()
     numbers = model.predict(tensor)
-    print(f"{1000 * (time.perf_counter() - begin):.1f} ms", dict(zip(model.classes, numbers[0].round(3), strict=True)))
+    shown = ", ".join(f"{name} {number:.3f}" for name, number in zip(model.classes, numbers[0], strict=True))
+    print(f"{1000 * (time.perf_counter() - begin):.1f} ms: {shown}")

@@ -6,7 +6,11 @@ import re
 from html.parser import HTMLParser
 from typing import Any
 
-from napari_webipred.reports.chart import text
+import pytest
+from matplotlib.font_manager import FontProperties, findfont
+from PIL import ImageFont
+
+from napari_webipred.reports.chart import bars, text
 from napari_webipred.reports.making import Wishes, making
 from napari_webipred.reports.pictures import pictures
 from napari_webipred.reports.results import Results
@@ -110,3 +114,16 @@ def test_a_long_name_is_cut_where_it_fits() -> None:
     assert text("abcd", 3) == "ab…"
     assert text("日本語", 5) == "日…"
     assert text("<b>", 5) == "&lt;b&gt;"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["PNEUMONIA", "Diabetic Retinopathy", "MMMMWWWW", "melanocytic naevus", "iii", "HER2-", "A. b/c (10 %)", "ÄÖÜ ß"],
+)
+def test_the_name_of_an_assigned_class_is_not_cut_off_beside_its_bar(name: str) -> None:
+    typeface = ImageFont.truetype(findfont(FontProperties(family="DejaVu Sans", weight="bold")), 13)
+    found = re.search(
+        r'<text x="(\d+)" y="16" text-anchor="end" font-weight="600">', bars([name, "x"], [0.9, 0.1], [True, False])
+    )
+    assert found is not None
+    assert typeface.getlength(name) <= int(found[1])

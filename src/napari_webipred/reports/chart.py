@@ -10,7 +10,7 @@ from napari_webipred.names import visible
 
 _WIDTH, _LINE = 640, 24
 _NUMBERS = 64  # what the numbers right of the bars take
-_LETTER = 8.2  # what a letter of the names takes, at most on average
+_WIDEST, _NARROW = "MWmw@%", "iljtfrI.,:;'|()[]-/ "
 _HEIGHT, _LEFT, _TOP, _BOTTOM = 220, 36, 10, 26
 MOST_LINES = 5  # as many classes as there are colours
 _LETTERS = 27  # that fit beside the bars
@@ -28,7 +28,7 @@ def bars(names: Sequence[str], numbers: Sequence[float], strong: Sequence[bool])
         Which of the classes are assigned.
     """
     shown = [text(name, _LETTERS) for name in names]
-    left = round(14 + _LETTER * min(max(map(len, names), default=0), _LETTERS))
+    left = round(14 + max((_width(visible(name)[:_LETTERS]) for name in names), default=0))
     room = _WIDTH - left - _NUMBERS
     parts = []
     for place, (name, number, is_strong) in enumerate(zip(shown, numbers, strong, strict=True)):
@@ -91,6 +91,19 @@ def text(written: str, longest: int) -> str:
         if room < 0:
             return escape(f"{written[: place - 1]}…")
     return escape(written)
+
+
+def _width(written: str) -> float:
+    """Return what a name takes at most, in bold letters of 13 pixels of a wide typeface (DejaVu Sans)."""
+    return sum(map(_width_of, written))
+
+
+def _width_of(letter: str) -> float:
+    if letter in _WIDEST or unicodedata.east_asian_width(letter) in "WF":
+        return 14.5
+    if letter in _NARROW:
+        return 6.5
+    return 11.1 if letter.isupper() else 9.4
 
 
 def _svg(height: int, said: str, parts: Sequence[str]) -> str:
