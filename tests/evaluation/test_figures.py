@@ -12,6 +12,7 @@ from cohorts import exclusive, several
 from napari_webipred.evaluation import curves, drawings, figures
 from napari_webipred.evaluation.confusion import confusion
 from napari_webipred.evaluation.curves import Curve
+from napari_webipred.evaluation.metric import Metric
 
 
 def axes_of() -> tuple[Figure, object]:
@@ -86,6 +87,13 @@ def test_the_same_numbers_give_the_same_files() -> None:
     assert once == again
     assert once["r.png"].startswith(b"\x89PNG")
     assert b"<svg" in once["r.svg"]
+
+
+def test_a_class_without_a_value_has_its_place_among_the_bars() -> None:
+    _, axes = axes_of()
+    known = [Metric("sensitivity", "b", 0.5, 0.2, 0.8)]
+    figures.bars(axes, "sensitivity", {"own": known}, ["a", "b", "c"])  # type: ignore[arg-type]
+    assert axes.get_ylim() == (2.5, -0.5)
 
 
 def test_colours_are_those_of_the_caller() -> None:

@@ -181,11 +181,12 @@ def bars(
             values[kept], at[kept], xerr=errors[:, kept], fmt="none", ecolor=colours.text, elinewidth=1, capsize=2
         )
     _ticks(axes.yaxis, classes)
-    axes.invert_yaxis()
+    several = len(sources) > 1
+    # Also those without a value have their place; the legend is above the bars, not over them.
+    axes.set_ylim(len(classes) - 0.5, -1.3 if several else -0.5)
     axes.set_xlim(0, 1)
     axes.set_title(TITLES[metric], fontsize="medium")
-    if len(sources) > 1:
-        axes.set_ylim(len(classes) - 0.5, -1.3)  # the legend is above the bars, not over them
+    if several:
         _legend(axes, handles, list(sources), colours, loc="upper left", ncols=len(sources))
 
 
