@@ -299,6 +299,7 @@ def test_the_command_line_refuses_an_ensemble_of_different_classes_before_it_beg
     mapping = [f"--map={old}={new}" for old, new in zip("abc", ("sharp", "blurred", "noisy"), strict=True)]
     mapping += ["--map=overexposed=sharp", "--map=underexposed=sharp"]
     assert cli.main([*told, "--ensemble", "majority", *mapping, "-o", str(out)]) == 0
+    assert f"rows of 2 models classified, written to {out}." in capsys.readouterr().err
     record = json.loads(Path(f"{out}.json").read_text(encoding="utf-8"))
     assert record["mapping"]["a"] == "sharp"
     assert record["agreement"]["images"] == 1

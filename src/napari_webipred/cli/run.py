@@ -189,7 +189,8 @@ def _tell_end(this: _Run, output: Path | None) -> None:
     """Say what came out."""
     total, summary = this.record.total, this.summary
     if output is not None:
-        terminal.message(f"{total - summary.failed:,} of {total:,} images classified, written to {output}.")
+        what = f"rows of {len(this.models)} models" if this.has_several else "images"
+        terminal.message(f"{total - summary.failed:,} of {total:,} {what} classified, written to {output}.")
     classes = this.columns.classes.names
     if terminal.voice() == "json":
         terminal.emit("summary", **summary.as_dict(classes))
