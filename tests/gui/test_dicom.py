@@ -27,7 +27,9 @@ from napari_webipred._napari.intensity.intensity import IntensityChoice
 from napari_webipred._napari.results.row_places import RowPlaces
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred.engine import find_sources
+from napari_webipred.errors import ImageError
 from napari_webipred.execution.plane import Plane, prepared_plane
+from napari_webipred.imaging.readers import read
 from napari_webipred.imaging.selection import take_planes
 from napari_webipred.options import Options
 from napari_webipred.results import script
@@ -49,9 +51,9 @@ def series(tmp_path: Path) -> Path:
 
 def opened(path: Path) -> Layer:
     """Open the only layer of a path as napari does."""
-    read = reader(str(path))
-    assert read is not None
-    ((data, options, kind),) = read(str(path))
+    read_layers = reader(str(path))
+    assert read_layers is not None
+    ((data, options, kind),) = read_layers(str(path))
     return ViewerModel().add_layer(Layer.create(data, options, kind))
 
 
@@ -134,6 +136,35 @@ def test_files_of_a_folder_that_cannot_be_opened_are_told(series: Path, monkeypa
         written(series / name, ct_slice(15, Rows=0))
     assert opened(series).data.shape == (3, *RAMP.shape)
     assert said == ["d: The image has 64x0 pixels. Export the image again. 1 more could not be opened."]
+
+
+def test_a_slice_that_cannot_be_read_costs_the_viewer_none_of_the_others(
+    series: Path, viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    said: list[str] = []
+    monkeypatch.setattr(dicom_layers, "show_info", said.append)
+    (series / "b").write_bytes((series / "b").read_bytes()[:-100])  # the one that is shown first
+    viewer.open(str(series), plugin="napari-webipred")
+    (layer,) = viewer.layers
+    assert not np.asarray(layer.data[1]).any()
+    for place in (0, 1, 2):
+        viewer.dims.set_current_step(0, place)
+    assert int(np.asarray(layer._data_view)[0, 0]) == -1014
+    assert said == [
+        "study: The file is cut short. The slice is b. It is shown blank. "
+        "Choose another file, or download or copy this one again."
+    ]
+    with pytest.raises(ImageError, match="The slice is b"):
+        read(source_of(layer), (1,))  # which is classified
+
+
+def test_the_limits_of_a_series_without_a_window_are_those_of_its_first_slice_that_can_be_read(tmp_path: Path) -> None:
+    for place in (0.0, 5.0):
+        slice_ = ct_slice(place, pixels=(RAMP + int(place)).astype(np.int16))
+        del slice_.WindowCenter, slice_.WindowWidth
+        written(tmp_path / f"{place}", slice_)
+    (tmp_path / "0.0").write_bytes((tmp_path / "0.0").read_bytes()[:-100])
+    assert tuple(opened(tmp_path).contrast_limits) == (-1019, 1028)
 
 
 def test_frames_in_colours_are_planes(tmp_path: Path) -> None:

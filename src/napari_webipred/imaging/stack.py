@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_webipred.errors import ImageError
 from napari_webipred.imaging.readers import read
 from napari_webipred.imaging.source import Index, Source
 
@@ -25,6 +27,9 @@ class LazyStack:
         Shape of a plane.
     dtype : type
         Of its values; planes are converted to it.
+    on_unread : callable, optional
+        Called once for each plane that cannot be read, which is blank then: a viewer that meets an error while it shows
+        a layer for the first time is left without it. Otherwise the error is raised.
 
     Attributes
     ----------
@@ -34,8 +39,17 @@ class LazyStack:
         As of an array.
     """
 
-    def __init__(self, source: Source, plane: tuple[int, ...], dtype: DTypeLike) -> None:
+    def __init__(
+        self,
+        source: Source,
+        plane: tuple[int, ...],
+        dtype: DTypeLike,
+        on_unread: Callable[[ImageError], None] | None = None,
+    ) -> None:
         self.source = source
+        self._of_plane = plane
+        self._on_unread = on_unread
+        self._unread: set[Index] = set()
         self.shape = (*source.shape, *plane)
         self.dtype: np.dtype[Any] = np.dtype(dtype)
         self.ndim = len(self.shape)
@@ -75,5 +89,16 @@ class LazyStack:
         with self._lock:
             if self._latest is None or self._latest[0] != index:
                 self._latest = None  # so that there are not two in memory
-                self._latest = index, read(self.source, index).astype(self.dtype, copy=False)
+                self._latest = index, self._read(index)
             return self._latest[1]
+
+    def _read(self, index: Index) -> NDArray[Any]:
+        try:
+            return read(self.source, index).astype(self.dtype, copy=False)
+        except ImageError as error:
+            if self._on_unread is None:
+                raise
+            if index not in self._unread:
+                self._unread.add(index)
+                self._on_unread(error)
+            return np.zeros(self._of_plane, self.dtype)

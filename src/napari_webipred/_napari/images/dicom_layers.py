@@ -8,6 +8,7 @@ from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from napari.utils.notifications import show_info
 
 from napari_webipred._napari.remedies import hint_of
@@ -71,6 +72,11 @@ def _tell(unread: Sequence[Source]) -> None:
         show_info(f"{error.message} {hint_of(error)}{more}")
 
 
+def _tell_blank(error: ImageError) -> None:
+    """Say why a plane is blank."""
+    show_info(f"{error.message} It is shown blank. {hint_of(error)}")
+
+
 def layer_data(source: Source) -> LayerData:
     """Describe the layer of a DICOM source: displayed as the file says, read plane by plane, called by nobody's name.
 
@@ -89,7 +95,7 @@ def layer_data(source: Source) -> LayerData:
     is_whole = not layout.is_float and all(each.rescale.is_whole and _fits(each.display) for each in frames)
     kind = "uint8" if layout.is_colour else "int32" if is_whole else "float32"
     plane = (layout.rows, layout.columns, *((3,) if layout.is_colour else ()))
-    data = LazyStack(source, plane, kind)
+    data = LazyStack(source, plane, kind, _tell_blank if source.axes else None)
     spacing = frames[0].spacing or (1.0, 1.0)
     options: dict[str, Any] = {
         "name": f"{instance.modality or 'DICOM'} series {instance.series_number}",
@@ -102,7 +108,7 @@ def layer_data(source: Source) -> LayerData:
     if not layout.is_colour and header is not None and header.display is not None:
         display = header.display
         options["colormap"] = "gray_r" if display.inverted else "gray"
-        options["contrast_limits"] = source.intensity_range or _extent(data, display)
+        options["contrast_limits"] = source.intensity_range or _extent(source, display)
     return data, options, "image"
 
 
@@ -111,11 +117,17 @@ def _fits(display: Display | None) -> bool:
     return display is None or -(2**31) <= min(display.limits) <= max(display.limits) < 2**31
 
 
-def _extent(data: Any, display: Any) -> tuple[float, float]:
-    """Return the range of the first plane, which has no window."""
+def _extent(source: Source, display: Any) -> tuple[float, float]:
+    """Return the range of the first plane that can be read, which has no window."""
     from napari_webipred.imaging.intensity import extent, range_between
+    from napari_webipred.imaging.readers import read
 
-    return range_between(*extent(display.of_image(data[(0,) * len(data.source.axes)])))
+    for index in np.ndindex(source.shape):
+        try:
+            return range_between(*extent(display.of_image(read(source, index))))
+        except ImageError as error:
+            fault = error
+    raise fault
 
 
 def _distance(source: Source) -> float:
