@@ -253,6 +253,7 @@ def seen(tmp_path: Path, waits: list[float]) -> str:
         text += "."
     text = (
         text.replace(str(tmp_path / "cache"), "CACHE")
+        .replace("\\", "/")  # of Windows
         .replace("127.0.0.1", "zenodo.org")
         .replace("zenodo.invalid", "zenodo.org")
         .replace("|", "/")

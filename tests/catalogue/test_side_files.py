@@ -91,7 +91,7 @@ def test_equal_names_are_told_apart_by_their_index():
 
 
 def test_a_huge_file_of_labels_is_not_read(tmp_path):
-    (tmp_path / "labels.txt").write_text("a\n" * 2**20, encoding="utf-8")
+    (tmp_path / "labels.txt").write_bytes(b"a\n" * 2**20)
     card = side_files.completed(LOCAL, open_files(tmp_path))
     assert card.classes == ()
     assert "labels.txt is not read: " in card.provenance.assumed[0]

@@ -458,7 +458,8 @@ def test_wiping_takes_what_is_ours_and_nothing_else(published: ZenodoServer, car
     path, _ = get(card)
     unfinished = cache / "models" / "webipred-12"
     unfinished.mkdir()
-    (unfinished / "card.json").write_text(card.model_copy(update={"id": "webipred-12"}).model_dump_json())
+    of_other = card.model_copy(update={"id": "webipred-12"}).model_dump_json()
+    (unfinished / "card.json").write_text(of_other, encoding="utf-8")
     (unfinished / "tmp0a1b2c3d").write_bytes(b"half")
     store.keep_compiled(graph_path(CHECKSUM, 1), b"graph")
     freed, stays = store.wipe()
