@@ -1,9 +1,10 @@
 """Make tests/goldens/keras: small models saved by Keras 2 and 3, and what Keras itself predicts with them.
 
-Run it twice, with TensorFlow and tf_keras installed:
+Run it twice, with TensorFlow and tf_keras installed, and once with TensorFlow 2.13, which wrote other archives:
 
     python tools/make_keras_goldens.py 2
     python tools/make_keras_goldens.py 3
+    python tools/make_keras_goldens.py 213
 """
 
 from __future__ import annotations
@@ -38,6 +39,8 @@ def attention(keras: Any, images: NDArray[np.float32]) -> Any:
 def main(version: str) -> None:
     if version == "2":
         import tf_keras as keras
+    elif version == "213":
+        from tensorflow import keras
     else:
         import keras
     layers = keras.layers
@@ -68,6 +71,10 @@ def main(version: str) -> None:
             if hasattr(layer, "finalize_state"):
                 layer.finalize_state()
         path = FOLDER / f"keras{version}-{name}"
+        if version == "213":
+            model.save(path.with_suffix(".keras"))
+            np.savez(path.with_suffix(".npz"), pictures=images, outputs=model.predict(images, verbose=0))
+            continue
         model.save(path.with_suffix(".h5"))
         if version == "3" or name == "attention":
             model.save(path.with_suffix(".keras"))

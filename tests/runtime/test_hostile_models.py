@@ -108,7 +108,7 @@ HOSTILE: dict[str, tuple[Callable[[], Files], str]] = {
             *((f"{i}" + "/a" * 400, [1], "bool") for i in range(2000)),
             shard=bytes(2000),
         ),
-        "and 1900 more",
+        "and 1,900 more",
     ),
     "a model called very often": (lambda: document(called_again()), "100000 layers"),
     "very many unknown layers": (

@@ -250,3 +250,24 @@ def test_changed_bytes_give_a_model_or_a_model_error(place, noise):
     content = write_h5_once[:place] + noise + write_h5_once[place + len(noise) :]
     with suppress(ModelError):
         read_h5("m.h5", content)
+
+
+def older_archive(*groups: str) -> dict[str, bytes]:
+    """Two dense layers as Keras 2.13 writes them: a layer that has weights counts twice. The k-th group holds k."""
+    dense = [{"class_name": "Dense", "config": {"name": name, "units": 1}} for name in ("first", "second")]
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as file:
+        for number, group in enumerate(groups):
+            file[f"_layer_checkpoint_dependencies/{group}/vars/0"] = np.full((1, 1), number, np.float32)
+    config = {"class_name": "Sequential", "config": {"name": "m", "layers": [*DENSE[:2], *dense]}}
+    return {"config.json": json.dumps(config).encode(), "model.weights.h5": stream.getvalue()}
+
+
+def test_the_groups_of_older_archives_belong_to_the_layers_in_their_order():
+    found = read_keras(older_archive("dense", "dense_10", "dense_1_2"))
+    assert {name: array.item() for name, array in found.weights.items()} == {"first/0": 0, "second/0": 1}
+
+
+@pytest.mark.parametrize("groups", [("dense",), ("dense", "dense_2", "dense_4")])
+def test_groups_of_older_archives_are_not_guessed(groups):
+    assert read_keras(older_archive(*groups)).weights == {}

@@ -68,6 +68,14 @@ FORMULAS: dict[str, tuple[dict[str, Any], Callable[[Array], Array]]] = {
         layer("Activation", activation={"class_name": "ReLU", "config": {"max_value": 0.5}}),
         lambda x: np.clip(x, 0, 0.5),
     ),
+    "softmax of TensorFlow 2.0": (
+        layer("Activation", activation="softmax_v2"),
+        lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True),
+    ),
+    "log softmax of TensorFlow 2.12": (
+        layer("Activation", activation="log_softmax_v2"),
+        lambda x: x - np.log(np.exp(x).sum(-1, keepdims=True)),
+    ),
     "softmax by default": (layer("Softmax"), lambda x: np.exp(x) / np.exp(x).sum(-1, keepdims=True)),
     "softmax along the height": (layer("Softmax", axis=1), lambda x: np.exp(x) / np.exp(x).sum(1, keepdims=True)),
     "softmax along a list of one axis": (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -206,7 +206,7 @@ def _numbered(
 ) -> Iterator[tuple[str, NDArray[np.float32]]]:
     """Yield the weights of the layers of a model as ``layer/0``, ``layer/1``, ...
 
-    Keras 3 names the group of a layer by its class in snake case and a counter for each class. These names are computed
+    Keras names the group of a layer by its class in snake case and a counter for each class. These names are computed
     from the config.
     """
     if depth > _MAX_DEPTH:
@@ -215,12 +215,10 @@ def _numbered(
     layers = config.get("layers") if isinstance(config, dict) else None
     if not isinstance(layers, list):
         raise ModelError(f"The model of {name} has no list of layers.", _AGAIN)
-    counts: dict[str, int] = {}
-    for layer in layers:
-        class_name, layer_name = _names_of(name, layer)
-        group_name = _snake(class_name)
-        counts[group_name] = counts.get(group_name, -1) + 1
-        group = holder.child(f"layers/{group_name}" + (f"_{counts[group_name]}" if counts[group_name] else ""))
+    names = [_names_of(name, layer) for layer in layers]
+    places = _places(holder, [_snake(class_name) for class_name, _ in names])
+    for layer, (class_name, layer_name), place in zip(layers, names, places, strict=True):
+        group = holder.child(place) if place else None
         if group is None:
             continue
         if isinstance(layer["config"].get("layers"), list):
@@ -230,6 +228,32 @@ def _numbered(
             array = _array(name, f"{layer_name}/{key}", group.child(path))
             if array is not None and (class_name, key) != ("Normalization", _COUNT):
                 yield "/".join((*scope, layer_name, key)), array
+
+
+def _places(holder: Node, kinds: Sequence[str]) -> Iterator[str]:
+    """Yield the paths of the groups of layers, whose classes are given in snake case; empty if it is not known."""
+    older = holder.child(_OLDER_GROUP) if holder.child("layers") is None else None
+    members = _numbered_members(older.names if older is not None else ())
+    totals, counts = Counter(kinds), Counter[str]()
+    for kind in kinds:
+        place = counts[kind]
+        counts[kind] += 1
+        if older is None:
+            yield f"layers/{kind}_{place}" if place else f"layers/{kind}"
+        else:  # in which a layer that has weights counts twice, so that numbers are left out
+            found = members.get(kind, [])
+            yield f"{_OLDER_GROUP}/{found[place]}" if len(found) == totals[kind] else ""
+
+
+def _numbered_members(names: Iterable[str]) -> dict[str, list[str]]:
+    """Return names such as dense, dense_2 and dense_10 in this order, by what stands before their numbers."""
+    members: dict[str, list[tuple[int, str]]] = {}
+    for name in names:
+        kind, _, number = name.rpartition("_")
+        if not re.fullmatch(r"[0-9]{1,8}", number):
+            kind, number = name, "0"
+        members.setdefault(kind, []).append((int(number), name))
+    return {kind: [name for _, name in sorted(found)] for kind, found in members.items()}
 
 
 def _names_of(name: str, layer: Any) -> tuple[str, str]:
@@ -243,6 +267,7 @@ def _names_of(name: str, layer: Any) -> tuple[str, str]:
 _INNER = {"query_dense": "query", "key_dense": "key", "value_dense": "value", "output_dense": "attention_output"}
 _INNER |= {f"_{group}": name for group, name in _INNER.items()}  # Keras 2
 _ROLES = ("kernel", "bias")
+_OLDER_GROUP = "_layer_checkpoint_dependencies"  # up to Keras 2.13
 _COUNT = "2"  # of a Normalization: over how many images its mean and its variance were taken
 
 

@@ -27,8 +27,8 @@ def activation(context: LayerContext, x: Tensor, option: str = "activation") -> 
     if isinstance(value, dict) and isinstance(value.get("config"), dict):
         return _activation_layer(context, value, x)
     name = value if isinstance(value, str) else ""  # with a package, it is a function of somebody else
-    if name in {"softmax", "log_softmax"}:
-        return _softmax(context, x, -1, "Softmax" if name == "softmax" else "LogSoftmax")
+    if name.removesuffix("_v2") in {"softmax", "log_softmax"}:  # as TensorFlow calls them in older files
+        return _softmax(context, x, -1, "LogSoftmax" if name.startswith("log") else "Softmax")
     if name not in ACTIVATIONS:
         raise context.refuse(f"has the unsupported activation {value!r:.80}")
     return context.like(x, ACTIVATIONS[name](context, x.name))
