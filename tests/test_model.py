@@ -168,6 +168,22 @@ def test_an_onnx_file_is_opened_with_what_it_says_about_itself(tmp_path):
         np.testing.assert_allclose(row["green"], np.e / (2 + np.e), rtol=1e-6)
 
 
+@pytest.mark.parametrize(
+    ("pixels", "card", "first"),
+    [("Rgb8", {}, "red"), ("Bgr8", {}, "blue"), ("Bgr8", {"channel_order": "RGB"}, "red")],
+)
+def test_an_onnx_file_says_in_which_order_it_takes_the_channels(tmp_path, pixels, card, first):
+    properties = {"Image.NominalPixelRange": "Normalized_0_1", "Image.BitmapPixelFormat": pixels}
+    path = write_onnx(tmp_path / "colours.onnx", names="first,second,third", **properties)
+    if card:
+        said = {"input": {"width": 6, "height": 4, **card}}
+        (tmp_path / "webipred.json").write_text(json.dumps(said))
+    model = wp.open_model(path)
+    colours = {"red": [255, 0, 0], "blue": [0, 0, 255]}
+    table = wp.classify([np.full((9, 9, 3), colour, np.uint8) for colour in colours.values()], model)
+    assert [row["prediction"] for _, row in table.iterrows()].index("first") == list(colours).index(first)
+
+
 def kept(tmp_path: Path) -> list[str]:
     return sorted(path.name for path in (tmp_path / "cache").rglob("*") if path.is_file())
 

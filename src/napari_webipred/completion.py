@@ -111,6 +111,9 @@ def _input(card: ModelCard, session: Session) -> Input | None:
     if None in sizes.values():  # the size is not known until the user tells it
         return None
     kept = wanted.model_dump() if wanted else {}
+    said = wanted is not None and "channel_order" in wanted.model_fields_set
+    if channels == 3 and not said and onnx_properties.is_bgr(session.properties):
+        kept["channel_order"] = "BGR"
     try:
         return Input.model_validate({**kept, **sizes, "channels": channels})
     except ValidationError as error:

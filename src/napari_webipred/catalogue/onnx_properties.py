@@ -44,6 +44,11 @@ def pixel_range(properties: Mapping[str, str]) -> PartialCard:
     return PartialCard(preprocessing=Preprocessing.model_validate(scaling)) if scaling else PartialCard()
 
 
+def is_bgr(properties: Mapping[str, str]) -> bool:
+    """Read ``Image.BitmapPixelFormat``, the order of the channels, which is BGR in models of Azure Custom Vision."""
+    return properties.get("Image.BitmapPixelFormat", "") in {"Bgr8", "Bgra8"}
+
+
 def _parse(text: str) -> Any:
     """Parse JSON or what Python prints; anything else is a list of parts."""
     if safe_json.excess(text):
