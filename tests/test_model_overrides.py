@@ -47,3 +47,9 @@ def test_overrides_are_kept_for_the_next_time(tmp_path, monkeypatch):
     given = ModelOverrides.of(["a", " b "], "0-1", [32, 16], "softmax", 1)
     overrides.save(checksum, given)
     assert overrides.load(checksum) == given == ModelOverrides(("a", "b"), "0-1", (32, 16), "softmax", "1")
+
+
+def test_the_letters_of_a_text_are_no_classes():
+    with pytest.raises(OptionError, match="The classes are the text 'ab'") as caught:
+        ModelOverrides.of("ab")
+    assert "Give a list of names" in caught.value.hint

@@ -76,7 +76,15 @@ class ModelOverrides(Struct, frozen=True):
         activation: str | None = None,
         output: str | int | None = None,
     ) -> ModelOverrides:
-        """Make overrides of values as Python functions, the command line and JSON have them."""
+        """Make overrides of values as Python functions, the command line and JSON have them.
+
+        Raises
+        ------
+        OptionError
+            One of them is not possible.
+        """
+        if isinstance(classes, str):  # whose letters would be names
+            raise OptionError(f"The classes are the text {classes!r}.", 'Give a list of names, such as ["cat", "dog"].')
         return cls(
             None if classes is None else tuple(name.strip() for name in classes),
             standardize,

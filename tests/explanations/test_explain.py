@@ -222,6 +222,8 @@ def test_two_classes_of_one_sigmoid_have_opposite_maps(tmp_path):
     ]
     model = opened(write(tmp_path / "net.onnx", [*nodes, *head], {**weights, "w": w, "wb": b}, 1), ["no", "yes"])
     no, yes = wp.explain(IMAGE, model, classes=["no", "yes"])
+    (alone,) = wp.explain(IMAGE, model, classes="yes")
+    assert alone.class_name == "yes"
     np.testing.assert_array_equal(no.grid, -yes.grid)
     assert no.probability + yes.probability == pytest.approx(1)
     assert (no.target, yes.target) == ("logit", "logit")

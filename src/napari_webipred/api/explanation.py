@@ -20,7 +20,7 @@ def explain(
     image: engine.ImageLike,
     model: Model | str | Path,
     *,
-    classes: Sequence[str] | None = None,
+    classes: str | Sequence[str] | None = None,
     method: Literal["auto", "cam", "hirescam", "occlusion"] = "auto",
     plane: int | Sequence[int] | Mapping[str, int] | None = None,
     intensity: Intensity | None = None,
@@ -33,8 +33,8 @@ def explain(
     ----------
     image : path or array, or what `select` or `merge_channels` returns
     model : Model, or anything that `open_model` takes
-    classes : sequence of str, optional
-        Names of classes; by default all, the most probable one first.
+    classes : str or sequence of str, optional
+        Names of classes, or that of one; by default all, the most probable one first.
     method : "auto", "cam", "hirescam" or "occlusion"
         By default an exact CAM if the network is affine after pooling, else HiResCAM if the head consists of known
         operations, else occlusion, which predicts the image about 200 times. See `Explanation`.
@@ -70,4 +70,5 @@ def explain(
     opened = model_of(model)
     with remedies_in_notes():
         shown = engine.chosen_plane(opened, image, plane, options)
-        return explainer_of(opened).explain(shown, options, classes, method, check=check)
+        wanted = [classes] if isinstance(classes, str) else classes
+        return explainer_of(opened).explain(shown, options, wanted, method, check=check)
