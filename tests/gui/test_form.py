@@ -214,13 +214,6 @@ def test_what_a_script_sets_is_shown(viewer, panel, qtbot):
     qtbot.waitUntil(lambda: panel.classify.button.text() == "Classify 1 image")
 
 
-@pytest.mark.parametrize("low", [1 / 3, 1e-7, 0.1 + 0.2, -1e9, 123456.789012345])
-def test_a_number_of_the_intensity_range_comes_out_as_it_was_put_in(form, low):
-    form.intensity.value = (low, 1e9)
-    form.intensity.native.low.interpretText()
-    assert form.intensity.value == (low, 1e9)
-
-
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
@@ -237,7 +230,8 @@ def test_a_number_of_the_intensity_range_comes_out_as_it_was_put_in(form, low):
         ("intensity", "low", "Use one of 'auto', 'dtype', 'plane'"),
         ("intensity", (5, 5), "5 to 5 cannot be used. Use one of"),
         ("intensity", (0, 1e12), r"from -1e\+09 to 1e\+09"),
-        ("threshold", 1.5, "0.0, 1.0"),
+        ("threshold", 1.5, "1.5 is not a threshold. Choose a number from 0 to 1"),
+        ("threshold", float("nan"), "nan is not a threshold"),
         ("profile", "webipredd", "'webipred', 'aucmedi', 'teachable-machine'"),
     ],
 )
@@ -247,7 +241,7 @@ def test_a_value_that_cannot_be_used_is_refused_with_those_that_can(model, form,
     before = form.asdict()
     with pytest.raises((WebIPredError, ValueError), match=words) as raised:
         form[name].value = value
-    assert isinstance(raised.value, WebIPredError) or name in {"threshold", "profile"}
+    assert isinstance(raised.value, WebIPredError) or name == "profile"
     assert form.asdict() == before
 
 

@@ -20,6 +20,7 @@ from napari_webipred._napari.intensity.intensity import IntensityChoice
 from napari_webipred._napari.models.model_choice import ModelChoice
 from napari_webipred._napari.regions.region_choice import OutsideChoice, RegionChoice, things
 from napari_webipred._napari.regions.region_finder import RegionFinder
+from napari_webipred._napari.threshold_choice import ThresholdChoice
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import QtValueWidget, choice_of, fit, offer
@@ -85,17 +86,7 @@ class ClassifyForm(Container):
                 QtValueWidget(lambda: RegionChoice(viewer), "regions"),
                 QtValueWidget(OutsideChoice, "outside"),
                 QtValueWidget(lambda: IntensityChoice(theme), "intensity"),
-                create_widget(
-                    annotation=types["threshold"],
-                    name="threshold",
-                    value=DEFAULTS.threshold,
-                    options={
-                        "min": 0,
-                        "max": 1,
-                        "step": 0.01,
-                        "tooltip": "An image gets every class whose probability reaches this threshold",
-                    },
-                ),
+                QtValueWidget(ThresholdChoice, "threshold"),
                 fit(
                     ComboBox(
                         name="thresholds",

@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QDoubleSpinBox, QHBoxLayout, QLabel, QSizePolicy, QVB
 
 from napari_webipred._napari.intensity.range_slider import RangeSlider
 from napari_webipred._napari.widgets.label import MutedLabel
+from napari_webipred._napari.widgets.number import Number
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.value_widget import choice_of, fit, literals, offer
 from napari_webipred._napari.widgets.wrapping_row import WrappingRow
@@ -43,7 +44,6 @@ TIP = (
     "The contrast limits of the layer change the results only if they are chosen here.</qt>"
 )
 LARGEST = 1e9
-DECIMALS = 30  # so many that a number does not change in the field
 
 
 class IntensityChoice(QWidget):
@@ -158,12 +158,7 @@ class IntensityChoice(QWidget):
             widget.setVisible(self.choice.value == FIXED)
 
 
-class _Number(QDoubleSpinBox):
-    """Shows as many decimals as a value has."""
-
-    def textFromValue(self, value: float) -> str:
-        return f"{value!r}".removesuffix(".0")
-
+class _Number(Number):
     def stepBy(self, steps: int) -> None:
         if self.value() == 0:  # from 0, the steps of Qt are as small as the decimals allow
             self.setValue(steps)
@@ -173,7 +168,6 @@ class _Number(QDoubleSpinBox):
 
 def _number(name: str, value: float) -> QDoubleSpinBox:
     box = _Number()
-    box.setDecimals(DECIMALS)
     box.setRange(-LARGEST, LARGEST)
     box.setValue(value)
     box.setStepType(QDoubleSpinBox.StepType.AdaptiveDecimalStepType)
