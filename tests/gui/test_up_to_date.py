@@ -9,6 +9,10 @@ pytest.importorskip("napari")
 
 from tests.gui.conftest import flat
 
+from napari_webipred._napari.form_settings import apply
+from napari_webipred.cache import overrides
+from napari_webipred.model_overrides import Thresholds
+
 
 def test_a_range_that_begins_beyond_the_end_is_shown_and_is_the_reason_why_nothing_can_be_classified(
     viewer, panel, choose, qtbot
@@ -35,3 +39,20 @@ def test_it_is_said_at_once_whether_the_image_of_the_chosen_row_is_open(viewer, 
     assert panel.results.detail.name.text() == "cells · image not open"
     viewer.layers.append(layer)
     assert panel.results.detail.name.text() == "cells"
+
+
+def test_thresholds_that_a_session_wants_and_that_are_not_here_are_not_chosen_when_others_get_their_name(
+    panel, choose, qtbot
+):
+    form, session = panel.form, panel._session
+    apply(form, session, {"model": "brightness", "model_is_path": False, "thresholds": "screening"})
+    qtbot.waitUntil(lambda: session.loading.model is not None and not session.kept._latest.busy)
+    overrides.keep_thresholds(session.loading.model.checksum, Thresholds("screening", {"dark": 0.3, "bright": 0.7}, {}))
+    session.kept.look()
+    qtbot.waitUntil(lambda: form.thresholds.choices == (None, "screening"))
+    assert form.thresholds.value is None
+    choose(panel, "Eye")
+    qtbot.waitUntil(lambda: form.thresholds.choices == (None,))
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: form.thresholds.choices == (None, "screening"))
+    assert form.thresholds.value is None

@@ -39,5 +39,5 @@ def apply(form: ClassifyForm, session: ViewerSession, settings: Mapping[str, Any
     wanted = Path(model) if settings.get("model_is_path") and model else model
     if any(entry.key == wanted for entry in session.catalogue.models.items):
         form.model.value = wanted
-        session.kept.wanted = settings.get("thresholds")
+        session.kept.want(settings.get("thresholds"))
         form.offer_kept()

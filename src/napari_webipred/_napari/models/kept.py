@@ -26,8 +26,6 @@ class Kept(QObject):
         Those that were chosen by own labels, by name.
     has_reference : bool
         Whether a reference was fitted to images that the model is for.
-    wanted : str or None
-        The name of the thresholds that a saved session wants, until they are found.
 
     Signals
     -------
@@ -41,11 +39,11 @@ class Kept(QObject):
         super().__init__()
         self.thresholds: dict[str, Thresholds] = {}
         self.has_reference = False
-        self.wanted: str | None = None
+        self._wanted: tuple[object, str | None] = None, None  # thresholds, by their name, and the entry of their model
         self._loading = loading
         self._model: Model | None = None
         self._latest = Latest(self)
-        self._latest.done.connect(self._on_found)
+        self._latest.done.connect(self._on_read)
         loading.changed.connect(self._on_model)
 
     def look(self) -> None:
@@ -54,10 +52,16 @@ class Kept(QObject):
         if model is not None:
             self._latest.ask(lambda: reading(model))
 
+    def want(self, name: str | None) -> None:
+        """Let these thresholds of the chosen model, by their name, be chosen if they are kept here."""
+        self._wanted = self._loading.entry, name
+        self.look()
+
     def chosen(self, before: str | None) -> str | None:
         """Return the name of the thresholds to choose: the wanted ones or, if they are kept, those from before."""
-        if self.wanted in self.thresholds:
-            before, self.wanted = self.wanted, None
+        entry, wanted = self._wanted
+        if entry is self._loading.entry and wanted in self.thresholds:
+            before, self._wanted = wanted, (None, None)
         return before if before in self.thresholds else None
 
     def _on_model(self) -> None:
@@ -67,6 +71,10 @@ class Kept(QObject):
         self._latest.stop()
         self._on_found(({}, False))
         self.look()
+
+    def _on_read(self, found: Found) -> None:
+        self._on_found(found)
+        self._wanted = None, None  # thresholds of that name that are kept later are others
 
     def _on_found(self, found: Found) -> None:
         if found != (self.thresholds, self.has_reference):
