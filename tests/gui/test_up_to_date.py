@@ -11,6 +11,7 @@ from tests.gui.conftest import flat
 
 from napari_webipred._napari.form_settings import apply
 from napari_webipred.cache import overrides
+from napari_webipred.errors import OptionError
 from napari_webipred.model_overrides import Thresholds
 
 
@@ -56,3 +57,21 @@ def test_thresholds_that_a_session_wants_and_that_are_not_here_are_not_chosen_wh
     choose(panel, "Brightness")
     qtbot.waitUntil(lambda: form.thresholds.choices == (None, "screening"))
     assert form.thresholds.value is None
+
+
+def test_regions_of_the_current_plane_are_counted_when_the_slider_moves(viewer, panel, choose, qtbot):
+    viewer.add_image(np.stack([flat(9)] * 3), name="stack")
+    square = [(1, 2, 2), (1, 2, 9), (1, 9, 9), (1, 9, 2)]
+    panel.form.regions.value = viewer.add_shapes([np.array(square)], shape_type="polygon")
+    panel.form.planes.value = "current"
+    viewer.dims.set_current_step(0, 0)
+    choose(panel, "Brightness")
+    qtbot.waitUntil(lambda: panel.classify.why.text() == "No region lies in the selected images.")
+    viewer.dims.set_current_step(0, 1)
+    assert panel.classify.button.text() == "Classify 1 region"
+    assert panel.classify.button.isEnabled()
+    assert panel.images.regions.count.text() == "1 shape = 1 row."
+    viewer.dims.set_current_step(0, 2)
+    assert not panel.classify.button.isEnabled()
+    with pytest.raises(OptionError, match="No region lies in the selected images"):
+        panel.form()

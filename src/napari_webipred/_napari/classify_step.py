@@ -9,7 +9,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtGui import QAction
 from qtpy.QtWidgets import QCheckBox, QLabel, QSizePolicy, QWidget
 
-from napari_webipred._napari.form import NO_PLANE, VIEWS, ClassifyForm
+from napari_webipred._napari.form import NO_PLANE, NO_REGION, VIEWS, ClassifyForm
 from napari_webipred._napari.hardware_note import HardwareNote
 from napari_webipred._napari.models.loading import Loading
 from napari_webipred._napari.reference_row import ReferenceRow
@@ -78,15 +78,15 @@ class ClassifyStep(QWidget):
         self.button.clicked.connect(self._on_click)
         self.more.clicked.connect(self._on_more)
         self.progress.cancelled.connect(self._on_cancel)
-        form.changed.connect(self._refresh)
-        form.finder.changed.connect(self._refresh)
-        session.model_changed.connect(self._refresh)
+        form.changed.connect(self.refresh)
+        form.finder.changed.connect(self.refresh)
+        session.model_changed.connect(self.refresh)
         session.kept.changed.connect(self._on_kept)
-        self.hardware.changed.connect(self._refresh)
+        self.hardware.changed.connect(self.refresh)
         session.run_changed.connect(self._on_run)
         session.rows_added.connect(self._show_progress)
         session.run_ended.connect(self._on_ended)
-        self._refresh()
+        self.refresh()
 
     def _on_click(self) -> None:
         """Classify; if something is missing, which may have changed since the button was painted, say so."""
@@ -105,9 +105,9 @@ class ClassifyStep(QWidget):
         for row in self._rows:
             self._column.show(row)  # only then the style tells how wide its words are
         _align(self._rows)
-        self._refresh()
+        self.refresh()
 
-    def _refresh(self) -> None:
+    def refresh(self) -> None:
         """Show what a click would do, or what is missing."""
         running, missing = self._session.running, self._missing()
         self.button.setVisible(not running)
@@ -157,7 +157,7 @@ class ClassifyStep(QWidget):
 
     def _on_kept(self) -> None:
         self._form.offer_kept()
-        self._refresh()
+        self.refresh()
 
     def _missing(self) -> str:
         """Say why no run can be started now; empty when one can."""
@@ -187,12 +187,12 @@ class ClassifyStep(QWidget):
         if self._form.regions.value is not None:
             if self._form.finder.searching:
                 return "Looking for the regions…"
-            return "" if self._form.plane_count() else "No region lies in the selected images."
+            return "" if self._form.plane_count() else NO_REGION
         return "" if self._form.plane_count() else NO_PLANE
 
     def _on_run(self) -> None:
         self.message.clear()
-        self._refresh()
+        self.refresh()
 
     def _show_progress(self) -> None:
         run = self._session.run
@@ -208,7 +208,7 @@ class ClassifyStep(QWidget):
             self._session.run.cancel()
 
     def _on_ended(self) -> None:
-        self._refresh()
+        self.refresh()
         run = self._session.run
         if run is None:
             return

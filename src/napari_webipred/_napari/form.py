@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred._napari.images.image_choice import ImageChoice
-from napari_webipred._napari.images.image_item import counts_of, sources_of, stacked_axes, told_apart
+from napari_webipred._napari.images.image_item import axes_of_item, counts_of, sources_of, stacked_axes, told_apart
 from napari_webipred._napari.images.layer_input import image_inputs
 from napari_webipred._napari.images.layers import shown_range
 from napari_webipred._napari.images.place import Target, hides_planes
@@ -47,6 +47,7 @@ DEVICES = {
 PRECISIONS = {"float32": "32 bits (float32)", "bf16": "16 bits (bf16)"}
 VIEWS = {None: "the image alone", "flip": "image and mirror image", "symmetries": "all 8, turned and mirrored"}
 NO_PLANE = "No plane of the selected images is in the range."
+NO_REGION = "No region lies in the selected images."
 BY_NUMBER, MOST_PROBABLE = "this number", "the most probable class"
 
 
@@ -189,8 +190,10 @@ class ClassifyForm(Container):
             raise OptionError("No image is selected.", "Open an image, or select one in the list.")
         if self.finder.error is not None:
             raise self.finder.error
-        if self.regions.value is None and not self.plane_count():
-            raise OptionError(NO_PLANE, "Choose other planes.")
+        if not self.finder.searching and not self.plane_count():
+            if self.regions.value is None:
+                raise OptionError(NO_PLANE, "Choose other planes.")
+            raise OptionError(NO_REGION, "Draw some on them, or choose other planes.")
 
     def _check_files(self) -> None:
         finding = [entry for entry in self._session.images.files if entry.finding]
@@ -222,6 +225,11 @@ class ClassifyForm(Container):
         """Tell whether the viewer shows a chosen stack so that no plane of it is seen."""
         targets = [target for target, _ in self._whole() if target.source is None]
         return any(hides_planes(layer, self._viewer.dims, each.axes) for each in targets for layer in each.layers)
+
+    def follows_slider(self) -> bool:
+        """Tell whether it depends on the plane that the viewer shows what is classified."""
+        axes = [axis for item in self.images.value for axis in axes_of_item(item, self._session.images)]
+        return self.planes.value == "current" or any(axis.use == "current" for axis in axes)
 
     def counts(self) -> tuple[int, int]:
         """Count the images, and the planes or regions of planes, that will be classified."""

@@ -311,6 +311,7 @@ class ClassifyPanel(QWidget):
     def _emitters(self) -> list[tuple[Any, Callable[..., None]]]:
         return [
             (self._viewer.dims.events.current_step, self._follow),
+            (self._viewer.dims.events.current_step, self._count_regions),
             (self._viewer.dims.events.order, self.images.show_hidden),
             (self._viewer.dims.events.ndisplay, self.images.show_hidden),
             (self._viewer.layers.selection.events.active, self._follow),
@@ -455,6 +456,12 @@ class ClassifyPanel(QWidget):
     def _on_refused(self, message: str, hint: str) -> None:
         self.sections[1].header.setChecked(True)
         self.images.choice.message.show_note(message, hint)
+
+    def _count_regions(self, event: Any = None) -> None:
+        """Say how many regions the plane has that the viewer shows now, if only that one is classified."""
+        if self.form.regions.value is not None and self.form.follows_slider():
+            self.images.regions.refresh()
+            self.classify.refresh()
 
     def _follow(self, event: Any = None) -> None:
         """Choose the row of the layer and plane that the viewer shows now, if there is one."""
