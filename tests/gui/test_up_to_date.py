@@ -75,3 +75,19 @@ def test_regions_of_the_current_plane_are_counted_when_the_slider_moves(viewer, 
     assert not panel.classify.button.isEnabled()
     with pytest.raises(OptionError, match="No region lies in the selected images"):
         panel.form()
+
+
+def test_search_and_filters_of_models_stay_when_the_list_is_read_again(panel, fake_catalogue, qtbot):
+    choice = panel.model.choice
+    choice.discipline.setCurrentText("Optics")
+    choice.search.setText("brightness")
+    catalogue = panel._session.catalogue
+    with qtbot.waitSignal(catalogue.listed):
+        panel.form.model.reset_choices()
+    assert (choice.discipline.currentText(), choice.filter.rowCount()) == ("Optics", 1)
+    fake_catalogue.cards = [each for each in fake_catalogue.cards if each.id != "brightness"]
+    with qtbot.waitSignal(catalogue.listed):
+        panel.form.model.reset_choices()
+    assert choice.discipline.currentText() == "All disciplines"  # there is no other one for optics
+    assert not choice.no_match.isHidden()
+    assert choice.list.isHidden()

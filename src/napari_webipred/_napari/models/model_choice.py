@@ -14,7 +14,7 @@ from napari_webipred._napari.models.model_filter import ModelFilter, search_fiel
 from napari_webipred._napari.models.model_menu import ModelMenu
 from napari_webipred._napari.viewer_session import ViewerSession
 from napari_webipred._napari.widgets.button import Button
-from napari_webipred._napari.widgets.choice import choice
+from napari_webipred._napari.widgets.choice import choice, offer
 from napari_webipred._napari.widgets.label import MutedLabel
 from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
@@ -126,10 +126,10 @@ class ModelChoice(QWidget):
             (self.discipline, {entry.card.discipline for entry in entries}),
             (self.procedure, {entry.card.procedure for entry in entries}),
         ):
-            while box.count() > 1:
-                box.removeItem(1)
-            for name in sorted(name for name in names if name):
-                box.addItem(name, name)
+            every = (box.itemText(0), None)
+            offer(box, [every, *((name, name) for name in sorted(filter(None, names)))], box.currentData())
+        if entries:
+            self._narrow()
         self._on_changed()
 
     def _on_changed(self) -> None:
