@@ -132,6 +132,18 @@ def test_what_pandas_has_for_a_missing_label_is_no_label() -> None:
     assert [label.classes for label in found] == [("x",), ()]
 
 
+def test_an_image_with_an_empty_label_has_none_also_not_that_of_another_one() -> None:
+    rows = table(["/data/p1/ct.png", "b"], [[0.9, 0.1], [0.1, 0.9]])
+    cohort = joined(rows, [Label("p1/ct.png", ()), Label("p3/ct.png", ("a",)), Label("b", ("b",))])
+    assert cohort.images == ("b",)
+    assert [(each.image, each.reason) for each in cohort.unmatched] == [
+        ("/data/p1/ct.png", "no label"),
+        ("p3/ct.png", "no row"),
+    ]
+    with pytest.raises(OptionError, match="There are no labels"):
+        joined(rows, [Label("b", ())])
+
+
 def test_results_without_answers_of_a_reader_are_no_labels() -> None:
     results = wp.classify(np.zeros((40, 50), np.uint8), "demo")
     with pytest.raises(OptionError, match="a table of results, but no reader has answered"):

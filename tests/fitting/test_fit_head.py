@@ -156,7 +156,8 @@ def test_a_table_that_names_no_class_is_refused(demo: wp.Model, tmp_path: Path) 
     with pytest.raises(OptionError, match="The labels name no class") as caught:
         given(demo, place, table)
     assert "Call the column with the classes label" in caught.value.hint
-    assert given(demo, place, table, groups="day").labels == (("a",), ("b",))
+    with pytest.raises(OptionError, match="The labels name no class"):  # rather than take the days for classes
+        given(demo, place, table[["image", "day"]])
 
 
 @pytest.mark.skipif(os.name == "nt", reason="paths of Windows are right there")

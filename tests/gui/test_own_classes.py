@@ -344,6 +344,18 @@ def test_a_saved_project_goes_on_where_it_was_also_from_another_folder(viewer, p
     assert dock.own.keeping.path == tmp_path / "moved.csv"
 
 
+def test_an_image_with_an_empty_label_does_not_take_that_of_another_one(viewer, panel, dock, pictures, tmp_path, qtbot):
+    add(panel, dock, qtbot, pictures[:3])
+    own, *others = pictures[:3]
+    lines = [f"{own.parent.name}/{own.name},,", f"elsewhere/{own.name},odd,p1"]
+    lines += [f"{other.parent.name}/{other.name},even,p2" for other in others]
+    (tmp_path / "truth.csv").write_text("\n".join(["image,label,group", *lines]))
+    dock.files.open(tmp_path / "truth.csv")
+    wait(qtbot, lambda: len(dock.own.project.labels) > 0 and settled(dock))
+    assert dock.own.project.counts() == {"even": 2}
+    assert [*dock.own.project.groups.values()] == ["p2", "p2"]
+
+
 def test_labels_come_from_folders_and_from_a_table(viewer, panel, dock, pictures, tmp_path, qtbot):
     add(panel, dock, qtbot, pictures)
     dock.files.from_folders.trigger()

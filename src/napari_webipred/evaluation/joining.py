@@ -57,11 +57,12 @@ def joined(
         name = pairs.found.get(image)
         key = name or "", place
         label = known.get(key) if name is not None else None  # a label without a name is of no image
-        if label is None:
+        if label is not None:
+            used.add(key)
+        if label is None or not _says(label, predictions):
             reason: Reason = "ambiguous" if image in pairs.ambiguous else "no label"
             unmatched.append(Unmatched(image, reason, " ".join(place), row))
             continue
-        used.add(key)
         if failed[row]:
             unmatched.append(Unmatched(image, "failed", "", row))
         elif why := _fault(label, indices, exclusive=predictions.task != "multi-label"):
@@ -70,7 +71,11 @@ def joined(
             rows.append(row)
             truths.append([indices[name] for name in label.classes])
             groups.append(label.group or (predictions.groups[row] if predictions.groups else ""))
-    unmatched += [Unmatched(label.image, "no row", as_cell(label.classes)) for label in _unused(known, used)]
+    unmatched += [
+        Unmatched(label.image, "no row", as_cell(label.classes))
+        for label in _unused(known, used)
+        if _says(label, predictions)
+    ]
     if not rows:
         raise _nothing(predictions, labels, unmatched)
     images = tuple(predictions.images[row] for row in rows)
@@ -121,6 +126,11 @@ def _by_key(labels: Sequence[Label]) -> tuple[dict[Key, Label], list[Unmatched]]
     return known, [Unmatched(key[0], "conflict", " or ".join(both)) for key, both in conflicts.items()]
 
 
+def _says(label: Label, predictions: Predictions) -> bool:
+    """Tell whether a label says something; an empty one does where an image can have several, which it has not."""
+    return bool(label.classes) or predictions.task == "multi-label"
+
+
 def _unused(known: dict[Key, Label], used: set[Key]) -> Iterator[Label]:
     return (label for key, label in known.items() if key not in used)
 
@@ -161,7 +171,7 @@ def _nothing(predictions: Predictions, labels: Sequence[Label], unmatched: Seque
         return OptionError(f"No row has a label that counts. {name}", f"The classes are {known}.")
     if reasons["failed"]:
         return OptionError("All images with a label failed.", "Look at the errors in the table.")
-    if not labels or not predictions.images:
+    if not any(_says(label, predictions) for label in labels) or not predictions.images:
         return OptionError("There are no labels." if predictions.images else "The table has no rows.", "Give some.")
     return OptionError(
         f"None of the {len(labels):,} labels fits one of the {len(predictions.images):,} rows.",

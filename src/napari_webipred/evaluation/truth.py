@@ -43,7 +43,7 @@ def of(
         images to a label or several; or a CSV file with such a table. A table of results with the answers of a reader
         gives these.
     classes : sequence of str
-        Those of the model. Without them, the labels are empty if it is not clear which column holds them.
+        Those of the model. Without them, the labels are empty if no column has a name that says that it holds them.
     axes : sequence of str
         Columns that tell rows of the same image apart; those that the table also has count.
     group : str, optional
@@ -128,10 +128,10 @@ def _labels(
     shared = tuple(axis for axis in axes if axis in header)
     if image is None:
         image = 0
-    if label is None and (not classes or len(flags) < len(classes)):
+    if label is None and len(flags) < len(classes):
         rest = {*range(len(header))} - {image, *(header.index(axis) for axis in shared)} - {groups}
         label = rest.pop() if len(rest) == 1 else None
-        if label is None and classes:
+        if label is None:
             raise OptionError(
                 f"It is not clear which column holds the labels; there are {listed(header, _SHOWN)}.",
                 "Call it label, or have a column with 0 and 1 for each class of the model.",

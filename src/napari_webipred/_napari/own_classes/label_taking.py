@@ -134,13 +134,11 @@ def from_layer(
 
 def _fitting(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> Taken:
     """Give each picture its label."""
-    if not listed.several:
-        labels = [label for label in labels if label.classes]
     names: dict[str, str] = {plain(name): name for name in listed.classes}
     for label in labels:
         for name in label.classes:
             names.setdefault(plain(name), name)
-    if not labels or not listed.items:
+    if not (listed.several or any(label.classes for label in labels)) or not labels or not listed.items:
         raise OptionError(
             "There are no labels." if listed.items else "There are no images.",
             "Choose another source of labels." if listed.items else "Choose images in step 2 of the panel.",
@@ -157,10 +155,10 @@ def _fitting(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> Ta
 
 def _groups(labels: Sequence[Label], axes: Sequence[str], listed: Listed) -> dict[Picture, str]:
     """Give each picture the group of its label, which is found as labels are."""
-    given = [Label(label.image, (label.group,), label.place) for label in labels if label.group]
-    if not given:
+    given = [Label(label.image, (label.group,) if label.group else (), label.place) for label in labels]
+    names = list(dict.fromkeys(label.group for label in labels if label.group))
+    if not names:
         return {}
-    names = list(dict.fromkeys(label.classes[0] for label in given))
     cohort = joined(listed.predictions(names, several=False), given, axes)
     numbers = cohort.truth.argmax(axis=1).tolist()
     return {listed.items[row].picture: names[number] for row, number in zip(cohort.rows.tolist(), numbers, strict=True)}
