@@ -7,17 +7,19 @@ from struct import unpack_from
 
 from napari_webipred.errors import ImageError
 from napari_webipred.imaging.dicom.layout import Layout
-from napari_webipred.imaging.dicom.syntax import RLE
+from napari_webipred.imaging.dicom.syntax import GDCM, RLE, Decoder
 
 JPEG, SIZE_OF_JPEG_2000 = b"\xff\xd8", b"\xff\x4f\xff\x51"
 # Markers that begin a frame of JPEG: all of C0 to CF but tables (C4), an extension (C8) and arithmetic coding (CC).
 FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC} | {0xF7}  # F7: of JPEG-LS
-ADOBE = 0xEE
+JFIF, ADOBE, SCAN = 0xE0, 0xEE, 0xDA
+# Other segments before the samples: tables, restarts, those of applications (as above), of JPEG-LS, and comments.
+SEGMENTS = {0xC4, 0xDB, 0xDD, *range(0xE0, 0xF0), 0xF8, 0xFE}
 MARKERS_AT_MOST = 1000
 
 
-def check(frame: bytes, layout: Layout) -> None:
-    """Refuse a compressed frame that has another size than the file says.
+def check(frame: bytes, layout: Layout, decoder: Decoder) -> None:
+    """Refuse a compressed frame that has another size than the file says, or would end the program that decodes it.
 
     Raises
     ------
@@ -27,7 +29,7 @@ def check(frame: bytes, layout: Layout) -> None:
     if layout.syntax == RLE:
         return  # it says of no size
     size = _size(frame)
-    if size is None:
+    if size is None or (decoder == GDCM and frame.startswith(JPEG) and not _is_sound(frame, layout)):
         raise ImageError("The beginning of the compressed image is damaged.", "Export the image again.")
     if size != (layout.rows, layout.columns):
         raise ImageError(
@@ -45,6 +47,30 @@ def _size(frame: bytes) -> tuple[int, int] | None:
         return None
     right, bottom, left, top = unpack_from(">4I", frame, at + 8)
     return bottom - top, right - left
+
+
+def _is_sound(frame: bytes, layout: Layout) -> bool:
+    """Tell whether the beginning of a JPEG is as it should be: anything else ends a process in which GDCM decodes it.
+
+    It takes a warning of its library before the samples, such as of a version or of bytes between segments, and a
+    precision that cannot be for errors of the program.
+    """
+    begun = False
+    for marker, at in _segments(frame):
+        if marker in FRAMES:
+            begun = 2 <= frame[at] <= 16 and frame[at + 5 : at + 6] == bytes([layout.samples])
+        elif marker == SCAN:
+            return begun
+        elif marker not in SEGMENTS or _is_warned_of(marker, frame[at : at + 12]):
+            return False
+    return False
+
+
+def _is_warned_of(marker: int, content: bytes) -> bool:
+    """Tell whether the segment of an application has a version that is not known."""
+    of_jfif = marker == JFIF and content.startswith(b"JFIF\0") and content[5:6] != b"\1"
+    of_adobe = marker == ADOBE and content.startswith(b"Adobe") and content[11:] > b"\2"
+    return of_jfif or of_adobe
 
 
 def is_made_of_rgb(frame: bytes) -> bool:

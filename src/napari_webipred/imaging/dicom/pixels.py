@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 # Of which samples lie in words as their attributes say; other codes have samples of their own.
 AS_ALLOCATED = {RLE, *(uid for uid, syntax in SYNTAXES.items() if not syntax.compressed)}
+PANIC = "PanicException"  # of decoders that are written in Rust; it is no Exception, and has no other name in Python
 FILES_KNOWN = 8  # of which the places of frames are kept
 
 
@@ -45,7 +46,7 @@ def stored_values(path: Path, layout: Layout, frame: int) -> NDArray[Any]:
         if decoder is None:
             return _native(file, layout, frame)
         content = b"".join(_pieces(file, _fragments(path, layout)[frame]))
-    codestream.check(content, layout)
+    codestream.check(content, layout, decoder)
     return _decoded(content, layout, decoder)
 
 
@@ -112,8 +113,13 @@ def _by_pydicom(content: bytes, layout: Layout, decoder: Decoder | None) -> NDAr
     dataset["PixelData"].is_undefined_length = True
     # Such colours Pillow makes RGB of by itself, whatever the header says; pydicom would do it once more.
     is_rgb = decoder == PILLOW and layout.is_colour and codestream.is_made_of_rgb(content)
-    with native_silence():
-        decoded: NDArray[Any] = pixel_array(dataset, index=0, decoding_plugin=decoder.plugin, raw=is_rgb)
+    try:
+        with native_silence():
+            decoded: NDArray[Any] = pixel_array(dataset, index=0, decoding_plugin=decoder.plugin, raw=is_rgb)
+    except BaseException as error:
+        if type(error).__name__ != PANIC:
+            raise
+        raise ImageError("The compressed image is damaged.", "Export the image again.") from error
     return decoded
 
 
