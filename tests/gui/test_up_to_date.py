@@ -91,3 +91,18 @@ def test_search_and_filters_of_models_stay_when_the_list_is_read_again(panel, fa
     assert choice.discipline.currentText() == "All disciplines"  # there is no other one for optics
     assert not choice.no_match.isHidden()
     assert choice.list.isHidden()
+
+
+def test_the_same_row_is_chosen_after_a_search_that_found_nothing(viewer, panel, classify):
+    for value in (10, 120, 240):
+        viewer.add_image(flat(value), name=f"image {value}")
+    classify(panel)
+    panel.results.table.selectRow(1)
+    panel.results.filter.search.setText("nothing like this")
+    assert panel.results.chosen_entry is None
+    panel.results.filter.search.setText("image")
+    assert panel.results.chosen_entry.row.image == "image 120"
+    assert panel.results.table.selected_numbers().tolist() == [1]
+    panel._session.delete([0, 1, 2])
+    panel._session.undo()
+    assert panel.results.chosen_entry.row.image == "image 120"

@@ -255,7 +255,8 @@ class ResultsView(QWidget):
             self.table.make_visible(int(places[0]))
 
     def _before_reset(self) -> None:
-        self._kept = (self.model.numbers, self.table.selected_numbers(), self._chosen)
+        if len(self.model.numbers):  # after a search that finds nothing, the rows from before it
+            self._kept = (self.model.numbers, self.table.selected_numbers(), self._chosen)
         self._across = self.table.horizontalScrollBar().value()
         self._silent = True
 
