@@ -144,6 +144,16 @@ def test_an_image_with_an_empty_label_has_none_also_not_that_of_another_one() ->
         joined(rows, [Label("b", ())])
 
 
+def test_an_image_that_a_reader_is_unsure_of_does_not_take_the_answer_to_another_one() -> None:
+    rows = table(["/data/p1/ct.png", "p2/b.png"], [[0.9, 0.1], [0.1, 0.9]])
+    answers = {"image": ["p1/ct.png", "p3/ct.png", "p2/b.png"], "reader_class": ["", "a", "b"]}
+    frame = pd.DataFrame(answers | {"reader_comment": "", "reader_time": "2026-01-31T10:00:00+00:00"})
+    labels, _ = truth.of(frame, rows.classes)
+    assert joined(rows, labels).images == ("p2/b.png",)
+    of_several, _ = truth.of(frame, rows.classes, multi_label=True)
+    assert [label.image for label in of_several] == ["p3/ct.png", "p2/b.png"]  # an empty one would be none of them
+
+
 def test_results_without_answers_of_a_reader_are_no_labels() -> None:
     results = wp.classify(np.zeros((40, 50), np.uint8), "demo")
     with pytest.raises(OptionError, match="a table of results, but no reader has answered"):

@@ -116,7 +116,7 @@ def _labels(
 ) -> tuple[list[Label], tuple[str, ...]]:
     image = image_column(header)
     if image is not None and {*READER} <= {*header}:
-        return _answers(header, rows, classes, axes, group, image)
+        return _answers(header, rows, classes, axes, group, image=image, multi_label=multi_label)
     label = _label_column(header)
     if label is None and {"prediction", "error"} <= {*header}:
         raise OptionError(
@@ -191,15 +191,23 @@ def _answers(
     classes: Sequence[str],
     axes: Sequence[str],
     group: str | None,
+    *,
     image: int,
+    multi_label: bool,
 ) -> tuple[list[Label], tuple[str, ...]]:
-    """Take the answers of a reader out of a table of results; a reader who is unsure gives no label."""
+    """Take the answers of a reader out of a table of results; a reader who is unsure gives no label.
+
+    Unless an image can have none of the classes, those without an answer have an empty label: else another image of the
+    same name could be taken for them.
+    """
     groups, shared = _group(header, group), tuple(axis for axis in axes if axis in header)
     found = []
     for cells in rows:
         said, comment, time = (cells[header.index(name)] for name in READER)
         answer = parsed(said, comment, time, classes)
         shown = None if answer is None else answer.labels(classes)
+        if shown is None and not multi_label:
+            shown = ()
         if shown is not None:
             found.append(Label(cells[image], shown, _place(header, cells, shared), _group_in(cells, groups)))
     _check_groups(found)
