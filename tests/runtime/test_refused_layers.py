@@ -30,6 +30,10 @@ def layer(class_name: str, **config: Any) -> dict[str, Any]:
         (layer("Max", axis=[1, 2], keepdims=True, initial=0.5), "initial=0.5"),
         (layer("Squareplus", b=1), "b=1"),
         (layer("LogSoftmax", axis=None), "axis=None"),
+        (
+            layer("Dense", units=1, dtype={"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8"}}),
+            "it (Dense, quantised as 'int8')",
+        ),
         # A class or function of somebody else may compute anything.
         (layer("Custom>Conv2D", filters=1, kernel_size=1), "Custom>Conv2D"),
         (layer("Dense", units=1) | {"module": None, "registered_name": "Dense"}, "Custom>Dense"),

@@ -62,10 +62,20 @@ def faults(layer: Layer) -> Iterator[str]:
     if kind is None or (layer.class_name == "Lambda" and not is_known_lambda(layer)):
         yield f"{layer.path} ({layer.class_name})"
         return
+    if (mode := _quantisation(layer)) is not None:
+        yield f"{layer.path} ({layer.class_name}, quantised as {mode!r:.80})"
+        return
     for name, value in layer.config.items():
         allowed = kind.options.get(name)
         if name != name.lower() or (value is not None and allowed is not None and value not in allowed):
             yield f"{layer.path} ({layer.class_name} with {name:.80}={value!r:.80})"
+
+
+def _quantisation(layer: Layer) -> Any:
+    """Return how Keras 3 has quantised a layer, as the policy for its dtype says; None if it has not."""
+    policy = layer.config.get("dtype")
+    settings = policy.get("config") if isinstance(policy, dict) else None
+    return settings.get("mode") if isinstance(settings, dict) else None
 
 
 def is_known_lambda(layer: Layer) -> bool:
