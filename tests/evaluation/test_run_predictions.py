@@ -3,6 +3,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 from msgspec.structs import replace
 
@@ -136,6 +137,10 @@ def test_features_label_the_regions_of_a_layer_or_the_images_that_they_name():
     assert (
         outcome_of(table, run, from_features(named, None, "kind", "", "points")).evaluation.metric("accuracy").value
         == 1
+    )
+    empty = {"image": ["image0", "elsewhere/image0", "image1"], "kind": [pd.NA, "a", "b"]}
+    assert outcome_of(table, run, from_features(empty, None, "kind", "", "points")).evaluation.cohort.images == (
+        "image1",
     )
     with pytest.raises(OptionError, match="do not say which images"):
         outcome_of(table, run, from_features(truth, ["1", "2", "3"], "kind", "", "cells"))

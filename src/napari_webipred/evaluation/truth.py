@@ -71,7 +71,7 @@ def of(
         )
     else:
         header = [str(name) for name in given.columns]
-        rows = [[_text(cell) for cell in row] for row in given.itertuples(index=False)]
+        rows = [[as_text(cell) for cell in row] for row in given.itertuples(index=False)]
     return _labels(header, rows, classes, axes, group, multi_label)
 
 
@@ -228,13 +228,13 @@ def _is_set(cell: str, name: str) -> bool:
 def _several(label: Any, multi_label: bool) -> tuple[str, ...]:
     """Return the labels of one image."""
     if isinstance(label, (list, tuple, set, frozenset)):
-        return tuple(map(_text, label))
-    text = _text(label).strip()
+        return tuple(map(as_text, label))
+    text = as_text(label).strip()
     parts = text.split(";") if multi_label else [text]
     return tuple(part.strip() for part in parts if part.strip())
 
 
-def _text(cell: Any) -> str:
+def as_text(cell: Any) -> str:
     """Write a cell as text; whole numbers without a point, and what is missing as nothing."""
     if cell is None or type(cell).__name__ in {"NAType", "NaTType"} or cell != cell:  # NaN
         return ""

@@ -177,8 +177,8 @@ def labels_in_features(
     OptionError
         The features do not say which images they are about.
     """
-    texts = list(map(_text, columns[label]))
-    groups = list(map(_text, columns[group])) if group else [""] * len(texts)
+    texts = list(map(truth.as_text, columns[label]))
+    groups = list(map(truth.as_text, columns[group])) if group else [""] * len(texts)
     several = own.task == "multi-label"
     shown = [_classes(text, several) for text in texts]
     if regions is not None and REGION in own.axes:
@@ -197,9 +197,9 @@ def labels_in_features(
             f"The features of {layer} do not say which images they are about.",
             "Choose the layer with the regions of this run, or add a column image.",
         )
-    images = list(map(_text, columns[name]))
+    images = list(map(truth.as_text, columns[name]))
     found = zip(images, shown, groups, strict=True)
-    return [Label(image, classes, (), of) for image, classes, of in found if classes or several], ()
+    return [Label(image, classes, (), of) for image, classes, of in found], ()  # an empty label is no other image's
 
 
 def from_answers(answers: Mapping[int, tuple[str, ...]]) -> Callable[[RunPredictions], Known]:
@@ -215,12 +215,6 @@ def from_answers(answers: Mapping[int, tuple[str, ...]]) -> Callable[[RunPredict
         return labels, own.axes, {"truth": "answers of a reader in napari"}
 
     return known
-
-
-def _text(cell: Any) -> str:
-    if cell is None or cell != cell:
-        return ""
-    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell)
 
 
 def _classes(text: str, several: bool) -> tuple[str, ...]:
