@@ -92,6 +92,26 @@ def test_labels_that_are_typed_give_a_matrix_whose_cells_select_rows(
     assert lines == [["true", "dark", "bright"], ["dark", "1", "1"], ["bright", "1", "1"]]
 
 
+def test_figures_say_that_they_are_of_another_threshold_as_long_as_they_are(
+    viewer, panel, classify, evaluation, qtbot, tmp_path, monkeypatch
+):
+    viewer.add_image(flat(102), name="a")  # blood 0.6, drusen 0.4, normal 0.2
+    viewer.add_image(flat(204), name="b")
+    classify(panel, "Eye")
+    view = evaluation()
+    (tmp_path / "labels.csv").write_text("image,blood,drusen,normal\na,1,0,0\nb,1,1,0\n")
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(tmp_path / "labels.csv"), ""))
+    qtbot.mouseClick(view.labels.browse, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(view.evaluate.isEnabled)
+    qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
+    assert view.message.text == ""
+    panel._session.set_threshold(panel._session.table.runs[0], 0.3)
+    assert "The threshold is 0.3 now, and these figures are of 0.5." in view.message.text
+    panel._session.set_threshold(panel._session.table.runs[0], 0.5)
+    assert view.message.text == ""
+
+
 def test_an_answer_about_one_of_two_files_of_one_name_counts_for_that_one_only(
     panel, classify, evaluation, qtbot, tmp_path
 ):

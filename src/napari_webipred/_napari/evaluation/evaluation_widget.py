@@ -115,6 +115,7 @@ class EvaluationWidget(QWidget):
             (session.run_changed, self._list_runs),
             (session.run_ended, self._list_runs),
             (session.rows_changed, self._list_runs),
+            (session.rows_changed, self._show_threshold),
             (session.row_read, self.labels.typed.show_read),
             (self._viewer.events.theme, self._on_theme),
             (appearance().events.font_size, self._on_theme),
@@ -127,6 +128,19 @@ class EvaluationWidget(QWidget):
         else:
             self.pane.latest.stop()
             self._on_cancel()
+
+    def _show_threshold(self) -> None:
+        """Say that the threshold of the run was moved after its figures were made, as long as it is another one."""
+        if self.outcome is None:
+            return
+        then = self.outcome.run.options.get("threshold")
+        now = self._session.table.runs[self.outcome.run.number - 1].options.get("threshold")
+        if now != then:
+            self.message.show_note(
+                f"The threshold is {now:g} now, and these figures are of {then:g}.", "Evaluate again."
+            )
+        elif "these figures are of" in self.message.text:
+            self.message.clear()
 
     def _on_theme(self, event: Any = None) -> None:
         self.setStyleSheet(focus_sheet(self._theme))
