@@ -16,8 +16,8 @@ from qtpy.QtGui import QGuiApplication
 from qtpy.QtWidgets import QApplication, QFileDialog, QWidget
 from tests.gui.conftest import card, current_plane, flat
 
+from napari_webipred._napari.beginning import MODULES
 from napari_webipred._napari.images.place import grid
-from napari_webipred._napari.panel import AFTERWARDS
 from napari_webipred._napari.task import under_way
 from napari_webipred._napari.viewer_session import _sessions, session_of, unwrapped
 from napari_webipred._napari.widgets.message import Message
@@ -488,7 +488,7 @@ def test_the_models_are_listed_in_a_panel_that_is_not_painted(viewer, fake_catal
 
 
 def test_what_the_first_run_shows_is_made_as_soon_as_the_panel_is_seen(viewer, panel, qtbot):
-    for _ in range(len(AFTERWARDS) + 2):  # as many turns as it would take
+    for _ in range(len(MODULES) + 2):  # as many turns as it would take
         QApplication.processEvents()
     assert "results" not in vars(panel)
     viewer.window._qt_window.show()

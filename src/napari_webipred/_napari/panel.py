@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from functools import cached_property, partial
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, QSize, QTimer
+from qtpy.QtCore import QEvent, QSize
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QWidget
 
 from napari_webipred import settings
 from napari_webipred._napari import keys
+from napari_webipred._napari.beginning import Beginning
 from napari_webipred._napari.classify_step import ClassifyStep
 from napari_webipred._napari.closing import ClosingWindow
 from napari_webipred._napari.explanations.map_layers import MapLayers
@@ -39,7 +39,6 @@ from napari_webipred._napari.widgets.focus import focus_sheet
 from napari_webipred._napari.widgets.message import Message
 from napari_webipred._napari.widgets.scrolling_column import scrolling_column
 from napari_webipred._napari.widgets.section import FIRST, Section
-from napari_webipred._napari.widgets.slices import in_slices
 from napari_webipred._napari.widgets.tab_order import tab_in_place
 from napari_webipred._napari.widgets.theme import Theme
 from napari_webipred._napari.widgets.two_line_delegate import show_rows
@@ -58,20 +57,6 @@ if TYPE_CHECKING:
 WIDTH, HEIGHT = 380, 800
 HEIGHT_PER_ITEM = 120  # pixels of the panel for each model and image more
 FEWEST_ITEMS = 3
-BEGIN_UNSEEN = 1000  # ms, in which a panel that can be seen is painted
-AFTERWARDS = [  # what the results need, in parts that take little time each
-    "evaluation.line_table",
-    "evaluation.performance",
-    "explanations.explain_menu",
-    "explanations.explain_view",
-    "charts.chart_view",
-    "charts.plot_view",
-    "charts.figure_menu",
-    "results.result_table_view",
-    "results.results_view",
-    "results.result_detail",
-    "results.run_code",
-]
 
 
 class ClassifyPanel(QWidget):
@@ -88,7 +73,7 @@ class ClassifyPanel(QWidget):
         page().follow()
         self._viewer = napari_viewer
         self._session = session = session_of(napari_viewer)
-        self._navigating = self._begun = self._unprepared = False
+        self._navigating = False
         self._regions = RegionView(napari_viewer, session.places, self._follow)
         self._theme = theme = Theme(napari_viewer)
         self.form = ClassifyForm(napari_viewer, session, theme)
@@ -133,42 +118,7 @@ class ClassifyPanel(QWidget):
         keys.bind(self)
         self._show_texts()
         self._summarise()
-        QTimer.singleShot(0, self._begin_unseen)
-
-    def _begin_unseen(self) -> None:
-        """Begin also if the panel is not painted: behind another one, or in a window that is not shown."""
-        timer = QTimer(self)
-        timer.setSingleShot(True)
-        timer.timeout.connect(self._begin)
-        timer.start(BEGIN_UNSEEN if self.window().isVisible() else 0)
-
-    def _begin(self) -> None:
-        """Read the models and what was chosen last, once the panel is painted.
-
-        Painting would wait for threads that compute: Qt calls Python again and again, and may have to wait 5 ms each
-        time until a thread lets it.
-        """
-        if self._begun or not self._listening:
-            return
-        self._begun = True
-        set_connected(self._ends_of_reading(), True)
-        self.memory.read()
-        self._session.catalogue.read()
-
-    def _ends_of_reading(self) -> list[tuple[Any, Callable[..., None]]]:
-        return [(self.memory.restored, self._on_read), (self._session.catalogue.failed, self._on_read)]
-
-    def _on_read(self, *_: Any) -> None:
-        set_connected(self._ends_of_reading(), False)
-        page().find()
-        self._unprepared = True
-        self._prepare()
-
-    def _prepare(self) -> None:
-        """Make what the first run shows, so that it need not wait, unless the panel or its window is hidden."""
-        if self._unprepared and self.isVisible():
-            self._unprepared = False
-            in_slices(self._make_results(), self)
+        self._beginning = Beginning(self, self.memory, session.catalogue, self._make_results)
 
     def _join_docks(self) -> None:
         """Open the other docks, and select the rows that they want."""
@@ -211,9 +161,6 @@ class ClassifyPanel(QWidget):
         return ReviewMode(self._viewer, self._session, self.results, self._go_to, self._regions, self._theme)
 
     def _make_results(self) -> Iterator[None]:
-        for name in AFTERWARDS:
-            import_module(f"napari_webipred._napari.{name}")
-            yield
         results = self.results
         yield
         _ = results.detail
@@ -283,10 +230,6 @@ class ClassifyPanel(QWidget):
         kind = None if event is None else event.type()
         if kind == QEvent.Type.Polish:
             self._show_focus()  # earlier, Qt would look up the styles of all controls twice
-        elif kind == QEvent.Type.Paint and not self._begun:
-            QTimer.singleShot(0, self._begin)
-        elif kind == QEvent.Type.Show:
-            QTimer.singleShot(0, self._prepare)
         elif kind == QEvent.Type.ParentChange:
             self._listen(self.parent() is not None)
         if kind in (QEvent.Type.ParentChange, QEvent.Type.Show):
