@@ -171,3 +171,10 @@ def test_every_value_lies_in_its_interval_and_every_gap_has_a_reason(rows: list[
             # The interval of the calibration error is as narrow as its draws lie together, which they do where all
             # images are off by about as much. One of 0 has no draw below it, so that its interval ends there, too.
             assert metric.high - metric.low > 0.01 or metric.interval == "reversed bootstrap"
+
+
+def test_the_interval_of_a_large_calibration_error_ends_at_1() -> None:
+    given = np.repeat([[0.95, 0.05]], 8, axis=0)
+    error = evaluated(cohort_of(np.array([1] * 7 + [0]), given), draws=200).metric("ece")
+    assert error.value == pytest.approx(0.825)
+    assert error.low < error.value < error.high == 1

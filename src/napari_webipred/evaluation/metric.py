@@ -112,14 +112,14 @@ def drawn(
     """Return a metric with its bootstrap interval; where all draws are equal, one that reaches to `ends`.
 
     A metric that is `biased` is too large in few images, and once more as much in draws of them. Its interval is
-    reversed: it lies below the value as far as the draws lie above it (Davison and Hinkley, 1997).
+    reversed: it lies below the value as far as the draws lie above it (Davison and Hinkley, 1997), between 0 and 1.
     """
     if math.isnan(value):
         return Metric(name, class_name, value, n=n, note=note)
     low, high = intervals.percentiles(draws)
     if high - low > EQUAL:
         if biased:
-            low, high = max(2 * value - high, 0.0), max(2 * value - low, value)
+            low, high = max(2 * value - high, 0.0), min(max(2 * value - low, value), 1.0)
             return Metric(name, class_name, value, low, high, n, "reversed bootstrap", note)
         undefined = float(np.isnan(draws).mean())
         if undefined > MANY:
