@@ -150,6 +150,25 @@ def test_classes_that_do_not_exclude_each_other_have_a_threshold() -> None:
     assert wp.agreement(together(first, second)).share == 0.5
 
 
+def test_classes_that_were_assigned_by_chosen_thresholds_count() -> None:
+    lower = A.assign(prediction=["a", "b", "b", "b"])  # from 0.4 on, an image is b
+    found = wp.agreement(together(lower, B))
+    assert (found.share, found.kappa) == (1, 1)
+    assert found.rows.loc[0, ["A", "B"]].tolist() == ["b", "b"]
+    votes = wp.ensemble(together(lower, B), "majority")
+    assert votes["prediction"].tolist() == ["a", "b", "b", "b"]
+    np.testing.assert_allclose(votes["a"], [1, 0, 0, 0])
+    several = A.assign(prediction=["a; b", "", "b", "a"])
+    assert set(wp.agreement(together(several, B)).rows["A"]) == {"a; b", "", "b", "a"}
+
+
+def test_a_class_whose_name_pandas_reads_as_missing_is_assigned_all_the_same() -> None:
+    names = {"a": "None"}
+    lost = [table.rename(columns=names).replace({"prediction": {"a": math.nan}}) for table in (A, B)]
+    assert wp.agreement(together(*lost)).share == 0.5
+    assert wp.agreement(together(*lost)).rows.loc[0, ["A", "B"]].tolist() == ["None", "b"]
+
+
 def test_an_image_that_a_model_could_not_classify_does_not_count() -> None:
     broken = together(A, made("B", [[0.8, 0.2], NAN, [0.3, 0.7], [0.4, 0.6]]))
     assert wp.agreement(broken).images == 3

@@ -27,6 +27,7 @@ from napari_webipred._napari.evaluation.run_predictions import (
 from napari_webipred.card import ClassEntry, ModelCard
 from napari_webipred.errors import OptionError
 from napari_webipred.results.inputs import ImageInput, Inputs, ModelInput, Parts, RegionInput
+from napari_webipred.results.prediction import as_cell
 from napari_webipred.results.probabilities import assigned
 from napari_webipred.results.row import Row
 from napari_webipred.results.session_table import SessionTable
@@ -354,7 +355,7 @@ def test_an_ensemble_has_the_numbers_of_the_python_function_and_a_row_for_each_i
                         name.lower(): [None if row.failed else row.probabilities[i] for row in rows]
                         for i, name in enumerate(run.classes)
                     },
-                    "prediction": [row.prediction for row in rows],
+                    "prediction": [as_cell(run.classes[i].lower() for i in row.assigned) for row in rows],
                     "error": [row.error for row in rows],
                 }
             )

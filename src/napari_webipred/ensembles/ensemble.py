@@ -80,7 +80,7 @@ def combined(
     Returns
     -------
     ndarray of float32, shape (images, classes)
-        Where classes exclude each other, they add up to 1.
+        Where classes exclude each other, they add up to 1, but for a majority of models that assign several or none.
     ndarray of bool, shape (images, classes)
         The assigned classes. Of equal classes the one with the larger mean is assigned, of equal means the first.
     """

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_webipred.errors import OptionError
 from napari_webipred.names import listed
 from napari_webipred.results.columns import MODEL, RUN
-from napari_webipred.results.prediction import classes_in
+from napari_webipred.results.prediction import READ_AS_NOTHING, classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def opinions_in(table: DataFrame, mapping: Mapping[str, str] | None = None) -> O
         for name, common in shared[model].items():
             into[columns.index(name), classes.index(common)] = 1
         used = [columns.index(name) for name in own[model]]
+        added = exclusive and len(classes) < len(own[model])  # the most probable class may be another one then
         rows = of_model[model]
         for i, row in enumerate(rows):
             if row is None or np.isnan(numbers[row, used]).any():
@@ -102,11 +103,11 @@ def opinions_in(table: DataFrame, mapping: Mapping[str, str] | None = None) -> O
                 errors[i] = errors[i] or f"{model} has not classified the image. {said}".strip()
                 continue
             probabilities[m, i] = numbers[row, used] @ into[used]
-            if exclusive:
+            named = None if added else _named(texts["prediction"][row], own[model], exclusive)
+            if named is None:
                 assigned[m, i, probabilities[m, i].argmax()] = True
             else:
-                for name in _named(texts["prediction"][row], own[model]):
-                    assigned[m, i, classes.index(shared[model][name])] = True
+                assigned[m, i, [classes.index(shared[model][name]) for name in named]] = True
     places = table[keys].iloc[order].reset_index(drop=True)
     return Opinions(models, classes, places, probabilities, assigned, errors, exclusive)
 
@@ -196,9 +197,15 @@ def shared_classes(
     return shared
 
 
-def _named(text: str, classes: Sequence[str]) -> list[str]:
-    """Return the classes that a prediction names."""
+def _named(text: str, classes: Sequence[str], exclusive: bool) -> list[str] | None:
+    """Return the classes that a prediction names; None if the most probable one has to do.
+
+    Of classes that exclude each other, thresholds may have chosen another one, several or none. The most probable one
+    has to do where pandas has read the name of a class as missing, or the class has a column of another name.
+    """
     found = classes_in(text, classes)
+    if exclusive:
+        return None if not found and (found is None or READ_AS_NOTHING & {*classes}) else found
     if found is None:
         raise OptionError(f"The prediction {text} names no class of the model.", _NEEDED)
     return found

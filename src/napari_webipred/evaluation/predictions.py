@@ -17,7 +17,7 @@ from napari_webipred.errors import OptionError
 from napari_webipred.evaluation.cohort import Predictions, Task
 from napari_webipred.results.columns import COMMENT, READER, REGION, RUN, class_places
 from napari_webipred.results.export import dialect_of
-from napari_webipred.results.prediction import classes_in
+from napari_webipred.results.prediction import READ_AS_NOTHING, classes_in
 from napari_webipred.results.probabilities import ADDING_UP, ROUNDING
 from napari_webipred.results.recorded import recorded
 from napari_webipred.results.table_cells import is_ours, text_of
@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 
 _TEXTS = {"image", REGION, "model", "prediction", "error", COMMENT, *READER}
 _SHOWN = 12
-_READ_AS_NOTHING = {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}  # by pandas.read_csv, unless told
 _NEEDED = "Give a table that napari-webipred has written or classify() has returned."
 
 
@@ -188,7 +187,7 @@ def _assigned(
         else:
             found[done] = probabilities[done] >= 0.5
         return found
-    lost = sorted(_READ_AS_NOTHING & {*classes})
+    lost = sorted(READ_AS_NOTHING & {*classes})
     if lost and frame["prediction"].isna().to_numpy()[done].any():
         raise OptionError(
             f"Predictions are missing, and pandas reads the name of the class {lost[0]} as missing.",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Iterable
 
 SEPARATOR = "; "
+READ_AS_NOTHING = {"<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null"}  # by pandas.read_csv, unless told
 
 
 def as_cell(names: Iterable[str]) -> str:
