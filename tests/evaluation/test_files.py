@@ -85,6 +85,18 @@ def test_the_metrics_of_webipred_have_the_assigned_class_outside_and_the_true_on
     assert area == pytest.approx(found["auc"][0]["series"][0]["value"])
 
 
+def test_images_of_none_or_several_classes_count_in_the_shares_that_webipred_shows() -> None:
+    cohort = exclusive(60, 3)
+    cohort.assigned[:20] = False
+    cohort.assigned[20:25] = True
+    metrics = evaluated(cohort, draws=5).metrics
+    found = webipred.as_json(cohort, metrics, "own")
+    truth, alone = cohort.truth[:, 1], cohort.assigned[:, 1] & (cohort.assigned.sum(1) == 1)
+    for mode, total in {"rows": truth.sum(), "all": 60}.items():
+        part = found[f"confusion_matrix_{mode}"][1]["series"][1]["value"]
+        assert part == pytest.approx((truth & alone).sum() / total), mode
+
+
 def test_an_evaluation_is_saved_whole_and_replaces_only_an_evaluation(tmp_path: Path) -> None:
     cohort = replace(exclusive(40, 3), classes=("=a", "b", "c"))
     found = evaluated(cohort, draws=20)

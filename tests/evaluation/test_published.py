@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import shutil
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import napari_webipred as wp
-from cohorts import exclusive
+from cohorts import exclusive, several
 from napari_webipred.card import ModelCard
 from napari_webipred.catalogue import local_model, side_files
 from napari_webipred.catalogue.providers import zenodo as providers
@@ -86,6 +87,19 @@ def test_what_is_written_in_webipreds_format_is_read_again() -> None:
             assert named(found.metrics, metric, name).value == pytest.approx(own.metric(metric, name).value)
     area = np.trapezoid(found.roc["b"].y, found.roc["b"].x)
     assert area == pytest.approx(own.metric("auc", "b").value)
+
+
+def test_published_figures_of_several_classes_at_once_count_images_and_not_labels() -> None:
+    cohort = several(80, 3)
+    own = evaluated(cohort, draws=5)
+    written = json.loads(json.dumps(webipred.as_json(cohort, own.metrics, "own")))
+    found = webipred.read(written, "own")
+    for metric in ("sensitivity", "specificity", "accuracy"):
+        one, other = named(found.metrics, metric, "b"), own.metric(metric, "b")
+        assert (one.n, one.low, one.high) == (other.n, pytest.approx(other.low), pytest.approx(other.high))
+    unknown = webipred.read({**written, "raw": {}}, "own")
+    assert math.isnan(named(unknown.metrics, "specificity", "b").low)
+    assert named(unknown.metrics, "sensitivity", "b").n == own.metric("sensitivity", "b").n
 
 
 @pytest.mark.parametrize(

@@ -80,12 +80,21 @@ def _trials(metric: str, c: Counts, index: int) -> int:
     return int(sum(part[index] for part in parts.get(metric, ())))
 
 
-def with_intervals(metrics: Sequence[Metric], spread: Mapping[str, int]) -> Iterator[Metric]:
-    """Give sensitivities, specificities and accuracies the intervals that so many images have."""
-    total = sum(spread.values())
+def with_intervals(metrics: Sequence[Metric], spread: Mapping[str, int], total: int) -> Iterator[Metric]:
+    """Give sensitivities, specificities and accuracies the intervals that so many images have.
+
+    Parameters
+    ----------
+    metrics : sequence of Metric
+    spread : mapping of str to int
+        How many images have each class.
+    total : int
+        How many images there are; 0 if it is not known, so that sensitivities alone have intervals.
+    """
     for metric in metrics:
         having = spread.get(metric.class_name, 0)
-        trials = {"sensitivity": having, "specificity": total - having, "accuracy": total}.get(metric.name, 0)
+        known = {"sensitivity": having, "specificity": total - having, "accuracy": total}
+        trials = max(known.get(metric.name, 0), 0)
         if metric.interval or not trials or not 0 <= metric.value <= 1:
             yield metric
             continue

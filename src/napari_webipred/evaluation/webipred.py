@@ -55,7 +55,8 @@ def as_json(cohort: Cohort, metrics: Sequence[Metric], source: str) -> dict[str,
     tables = {name: _table(cohort, raw, column, source) for name, column in _COLUMNS.items()}
     matrices: dict[str, Any] = {}
     if cohort.is_exclusive:
-        matrix = confusion(cohort)[0][:, : len(cohort.classes)]
+        # Images that were assigned none or several classes have no column there, but are part of their rows.
+        matrix = confusion(cohort)[0]
         matrices = {
             f"confusion_matrix_{name}": _matrix(cohort.classes, normalised(matrix, mode))
             for name, mode in MODES.items()
@@ -193,7 +194,7 @@ def read(document: Any, source: str) -> Published:
         return Published(
             source,
             classes,
-            tuple(with_intervals(metrics, spread)),
+            tuple(with_intervals(metrics, spread, sum(spread.values()) if matrix is not None else _images(document))),
             matrix,
             {_name(entry): _read_roc(entry["series"]) for entry in document.get("roc") or ()},
             spread,
@@ -230,6 +231,16 @@ def _read_matrix(entries: Any, classes: Sequence[str]) -> NDArray[np.int64] | No
     if (matrix < 0).any():
         raise ValueError("fewer than no images")
     return matrix
+
+
+def _images(document: Any) -> int:
+    """Return how many images there are: right and wrong ones of the first class. 0 if that is not said.
+
+    The distribution does not tell where an image can have several classes, or none.
+    """
+    first = [entry for entry in (document.get("raw") or {}).values() if int(entry["class"]) == 0]
+    counted = {entry["metric"]: entry["score"] for entry in first if entry["metric"] in RAW[:4]}
+    return int(sum(counted.values())) if len(counted) == 4 else 0
 
 
 def _read_table(document: Any, name: str) -> Iterator[Metric]:
