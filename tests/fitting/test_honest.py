@@ -94,6 +94,13 @@ def test_figures_go_into_a_card_as_plain_values() -> None:
     assert metrics["learning_curve"]["sizes"]
 
 
+def test_a_card_says_how_many_parts_few_groups_were_held_out_in() -> None:
+    features, labels = clouds(45)
+    for groups, folds in ((3, 3), (9, 5)):
+        metrics = honest(features, labels, groups=np.arange(45) % groups).as_metrics()
+        assert metrics["test_set"].startswith(f"nested {folds}-fold cross-validation of 45 labelled images of {groups}")
+
+
 def test_classes_that_do_not_exclude_each_other_have_figures_of_their_own() -> None:
     features, _ = clouds(60)
     labels = [{name for name, channel in (("a", 0), ("b", 1)) if row[channel] > 2.5} for row in features]

@@ -45,9 +45,10 @@ class Honest(Struct, frozen=True, eq=False):
     def as_metrics(self) -> dict[str, Any]:
         """Return the figures as model cards have them, in plain JSON values."""
         cohort = self.evaluation.cohort
-        grouped = "" if cohort.groups is None else f" of {int(cohort.groups.max()) + 1} groups"
+        units = len(cohort) if cohort.groups is None else int(cohort.groups.max()) + 1
+        grouped = "" if cohort.groups is None else f" of {units} groups"
         found: dict[str, Any] = {
-            "test_set": f"nested {FOLDS}-fold cross-validation of {len(cohort)} labelled images{grouped}; "
+            "test_set": f"nested {min(FOLDS, units)}-fold cross-validation of {len(cohort)} labelled images{grouped}; "
             "95 % intervals",
             "images": len(cohort),
         }
