@@ -50,6 +50,26 @@ def test_predictions_with_several_classes_are_taken_apart() -> None:
         of_frame(frame.assign(prediction="z"))
 
 
+@pytest.mark.parametrize("zero", ["0.0", "0"])
+@pytest.mark.parametrize("empty", [0, 1, 2])
+def test_a_class_without_any_probability_is_a_class_all_the_same(tmp_path: Path, zero: str, empty: int) -> None:
+    """Without a record, a table does not say which of its columns are classes."""
+    lines = [["0.3", "0.7"], ["0.6", "0.4"]]
+    for line in lines:
+        line.insert(empty, zero)
+    text = "".join(f"{i}.png,{','.join(line)},{'abc'[(empty + 1) % 3]},\n" for i, line in enumerate(lines))
+    found, _ = of_file(written(tmp_path / "r.csv", f"image,a,b,c,prediction,error\n{text}"))
+    if zero == "0" and empty == 0:  # it can be the places along an axis
+        assert (found.axes, found.classes) == (("a",), ("b", "c"))
+    else:
+        assert (found.axes, found.classes) == ((), ("a", "b", "c"))
+
+
+def test_a_column_of_whole_numbers_that_a_prediction_names_is_a_class(tmp_path: Path) -> None:
+    text = "image,a,b,c,prediction,error\nx,1,0,0,a,\ny,0,0.25,0.75,c,\n"
+    assert of_file(written(tmp_path / "r.csv", text))[0].classes == ("a", "b", "c")
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [("", "no table of results"), ("name,a\nx,1\n", "no column image"), ("image,n\nx,7\n", "no column with the")],

@@ -127,20 +127,29 @@ def _columns(frame: pd.DataFrame, names: list[str], classes: Sequence[str] | Non
     """Return the names of the columns of the classes where they do not stand in their place."""
     if classes and {*classes} <= {*names}:
         return list(classes)
-    before = names[: names.index("prediction")] if "prediction" in names else names
-    own = [name for name in before if name not in {*_TEXTS, *RUN, group} and _is_probability(frame[name])]
-    whole = [all(value == int(value) for value in frame[name].dropna()) for name in own]
-    own = own[whole.index(False) if False in whole else 0 :]  # before the probabilities stand the places along axes
+    given = "prediction" in names
+    before = names[: names.index("prediction")] if given else names
+    kinds = "fiu" if given else "f"
+    found = [name for name in before if name not in {*_TEXTS, *RUN, group} and _is_probability(frame[name], kinds)]
+    assigned = {*_words(frame, "prediction")} if given else set()
+    places = [name not in assigned and _is_place(frame[name]) for name in found]  # they stand before the probabilities
+    own = found[places.index(False) :] if False in places else [n for n in found if frame[n].dtype.kind == "f"]
     if not own or (classes and len(own) != len(classes)):
         raise OptionError("The table has no column with the probabilities of a class.", _NEEDED)
     return own
 
 
-def _is_probability(column: pd.Series[Any]) -> bool:
-    if column.dtype.kind != "f":
+def _is_probability(column: pd.Series[Any], kinds: str) -> bool:
+    if column.dtype.kind not in kinds:
         return False
     values = column.dropna().to_numpy()
     return bool(len(values)) and values.min() >= -ROUNDING and values.max() <= 1 + ROUNDING
+
+
+def _is_place(column: pd.Series[Any]) -> bool:
+    """Say if numbers can be places along an axis: whole ones, which pandas reads as floats if some are missing."""
+    values = column.dropna()
+    return bool((values == values.astype(int)).all()) and (column.dtype.kind != "f" or len(values) < len(column))
 
 
 def _numbers(frame: pd.DataFrame, name: str) -> NDArray[np.float32]:
