@@ -82,7 +82,7 @@ def current() -> Settings:
     programs of Hugging Face read, too), ``NAPARI_WEBIPRED_TEACHABLE_MACHINE_URL`` and the file of the preferences are
     looked at on every call, so a change counts at once.
     """
-    chosen = _chosen()
+    chosen = preferred()
     folder = _path("NAPARI_WEBIPRED_CACHE") or preferences.folder_of(chosen.cache_folder) or default_cache_folder()
     limit = os.environ.get("NAPARI_WEBIPRED_CACHE_LIMIT", "").strip()
     return Settings(
@@ -103,11 +103,12 @@ def current() -> Settings:
 
 def memory_limit() -> str:
     """Read one of the settings alone: each prediction asks for it, and all of them take several times longer."""
-    limit, chosen = os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip(), _chosen().memory
+    limit, chosen = os.environ.get("NAPARI_WEBIPRED_MEMORY_LIMIT", "").strip(), preferred().memory
     return limit or (f"{chosen:g}GB" if chosen else "")
 
 
-def _chosen() -> Preferences:
+def preferred() -> Preferences:
+    """Read the preferences alone."""
     return preferences.read() if _preferred is None else _preferred
 
 

@@ -76,7 +76,7 @@ def cores_shared(count: int, options: Options) -> tuple[int, int]:
         See `classify_planes`.
     """
     cores = available_cores()
-    workers = min(options.workers or settings.current().preferences.workers or cores, max(count, 1))
+    workers = min(options.workers or settings.preferred().workers or cores, max(count, 1))
     return workers, 1 if workers > 1 and count >= IMAGES_FOR_ONE_CORE_EACH else cores
 
 

@@ -137,6 +137,8 @@ class Session:
 
         A program does not end before the thread has, because ONNX Runtime must not be left in the middle of it.
         """
+        if self._session is not None:
+            return
 
         def open_ahead() -> None:
             with suppress(Exception):  # `predict` tries again
