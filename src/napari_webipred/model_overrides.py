@@ -197,7 +197,7 @@ class Thresholds(Struct, frozen=True):
             raise OptionError(
                 f"The thresholds {self.name} were chosen with other settings ({name.replace('_', ' ')}: "
                 f"{_shown(before[name])} then, {_shown(now[name])} now).",
-                "Choose the settings of then, or choose thresholds by results of the new ones.",
+                "Use those settings again, or choose thresholds by results of the new ones.",
             )
         entries = (entry.model_copy(update={"threshold": self.values.get(entry.name)}) for entry in card.classes)
         return card.model_copy(update={"classes": tuple(entries), "thresholds": self.name})
