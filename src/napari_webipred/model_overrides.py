@@ -136,13 +136,11 @@ def conditions(card: ModelCard, options: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded_conditions(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the same of a run, as its record says; empty if that is about no single run."""
-    if not isinstance(model := record.get("model"), Mapping):
+    """Return the same of a run, as its record says (see `napari_webipred.results.recorded`); empty without one."""
+    if "model" not in record:
         return {}
-    parts = (model.get("output"), record.get("input"), record.get("preprocessing"))
-    options = record.get("options")
-    given = [each for each in parts if isinstance(each, Mapping)]
-    return _conditions(given, options if isinstance(options, Mapping) else {})
+    parts = (record["model"].get("output"), record.get("input"), record.get("preprocessing"))
+    return _conditions([each for each in parts if each is not None], record.get("options", {}))
 
 
 def _conditions(parts: Sequence[Mapping[str, Any]], options: Mapping[str, Any]) -> dict[str, Any]:

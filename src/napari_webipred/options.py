@@ -120,7 +120,7 @@ def preferred_intensity(*, layers: bool = False) -> Intensity:
 
     The contrast limits count for `layers` only; files and arrays have none.
     """
-    name = settings.current().preferences.intensity
+    name = settings.preferred().intensity
     if name == "limits" and not layers:
         return DEFAULTS.intensity
     if name in get_args(Named):
@@ -131,5 +131,5 @@ def preferred_intensity(*, layers: bool = False) -> Intensity:
 
 def preferred_hardware() -> Hardware:
     """Return the hardware that the user prefers; every front uses it where nothing else is chosen."""
-    chosen = settings.current().preferences
+    chosen = settings.preferred()
     return Hardware(chosen.precision, chosen.device)

@@ -105,11 +105,11 @@ def test_figures_say_that_they_are_of_another_threshold_as_long_as_they_are(
     qtbot.waitUntil(view.evaluate.isEnabled)
     qtbot.mouseClick(view.evaluate, Qt.MouseButton.LeftButton)
     qtbot.waitUntil(lambda: view.outcome is not None, timeout=PATIENCE)
-    assert view.message.text == ""
+    assert view.outdated.text == ""
     panel._session.set_threshold(panel._session.table.runs[0], 0.3)
-    assert "The threshold is 0.3 now, and these figures are of 0.5." in view.message.text
+    assert "The threshold is 0.3 now, and these figures are of 0.5." in view.outdated.text
     panel._session.set_threshold(panel._session.table.runs[0], 0.5)
-    assert view.message.text == ""
+    assert view.outdated.text == ""
 
 
 def test_an_answer_about_one_of_two_files_of_one_name_counts_for_that_one_only(

@@ -1,4 +1,4 @@
-"""What a panel does once it is painted, so that nobody waits for it: it reads, and makes what the first run shows."""
+"""Work of the panel that waits until it is painted: it reads models and choices, and makes the results."""
 
 from __future__ import annotations
 

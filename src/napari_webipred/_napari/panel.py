@@ -90,7 +90,7 @@ class ClassifyPanel(QWidget):
             Section("", "Results", None, theme),
         ]
         self._lay_out()
-        self._prefer(None, settings.current().preferences)
+        self._prefer(None, settings.preferred())
         self.memory = Memory(self.form, session, self)
         self.first_use = FirstUse(napari_viewer, session, self.form, self.memory, self.classify.message)
         beside = self.images.choice.layout()
@@ -310,7 +310,7 @@ class ClassifyPanel(QWidget):
         return entry.run if entry is not None else runs[-1] if runs else None
 
     def _has_unsaved_rows(self) -> bool:
-        asked = settings.current().preferences.closing == ASK
+        asked = settings.preferred().closing == ASK
         saving = self._results_made and self.results.buttons.is_saving
         return saving or (asked and self._session.table.unsaved > 0)
 

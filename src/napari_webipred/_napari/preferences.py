@@ -101,7 +101,7 @@ class Page(QObject):
     def apply(self) -> None:
         """Let what is chosen count now."""
         self._timer.stop()
-        before = settings.current().preferences
+        before = settings.preferred()
         now = Preferences.of(self._settings.model_dump(), "napari's preferences")
         if self._folder is None:
             self._folder = now.cache_folder

@@ -133,7 +133,7 @@ class ViewerSession(QObject):
         self.stopped: dict[int, str] = {}
         self.destination = Destination()
         self.review = ReviewChoice()
-        self.display = Display(order=settings.current().preferences.chart_order)
+        self.display = Display(order=settings.preferred().chart_order)
         self.form: Any | None = None
         self.places = RowPlaces()
         self.columns = ColumnChoice()

@@ -65,7 +65,7 @@ class Bar(Struct, frozen=True):
 
 def written(probability: float) -> str:
     """Write a probability with as many decimals as the user prefers."""
-    return f"{probability:.{settings.current().preferences.decimals}f}"
+    return f"{probability:.{settings.preferred().decimals}f}"
 
 
 def bars_of(

@@ -74,6 +74,7 @@ class EvaluationWidget(QWidget):
         self.evaluate.setToolTip("Compare the rows of this run with the labels")
         self.progress = ProgressLine("the evaluation")
         self.message = Message(theme)
+        self.outdated = Message(theme)
         self.summary = MutedLabel()
         self.pane = PlotPane(theme)
         self.files = OutcomeFiles(self._session, self.pane)
@@ -99,7 +100,16 @@ class EvaluationWidget(QWidget):
             column.addWidget(widget)
         self.section = Section("", "Labels", inside, self._theme)
         QWidget.setTabOrder(self.section.header, self.run)
-        for widget in (self.no_run, self.section, self.progress, self.message, self.summary, self.compared, self.pane):
+        for widget in (
+            self.no_run,
+            self.section,
+            self.progress,
+            self.message,
+            self.outdated,
+            self.summary,
+            self.compared,
+            self.pane,
+        ):
             layout.addWidget(widget)
         layout.addStretch(1)
         self.pane.hide()
@@ -131,16 +141,15 @@ class EvaluationWidget(QWidget):
 
     def _show_threshold(self) -> None:
         """Say that the threshold of the run was moved after its figures were made, as long as it is another one."""
+        self.outdated.clear()
         if self.outcome is None:
             return
         then = self.outcome.run.options.get("threshold")
         now = self._session.table.runs[self.outcome.run.number - 1].options.get("threshold")
         if now != then:
-            self.message.show_note(
+            self.outdated.show_note(
                 f"The threshold is {now:g} now, and these figures are of {then:g}.", "Evaluate again."
             )
-        elif "these figures are of" in self.message.text:
-            self.message.clear()
 
     def _on_theme(self, event: Any = None) -> None:
         self.setStyleSheet(focus_sheet(self._theme))
@@ -214,6 +223,7 @@ class EvaluationWidget(QWidget):
 
         self._on_end()
         self.outcome = None if isinstance(found, Comparison) else found
+        self._show_threshold()
         self.compared.show_outcome(found)
         self.summary.setText(found.summary if isinstance(found, Comparison) else summary_of(found))
         self.summary.show()

@@ -183,7 +183,7 @@ class LabelView(QWidget):
             ticked = frozenset(i for i, name in enumerate(project.classes) if name in (answer or ()))
             if answer is None and project.several and said is not None:
                 ticked = frozenset(said.assigned)
-        form.list.classes.show(self._card, ticked, said, settings.current().preferences.decimals)
+        form.list.classes.show(self._card, ticked, said, settings.preferred().decimals)
         form.find.setVisible(form.list.overflows)
         if moved:
             form.list.clearSelection()

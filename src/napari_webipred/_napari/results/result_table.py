@@ -87,7 +87,7 @@ class ResultTable(QAbstractTableModel):
 
     def read_decimals(self) -> None:
         """Read how many decimals the user prefers; that takes too long for each cell."""
-        self.decimals = settings.current().preferences.decimals
+        self.decimals = settings.preferred().decimals
 
     def arrange(self) -> None:
         """Filter and sort all rows, and choose the columns."""

@@ -200,7 +200,7 @@ class ReviewView(QWidget):
             self._fill_row(entry)
 
     def _fill_row(self, entry: Entry) -> None:
-        form, hides, decimals = self.form, self.hides, settings.current().preferences.decimals
+        form, hides, decimals = self.form, self.hides, settings.preferred().decimals
         form.name.setText("Name hidden" if hides else name_of(entry))
         form.verdict.setText(HIDDEN if hides else verdict_of(entry, decimals))
         form.answer.setText(answer_of(entry.reading, standing_of(entry)))
